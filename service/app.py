@@ -1,0 +1,43 @@
+"""The assembly: settings in, a complete application out. Nothing is made at import time."""
+
+from fastapi import FastAPI
+
+import service
+from service import problems
+from service.classifier import Classifier
+from service.decision import resolve
+from service.images import ImageReader
+from service.predict import Predictor
+from service.request_id import RequestIdMiddleware
+from service.routes import router
+from service.settings import Settings
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Load and prove the model, and build the application around it.
+
+    Raises ModelError when the model may not serve, so that no socket is ever opened for it.
+    """
+    classifier = Classifier.load(
+        settings.model_path, intra_op_threads=settings.intra_op_threads, max_bytes=settings.max_model_bytes
+    )
+    manifest = classifier.manifest
+    asked = settings.default_policy
+    app = FastAPI(
+        title="Demur",
+        summary=f"Classifies with {manifest.name} {classifier.version}, and says when it does not know.",
+        version=service.__version__,
+        docs_url=None,  # their pages load scripts from other hosts
+        redoc_url=None,
+        telemetry={"tracing": False, "metrics": False},
+    )
+    app.state.settings = settings
+    app.state.predictor = Predictor(
+        classifier=classifier,
+        reader=ImageReader(manifest.input, settings.max_batch_size, settings.max_image_pixels),
+        default_policy=manifest.default_policy if asked is None else resolve(asked),
+    )
+    app.include_router(router)
+    problems.install(app)
+    app.add_middleware(RequestIdMiddleware)
+    return app

@@ -1,0 +1,128 @@
+"""The model at work: proves a `model.onnx` on this machine, then turns inputs into probabilities.
+
+The only module that knows onnxruntime. It knows nothing of HTTP, of policies or of how inputs arrive.
+"""
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from service.errors import ModelError
+from service.manifest import METADATA_KEY, Manifest
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is imported; 1.29 and later send by default
+
+import onnxruntime as ort
+
+VERSION_DIGITS = 12
+MAX_MODEL_BYTES = 256 * 1024 * 1024
+
+# A tensor kept outside the file names the other file under the protobuf key "location". The byte before the
+# key is the end of its length: 8, or 0 where the length is written with padding. JSON allows neither raw, so
+# the manifest's own text can never match. onnxruntime would follow such a name into the working directory.
+_EXTERNAL_DATA = re.compile(rb"[\x00\x08]location")
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What the graph says of a batch of N inputs over C classes."""
+
+    probabilities: NDArray[np.float32]  # [N, C]
+    confidence: NDArray[np.float32]  # [N], the largest probability
+
+
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """A model that has passed every check of `load`; safe to share between threads."""
+
+    manifest: Manifest
+    version: str  # the first 12 hex digits of the file's SHA-256
+    _session: Any  # onnxruntime.InferenceSession, which has no type stubs
+
+    @classmethod
+    def load(cls, path: Path, *, intra_op_threads: int = 1, max_bytes: int = MAX_MODEL_BYTES) -> Self:
+        """Read, check and prove the model at `path`.
+
+        The bytes that are hashed are the bytes that are run. Raises ModelError, naming the file and the
+        reason, when the file is missing, larger than `max_bytes`, not a model, without a valid manifest,
+        dependent on other files, or gives other probabilities here than its golden vectors say.
+        """
+        file = _read(path, max_bytes)
+        if _EXTERNAL_DATA.search(file):
+            raise ModelError(f"{path} refers to external data: a model must be one self-contained file")
+        session = _session(path, file, intra_op_threads)
+        manifest = _manifest(path, session)
+        _check_interface(path, session, manifest)
+        model = cls(manifest, hashlib.sha256(file).hexdigest()[:VERSION_DIGITS], session)
+        model._replay_golden_vectors(path)
+        return model
+
+    def scores(self, inputs: NDArray[Any]) -> Scores:
+        """Score a batch of inputs, `[N, *row_shape]` in the manifest's dtype (images: uint8 `[N, H, W]`)."""
+        return Scores(*self._session.run(["probabilities", "confidence"], {self.manifest.input.name: inputs}))
+
+    def _replay_golden_vectors(self, path: Path) -> None:
+        inputs, expected = self.manifest.golden.arrays(self.manifest.input)
+        difference = float(np.abs(self.scores(inputs).probabilities - expected).max())
+        if not difference <= self.manifest.golden.tolerance:  # so written, NaN fails too
+            raise ModelError(
+                f"{path} does not reproduce its golden vectors on this machine: largest difference in a "
+                f"probability {difference:.3g}, allowed {self.manifest.golden.tolerance:.3g}"
+            )
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            file = stream.read(max_bytes + 1)
+    except OSError as error:
+        raise ModelError(f"cannot read the model {path}: {error.strerror}") from None
+    if len(file) > max_bytes:
+        raise ModelError(f"{path} is larger than the limit of {max_bytes} bytes")
+    return file
+
+
+def _session(path: Path, file: bytes, intra_op_threads: int) -> Any:
+    options = ort.SessionOptions()
+    # Explicit counts: left at 0, onnxruntime takes every core of the host, whatever the container's share is.
+    options.intra_op_num_threads = intra_op_threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 4  # what it would print is in the exception
+    try:
+        return ort.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions share no narrower base
+        raise ModelError(f"{path} is not a model that onnxruntime loads: {error}") from None
+
+
+def _manifest(path: Path, session: Any) -> Manifest:
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if text is None:
+        raise ModelError(f"{path} has no metadata {METADATA_KEY!r}: it was not made by `python -m training fit`")
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise ModelError(f"{path} has an invalid manifest: {where}: {first['msg']}") from None
+
+
+def _check_interface(path: Path, session: Any, manifest: Manifest) -> None:
+    """Compare the graph's inputs and outputs, batch axis apart, with what the manifest promises."""
+    onnx_types = {"uint8": "tensor(uint8)"}
+    kind = manifest.input
+    promised = [
+        (kind.name, onnx_types[kind.dtype.name], list(kind.row_shape)),
+        ("probabilities", "tensor(float)", [len(manifest.labels)]),
+        ("confidence", "tensor(float)", []),
+    ]
+    found = [(node.name, node.type, node.shape[1:]) for node in [*session.get_inputs(), *session.get_outputs()]]
+    if found != promised:
+        raise ModelError(f"{path} does not have the inputs and outputs of its manifest: {found}, not {promised}")

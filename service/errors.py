@@ -1,0 +1,69 @@
+"""What can go wrong below the routes, in words that know nothing of HTTP.
+
+DemurError
+├── ModelError             the file is not one that may serve
+├── SettingsError          a setting that does not exist, or a value that it cannot have
+└── RequestError           the request cannot be answered; `problems.py` gives each kind its status
+    ├── MalformedBody      the body is not what its content type says
+    ├── UnsupportedType    a content type or an image format that is not taken
+    ├── TooLarge           more bytes, images or pixels than a limit allows
+    └── InvalidRequest     well-formed, but one or more fields break a rule
+        └── InvalidValue   one field
+"""
+
+from dataclasses import dataclass
+
+
+class DemurError(Exception):
+    """Base of every error that Demur raises on purpose; its text is fit to be shown to a user."""
+
+
+class ModelError(DemurError):
+    """A model file that must not serve: unreadable, inconsistent, or wrong on its own golden vectors."""
+
+
+class SettingsError(DemurError):
+    """A setting that does not exist, or a value that it cannot have."""
+
+
+class RequestError(DemurError):
+    """A request that cannot be answered."""
+
+
+class MalformedBody(RequestError):
+    """The body is not what its content type says: not JSON, not a whole PNG."""
+
+
+class UnsupportedType(RequestError):
+    """A content type or an image format that is not taken."""
+
+
+class TooLarge(RequestError):
+    """More bytes, images or pixels than a limit allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One wrong field: its name as the client writes it, and what came and what is allowed."""
+
+    field: str
+    detail: str
+
+
+class InvalidRequest(RequestError):
+    """A well-formed request in which one or more fields break a rule."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__("; ".join(fault.detail for fault in faults))
+        self.faults = faults
+
+
+class InvalidValue(InvalidRequest):
+    """One field that breaks a rule. The message is the field, then what came and what is allowed.
+
+    >>> str(InvalidValue("top_k", "=12 is out of range: 1 to 10"))
+    'top_k=12 is out of range: 1 to 10'
+    """
+
+    def __init__(self, field: str, rule: str) -> None:
+        super().__init__([Fault(field, f"{field}{rule}")])

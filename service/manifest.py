@@ -1,0 +1,158 @@
+"""The contract between the halves: what `model.onnx` says about itself, under the key `demur.manifest`.
+
+`training` writes it, `service` reads it, and both validate it with these classes. It knows neither torch,
+onnxruntime nor HTTP.
+"""
+
+import base64
+import binascii
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from service.policy import Policy
+
+METADATA_KEY = "demur.manifest"
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+SplitName = Literal["train", "tune", "calibration", "report"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ImageInput(_Part):
+    """Grey images, uint8 `[N, height, width]`, 0 = black, 255 = white."""
+
+    kind: Literal["image"] = "image"
+    name: Literal["images"] = "images"
+    height: int = Field(ge=1)
+    width: int = Field(ge=1)
+    foreground: Literal["light on dark", "dark on light"] = "light on dark"
+
+    @property
+    def pixels(self) -> int:
+        """Pixels, and so bytes, of one image."""
+        return self.height * self.width
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape of one input: that of the graph's input without its batch axis."""
+        return (self.height, self.width)
+
+    @property
+    def dtype(self) -> np.dtype[np.uint8]:
+        """The element type of the graph's input."""
+        return np.dtype(np.uint8)
+
+
+# The further kinds (features, tokens) join here, as a union discriminated by `kind`.
+Input = ImageInput
+
+
+class Training(_Part):
+    """The settings that the fit ran with, and where it stopped."""
+
+    recipe: Literal["chapter", "tuned"]
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    momentum: float = Field(ge=0, lt=1)
+    weight_decay: float = Field(ge=0)
+    schedule: Literal["constant", "cosine"]
+    clip_norm: float | None = Field(gt=0)
+    keep: Literal["last", "best"] = Field(description="Which epoch's weights: the last or the lowest tune loss.")
+    seed: int = Field(ge=0)
+    device: Literal["cpu", "cuda"]
+    best_epoch: int = Field(ge=1, description="The epoch whose weights are in the file, from 1.")
+
+
+class Split(_Part):
+    """One part of the data: how many examples, drawn from what, and the SHA-256 of images and labels."""
+
+    size: int = Field(ge=1)
+    source: str
+    fingerprint: Sha256
+
+
+class Data(_Part):
+    """The data set and its splits."""
+
+    name: Name
+    fingerprint: Sha256 = Field(description="SHA-256 over the checksums of the unpacked source files.")
+    splits: dict[SplitName, Split]
+    report_is_held_out: bool = Field(
+        description="Whether nothing was chosen on the report split. False for the chapter's recipe, "
+        "which validates on the test images; such a model can carry no certificate."
+    )
+
+
+class Metrics(_Part):
+    """Quality on the report split, computed from the exported graph's own outputs."""
+
+    split: Literal["report"] = "report"
+    size: int = Field(ge=1)
+    accuracy: float = Field(ge=0, le=1)
+    nll: float = Field(ge=0, description="Mean negative log-probability of the true label, natural logarithm.")
+
+
+class GoldenVectors(_Part):
+    """A few real inputs with the probabilities that they must give, replayed wherever the file is loaded."""
+
+    inputs: str = Field(description="Base64 of the inputs' bytes, C order.")
+    probabilities: list[list[float]] = Field(min_length=1)
+    tolerance: float = Field(gt=0, le=1e-3, description="Largest absolute difference in a probability.")
+
+    def arrays(self, kind: Input) -> tuple[np.ndarray, np.ndarray]:
+        """The inputs `[N, *row_shape]` in the graph's dtype and their probabilities, float32 `[N, C]`.
+
+        Raises ValueError when the bytes are not a whole number of inputs, one a row of probabilities.
+        """
+        try:
+            raw = base64.b64decode(self.inputs, validate=True)
+        except binascii.Error as error:
+            raise ValueError(f"golden inputs are not base64: {error}") from None
+        expected = np.asarray(self.probabilities, dtype=np.float32)
+        shape = (len(expected), *kind.row_shape)
+        if len(raw) != int(np.prod(shape)) * kind.dtype.itemsize:
+            raise ValueError(f"golden inputs hold {len(raw)} bytes, which is not {shape} of {kind.dtype}")
+        return np.frombuffer(raw, dtype=kind.dtype).reshape(shape), expected
+
+
+class Manifest(_Part):
+    """All that a model file says about itself."""
+
+    schema_version: Literal[1] = 1
+    name: Name
+    labels: list[Name] = Field(min_length=2, description="The classes, in the order of the probabilities.")
+    input: Input
+    temperature: float = Field(gt=0, description="The logits are divided by it, inside the graph.")
+    default_policy: Policy
+    training: Training
+    data: Data
+    metrics: Metrics
+    versions: dict[str, str] = Field(description="The versions of Python and of the libraries that trained it.")
+    git_revision: str | None = Field(description="The revision of the training code, where there is one.")
+    created_at: datetime | None = Field(
+        description="SOURCE_DATE_EPOCH or the revision's time; never the clock, so that the same training "
+        "gives the same bytes."
+    )
+    golden: GoldenVectors
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError("labels must differ from one another")
+        width = {len(row) for row in self.golden.probabilities}
+        if width != {len(self.labels)}:
+            raise ValueError(f"golden probabilities are {sorted(width)} wide for {len(self.labels)} labels")
+        self.golden.arrays(self.input)
+        return self
+
+    def card(self) -> dict[str, object]:
+        """The model card: everything but the golden vectors, as JSON values."""
+        return self.model_dump(mode="json", exclude={"golden"})

@@ -1,0 +1,59 @@
+"""When the model may answer: policies as requests ask for them, and as manifest and responses state them.
+
+Each kind of policy is one class with a `kind`; a new kind joins the union `Policy` here and gets its rule
+in `decision.py`.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class _Policy(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ThresholdPolicy(_Policy):
+    """Answer where the confidence is at least a threshold that the user set by hand. Carries no guarantee."""
+
+    kind: Literal["threshold"] = "threshold"
+    threshold: float = Field(ge=0, le=1, description="The least confidence at which the model answers.")
+
+
+class NeverAbstainPolicy(_Policy):
+    """Always answer with the most probable label."""
+
+    kind: Literal["never_abstain"] = "never_abstain"
+
+
+Policy = Annotated[ThresholdPolicy | NeverAbstainPolicy, Field(discriminator="kind")]
+
+
+class PolicyRequest(BaseModel):
+    """When to answer, as a request or a setting asks for it: exactly one of the fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    threshold: float | None = Field(None, ge=0, le=1, description="Answer where the confidence is at least this.")
+    selective_risk: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Keep the error among the answered at most this. The model must be certified for it.",
+    )
+    reject_cost: float | None = Field(
+        None,
+        ge=0,
+        description="Abstain where an answer is expected to cost more. The model must be certified for it.",
+    )
+    never_abstain: Literal[True] | None = Field(None, description="Always answer with the most probable label.")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        given = [name for name in POLICY_FIELDS if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"a policy is exactly one of {', '.join(POLICY_FIELDS)}; {len(given)} came")
+        return self
+
+
+POLICY_FIELDS = tuple(PolicyRequest.model_fields)

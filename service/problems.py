@@ -1,0 +1,101 @@
+"""Errors on the wire: one body for all of them, RFC 9457 problem details, whatever raised them."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from service.errors import Fault, InvalidRequest, MalformedBody, RequestError, TooLarge, UnsupportedType
+from service.request_id import HEADER
+from service.schemas import FieldError, ProblemDetails
+from service.validation import faults
+
+MEDIA_TYPE = "application/problem+json"
+_STATUS: dict[type[RequestError], HTTPStatus] = {
+    MalformedBody: HTTPStatus.BAD_REQUEST,
+    TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    UnsupportedType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
+}
+
+_log = logging.getLogger("demur")
+
+
+def install(app: FastAPI) -> None:
+    """Give `app` the handlers that turn every exception into problem details."""
+    app.add_exception_handler(RequestError, _on_request_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_query)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(Exception, _on_bug)
+
+
+def problem(
+    request: Request,
+    status: int,
+    detail: str,
+    faults: list[Fault] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The response for an error of this status."""
+    body = ProblemDetails(
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        request_id=request.state.request_id,
+        errors=faults and [FieldError(field=fault.field, detail=fault.detail) for fault in faults],
+    )
+    return Response(
+        body.model_dump_json(exclude_none=True),
+        status,
+        headers={HEADER: request.state.request_id, **(headers or {})},
+        media_type=MEDIA_TYPE,
+    )
+
+
+def responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI entries of a route that can answer with these errors."""
+    schema = {"$ref": "#/components/schemas/ProblemDetails"}
+    return {
+        int(status): {"description": status.phrase, "content": {MEDIA_TYPE: {"schema": schema}}} for status in statuses
+    }
+
+
+async def _on_request_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestError)  # by its registration
+    status = next(status for kind, status in _STATUS.items() if isinstance(error, kind))
+    faults = error.faults if isinstance(error, InvalidRequest) else None
+    # The rest of a body that is too large is not waited for.
+    headers = {"Connection": "close"} if isinstance(error, TooLarge) else None
+    return problem(request, status, str(error), faults, headers)
+
+
+async def _on_invalid_query(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return await _on_request_error(request, InvalidRequest(faults(error.errors())))
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            detail = f"{request.url.path[:200]} does not exist: /openapi.json lists what does"
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            allowed = (error.headers or {}).get("Allow", "")
+            detail = f"{request.method} is not allowed on {request.url.path}: allowed is {allowed}"
+        case _:
+            detail = error.detail
+    return problem(request, error.status_code, detail, headers=error.headers)
+
+
+async def _on_bug(request: Request, error: Exception) -> Response:
+    _log.error("request %s failed", request.state.request_id, exc_info=error)
+    return problem(
+        request,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "The service failed. The log has more under this request_id.",
+    )

@@ -1,0 +1,92 @@
+"""The routes: HTTP in, HTTP out, and nothing in between; the work is done in `predict.py`."""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from service.errors import TooLarge
+from service.predict import IMAGE_FILES, JSON, RAW, Predictor
+from service.problems import responses
+from service.schemas import PredictRequest, PredictResponse, QueryOptions, Status
+
+# A smaller body takes less time than a hand-over to a thread costs. A larger one is worked on in a thread, so
+# that it does not hold up the others. docs/architecture.md has the figures.
+INLINE_BODY_BYTES = 64 * 1024
+
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_PREDICT_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            JSON: {"schema": PredictRequest.model_json_schema(ref_template="#/components/schemas/{model}")},
+            **dict.fromkeys((*IMAGE_FILES, RAW), _BINARY),
+        },
+    }
+}
+
+router = APIRouter()
+
+
+@router.post(
+    "/predict",
+    response_model=PredictResponse,
+    openapi_extra=_PREDICT_BODY,
+    responses=responses(
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    ),
+)
+async def predict(request: Request, query: Annotated[QueryOptions, Query()]) -> Response:
+    """Classify images: a JSON body, one PNG or JPEG file, or N images as raw bytes.
+
+    With a JSON body the options stand in the body, otherwise in the query string.
+    """
+    predictor: Predictor = request.app.state.predictor
+    body = await _read_body(request, request.app.state.settings.max_body_bytes)
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    options = query.options()
+    if len(body) <= INLINE_BODY_BYTES:
+        answer = predictor.predict(body, media_type, options).model_dump_json()
+    else:
+        answer = await run_in_threadpool(lambda: predictor.predict(body, media_type, options).model_dump_json())
+    return Response(answer, media_type=JSON)
+
+
+@router.get("/model")
+async def model(request: Request) -> dict[str, Any]:
+    """The model card: what the model is, what it was trained on and how good it is."""
+    predictor: Predictor = request.app.state.predictor
+    return {"version": predictor.classifier.version, **predictor.classifier.manifest.card()}
+
+
+@router.get("/livez")
+async def livez() -> Status:
+    """The process answers."""
+    return Status(status="live")
+
+
+@router.get("/readyz")
+async def readyz() -> Status:
+    """A proven model is loaded: the service listens only from then on."""
+    return Status(status="ready")
+
+
+async def _read_body(request: Request, max_bytes: int) -> bytes:
+    """The body, refused as soon as it is known to be larger than `max_bytes`, announced or counted.
+
+    Starlette's own limit answers in plain text, so the counting is done here.
+    """
+    rule = f"at most {max_bytes} are taken"
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > max_bytes:
+        raise TooLarge(f"the body has {announced} bytes: {rule}")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > max_bytes:
+            raise TooLarge(f"the body has more than {max_bytes} bytes: {rule}")
+    return bytes(body)

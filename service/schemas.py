@@ -1,0 +1,130 @@
+"""The wire: what requests and responses look like, with the bounds that OpenAPI states."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from service.decision import Reason
+from service.policy import POLICY_FIELDS, Policy, PolicyRequest
+from service.validation import validated
+
+DEFAULT_TOP_K = 3
+
+
+_PIXELS = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 255}}
+_INPUTS_SCHEMA = {
+    "type": "array",
+    "minItems": 1,
+    "items": {
+        "anyOf": [
+            {**_PIXELS, "description": "The pixels, row by row, in one list."},
+            {"type": "array", "items": _PIXELS, "description": "The rows of pixels."},
+            {"type": "string", "description": "Base64 of a PNG, a JPEG, or the pixels as bytes."},
+        ]
+    },
+    "description": "The images.",
+}
+
+
+class Options(BaseModel):
+    """What a request may ask beside its inputs: in a JSON body, or in the query string of any other."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    # How many classes there are, only the model knows: `top_k` is held to that range where it is used.
+    top_k: int | None = Field(
+        None,
+        description=f"How many of the most probable labels to list, 1 to all; {DEFAULT_TOP_K} unless asked.",
+        json_schema_extra={"minimum": 1},
+    )
+    resize: bool = Field(
+        False,
+        description="Turn PNG and JPEG files upright, convert them to grey, fit them to the model's size and "
+        "centre them on black. The training images are light on dark: a photograph of a dark "
+        "object on a light ground looks to the model like something else.",
+    )
+    policy: PolicyRequest | None = Field(None, description="When to answer; the service's default if absent.")
+
+
+class PredictRequest(Options):
+    """The JSON body of `POST /predict`."""
+
+    inputs: Annotated[list[Any], WithJsonSchema(_INPUTS_SCHEMA)]  # looked at by `ImageReader`
+
+
+class QueryOptions(BaseModel):
+    """The options of a body that is not JSON, in the query string; the policies stand beside the rest."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    top_k: int | None = Field(
+        None, description=Options.model_fields["top_k"].description, json_schema_extra={"minimum": 1}
+    )
+    resize: bool = Field(False, description=Options.model_fields["resize"].description)
+    threshold: float | None = Field(None, ge=0, le=1)
+    selective_risk: float | None = Field(None, gt=0, lt=1)
+    reject_cost: float | None = Field(None, ge=0)
+    never_abstain: bool | None = None
+
+    def options(self) -> Options:
+        """The same as `Options`. Raises InvalidRequest where more than one policy is given."""
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        policy = {name: given.pop(name) for name in POLICY_FIELDS if name in given}
+        return validated(Options, {**given, "policy": policy} if policy else given)
+
+
+class ModelRef(BaseModel):
+    """Which model gave the answer."""
+
+    name: str
+    version: str = Field(description="The first 12 hex digits of the SHA-256 of the model file.")
+
+
+class LabelProbability(BaseModel):
+    """A class and its probability."""
+
+    label: str
+    probability: float
+
+
+class Prediction(BaseModel):
+    """The outcome for one input."""
+
+    decision: Literal["answer", "abstain"]
+    label: str | None = Field(description="The label; null in an abstention.")
+    reason: Reason | None = Field(description="Why the model abstains; null in an answer.")
+    confidence: float = Field(description="The largest probability.")
+    top_k: list[LabelProbability] = Field(description="The most probable labels, abstained or not.")
+    probabilities: list[float] = Field(description="Of every class, in the order of the model's labels.")
+
+
+class PredictResponse(BaseModel):
+    """The answer of `POST /predict`: one prediction an input, in their order."""
+
+    model: ModelRef
+    policy: Annotated[Policy, Field(description="The policy that decided.")]
+    predictions: list[Prediction]
+
+
+class FieldError(BaseModel):
+    """One field that is wrong."""
+
+    field: str
+    detail: str
+
+
+class ProblemDetails(BaseModel):
+    """Every error's body (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str = Field(description="What came and what is allowed.")
+    request_id: str
+    errors: list[FieldError] | None = Field(None, description="The fields that are wrong, where there are any.")
+
+
+class Status(BaseModel):
+    """The body of a probe."""
+
+    status: Literal["live", "ready"]

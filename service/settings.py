@@ -1,0 +1,55 @@
+"""The service's settings, from environment variables with the prefix `DEMUR_`. Units stand in the names."""
+
+import os
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.errors import SettingsError
+from service.policy import PolicyRequest
+
+PREFIX = "DEMUR_"
+# Read by the training half; set for both, it must not stop the service.
+_NOT_OURS = frozenset({"DEMUR_DATA_DIR"})
+
+
+class Settings(BaseSettings):
+    """Each field is the environment variable of its name in capitals after `DEMUR_`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    model_path: Path = Path("build/model.onnx")
+    """The model file."""
+    host: str = "127.0.0.1"
+    """The address to listen on; loopback unless asked otherwise."""
+    port: int = Field(8000, ge=0, le=65535)
+    """The port to listen on; 0 takes a free one."""
+    default_policy: PolicyRequest | None = None
+    """The policy of a request that names none, as JSON: `{"threshold": 0.8}`. Unset: the manifest's."""
+    max_body_bytes: int = Field(16 * 1024 * 1024, ge=1)
+    """The largest request body, counted as received."""
+    max_batch_size: int = Field(1024, ge=1)
+    """The most images in one request."""
+    max_image_pixels: int = Field(50_000_000, ge=1)
+    """The most pixels in one PNG or JPEG, checked before it is decoded."""
+    max_model_bytes: int = Field(256 * 1024 * 1024, ge=1)
+    """The largest model file."""
+    intra_op_threads: int = Field(1, ge=1)
+    """onnxruntime's threads within one operator. One is best for a small model."""
+    shutdown_seconds: int = Field(10, ge=0)
+    """How long requests in flight may take to finish after SIGTERM or SIGINT."""
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read the environment. Raises SettingsError, naming each variable that is wrong and the rule."""
+        known = {PREFIX + name.upper() for name in cls.model_fields}
+        unknown = sorted({n for n in os.environ if n.upper().startswith(PREFIX)} - known - _NOT_OURS)
+        if unknown:
+            raise SettingsError(f"{', '.join(unknown)}: no such setting; there are {', '.join(sorted(known))}")
+        try:
+            return cls()
+        except ValidationError as error:
+            wrong = (f"{PREFIX}{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" for e in error.errors())
+            raise SettingsError("; ".join(wrong)) from None

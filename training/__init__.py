@@ -1,0 +1,1 @@
+"""The offline half: data -> fit -> export -> proof -> one published `model.onnx`."""

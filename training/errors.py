@@ -1,0 +1,21 @@
+"""Why a training job stops without publishing. The text of each is one line, fit to be shown to a user."""
+
+
+class TrainingError(Exception):
+    """Base: the job failed, and nothing was published."""
+
+
+class DataError(TrainingError):
+    """The data are missing or not what they should be; says which file, what was expected and how to get it."""
+
+
+class DivergedError(TrainingError):
+    """The loss is no longer a number."""
+
+
+class ProofError(TrainingError):
+    """The exported file does not compute what was trained."""
+
+
+class GateError(TrainingError):
+    """The model is not good enough to be published."""

@@ -1,0 +1,143 @@
+"""The training job: data -> fit -> export -> proof -> publication. Each step stands in a module of its own."""
+
+import base64
+import dataclasses
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from service.manifest import GoldenVectors, Manifest, Metrics, Training
+from service.policy import NeverAbstainPolicy
+from training import image_input, provenance
+from training.data import Dataset, LabelledImages
+from training.data.splits import Splits, split
+from training.errors import GateError, TrainingError
+from training.export import to_onnx
+from training.fit import Examples, Fit, fit
+from training.metrics import accuracy, nll
+from training.publish import prove_export, publish
+from training.recipes import FitSettings, Recipe
+from training.report import Progress
+
+GOLDEN_TOLERANCE = 1e-6  # of another processor's kernels
+Device = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to train, and where to publish it."""
+
+    recipe: Recipe
+    settings: FitSettings
+    seed: int
+    device: Device
+    out: Path
+    min_accuracy: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A published model, and how it came about."""
+
+    manifest: Manifest
+    version: str
+    fit: Fit
+    seconds: float  # of the fit alone
+    difference: float  # largest difference in a probability between torch and the file
+
+
+def run(job: Job, dataset: Dataset, progress: Progress | None = None) -> Outcome:
+    """Train, prove and publish. Raises TrainingError, and then nothing was published."""
+    device = _device(job.device)
+    splits = split(dataset, job.recipe, job.seed)
+    fitted, seconds = _fit(job, splits, len(dataset.classes), device, progress)
+    expected = _probabilities(fitted, splits.report)
+    manifest = _manifest(job, dataset, splits, fitted, expected, device)
+    if job.min_accuracy is not None and manifest.metrics.accuracy < job.min_accuracy:
+        raise GateError(
+            f"accuracy {manifest.metrics.accuracy:.4f} on the report split is under "
+            f"--min-accuracy {job.min_accuracy:g}: nothing was published"
+        )
+    classifier, difference = publish(
+        to_onnx(fitted.model, manifest),
+        job.out,
+        lambda draft: prove_export(draft, splits.report.images, expected),
+    )
+    return Outcome(manifest, classifier.version, fitted, seconds, difference)
+
+
+def _device(asked: Device) -> torch.device:
+    if asked == "cuda" and not torch.cuda.is_available():
+        raise TrainingError("--device cuda: torch finds no CUDA device on this machine")
+    return torch.device("cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def _fit(job: Job, splits: Splits, classes: int, device: torch.device, progress: Progress | None) -> tuple[Fit, float]:
+    """The fit, its model back on the CPU, and the seconds that it took."""
+    train, tune = _examples(splits.train).to(device), _examples(splits.tune).to(device)
+    generator = torch.Generator().manual_seed(job.seed)
+    start = time.perf_counter()
+    fitted = fit(train, tune, classes, job.settings, generator, progress)
+    seconds = time.perf_counter() - start
+    return dataclasses.replace(fitted, model=fitted.model.to(device=torch.device("cpu"))), seconds
+
+
+def _examples(part: LabelledImages) -> Examples:
+    return Examples(image_input.features(part.images), torch.from_numpy(part.labels))
+
+
+def _probabilities(fitted: Fit, part: LabelledImages) -> NDArray[np.float32]:
+    """What the model says of `part`, float32 `[N, C]`, computed in float64: the measure of the exported file."""
+    exact = fitted.model.to(dtype=torch.float64)
+    return exact.probabilities(image_input.features(part.images).double()).float().numpy()
+
+
+def _manifest(
+    job: Job,
+    dataset: Dataset,
+    splits: Splits,
+    fitted: Fit,
+    probabilities: NDArray[np.float32],  # [N, C], of the report split
+    device: torch.device,
+) -> Manifest:
+    report = splits.report
+    source = provenance.revision(Path(__file__).parent)
+    return Manifest(
+        name=dataset.name,
+        labels=list(dataset.classes),
+        input=image_input.describe(report.images),
+        temperature=1.0,
+        default_policy=NeverAbstainPolicy(),
+        training=Training(
+            recipe=job.recipe,
+            seed=job.seed,
+            device="cuda" if device.type == "cuda" else "cpu",
+            best_epoch=fitted.best_epoch,
+            **dataclasses.asdict(job.settings),
+        ),
+        data=splits.describe(dataset),
+        metrics=Metrics(
+            size=len(report),
+            accuracy=accuracy(probabilities, report.labels),
+            nll=nll(probabilities, report.labels),
+        ),
+        versions=provenance.library_versions(),
+        git_revision=source.name if source else None,
+        created_at=provenance.created_at(source),
+        golden=_golden(report, probabilities),
+    )
+
+
+def _golden(report: LabelledImages, probabilities: NDArray[np.float32]) -> GoldenVectors:
+    """The first report image of each class that is there."""
+    _, first = np.unique(report.labels, return_index=True)
+    return GoldenVectors(
+        inputs=base64.b64encode(report.images[first].tobytes()).decode(),
+        probabilities=probabilities[first].tolist(),
+        tolerance=GOLDEN_TOLERANCE,
+    )

@@ -1,0 +1,78 @@
+"""A file is proved before anyone can see it, and then appears whole: written beside its place, proved, renamed."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.classifier import Classifier
+from service.errors import ModelError
+from training.errors import ProofError, TrainingError
+
+PROOF_TOLERANCE = 1e-6  # largest difference in a probability between torch and the file
+_MODE = 0o644  # the service may run as another user
+
+_Proof = TypeVar("_Proof")
+
+
+def publish(content: bytes, target: Path, prove: Callable[[Path], _Proof]) -> _Proof:
+    """Write `content` to `target` if `prove` accepts it, and return what `prove` returned.
+
+    `prove` gets the finished file under a temporary name in the same folder; where it raises, or the process
+    dies at any moment, whatever was at `target` stays as it was.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-", suffix=".tmp")
+    except OSError as error:
+        raise TrainingError(f"cannot write into {target.parent}: {error.strerror}") from None
+    draft = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        outcome = prove(draft)
+        draft.chmod(_MODE)
+        draft.replace(target)
+    except OSError as error:
+        raise TrainingError(f"cannot write {target}: {error.strerror}") from None
+    finally:
+        draft.unlink(missing_ok=True)
+    _sync_folder(target.parent)
+    return outcome
+
+
+def prove_export(path: Path, inputs: NDArray[np.uint8], expected: NDArray[np.float32]) -> tuple[Classifier, float]:
+    """Load the file as the service will, and compare it with torch on every input.
+
+    `inputs` uint8 `[N, H, W]`, `expected` float32 `[N, C]`: torch's probabilities. Returns the classifier and the
+    largest difference in a probability. Raises ProofError when that is over 1e-6, or any label differs.
+    """
+    try:
+        classifier = Classifier.load(path)
+    except ModelError as error:
+        raise ProofError(f"the service refuses the exported file: {error}") from None
+    found = classifier.scores(inputs).probabilities
+    difference = float(np.abs(found - expected).max())
+    labels = int((found.argmax(axis=1) != expected.argmax(axis=1)).sum())
+    if labels or not difference <= PROOF_TOLERANCE:  # so written, NaN fails too
+        raise ProofError(
+            f"the exported file does not compute what was trained: over {len(inputs)} report inputs the "
+            f"largest difference in a probability is {difference:.3g}, allowed {PROOF_TOLERANCE:g}, "
+            f"and {labels} labels differ, allowed 0"
+        )
+    return classifier, difference
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

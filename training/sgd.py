@@ -1,0 +1,63 @@
+"""Minibatch stochastic gradient descent: the update and the learning rate's course."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from training.regression import SoftmaxRegression
+
+Schedule = Literal["constant", "cosine"]
+
+
+def scheduled_rate(schedule: Schedule, learning_rate: float, step: int, steps: int) -> float:
+    """The learning rate of update `step` (from 0) of `steps`.
+
+    Cosine falls from the full rate to almost 0 in half a cosine's wave (Loshchilov and Hutter 2017).
+
+    >>> [round(scheduled_rate("cosine", 0.1, step, 4), 4) for step in range(4)]
+    [0.1, 0.0854, 0.05, 0.0146]
+    """
+    if schedule == "constant":
+        return learning_rate
+    return learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+@dataclass(slots=True)
+class SGD:
+    """The update v <- momentum * v + g, parameter <- parameter - rate * v, in place.
+
+    g is the gradient, scaled down to `clip_norm` where its Euclidean norm over all parameters is larger, plus
+    `weight_decay` times the weights. Biases are not decayed.
+    """
+
+    momentum: float
+    weight_decay: float
+    clip_norm: float | None
+    _velocity: SoftmaxRegression | None = None
+
+    def step(self, model: SoftmaxRegression, gradient: SoftmaxRegression, rate: float) -> None:
+        """Update `model` by `gradient`, which has the model's shapes and may be overwritten."""
+        if self.clip_norm is not None:
+            norm = torch.sqrt(gradient.weights.square().sum() + gradient.biases.square().sum())
+            scale = torch.clamp(self.clip_norm / norm, max=1.0)
+            gradient.weights.mul_(scale)
+            gradient.biases.mul_(scale)
+        if self.weight_decay:
+            gradient.weights.add_(model.weights, alpha=self.weight_decay)
+        direction = self._accelerated(gradient) if self.momentum else gradient
+        model.weights.sub_(direction.weights, alpha=rate)
+        model.biases.sub_(direction.biases, alpha=rate)
+
+    def _accelerated(self, gradient: SoftmaxRegression) -> SoftmaxRegression:
+        if self._velocity is None:
+            self._velocity = SoftmaxRegression(_zeros(gradient.weights), _zeros(gradient.biases))
+        self._velocity.weights.mul_(self.momentum).add_(gradient.weights)
+        self._velocity.biases.mul_(self.momentum).add_(gradient.biases)
+        return self._velocity
+
+
+def _zeros(tensor: Tensor) -> Tensor:
+    return torch.zeros_like(tensor)
