@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 import service
-from service import problems
+from service import openapi, problems
 from service.classifier import Classifier
 from service.decision import resolve
 from service.images import ImageReader
@@ -39,5 +39,6 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.include_router(router)
     problems.install(app)
+    openapi.install(app)
     app.add_middleware(RequestIdMiddleware)
     return app

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -55,14 +54,6 @@ def problem(
         headers={HEADER: request.state.request_id, **(headers or {})},
         media_type=MEDIA_TYPE,
     )
-
-
-def responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
-    """The OpenAPI entries of a route that can answer with these errors."""
-    schema = {"$ref": "#/components/schemas/ProblemDetails"}
-    return {
-        int(status): {"description": status.phrase, "content": {MEDIA_TYPE: {"schema": schema}}} for status in statuses
-    }
 
 
 async def _on_request_error(request: Request, error: Exception) -> Response:

@@ -7,24 +7,21 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from service.errors import TooLarge
-from service.predict import IMAGE_FILES, JSON, RAW, Predictor
-from service.problems import responses
-from service.schemas import PredictRequest, PredictResponse, QueryOptions, Status
+from service.openapi import PREDICT_BODY, problem_responses
+from service.predict import JSON, Predictor
+from service.schemas import PredictResponse, QueryOptions, Status
 
 # A smaller body takes less time than a hand-over to a thread costs. A larger one is worked on in a thread, so
 # that it does not hold up the others. docs/architecture.md has the figures.
 INLINE_BODY_BYTES = 64 * 1024
 
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
-_PREDICT_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            JSON: {"schema": PredictRequest.model_json_schema(ref_template="#/components/schemas/{model}")},
-            **dict.fromkeys((*IMAGE_FILES, RAW), _BINARY),
-        },
-    }
-}
+# What can go wrong with a body or an option.
+_PREDICT_ERRORS = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+)
 
 router = APIRouter()
 
@@ -32,13 +29,8 @@ router = APIRouter()
 @router.post(
     "/predict",
     response_model=PredictResponse,
-    openapi_extra=_PREDICT_BODY,
-    responses=responses(
-        HTTPStatus.BAD_REQUEST,
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-    ),
+    openapi_extra=PREDICT_BODY,
+    responses=problem_responses(_PREDICT_ERRORS),
 )
 async def predict(request: Request, query: Annotated[QueryOptions, Query()]) -> Response:
     """Classify images: a JSON body, one PNG or JPEG file, or N images as raw bytes.
