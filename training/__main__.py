@@ -3,11 +3,14 @@
 import argparse
 import dataclasses
 import math
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from service.classifier import Classifier
+from service.errors import ModelError
 from training import report
 from training.data import fashion_mnist
 from training.data.fetch import ENVIRONMENT, fetch, locate
@@ -23,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         if options.command == "fetch":
-            print(fetch(_say, options.data_dir))
+            _fetch(options.data_dir)
         else:
             _fit(options)
     except TrainingError as error:
@@ -32,7 +35,16 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _fetch(data_dir: Path | None) -> None:
+    """Print the folder that holds the data; bring them there, or into the cache, where there is none yet."""
+    named = data_dir or os.environ.get(ENVIRONMENT)
+    print(fetch(_say, Path(named)) if named else locate(None) or fetch(_say))
+
+
 def _fit(options: argparse.Namespace) -> None:
+    if options.if_missing and (version := _published(options.out)):
+        print(f"{options.out} is there already, version {version}: nothing to do")
+        return
     dataset = fashion_mnist.load(locate(options.data_dir) or fetch(_say))
     job = Job(
         recipe=options.recipe,
@@ -50,6 +62,15 @@ def _fit(options: argparse.Namespace) -> None:
     if options.report_dir is not None:
         report.write(options.report_dir, outcome.manifest, outcome.version, outcome.fit.history, outcome.seconds)
     print(report.table(_summary(job, outcome)))
+
+
+def _published(path: Path) -> str | None:
+    """The version of the model at `path`, or None where there is none that the service would take."""
+    try:
+        return Classifier.load(path).version
+    except ModelError as error:
+        _say(f"training anew: {error}")
+        return None
 
 
 def _settings(options: argparse.Namespace) -> FitSettings:
@@ -116,6 +137,7 @@ def _add_fit_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=_seed, default=0, help="of splits, initial weights and order")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to compute")
     parser.add_argument("--out", type=Path, default=Path("build/model.onnx"), help="the file to publish")
+    parser.add_argument("--if-missing", action="store_true", help="do nothing where a sound model is there already")
     parser.add_argument("--min-accuracy", type=_probability, help="of the report split; under it nothing is published")
     parser.add_argument("--report-dir", type=Path, help="a folder for metrics.json and curves.png")
 

@@ -1,0 +1,69 @@
+# Each target is one step; CI calls these and nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MODEL := build/model.onnx
+# Further options of the fit: make train FIT="--recipe chapter --seed 1"
+FIT ?=
+# onnxruntime sends telemetry unless told not to before it is imported.
+export ORT_DISABLE_TELEMETRY := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup data train serve test test-slow lint format accuracy bench e2e lock clean
+
+help: ## list the targets
+	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/dev ## make the virtual environment with everything that developing needs
+
+data: $(VENV)/train ## find Fashion-MNIST on this machine, or fetch it
+	@$(BIN)/python -m training fetch
+
+train: $(VENV)/train ## train, prove and publish build/model.onnx
+	$(BIN)/python -m training fit --out $(MODEL) --report-dir build $(FIT)
+
+serve: $(MODEL) ## serve on http://127.0.0.1:8000; trains first if there is no model yet
+	DEMUR_MODEL_PATH=$(MODEL) $(BIN)/python -m service
+
+test: setup data ## every test that needs no container engine, but for the slow ones
+	$(BIN)/python -m pytest
+
+test-slow: setup data ## the slow tests: accuracies over five seeds, fetching the data
+	$(BIN)/python -m pytest -m slow
+
+lint: setup ## style, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup ## put the code into its standard form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+accuracy: $(VENV)/train data ## the README's accuracies: both recipes over five seeds
+	$(BIN)/python -m benchmarks.accuracy
+
+bench: $(MODEL) ## the service's speed by kind of route and size of body; needs wrk
+	$(BIN)/python -m benchmarks.routes $(MODEL)
+
+e2e: setup data ## the whole path in real containers; needs a Docker engine
+	$(BIN)/python -m pytest -m e2e
+
+lock: setup ## pin the newest versions that pyproject.toml allows
+	$(BIN)/python requirements/lock.py
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache
+
+$(MODEL): | $(VENV)/train
+	$(MAKE) train
+
+$(VENV)/train: requirements/train.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --requirement $<
+	@touch $@
+
+$(VENV)/dev: requirements/dev.txt $(VENV)/train
+	$(BIN)/pip install --quiet --requirement $<
+	@touch $@
