@@ -47,6 +47,7 @@ bench: $(MODEL) ## the service's speed by kind of route and size of body; needs 
 	$(BIN)/python -m benchmarks.routes $(MODEL)
 
 e2e: setup data ## the whole path in real containers; needs a Docker engine
+	@docker info >/dev/null 2>&1 || { echo "make e2e: no Docker engine answers here, so nothing was tested"; exit 1; }
 	$(BIN)/python -m pytest -m e2e
 
 lock: setup ## pin the newest versions that pyproject.toml allows

@@ -1,0 +1,183 @@
+"""`make bench`: the service's speed by kind of route, and from which size of body on a thread is worth its cost.
+
+One uvicorn on one core, wrk on another. Every variant is the same application with the same work; they differ in
+where it is done:
+
+    async   in the event loop, in an `async def` route
+    def     in a thread, in a `def` route, as FastAPI calls it
+    thread  in a thread, handed over by an `async def` route
+
+The variants take turns within each round; the table gives medians over the rounds, the smallest and the largest
+beside them. Needs wrk.
+"""
+
+import json
+import os
+import platform
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import uvicorn
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from service.app import create_app
+from service.predict import JSON, RAW, Predictor
+from service.schemas import Options
+from service.settings import Settings
+
+ROUNDS = 5
+SECONDS = 2
+CONNECTIONS = 16
+VARIANTS = ("async", "def", "thread")
+# (what the body is, its content type, images in it)
+BODIES = (("JSON", JSON, 1), ("JSON", JSON, 16), ("JSON", JSON, 64), ("raw", RAW, 1), ("raw", RAW, 256))
+OUT = Path("build/routes.json")
+
+
+def variants_app(model: Path) -> FastAPI:
+    """The service's own application with one more route a variant."""
+    app = create_app(Settings(model_path=model))
+    predictor: Predictor = app.state.predictor
+
+    def work(body: bytes, request: Request) -> bytes:
+        return predictor.predict(body, request.headers["content-type"], Options()).model_dump_json().encode()
+
+    async def read(request: Request) -> bytes:
+        return await request.body()
+
+    @app.post("/async")
+    async def in_loop(request: Request) -> Response:
+        return Response(work(await request.body(), request), media_type=JSON)
+
+    @app.post("/def")
+    def in_def(request: Request, body: Annotated[bytes, Depends(read)]) -> Response:
+        return Response(work(body, request), media_type=JSON)
+
+    @app.post("/thread")
+    async def in_thread(request: Request) -> Response:
+        return Response(await run_in_threadpool(work, await request.body(), request), media_type=JSON)
+
+    return app
+
+
+@contextmanager
+def serving(model: Path, core: int) -> Iterator[str]:
+    """The variants on a free port, pinned to one core; yields the address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "benchmarks.routes", "--serve", str(model), str(port), str(core)]
+    server = subprocess.Popen(command)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(100):
+            try:
+                urllib.request.urlopen(f"{address}/readyz", timeout=1)
+                break
+            except (urllib.error.URLError, ConnectionError):
+                time.sleep(0.1)
+        else:
+            sys.exit("the server under test did not get ready within 10 s")
+        yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=10)
+
+
+def rate(url: str, body: bytes, content_type: str, core: int, seconds: float) -> float:
+    """Requests a second that wrk gets through; ends the program where any of them failed."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "body"
+        path.write_bytes(body)
+        script = Path(folder) / "post.lua"
+        script.write_text(
+            f"""wrk.method = "POST"
+            wrk.headers["Content-Type"] = "{content_type}"
+            local file = io.open("{path}", "rb")
+            wrk.body = file:read("*a")
+            done = function(summary, latency, requests)
+              local e = summary.errors
+              io.stderr:write(string.format("%d %d %d", summary.requests, summary.duration,
+                e.connect + e.read + e.write + e.status + e.timeout))
+            end"""
+        )
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script), url]
+        pinned = ["taskset", "--cpu-list", str(core), *command]
+        result = subprocess.run(pinned, capture_output=True, text=True, check=True)
+    requests, microseconds, failed = map(int, result.stderr.split())
+    if failed:
+        sys.exit(f"{failed} of {requests} requests to {url} failed")
+    return requests / microseconds * 1e6
+
+
+def request_body(kind: str, images: int) -> bytes:
+    """A body of so many random images; their content costs nothing or everything alike."""
+    pixels = np.random.default_rng(0).integers(0, 256, (images, 784), dtype=np.uint8)
+    return pixels.tobytes() if kind == "raw" else json.dumps({"inputs": pixels.tolist()}).encode()
+
+
+def main(model: Path) -> None:
+    """Measure all, print a table and write `build/routes.json`."""
+    for program in ("wrk", "taskset"):
+        if shutil.which(program) is None:
+            sys.exit(f"this benchmark needs {program}")
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        sys.exit("this benchmark needs two cores: one for the server, one for wrk")
+    bodies = [(kind, content_type, n, request_body(kind, n)) for kind, content_type, n in BODIES]
+    rates: dict[tuple[str, int, str], list[float]] = {}
+    with serving(model, cores[0]) as address:
+        for number in range(ROUNDS + 1):
+            for kind, content_type, n, body in bodies:
+                for variant in VARIANTS:
+                    warm_up = number == 0
+                    got = rate(f"{address}/{variant}", body, content_type, cores[1], 1 if warm_up else SECONDS)
+                    if not warm_up:
+                        rates.setdefault((kind, n, variant), []).append(got)
+    print(f"requests/s, {CONNECTIONS} connections, median of {ROUNDS} rounds; {_processor()}\n")
+    print("| body | bytes | `async def` | `def` | `async def`, handed to a thread |\n|---|---|---|---|---|")
+    for kind, _, n, body in bodies:
+        cells = " | ".join(_cell(rates[kind, n, variant]) for variant in VARIANTS)
+        print(f"| {n} image{'s' if n > 1 else ''}, {kind} | {len(body)} | {cells} |")
+    OUT.parent.mkdir(exist_ok=True)
+    rows = [{"body": k, "images": n, "variant": v, "requests_per_second": r} for (k, n, v), r in rates.items()]
+    OUT.write_text(json.dumps(rows, indent=2) + "\n")
+
+
+def _cell(values: list[float]) -> str:
+    return f"{statistics.median(values):.0f} ({min(values):.0f} to {max(values):.0f})"
+
+
+def _processor() -> str:
+    names = [line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor()}, one core each for server and wrk"
+
+
+def _cpuinfo() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def _serve(model: str, port: str, core: str) -> None:
+    os.sched_setaffinity(0, {int(core)})
+    uvicorn.run(variants_app(Path(model)), port=int(port), log_level="warning", access_log=False)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--serve":
+        _serve(*sys.argv[2:])
+    else:
+        main(Path(sys.argv[1]))

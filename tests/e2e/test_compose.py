@@ -1,0 +1,160 @@
+"""The whole path in real containers: `up`, predict from outside on real images, compare with the training job."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import numpy as np
+import pytest
+
+from training.data import Dataset
+from training.data.splits import split
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).parent.parent.parent
+READY_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running project of our compose file."""
+
+    project: str
+    port: int
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def compose(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run docker compose, of either generation, on this project."""
+        v2 = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
+        program = ["docker", "compose"] if v2 else ["docker-compose"]
+        return _call([*program, "--project-name", self.project, *arguments], PORT=str(self.port))
+
+    def container(self, service: str) -> dict[str, Any]:
+        """What the engine knows of a service's container."""
+        labels = [f"com.docker.compose.project={self.project}", f"com.docker.compose.service={service}"]
+        filters = [argument for label in labels for argument in ("--filter", f"label={label}")]
+        name = _call(["docker", "ps", "--all", "--quiet", *filters]).stdout.split()[0]
+        inspected: list[dict[str, Any]] = json.loads(_call(["docker", "inspect", name]).stdout)
+        return inspected[0]
+
+    def wait_until_ready(self) -> None:
+        """Return when /readyz says 200; fails the test with the logs otherwise."""
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                if httpx2.get(f"{self.address}/readyz", timeout=2).status_code == 200:
+                    return
+            except httpx2.TransportError:
+                time.sleep(0.2)
+        pytest.fail(f"not ready within {READY_SECONDS} s:\n{self.compose('logs').stdout}")
+
+
+def _call(command: list[str], **environment: str) -> "subprocess.CompletedProcess[str]":
+    result = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, f"{command} gave {result.returncode}:\n{result.stdout}\n{result.stderr}"
+    return result
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """`up` on a fresh volume, and everything taken away again at the end."""
+    assert shutil.which("docker"), "no docker on this machine"
+    stack = Stack(f"demur-e2e-{os.getpid()}", _free_port())
+    try:
+        stack.compose("up", "--build", "--detach")
+        stack.wait_until_ready()
+        yield stack
+    finally:
+        stack.compose("down", "--volumes", "--remove-orphans")
+
+
+def test_report_split_over_http_equals_what_training_reported(stack: Stack, dataset: Dataset) -> None:
+    card = httpx2.get(f"{stack.address}/model").json()
+    report = split(dataset, card["training"]["recipe"], card["training"]["seed"]).report
+    assert report.fingerprint() == card["data"]["splits"]["report"]["fingerprint"]
+
+    probabilities, labels = [], []
+    with httpx2.Client(base_url=stack.address, headers={"content-type": "application/octet-stream"}) as client:
+        for images in np.split(report.images, 5):
+            answer = client.post("/predict", content=images.tobytes(), timeout=30).json()
+            assert answer["model"]["version"] == card["version"]
+            labels += [prediction["label"] for prediction in answer["predictions"]]
+            probabilities += [prediction["probabilities"] for prediction in answer["predictions"]]
+
+    right = sum(label == card["labels"][true] for label, true in zip(labels, report.labels, strict=True))
+    assert right / len(report) == card["metrics"]["accuracy"]
+    true_label = np.array(probabilities)[np.arange(len(report)), report.labels]
+    assert -np.log(true_label).mean() == pytest.approx(card["metrics"]["nll"], abs=1e-6)
+
+
+def test_a_picture_gets_its_label(stack: Stack) -> None:
+    picture = (ROOT / "docs" / "ankle-boot.png").read_bytes()
+    answer = httpx2.post(f"{stack.address}/predict", content=picture, headers={"content-type": "image/png"}).json()
+    assert answer["predictions"][0]["label"] == "Ankle boot"
+
+
+def test_second_up_does_not_train_again(stack: Stack) -> None:
+    version = httpx2.get(f"{stack.address}/model").json()["version"]
+    stack.compose("up", "--detach")
+    stack.wait_until_ready()
+    assert httpx2.get(f"{stack.address}/model").json()["version"] == version
+    assert "nothing to do" in stack.compose("logs", "train").stdout
+
+
+def test_training_that_fails_its_gate_keeps_the_model(stack: Stack) -> None:
+    train = ["run", "--rm", "train", "fit", "--out", "/models/model.onnx", "--epochs", "1", "--min-accuracy", "0.99"]
+    with pytest.raises(AssertionError, match=r"under --min-accuracy 0\.99: nothing was published"):
+        stack.compose(*train)
+    version = httpx2.get(f"{stack.address}/model").json()["version"]
+    stack.compose("restart", "serve")
+    stack.wait_until_ready()
+    assert httpx2.get(f"{stack.address}/model").json()["version"] == version
+
+
+@pytest.mark.parametrize("service", ["train", "serve"])
+def test_container_is_confined(stack: Stack, service: str) -> None:
+    container = stack.container(service)
+    assert container["Config"]["User"] == "10001"
+    assert container["HostConfig"]["ReadonlyRootfs"] is True
+    assert container["HostConfig"]["CapDrop"] == ["ALL"]
+    assert "no-new-privileges:true" in container["HostConfig"]["SecurityOpt"]
+
+
+def test_engine_calls_the_service_healthy(stack: Stack) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while (status := stack.container("serve")["State"]["Health"]["Status"]) == "starting":
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    assert status == "healthy"
+
+
+@pytest.mark.parametrize("module", ["torch", "onnx", "training", "matplotlib"])
+def test_serving_image_has_nothing_of_training(stack: Stack, module: str) -> None:
+    with pytest.raises(AssertionError, match=f"No module named '{module}'"):
+        stack.compose("exec", "-T", "serve", "python", "-c", f"import {module}")
+
+
+def test_stop_is_graceful(stack: Stack) -> None:
+    stack.compose("stop", "serve")
+    assert stack.container("serve")["State"]["ExitCode"] == 0
