@@ -55,8 +55,8 @@ def dataset(data_folder: Path) -> Dataset:
 
 @pytest.fixture(scope="session")
 def trained_model(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> Path:
-    """A model of two epochs, trained by the real command on the real data."""
+    """The model of the default recipe, trained by the real command on the real data."""
     out = tmp_path_factory.mktemp("trained") / "model.onnx"
-    command = [sys.executable, "-m", "training", "fit", "--epochs", "2", "--data-dir", str(data_folder)]
+    command = [sys.executable, "-m", "training", "fit", "--data-dir", str(data_folder)]
     subprocess.run([*command, "--out", str(out)], cwd=ROOT, check=True, capture_output=True)
     return out

@@ -35,10 +35,11 @@ CHAPTER = FitSettings(
     keep="last",
 )
 
-# Chosen by the tune split's loss and accuracy over ten seeds: 20 epochs did as well as 30 or better, at two
-# thirds of the time, and weight decay of 1e-5 to 1e-4 changed nothing beyond the noise.
+# Chosen by the loss on the tune split, mean of ten seeds: 0.4113 at 25 epochs, 0.4118 at 20, 0.4115 at 30. Other
+# rates, momenta and batch sizes are within 0.0009 of it, and weight decay of 1e-5 to 1e-4 changes nothing that
+# could be told from the noise.
 TUNED = FitSettings(
-    epochs=20,
+    epochs=25,
     batch_size=256,
     learning_rate=0.1,
     momentum=0.9,
