@@ -1,0 +1,117 @@
+"""What the documents say is what the program does: commands, answers, settings, numbers, links."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from fastapi.testclient import TestClient
+
+from service.app import create_app
+from service.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+MAKEFILE = (ROOT / "Makefile").read_text()
+TARGETS = set(re.findall(r"^([a-z0-9-]+):.*## ", MAKEFILE, re.MULTILINE))
+
+
+@pytest.fixture(scope="module")
+def client(trained_model: Path) -> Iterator[TestClient]:
+    with TestClient(create_app(Settings(model_path=trained_model))) as client:
+        yield client
+
+
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def _post(client: TestClient, command: str) -> dict[str, Any]:
+    """Send what a `curl --data-binary @FILE -H HEADER URL` of the README sends."""
+    program, _, body, _, header, url = shlex.split(command)
+    assert program == "curl"
+    name, _, value = header.partition(": ")
+    parts = urlsplit(url)
+    content = (ROOT / body.removeprefix("@")).read_bytes()
+    answer: dict[str, Any] = client.post(f"{parts.path}?{parts.query}", content=content, headers={name: value}).json()
+    return answer
+
+
+def test_readme_is_short_before_the_first_command() -> None:
+    before, _, _ = README.partition("```")
+    assert len(before.split()) <= 80
+
+
+def test_readme_curl_gets_the_answer_that_stands_below_it(client: TestClient) -> None:
+    (command,) = [block for block in _blocks("sh") if block.startswith("curl")]
+    stated, found = json.loads(_blocks("json")[0]), _post(client, command)
+    # The version covers the time and the revision, and another processor's training ends in slightly other weights.
+    assert re.fullmatch(r"[0-9a-f]{12}", stated["model"].pop("version"))
+    assert re.fullmatch(r"[0-9a-f]{12}", found["model"].pop("version"))
+    (stated_one,), (found_one,) = stated.pop("predictions"), found.pop("predictions")
+    assert stated == found
+    for name in ("decision", "label", "reason"):
+        assert stated_one[name] == found_one[name]
+    assert [entry["label"] for entry in stated_one["top_k"]] == [entry["label"] for entry in found_one["top_k"]]
+    assert stated_one["probabilities"] == pytest.approx(found_one["probabilities"], abs=0.05)
+    assert stated_one["confidence"] == max(stated_one["probabilities"])
+
+
+def test_readme_problem_is_what_a_bad_option_gets(client: TestClient) -> None:
+    stated = json.loads(_blocks("json")[1])
+    picture = (ROOT / "docs" / "ankle-boot.png").read_bytes()
+    found = client.post("/predict?top_k=12", content=picture, headers={"content-type": "image/png"}).json()
+    stated.pop("request_id")
+    found.pop("request_id")
+    assert stated == found
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_make_targets_in_documents_exist(document: Path) -> None:
+    named = set(re.findall(r"(?:`|^)make ([a-z0-9-]+)", document.read_text(), re.MULTILINE))
+    assert named <= TARGETS
+
+
+def test_ci_calls_the_same_make_targets_everywhere() -> None:
+    def steps(path: str) -> set[str]:
+        return set(re.findall(r"(?:run:|step) (make .*)", (ROOT / path).read_text()))
+
+    assert steps(".ci/run") == steps(".github/workflows/ci.yml")
+
+
+def test_settings_table_lists_every_setting_with_its_default() -> None:
+    rows = dict(
+        re.findall(r"^\| `(DEMUR_[A-Z_]+)` \| (.*?) \|", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE)
+    )
+    fields = Settings.model_fields
+    assert rows == {
+        f"DEMUR_{name.upper()}": "" if field.default is None else f"`{field.default}`" for name, field in fields.items()
+    }
+    assert all(field.description for field in fields.values())
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_to_files_lead_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?://)([^)#]+)\)", document.read_text())
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_serving_lock_has_nothing_of_training() -> None:
+    names = re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements" / "serve.txt").read_text(), re.MULTILINE)
+    assert "onnxruntime" in names
+    assert not {"torch", "onnx", "matplotlib", "pooch", "pytest"} & set(names)
+
+
+def test_locks_agree_with_one_another() -> None:
+    pins = {
+        name: dict(
+            re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / "requirements" / f"{name}.txt").read_text(), re.MULTILINE)
+        )
+        for name in ("serve", "train", "dev")
+    }
+    assert pins["serve"].items() <= pins["train"].items() <= pins["dev"].items()
