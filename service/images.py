@@ -18,6 +18,7 @@ from PIL import Image, ImageOps
 
 from service.errors import InvalidValue, MalformedBody, TooLarge, UnsupportedType
 from service.manifest import ImageInput
+from service.validation import shown
 
 Images = NDArray[np.uint8]
 Format = Literal["PNG", "JPEG"]
@@ -68,7 +69,7 @@ class ImageReader:
         if not isinstance(value, list):
             raise InvalidValue(
                 field,
-                f" is {_shown(value)}: an image is {self.kind.height} rows of {self.kind.width} integers, "
+                f" is {shown(value)}: an image is {self.kind.height} rows of {self.kind.width} integers, "
                 f"{self.kind.pixels} integers, or a base64 string",
             )
         if value and isinstance(value[0], list):
@@ -87,7 +88,7 @@ class ImageReader:
         checked: list[list[object]] = []
         for y, row in enumerate(rows):
             if not isinstance(row, list):
-                raise InvalidValue(f"{field}[{y}]", f" is {_shown(row)}: a row is {self.kind.width} integers")
+                raise InvalidValue(f"{field}[{y}]", f" is {shown(row)}: a row is {self.kind.width} integers")
             if len(row) != self.kind.width:
                 raise InvalidValue(f"{field}[{y}]", f" has {len(row)} numbers: a row has {self.kind.width}")
             checked.append(row)
@@ -115,8 +116,7 @@ class ImageReader:
     def _decode(self, raw: bytes, field: str, declared: Format, resize: bool) -> Images:
         found = _sniff(raw)
         if found != declared:
-            what = f"a {found}" if found else f"not a {declared}"
-            raise MalformedBody(f"{field} is {what}: it was declared as {declared}")
+            raise MalformedBody(f"{field} was declared as {declared} and is {found or 'neither PNG nor JPEG'}")
         try:
             # An explicit list of formats: Pillow's other parsers never see the bytes.
             image = Image.open(io.BytesIO(raw), formats=(declared,))
@@ -124,7 +124,7 @@ class ImageReader:
             image.load()
         except TooLarge:
             raise
-        except Image.DecompressionBombError:
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # Pillow's own, higher limits
             raise TooLarge(f"{field} is an image of far too many pixels: at most {self.max_image_pixels}") from None
         except Exception as error:  # a broken file raises whatever its parser met: SyntaxError, struct.error, ...
             raise MalformedBody(f"{field} is not a readable {declared}: {error or type(error).__name__}") from None
@@ -174,23 +174,4 @@ def _pixel_bytes(values: list[object], field: str) -> bytes:
         return _fast_pixel_bytes(values)
     except (TypeError, ValueError):
         i, value = next((i, v) for i, v in enumerate(values) if type(v) is not int or not 0 <= v <= 255)
-        raise InvalidValue(f"{field}[{i}]", f" is {_shown(value)}: {_PIXEL_RULE}") from None
-
-
-def _shown(value: object) -> str:
-    """A JSON value, short enough for an error message."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return f'the string "{value[:40]}"'
-        case list():
-            return f"a list of {len(value)}"
-        case dict():
-            return "an object"
-        case int() if value.bit_length() > 64:
-            return "an integer of more than 64 bits"
-        case _:
-            return str(value)
+        raise InvalidValue(f"{field}[{i}]", f" is {shown(value)}: {_PIXEL_RULE}") from None

@@ -20,7 +20,7 @@ from service.schemas import (
     PredictRequest,
     PredictResponse,
 )
-from service.validation import validated
+from service.validation import shown, validated
 
 JSON = "application/json"
 RAW = "application/octet-stream"
@@ -45,7 +45,7 @@ class Predictor:
         classes = len(self.classifier.manifest.labels)
         k = min(DEFAULT_TOP_K, classes) if options.top_k is None else options.top_k
         if not 1 <= k <= classes:
-            raise InvalidValue("top_k", f"={k} is out of range: 1 to {classes}")
+            raise InvalidValue("top_k", f"={shown(k)} is out of range: 1 to {classes}")
         policy = self.default_policy if options.policy is None else resolve(options.policy)
         scores = self.classifier.scores(images)
         return self._respond(scores, decide(scores, policy), policy, k)
@@ -54,7 +54,7 @@ class Predictor:
         if media_type == JSON:
             if query.model_fields_set:
                 raise InvalidValue("query", " string: with a JSON body the options belong in the body")
-            request = validated(PredictRequest, _parse_json(body))
+            request = validated(PredictRequest, _json_object(body))
             return request, self.reader.from_json(request.inputs, resize=request.resize)
         if media_type == RAW:
             return query, self.reader.from_bytes(body)
@@ -84,9 +84,12 @@ class Predictor:
         )
 
 
-def _parse_json(body: bytes) -> object:
+def _json_object(body: bytes) -> dict[str, object]:
     try:
-        # Refuses NaN and Infinity and nesting past a depth that no request needs.
-        return from_json(body, allow_inf_nan=False)
+        # Refuses NaN and Infinity, and nesting past a depth that no request needs.
+        value = from_json(body, allow_inf_nan=False)
     except ValueError as error:
         raise MalformedBody(f"the body is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise InvalidValue("body", f" is {shown(value)}: it must be an object that holds inputs")
+    return value

@@ -32,7 +32,8 @@ class Settings(BaseSettings):
     """The largest request body, counted as received."""
     max_batch_size: int = Field(1024, ge=1)
     """The most images in one request."""
-    max_image_pixels: int = Field(50_000_000, ge=1)
+    # Pillow warns past 89 million pixels and refuses twice as many, whatever this is.
+    max_image_pixels: int = Field(50_000_000, ge=1, le=89_000_000)
     """The most pixels in one PNG or JPEG, checked before it is decoded."""
     max_model_bytes: int = Field(256 * 1024 * 1024, ge=1)
     """The largest model file."""

@@ -1,6 +1,7 @@
 """What pydantic finds wrong, in our words: the field as the client writes it, what came, what is allowed."""
 
 import json
+import math
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -40,9 +41,31 @@ def _fault(error: ErrorDetails) -> Fault:
         return Fault(field, f"{field} is missing")
     field = field or "body"
     rule = error["msg"].removeprefix("Value error, ")
-    return Fault(field, f"{field}={_shown(error['input'])}: {rule[:1].lower()}{rule[1:]}")
+    return Fault(field, f"{field}={_as_json(error['input'])}: {rule[:1].lower()}{rule[1:]}")
 
 
-def _shown(value: object) -> str:
-    text = json.dumps(value, default=str)
+def shown(value: object) -> str:
+    """A JSON value in words short enough for an error message.
+
+    >>> [shown(value) for value in (None, True, [1, 2], 2.5)]
+    ['null', 'true', 'a list of 2', '2.5']
+    """
+    match value:
+        case list():
+            return f"a list of {len(value)}"
+        case dict():
+            return "an object"
+        case int() if value.bit_length() > 64:
+            return "an integer of more than 64 bits"
+        case float() if math.isinf(value):
+            return "a number past the range of float64"
+        case _:
+            return _as_json(value)
+
+
+def _as_json(value: object) -> str:
+    try:
+        text = json.dumps(value, default=str)
+    except ValueError:  # an integer of more digits than Python is willing to print
+        return "a value with an integer of thousands of digits"
     return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 3] + "..."
