@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from service.errors import Fault, InvalidRequest
 
 _MOST_FAULTS = 10  # a body of a thousand wrong fields is answered by the first few
-_MOST_SHOWN = 80  # characters of a value that came
+_MOST_SHOWN = 80  # characters of a field's name or of a value
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -34,7 +34,7 @@ def faults(errors: Sequence[ErrorDetails]) -> list[Fault]:
 
 
 def _fault(error: ErrorDetails) -> Fault:
-    field = ".".join(str(part) for part in error["loc"] if part not in ("body", "query"))
+    field = _shortened(".".join(str(part) for part in error["loc"] if part not in ("body", "query")))
     if error["type"] == "extra_forbidden":
         return Fault(field, f"{field}: no such field")
     if error["type"] == "missing":
@@ -64,8 +64,8 @@ def shown(value: object) -> str:
 
 
 def _as_json(value: object) -> str:
-    try:
-        text = json.dumps(value, default=str)
-    except ValueError:  # an integer of more digits than Python is willing to print
-        return "a value with an integer of thousands of digits"
+    return _shortened(json.dumps(value, default=str))
+
+
+def _shortened(text: str) -> str:
     return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 3] + "..."
