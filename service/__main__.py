@@ -32,8 +32,11 @@ def main() -> int:
             timeout_graceful_shutdown=settings.shutdown_seconds,
         )
     )
-    server.run()
-    return 0 if server.started else 1
+    try:
+        server.run()
+    except SystemExit:  # uvicorn's way out when it cannot listen; it has said why
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=service.__version__,
         docs_url=None,  # their pages load scripts from other hosts
         redoc_url=None,
+        redirect_slashes=False,  # its redirects repeat the Host header, which a client may make up
         telemetry={"tracing": False, "metrics": False},
     )
     app.state.settings = settings

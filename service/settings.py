@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Self
 
 from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import SettingsError
@@ -46,11 +47,16 @@ class Settings(BaseSettings):
     def from_environment(cls) -> Self:
         """Read the environment. Raises SettingsError, naming each variable that is wrong and the rule."""
         known = {PREFIX + name.upper() for name in cls.model_fields}
-        unknown = sorted({n for n in os.environ if n.upper().startswith(PREFIX)} - known - _NOT_OURS)
+        ours = {name for name in os.environ if name.upper().startswith(PREFIX)}
+        unknown = sorted(name for name in ours if name.upper() not in known | _NOT_OURS)
         if unknown:
             raise SettingsError(f"{', '.join(unknown)}: no such setting; there are {', '.join(sorted(known))}")
         try:
             return cls()
         except ValidationError as error:
-            wrong = (f"{PREFIX}{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" for e in error.errors())
-            raise SettingsError("; ".join(wrong)) from None
+            raise SettingsError("; ".join(_finding(details) for details in error.errors())) from None
+
+
+def _finding(details: ErrorDetails) -> str:
+    name, *inner = (str(part) for part in details["loc"])
+    return f"{'.'.join([PREFIX + name.upper(), *inner])}={details['input']!r}: {details['msg']}"

@@ -1,0 +1,76 @@
+"""A real service in a process of its own, for what needs a socket or a signal."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+ROOT = Path(__file__).parent.parent
+READY_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running `python -m service`."""
+
+    process: "subprocess.Popen[str]"
+    port: int
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def stop(self, signal: int) -> int:
+        """Send `signal` and return the exit status."""
+        self.process.send_signal(signal)
+        return self.process.wait(timeout=20)
+
+
+def free_port() -> int:
+    """A port that nobody listened on a moment ago."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def command_environment(**settings: str) -> dict[str, str]:
+    """The environment without this machine's settings, but with `settings`."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("DEMUR_")}
+    return {**own, **settings}
+
+
+@contextmanager
+def serving(model: Path, **settings: str) -> Iterator[Server]:
+    """Start the service on `model`, wait until it is ready, and end it afterwards if it still runs."""
+    port = free_port()
+    environment = command_environment(DEMUR_MODEL_PATH=str(model), DEMUR_PORT=str(port), **settings)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "service"], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    server = Server(process, port)
+    try:
+        _wait_until_ready(server)
+        yield server
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _wait_until_ready(server: Server) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline and server.process.poll() is None:
+        try:
+            if httpx2.get(f"{server.address}/readyz", timeout=1).status_code == 200:
+                return
+        except httpx2.TransportError:
+            time.sleep(0.05)
+    server.process.kill()
+    raise AssertionError(f"the service did not get ready: {server.process.communicate()[1]}")

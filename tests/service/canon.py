@@ -1,0 +1,26 @@
+"""The one shape of an error, held on every path that can fail."""
+
+import re
+from typing import Any
+
+import httpx2
+
+KEYS = {"type", "title", "status", "detail", "request_id"}
+
+
+def assert_problem(response: httpx2.Response, status: int, *fragments: str) -> dict[str, Any]:
+    """Assert that `response` is problem details of `status` whose detail holds all `fragments`; return its body."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = response.json()
+    assert set(body) in (KEYS, KEYS | {"errors"})
+    assert body["status"] == status
+    assert body["request_id"] == response.headers["x-request-id"]
+    for fragment in fragments:
+        assert fragment in body["detail"]
+    for error in body.get("errors", []):
+        assert error["field"]
+        assert error["detail"] in body["detail"]
+    # Nothing of the inside: no traceback, no path of this machine.
+    assert not re.search(r"Traceback|File \"|/site-packages/|\.py\b", response.text)
+    return body

@@ -1,0 +1,31 @@
+"""Picture files for the tests, sound and broken."""
+
+import io
+import struct
+import zlib
+from typing import Any
+
+from PIL import Image
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    """The file of an image."""
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def blank(mode: str = "L", size: tuple[int, int] = (28, 28), kind: str = "PNG") -> bytes:
+    """The file of a black image."""
+    return encoded(Image.new(mode, size), kind)
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    """A PNG chunk with its right checksum."""
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def announcing(width: int, height: int) -> bytes:
+    """A small PNG whose header announces so many pixels, grey, 8 bits each."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")

@@ -1,0 +1,150 @@
+"""`POST /predict` with the tiny model, whose answers are worked out by hand in `tests/tiny.py`."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from service.app import create_app
+from service.policy import PolicyRequest
+from service.routes import INLINE_BODY_BYTES
+from service.schemas import PredictResponse
+from service.settings import Settings
+from tests import tiny
+from tests.service.pictures import encoded
+
+RAW = {"content-type": "application/octet-stream"}
+LEFT = tiny.IMAGES[1]  # [255, 0]: 1/11, 9/11, 1/11
+
+
+def _ask(client: TestClient, **body: Any) -> PredictResponse:
+    answer = client.post("/predict", json={"inputs": [LEFT.tolist()], **body})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    return PredictResponse.model_validate(answer.json())
+
+
+BODIES: dict[str, tuple[str, bytes]] = {
+    "rows": ("application/json", json.dumps({"inputs": tiny.IMAGES.tolist()}).encode()),
+    "flat": ("application/json", json.dumps({"inputs": tiny.IMAGES.reshape(4, 2).tolist()}).encode()),
+    "base64 of bytes": (
+        "application/json",
+        json.dumps({"inputs": [base64.b64encode(image.tobytes()).decode() for image in tiny.IMAGES]}).encode(),
+    ),
+    "base64 of PNG": (
+        "application/json",
+        json.dumps(
+            {"inputs": [base64.b64encode(encoded(Image.fromarray(image))).decode() for image in tiny.IMAGES]}
+        ).encode(),
+    ),
+    "raw bytes": ("application/octet-stream", tiny.IMAGES.tobytes()),
+    "a content type with a parameter": (
+        "Application/JSON; charset=utf-8",
+        b'{"inputs": [[0,0],[255,0],[0,255],[255,255]]}',
+    ),
+}
+
+
+@pytest.mark.parametrize(("content_type", "body"), BODIES.values(), ids=BODIES)
+def test_every_form_of_body_gives_the_same_answer(client: TestClient, content_type: str, body: bytes) -> None:
+    answer = client.post("/predict", content=body, headers={"content-type": content_type})
+    response = PredictResponse.model_validate(answer.json())
+    found = [prediction.probabilities for prediction in response.predictions]
+    np.testing.assert_allclose(found, tiny.PROBABILITIES, atol=1e-7)
+    assert [prediction.label for prediction in response.predictions] == ["dark", "left", "right", "left"]
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg"])
+def test_one_picture(client: TestClient, kind: str) -> None:
+    picture = encoded(
+        Image.fromarray(np.full((1, 2), 255, np.uint8)), kind.upper(), **({"quality": 100} if kind == "jpeg" else {})
+    )
+    (prediction,) = client.post("/predict", content=picture, headers={"content-type": f"image/{kind}"}).json()[
+        "predictions"
+    ]
+    np.testing.assert_allclose(prediction["probabilities"], tiny.PROBABILITIES[3], atol=1e-7)
+
+
+def test_answer_is_complete(client: TestClient) -> None:
+    answer = client.post("/predict", json={"inputs": [LEFT.tolist()], "top_k": 2}).json()
+    (prediction,) = answer["predictions"]
+    version = client.get("/model").json()["version"]
+    assert answer["model"] == {"name": "tiny", "version": version}
+    assert answer["policy"] == {"kind": "never_abstain"}
+    assert prediction["decision"] == "answer"
+    assert prediction["label"] == "left"
+    assert prediction["reason"] is None
+    assert prediction["confidence"] == max(prediction["probabilities"]) == pytest.approx(9 / 11)
+    assert prediction["top_k"] == [
+        {"label": "left", "probability": prediction["probabilities"][1]},
+        {"label": "dark", "probability": prediction["probabilities"][0]},
+    ]
+
+
+@pytest.mark.parametrize(("asked", "given"), [({}, 3), ({"top_k": None}, 3), ({"top_k": 1}, 1), ({"top_k": 3}, 3)])
+def test_top_k(client: TestClient, asked: dict[str, Any], given: int) -> None:
+    (prediction,) = _ask(client, **asked).predictions
+    assert len(prediction.top_k) == given
+    assert prediction.top_k[0].label == "left"
+    chances = [entry.probability for entry in prediction.top_k]
+    assert chances == sorted(chances, reverse=True)
+
+
+@pytest.mark.parametrize(("threshold", "label"), [(0.8, "left"), (0.82, None)])
+def test_threshold_in_the_body(client: TestClient, threshold: float, label: str | None) -> None:
+    response = _ask(client, policy={"threshold": threshold})
+    (prediction,) = response.predictions
+    assert response.policy.model_dump() == {"kind": "threshold", "threshold": threshold}
+    assert prediction.label == label
+    assert prediction.decision == ("answer" if label else "abstain")
+    assert prediction.reason == (None if label else "low_confidence")
+    # What the model thinks is there, abstained or not.
+    assert prediction.top_k[0].label == "left"
+    assert len(prediction.probabilities) == 3
+
+
+def test_options_in_the_query(client: TestClient) -> None:
+    answer = client.post("/predict?top_k=1&threshold=0.9", content=LEFT.tobytes(), headers=RAW).json()
+    assert answer["policy"] == {"kind": "threshold", "threshold": 0.9}
+    assert answer["predictions"][0]["decision"] == "abstain"
+    assert len(answer["predictions"][0]["top_k"]) == 1
+    answer = client.post("/predict?never_abstain=true", content=LEFT.tobytes(), headers=RAW).json()
+    assert answer["policy"] == {"kind": "never_abstain"}
+
+
+def test_default_policy_is_the_settings_unless_the_request_names_one(tiny_model: Path) -> None:
+    settings = Settings(model_path=tiny_model, default_policy=PolicyRequest(threshold=0.9))
+    with TestClient(create_app(settings)) as client:
+        assert _ask(client).predictions[0].reason == "low_confidence"
+        assert _ask(client, policy={"never_abstain": True}).predictions[0].label == "left"
+
+
+def test_resize_by_body_and_by_query(client: TestClient) -> None:
+    picture = encoded(Image.new("RGB", (20, 10), "white"))
+    by_query = client.post("/predict?resize=true", content=picture, headers={"content-type": "image/png"})
+    by_body = client.post("/predict", json={"inputs": [base64.b64encode(picture).decode()], "resize": True})
+    assert by_query.json() == by_body.json()
+    np.testing.assert_allclose(by_query.json()["predictions"][0]["probabilities"], tiny.PROBABILITIES[3], atol=1e-7)
+
+
+def test_large_body_is_answered_as_small_ones_are(tiny_model: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (INLINE_BODY_BYTES, 1, 2), dtype=np.uint8)
+    with TestClient(create_app(Settings(model_path=tiny_model, max_batch_size=len(images)))) as client:
+        together = client.post("/predict", content=images.tobytes(), headers=RAW).json()["predictions"]
+        assert len(together) == len(images)
+        for start in (0, 1000, len(images) - 100):
+            part = images[start : start + 100]
+            apart = client.post("/predict", content=part.tobytes(), headers=RAW).json()["predictions"]
+            assert apart == together[start : start + 100]
+
+
+def test_large_bad_body_gets_the_same_error_as_a_small_one(client: TestClient) -> None:
+    answer = client.post(
+        "/predict", content=b"[" + b" " * INLINE_BODY_BYTES, headers={"content-type": "application/json"}
+    )
+    assert answer.status_code == 400

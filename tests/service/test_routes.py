@@ -1,0 +1,82 @@
+"""The routes beside `/predict`, and what every response has."""
+
+import logging
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI, HTTPException
+from fastapi.testclient import TestClient
+
+from service.app import create_app
+from service.classifier import Classifier
+from service.errors import ModelError
+from service.settings import Settings
+from tests.service.canon import assert_problem
+
+
+@pytest.fixture
+def app(tiny_model: Path) -> FastAPI:
+    return create_app(Settings(model_path=tiny_model))
+
+
+def test_model_is_the_card_with_the_version(client: TestClient, tiny_model: Path) -> None:
+    model = Classifier.load(tiny_model)
+    assert client.get("/model").json() == {"version": model.version, **model.manifest.card()}
+
+
+@pytest.mark.parametrize(("path", "status"), [("/livez", "live"), ("/readyz", "ready")])
+def test_probes(client: TestClient, path: str, status: str) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.json()) == (200, {"status": status})
+
+
+def test_no_application_for_a_model_that_may_not_serve(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="cannot read the model"):
+        create_app(Settings(model_path=tmp_path / "nothing.onnx"))
+
+
+def test_no_page_that_loads_scripts_from_elsewhere(client: TestClient) -> None:
+    assert_problem(client.get("/docs"), 404)
+    assert_problem(client.get("/redoc"), 404)
+
+
+def test_bug_gives_problem_details_without_its_text(app: FastAPI, caplog: pytest.LogCaptureFixture) -> None:
+    @app.get("/bug")
+    async def bug() -> None:
+        raise KeyError("a secret")
+
+    with TestClient(app, raise_server_exceptions=False) as client, caplog.at_level(logging.ERROR, "demur"):
+        answer = client.get("/bug", headers={"X-Request-ID": "the-one"})
+    assert_problem(answer, 500, "The log has more under this request_id")
+    assert "secret" not in answer.text
+    (record,) = caplog.records
+    assert "the-one" in record.getMessage()
+    assert record.exc_info
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 409, 429, 503, 504])
+def test_every_status_has_the_one_shape(app: FastAPI, status: int) -> None:
+    @app.get("/failing")
+    async def failing() -> None:
+        raise HTTPException(status, "for a reason", headers={"Retry-After": "3"})
+
+    with TestClient(app) as client:
+        answer = client.get("/failing")
+    assert_problem(answer, status, "for a reason")
+    assert answer.headers["retry-after"] == "3"
+
+
+@pytest.mark.parametrize("given", ["a", "A-1_b.2", "x" * 128])
+def test_sound_request_id_is_repeated(client: TestClient, given: str) -> None:
+    for path in ("/livez", "/nothing"):
+        assert client.get(path, headers={"X-Request-ID": given}).headers["x-request-id"] == given
+
+
+@pytest.mark.parametrize("given", ["", "x" * 129, "a b", "a;b", '"', "é".encode(), b"a\x0bb"])
+def test_unsound_request_id_is_replaced(client: TestClient, given: str | bytes) -> None:
+    headers = {b"x-request-id": given.encode() if isinstance(given, str) else given}
+    assert len(client.get("/livez", headers=headers).headers["x-request-id"]) == 32
+
+
+def test_requests_without_an_id_get_different_ones(client: TestClient) -> None:
+    assert len({client.get("/livez").headers["x-request-id"] for _ in range(100)}) == 100

@@ -1,0 +1,64 @@
+"""Settings from the environment, and the message where one is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from service.errors import SettingsError
+from service.policy import PolicyRequest
+from service.settings import Settings
+
+
+def test_defaults_listen_on_loopback() -> None:
+    settings = Settings.from_environment()
+    assert (settings.host, settings.port) == ("127.0.0.1", 8000)
+    assert settings.default_policy is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "value"),
+    [
+        ("DEMUR_MODEL_PATH", "/models/m.onnx", Path("/models/m.onnx")),
+        ("DEMUR_PORT", "9000", 9000),
+        ("DEMUR_MAX_BODY_BYTES", "1", 1),
+        ("DEMUR_INTRA_OP_THREADS", "4", 4),
+        ("DEMUR_DEFAULT_POLICY", '{"threshold": 0.8}', PolicyRequest(threshold=0.8)),
+        ("demur_shutdown_seconds", "0", 0),
+    ],
+)
+def test_variable_is_read(monkeypatch: pytest.MonkeyPatch, variable: str, text: str, value: object) -> None:
+    monkeypatch.setenv(variable, text)
+    assert getattr(Settings.from_environment(), variable.lower().removeprefix("demur_")) == value
+
+
+def test_unknown_setting_stops_with_its_name_and_those_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEMUR_THREADS", "2")
+    with pytest.raises(
+        SettingsError, match=r"^DEMUR_THREADS: no such setting; there are DEMUR_DEFAULT_POLICY, DEMUR_HOST"
+    ):
+        Settings.from_environment()
+
+
+def test_data_folder_of_the_training_half_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEMUR_DATA_DIR", "/data")
+    Settings.from_environment()
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "message"),
+    [
+        ("DEMUR_PORT", "http", r"^DEMUR_PORT='http': Input should be a valid integer"),
+        ("DEMUR_PORT", "65536", r"^DEMUR_PORT='65536': Input should be less than or equal to 65535"),
+        ("DEMUR_MAX_BODY_BYTES", "0", r"^DEMUR_MAX_BODY_BYTES='0': Input should be greater than or equal to 1"),
+        ("DEMUR_DEFAULT_POLICY", '{"threshold": 2}', r"^DEMUR_DEFAULT_POLICY\.threshold=2: Input should be less than"),
+        ("DEMUR_DEFAULT_POLICY", "{}", r"^DEMUR_DEFAULT_POLICY=\{\}: Value error, a policy is exactly one of"),
+        ("DEMUR_DEFAULT_POLICY", "0.8", r"^DEMUR_DEFAULT_POLICY=0\.8: Input should be a valid dictionary"),
+        ("DEMUR_DEFAULT_POLICY", "{threshold", r"^DEMUR_DEFAULT_POLICY='\{threshold': Input should be a valid dict"),
+    ],
+)
+def test_wrong_value_is_named_with_its_rule(
+    monkeypatch: pytest.MonkeyPatch, variable: str, text: str, message: str
+) -> None:
+    monkeypatch.setenv(variable, text)
+    with pytest.raises(SettingsError, match=message):
+        Settings.from_environment()
