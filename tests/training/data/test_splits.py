@@ -1,0 +1,94 @@
+"""The splits: sizes, no example in two of them, and the same ones for the same seed."""
+
+import numpy as np
+import pytest
+
+from training.data import Dataset, LabelledImages
+from training.data.splits import Splits, split
+
+
+def _numbered(source: str, count: int, first: int) -> LabelledImages:
+    """Images that each hold their own number, so that a split shows which it has."""
+    numbers = np.arange(first, first + count)
+    images = numbers.astype("<u4").view(np.uint8).reshape(count, 2, 2)
+    return LabelledImages(source, images, numbers % 10)
+
+
+NUMBERED = Dataset(
+    "numbered", tuple("abcdefghij"), "0" * 64, _numbered("train", 60_000, 0), _numbered("test", 10_000, 60_000)
+)
+
+
+def _numbers(part: LabelledImages) -> list[int]:
+    numbers: list[int] = part.images.reshape(len(part), 4).view("<u4").ravel().tolist()
+    return numbers
+
+
+def _parts(splits: Splits) -> list[LabelledImages]:
+    assert splits.calibration is not None
+    return [splits.train, splits.tune, splits.calibration, splits.report]
+
+
+def test_tuned_splits_are_disjoint_and_leave_nothing_out() -> None:
+    parts = _parts(split(NUMBERED, "tuned", 0))
+    assert [len(part) for part in parts] == [50_000, 10_000, 5_000, 5_000]
+    numbers = [set(_numbers(part)) for part in parts]
+    assert numbers[0] | numbers[1] == set(range(60_000))
+    assert numbers[2] | numbers[3] == set(range(60_000, 70_000))
+    assert sum(map(len, numbers)) == 70_000
+
+
+def test_labels_stay_with_their_images() -> None:
+    for part in _parts(split(NUMBERED, "tuned", 0)):
+        assert [number % 10 for number in _numbers(part)] == part.labels.tolist()
+
+
+def test_tuned_splits_are_drawn_not_stratified() -> None:
+    counts = np.bincount(split(NUMBERED, "tuned", 0).report.labels)
+    assert len(set(counts.tolist())) > 1
+
+
+def test_same_seed_same_splits_other_seed_others() -> None:
+    first, again, other = (
+        [part.fingerprint() for part in _parts(split(NUMBERED, "tuned", seed))] for seed in (7, 7, 8)
+    )
+    assert first == again
+    assert not set(first) & set(other)
+
+
+def test_chapter_validates_on_the_test_images_and_says_so(dataset: Dataset) -> None:
+    splits = split(dataset, "chapter", 0)
+    data = splits.describe(dataset)
+    assert {name: part.size for name, part in data.splits.items()} == {
+        "train": 60_000,
+        "tune": 10_000,
+        "report": 10_000,
+    }
+    assert data.splits["tune"] == data.splits["report"]
+    assert data.report_is_held_out is False
+
+
+def test_description_names_sizes_sources_and_fingerprints() -> None:
+    splits = split(NUMBERED, "tuned", 0)
+    data = splits.describe(NUMBERED)
+    assert {name: (part.size, part.source) for name, part in data.splits.items()} == {
+        "train": (50_000, "train"),
+        "tune": (10_000, "train"),
+        "calibration": (5_000, "test"),
+        "report": (5_000, "test"),
+    }
+    assert data.splits["report"].fingerprint == splits.report.fingerprint()
+    assert data.report_is_held_out is True
+
+
+@pytest.mark.parametrize("change", ["image", "label", "order"])
+def test_fingerprint_changes_with_the_content(change: str) -> None:
+    part = _numbered("x", 10, 0)
+    images, labels = part.images.copy(), part.labels.copy()
+    if change == "image":
+        images[3, 0, 0] ^= 1
+    elif change == "label":
+        labels[3] += 1
+    else:
+        images, labels = images[::-1], labels[::-1]
+    assert LabelledImages("x", images, labels).fingerprint() != part.fingerprint()
