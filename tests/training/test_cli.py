@@ -1,0 +1,154 @@
+"""`python -m training` as a user types it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from service.classifier import Classifier
+from tests.server import ROOT
+from training.__main__ import main
+
+
+def _fit(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-W", "error", "-m", "training", "fit", "--epochs", "1", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_fit_twice_gives_the_same_file_and_a_report(tmp_path: Path, data_folder: Path) -> None:
+    files = [tmp_path / "first" / "model.onnx", tmp_path / "second" / "model.onnx"]
+    for file in files:
+        done = _fit("--data-dir", str(data_folder), "--out", str(file), "--report-dir", str(file.parent))
+        assert done.returncode == 0, done.stderr
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+    version = Classifier.load(files[0]).version
+    assert [line.split()[0] for line in done.stdout.splitlines()] == [
+        "recipe",
+        "fit",
+        "train",
+        "tune",
+        "report",
+        "proof",
+        "model",
+    ]
+    assert f"is fashion-mnist {version}," in done.stdout
+    assert done.stderr.startswith("epoch 1/1: train loss ")
+    assert json.loads((tmp_path / "first" / "metrics.json").read_text())["model"]["version"] == version
+    assert (tmp_path / "first" / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_other_seed_gives_another_file(tmp_path: Path, data_folder: Path) -> None:
+    for seed in "01":
+        assert (
+            main(
+                ["fit", "--epochs", "1", "--data-dir", str(data_folder), "--seed", seed, "--out", str(tmp_path / seed)]
+            )
+            == 0
+        )
+    assert (tmp_path / "0").read_bytes() != (tmp_path / "1").read_bytes()
+
+
+def test_options_override_the_recipe(tmp_path: Path, data_folder: Path) -> None:
+    out = tmp_path / "model.onnx"
+    options = "--recipe chapter --epochs 1 --batch-size 500 --learning-rate 0.05 --momentum 0.5 --weight-decay 1e-4 "
+    options += "--schedule cosine --clip-norm 2 --keep best --seed 3 --device cpu"
+    assert main(["fit", "--data-dir", str(data_folder), "--out", str(out), *options.split()]) == 0
+    assert Classifier.load(out).manifest.training.model_dump() == {
+        "recipe": "chapter",
+        "epochs": 1,
+        "batch_size": 500,
+        "learning_rate": 0.05,
+        "momentum": 0.5,
+        "weight_decay": 1e-4,
+        "schedule": "cosine",
+        "clip_norm": 2.0,
+        "keep": "best",
+        "seed": 3,
+        "device": "cpu",
+        "best_epoch": 1,
+    }
+
+
+def test_missing_data_are_one_line(tmp_path: Path) -> None:
+    done = _fit("--data-dir", str(tmp_path / "nowhere"), "--out", str(tmp_path / "model.onnx"))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"training: {tmp_path}/nowhere/train-images-idx3-ubyte.gz is missing. Get the data by ")
+    assert not (tmp_path / "model.onnx").exists()
+
+
+def test_gate_fails_the_command(tmp_path: Path, data_folder: Path) -> None:
+    out = tmp_path / "model.onnx"
+    done = _fit("--data-dir", str(data_folder), "--out", str(out), "--min-accuracy", "0.99")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith("is under --min-accuracy 0.99: nothing was published")
+    assert not out.exists()
+
+
+def test_if_missing_leaves_a_sound_model_and_replaces_another(
+    tmp_path: Path, tiny_model: Path, data_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "model.onnx"
+    command = ["fit", "--epochs", "1", "--data-dir", str(data_folder), "--out", str(out), "--if-missing"]
+    out.write_bytes(tiny_model.read_bytes())
+    assert main(command) == 0
+    assert "is there already" in capsys.readouterr().out
+    assert out.read_bytes() == tiny_model.read_bytes()
+
+    out.write_bytes(b"broken")
+    assert main(command) == 0
+    assert "training anew: " in capsys.readouterr().err
+    assert Classifier.load(out).manifest.name == "fashion-mnist"
+
+
+def test_fetch_prints_the_folder(
+    data_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DEMUR_DATA_DIR", str(data_folder))
+    assert main(["fetch"]) == 0
+    assert capsys.readouterr().out == f"{data_folder}\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "rule"),
+    [
+        ("--epochs", "0", "a whole number from 1"),
+        ("--epochs", "1.5", "a whole number from 1"),
+        ("--batch-size", "-1", "a whole number from 1"),
+        ("--learning-rate", "0", "a number over 0"),
+        ("--learning-rate", "nan", "a number over 0"),
+        ("--learning-rate", "inf", "a number over 0"),
+        ("--momentum", "1", "a number from 0 to under 1"),
+        ("--weight-decay", "-0.1", "a number from 0"),
+        ("--clip-norm", "0", "a number over 0"),
+        ("--seed", "-1", "a whole number from 0 to 2^63 - 1"),
+        ("--seed", str(2**63), "a whole number from 0 to 2^63 - 1"),
+        ("--min-accuracy", "84", "a number from 0 to 1"),
+    ],
+)
+def test_value_that_cannot_be_is_named_with_its_rule(
+    option: str, value: str, rule: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["fit", f"{option}={value}"])
+    assert stopped.value.code == 2
+    assert f"argument {option}: '{value}' is not {rule}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["fit", "--recipe", "best"], ["fit", "--epoch", "1"], ["train"], []])
+def test_unknown_words_are_refused(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+
+
+@pytest.mark.parametrize("command", ["fit", "fetch"])
+def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([command, "--help"])
+    assert stopped.value.code == 0
+    assert "--data-dir" in capsys.readouterr().out
