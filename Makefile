@@ -43,7 +43,8 @@ format: setup ## put the code into its standard form
 accuracy: $(VENV)/train data ## the README's accuracies: both recipes over five seeds
 	$(BIN)/python -m benchmarks.accuracy
 
-bench: $(MODEL) ## the service's speed by kind of route and size of body; needs wrk
+bench: $(MODEL) ## the figures of docs/architecture.md: precision, kinds of route; needs wrk
+	$(BIN)/python -m benchmarks.precision $(MODEL)
 	$(BIN)/python -m benchmarks.routes $(MODEL)
 
 e2e: setup data ## the whole path in real containers; needs a Docker engine

@@ -1,0 +1,81 @@
+"""`make bench`: why the graph computes in float64: what float32 loses, and what float64 costs.
+
+Compares the probabilities of the official test images, in float32 by torch, in float32 by onnxruntime, and by the
+published graph, with an exact computation; and times both graphs on one thread.
+"""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, numpy_helper
+
+from training import image_input
+from training.data import fashion_mnist
+from training.data.fetch import fetch, locate
+from training.regression import SoftmaxRegression
+
+ROUNDS = 7
+Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+
+def narrowed(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """The same graph with every float64 step in float32."""
+    narrow = onnx.ModelProto()
+    narrow.CopyFrom(proto)
+    for node in narrow.graph.node:
+        for attribute in node.attribute:
+            if node.op_type == "Cast" and attribute.name == "to":
+                attribute.i = TensorProto.FLOAT
+    return narrow
+
+
+def session(proto: onnx.ModelProto) -> Run:
+    """The graph on one thread, as a function from images to probabilities."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    loaded = ort.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return lambda images: loaded.run(["probabilities"], {"images": images})[0]
+
+
+def seconds(run: Run, images: NDArray[np.uint8], repeats: int) -> float:
+    """Mean time of a call."""
+    start = time.perf_counter()
+    for _ in range(repeats):
+        run(images)
+    return (time.perf_counter() - start) / repeats
+
+
+def main(path: Path) -> None:
+    """Measure and print."""
+    images = fashion_mnist.load(locate(None) or fetch(print)).test.images
+    proto = onnx.load(path)
+    weights, biases = (torch.from_numpy(numpy_helper.to_array(t).copy()) for t in proto.graph.initializer)
+    model = SoftmaxRegression(weights, biases)
+    exact = model.to(dtype=torch.float64).probabilities(image_input.features(images).double()).numpy()
+    graphs = {"float32": session(narrowed(proto)), "float64": session(proto)}
+
+    print("largest difference in a probability from the exact one, 10,000 official test images:")
+    single = model.probabilities(image_input.features(images)).numpy()
+    print(f"  torch, float32        {np.abs(single - exact).max():.1e}")
+    for name, run in graphs.items():
+        print(f"  onnxruntime, {name}  {np.abs(run(images) - exact).max():.1e}")
+    print(f"time of a call, one thread, median of {ROUNDS} rounds in turn:")
+    for count, repeats in ((1, 5000), (1024, 50)):
+        times: dict[str, list[float]] = {name: [] for name in graphs}
+        for _ in range(ROUNDS):
+            for name, run in graphs.items():
+                times[name].append(seconds(run, images[:count], repeats))
+        shown = ", ".join(f"{name} {statistics.median(values) * 1e6:.1f} us" for name, values in times.items())
+        print(f"  {count} images: {shown}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
