@@ -32,13 +32,15 @@ def to_onnx(model: SoftmaxRegression, manifest: Manifest) -> bytes:
 def _graph(model: SoftmaxRegression, kind: ImageInput) -> onnx.GraphProto:
     # From pixels to probabilities it computes in float64. In float32 a sum of 784 terms moves a probability by up
     # to 4e-6 with the order of the terms, which differs between runtimes and processors; in float64 all agree to the
-    # last digit of the float32 that they are rounded to, for 2 us. The weights are stored in float32, as they were
-    # trained: a runtime widens them once, when it loads the file.
-    nodes, scale = image_input.graph_nodes(kind, "levels")
+    # last digit of the float32 that they are rounded to; docs/architecture.md has the price. The weights are stored
+    # in float32, as they were trained: a runtime widens and scales them once, when it loads the file. The scale is
+    # not the Gemm's `alpha`, which is a float32 whatever the Gemm computes in.
+    nodes, full_scale = image_input.graph_nodes(kind, "levels")
     nodes += [
         helper.make_node("Cast", ["weights"], ["wide_weights"], to=TensorProto.DOUBLE),
+        helper.make_node("Div", ["wide_weights", "full_scale"], ["scaled_weights"]),
         helper.make_node("Cast", ["biases"], ["wide_biases"], to=TensorProto.DOUBLE),
-        helper.make_node("Gemm", ["levels", "wide_weights", "wide_biases"], ["logits"], alpha=scale),
+        helper.make_node("Gemm", ["levels", "scaled_weights", "wide_biases"], ["logits"]),
         helper.make_node("Softmax", ["logits"], ["wide_probabilities"], axis=1),
         helper.make_node("Cast", ["wide_probabilities"], ["probabilities"], to=TensorProto.FLOAT),
         helper.make_node("ReduceMax", ["probabilities"], ["confidence"], axes=[1], keepdims=0),
@@ -50,6 +52,7 @@ def _graph(model: SoftmaxRegression, kind: ImageInput) -> onnx.GraphProto:
     constants = [
         numpy_helper.from_array(_array(model.weights), "weights"),  # [D, C]
         numpy_helper.from_array(_array(model.biases), "biases"),  # [C]
+        numpy_helper.from_array(np.array(full_scale, dtype=np.float64), "full_scale"),
     ]
     return helper.make_graph(nodes, "demur", [image_input.graph_input(kind)], outputs, constants)
 

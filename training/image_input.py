@@ -17,13 +17,13 @@ def describe(images: NDArray[np.uint8]) -> ImageInput:
     return ImageInput(height=images.shape[1], width=images.shape[2])
 
 
-def features(images: NDArray[np.uint8]) -> Tensor:
-    """Flatten and scale: uint8 `[N, H, W]` -> float32 `[N, H * W]` in [0, 1].
+def features(images: NDArray[np.uint8], dtype: torch.dtype = torch.float32) -> Tensor:
+    """Flatten and scale: uint8 `[N, H, W]` -> `dtype` `[N, H * W]` in [0, 1].
 
     >>> features(np.array([[[0, 255]]], dtype=np.uint8))
     tensor([[0., 1.]])
     """
-    return torch.tensor(images.reshape(len(images), -1), dtype=torch.float32) / WHITE
+    return torch.tensor(images.reshape(len(images), -1), dtype=dtype) / WHITE
 
 
 def graph_input(kind: ImageInput) -> onnx.ValueInfoProto:
@@ -32,12 +32,12 @@ def graph_input(kind: ImageInput) -> onnx.ValueInfoProto:
 
 
 def graph_nodes(kind: ImageInput, output: str) -> tuple[list[onnx.NodeProto], float]:
-    """The nodes from the input to `output`, float64 `[N, H * W]`, and the factor that is left to apply to it.
+    """The nodes from the input to `output`, float64 `[N, H * W]`, and what is left to divide it by.
 
-    The factor 1/255 is left to the linear map, which can take it for nothing.
+    The division by 255 is left to the weights, which a runtime divides once, when it loads the file.
     """
     nodes = [
         helper.make_node("Flatten", [kind.name], ["pixels"], axis=1),
         helper.make_node("Cast", ["pixels"], [output], to=TensorProto.DOUBLE),
     ]
-    return nodes, 1 / WHITE
+    return nodes, WHITE
