@@ -20,7 +20,7 @@ data: $(VENV)/train ## find Fashion-MNIST on this machine, or fetch it
 	@$(BIN)/python -m training fetch
 
 train: $(VENV)/train ## train, prove and publish build/model.onnx
-	$(BIN)/python -m training fit --out $(MODEL) --report-dir build $(FIT)
+	$(BIN)/python -m training fit --out $(MODEL) --report-dir $(dir $(MODEL)) $(FIT)
 
 serve: $(MODEL) ## serve on http://127.0.0.1:8000; trains first if there is no model yet
 	DEMUR_MODEL_PATH=$(MODEL) $(BIN)/python -m service

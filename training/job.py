@@ -19,10 +19,11 @@ from training.data.splits import Splits, split
 from training.errors import GateError, TrainingError
 from training.export import to_onnx
 from training.fit import Examples, Fit, fit
-from training.metrics import accuracy, nll
-from training.publish import prove_export, publish
+from training.metrics import accuracy
+from training.publish import check_place, prove_export, publish
 from training.recipes import FitSettings, Recipe
 from training.report import Progress
+from training.softmax import cross_entropy, softmax
 
 GOLDEN_TOLERANCE = 1e-6  # of another processor's kernels
 Device = Literal["auto", "cpu", "cuda"]
@@ -54,15 +55,16 @@ class Outcome:
 def run(job: Job, dataset: Dataset, progress: Progress | None = None) -> Outcome:
     """Train, prove and publish. Raises TrainingError, and then nothing was published."""
     device = _device(job.device)
+    check_place(job.out)
     splits = split(dataset, job.recipe, job.seed)
     fitted, seconds = _fit(job, splits, len(dataset.classes), device, progress)
-    expected = _probabilities(fitted, splits.report)
-    manifest = _manifest(job, dataset, splits, fitted, expected, device)
-    if job.min_accuracy is not None and manifest.metrics.accuracy < job.min_accuracy:
+    expected, metrics = _measure(fitted, splits.report)
+    if job.min_accuracy is not None and metrics.accuracy < job.min_accuracy:
         raise GateError(
-            f"accuracy {manifest.metrics.accuracy:.4f} on the report split is under "
+            f"accuracy {metrics.accuracy:.4f} on the report split is under "
             f"--min-accuracy {job.min_accuracy:g}: nothing was published"
         )
+    manifest = _manifest(job, dataset, splits, fitted, metrics, _golden(splits.report, expected), device)
     classifier, difference = publish(
         to_onnx(fitted.model, manifest),
         job.out,
@@ -91,10 +93,16 @@ def _examples(part: LabelledImages) -> Examples:
     return Examples(image_input.features(part.images), torch.from_numpy(part.labels))
 
 
-def _probabilities(fitted: Fit, part: LabelledImages) -> NDArray[np.float32]:
-    """What the model says of `part`, float32 `[N, C]`, computed in float64: the measure of the exported file."""
-    exact = fitted.model.to(dtype=torch.float64)
-    return exact.probabilities(image_input.features(part.images).double()).float().numpy()
+def _measure(fitted: Fit, report: LabelledImages) -> tuple[NDArray[np.float32], Metrics]:
+    """What the model says of `report`, float32 `[N, C]`, computed in float64, and how good that is.
+
+    The probabilities are the measure of the exported file. The loss is taken from the logits: a model that is sure
+    and wrong gives the true label a probability that float32 rounds to 0, whose logarithm is infinite.
+    """
+    logits = fitted.model.to(dtype=torch.float64).logits(image_input.features(report.images, torch.float64))
+    probabilities = softmax(logits).float().numpy()
+    loss = cross_entropy(logits, torch.from_numpy(report.labels)).item()
+    return probabilities, Metrics(size=len(report), accuracy=accuracy(probabilities, report.labels), nll=loss)
 
 
 def _manifest(
@@ -102,15 +110,15 @@ def _manifest(
     dataset: Dataset,
     splits: Splits,
     fitted: Fit,
-    probabilities: NDArray[np.float32],  # [N, C], of the report split
+    metrics: Metrics,
+    golden: GoldenVectors,
     device: torch.device,
 ) -> Manifest:
-    report = splits.report
     source = provenance.revision(Path(__file__).parent)
     return Manifest(
         name=dataset.name,
         labels=list(dataset.classes),
-        input=image_input.describe(report.images),
+        input=image_input.describe(splits.train.images),
         temperature=1.0,
         default_policy=NeverAbstainPolicy(),
         training=Training(
@@ -121,15 +129,11 @@ def _manifest(
             **dataclasses.asdict(job.settings),
         ),
         data=splits.describe(dataset),
-        metrics=Metrics(
-            size=len(report),
-            accuracy=accuracy(probabilities, report.labels),
-            nll=nll(probabilities, report.labels),
-        ),
+        metrics=metrics,
         versions=provenance.library_versions(),
         git_revision=source.name if source else None,
         created_at=provenance.created_at(source),
-        golden=_golden(report, probabilities),
+        golden=golden,
     )
 
 

@@ -1,5 +1,6 @@
 """A file is proved before anyone can see it, and then appears whole: written beside its place, proved, renamed."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable
@@ -12,11 +13,19 @@ from numpy.typing import NDArray
 from service.classifier import Classifier
 from service.errors import ModelError
 from training.errors import ProofError, TrainingError
+from training.folder import make_writable
 
 PROOF_TOLERANCE = 1e-6  # largest difference in a probability between torch and the file
 _MODE = 0o644  # the service may run as another user
 
 _Proof = TypeVar("_Proof")
+
+
+def check_place(target: Path) -> None:
+    """Raise TrainingError where `publish` could not put a file at `target`: before an hour's fit, not after it."""
+    make_writable(target.parent)
+    if target.is_dir():
+        raise TrainingError(f"cannot write {target}: {os.strerror(errno.EISDIR)}")
 
 
 def publish(content: bytes, target: Path, prove: Callable[[Path], _Proof]) -> _Proof:
@@ -25,8 +34,8 @@ def publish(content: bytes, target: Path, prove: Callable[[Path], _Proof]) -> _P
     `prove` gets the finished file under a temporary name in the same folder; where it raises, or the process
     dies at any moment, whatever was at `target` stays as it was.
     """
+    check_place(target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-", suffix=".tmp")
     except OSError as error:
         raise TrainingError(f"cannot write into {target.parent}: {error.strerror}") from None

@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from tqdm import tqdm
 
 from service.manifest import Manifest
+from training.errors import TrainingError
 from training.fit import Epoch
 
 # Okabe and Ito's palette, told apart by the colour-blind as well; and different lines, for print.
@@ -53,18 +54,19 @@ def table(rows: list[tuple[str, str]]) -> str:
 
 
 def write(folder: Path, manifest: Manifest, version: str, history: list[Epoch], seconds: float) -> None:
-    """Write `metrics.json` and `curves.png` into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write `metrics.json` and `curves.png` into `folder`. Raises TrainingError where that cannot be done."""
     metrics = {
         "model": {"name": manifest.name, "version": version},
         "fit_seconds": round(seconds, 3),
         **manifest.model_dump(mode="json", include={"metrics", "training", "data", "versions"}),
         "history": [asdict(epoch) for epoch in history],
     }
-    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-    draw_curves(history, manifest.training.best_epoch, manifest.data.report_is_held_out).savefig(
-        folder / "curves.png", dpi=150
-    )
+    curves = draw_curves(history, manifest.training.best_epoch, manifest.data.report_is_held_out)
+    try:
+        (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+        curves.savefig(folder / "curves.png", dpi=150)
+    except OSError as error:
+        raise TrainingError(f"version {version} is published, but its report is not: {error}") from None
 
 
 def draw_curves(history: list[Epoch], best_epoch: int, tune_is_held_out: bool) -> Figure:

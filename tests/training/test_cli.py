@@ -1,6 +1,7 @@
 """`python -m training` as a user types it."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -87,6 +88,42 @@ def test_gate_fails_the_command(tmp_path: Path, data_folder: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith("is under --min-accuracy 0.99: nothing was published")
     assert not out.exists()
+
+
+def test_ctrl_c_is_one_line(tmp_path: Path, data_folder: Path) -> None:
+    command = [sys.executable, "-m", "training", "fit", "--epochs", "10000", "--data-dir", str(data_folder)]
+    job = subprocess.Popen(
+        [*command, "--out", str(tmp_path / "model.onnx")], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    assert job.stderr is not None
+    assert job.stderr.readline().startswith("epoch 1/10000: ")
+    job.send_signal(signal.SIGINT)
+    _, said = job.communicate(timeout=20)
+    assert job.returncode == 130
+    assert said.splitlines()[-1] == "training: interrupted"
+    assert "Traceback" not in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_model_that_is_sure_and_wrong_is_published_with_a_finite_loss(tmp_path: Path, data_folder: Path) -> None:
+    """At this rate float32 rounds the probability of many a true label to 0."""
+    out = tmp_path / "model.onnx"
+    done = _fit("--data-dir", str(data_folder), "--out", str(out), "--learning-rate", "10")
+    assert done.returncode == 0, done.stderr
+    assert 1 < Classifier.load(out).manifest.metrics.nll < 1000
+
+
+@pytest.mark.parametrize("option", ["--out", "--report-dir"])
+def test_place_that_cannot_be_written_is_said_before_the_fit(
+    tmp_path: Path, data_folder: Path, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    paths = {"--out": str(tmp_path / "model.onnx"), option: str(tmp_path / "file" / "model.onnx")}
+    command = ["fit", "--data-dir", str(data_folder), *(word for pair in paths.items() for word in pair)]
+    assert main(command) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"training: cannot make the folder {tmp_path / 'file'}")
+    assert not (tmp_path / "model.onnx").exists()
 
 
 def test_if_missing_leaves_a_sound_model_and_replaces_another(

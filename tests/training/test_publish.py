@@ -1,6 +1,7 @@
 """A file appears whole and proved, or not at all."""
 
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from service.classifier import Classifier
 from tests import tiny
 from training.errors import ProofError, TrainingError
 from training.export import to_onnx
-from training.publish import prove_export, publish
+from training.publish import check_place, prove_export, publish
 
 EXPECTED = np.array(tiny.PROBABILITIES, dtype=np.float32)
 
@@ -63,17 +64,41 @@ def test_what_was_there_stays_when_the_proof_fails(tmp_path: Path, failure: Base
     assert _names(tmp_path) == ["model.onnx"]
 
 
-def test_place_that_cannot_be_written(tmp_path: Path) -> None:
+def _publish_anything(target: Path) -> None:
+    publish(b"new", target, _accept)
+
+
+before_and_after_the_fit = pytest.mark.parametrize("put", [check_place, _publish_anything])
+
+
+@before_and_after_the_fit
+def test_folder_that_cannot_be_made(tmp_path: Path, put: Callable[[Path], None]) -> None:
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(TrainingError, match=r"cannot write into .*file: (Not a directory|File exists)"):
-        publish(b"new", tmp_path / "file" / "model.onnx", _accept)
+    with pytest.raises(TrainingError, match=r"cannot make the folder .*file: (Not a directory|File exists)"):
+        put(tmp_path / "file" / "model.onnx")
 
 
-def test_target_that_is_a_folder(tmp_path: Path) -> None:
+@before_and_after_the_fit
+def test_folder_that_takes_no_file(put: Callable[[Path], None]) -> None:
+    with pytest.raises(TrainingError, match=r"cannot write into /proc/self: "):
+        put(Path("/proc/self/model.onnx"))
+
+
+@before_and_after_the_fit
+def test_target_that_is_a_folder(tmp_path: Path, put: Callable[[Path], None]) -> None:
     (tmp_path / "model.onnx").mkdir()
     with pytest.raises(TrainingError, match=r"cannot write .*model\.onnx: Is a directory"):
-        publish(b"new", tmp_path / "model.onnx", _accept)
+        put(tmp_path / "model.onnx")
     assert _names(tmp_path) == ["model.onnx"]
+
+
+def test_place_is_left_as_it_was(tmp_path: Path) -> None:
+    target = tmp_path / "model.onnx"
+    check_place(target)
+    assert _names(tmp_path) == []
+    target.write_bytes(b"old")
+    check_place(target)
+    assert target.read_bytes() == b"old"
 
 
 def test_proof_of_the_right_file(tiny_model: Path) -> None:

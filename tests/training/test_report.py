@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from tests import tiny
+from training.errors import TrainingError
 from training.fit import Epoch, Quality
 from training.report import Progress, draw_curves, write
 
@@ -48,8 +49,8 @@ def test_progress_is_a_bar_on_a_terminal() -> None:
 
 
 def test_write_leaves_metrics_and_a_picture(tmp_path: Path) -> None:
-    write(tmp_path / "report", tiny.manifest(), "0123456789ab", HISTORY, 1.23456)
-    metrics = json.loads((tmp_path / "report" / "metrics.json").read_text())
+    write(tmp_path, tiny.manifest(), "0123456789ab", HISTORY, 1.23456)
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics["model"] == {"name": "tiny", "version": "0123456789ab"}
     assert metrics["fit_seconds"] == 1.235
     assert metrics["metrics"] == {"split": "report", "size": 4, "accuracy": 1.0, "nll": 0.5}
@@ -58,10 +59,16 @@ def test_write_leaves_metrics_and_a_picture(tmp_path: Path) -> None:
         "train": {"loss": 0.6, "accuracy": 0.8},
         "tune": {"loss": 0.7, "accuracy": 0.78},
     }
-    with Image.open(tmp_path / "report" / "curves.png") as picture:
+    with Image.open(tmp_path / "curves.png") as picture:
         picture.load()
         assert picture.width > 1000
         assert len(set(picture.convert("RGB").get_flattened_data())) > 10
+
+
+def test_report_that_cannot_be_written_says_that_the_model_is_published(tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").mkdir()
+    with pytest.raises(TrainingError, match=r"^version 0123456789ab is published, but its report is not: .*Is a direc"):
+        write(tmp_path, tiny.manifest(), "0123456789ab", HISTORY, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,8 @@ TEST_LABELS = IdxFile(
 FILES = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
 
 REMEDY = (
-    "Get the data by `python -m training fetch`, or by installing Debian's package dataset-fashion-mnist, "
-    "and name another folder that holds them by --data-dir or DEMUR_DATA_DIR."
+    "Get the data by `python -m training fetch --data-dir FOLDER`, or by installing Debian's package "
+    "dataset-fashion-mnist, and name the folder that holds them by --data-dir or DEMUR_DATA_DIR."
 )
 
 

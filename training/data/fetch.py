@@ -16,6 +16,7 @@ import pooch
 from training.data.fashion_mnist import FILES, NAME, REMEDY
 from training.data.idx import IdxFile
 from training.errors import DataError
+from training.folder import make_writable
 
 ENVIRONMENT = "DEMUR_DATA_DIR"
 SYSTEM_FOLDER = Path("/usr/share/datasets/fashion-mnist")
@@ -49,21 +50,24 @@ def locate(data_dir: Path | None) -> Path | None:
 
 
 def fetch(say: Say, target: Path | None = None, mirrors: tuple[str, ...] = MIRRORS) -> Path:
-    """Bring the data into `target` (the cache by default) and return it; done already, it does nothing.
+    """Bring what is missing of the data into `target` (the cache by default) and return it.
 
     Tries Debian's package, then each of `mirrors`; what arrives is verified before it is put in place, and put
-    there whole. `say` gets a line on each attempt. Raises DataError when nothing worked.
+    there whole. A damaged file in the cache is replaced; in any other folder it is not ours to replace, since other
+    data sets use the same names. `say` gets a line on each attempt. Raises DataError for such a file, and when
+    nothing worked.
     """
     target = target or cache_folder()
-    if _complete(target):
+    missing = _missing(target, repair=target == cache_folder())
+    if not missing:
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_writable(target)
     attempts: list[tuple[str, Callable[[Path], Path]]] = [
         (f"Debian's package {DEBIAN_PACKAGE}", _from_debian),
         *((mirror, lambda scratch, url=mirror: _from_mirror(url, scratch)) for mirror in mirrors),
     ]
     for source, attempt in attempts:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as scratch:
+        with tempfile.TemporaryDirectory(dir=target, prefix=".fetch-") as scratch:
             say(f"fetching {NAME} from {source}")
             try:
                 found = attempt(Path(scratch))
@@ -72,7 +76,7 @@ def fetch(say: Say, target: Path | None = None, mirrors: tuple[str, ...] = MIRRO
             except (DataError, OSError, ValueError, subprocess.SubprocessError) as error:
                 say(f"  failed: {error}")
                 continue
-            _install(found, target)
+            _install(missing, found, target)
             return target
     raise DataError(f"{NAME} could not be fetched from any of {len(attempts)} sources. {REMEDY}")
 
@@ -81,10 +85,26 @@ def _complete(folder: Path) -> bool:
     return all(file.find(folder) for file in FILES)
 
 
-def _install(found: Path, target: Path) -> None:
-    """Put the verified files into `target`, each whole or not at all."""
-    target.mkdir(exist_ok=True)
+def _missing(folder: Path, *, repair: bool) -> list[IdxFile]:
+    """The files that `folder` lacks. One that is damaged is removed to `repair`, else raises DataError."""
+    missing = []
     for file in FILES:
+        path = file.find(folder)
+        if path is not None:
+            try:
+                file.read(folder, REMEDY)
+                continue
+            except DataError:
+                if not repair:
+                    raise
+                path.unlink()
+        missing.append(file)
+    return missing
+
+
+def _install(files: list[IdxFile], found: Path, target: Path) -> None:
+    """Put the verified `files` from `found` into `target`, each whole or not at all."""
+    for file in files:
         source = file.find(found)
         assert source is not None  # it has just been read
         source.replace(target / source.name)

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from tests.server import ROOT
 from training.data import Dataset, fashion_mnist
 from training.errors import DataError
 
@@ -18,6 +20,11 @@ def test_data_are_what_the_paper_says(dataset: Dataset) -> None:
     assert dataset.classes[dataset.test.labels[0]] == "Ankle boot"
 
 
+def test_picture_in_the_docs_is_the_first_official_test_image(dataset: Dataset) -> None:
+    with Image.open(ROOT / "docs" / "ankle-boot.png") as picture:
+        np.testing.assert_array_equal(np.asarray(picture), dataset.test.images[0])
+
+
 @pytest.mark.parametrize("broken", fashion_mnist.FILES, ids=lambda file: file.name)
 def test_one_wrong_file_is_named_with_how_to_get_it(data_folder: Path, tmp_path: Path, broken: object) -> None:
     for file in fashion_mnist.FILES:
@@ -28,7 +35,7 @@ def test_one_wrong_file_is_named_with_how_to_get_it(data_folder: Path, tmp_path:
         else:
             (tmp_path / source.name).symlink_to(source)
     with pytest.raises(
-        DataError, match=r"expected a whole gzip file.*`python -m training fetch`.*--data-dir"
+        DataError, match=r"expected a whole gzip file.*`python -m training fetch --data-dir FOLDER`"
     ) as caught:
         fashion_mnist.load(tmp_path)
     assert str(getattr(broken, "name", "")) in str(caught.value)

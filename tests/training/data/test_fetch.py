@@ -1,5 +1,6 @@
 """Where the data are looked for, and how they get here, from a real server that is not always well."""
 
+import gzip
 import http.server
 import threading
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from training.data import fashion_mnist, fetch
-from training.errors import DataError
+from training.errors import DataError, TrainingError
 
 
 @pytest.fixture(autouse=True)
@@ -143,7 +144,48 @@ def test_nothing_is_left_where_no_source_works(tmp_path: Path, monkeypatch: pyte
         pytest.raises(DataError, match=r"could not be fetched from any of 2 sources\. Get the data by"),
     ):
         fetch.fetch(_ignore, target, mirrors=(url,))
-    assert list((tmp_path / "data").iterdir()) == []
+    assert list(target.iterdir()) == []
+
+
+@pytest.mark.usefixtures("_without_apt")
+def test_damaged_file_in_the_cache_is_replaced(packed: Path) -> None:
+    with _mirror(packed) as url:
+        cache = fetch.fetch(_ignore, mirrors=(url,))
+        damaged = cache / f"{fashion_mnist.TEST_LABELS.name}.gz"
+        damaged.write_bytes(damaged.read_bytes()[:-100])
+        assert fetch.fetch(_ignore, mirrors=(url,)) == cache
+    assert fashion_mnist.load(cache).test.labels.shape == (10_000,)
+
+
+@pytest.mark.usefixtures("_without_apt")
+def test_other_data_under_the_same_names_are_left_alone(packed: Path, tmp_path: Path) -> None:
+    """MNIST and its family share their files' names: what a user has under one of them is not ours to replace."""
+    own = tmp_path / "mnist"
+    own.mkdir()
+    digits = own / fashion_mnist.TEST_LABELS.name
+    digits.write_bytes(b"digits")
+    with _mirror(packed) as url, pytest.raises(DataError, match=r"mnist/t10k-labels-idx1-ubyte: expected the magic"):
+        fetch.fetch(_ignore, own, mirrors=(url,))
+    assert [path.name for path in own.iterdir()] == [digits.name]
+    assert digits.read_bytes() == b"digits"
+
+
+@pytest.mark.usefixtures("_without_apt")
+def test_only_what_is_missing_is_put_in_place(packed: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    present = own / fashion_mnist.TRAIN_LABELS.name
+    present.write_bytes(gzip.decompress((packed / f"{present.name}.gz").read_bytes()))
+    with _mirror(packed) as url:
+        fetch.fetch(_ignore, own, mirrors=(url,))
+    names = {f"{file.name}.gz" for file in fashion_mnist.FILES if file.name != present.name} | {present.name}
+    assert {path.name for path in own.iterdir()} == names
+    assert fashion_mnist.load(own).train.labels.shape == (60_000,)
+
+
+def test_folder_that_takes_no_file() -> None:
+    with pytest.raises(TrainingError, match=r"cannot (make the folder|write into) /proc/self/data"):
+        fetch.fetch(_ignore, Path("/proc/self/data"), mirrors=())
 
 
 @pytest.mark.slow

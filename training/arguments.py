@@ -1,0 +1,108 @@
+"""The command line of `python -m training`: its options, what each may be, and what is said where one may not."""
+
+import argparse
+import dataclasses
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from training.data import fashion_mnist
+from training.data.fetch import ENVIRONMENT
+from training.recipes import RECIPES, FitSettings
+
+Number = TypeVar("Number", int, float)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    program = argparse.ArgumentParser(prog="python -m training", description="The training job.")
+    commands = program.add_subparsers(dest="command", required=True)
+    fetching = commands.add_parser("fetch", help="bring the data to this machine", allow_abbrev=False)
+    fetching.add_argument("--data-dir", type=Path, help="where to put them; by default the user's cache")
+    fitting = commands.add_parser("fit", help="train, prove and publish a model", allow_abbrev=False)
+    _add_data_options(fitting)
+    _add_settings(fitting)
+    _add_job_options(fitting)
+    return program
+
+
+def settings(options: argparse.Namespace) -> FitSettings:
+    """The recipe's settings, each overridden by its option where that was given."""
+    names = [field.name for field in dataclasses.fields(FitSettings)]
+    given = {name: value for name in names if (value := getattr(options, name)) is not None}
+    return dataclasses.replace(RECIPES[options.recipe], **given)
+
+
+def _add_data_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--dataset", choices=[fashion_mnist.NAME], default=fashion_mnist.NAME, help="the data set (%(default)s)")
+    add("--data-dir", type=Path, help=f"its folder; else {ENVIRONMENT}, the usual places, a fetch")
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    """An option for every field of FitSettings; the defaults are the recipe's."""
+    add = parser.add_argument
+    add("--recipe", choices=list(RECIPES), default="tuned", help="the defaults of what follows (%(default)s)")
+    add("--epochs", type=_positive_int, help=_of_recipe("passes over the train split", "epochs"))
+    add("--batch-size", type=_positive_int, help=_of_recipe("examples in a minibatch", "batch_size"))
+    add("--learning-rate", type=_positive, help=_of_recipe("step length of an update", "learning_rate"))
+    add("--momentum", type=_share, help=_of_recipe("share of the previous update, from 0 to under 1", "momentum"))
+    add("--weight-decay", type=_not_negative, help=_of_recipe("of the weights, not the biases", "weight_decay"))
+    add("--schedule", choices=["constant", "cosine"], help=_of_recipe("the learning rate's course", "schedule"))
+    add("--clip-norm", type=_positive, help=_of_recipe("largest norm of a gradient", "clip_norm"))
+    add("--keep", choices=["last", "best"], help=_of_recipe("the last epoch, or that of lowest tune loss", "keep"))
+
+
+def _add_job_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--seed", type=_seed, default=0, help="of splits, initial weights and order (%(default)s)")
+    add("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to compute (%(default)s)")
+    add("--out", type=Path, default=Path("build/model.onnx"), help="the file to publish (%(default)s)")
+    add("--if-missing", action="store_true", help="do nothing where a sound model is there already")
+    add("--min-accuracy", type=_probability, help="of the report split; under it nothing is published")
+    add("--report-dir", type=Path, help="a folder for metrics.json and curves.png")
+
+
+def _of_recipe(what: str, setting: str) -> str:
+    """The help of an option, with each recipe's value.
+
+    >>> _of_recipe("passes", "epochs")
+    'passes (chapter: 10, tuned: 25)'
+    """
+    values = ", ".join(f"{name}: {getattr(recipe, setting)}" for name, recipe in RECIPES.items())
+    return f"{what} ({values})"
+
+
+def _positive_int(text: str) -> int:
+    return _number(text, int, lambda value: value >= 1, "a whole number from 1")
+
+
+def _seed(text: str) -> int:
+    return _number(text, int, lambda value: 0 <= value < 2**63, "a whole number from 0 to 2^63 - 1")
+
+
+def _positive(text: str) -> float:
+    return _number(text, float, lambda value: 0 < value < math.inf, "a number over 0")
+
+
+def _not_negative(text: str) -> float:
+    return _number(text, float, lambda value: 0 <= value < math.inf, "a number from 0")
+
+
+def _share(text: str) -> float:
+    return _number(text, float, lambda value: 0 <= value < 1, "a number from 0 to under 1")
+
+
+def _probability(text: str) -> float:
+    return _number(text, float, lambda value: 0 <= value <= 1, "a number from 0 to 1")
+
+
+def _number(text: str, kind: Callable[[str], Number], allowed: Callable[[Number], bool], rule: str) -> Number:
+    try:
+        value = kind(text)
+        if allowed(value):
+            return value
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is not {rule}")
