@@ -22,6 +22,9 @@ _STATUS: dict[type[RequestError], HTTPStatus] = {
     InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
 }
 
+# RFC 9110's names, which Python's table has only from 3.13 on.
+_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+
 _log = logging.getLogger("demur")
 
 
@@ -42,7 +45,7 @@ def problem(
 ) -> Response:
     """The response for an error of this status."""
     body = ProblemDetails(
-        title=HTTPStatus(status).phrase,
+        title=_TITLES.get(status) or HTTPStatus(status).phrase,
         status=status,
         detail=detail,
         request_id=request.state.request_id,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from service.errors import TooLarge
+from service.errors import TooLarge, UnsupportedType
 from service.openapi import PREDICT_BODY, problem_responses
 from service.predict import JSON, Predictor
 from service.schemas import PredictResponse, QueryOptions, Status
@@ -72,6 +72,9 @@ async def _read_body(request: Request, max_bytes: int) -> bytes:
 
     Starlette's own limit answers in plain text, so the counting is done here.
     """
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise UnsupportedType(f"content encoding {encoding[:80]} is not taken: send the body as it is")
     rule = f"at most {max_bytes} are taken"
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > max_bytes:

@@ -5,6 +5,17 @@ from typing import Any
 
 import httpx2
 
+# RFC 9110's names; Python's own table calls 413 and 422 otherwise before 3.13.
+TITLES = {
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    422: "Unprocessable Content",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
 KEYS = {"type", "title", "status", "detail", "request_id"}
 
 
@@ -15,6 +26,7 @@ def assert_problem(response: httpx2.Response, status: int, *fragments: str) -> d
     body: dict[str, Any] = response.json()
     assert set(body) in (KEYS, KEYS | {"errors"})
     assert body["status"] == status
+    assert body["title"] == TITLES.get(status, body["title"])
     assert body["request_id"] == response.headers["x-request-id"]
     for fragment in fragments:
         assert fragment in body["detail"]

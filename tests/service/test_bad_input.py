@@ -1,6 +1,7 @@
 """Every bad input gets its own clear answer from a real server, which then answers the next good request."""
 
 import base64
+import gzip
 import json
 import socket
 from collections.abc import Iterator
@@ -210,6 +211,14 @@ def test_unknown_content_type(client: httpx2.Client, kind: str) -> None:
 
 def test_no_content_type(client: httpx2.Client) -> None:
     assert_problem(client.post("/predict", content=PICTURE), 415, "a body without a content type is not taken")
+
+
+def test_content_encoding(client: httpx2.Client) -> None:
+    packed = {"content-type": PNG, "content-encoding": "gzip"}
+    answer = client.post("/predict", content=gzip.compress(PICTURE), headers=packed)
+    assert_problem(answer, 415, "content encoding gzip is not taken")
+    as_it_is = {"content-type": PNG, "content-encoding": "Identity"}
+    assert client.post("/predict", content=PICTURE, headers=as_it_is).status_code == 200
 
 
 def test_body_over_the_limit_is_refused_by_its_announced_length(server: Server, client: httpx2.Client) -> None:
