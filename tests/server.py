@@ -13,7 +13,6 @@ from pathlib import Path
 import httpx2
 
 ROOT = Path(__file__).parent.parent
-READY_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -57,15 +56,16 @@ def serving(model: Path, **settings: str) -> Iterator[Server]:
     )
     server = Server(process, port)
     try:
-        _wait_until_ready(server)
+        wait_until_ready(server, seconds=20)
         yield server
     finally:
         process.kill()
         process.communicate()
 
 
-def _wait_until_ready(server: Server) -> None:
-    deadline = time.monotonic() + READY_SECONDS
+def wait_until_ready(server: Server, seconds: float) -> None:
+    """Return when /readyz says 200; raise with what the process said where it ends or takes longer than `seconds`."""
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and server.process.poll() is None:
         try:
             if httpx2.get(f"{server.address}/readyz", timeout=1).status_code == 200:

@@ -1,0 +1,44 @@
+"""The README's first commands, run as they stand there: `make serve`, then its `curl`. Slow: it trains."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.server import ROOT, Server, command_environment, free_port, wait_until_ready
+from tests.test_docs import README
+
+pytestmark = pytest.mark.slow
+
+
+def _command(program: str) -> str:
+    """The README's block of shell that begins with `program`."""
+    (command,) = re.findall(rf"^```sh\n({program}.*)\n```", README, re.MULTILINE)
+    return str(command)
+
+
+def test_make_serve_then_curl_gets_the_right_label(tmp_path: Path) -> None:
+    port = free_port()
+    # Another place for the model and another port, so that neither a model nor a service of the user's is touched.
+    make = subprocess.Popen(
+        [*_command("make serve").split(), f"MODEL={tmp_path / 'model.onnx'}"],
+        cwd=ROOT,
+        env=command_environment(DEMUR_PORT=str(port)),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        wait_until_ready(Server(make, port), seconds=300)
+        curl = _command("curl").replace(":8000/", f":{port}/")
+        answer = json.loads(subprocess.check_output(["bash", "-c", f"{curl} --silent"], cwd=ROOT, text=True))
+        assert answer["predictions"][0]["label"] == "Ankle boot"
+        assert {path.name for path in tmp_path.iterdir()} == {"model.onnx", "metrics.json", "curves.png"}
+    finally:
+        os.killpg(make.pid, signal.SIGINT)  # as Ctrl-C does
+        _, said = make.communicate(timeout=30)
+    assert "Application shutdown complete" in said
