@@ -18,10 +18,10 @@ def main() -> int:
     except DemurError as error:
         print(f"demur: {error}", file=sys.stderr)
         return 1
-    # uvicorn stops gracefully on these and then raises the signal again for whoever handled it before;
-    # with nobody there, a clean stop would end as if killed.
+    # uvicorn stops gracefully on these and then raises the signal again for whoever handled it before; with nobody
+    # there, a clean stop would end as if killed.
     for stop in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(stop, lambda *_: None)
+        signal.signal(stop, lambda *_: sys.exit(0))
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -34,8 +34,8 @@ def main() -> int:
     )
     try:
         server.run()
-    except SystemExit:  # uvicorn's way out when it cannot listen; it has said why
-        return 1
+    except SystemExit as end:  # ours after a signal, or uvicorn's when it cannot listen, which has said why
+        return 1 if end.code else 0
     return 0
 
 

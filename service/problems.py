@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from service.errors import Fault, InvalidRequest, MalformedBody, RequestError, TooLarge, UnsupportedType
 from service.request_id import HEADER
@@ -33,6 +34,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestError, _on_request_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_query)
     app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
     app.add_exception_handler(Exception, _on_bug)
 
 
@@ -84,6 +86,11 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         case _:
             detail = error.detail
     return problem(request, error.status_code, detail, headers=error.headers)
+
+
+async def _on_disconnect(request: Request, _: Exception) -> Response:
+    """Nobody is there to read it, but a client that hangs up is no fault of the service and not to be logged as one."""
+    return problem(request, HTTPStatus.BAD_REQUEST, "The connection was closed before the whole body had come.")
 
 
 async def _on_bug(request: Request, error: Exception) -> Response:

@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,9 @@ PNG = "image/png"
 def server(trained_model: Path) -> Iterator[Server]:
     with serving(trained_model, DEMUR_MAX_BODY_BYTES=str(MAX_BODY_BYTES)) as server:
         yield server
+        assert server.stop(signal.SIGTERM) == 0
+        assert server.process.stderr is not None
+        assert "Traceback" not in server.process.stderr.read()
 
 
 @pytest.fixture
