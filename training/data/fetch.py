@@ -19,8 +19,9 @@ from training.errors import DataError
 from training.folder import make_writable
 
 ENVIRONMENT = "DEMUR_DATA_DIR"
-SYSTEM_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
+PACKAGE_FOLDER = "usr/share/datasets/fashion-mnist"  # in the package, and below the root where it is installed
+SYSTEM_FOLDER = Path("/") / PACKAGE_FOLDER
 MIRRORS = (
     "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
     "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
@@ -121,7 +122,7 @@ def _from_debian(scratch: Path) -> Path:
     _call([*apt, "update"], scratch)
     _call([*apt, "download", DEBIAN_PACKAGE], scratch)
     _call(["dpkg-deb", "-x", str(next(scratch.glob("*.deb"))), str(scratch)], scratch)
-    return scratch / SYSTEM_FOLDER.relative_to("/")
+    return scratch / PACKAGE_FOLDER
 
 
 def _call(command: list[str], folder: Path) -> None:
