@@ -9,7 +9,7 @@ FIT ?=
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train serve test test-slow lint format accuracy bench e2e lock clean
+.PHONY: help setup data train serve test test-slow lint format accuracy recipe bench e2e lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ format: setup ## put the code into its standard form
 
 accuracy: $(VENV)/train data ## the README's accuracies: both recipes over five seeds
 	$(BIN)/python -m benchmarks.accuracy
+
+recipe: $(VENV)/train data ## the tuned recipe beside its neighbours, on the tune split; takes minutes
+	$(BIN)/python -m benchmarks.recipe
 
 bench: $(MODEL) ## the figures of docs/architecture.md: precision, kinds of route; needs wrk
 	$(BIN)/python -m benchmarks.precision $(MODEL)
