@@ -13,11 +13,10 @@ from pathlib import Path
 
 import torch
 
-from training import image_input
 from training.data import Dataset, fashion_mnist
 from training.data.fetch import fetch, locate
-from training.fit import Examples, evaluate
-from training.job import Job, run
+from training.fit import evaluate
+from training.job import Job, examples, run
 from training.recipes import RECIPES, Recipe
 
 SEEDS = range(5)
@@ -48,7 +47,7 @@ class Measured:
 
 def measure(recipe: Recipe, dataset: Dataset) -> Measured:
     """Run the whole job, proof included, once a seed, on the CPU."""
-    test = Examples(image_input.features(dataset.test.images), torch.from_numpy(dataset.test.labels))
+    test = examples(dataset.test)
     accuracies, tune_accuracies, seconds = [], [], []
     with tempfile.TemporaryDirectory() as folder:
         for seed in SEEDS:

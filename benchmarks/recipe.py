@@ -12,11 +12,11 @@ from typing import Any
 
 import torch
 
-from training import image_input
-from training.data import Dataset, LabelledImages, fashion_mnist
+from training.data import Dataset, fashion_mnist
 from training.data.fetch import fetch, locate
 from training.data.splits import split
-from training.fit import Examples, fit
+from training.fit import fit
+from training.job import examples
 from training.recipes import TUNED, FitSettings
 
 SEEDS = range(10)
@@ -35,13 +35,9 @@ def tune_losses(settings: FitSettings, dataset: Dataset) -> list[float]:
     for seed in SEEDS:
         splits = split(dataset, "tuned", seed)
         generator = torch.Generator().manual_seed(seed)
-        fitted = fit(_examples(splits.train), _examples(splits.tune), len(dataset.classes), settings, generator)
+        fitted = fit(examples(splits.train), examples(splits.tune), len(dataset.classes), settings, generator)
         losses.append(fitted.history[fitted.best_epoch - 1].tune.loss)
     return losses
-
-
-def _examples(part: LabelledImages) -> Examples:
-    return Examples(image_input.features(part.images), torch.from_numpy(part.labels))
 
 
 def main() -> None:

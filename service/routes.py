@@ -68,9 +68,9 @@ async def readyz() -> Status:
 
 
 async def _read_body(request: Request, max_bytes: int) -> bytes:
-    """The body, refused as soon as it is known to be larger than `max_bytes`, announced or counted.
+    """The body, refused where it is encoded, or as soon as it is known to be larger than `max_bytes`.
 
-    Starlette's own limit answers in plain text, so the counting is done here.
+    Announced or counted: Starlette's own limit answers in plain text, so the counting is done here.
     """
     encoding = request.headers.get("content-encoding", "identity")
     if encoding.lower() != "identity":

@@ -72,5 +72,5 @@ def wait_until_ready(server: Server, seconds: float) -> None:
                 return
         except httpx2.TransportError:
             time.sleep(0.05)
-    server.process.kill()
-    raise AssertionError(f"the service did not get ready: {server.process.communicate()[1]}")
+    server.process.terminate()  # which make, where that is the process, passes on
+    raise AssertionError(f"the service did not get ready: {server.process.communicate(timeout=20)[1]}")

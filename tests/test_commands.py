@@ -32,8 +32,8 @@ def test_make_serve_then_curl_gets_the_right_label(tmp_path: Path) -> None:
         text=True,
         start_new_session=True,
     )
+    wait_until_ready(Server(make, port), seconds=300)
     try:
-        wait_until_ready(Server(make, port), seconds=300)
         curl = _command("curl").replace(":8000/", f":{port}/")
         answer = json.loads(subprocess.check_output(["bash", "-c", f"{curl} --silent"], cwd=ROOT, text=True))
         assert answer["predictions"][0]["label"] == "Ankle boot"

@@ -30,11 +30,11 @@ def to_onnx(model: SoftmaxRegression, manifest: Manifest) -> bytes:
 
 
 def _graph(model: SoftmaxRegression, kind: ImageInput) -> onnx.GraphProto:
-    # From pixels to probabilities it computes in float64. In float32 a sum of 784 terms moves a probability by up
-    # to 4e-6 with the order of the terms, which differs between runtimes and processors; in float64 all agree to the
-    # last digit of the float32 that they are rounded to; docs/architecture.md has the price. The weights are stored
-    # in float32, as they were trained: a runtime widens and scales them once, when it loads the file. The scale is
-    # not the Gemm's `alpha`, which is a float32 whatever the Gemm computes in.
+    # From pixels to probabilities it computes in float64. In float32 a sum of 784 terms differs with their order, and
+    # so between runtimes and processors; in float64 all agree up to the rounding to float32 at the end.
+    # docs/architecture.md has the figures and the price. The weights are stored in float32, as they were trained: a
+    # runtime widens and scales them once, when it loads the file. The scale is not the Gemm's `alpha`, which is a
+    # float32 whatever the Gemm computes in.
     nodes, full_scale = image_input.graph_nodes(kind, "levels")
     nodes += [
         helper.make_node("Cast", ["weights"], ["wide_weights"], to=TensorProto.DOUBLE),

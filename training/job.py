@@ -81,7 +81,7 @@ def _device(asked: Device) -> torch.device:
 
 def _fit(job: Job, splits: Splits, classes: int, device: torch.device, progress: Progress | None) -> tuple[Fit, float]:
     """The fit, its model back on the CPU, and the seconds that it took."""
-    train, tune = _examples(splits.train).to(device), _examples(splits.tune).to(device)
+    train, tune = examples(splits.train).to(device), examples(splits.tune).to(device)
     generator = torch.Generator().manual_seed(job.seed)
     start = time.perf_counter()
     fitted = fit(train, tune, classes, job.settings, generator, progress)
@@ -89,7 +89,8 @@ def _fit(job: Job, splits: Splits, classes: int, device: torch.device, progress:
     return dataclasses.replace(fitted, model=fitted.model.to(device=torch.device("cpu"))), seconds
 
 
-def _examples(part: LabelledImages) -> Examples:
+def examples(part: LabelledImages) -> Examples:
+    """One part of the data as the fit takes it, on the CPU."""
     return Examples(image_input.features(part.images), torch.from_numpy(part.labels))
 
 
