@@ -4,19 +4,24 @@ from fastapi import FastAPI
 
 import service
 from service import openapi, problems
+from service.certificates import Abstention
 from service.classifier import Classifier
 from service.decision import resolve
+from service.errors import InvalidValue, SettingsError
+from service.feedback import Feedback
 from service.images import ImageReader
+from service.policy import Policy, PolicyRequest
 from service.predict import Predictor
 from service.request_id import RequestIdMiddleware
 from service.routes import router
-from service.settings import Settings
+from service.settings import PREFIX, Settings
 
 
 def create_app(settings: Settings) -> FastAPI:
     """Load and prove the model, and build the application around it.
 
-    Raises ModelError when the model may not serve, so that no socket is ever opened for it.
+    Raises ModelError when the model may not serve, and SettingsError when the default policy is one that it is not
+    certified for, so that no socket is ever opened for it.
     """
     classifier = Classifier.load(
         settings.model_path, intra_op_threads=settings.intra_op_threads, max_bytes=settings.max_model_bytes
@@ -36,10 +41,19 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.predictor = Predictor(
         classifier=classifier,
         reader=ImageReader(manifest.input, settings.max_batch_size, settings.max_image_pixels),
-        default_policy=manifest.default_policy if asked is None else resolve(asked),
+        default_policy=manifest.default_policy if asked is None else _default_policy(asked, manifest.abstention),
     )
+    app.state.feedback = Feedback(manifest, classifier.version, settings.max_feedback)
     app.include_router(router)
     problems.install(app)
     openapi.install(app)
     app.add_middleware(RequestIdMiddleware)
     return app
+
+
+def _default_policy(asked: PolicyRequest, abstention: Abstention | None) -> Policy:
+    """Raises SettingsError where the model is not certified for it."""
+    try:
+        return resolve(asked, abstention)
+    except InvalidValue as error:
+        raise SettingsError(f"{PREFIX}DEFAULT_POLICY: {error}") from None

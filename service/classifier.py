@@ -4,6 +4,7 @@ The only module that knows onnxruntime. It knows nothing of HTTP, of policies or
 """
 
 import hashlib
+import json
 import os
 import re
 from dataclasses import dataclass
@@ -15,13 +16,14 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from service.errors import ModelError
-from service.manifest import METADATA_KEY, Manifest
+from service.manifest import METADATA_KEY, SCHEMA_VERSION, Manifest
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is imported; 1.29 and later send by default
 
 import onnxruntime as ort
 
 VERSION_DIGITS = 12
+OUTPUTS = ("probabilities", "confidence", "ood_score")
 MAX_MODEL_BYTES = 256 * 1024 * 1024
 
 # A tensor kept outside the file names the other file under the protobuf key "location". The byte before the
@@ -36,6 +38,16 @@ class Scores:
 
     probabilities: NDArray[np.float32]  # [N, C]
     confidence: NDArray[np.float32]  # [N], the largest probability
+    ood_score: NDArray[np.float32]  # [N], how unlike the training inputs
+
+    def distance(self, probabilities: NDArray[Any], ood_score: NDArray[Any]) -> tuple[float, float]:
+        """The largest absolute difference in a probability, and the largest relative one in an `ood_score`.
+
+        Not a number where any is not.
+        """
+        difference = np.abs(self.probabilities - probabilities).max()
+        relative = (np.abs(self.ood_score - ood_score) / np.maximum(np.abs(ood_score), 1)).max()
+        return float(difference), float(relative)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +78,16 @@ class Classifier:
 
     def scores(self, inputs: NDArray[Any]) -> Scores:
         """Score a batch of inputs, `[N, *row_shape]` in the manifest's dtype (images: uint8 `[N, H, W]`)."""
-        return Scores(*self._session.run(["probabilities", "confidence"], {self.manifest.input.name: inputs}))
+        return Scores(*self._session.run(OUTPUTS, {self.manifest.input.name: inputs}))
 
     def _replay_golden_vectors(self, path: Path) -> None:
-        inputs, expected = self.manifest.golden.arrays(self.manifest.input)
-        difference = float(np.abs(self.scores(inputs).probabilities - expected).max())
-        if not difference <= self.manifest.golden.tolerance:  # so written, NaN fails too
+        golden = self.manifest.golden
+        found = self.scores(golden.decoded_inputs(self.manifest.input))
+        difference, relative = found.distance(*golden.expected())
+        if not (difference <= golden.tolerance and relative <= golden.tolerance):  # so written, NaN fails too
             raise ModelError(
                 f"{path} does not reproduce its golden vectors on this machine: largest difference in a "
-                f"probability {difference:.3g}, allowed {self.manifest.golden.tolerance:.3g}"
+                f"probability {difference:.3g}, relative in an ood_score {relative:.3g}, allowed {golden.tolerance:.3g}"
             )
 
 
@@ -107,6 +120,15 @@ def _manifest(path: Path, session: Any) -> Manifest:
     if text is None:
         raise ModelError(f"{path} has no metadata {METADATA_KEY!r}: it was not made by `python -m training fit`")
     try:
+        written_for = json.loads(text).get("schema_version")
+    except (ValueError, AttributeError):
+        written_for = SCHEMA_VERSION  # what is wrong, the validation says
+    if written_for != SCHEMA_VERSION:
+        raise ModelError(
+            f"{path} has a manifest of schema version {written_for}, and this service reads {SCHEMA_VERSION}: "
+            "train it again with `python -m training fit`"
+        )
+    try:
         return Manifest.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
@@ -122,6 +144,7 @@ def _check_interface(path: Path, session: Any, manifest: Manifest) -> None:
         (kind.name, onnx_types[kind.dtype.name], list(kind.row_shape)),
         ("probabilities", "tensor(float)", [len(manifest.labels)]),
         ("confidence", "tensor(float)", []),
+        ("ood_score", "tensor(float)", []),
     ]
     found = [(node.name, node.type, node.shape[1:]) for node in [*session.get_inputs(), *session.get_outputs()]]
     if found != promised:

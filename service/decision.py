@@ -1,16 +1,27 @@
 """Answer or abstain: what a policy makes of the scores. Pure numpy, no HTTP, no onnxruntime."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.certificates import Abstention, CostCertificate, RiskCertificate
 from service.classifier import Scores
 from service.errors import InvalidValue
-from service.policy import NeverAbstainPolicy, Policy, PolicyRequest, ThresholdPolicy
+from service.policy import (
+    NeverAbstainPolicy,
+    Policy,
+    PolicyRequest,
+    RejectCostPolicy,
+    SelectiveRiskPolicy,
+    ThresholdPolicy,
+)
 
 Reason = Literal["low_confidence", "out_of_distribution", "expected_cost", "no_certified_threshold"]
+
+_Certificate = TypeVar("_Certificate", RiskCertificate, CostCertificate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,43 +32,127 @@ class Decision:
     reason: Reason | None
 
 
-def resolve(request: PolicyRequest) -> Policy:
+def resolve(request: PolicyRequest, abstention: Abstention | None) -> Policy:
     """Turn what a request asks for into the policy that decides.
 
-    Raises InvalidValue for a policy that needs a certificate: a guess is never taken for a guarantee.
+    Raises InvalidValue for a risk or a cost that is not certified: a guess is never taken for a guarantee.
 
-    >>> resolve(PolicyRequest(threshold=0.9))
+    >>> resolve(PolicyRequest(threshold=0.9), None)
     ThresholdPolicy(kind='threshold', threshold=0.9)
     """
-    for field in ("selective_risk", "reject_cost"):
-        if (value := getattr(request, field)) is not None:
-            raise InvalidValue(f"policy.{field}", f"={value} is not certified by this model; certified: none")
+    if request.selective_risk is not None:
+        risks = abstention.selective_risk if abstention else []
+        by_risk = {certificate.selective_risk: certificate for certificate in risks}
+        return selective_risk_policy(_certified("selective_risk", request.selective_risk, by_risk))
+    if request.reject_cost is not None:
+        costs = abstention.reject_cost if abstention else []
+        by_cost = {certificate.reject_cost: certificate for certificate in costs}
+        return reject_cost_policy(_certified("reject_cost", request.reject_cost, by_cost))
     if request.threshold is not None:
         return ThresholdPolicy(threshold=request.threshold)
     return NeverAbstainPolicy()
 
 
-def decide(scores: Scores, policy: Policy) -> list[Decision]:
+def _certified(field: str, asked: float, certificates: dict[float, _Certificate]) -> _Certificate:
+    if asked in certificates:
+        return certificates[asked]
+    passed = ", ".join(str(value) for value, found in certificates.items() if found.status == "certified") or "none"
+    failed = ", ".join(str(value) for value, found in certificates.items() if found.status == "infeasible")
+    rule = f"={asked} is not certified by this model; certified: {passed}"
+    raise InvalidValue(f"policy.{field}", f"{rule}; infeasible: {failed}" if failed else rule)
+
+
+def selective_risk_policy(certificate: RiskCertificate) -> SelectiveRiskPolicy:
+    """The policy that keeps this certificate's promise."""
+    return SelectiveRiskPolicy(
+        selective_risk=certificate.selective_risk,
+        confidence_level=certificate.confidence_level,
+        threshold=certificate.threshold,
+    )
+
+
+def reject_cost_policy(certificate: CostCertificate) -> RejectCostPolicy:
+    """The policy that keeps this certificate's promise."""
+    return RejectCostPolicy(
+        reject_cost=certificate.reject_cost,
+        confidence_level=certificate.confidence_level,
+        answer_cost_bound=certificate.answer_cost_bound if certificate.status == "certified" else None,
+    )
+
+
+def decide(scores: Scores, policy: Policy, abstention: Abstention | None) -> list[Decision]:
     """Decide each of the N inputs in `scores`.
 
-    A confidence equal to the threshold answers.
+    A confidence equal to the threshold answers, and so does an expected cost equal to the reject cost. What is out
+    of distribution is answered only by `never_abstain`. All comparisons are of the graph's float32 scores in double
+    precision: what a client computes from the JSON, where each float32 stands exactly.
 
     >>> p = np.array([[0.75, 0.25], [0.5, 0.5]], dtype=np.float32)
-    >>> decide(Scores(p, p.max(axis=1)), ThresholdPolicy(threshold=0.75))
+    >>> decide(Scores(p, p.max(axis=1), np.zeros(2, np.float32)), ThresholdPolicy(threshold=0.75), None)
     [Decision(label=0, reason=None), Decision(label=None, reason='low_confidence')]
     """
-    labels = scores.probabilities.argmax(axis=1)  # [N]
+    if _uncertified(policy):
+        return [Decision(None, "no_certified_threshold")] * len(scores.confidence)
+    labels, doubtful, reason = _answers(scores, policy, abstention)
+    outside = _outside(scores, policy, abstention)
+    return [
+        Decision(None, "out_of_distribution") if out else Decision(None, reason) if doubt else Decision(label, None)
+        for label, doubt, out in zip(labels.tolist(), doubtful.tolist(), outside.tolist(), strict=True)
+    ]
+
+
+def _uncertified(policy: Policy) -> bool:
+    """Whether the promise that the policy asks for could not be certified: then nothing is answered."""
+    match policy:
+        case SelectiveRiskPolicy(threshold=None) | RejectCostPolicy(answer_cost_bound=None):
+            return True
+        case _:
+            return False
+
+
+def _answers(
+    scores: Scores, policy: Policy, abstention: Abstention | None
+) -> tuple[NDArray[np.intp], NDArray[np.bool_], Reason]:
+    """The answer to each input, where it is too doubtful to be given, and what an abstention then says."""
+    likeliest = scores.probabilities.argmax(axis=1)  # [N]
+    confidence = scores.confidence.astype(np.float64)  # [N]
     match policy:
         case NeverAbstainPolicy():
-            return [Decision(label, None) for label in labels.tolist()]
-        case ThresholdPolicy():
-            # The float32 score against the threshold in double precision: what a client computes from the
-            # JSON, where each float32 stands exactly.
-            answered = scores.confidence.astype(np.float64) >= policy.threshold
-            return [
-                Decision(label, None) if sure else Decision(None, "low_confidence")
-                for label, sure in zip(labels.tolist(), answered.tolist(), strict=True)
-            ]
+            return likeliest, np.zeros(len(likeliest), dtype=bool), "low_confidence"
+        case ThresholdPolicy(threshold=threshold):
+            return likeliest, confidence < threshold, "low_confidence"
+        case SelectiveRiskPolicy(threshold=threshold):
+            assert threshold is not None  # such a policy is certified
+            return likeliest, confidence < threshold, "low_confidence"
+        case RejectCostPolicy(reject_cost=reject_cost):
+            labels, cost = cheapest(scores, abstention.cost_matrix if abstention else None)
+            return labels, cost > reject_cost, "expected_cost"
+
+
+def _outside(scores: Scores, policy: Policy, abstention: Abstention | None) -> NDArray[np.bool_]:
+    """Where an input is too unlike the training inputs to be answered, `[N]`."""
+    if abstention is None or isinstance(policy, NeverAbstainPolicy):
+        return np.zeros(len(scores.ood_score), dtype=bool)
+    return scores.ood_score.astype(np.float64) > abstention.out_of_distribution.threshold
+
+
+def cheapest(
+    scores: Scores, cost_matrix: Sequence[Sequence[float]] | None
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """The answer of least expected cost to each input, and that cost: two arrays `[N]`.
+
+    The expected cost of answer a is sum_y p(y) cost[a, y] (Chow 1970, IEEE Trans. Inform. Theory 16(1)). With a
+    cost of 1 for every error that is 1 - p(a), and the answer is the likeliest label.
+
+    >>> p = np.array([[0.75, 0.25]], dtype=np.float32)
+    >>> cheapest(Scores(p, p.max(axis=1), np.zeros(1, np.float32)), [[0, 4], [1, 0]])
+    (array([1]), array([0.75]))
+    """
+    if cost_matrix is None:
+        return scores.probabilities.argmax(axis=1), 1 - scores.confidence.astype(np.float64)
+    expected = scores.probabilities.astype(np.float64) @ np.array(cost_matrix, dtype=np.float64).T  # [N, C]
+    answers = expected.argmin(axis=1)
+    return answers, expected[np.arange(len(answers)), answers]
 
 
 def top_k(probabilities: NDArray[np.float32], k: int) -> NDArray[np.intp]:

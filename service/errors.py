@@ -7,6 +7,7 @@ DemurError
     ├── MalformedBody      the body is not what its content type says
     ├── UnsupportedType    a content type or an image format that is not taken
     ├── TooLarge           more bytes, images or pixels than a limit allows
+    ├── Conflict           it contradicts what came earlier
     └── InvalidRequest     well-formed, but one or more fields break a rule
         └── InvalidValue   one field
 """
@@ -40,6 +41,10 @@ class UnsupportedType(RequestError):
 
 class TooLarge(RequestError):
     """More bytes, images or pixels than a limit allows."""
+
+
+class Conflict(RequestError):
+    """The request contradicts an earlier one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,15 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from service.policy import Policy
+from service.certificates import Abstention, Sha256
+from service.policy import Policy, RejectCostPolicy, SelectiveRiskPolicy
 
 METADATA_KEY = "demur.manifest"
+SCHEMA_VERSION: Literal[2] = 2
 
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 SplitName = Literal["train", "tune", "calibration", "report"]
 
@@ -91,7 +93,29 @@ class Data(_Part):
     )
 
 
-class Metrics(_Part):
+class ProbabilityQuality(_Part):
+    """How far the probabilities can be believed. `training/metrics.py` has the definitions."""
+
+    nll: float = Field(ge=0, description="Mean negative log-probability of the true label, natural logarithm.")
+    brier: float = Field(ge=0, le=2, description="Mean squared distance to the one-hot label, summed over classes.")
+    ece: float = Field(ge=0, le=1, description="Expected calibration error, 15 bins of equal width.")
+    adaptive_ece: float = Field(ge=0, le=1, description="The same over 15 bins of equally many examples.")
+
+
+class OperatingPoint(_Part):
+    """What a policy came to on the report split. A measurement; the promise is in the certificate."""
+
+    policy: Policy
+    answered: int = Field(ge=0)
+    errors: int = Field(ge=0)
+    coverage: float = Field(ge=0, le=1)
+    selective_risk: float | None = Field(ge=0, le=1, description="Null where nothing was answered.")
+    mean_cost: float | None = Field(
+        ge=0, description="Of an input, an abstention counted at reject_cost; null for the other policies."
+    )
+
+
+class Metrics(ProbabilityQuality):
     """Quality on the report split, computed in float64 from the fitted model.
 
     The proof before publication showed that the file gives the same labels and probabilities there.
@@ -100,18 +124,22 @@ class Metrics(_Part):
     split: Literal["report"] = "report"
     size: int = Field(ge=1)
     accuracy: float = Field(ge=0, le=1)
-    nll: float = Field(ge=0, description="Mean negative log-probability of the true label, natural logarithm.")
+    before_temperature: ProbabilityQuality
+    operating_points: list[OperatingPoint]
 
 
 class GoldenVectors(_Part):
-    """A few real inputs with the probabilities that they must give, replayed wherever the file is loaded."""
+    """A few real inputs with the scores that they must give, replayed wherever the file is loaded."""
 
     inputs: str = Field(description="Base64 of the inputs' bytes, C order.")
     probabilities: list[list[float]] = Field(min_length=1)
-    tolerance: float = Field(gt=0, le=1e-3, description="Largest absolute difference in a probability.")
+    ood_scores: list[float] = Field(min_length=1)
+    tolerance: float = Field(
+        gt=0, le=1e-3, description="Largest absolute difference in a probability, relative in an ood_score."
+    )
 
-    def arrays(self, kind: Input) -> tuple[np.ndarray, np.ndarray]:
-        """The inputs `[N, *row_shape]` in the graph's dtype and their probabilities, float32 `[N, C]`.
+    def decoded_inputs(self, kind: Input) -> np.ndarray:
+        """The inputs, `[N, *row_shape]` in the graph's dtype.
 
         Raises ValueError when the bytes are not a whole number of inputs, one a row of probabilities.
         """
@@ -119,22 +147,28 @@ class GoldenVectors(_Part):
             raw = base64.b64decode(self.inputs, validate=True)
         except binascii.Error as error:
             raise ValueError(f"golden inputs are not base64: {error}") from None
-        expected = np.asarray(self.probabilities, dtype=np.float32)
-        shape = (len(expected), *kind.row_shape)
+        shape = (len(self.probabilities), *kind.row_shape)
         if len(raw) != int(np.prod(shape)) * kind.dtype.itemsize:
             raise ValueError(f"golden inputs hold {len(raw)} bytes, which is not {shape} of {kind.dtype}")
-        return np.frombuffer(raw, dtype=kind.dtype).reshape(shape), expected
+        return np.frombuffer(raw, dtype=kind.dtype).reshape(shape)
+
+    def expected(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What they must give: the probabilities `[N, C]` and the ood_scores `[N]`."""
+        return np.asarray(self.probabilities, dtype=np.float32), np.asarray(self.ood_scores, dtype=np.float32)
 
 
 class Manifest(_Part):
     """All that a model file says about itself."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = SCHEMA_VERSION
     name: Name
     labels: list[Name] = Field(min_length=2, description="The classes, in the order of the probabilities.")
     input: Input
     temperature: float = Field(gt=0, description="The logits are divided by it, inside the graph.")
     default_policy: Policy
+    abstention: Abstention | None = Field(
+        description="When the model may answer, with the evidence; null for a model without a calibration split."
+    )
     training: Training
     data: Data
     metrics: Metrics
@@ -148,12 +182,26 @@ class Manifest(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if len(set(self.labels)) != len(self.labels):
+        classes = len(self.labels)
+        if len(set(self.labels)) != classes:
             raise ValueError("labels must differ from one another")
         width = {len(row) for row in self.golden.probabilities}
-        if width != {len(self.labels)}:
-            raise ValueError(f"golden probabilities are {sorted(width)} wide for {len(self.labels)} labels")
-        self.golden.arrays(self.input)
+        if width != {classes}:
+            raise ValueError(f"golden probabilities are {sorted(width)} wide for {classes} labels")
+        if len(self.golden.ood_scores) != len(self.golden.probabilities):
+            raise ValueError("golden ood_scores and probabilities must be equally many")
+        self.golden.decoded_inputs(self.input)
+        if self.abstention is None:
+            if isinstance(self.default_policy, SelectiveRiskPolicy | RejectCostPolicy):
+                raise ValueError("the default policy needs a certificate, and there is none")
+            return self
+        if not self.data.report_is_held_out:
+            raise ValueError("a model whose report split is not held out can carry no certificate")
+        if (matrix := self.abstention.cost_matrix) and {len(matrix), *map(len, matrix)} != {classes}:
+            raise ValueError(f"cost_matrix must be {classes} x {classes}, one row a label")
+        for sets in self.abstention.prediction_sets:
+            if len(sets.thresholds) != (1 if sets.method == "lac" else classes):
+                raise ValueError(f"{len(sets.thresholds)} thresholds do not fit method {sets.method}")
         return self
 
     def card(self) -> dict[str, object]:

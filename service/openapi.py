@@ -9,11 +9,17 @@ from pydantic.json_schema import models_json_schema
 
 from service.predict import IMAGE_FILES, JSON, RAW
 from service.problems import MEDIA_TYPE
-from service.schemas import PredictRequest, ProblemDetails
+from service.schemas import FeedbackRequest, PredictRequest, ProblemDetails
 
 _REFERENCE = "#/components/schemas/{model}"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
+FEEDBACK_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {JSON: {"schema": {"$ref": _REFERENCE.format(model="FeedbackRequest")}}},
+    }
+}
 PREDICT_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -39,7 +45,12 @@ def install(app: FastAPI) -> None:
         if app.openapi_schema is None:
             schemas = generate()["components"]["schemas"]
             _, own = models_json_schema(
-                [(PredictRequest, "validation"), (ProblemDetails, "serialization")], ref_template=_REFERENCE
+                [
+                    (PredictRequest, "validation"),
+                    (FeedbackRequest, "validation"),
+                    (ProblemDetails, "serialization"),
+                ],
+                ref_template=_REFERENCE,
             )
             schemas.update(own["$defs"])
             # FastAPI's own error body, which this service never sends.

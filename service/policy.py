@@ -14,7 +14,10 @@ class _Policy(BaseModel):
 
 
 class ThresholdPolicy(_Policy):
-    """Answer where the confidence is at least a threshold that the user set by hand. Carries no guarantee."""
+    """Answer where the confidence is at least a threshold that the user set by hand. Carries no guarantee.
+
+    What is out of distribution is not answered, whatever its confidence.
+    """
 
     kind: Literal["threshold"] = "threshold"
     threshold: float = Field(ge=0, le=1, description="The least confidence at which the model answers.")
@@ -26,7 +29,31 @@ class NeverAbstainPolicy(_Policy):
     kind: Literal["never_abstain"] = "never_abstain"
 
 
-Policy = Annotated[ThresholdPolicy | NeverAbstainPolicy, Field(discriminator="kind")]
+class SelectiveRiskPolicy(_Policy):
+    """Keep the share of errors among the answered at most `selective_risk`, as certified."""
+
+    kind: Literal["selective_risk"] = "selective_risk"
+    selective_risk: float = Field(gt=0, lt=1)
+    confidence_level: float = Field(gt=0, lt=1, description="How sure the certificate is of it.")
+    threshold: float | None = Field(
+        ge=0, le=1, description="The certified least confidence; null where there is none: then nothing is answered."
+    )
+
+
+class RejectCostPolicy(_Policy):
+    """Give the answer of least expected cost, or abstain where that is over `reject_cost` (Chow's rule)."""
+
+    kind: Literal["reject_cost"] = "reject_cost"
+    reject_cost: float = Field(gt=0)
+    confidence_level: float = Field(gt=0, lt=1, description="How sure the certificate is of the bound.")
+    answer_cost_bound: float | None = Field(
+        ge=0, description="What an answer costs on average, at most; null where not certified: nothing is answered."
+    )
+
+
+Policy = Annotated[
+    ThresholdPolicy | SelectiveRiskPolicy | RejectCostPolicy | NeverAbstainPolicy, Field(discriminator="kind")
+]
 
 
 class PolicyRequest(BaseModel):
@@ -43,7 +70,7 @@ class PolicyRequest(BaseModel):
     )
     reject_cost: float | None = Field(
         None,
-        ge=0,
+        gt=0,
         description="Abstain where an answer is expected to cost more. The model must be certified for it.",
     )
     never_abstain: Literal[True] | None = Field(None, description="Always answer with the most probable label.")

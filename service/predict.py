@@ -1,16 +1,20 @@
 """From a request's body to its answer: read, score, decide, say it. Of HTTP it knows the content types."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic_core import from_json
 
+from service.certificates import PredictionSets
 from service.classifier import Classifier, Scores
 from service.decision import Decision, decide, resolve, top_k
-from service.errors import InvalidValue, MalformedBody, UnsupportedType
+from service.errors import InvalidValue, UnsupportedType
 from service.images import Format, ImageReader
 from service.policy import Policy
+from service.prediction_id import encode
+from service.prediction_sets import choose, members
 from service.schemas import (
     DEFAULT_TOP_K,
     LabelProbability,
@@ -19,8 +23,9 @@ from service.schemas import (
     Prediction,
     PredictRequest,
     PredictResponse,
+    SetsRef,
 )
-from service.validation import shown, validated
+from service.validation import json_object, shown, validated
 
 JSON = "application/json"
 RAW = "application/octet-stream"
@@ -36,6 +41,11 @@ class Predictor:
     reader: ImageReader
     default_policy: Policy
 
+    @property
+    def model_ref(self) -> ModelRef:
+        """Which model answers."""
+        return ModelRef(name=self.classifier.manifest.name, version=self.classifier.version)
+
     def predict(self, body: bytes, media_type: str, query: Options) -> PredictResponse:
         """Answer one request. `query` holds the options of its query string, for all bodies but JSON.
 
@@ -46,15 +56,17 @@ class Predictor:
         k = min(DEFAULT_TOP_K, classes) if options.top_k is None else options.top_k
         if not 1 <= k <= classes:
             raise InvalidValue("top_k", f"={shown(k)} is out of range: 1 to {classes}")
-        policy = self.default_policy if options.policy is None else resolve(options.policy)
+        abstention = self.classifier.manifest.abstention
+        policy = self.default_policy if options.policy is None else resolve(options.policy, abstention)
+        sets = choose(abstention, options.set_coverage, options.set_method)
         scores = self.classifier.scores(images)
-        return self._respond(scores, decide(scores, policy), policy, k)
+        return self._respond(scores, decide(scores, policy, abstention), policy, sets, k)
 
     def _read(self, body: bytes, media_type: str, query: Options) -> tuple[Options, NDArray[np.uint8]]:
         if media_type == JSON:
             if query.model_fields_set:
                 raise InvalidValue("query", " string: with a JSON body the options belong in the body")
-            request = validated(PredictRequest, _json_object(body))
+            request = validated(PredictRequest, json_object(body, "inputs"))
             return request, self.reader.from_json(request.inputs, resize=request.resize)
         if media_type == RAW:
             return query, self.reader.from_bytes(body)
@@ -63,33 +75,40 @@ class Predictor:
         came = f"content type {media_type}" if media_type else "a body without a content type"
         raise UnsupportedType(f"{came} is not taken: {', '.join(MEDIA_TYPES)} are")
 
-    def _respond(self, scores: Scores, decisions: list[Decision], policy: Policy, k: int) -> PredictResponse:
-        labels = self.classifier.manifest.labels
-        ranked = top_k(scores.probabilities, k).tolist()
-        rows = zip(decisions, scores.confidence.tolist(), scores.probabilities.tolist(), ranked, strict=True)
+    def _respond(
+        self, scores: Scores, decisions: list[Decision], policy: Policy, sets: PredictionSets | None, k: int
+    ) -> PredictResponse:
+        labels, version = self.classifier.manifest.labels, self.classifier.version
+        columns = zip(
+            encode(version, policy, decisions),
+            decisions,
+            scores.confidence.tolist(),
+            scores.probabilities.tolist(),
+            top_k(scores.probabilities, k).tolist(),
+            self._sets(scores, sets),
+            strict=True,
+        )
         return PredictResponse(
-            model=ModelRef(name=self.classifier.manifest.name, version=self.classifier.version),
+            model=self.model_ref,
             policy=policy,
+            prediction_sets=sets and SetsRef(set_coverage=sets.set_coverage, method=sets.method),
             predictions=[
                 Prediction(
+                    id=identity,
                     decision="abstain" if decision.label is None else "answer",
                     label=None if decision.label is None else labels[decision.label],
                     reason=decision.reason,
                     confidence=confidence,
                     top_k=[LabelProbability(label=labels[i], probability=row[i]) for i in best],
                     probabilities=row,
+                    prediction_set=possible,
                 )
-                for decision, confidence, row, best in rows
+                for identity, decision, confidence, row, best, possible in columns
             ],
         )
 
-
-def _json_object(body: bytes) -> dict[str, object]:
-    try:
-        # Refuses NaN and Infinity, and nesting past a depth that no request needs.
-        value = from_json(body, allow_inf_nan=False)
-    except ValueError as error:
-        raise MalformedBody(f"the body is not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise InvalidValue("body", f" is {shown(value)}: it must be an object that holds inputs")
-    return value
+    def _sets(self, scores: Scores, sets: PredictionSets | None) -> Iterable[list[str] | None]:
+        if sets is None:
+            return [None] * len(scores.confidence)
+        labels = self.classifier.manifest.labels
+        return (list(compress(labels, row)) for row in members(scores.probabilities, sets).tolist())

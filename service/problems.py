@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from service.errors import Fault, InvalidRequest, MalformedBody, RequestError, TooLarge, UnsupportedType
+from service.errors import Conflict, Fault, InvalidRequest, MalformedBody, RequestError, TooLarge, UnsupportedType
 from service.request_id import HEADER
 from service.schemas import FieldError, ProblemDetails
 from service.validation import faults
@@ -20,6 +20,7 @@ _STATUS: dict[type[RequestError], HTTPStatus] = {
     MalformedBody: HTTPStatus.BAD_REQUEST,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UnsupportedType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    Conflict: HTTPStatus.CONFLICT,
     InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
 }
 

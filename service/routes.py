@@ -7,9 +7,18 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from service.errors import TooLarge, UnsupportedType
-from service.openapi import PREDICT_BODY, problem_responses
+from service.feedback import Feedback
+from service.openapi import FEEDBACK_BODY, PREDICT_BODY, problem_responses
 from service.predict import JSON, Predictor
-from service.schemas import PredictResponse, QueryOptions, Status
+from service.schemas import (
+    FeedbackRequest,
+    FeedbackResponse,
+    PolicyFeedback,
+    PredictResponse,
+    QueryOptions,
+    Status,
+)
+from service.validation import json_object, validated
 
 # A smaller body takes less time than a hand-over to a thread costs. A larger one is worked on in a thread, so
 # that it does not hold up the others. docs/architecture.md has the figures.
@@ -39,7 +48,7 @@ async def predict(request: Request, query: Annotated[QueryOptions, Query()]) -> 
     """
     predictor: Predictor = request.app.state.predictor
     body = await _read_body(request, request.app.state.settings.max_body_bytes)
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = _media_type(request)
     options = query.options()
     if len(body) <= INLINE_BODY_BYTES:
         answer = predictor.predict(body, media_type, options).model_dump_json()
@@ -48,9 +57,40 @@ async def predict(request: Request, query: Annotated[QueryOptions, Query()]) -> 
     return Response(answer, media_type=JSON)
 
 
+@router.post(
+    "/feedback",
+    response_model=PolicyFeedback,
+    openapi_extra=FEEDBACK_BODY,
+    responses=problem_responses((*_PREDICT_ERRORS, HTTPStatus.CONFLICT)),
+)
+async def give_feedback(request: Request) -> PolicyFeedback:
+    """Tell the true label of a prediction, when it is known. Answers where the prediction's policy stands.
+
+    The same feedback twice counts once.
+    """
+    body = await _read_body(request, request.app.state.settings.max_body_bytes)
+    media_type = _media_type(request)
+    if media_type != JSON:
+        raise UnsupportedType(f"content type {media_type[:80] or 'none'} is not taken: {JSON} is")
+    given = validated(FeedbackRequest, json_object(body, "id and label"))
+    feedback: Feedback = request.app.state.feedback
+    return feedback.record(given.id, given.label)
+
+
+@router.get("/feedback")
+async def feedback(request: Request) -> FeedbackResponse:
+    """How often the answers were right, by policy, as far as feedback came, and whether each certificate holds."""
+    predictor: Predictor = request.app.state.predictor
+    counts: Feedback = request.app.state.feedback
+    return FeedbackResponse(model=predictor.model_ref, policies=counts.states())
+
+
 @router.get("/model")
 async def model(request: Request) -> dict[str, Any]:
-    """The model card: what the model is, what it was trained on and how good it is."""
+    """The model card: what the model is, what it was trained on, how good it is, and which policies it offers.
+
+    `abstention` holds the certificates, `metrics.operating_points` what each policy came to on the report split.
+    """
     predictor: Predictor = request.app.state.predictor
     return {"version": predictor.classifier.version, **predictor.classifier.manifest.card()}
 
@@ -65,6 +105,10 @@ async def livez() -> Status:
 async def readyz() -> Status:
     """A proven model is loaded: the service listens only from then on."""
     return Status(status="ready")
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def _read_body(request: Request, max_bytes: int) -> bytes:

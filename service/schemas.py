@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from service.certificates import SetMethod
 from service.decision import Reason
 from service.policy import POLICY_FIELDS, Policy, PolicyRequest
 from service.validation import validated
@@ -44,6 +45,12 @@ class Options(BaseModel):
         "object on a light ground looks to the model like something else.",
     )
     policy: PolicyRequest | None = Field(None, description="When to answer; the service's default if absent.")
+    set_coverage: float | None = Field(
+        None, gt=0, lt=1, description="How often the prediction set must hold the true label; one that is certified."
+    )
+    set_method: SetMethod | None = Field(
+        None, description="Whether that holds on average (lac, unless asked) or for each class (lac_class_conditional)."
+    )
 
 
 class PredictRequest(Options):
@@ -63,8 +70,10 @@ class QueryOptions(BaseModel):
     resize: bool = Field(False, description=Options.model_fields["resize"].description)
     threshold: float | None = Field(None, ge=0, le=1)
     selective_risk: float | None = Field(None, gt=0, lt=1)
-    reject_cost: float | None = Field(None, ge=0)
+    reject_cost: float | None = Field(None, gt=0)
     never_abstain: bool | None = None
+    set_coverage: float | None = Field(None, gt=0, lt=1, description=Options.model_fields["set_coverage"].description)
+    set_method: SetMethod | None = Field(None, description=Options.model_fields["set_method"].description)
 
     def options(self) -> Options:
         """The same as `Options`. Raises InvalidRequest where more than one policy is given."""
@@ -87,15 +96,26 @@ class LabelProbability(BaseModel):
     probability: float
 
 
+class SetsRef(BaseModel):
+    """Which promise the prediction sets keep."""
+
+    set_coverage: float
+    method: SetMethod
+
+
 class Prediction(BaseModel):
     """The outcome for one input."""
 
+    id: str = Field(description="To give feedback by: `POST /feedback`.")
     decision: Literal["answer", "abstain"]
     label: str | None = Field(description="The label; null in an abstention.")
     reason: Reason | None = Field(description="Why the model abstains; null in an answer.")
     confidence: float = Field(description="The largest probability.")
     top_k: list[LabelProbability] = Field(description="The most probable labels, abstained or not.")
     probabilities: list[float] = Field(description="Of every class, in the order of the model's labels.")
+    prediction_set: list[str] | None = Field(
+        description="Labels that the input may have, in the order of the model's; null for a model without any."
+    )
 
 
 class PredictResponse(BaseModel):
@@ -103,7 +123,45 @@ class PredictResponse(BaseModel):
 
     model: ModelRef
     policy: Annotated[Policy, Field(description="The policy that decided.")]
+    prediction_sets: SetsRef | None = Field(description="What is promised of each prediction_set.")
     predictions: list[Prediction]
+
+
+class FeedbackRequest(BaseModel):
+    """The JSON body of `POST /feedback`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    id: str = Field(max_length=200, description="Of the prediction.")
+    label: str = Field(max_length=200, description="The true label.")
+
+
+PromiseStatus = Literal["open", "confirmed", "broken"]
+
+
+class PolicyFeedback(BaseModel):
+    """What feedback says of one policy since the service started."""
+
+    policy: Policy
+    answered: int = Field(description="Answers with feedback.")
+    errors: int = Field(description="Wrong ones among them.")
+    abstained: int = Field(description="Abstentions with feedback.")
+    selective_risk: float | None = Field(description="Share of wrong answers; null where there is no answer yet.")
+    risk_lower_bound: float = Field(description="The two bounds hold at every look at once, at the confidence level.")
+    risk_upper_bound: float
+    confidence_level: float
+    answer_cost: float | None = Field(description="Mean cost of an answer; null for the other policies.")
+    promise: PromiseStatus | None = Field(
+        description="Of the certificate: refuted, confirmed, or neither yet; null where there is none."
+    )
+    warning: str | None = Field(description="Why the certificate no longer holds; null while it may.")
+
+
+class FeedbackResponse(BaseModel):
+    """The answer of `GET /feedback`: every policy that feedback came for."""
+
+    model: ModelRef
+    policies: list[PolicyFeedback]
 
 
 class FieldError(BaseModel):

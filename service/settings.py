@@ -28,7 +28,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535)
     """The port to listen on; 0 takes a free one."""
     default_policy: PolicyRequest | None = None
-    """The policy of a request that names none, as JSON: `{"threshold": 0.8}`. Unset: the manifest's."""
+    """The policy of a request that names none, as JSON: `{"selective_risk": 0.02}`. Unset: the manifest's."""
     max_body_bytes: int = Field(16 * 1024 * 1024, ge=1)
     """The largest request body, counted as received."""
     max_batch_size: int = Field(1024, ge=1)
@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     """The largest model file."""
     intra_op_threads: int = Field(1, ge=1)
     """onnxruntime's threads within one operator. One is best for a small model."""
+    max_feedback: int = Field(100_000, ge=1)
+    """How much of the latest feedback is remembered, so that no prediction is counted twice."""
     shutdown_seconds: int = Field(10, ge=0)
     """How long requests in flight may take to finish after SIGTERM or SIGINT."""
 

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong, in our words: the field as the client writes it, what came, what is allowed."""
+"""From bytes to validated data, or to what is wrong: the field as the client writes it, what came, what is allowed."""
 
 import json
 import math
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, from_json
 
-from service.errors import Fault, InvalidRequest
+from service.errors import Fault, InvalidRequest, InvalidValue, MalformedBody
 
 _MOST_FAULTS = 10  # a body of a thousand wrong fields is answered by the first few
 _MOST_SHOWN = 80  # characters of a field's name or of a value
@@ -22,6 +22,18 @@ def validated(model: type[_Model], value: object) -> _Model:
         return model.model_validate(value)
     except ValidationError as error:
         raise InvalidRequest(faults(error.errors())) from None
+
+
+def json_object(body: bytes, holding: str) -> dict[str, object]:
+    """The JSON object that a body is. Raises MalformedBody, or InvalidValue for JSON of another kind."""
+    try:
+        # Refuses NaN and Infinity, and nesting past a depth that no request needs.
+        value = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise MalformedBody(f"the body is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise InvalidValue("body", f" is {shown(value)}: it must be an object that holds {holding}")
+    return value
 
 
 def faults(errors: Sequence[ErrorDetails]) -> list[Fault]:

@@ -7,9 +7,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from service.manifest import Data, GoldenVectors, ImageInput, Manifest, Metrics, Split, Training
+from service.certificates import Abstention
+from service.manifest import (
+    Data,
+    GoldenVectors,
+    ImageInput,
+    Manifest,
+    Metrics,
+    ProbabilityQuality,
+    Split,
+    Training,
+)
 from service.policy import NeverAbstainPolicy
+from training.abstention.principal_components import PrincipalComponents
 from training.export import to_onnx
+from training.model import Model
 from training.regression import SoftmaxRegression
 
 LABELS = ["dark", "left", "right"]
@@ -17,23 +29,109 @@ KIND = ImageInput(height=1, width=2)
 
 # Logits of an image [l, r]: dark 0, left log(9) * l / 255, right log(9) * r / 255. So a black image has
 # probabilities 1/3 each, [255, 0] has 1/11, 9/11, 1/11, and [255, 255] has 1/19, 9/19, 9/19.
-MODEL = SoftmaxRegression(
+REGRESSION = SoftmaxRegression(
     weights=torch.log(torch.tensor([[1.0, 9.0, 1.0], [1.0, 1.0, 9.0]])),
     biases=torch.zeros(3),
 )
+# One component, along (1, 1) / sqrt(2) through the origin, of variance 1/2. Of features (l, r) the residual is
+# (l - r)^2 / 2, the relative one (residual + 0.001) / (l^2 + r^2 + 0.001), Hotelling's statistic (l + r)^2. Hence the
+# four scores below: black is nothing but residual, [255, 255] is twice as far out as [255, 0].
+COMPONENTS = PrincipalComponents(
+    mean=torch.zeros(2, dtype=torch.float64),
+    axes=torch.full((2, 1), 0.5, dtype=torch.float64).sqrt(),
+    variances=torch.tensor([0.5], dtype=torch.float64),
+    scales=torch.ones(3, dtype=torch.float64),
+    explained_variance=1.0,
+)
+MODEL = Model(REGRESSION, 1.0, COMPONENTS)
 IMAGES: NDArray[np.uint8] = np.array([[[0, 0]], [[255, 0]], [[0, 255]], [[255, 255]]], dtype=np.uint8)
+OOD_SCORES = [1.0, 1.0, 1.0, 4.0]
 PROBABILITIES = [[1 / 3] * 3, [1 / 11, 9 / 11, 1 / 11], [1 / 11, 1 / 11, 9 / 11], [1 / 19, 9 / 19, 9 / 19]]
+
+
+def abstention(ood_threshold: float = 4.0) -> Abstention:
+    """Certificates by hand: of each kind one that is certified and one that is not. All four images are inside."""
+    basis = {"method": "by hand", "population": "by hand", "size": 100}
+    prints = {"tune_fingerprint": "0" * 64, "calibration_fingerprint": "0" * 64}
+    sets = {"population": "by hand", "calibration_fingerprint": "0" * 64}
+    test = {"confidence_level": 0.95, **basis, **prints}
+    nothing = {"threshold": None, "answered": None, "errors": None, "risk_bound": None, "coverage": None}
+    costs = {"answered": 50, "coverage": 0.5, "answer_cost": 0.02}
+    return Abstention.model_validate(
+        {
+            "out_of_distribution": {
+                "threshold": ood_threshold,
+                "false_alarm_rate": 0.01,
+                "components": 1,
+                "explained_variance": 1.0,
+                "order_statistic": 100,
+                "tune_fingerprint": "0" * 64,
+                **basis,
+            },
+            "selective_risk": [
+                {"status": "infeasible", "selective_risk": 0.01, "p_value": None, **nothing, **test},
+                {
+                    "status": "certified",
+                    "selective_risk": 0.1,
+                    "p_value": 0.04,
+                    **{"threshold": 0.8, "answered": 50, "errors": 1, "risk_bound": 0.09, "coverage": 0.5},
+                    **test,
+                },
+            ],
+            "cost_matrix": None,
+            "reject_cost": [
+                {
+                    "status": "infeasible",
+                    "reject_cost": 0.01,
+                    "p_value": 0.5,
+                    "answer_cost_bound": 0.09,
+                    "expected_cost": 0.015,
+                    **costs,
+                    **test,
+                },
+                {
+                    "status": "certified",
+                    "reject_cost": 0.2,
+                    "p_value": 0.001,
+                    "answer_cost_bound": 0.09,
+                    "expected_cost": 0.11,
+                    **costs,
+                    **test,
+                },
+            ],
+            "prediction_sets": [
+                {
+                    "set_coverage": 0.9,
+                    "method": "lac",
+                    "thresholds": [0.4],
+                    "order_statistics": [91],
+                    "sizes": [100],
+                    **sets,
+                },
+                {
+                    "set_coverage": 0.9,
+                    "method": "lac_class_conditional",
+                    "thresholds": [0.05, 0.4, 0.5],
+                    "order_statistics": [31, 31, 31],
+                    "sizes": [33, 33, 34],
+                    **sets,
+                },
+            ],
+        }
+    )
 
 
 def manifest() -> Manifest:
     """The tiny model's manifest, with all four images as golden vectors."""
     part = Split(size=4, source="by hand", fingerprint="0" * 64)
+    quality = {"nll": 0.5, "brier": 0.5, "ece": 0.1, "adaptive_ece": 0.1}
     return Manifest(
         name="tiny",
         labels=LABELS,
         input=KIND,
         temperature=1.0,
         default_policy=NeverAbstainPolicy(),
+        abstention=abstention(),
         training=Training(
             recipe="tuned",
             epochs=1,
@@ -54,18 +152,28 @@ def manifest() -> Manifest:
             splits={"train": part, "tune": part, "calibration": part, "report": part},
             report_is_held_out=True,
         ),
-        metrics=Metrics(size=4, accuracy=1.0, nll=0.5),
+        metrics=Metrics(
+            size=4,
+            accuracy=1.0,
+            before_temperature=ProbabilityQuality(**quality),
+            operating_points=[],
+            **quality,
+        ),
         versions={"python": "3.11"},
         git_revision=None,
         created_at=None,
         golden=GoldenVectors(
-            inputs=base64.b64encode(IMAGES.tobytes()).decode(), probabilities=PROBABILITIES, tolerance=1e-6
+            inputs=base64.b64encode(IMAGES.tobytes()).decode(),
+            probabilities=PROBABILITIES,
+            ood_scores=OOD_SCORES,
+            tolerance=1e-6,
         ),
     )
 
 
-def write(folder: Path) -> Path:
+def write(folder: Path, ood_threshold: float = 4.0) -> Path:
     """Write the model into `folder` and return its path."""
     path = folder / "model.onnx"
-    path.write_bytes(to_onnx(MODEL, manifest()))
+    stated = manifest().model_copy(update={"abstention": abstention(ood_threshold)})
+    path.write_bytes(to_onnx(MODEL, stated))
     return path

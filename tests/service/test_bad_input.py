@@ -122,8 +122,17 @@ INVALID = {
     "no policy in policy": (_with(policy={}), "a policy is exactly one of threshold, selective_risk, reject_cost"),
     "two policies": (_with(policy={"threshold": 0.5, "never_abstain": True}), "exactly one of"),
     "never_abstain false": (_with(policy={"never_abstain": False}), "policy.never_abstain=false: input should be True"),
-    "a risk without certificate": (_with(policy={"selective_risk": 0.05}), "selective_risk=0.05 is not certified"),
-    "a cost without certificate": (_with(policy={"reject_cost": 0.2}), "reject_cost=0.2 is not certified"),
+    "a risk without certificate": (
+        _with(policy={"selective_risk": 0.04}),
+        "policy.selective_risk=0.04 is not certified by this model; certified: 0.01",
+    ),
+    "a cost without certificate": (
+        _with(policy={"reject_cost": 0.3}),
+        "reject_cost=0.3 is not certified by this model; certified: 0.05, 0.1, 0.2",
+    ),
+    "a coverage without certificate": (_with(set_coverage=0.8), "set_coverage=0.8 is not certified by this model"),
+    "a coverage of one": (_with(set_coverage=1.0), "set_coverage=1.0: input should be less than 1"),
+    "an unknown method": (_with(set_method="aps"), "set_method=\"aps\": input should be 'lac' or"),
     "an unknown policy": (_with(policy={"entropy": 1}), "policy.entropy: no such field"),
     "an unknown field": (_with(topk=3), "topk: no such field"),
     "a field of 10,000 letters": (_with(**{"x" * 10_000: 1}), "xxx...: no such field"),
@@ -191,7 +200,8 @@ QUERIES = {
     "threshold=nan": 'threshold="nan"',
     "never_abstain=false": "policy.never_abstain=false: input should be True",
     "threshold=0.5&never_abstain=true": "a policy is exactly one of",
-    "selective_risk=0.05": "selective_risk=0.05 is not certified",
+    "selective_risk=0.04": "selective_risk=0.04 is not certified",
+    "set_coverage=0.8": "set_coverage=0.8 is not certified by this model for lac; certified: 0.95, 0.9, 0.99",
     "topk=3": "topk: no such field",
 }
 

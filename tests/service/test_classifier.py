@@ -126,7 +126,15 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     "no manifest": (_without_metadata, f"no metadata '{METADATA_KEY}'"),
     "manifest that is no JSON": (_manifest_no_json, "invalid manifest: the whole: Invalid JSON"),
     "unknown field": (_with_manifest(lambda m: m.update(extra=1)), "invalid manifest: extra: Extra inputs"),
-    "another schema": (_with_manifest(lambda m: m.update(schema_version=2)), "invalid manifest: schema_version"),
+    "another schema": (
+        _with_manifest(lambda m: m.update(schema_version=1)),
+        "a manifest of schema version 1, and this service reads 2: train it again with `python -m training fit`",
+    ),
+    "no schema": (_with_manifest(lambda m: m.pop("schema_version")), "a manifest of schema version None"),
+    "other golden ood_scores": (
+        _with_manifest(lambda m: m["golden"]["ood_scores"].__setitem__(3, 4.001)),
+        r"does not reproduce its golden vectors on this machine: .* relative in an ood_score 0.00025",
+    ),
     "another size": (_with_manifest(lambda m: m["input"].update(height=2, width=1)), "inputs and outputs of its"),
     "other golden probabilities": (
         _with_manifest(lambda m: m["golden"]["probabilities"][0].__setitem__(0, 0.3334)),

@@ -78,7 +78,10 @@ def test_unknown_setting_is_one_line(tiny_model: Path) -> None:
 
 def test_default_policy_that_the_model_cannot_keep_is_one_line(tiny_model: Path) -> None:
     said = _failing_start(DEMUR_MODEL_PATH=str(tiny_model), DEMUR_DEFAULT_POLICY='{"selective_risk": 0.05}')
-    assert said == "demur: policy.selective_risk=0.05 is not certified by this model; certified: none\n"
+    assert said == (
+        "demur: DEMUR_DEFAULT_POLICY: policy.selective_risk=0.05 is not certified by this model; "
+        "certified: 0.1; infeasible: 0.01\n"
+    )
 
 
 def test_port_in_use_is_said(tiny_model: Path) -> None:

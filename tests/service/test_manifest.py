@@ -16,12 +16,14 @@ def test_manifest_round_trips_through_json() -> None:
     assert Manifest.model_validate_json(manifest.model_dump_json()) == manifest
 
 
-def test_golden_arrays_are_the_inputs_and_probabilities() -> None:
+def test_golden_vectors_are_the_inputs_and_their_scores() -> None:
     manifest = tiny.manifest()
-    inputs, expected = manifest.golden.arrays(manifest.input)
+    inputs = manifest.golden.decoded_inputs(manifest.input)
     np.testing.assert_array_equal(inputs, tiny.IMAGES)
     assert inputs.dtype == np.uint8
-    np.testing.assert_array_equal(expected, np.array(tiny.PROBABILITIES, np.float32))
+    probabilities, ood_scores = manifest.golden.expected()
+    np.testing.assert_array_equal(probabilities, np.array(tiny.PROBABILITIES, np.float32))
+    np.testing.assert_array_equal(ood_scores, np.array(tiny.OOD_SCORES, np.float32))
 
 
 def test_card_is_everything_but_the_golden_vectors() -> None:
@@ -33,7 +35,7 @@ def test_card_is_everything_but_the_golden_vectors() -> None:
 
 WRONG: dict[str, tuple[str, object, str]] = {
     "unknown field": ("speed", 1, "Extra inputs are not permitted"),
-    "schema": ("schema_version", 2, "Input should be 1"),
+    "schema": ("schema_version", 1, "Input should be 2"),
     "empty name": ("name", "", "at least 1 character"),
     "one label": ("labels", ["a"], "at least 2 items"),
     "labels alike": ("labels", ["a", "b", "a"], "labels must differ from one another"),
@@ -52,6 +54,39 @@ def test_manifest_that_breaks_a_rule(field: str, value: object, message: str) ->
         Manifest.model_validate({**tiny.manifest().model_dump(), field: value})
 
 
+WRONG_ABSTENTION: dict[str, tuple[dict[str, Any], str]] = {
+    "cost matrix of another size": ({"cost_matrix": [[0, 1], [1, 0]]}, "cost_matrix must be 3 x 3"),
+    "ragged cost matrix": ({"cost_matrix": [[0, 1, 1], [1, 0, 1], [1, 1]]}, "cost_matrix must be 3 x 3"),
+    "no prediction set": ({"prediction_sets": []}, "at least 1 item"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), WRONG_ABSTENTION.values(), ids=WRONG_ABSTENTION)
+def test_abstention_that_does_not_fit_the_model(change: dict[str, Any], message: str) -> None:
+    manifest = tiny.manifest().model_dump()
+    with pytest.raises(ValidationError, match=message):
+        Manifest.model_validate({**manifest, "abstention": {**manifest["abstention"], **change}})
+
+
+def test_one_threshold_a_class_is_one_a_class() -> None:
+    manifest = tiny.manifest().model_dump()
+    sets = {**manifest["abstention"]["prediction_sets"][0], "method": "lac_class_conditional"}
+    with pytest.raises(ValidationError, match="1 thresholds do not fit method lac_class_conditional"):
+        Manifest.model_validate({**manifest, "abstention": {**manifest["abstention"], "prediction_sets": [sets]}})
+
+
+def test_model_that_reports_on_what_it_chose_by_can_carry_no_certificate() -> None:
+    manifest = tiny.manifest().model_dump()
+    with pytest.raises(ValidationError, match="not held out can carry no certificate"):
+        Manifest.model_validate({**manifest, "data": {**manifest["data"], "report_is_held_out": False}})
+
+
+def test_default_policy_needs_its_certificate() -> None:
+    policy = {"kind": "selective_risk", "selective_risk": 0.1, "confidence_level": 0.95, "threshold": 0.8}
+    with pytest.raises(ValidationError, match="the default policy needs a certificate, and there is none"):
+        Manifest.model_validate({**tiny.manifest().model_dump(), "abstention": None, "default_policy": policy})
+
+
 WRONG_GOLDEN: dict[str, tuple[dict[str, Any], str]] = {
     "not base64": ({"inputs": "@@"}, "golden inputs are not base64"),
     "a byte short": (
@@ -60,6 +95,7 @@ WRONG_GOLDEN: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "none": ({"inputs": "", "probabilities": []}, "at least 1 item"),
     "tolerance": ({"tolerance": 0.1}, "less than or equal to 0.001"),
+    "one score short": ({"ood_scores": [1.0, 1.0, 1.0]}, "ood_scores and probabilities must be equally many"),
     "ragged": ({"probabilities": [[0.5, 0.5], [1.0], [1.0], [1.0]]}, r"golden probabilities are \[1, 2\] wide"),
 }
 

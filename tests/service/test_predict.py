@@ -17,6 +17,7 @@ from service.schemas import PredictResponse
 from service.settings import Settings
 from tests import tiny
 from tests.service.pictures import encoded
+from training.export import to_onnx
 
 RAW = {"content-type": "application/octet-stream"}
 LEFT = tiny.IMAGES[1]  # [255, 0]: 1/11, 9/11, 1/11
@@ -27,6 +28,10 @@ def _ask(client: TestClient, **body: Any) -> PredictResponse:
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "application/json"
     return PredictResponse.model_validate(answer.json())
+
+
+def _without_ids(predictions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in prediction.items() if name != "id"} for prediction in predictions]
 
 
 BODIES: dict[str, tuple[str, bytes]] = {
@@ -117,6 +122,74 @@ def test_options_in_the_query(client: TestClient) -> None:
     assert answer["policy"] == {"kind": "never_abstain"}
 
 
+def test_certified_risk_names_its_threshold_and_its_confidence(client: TestClient) -> None:
+    response = _ask(client, policy={"selective_risk": 0.1})
+    assert response.policy.model_dump() == {
+        "kind": "selective_risk",
+        "selective_risk": 0.1,
+        "confidence_level": 0.95,
+        "threshold": 0.8,
+    }
+    assert response.predictions[0].label == "left"  # 9/11 is over 0.8
+
+
+def test_infeasible_risk_abstains_and_says_so(client: TestClient) -> None:
+    response = _ask(client, policy={"selective_risk": 0.01})
+    assert response.policy.model_dump()["threshold"] is None
+    assert response.predictions[0].reason == "no_certified_threshold"
+
+
+def test_reject_cost(client: TestClient) -> None:
+    assert _ask(client, policy={"reject_cost": 0.2}).predictions[0].label == "left"  # 2/11 is under 0.2
+    dark = client.post("/predict?reject_cost=0.2", content=bytes(2), headers=RAW).json()
+    assert dark["predictions"][0]["reason"] == "expected_cost"  # 2/3 is not
+    assert dark["policy"]["answer_cost_bound"] == 0.09
+
+
+def test_what_is_unlike_the_training_images_is_out_of_distribution(tmp_path: Path) -> None:
+    """[255, 255] has score 4, the others 1."""
+    with TestClient(create_app(Settings(model_path=tiny.write(tmp_path, ood_threshold=2.0)))) as client:
+        for query, reason in [("threshold=0", "out_of_distribution"), ("never_abstain=true", None)]:
+            answer = client.post(f"/predict?{query}", content=tiny.IMAGES.tobytes(), headers=RAW).json()
+            assert [prediction["reason"] for prediction in answer["predictions"]] == [None, None, None, reason]
+
+
+@pytest.mark.parametrize(
+    ("asked", "method", "sets"),
+    [
+        ({}, "lac", [["dark"], ["left"], ["right"], ["left", "right"]]),  # >= 0.4, and the likeliest
+        ({"set_coverage": 0.9}, "lac", [["dark"], ["left"], ["right"], ["left", "right"]]),
+        (
+            {"set_method": "lac_class_conditional"},  # dark >= 0.05, left >= 0.4, right >= 0.5
+            "lac_class_conditional",
+            [["dark"], ["dark", "left"], ["dark", "right"], ["dark", "left"]],
+        ),
+    ],
+)
+def test_prediction_sets(client: TestClient, asked: dict[str, Any], method: str, sets: list[list[str]]) -> None:
+    response = _ask(client, inputs=tiny.IMAGES.tolist(), **asked)
+    assert response.prediction_sets is not None
+    assert response.prediction_sets.model_dump() == {"set_coverage": 0.9, "method": method}
+    assert [prediction.prediction_set for prediction in response.predictions] == sets
+    answer = client.post("/predict", content=tiny.IMAGES.tobytes(), headers=RAW, params=asked).json()
+    assert [prediction["prediction_set"] for prediction in answer["predictions"]] == sets
+
+
+def test_model_without_certificates_serves_without_sets(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(to_onnx(tiny.MODEL, tiny.manifest().model_copy(update={"abstention": None})))
+    with TestClient(create_app(Settings(model_path=path))) as client:
+        response = _ask(client)
+        assert (response.prediction_sets, response.predictions[0].prediction_set) == (None, None)
+        refused = client.post("/predict", json={"inputs": [LEFT.tolist()], "set_coverage": 0.9})
+        assert refused.json()["detail"] == "set_coverage=0.9 is not certified by this model for lac; certified: none"
+
+
+def test_ids_differ_from_one_another_and_from_request_to_request(client: TestClient) -> None:
+    ids = [prediction.id for _ in range(3) for prediction in _ask(client, inputs=tiny.IMAGES.tolist()).predictions]
+    assert len(set(ids)) == 12
+
+
 def test_default_policy_is_the_settings_unless_the_request_names_one(tiny_model: Path) -> None:
     settings = Settings(model_path=tiny_model, default_policy=PolicyRequest(threshold=0.9))
     with TestClient(create_app(settings)) as client:
@@ -128,7 +201,7 @@ def test_resize_by_body_and_by_query(client: TestClient) -> None:
     picture = encoded(Image.new("RGB", (20, 10), "white"))
     by_query = client.post("/predict?resize=true", content=picture, headers={"content-type": "image/png"})
     by_body = client.post("/predict", json={"inputs": [base64.b64encode(picture).decode()], "resize": True})
-    assert by_query.json() == by_body.json()
+    assert _without_ids(by_query.json()["predictions"]) == _without_ids(by_body.json()["predictions"])
     np.testing.assert_allclose(by_query.json()["predictions"][0]["probabilities"], tiny.PROBABILITIES[3], atol=1e-7)
 
 
@@ -140,7 +213,7 @@ def test_large_body_is_answered_as_small_ones_are(tiny_model: Path) -> None:
         for start in (0, 1000, len(images) - 100):
             part = images[start : start + 100]
             apart = client.post("/predict", content=part.tobytes(), headers=RAW).json()["predictions"]
-            assert apart == together[start : start + 100]
+            assert _without_ids(apart) == _without_ids(together[start : start + 100])
 
 
 def test_large_bad_body_gets_the_same_error_as_a_small_one(client: TestClient) -> None:

@@ -1,0 +1,119 @@
+"""When a model may answer, and on what evidence: what the training job certified, as the manifest states it.
+
+Each certificate stands for itself: what is promised, with which confidence, the numbers it rests on, and the
+population that it holds for. A promise is about inputs drawn as the calibration split was; for others it is void.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Probability = Annotated[float, Field(ge=0, le=1)]
+OpenShare = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=0)]
+Status = Literal["certified", "infeasible"]
+SetMethod = Literal["lac", "lac_class_conditional"]
+
+
+class _Statement(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class _Certificate(_Statement):
+    status: Status
+    confidence_level: OpenShare = Field(
+        description="The least probability, over draws of the calibration split, that the promise holds."
+    )
+    p_value: Probability | None = Field(description="Of the hypothesis that the promise is broken; null if untested.")
+    method: str
+    population: str = Field(description="What the calibration split was drawn from: the promise is about this.")
+    size: int = Field(ge=1, description="Examples in the calibration split.")
+    tune_fingerprint: Sha256 = Field(description="Of the split on which the rule was fixed beforehand.")
+    calibration_fingerprint: Sha256 = Field(description="Of the split on which it was tested.")
+
+    @model_validator(mode="after")
+    def _passed(self) -> Self:
+        passed = self.p_value is not None and self.p_value <= 1 - self.confidence_level
+        if (self.status == "certified") != passed:
+            raise ValueError(f"{self.status} with p-value {self.p_value} at confidence {self.confidence_level}")
+        return self
+
+
+class RiskCertificate(_Certificate):
+    """Among the answered, at most `selective_risk` are wrong. Answered means: confidence >= threshold, and not OOD.
+
+    `infeasible`: no threshold passed, and every other number is null; the service then never answers.
+    """
+
+    selective_risk: OpenShare
+    threshold: Probability | None
+    answered: Count | None = Field(description="Calibration examples answered at the threshold.")
+    errors: Count | None = Field(description="Wrong ones among them.")
+    risk_bound: Probability | None = Field(description="Clopper-Pearson's upper bound of the selective risk.")
+    coverage: Probability | None = Field(description="Share of the calibration split that is answered.")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        numbers = (self.threshold, self.answered, self.errors, self.risk_bound, self.coverage)
+        if any((number is None) != (self.status == "infeasible") for number in numbers):
+            raise ValueError(f"a certificate that is {self.status} has its numbers all or none")
+        return self
+
+
+class CostCertificate(_Certificate):
+    """An answer costs on average at most `reject_cost`: answering pays. The answers are those of least expected cost.
+
+    `infeasible`: the realised costs do not bear that out, and the service then never answers.
+    """
+
+    reject_cost: float = Field(gt=0, description="What an abstention costs.")
+    answered: Count = Field(description="Calibration examples answered.")
+    coverage: Probability
+    answer_cost: float | None = Field(ge=0, description="Mean realised cost of an answer; null where there was none.")
+    answer_cost_bound: float = Field(ge=0, description="Upper bound of that mean, at the confidence level.")
+    expected_cost: float = Field(ge=0, description="Mean realised cost of an input, abstentions included.")
+
+
+class OutOfDistributionGate(_Statement):
+    """An input is taken for one of the model's kind where `ood_score` <= threshold."""
+
+    threshold: float
+    false_alarm_rate: OpenShare = Field(description="At most this share of the model's own kind is turned away.")
+    components: int = Field(ge=1, description="Principal components of the training inputs.")
+    explained_variance: Probability
+    order_statistic: int = Field(ge=1, description="The threshold is the score of this rank, from below, on `tune`.")
+    size: int = Field(ge=1, description="Examples in `tune`.")
+    method: str
+    population: str
+    tune_fingerprint: Sha256
+
+
+class PredictionSets(_Statement):
+    """The set of the classes with probability >= threshold holds the true one in at least `set_coverage` of cases."""
+
+    set_coverage: OpenShare
+    method: SetMethod = Field(description="One threshold for all, or one a class: then the promise is one a class.")
+    thresholds: list[Probability] = Field(min_length=1, description="One, or one a class; 0 where data are too few.")
+    order_statistics: list[int] = Field(description="Rank of each threshold, from above, among the true classes'.")
+    sizes: list[int] = Field(description="Calibration examples behind each threshold.")
+    population: str
+    calibration_fingerprint: Sha256
+
+    @model_validator(mode="after")
+    def _one_each(self) -> Self:
+        if not len(self.thresholds) == len(self.order_statistics) == len(self.sizes):
+            raise ValueError("thresholds, order_statistics and sizes must be equally many")
+        return self
+
+
+class Abstention(_Statement):
+    """All that was decided on held-out data about when the model may answer: the operating points to choose from."""
+
+    out_of_distribution: OutOfDistributionGate
+    selective_risk: list[RiskCertificate]
+    cost_matrix: list[list[float]] | None = Field(
+        description="cost_matrix[answer][true]: what that answer costs; null: 1 for every wrong answer."
+    )
+    reject_cost: list[CostCertificate]
+    prediction_sets: list[PredictionSets] = Field(min_length=1, description="The first is the default.")

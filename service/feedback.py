@@ -1,0 +1,168 @@
+"""Does the promise still hold? True labels that come in after the predictions, counted by policy, in memory.
+
+One object a process. It is bounded: the counts of a policy are a few numbers, of the thresholds that clients make
+up the latest are kept, and of the feedback itself only the latest is remembered, so that the same
+prediction is not counted twice.
+"""
+
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from service.certificates import Abstention
+from service.confidence_sequence import confidence_sequence
+from service.decision import resolve
+from service.errors import Conflict, InvalidValue
+from service.manifest import Manifest
+from service.policy import Policy, PolicyRequest, RejectCostPolicy, SelectiveRiskPolicy
+from service.prediction_id import PredictionId
+from service.schemas import PolicyFeedback, PromiseStatus
+from service.validation import shown
+
+CONFIDENCE_LEVEL = 0.95
+MAX_THRESHOLDS = 100
+
+_log = logging.getLogger("demur")
+
+
+@dataclass(slots=True)
+class _Count:
+    """What is known of one policy."""
+
+    policy: Policy
+    answered: int = 0
+    errors: int = 0
+    abstained: int = 0
+    cost: float = 0.0  # of the answers
+    broken: bool = False  # once it is, further feedback does not undo the evidence
+
+
+class Feedback:
+    """Counts the feedback on one model's predictions, and holds the counts against the certificates."""
+
+    def __init__(self, manifest: Manifest, version: str, max_remembered: int) -> None:
+        self._labels = {label: index for index, label in enumerate(manifest.labels)}
+        self._abstention = manifest.abstention
+        self._version = version
+        self._max_remembered = max_remembered
+        self._seen: OrderedDict[int, int] = OrderedDict()  # nonce -> true label
+        self._counts: OrderedDict[tuple[str, float], _Count] = OrderedDict()
+
+    def record(self, prediction_id: str, true_label: str) -> PolicyFeedback:
+        """Count one prediction's true label and return where its policy stands.
+
+        The same feedback again changes nothing. Raises InvalidValue for an id that this model has not given or a label
+        that is none of its, and Conflict for a second, different label.
+        """
+        prediction = self._decoded(prediction_id)
+        truth = self._labels.get(true_label)
+        if truth is None:
+            raise InvalidValue("label", f"={shown(true_label)} is none of {', '.join(self._labels)}")
+        count = self._count(prediction)
+        earlier = self._seen.get(prediction.nonce)
+        if earlier not in (None, truth):
+            raise Conflict(f"id={prediction_id} has feedback already, with another label: the first one counts")
+        if earlier is None:
+            self._remember(prediction.nonce, truth)
+            self._add(count, prediction.label, truth)
+        return self._state(count)
+
+    def states(self) -> list[PolicyFeedback]:
+        """Where every policy stands that feedback came for."""
+        return [self._state(count) for count in self._counts.values()]
+
+    def _decoded(self, text: str) -> PredictionId:
+        try:
+            prediction = PredictionId.decode(text)
+        except ValueError as error:
+            raise InvalidValue("id", f"={shown(text)} is {error}") from None
+        if prediction.version != self._version:
+            raise InvalidValue("id", f" is of model {prediction.version}, and this is {self._version}")
+        if prediction.label is not None and prediction.label >= len(self._labels):
+            raise InvalidValue("id", f"={shown(text)} is not the id of a prediction of this model")
+        return prediction
+
+    def _count(self, prediction: PredictionId) -> _Count:
+        key = (prediction.policy_field, prediction.policy_value)
+        if key not in self._counts:
+            self._counts[key] = _Count(self._policy(prediction))
+        self._counts.move_to_end(key)
+        made_up = [key for key in self._counts if key[0] == "threshold"]  # the least lately used first
+        if len(made_up) > MAX_THRESHOLDS:
+            del self._counts[made_up[0]]
+        return self._counts[key]
+
+    def _policy(self, prediction: PredictionId) -> Policy:
+        value = True if prediction.policy_field == "never_abstain" else prediction.policy_value
+        try:
+            return resolve(PolicyRequest.model_validate({prediction.policy_field: value}), self._abstention)
+        except (ValidationError, InvalidValue):  # no id that was given says so
+            raise InvalidValue("id", " is not the id of a prediction of this model") from None
+
+    def _remember(self, nonce: int, truth: int) -> None:
+        self._seen[nonce] = truth
+        if len(self._seen) > self._max_remembered:
+            self._seen.popitem(last=False)
+
+    def _add(self, count: _Count, label: int | None, truth: int) -> None:
+        if label is None:
+            count.abstained += 1
+            return
+        count.answered += 1
+        count.errors += label != truth
+        count.cost += _cost(self._abstention, label, truth)
+        state = self._state(count)
+        if state.promise == "broken" and not count.broken:
+            count.broken = True
+            _log.warning("feedback: %s", state.warning)
+
+    def _state(self, count: _Count) -> PolicyFeedback:
+        answered, errors, policy = count.answered, count.errors, count.policy
+        low, high = confidence_sequence(errors, answered, CONFIDENCE_LEVEL)
+        promise: PromiseStatus | None = None
+        warning = None
+        if isinstance(policy, SelectiveRiskPolicy) and policy.threshold is not None:
+            promise = _standing(low, high, policy.selective_risk, count.broken)
+            warning = (
+                f"the certificate of selective_risk={policy.selective_risk} no longer holds: {errors} of {answered} "
+                f"answers were wrong, so the risk is at least {low:.4f} (confidence {CONFIDENCE_LEVEL})"
+            )
+        elif isinstance(policy, RejectCostPolicy) and policy.answer_cost_bound is not None:
+            largest = _largest_cost(self._abstention)
+            least, most = confidence_sequence(count.cost / largest, answered, CONFIDENCE_LEVEL)
+            promise = _standing(least * largest, most * largest, policy.reject_cost, count.broken)
+            warning = (
+                f"the certificate of reject_cost={policy.reject_cost} no longer holds: {answered} answers cost "
+                f"{count.cost:g}, so one costs at least {least * largest:.4f} (confidence {CONFIDENCE_LEVEL})"
+            )
+        return PolicyFeedback(
+            policy=policy,
+            answered=answered,
+            errors=errors,
+            abstained=count.abstained,
+            selective_risk=errors / answered if answered else None,
+            risk_lower_bound=low,
+            risk_upper_bound=high,
+            confidence_level=CONFIDENCE_LEVEL,
+            answer_cost=count.cost / answered if answered and isinstance(policy, RejectCostPolicy) else None,
+            promise=promise,
+            warning=warning if promise == "broken" else None,
+        )
+
+
+def _standing(low: float, high: float, promised: float, broken: bool) -> PromiseStatus:
+    if broken or low > promised:
+        return "broken"
+    return "confirmed" if high <= promised else "open"
+
+
+def _cost(abstention: Abstention | None, label: int, truth: int) -> float:
+    matrix = abstention.cost_matrix if abstention else None
+    return float(label != truth) if matrix is None else matrix[label][truth]
+
+
+def _largest_cost(abstention: Abstention | None) -> float:
+    matrix = abstention.cost_matrix if abstention else None
+    return 1.0 if matrix is None else max(map(max, matrix))
