@@ -3,15 +3,19 @@
 import argparse
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from training import cost_matrix
+from training.abstention.settings import AbstentionSettings
 from training.data import fashion_mnist
 from training.data.fetch import ENVIRONMENT
+from training.errors import TrainingError
 from training.recipes import RECIPES, FitSettings
 
 Number = TypeVar("Number", int, float)
+_ABSTENTION = [field.name for field in dataclasses.fields(AbstentionSettings)]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -23,7 +27,14 @@ def parser() -> argparse.ArgumentParser:
     fitting = commands.add_parser("fit", help="train, prove and publish a model", allow_abbrev=False)
     _add_data_options(fitting)
     _add_settings(fitting)
+    _add_abstention(fitting)
     _add_job_options(fitting)
+    evaluating = commands.add_parser("evaluate", help="measure a published model", allow_abbrev=False)
+    evaluating.add_argument("model", type=Path, help="the file, as `fit` published it")
+    _add_data_dir(evaluating)
+    evaluating.add_argument(
+        "--report-dir", type=Path, help="a folder for report.html, its pictures and evaluation.json"
+    )
     return program
 
 
@@ -34,10 +45,33 @@ def settings(options: argparse.Namespace) -> FitSettings:
     return dataclasses.replace(RECIPES[options.recipe], **given)
 
 
+def abstention(options: argparse.Namespace, classes: Sequence[str]) -> AbstentionSettings:
+    """What to certify. Raises TrainingError where the options do not go together."""
+    given = {name: getattr(options, name) for name in _ABSTENTION if getattr(options, name) is not None}
+    if given and options.recipe == "chapter":
+        raise TrainingError(
+            f"--{next(iter(given)).replace('_', '-')}: the chapter's recipe has no calibration split, "
+            "so nothing can be certified"
+        )
+    if path := given.get("cost_matrix"):
+        given["cost_matrix"] = cost_matrix.read(path, classes)
+    settings = dataclasses.replace(AbstentionSettings(), **given)
+    if settings.default_risk in settings.selective_risk:
+        return settings
+    if "default_risk" in given:
+        offered = ", ".join(map(str, settings.selective_risk))
+        raise TrainingError(f"--default-risk {settings.default_risk} is none of --selective-risk {offered}")
+    return dataclasses.replace(settings, default_risk=max(settings.selective_risk))
+
+
 def _add_data_options(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--dataset", choices=[fashion_mnist.NAME], default=fashion_mnist.NAME, help="the data set (%(default)s)")
-    add("--data-dir", type=Path, help=f"its folder; else {ENVIRONMENT}, the usual places, a fetch")
+    names = [fashion_mnist.NAME]
+    parser.add_argument("--dataset", choices=names, default=names[0], help="the data set (%(default)s)")
+    _add_data_dir(parser)
+
+
+def _add_data_dir(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data-dir", type=Path, help=f"its folder; else {ENVIRONMENT}, the usual places, a fetch")
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +88,37 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     add("--keep", choices=["last", "best"], help=_of_recipe("the last epoch, or that of lowest tune loss", "keep"))
 
 
+def _add_abstention(parser: argparse.ArgumentParser) -> None:
+    """An option for every field of AbstentionSettings, with its default."""
+    default = AbstentionSettings()
+
+    def add(name: str, kind: Callable[[str], float] | type[Path], text: str, *, several: bool = False) -> None:
+        value = getattr(default, name)
+        shown = " ".join(map(str, value)) if several else value
+        parser.add_argument(
+            "--" + name.replace("_", "-"),
+            type=kind,
+            action=_Several if several else "store",
+            nargs="+" if several else None,
+            help=f"{text} ({'1 for every error' if shown is None else shown})",
+        )
+
+    add("selective_risk", _open_share, "error rates among the answered to certify", several=True)
+    add("confidence_level", _open_share, "of every certificate")
+    add("default_risk", _open_share, "of the above, for requests that name no policy")
+    add("reject_cost", _positive, "costs of an abstention to certify Chow's rule for", several=True)
+    add("cost_matrix", Path, "JSON file: what each answer costs for each true label")
+    add("set_coverage", _open_share, "of prediction sets; the first is the default", several=True)
+    add("false_alarm_rate", _open_share, "share of the data's own kind to take for out of distribution, at most")
+
+
+class _Several(argparse.Action):
+    """Keeps several values, once each, in the order given."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:  # noqa: ARG002
+        setattr(namespace, self.dest, tuple(dict.fromkeys(values)))
+
+
 def _add_job_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--seed", type=_seed, default=0, help="of splits, initial weights and order (%(default)s)")
@@ -61,7 +126,7 @@ def _add_job_options(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, default=Path("build/model.onnx"), help="the file to publish (%(default)s)")
     add("--if-missing", action="store_true", help="do nothing where a sound model is there already")
     add("--min-accuracy", type=_probability, help="of the report split; under it nothing is published")
-    add("--report-dir", type=Path, help="a folder for metrics.json and curves.png")
+    add("--report-dir", type=Path, help="a folder for report.html, its pictures, metrics.json and curves.png")
 
 
 def _of_recipe(what: str, setting: str) -> str:
@@ -92,6 +157,10 @@ def _not_negative(text: str) -> float:
 
 def _share(text: str) -> float:
     return _number(text, float, lambda value: 0 <= value < 1, "a number from 0 to under 1")
+
+
+def _open_share(text: str) -> float:
+    return _number(text, float, lambda value: 0 < value < 1, "a number between 0 and 1")
 
 
 def _probability(text: str) -> float:

@@ -1,5 +1,7 @@
 """The model as one ONNX file: the graph, from the client's input to probabilities, and the manifest in it."""
 
+from typing import Any
+
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -8,14 +10,17 @@ from torch import Tensor
 
 from service.manifest import METADATA_KEY, ImageInput, Manifest
 from training import image_input
-from training.regression import SoftmaxRegression
+from training.abstention.principal_components import FAINT, PrincipalComponents
+from training.model import Model
 
 # The oldest pair that has every operator as it is used here, so that runtimes from 2020 on load the file.
 OPSET = 13
 IR_VERSION = 7
 
+_Constants = dict[str, NDArray[Any]]
 
-def to_onnx(model: SoftmaxRegression, manifest: Manifest) -> bytes:
+
+def to_onnx(model: Model, manifest: Manifest) -> bytes:
     """The complete file: the model's graph with `manifest` in its metadata. The same input gives the same bytes."""
     proto = helper.make_model(
         _graph(model, manifest.input),
@@ -29,33 +34,88 @@ def to_onnx(model: SoftmaxRegression, manifest: Manifest) -> bytes:
     return content
 
 
-def _graph(model: SoftmaxRegression, kind: ImageInput) -> onnx.GraphProto:
-    # From pixels to probabilities it computes in float64. In float32 a sum of 784 terms differs with their order, and
-    # so between runtimes and processors; in float64 all agree up to the rounding to float32 at the end.
+def _graph(model: Model, kind: ImageInput) -> onnx.GraphProto:
+    # From pixels to scores it computes in float64. In float32 a sum of 784 terms differs with their order, and so
+    # between runtimes and processors; in float64 all agree up to the rounding to float32 at the end.
     # docs/architecture.md has the figures and the price. The weights are stored in float32, as they were trained: a
     # runtime widens and scales them once, when it loads the file. The scale is not the Gemm's `alpha`, which is a
     # float32 whatever the Gemm computes in.
     nodes, full_scale = image_input.graph_nodes(kind, "levels")
-    nodes += [
+    classifying, constants = _classify(model, full_scale)
+    measuring, more_constants = _measure_strangeness(model.components, full_scale)
+    outputs = [
+        helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", len(model.regression.biases)]),
+        helper.make_tensor_value_info("confidence", TensorProto.FLOAT, ["N"]),
+        helper.make_tensor_value_info("ood_score", TensorProto.FLOAT, ["N"]),
+    ]
+    initializers = [numpy_helper.from_array(value, name) for name, value in (constants | more_constants).items()]
+    return helper.make_graph(
+        [*nodes, *classifying, *measuring], "demur", [image_input.graph_input(kind)], outputs, initializers
+    )
+
+
+def _classify(model: Model, full_scale: float) -> tuple[list[onnx.NodeProto], _Constants]:
+    """`levels`, float64 `[N, D]` -> `probabilities`, float32 `[N, C]`, and `confidence`, float32 `[N]`."""
+    nodes = [
         helper.make_node("Cast", ["weights"], ["wide_weights"], to=TensorProto.DOUBLE),
-        helper.make_node("Div", ["wide_weights", "full_scale"], ["scaled_weights"]),
+        helper.make_node("Div", ["wide_weights", "weight_divisor"], ["scaled_weights"]),
         helper.make_node("Cast", ["biases"], ["wide_biases"], to=TensorProto.DOUBLE),
-        helper.make_node("Gemm", ["levels", "scaled_weights", "wide_biases"], ["logits"]),
+        helper.make_node("Div", ["wide_biases", "temperature"], ["scaled_biases"]),
+        helper.make_node("Gemm", ["levels", "scaled_weights", "scaled_biases"], ["logits"]),
         helper.make_node("Softmax", ["logits"], ["wide_probabilities"], axis=1),
         helper.make_node("Cast", ["wide_probabilities"], ["probabilities"], to=TensorProto.FLOAT),
         helper.make_node("ReduceMax", ["probabilities"], ["confidence"], axes=[1], keepdims=0),
     ]
-    outputs = [
-        helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", len(model.biases)]),
-        helper.make_tensor_value_info("confidence", TensorProto.FLOAT, ["N"]),
-    ]
-    constants = [
-        numpy_helper.from_array(_array(model.weights), "weights"),  # [D, C]
-        numpy_helper.from_array(_array(model.biases), "biases"),  # [C]
-        numpy_helper.from_array(np.array(full_scale, dtype=np.float64), "full_scale"),
-    ]
-    return helper.make_graph(nodes, "demur", [image_input.graph_input(kind)], outputs, constants)
+    return nodes, {
+        "weights": _float32(model.regression.weights),  # [D, C]
+        "biases": _float32(model.regression.biases),  # [C]
+        "weight_divisor": np.array(full_scale * model.temperature),
+        "temperature": np.array(model.temperature),
+    }
 
 
-def _array(tensor: Tensor) -> NDArray[np.float32]:
+def _measure_strangeness(components: PrincipalComponents, full_scale: float) -> tuple[list[onnx.NodeProto], _Constants]:
+    """`levels`, float64 `[N, D]` -> `ood_score`, float32 `[N]`: what `PrincipalComponents.score` computes.
+
+    With x the levels, the energy |x - mean|^2 is expanded into |x|^2 - 2 x.mean + |mean|^2, and the mean's part of the
+    projection is a bias, so that x is read three times and copied never. The unit is the level, not the feature.
+    """
+    node = helper.make_node
+    nodes = [
+        node("Gemm", ["levels", "axes", "axes_offset"], ["along"]),  # [N, K]
+        node("ReduceSumSquare", ["along"], ["inside"], axes=[1], keepdims=1),  # [N, 1], as all that follow
+        node("ReduceSumSquare", ["levels"], ["energy"], axes=[1], keepdims=1),
+        node("Gemm", ["levels", "mean", "mean_energy"], ["shift"], alpha=-2.0),
+        node("Add", ["energy", "shift"], ["centred_energy"]),
+        node("Sub", ["centred_energy", "inside"], ["signed_residual"]),
+        node("Max", ["signed_residual", "zero"], ["residual"]),
+        node("Div", ["residual", "residual_scale"], ["residual_share"]),
+        node("Add", ["residual", "faint"], ["lit_residual"]),
+        node("Add", ["energy", "faint"], ["lit_energy"]),
+        node("Div", ["lit_residual", "lit_energy"], ["relative"]),
+        node("Div", ["relative", "relative_scale"], ["relative_share"]),
+        node("Div", ["along", "spread"], ["deviations"]),  # [N, K]
+        node("ReduceSumSquare", ["deviations"], ["hotelling_share"], axes=[1], keepdims=1),
+        node("Max", ["residual_share", "relative_share", "hotelling_share"], ["strangeness"]),
+        node("Cast", ["strangeness"], ["narrow_strangeness"], to=TensorProto.FLOAT),
+        node("Squeeze", ["narrow_strangeness", "last_axis"], ["ood_score"]),
+    ]
+    residual_scale, relative_scale, hotelling_scale = components.scales.tolist()
+    mean = components.mean.numpy() * full_scale  # [D]
+    axes = components.axes.numpy()  # [D, K]
+    return nodes, {
+        "axes": axes,
+        "axes_offset": -mean @ axes,  # [K]
+        "mean": mean[:, None],  # [D, 1]
+        "mean_energy": np.array([mean @ mean]),
+        "zero": np.array(0.0),
+        "faint": np.array(FAINT * full_scale**2),
+        "residual_scale": np.array(residual_scale * full_scale**2),
+        "relative_scale": np.array(relative_scale),
+        "spread": np.sqrt(components.variances.numpy() * hotelling_scale) * full_scale,  # [K]
+        "last_axis": np.array([1]),
+    }
+
+
+def _float32(tensor: Tensor) -> NDArray[np.float32]:
     return np.ascontiguousarray(tensor.numpy(), dtype=np.float32)

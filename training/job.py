@@ -1,9 +1,9 @@
-"""The training job: data -> fit -> export -> proof -> publication. Each step stands in a module of its own."""
+"""The training job: data -> fit -> temperature -> certificates -> proof -> publication, a module each."""
 
 import base64
 import dataclasses
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -11,18 +11,27 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from service.manifest import GoldenVectors, Manifest, Metrics, Training
-from service.policy import NeverAbstainPolicy
-from training import image_input, provenance
+from service.certificates import Abstention
+from service.classifier import Classifier
+from service.decision import selective_risk_policy
+from service.manifest import GoldenVectors, Manifest, Metrics, OperatingPoint, ProbabilityQuality, Training
+from service.policy import NeverAbstainPolicy, Policy
+from training import image_input, metrics, provenance
+from training.abstention.certify import certify
+from training.abstention.principal_components import PrincipalComponents
+from training.abstention.scored import score
+from training.abstention.settings import AbstentionSettings
+from training.abstention.temperature import fit_temperature
 from training.data import Dataset, LabelledImages
 from training.data.splits import Splits, split
 from training.errors import GateError, TrainingError
+from training.evaluation.operating_points import measure, policies
 from training.export import to_onnx
 from training.fit import Examples, Fit, fit
-from training.metrics import accuracy
-from training.publish import check_place, prove_export, publish
+from training.model import Model
+from training.publish import Expected, check_place, load_draft, prove_export, publish
 from training.recipes import FitSettings, Recipe
-from training.report import Progress
+from training.report.progress import Progress
 from training.softmax import cross_entropy, softmax
 
 GOLDEN_TOLERANCE = 1e-6  # of another processor's kernels
@@ -31,7 +40,7 @@ Device = Literal["auto", "cpu", "cuda"]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to train, and where to publish it."""
+    """What to train, what to certify, and where to publish it."""
 
     recipe: Recipe
     settings: FitSettings
@@ -39,38 +48,53 @@ class Job:
     device: Device
     out: Path
     min_accuracy: float | None = None
+    abstention: AbstentionSettings = field(default_factory=AbstentionSettings)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """A published model, and how it came about."""
 
-    manifest: Manifest
-    version: str
+    classifier: Classifier  # the published file, proved
+    splits: Splits
     fit: Fit
     seconds: float  # of the fit alone
     difference: float  # largest difference in a probability between torch and the file
 
+    @property
+    def manifest(self) -> Manifest:
+        """What the file says of itself."""
+        return self.classifier.manifest
+
+    @property
+    def version(self) -> str:
+        """The file's version."""
+        return self.classifier.version
+
 
 def run(job: Job, dataset: Dataset, progress: Progress | None = None) -> Outcome:
-    """Train, prove and publish. Raises TrainingError, and then nothing was published."""
+    """Train, certify, prove and publish. Raises TrainingError, and then nothing was published."""
     device = _device(job.device)
     check_place(job.out)
     splits = split(dataset, job.recipe, job.seed)
     fitted, seconds = _fit(job, splits, len(dataset.classes), device, progress)
-    expected, metrics = _measure(fitted, splits.report)
-    if job.min_accuracy is not None and metrics.accuracy < job.min_accuracy:
+    model = _complete(fitted, splits)
+    quality = _measure(model, splits.report)
+    if job.min_accuracy is not None and quality.accuracy < job.min_accuracy:
         raise GateError(
-            f"accuracy {metrics.accuracy:.4f} on the report split is under "
+            f"accuracy {quality.accuracy:.4f} on the report split is under "
             f"--min-accuracy {job.min_accuracy:g}: nothing was published"
         )
-    manifest = _manifest(job, dataset, splits, fitted, metrics, _golden(splits.report, expected), device)
+    expected = _expected(model, splits.report)
+    manifest = _manifest(job, dataset, splits, fitted, model, quality, _golden(splits.report, expected), device)
+    if splits.calibration is not None:
+        manifest = _certified(job, splits, model, manifest)
     classifier, difference = publish(
-        to_onnx(fitted.model, manifest),
+        to_onnx(model, manifest),
         job.out,
         lambda draft: prove_export(draft, splits.report.images, expected),
     )
-    return Outcome(manifest, classifier.version, fitted, seconds, difference)
+    return Outcome(classifier, splits, fitted, seconds, difference)
 
 
 def _device(asked: Device) -> torch.device:
@@ -94,16 +118,78 @@ def examples(part: LabelledImages) -> Examples:
     return Examples(image_input.features(part.images), torch.from_numpy(part.labels))
 
 
-def _measure(fitted: Fit, report: LabelledImages) -> tuple[NDArray[np.float32], Metrics]:
-    """What the model says of `report`, float32 `[N, C]`, computed in float64, and how good that is.
+def _complete(fitted: Fit, splits: Splits) -> Model:
+    """The fit with its temperature and with what `train` looks like.
 
-    The probabilities are the measure of the exported file. The loss is taken from the logits: a model that is sure
-    and wrong gives the true label a probability that float32 rounds to 0, whose logarithm is infinite.
+    The chapter's recipe has no temperature, and its tune split, the test images, may not give it one.
     """
-    logits = fitted.model.to(dtype=torch.float64).logits(image_input.features(report.images, torch.float64))
-    probabilities = softmax(logits).float().numpy()
-    loss = cross_entropy(logits, torch.from_numpy(report.labels)).item()
-    return probabilities, Metrics(size=len(report), accuracy=accuracy(probabilities, report.labels), nll=loss)
+    model = Model(fitted.model, 1.0, PrincipalComponents.of(image_input.features(splits.train.images)))
+    if splits.calibration is None:
+        return model
+    logits = model.logits(_features(splits.tune))
+    return dataclasses.replace(model, temperature=fit_temperature(logits, splits.tune.labels))
+
+
+def _features(part: LabelledImages) -> torch.Tensor:
+    return image_input.features(part.images, torch.float64)
+
+
+def _expected(model: Model, report: LabelledImages) -> Expected:
+    """What the exported file must say of `report`."""
+    features = _features(report)
+    return Expected(model.probabilities(features), model.ood_score(features))
+
+
+def _measure(model: Model, report: LabelledImages) -> Metrics:
+    """How good the model is on `report`, in float64, with its temperature and without."""
+    logits = model.logits(_features(report))
+    return Metrics(
+        size=len(report),
+        accuracy=metrics.accuracy(softmax(logits).numpy(), report.labels),
+        before_temperature=_quality(logits, report.labels),
+        operating_points=[],
+        **dict(_quality(logits / model.temperature, report.labels)),
+    )
+
+
+def _quality(logits: torch.Tensor, labels: NDArray[np.int64]) -> ProbabilityQuality:
+    """The loss is taken from the logits: a model that is sure and wrong gives the true label a probability that
+    rounds to 0, whose logarithm is infinite.
+    """
+    probabilities = softmax(logits).numpy()
+    return ProbabilityQuality(
+        nll=cross_entropy(logits, torch.from_numpy(labels)).item(),
+        brier=metrics.brier(probabilities, labels),
+        ece=metrics.ece(probabilities, labels),
+        adaptive_ece=metrics.adaptive_ece(probabilities, labels),
+    )
+
+
+def _certified(job: Job, splits: Splits, model: Model, draft: Manifest) -> Manifest:
+    """The manifest with the certificates, made from the scores of the exported file itself.
+
+    They are kept in the metadata, so the graph that is scored here is the graph that is published.
+    """
+    assert splits.calibration is not None  # by the caller
+    classifier = load_draft(to_onnx(model, draft))
+    tune, calibration, report = (score(classifier, part) for part in (splits.tune, splits.calibration, splits.report))
+    abstention = certify(tune, calibration, model.components, job.abstention)
+    points = [measure(report, policy, abstention) for policy in policies(abstention)]
+    return _with_abstention(draft, abstention, _default_policy(abstention, job.abstention), points)
+
+
+def _default_policy(abstention: Abstention, settings: AbstentionSettings) -> Policy:
+    wanted = settings.default_risk
+    return next(selective_risk_policy(c) for c in abstention.selective_risk if c.selective_risk == wanted)
+
+
+def _with_abstention(
+    draft: Manifest, abstention: Abstention, default_policy: Policy, points: list[OperatingPoint]
+) -> Manifest:
+    parts = dict(draft)
+    parts |= {"abstention": abstention, "default_policy": default_policy}
+    parts["metrics"] = draft.metrics.model_copy(update={"operating_points": points})
+    return Manifest(**parts)
 
 
 def _manifest(
@@ -111,7 +197,8 @@ def _manifest(
     dataset: Dataset,
     splits: Splits,
     fitted: Fit,
-    metrics: Metrics,
+    model: Model,
+    quality: Metrics,
     golden: GoldenVectors,
     device: torch.device,
 ) -> Manifest:
@@ -120,8 +207,9 @@ def _manifest(
         name=dataset.name,
         labels=list(dataset.classes),
         input=image_input.describe(splits.train.images),
-        temperature=1.0,
+        temperature=model.temperature,
         default_policy=NeverAbstainPolicy(),
+        abstention=None,
         training=Training(
             recipe=job.recipe,
             seed=job.seed,
@@ -130,7 +218,7 @@ def _manifest(
             **dataclasses.asdict(job.settings),
         ),
         data=splits.describe(dataset),
-        metrics=metrics,
+        metrics=quality,
         versions=provenance.library_versions(),
         git_revision=source.name if source else None,
         created_at=provenance.created_at(source),
@@ -138,11 +226,12 @@ def _manifest(
     )
 
 
-def _golden(report: LabelledImages, probabilities: NDArray[np.float32]) -> GoldenVectors:
+def _golden(report: LabelledImages, expected: Expected) -> GoldenVectors:
     """The first report image of each class that is there."""
     _, first = np.unique(report.labels, return_index=True)
     return GoldenVectors(
         inputs=base64.b64encode(report.images[first].tobytes()).decode(),
-        probabilities=probabilities[first].tolist(),
+        probabilities=expected.probabilities[first].tolist(),
+        ood_scores=expected.ood_score[first].tolist(),
         tolerance=GOLDEN_TOLERANCE,
     )

@@ -4,6 +4,7 @@ import errno
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +16,7 @@ from service.errors import ModelError
 from training.errors import ProofError, TrainingError
 from training.folder import make_writable
 
-PROOF_TOLERANCE = 1e-6  # largest difference in a probability between torch and the file
+PROOF_TOLERANCE = 1e-6  # largest difference between torch and the file: in a probability, and relative in an ood_score
 _MODE = 0o644  # the service may run as another user
 
 _Proof = TypeVar("_Proof")
@@ -56,26 +57,46 @@ def publish(content: bytes, target: Path, prove: Callable[[Path], _Proof]) -> _P
     return outcome
 
 
-def prove_export(path: Path, inputs: NDArray[np.uint8], expected: NDArray[np.float32]) -> tuple[Classifier, float]:
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the exported file must say of N inputs: torch's word for it."""
+
+    probabilities: NDArray[np.float32]  # [N, C]
+    ood_score: NDArray[np.float32]  # [N]
+
+
+def load_draft(content: bytes) -> Classifier:
+    """A file that is not published yet, as the service would load it. Raises ProofError where it would not."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "draft.onnx"
+        path.write_bytes(content)
+        return _load(path)
+
+
+def prove_export(path: Path, inputs: NDArray[np.uint8], expected: Expected) -> tuple[Classifier, float]:
     """Load the file as the service will, and compare it with torch on every input.
 
-    `inputs` uint8 `[N, H, W]`, `expected` float32 `[N, C]`: torch's probabilities. Returns the classifier and the
-    largest difference in a probability. Raises ProofError when that is over 1e-6, or any label differs.
+    `inputs` uint8 `[N, H, W]`. Returns the classifier and the largest difference in a probability. Raises ProofError
+    when that, or the relative one in an `ood_score`, is over 1e-6, or any label differs.
     """
-    try:
-        classifier = Classifier.load(path)
-    except ModelError as error:
-        raise ProofError(f"the service refuses the exported file: {error}") from None
-    found = classifier.scores(inputs).probabilities
-    difference = float(np.abs(found - expected).max())
-    labels = int((found.argmax(axis=1) != expected.argmax(axis=1)).sum())
-    if labels or not difference <= PROOF_TOLERANCE:  # so written, NaN fails too
+    classifier = _load(path)
+    found = classifier.scores(inputs)
+    difference, relative = found.distance(expected.probabilities, expected.ood_score)
+    labels = int((found.probabilities.argmax(axis=1) != expected.probabilities.argmax(axis=1)).sum())
+    if labels or not (difference <= PROOF_TOLERANCE and relative <= PROOF_TOLERANCE):  # so written, NaN fails too
         raise ProofError(
             f"the exported file does not compute what was trained: over {len(inputs)} report inputs the "
-            f"largest difference in a probability is {difference:.3g}, allowed {PROOF_TOLERANCE:g}, "
-            f"and {labels} labels differ, allowed 0"
+            f"largest difference in a probability is {difference:.3g} and relative in an ood_score {relative:.3g}, "
+            f"allowed {PROOF_TOLERANCE:g}, and {labels} labels differ, allowed 0"
         )
     return classifier, difference
+
+
+def _load(path: Path) -> Classifier:
+    try:
+        return Classifier.load(path)
+    except ModelError as error:
+        raise ProofError(f"the service refuses the exported file: {error}") from None
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,5 +1,7 @@
 """The file: a sound ONNX graph that any runtime reads, and that computes what torch computes."""
 
+import dataclasses
+
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -7,10 +9,13 @@ import pytest
 import torch
 from onnx import numpy_helper
 
+from service.decision import top_k
 from service.manifest import METADATA_KEY, ImageInput, Manifest
 from tests import tiny
 from training import image_input
+from training.abstention.principal_components import PrincipalComponents
 from training.export import to_onnx
+from training.model import Model
 from training.regression import SoftmaxRegression
 
 CONTENT = to_onnx(tiny.MODEL, tiny.manifest())
@@ -23,24 +28,42 @@ def test_file_is_sound_and_old_enough_for_old_runtimes() -> None:
     assert [(entry.domain, entry.version) for entry in PROTO.opset_import] == [("", 13)]
 
 
-def test_graph_reads_from_pixels_to_confidence() -> None:
+def test_graph_reads_from_pixels_to_confidence_and_ood_score() -> None:
     assert [node.op_type for node in PROTO.graph.node] == [
         "Flatten",
         "Cast",
         "Cast",
         "Div",
         "Cast",
+        "Div",
         "Gemm",
         "Softmax",
         "Cast",
         "ReduceMax",
+        "Gemm",
+        "ReduceSumSquare",
+        "ReduceSumSquare",
+        "Gemm",
+        "Add",
+        "Sub",
+        "Max",
+        "Div",
+        "Add",
+        "Add",
+        "Div",
+        "Div",
+        "Div",
+        "ReduceSumSquare",
+        "Max",
+        "Cast",
+        "Squeeze",
     ]
 
 
 def test_weights_stand_in_the_file_as_they_were_trained() -> None:
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in PROTO.graph.initializer}
-    np.testing.assert_array_equal(stored["weights"], tiny.MODEL.weights.numpy())
-    np.testing.assert_array_equal(stored["biases"], tiny.MODEL.biases.numpy())
+    np.testing.assert_array_equal(stored["weights"], tiny.REGRESSION.weights.numpy())
+    np.testing.assert_array_equal(stored["biases"], tiny.REGRESSION.biases.numpy())
     assert stored["weights"].dtype == stored["biases"].dtype == np.float32
 
 
@@ -54,7 +77,7 @@ def test_same_model_gives_the_same_bytes() -> None:
     assert to_onnx(tiny.MODEL, tiny.manifest()) == CONTENT
 
 
-def _session(model: SoftmaxRegression, manifest: Manifest) -> ort.InferenceSession:
+def _session(model: Model, manifest: Manifest) -> ort.InferenceSession:
     return ort.InferenceSession(to_onnx(model, manifest), providers=["CPUExecutionProvider"])
 
 
@@ -65,27 +88,49 @@ def test_interface_is_the_contracts() -> None:
         ("images", "tensor(uint8)", ["N", 1, 2]),
         ("probabilities", "tensor(float)", ["N", 3]),
         ("confidence", "tensor(float)", ["N"]),
+        ("ood_score", "tensor(float)", ["N"]),
     ]
 
 
-@pytest.mark.parametrize(("spread", "tolerance"), [(0.01, 1e-7), (0.3, 1e-7), (3.0, 1e-7), (100.0, 1e-7)])
-def test_graph_computes_what_torch_computes(spread: float, tolerance: float) -> None:
+@pytest.mark.parametrize("temperature", [1.0, 0.25, 3.0])
+@pytest.mark.parametrize("spread", [0.01, 0.3, 3.0, 100.0])
+def test_graph_computes_what_torch_computes(spread: float, temperature: float) -> None:
     generator = torch.Generator().manual_seed(0)
-    model = SoftmaxRegression(
+    regression = SoftmaxRegression(
         torch.normal(0.0, spread, (784, 10), generator=generator), torch.normal(0.0, 1.0, (10,), generator=generator)
     )
+    training = torch.randint(0, 256, (1000, 28, 28), generator=generator, dtype=torch.uint8).numpy()
+    model = Model(regression, temperature, PrincipalComponents.of(image_input.features(training)))
     manifest = tiny.manifest().model_copy(update={"input": ImageInput(height=28, width=28)})
     images = torch.randint(0, 256, (500, 28, 28), generator=generator, dtype=torch.uint8).numpy()
     session = _session(model, manifest)
-    probabilities, confidence = session.run(None, {"images": images})
+    probabilities, confidence, ood_score = session.run(None, {"images": images})
 
-    expected = model.to(dtype=torch.float64).probabilities(image_input.features(images, torch.float64)).numpy()
-    np.testing.assert_allclose(probabilities, expected, rtol=0, atol=tolerance)
+    features = image_input.features(images, torch.float64)
+    expected = model.probabilities(features)
+    np.testing.assert_allclose(probabilities, expected, rtol=0, atol=1e-7)
+    np.testing.assert_allclose(ood_score, model.ood_score(features), rtol=1e-7)
     np.testing.assert_array_equal(probabilities.argmax(axis=1), expected.argmax(axis=1))
     np.testing.assert_array_equal(confidence, probabilities.max(axis=1))
     for size in (1, 7, 256):
-        parts = [session.run(None, {"images": images[i : i + size]})[0] for i in range(0, 500, size)]
-        np.testing.assert_allclose(np.concatenate(parts), probabilities, atol=1e-7)
+        parts = [session.run(None, {"images": images[i : i + size]}) for i in range(0, 500, size)]
+        np.testing.assert_allclose(np.concatenate([part[0] for part in parts]), probabilities, atol=1e-7)
+        np.testing.assert_allclose(np.concatenate([part[2] for part in parts]), ood_score, rtol=1e-7)
+
+
+def test_temperature_changes_no_ranking() -> None:
+    """Folded into the weights or not: only how sure the model is differs."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (10_000, 1, 2), generator=generator, dtype=torch.uint8).numpy()
+    plain, warm = (
+        _session(dataclasses.replace(tiny.MODEL, temperature=t), tiny.manifest()).run(None, {"images": images})[0]
+        for t in (1.0, 2.5)
+    )
+    np.testing.assert_array_equal(top_k(plain, 3), top_k(warm, 3))
+    features = image_input.features(images, torch.float64)
+    unfolded = torch.softmax(tiny.MODEL.logits(features) / 2.5, dim=1).numpy()
+    np.testing.assert_allclose(warm, unfolded, rtol=0, atol=1e-7)
+    assert (warm.max(axis=1) <= plain.max(axis=1) + 1e-7).all()
 
 
 def test_features_are_the_pixels_row_by_row_from_0_to_1() -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from service.classifier import Classifier
+from service.policy import NeverAbstainPolicy
 from training.data import Dataset
 from training.data.splits import split
 from training.errors import GateError, TrainingError
@@ -58,7 +59,7 @@ def test_metrics_are_those_of_the_served_file(published: tuple[Path, Outcome], d
 
 def test_golden_vectors_are_one_image_a_class(published: tuple[Path, Outcome], dataset: Dataset) -> None:
     manifest = published[1].manifest
-    inputs, _ = manifest.golden.arrays(manifest.input)
+    inputs = manifest.golden.decoded_inputs(manifest.input)
     report = split(dataset, "tuned", SEED).report
     for number, image in enumerate(inputs):
         same = (report.images == image).all(axis=(1, 2))
@@ -70,6 +71,9 @@ def test_chapters_model_says_that_its_report_is_not_held_out(tmp_path: Path, dat
     outcome = run(_job(tmp_path / "model.onnx", "chapter"), dataset)
     assert outcome.manifest.training.recipe == "chapter"
     assert outcome.manifest.data.report_is_held_out is False
+    assert outcome.manifest.abstention is None
+    assert outcome.manifest.temperature == 1.0
+    assert outcome.manifest.default_policy == NeverAbstainPolicy()
     assert outcome.manifest.metrics.size == 10_000
     assert outcome.fit.history[0].tune.accuracy == pytest.approx(outcome.manifest.metrics.accuracy)
 

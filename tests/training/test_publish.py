@@ -1,5 +1,6 @@
 """A file appears whole and proved, or not at all."""
 
+import hashlib
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,11 @@ from service.classifier import Classifier
 from tests import tiny
 from training.errors import ProofError, TrainingError
 from training.export import to_onnx
-from training.publish import check_place, prove_export, publish
+from training.publish import Expected, check_place, load_draft, prove_export, publish
 
-EXPECTED = np.array(tiny.PROBABILITIES, dtype=np.float32)
+PROBABILITIES = np.array(tiny.PROBABILITIES, dtype=np.float32)
+OOD_SCORES = np.array(tiny.OOD_SCORES, dtype=np.float32)
+EXPECTED = Expected(PROBABILITIES, OOD_SCORES)
 
 
 def _accept(_: Path) -> None:
@@ -110,22 +113,25 @@ def test_proof_of_the_right_file(tiny_model: Path) -> None:
 @pytest.mark.parametrize(
     ("expected", "message"),
     [
-        (EXPECTED + np.float32(2e-6), r"over 4 report inputs .* is 2\.\d+e-06, allowed 1e-06, and 0 labels differ"),
-        (EXPECTED[:, ::-1], "and 2 labels differ, allowed 0"),
-        (np.full_like(EXPECTED, np.nan), "difference in a probability is nan"),
+        (
+            Expected(PROBABILITIES + np.float32(2e-6), OOD_SCORES),
+            r"over 4 report inputs .* is 2\.\d+e-06 .* allowed 1e-06, and 0 labels differ",
+        ),
+        (Expected(PROBABILITIES[:, ::-1], OOD_SCORES), "and 2 labels differ, allowed 0"),
+        (Expected(np.full_like(PROBABILITIES, np.nan), OOD_SCORES), "difference in a probability is nan"),
+        (Expected(PROBABILITIES, OOD_SCORES * np.float32(1.00001)), r"relative in an ood_score (1e-05|9\.\d+e-06),"),
+        (Expected(PROBABILITIES, np.full_like(OOD_SCORES, np.nan)), "relative in an ood_score nan"),
     ],
-    ids=["probabilities", "labels", "NaN"],
+    ids=["probabilities", "labels", "NaN", "ood_score", "ood_score NaN"],
 )
-def test_proof_refuses_a_file_that_computes_something_else(
-    tiny_model: Path, expected: np.ndarray, message: str
-) -> None:
+def test_proof_refuses_a_file_that_computes_something_else(tiny_model: Path, expected: Expected, message: str) -> None:
     with pytest.raises(ProofError, match=message):
         prove_export(tiny_model, tiny.IMAGES, expected)
 
 
 def test_proof_refuses_labels_that_differ_within_the_tolerance(tmp_path: Path) -> None:
     """A tie that torch would break the other way is a difference, however small."""
-    nearly = EXPECTED[:1] + np.array([[0, 1e-7, 0]], dtype=np.float32)
+    nearly = Expected(PROBABILITIES[:1] + np.array([[0, 1e-7, 0]], dtype=np.float32), OOD_SCORES[:1])
     path = tmp_path / "model.onnx"
     path.write_bytes(to_onnx(tiny.MODEL, tiny.manifest()))
     with pytest.raises(ProofError, match="and 1 labels differ"):
@@ -137,3 +143,10 @@ def test_proof_refuses_what_the_service_refuses(tmp_path: Path) -> None:
     path.write_bytes(b"nonsense")
     with pytest.raises(ProofError, match=r"the service refuses the exported file: .* is not a model"):
         prove_export(path, tiny.IMAGES, EXPECTED)
+    with pytest.raises(ProofError, match=r"the service refuses the exported file: .* is not a model"):
+        load_draft(b"nonsense")
+
+
+def test_draft_is_what_the_file_will_be() -> None:
+    content = to_onnx(tiny.MODEL, tiny.manifest())
+    assert load_draft(content).version == hashlib.sha256(content).hexdigest()[:12]

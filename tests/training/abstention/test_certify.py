@@ -1,0 +1,73 @@
+"""All certificates of one model, from scores whose quality is known."""
+
+import numpy as np
+import pytest
+
+from service.classifier import Scores
+from service.decision import decide, selective_risk_policy
+from tests import tiny
+from training.abstention.certify import certify
+from training.abstention.scored import Scored, score
+from training.abstention.settings import AbstentionSettings
+from training.data import LabelledImages
+from training.errors import TrainingError
+from training.export import to_onnx
+from training.publish import load_draft
+
+
+def _scored(size: int, seed: int, fingerprint: str) -> Scored:
+    """Calibrated probabilities over three classes, one example in a hundred far out."""
+    rng = np.random.default_rng(seed)
+    p = rng.dirichlet([0.1, 0.1, 0.1], size).astype(np.float32)
+    labels = (p.cumsum(axis=1) > rng.random((size, 1))).argmax(axis=1)
+    return Scored(Scores(p, p.max(axis=1), rng.random(size).astype(np.float32)), labels, "by hand", fingerprint * 64)
+
+
+TUNE, CALIBRATION = _scored(4000, 1, "1"), _scored(4000, 2, "2")
+
+
+def test_certificates_cover_what_was_asked_in_order() -> None:
+    settings = AbstentionSettings(selective_risk=(0.2, 0.1), reject_cost=(0.5, 0.2), set_coverage=(0.8, 0.9))
+    found = certify(TUNE, CALIBRATION, tiny.COMPONENTS, settings)
+    assert [c.selective_risk for c in found.selective_risk] == [0.1, 0.2]
+    assert [c.reject_cost for c in found.reject_cost] == [0.2, 0.5]
+    assert [(s.method, s.set_coverage) for s in found.prediction_sets] == [
+        ("lac", 0.8),
+        ("lac", 0.9),
+        ("lac_class_conditional", 0.8),
+        ("lac_class_conditional", 0.9),
+    ]
+
+
+def test_certificate_counts_what_the_service_would_decide() -> None:
+    found = certify(TUNE, CALIBRATION, tiny.COMPONENTS, AbstentionSettings())
+    for certificate in found.selective_risk:
+        decisions = decide(CALIBRATION.scores, selective_risk_policy(certificate), found)
+        answers = np.array([-1 if d.label is None else d.label for d in decisions])
+        answered = answers >= 0
+        assert certificate.answered == answered.sum()
+        assert certificate.errors == (answers != CALIBRATION.labels)[answered].sum()
+
+
+def test_gate_lets_through_what_the_rank_says() -> None:
+    gate = certify(TUNE, CALIBRATION, tiny.COMPONENTS, AbstentionSettings(false_alarm_rate=0.03)).out_of_distribution
+    assert gate.order_statistic == 3881  # ceil(4001 * 0.97)
+    assert (TUNE.scores.ood_score.astype(np.float64) <= gate.threshold).sum() == 3881
+    assert gate.tune_fingerprint == "1" * 64
+
+
+def test_tune_that_is_too_small_for_the_false_alarm_rate() -> None:
+    message = r"a false alarm rate of 0\.01 cannot be promised with 98 examples in tune: at least 99 are needed"
+    with pytest.raises(TrainingError, match=message):
+        certify(_scored(98, 1, "1"), CALIBRATION, tiny.COMPONENTS, AbstentionSettings())
+    certify(_scored(99, 1, "1"), CALIBRATION, tiny.COMPONENTS, AbstentionSettings())
+
+
+def test_scoring_in_batches_is_scoring_at_once() -> None:
+    classifier = load_draft(to_onnx(tiny.MODEL, tiny.manifest()))
+    images = np.random.default_rng(0).integers(0, 256, (3000, 1, 2), dtype=np.uint8)
+    part = LabelledImages("by hand", images, np.zeros(3000, dtype=np.int64))
+    found, at_once = score(classifier, part), classifier.scores(images)
+    np.testing.assert_array_equal(found.scores.probabilities, at_once.probabilities)
+    np.testing.assert_array_equal(found.scores.ood_score, at_once.ood_score)
+    assert (len(found), found.population, found.fingerprint) == (3000, "by hand", part.fingerprint())

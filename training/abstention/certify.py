@@ -1,0 +1,61 @@
+"""From the file's scores on `tune` and `calibration` to all that the manifest says about abstention."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.certificates import Abstention, OutOfDistributionGate
+from training.abstention import cost, selective_risk
+from training.abstention.conformal import kth_smallest, lac, lac_class_conditional, order_statistic
+from training.abstention.principal_components import METHOD, PrincipalComponents
+from training.abstention.scored import Scored
+from training.abstention.settings import AbstentionSettings
+from training.errors import TrainingError
+
+
+def certify(
+    tune: Scored, calibration: Scored, components: PrincipalComponents, settings: AbstentionSettings
+) -> Abstention:
+    """Fix every rule on `tune`, then test it on `calibration`.
+
+    Each promise holds at the confidence level for itself; that all hold at once is less likely. Raises TrainingError
+    where `tune` is too small for the false alarm rate.
+    """
+    gate = _gate(tune, components, settings.false_alarm_rate)
+    inside = _inside(calibration, gate)
+    sequence = selective_risk.Sequence.on(tune.scores.confidence, tune.wrong, _inside(tune, gate))
+    level, matrix = settings.confidence_level, settings.cost_matrix
+    risks, costs = sorted(settings.selective_risk), sorted(settings.reject_cost)
+    return Abstention(
+        out_of_distribution=gate,
+        selective_risk=[selective_risk.certify(sequence, tune, calibration, inside, r, level) for r in risks],
+        cost_matrix=None if matrix is None else [list(row) for row in matrix],
+        reject_cost=[cost.certify(tune, calibration, inside, matrix, c, level) for c in costs],
+        prediction_sets=[f(calibration, c) for f in (lac, lac_class_conditional) for c in settings.set_coverage],
+    )
+
+
+def _inside(scored: Scored, gate: OutOfDistributionGate) -> NDArray[np.bool_]:
+    return scored.scores.ood_score.astype(np.float64) <= gate.threshold
+
+
+def _gate(tune: Scored, components: PrincipalComponents, false_alarm_rate: float) -> OutOfDistributionGate:
+    rank = order_statistic(len(tune), 1 - Fraction(str(false_alarm_rate)))
+    if rank > len(tune):
+        raise TrainingError(
+            f"a false alarm rate of {false_alarm_rate:g} cannot be promised with {len(tune)} examples in tune: "
+            f"at least {math.ceil(1 / Fraction(str(false_alarm_rate))) - 1} are needed"
+        )
+    return OutOfDistributionGate(
+        threshold=kth_smallest(tune.scores.ood_score, rank),
+        false_alarm_rate=false_alarm_rate,
+        components=components.axes.shape[1],
+        explained_variance=components.explained_variance,
+        order_statistic=rank,
+        size=len(tune),
+        method=METHOD,
+        population=tune.population,
+        tune_fingerprint=tune.fingerprint,
+    )

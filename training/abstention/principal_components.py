@@ -1,0 +1,64 @@
+"""How unlike the training inputs an input is: a principal component analysis of them, and three ways to fall outside.
+
+The largest probability cannot tell: a linear map takes noise for something, often with great confidence. Two of the
+three statistics are those of process monitoring (Jackson and Mudholkar 1979, Technometrics 21(3)):
+
+- Q, the residual: energy of x - mean outside the principal subspace. Large for bright noise and inverted pictures.
+- Q / energy: the share of the input's own energy that this is. Large for what is faint, empty or shuffled.
+- T^2, Hotelling's: distance within the subspace in units of the training inputs' spread. Large for all white, bars.
+
+`ood_score` is the largest of the three, each over its own high quantile on `train`, so that about 1 is the edge.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+COMPONENTS = 64
+METHOD = "PCA of the training inputs: the largest of residual, relative residual and Hotelling's T^2"
+# Added to both energies of the relative residual, in squared features: an input that is all 0 has share 1 outside.
+FAINT = 1e-3
+_QUANTILE = 0.9967  # of each statistic on train; any fixed numbers would do, these make the three about equally strict
+
+
+@dataclass(frozen=True, slots=True)
+class PrincipalComponents:
+    """The K leading principal components of D features, float64, and the scales of the three statistics."""
+
+    mean: Tensor  # [D]
+    axes: Tensor  # [D, K], orthonormal
+    variances: Tensor  # [K]
+    scales: Tensor  # [3]
+    explained_variance: float
+
+    @classmethod
+    def of(cls, features: Tensor) -> "PrincipalComponents":
+        """Fit on the training features, `[N, D]`."""
+        features = features.double()
+        mean = features.mean(dim=0)
+        variances, axes = torch.linalg.eigh(torch.cov(features.T).reshape(len(mean), len(mean)))  # rising
+        kept = max(1, min(COMPONENTS, len(mean) // 2))
+        leading = cls(
+            mean,
+            axes[:, -kept:].flip(1).contiguous(),
+            # A direction in which nothing ever varied has no spread to measure by.
+            variances[-kept:].flip(0).clamp(min=float(variances[-1]) * 1e-12),
+            torch.ones(3, dtype=torch.float64),
+            float(variances[-kept:].sum() / variances.sum()),
+        )
+        scales = torch.quantile(leading.statistics(features), _QUANTILE, dim=0)
+        return cls(leading.mean, leading.axes, leading.variances, scales, leading.explained_variance)
+
+    def statistics(self, features: Tensor) -> Tensor:
+        """The three statistics in units of their scales, `[N, D]` float64 -> `[N, 3]`."""
+        centred = features - self.mean
+        along = centred @ self.axes  # [N, K]
+        residual = (centred.square().sum(dim=1) - along.square().sum(dim=1)).clamp(min=0)
+        relative = (residual + FAINT) / (features.square().sum(dim=1) + FAINT)
+        hotelling = (along.square() / self.variances).sum(dim=1)
+        return torch.stack([residual, relative, hotelling], dim=1) / self.scales
+
+    def score(self, features: Tensor) -> Tensor:
+        """`ood_score`, `[N, D]` float64 -> `[N]`."""
+        return self.statistics(features).amax(dim=1)

@@ -1,0 +1,44 @@
+"""A split as the exported file sees it: its scores beside the true labels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.classifier import Classifier, Scores
+from training.data import LabelledImages
+
+_BATCH = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """N labelled examples and the file's scores of them, and what the split is."""
+
+    scores: Scores
+    labels: NDArray[np.int64]  # [N]
+    population: str  # where the split is from
+    fingerprint: str  # SHA-256 of the split
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def wrong(self) -> NDArray[np.bool_]:
+        """Where the likeliest label is not the true one, `[N]`."""
+        wrong: NDArray[np.bool_] = self.scores.probabilities.argmax(axis=1) != self.labels
+        return wrong
+
+    @property
+    def true_class_probability(self) -> NDArray[np.float32]:
+        """The probability given to the true class, `[N]`."""
+        return self.scores.probabilities[np.arange(len(self.labels)), self.labels]
+
+
+def score(classifier: Classifier, part: LabelledImages) -> Scored:
+    """Run the file on a split, in batches: in one, what the graph holds between its nodes would fill the memory."""
+    batches = [classifier.scores(part.images[i : i + _BATCH]) for i in range(0, len(part), _BATCH)]
+    scores = Scores(
+        *(np.concatenate([getattr(b, name) for b in batches]) for name in ("probabilities", "confidence", "ood_score"))
+    )
+    return Scored(scores, part.labels, part.source, part.fingerprint())

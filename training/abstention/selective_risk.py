@@ -1,0 +1,134 @@
+"""The certified selective risk: fixed-sequence Learn-then-Test with the exact binomial tail.
+
+Angelopoulos, Bates, Candes, Jordan and Lei 2021 (arXiv 2110.01052). Thresholds, and the order in which they are
+tested, are fixed on `tune`. On `calibration` they are tested in that order, each at the full error level, up to the
+first that fails; the last that passed is the threshold. The probability that its risk is over the target is at most
+1 - confidence, whatever the scores look like: the risk need not fall as the threshold rises, and ties do no harm.
+
+Two rules that are often seen instead promise nothing. The lowest threshold at which the calibration *error* is within
+the target breaks it half the time. The lowest threshold that *passes the test* is the luckiest of many: where the risk
+is flat around the target it breaks the promise far more often than the test's level. `tests/guarantees` shows both.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binom
+
+from service.certificates import RiskCertificate
+from training.abstention.scored import Scored
+from training.abstention.tails import binomial_p_value, clopper_pearson_upper
+
+METHOD = "Learn-then-Test, fixed sequence, exact binomial tail"
+_STEPS = 500  # thresholds, one for each 0.2 % of coverage on `tune`
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """What is fixed before the calibration split is looked at: J thresholds, falling, and what `tune` had there."""
+
+    thresholds: NDArray[np.float64]  # [J]
+    answered: NDArray[np.int64]  # [J], of the tune examples
+    errors: NDArray[np.int64]  # [J], among them
+    size: int  # of tune
+
+    @classmethod
+    def on(cls, confidence: NDArray[np.floating], wrong: NDArray[np.bool_], eligible: NDArray[np.bool_]) -> "Sequence":
+        """The sequence for a tune split: its eligible confidences at even steps of coverage, the last one all."""
+        falling = np.sort(confidence[eligible].astype(np.float64))[::-1]
+        ranks = np.ceil(np.arange(1, _STEPS + 1) * len(falling) / _STEPS).astype(np.int64)
+        thresholds = np.unique(falling[ranks - 1])[::-1]
+        return cls(thresholds, *count(confidence[eligible], wrong[eligible], thresholds), len(confidence))
+
+    def start(self, calibration_size: int, risk: float) -> int:
+        """The index of the first threshold to test: where `tune` lets the smallest p-value be expected.
+
+        Lower ones, with fewer answers, are not tested: a failure there would end the sequence for nothing.
+        """
+        share = calibration_size / self.size
+        answered, errors = np.rint(self.answered * share), np.rint(self.errors * share)
+        return int(np.argmin(binom.logcdf(errors, answered, risk)))
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """The last threshold of the sequence that passed, and the calibration examples behind it."""
+
+    threshold: float
+    answered: int
+    errors: int
+    p_value: float
+
+
+def count(
+    confidence: NDArray[np.floating], wrong: NDArray[np.bool_], thresholds: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """How many examples have a confidence >= each of the falling thresholds, and how many of those are wrong.
+
+    Integers throughout: an error rate times a count is not always the count of errors.
+
+    >>> count(np.array([0.9, 0.8, 0.8, 0.6]), np.array([False, True, False, True]), np.array([0.9, 0.8, 0.5]))
+    (array([1, 3, 4]), array([0, 1, 2]))
+    """
+    order = np.argsort(-confidence, kind="stable")
+    answered = np.searchsorted(-confidence[order].astype(np.float64), -thresholds, side="right")
+    errors = np.concatenate([[0], np.cumsum(wrong[order])])[answered]
+    return answered.astype(np.int64), errors.astype(np.int64)
+
+
+def fixed_sequence(
+    sequence: Sequence,
+    confidence: NDArray[np.floating],
+    wrong: NDArray[np.bool_],
+    eligible: NDArray[np.bool_],
+    risk: float,
+    confidence_level: float,
+) -> Passed | None:
+    """Test the thresholds on a calibration split, in order, up to the first failure; None where the first fails.
+
+    `confidence`, `wrong` and `eligible` `[N]` are of the whole split: what is not eligible is not answered.
+    """
+    start = sequence.start(len(confidence), risk)
+    thresholds = sequence.thresholds[start:]
+    answered, errors = count(confidence[eligible], wrong[eligible], thresholds)
+    p_values = binomial_p_value(errors, answered, risk)
+    failed = np.flatnonzero(~(p_values <= 1 - confidence_level))
+    passed = int(failed[0]) if len(failed) else len(p_values)
+    if passed == 0:
+        return None
+    last = passed - 1
+    return Passed(float(thresholds[last]), int(answered[last]), int(errors[last]), float(p_values[last]))
+
+
+def certify(
+    sequence: Sequence, tune: Scored, calibration: Scored, eligible: NDArray[np.bool_], risk: float, level: float
+) -> RiskCertificate:
+    """The certificate for one target risk at one confidence level; `eligible` of the calibration split, `[N]`."""
+    passed = fixed_sequence(sequence, calibration.scores.confidence, calibration.wrong, eligible, risk, level)
+    return RiskCertificate(
+        status="certified" if passed else "infeasible",
+        selective_risk=risk,
+        confidence_level=level,
+        threshold=passed.threshold if passed else None,
+        answered=passed.answered if passed else None,
+        errors=passed.errors if passed else None,
+        p_value=passed.p_value if passed else None,
+        risk_bound=clopper_pearson_upper(passed.errors, passed.answered, level) if passed else None,
+        coverage=passed.answered / len(calibration) if passed else None,
+        method=METHOD,
+        population=calibration.population,
+        size=len(calibration),
+        tune_fingerprint=tune.fingerprint,
+        calibration_fingerprint=calibration.fingerprint,
+    )
+
+
+def least_examples(risk: float, confidence_level: float) -> int:
+    """The fewest answers, all of them right, that certify a risk: ceil(log(1 - confidence) / log(1 - risk)).
+
+    >>> [least_examples(risk, 0.95) for risk in (0.01, 0.02, 0.03, 0.05, 0.1)]
+    [299, 149, 99, 59, 29]
+    """
+    return math.ceil(math.log(1 - confidence_level) / math.log(1 - risk))

@@ -1,0 +1,77 @@
+"""p-values and bounds that hold for every sample size: no normal approximation, no "n large enough".
+
+A p-value here is of the hypothesis that a mean is over some level, so a small one speaks for the promise. A bound is
+the lowest level whose hypothesis is rejected: bound and p-value never contradict one another.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import rel_entr
+from scipy.stats import beta, binom
+
+_Integers = NDArray[np.int64]
+
+
+def binomial_p_value(errors: int | _Integers, answered: int | _Integers, risk: float) -> NDArray[np.float64]:
+    """P(Bin(answered, risk) <= errors), elementwise: the exact p-value of "the error rate is over `risk`".
+
+    1 where nothing was answered: no evidence. (Angelopoulos et al. 2021, arXiv 2110.01052, with the exact tail.)
+
+    >>> float(binomial_p_value(0, 59, 0.05))  # 0.95^59: the least number of answers, all right, that certify 5 %
+    0.04849...
+    """
+    return np.asarray(binom.cdf(errors, answered, risk), dtype=np.float64)
+
+
+def clopper_pearson_upper(errors: int, answered: int, confidence_level: float) -> float:
+    """One-sided upper bound of an error rate (Clopper and Pearson 1934).
+
+    >>> round(clopper_pearson_upper(0, 59, 0.95), 4)
+    0.0495
+    """
+    return 1.0 if errors == answered else float(beta.ppf(confidence_level, errors + 1, answered - errors))
+
+
+def clopper_pearson_lower(errors: int, answered: int, confidence_level: float) -> float:
+    """One-sided lower bound of an error rate (Clopper and Pearson 1934).
+
+    >>> clopper_pearson_lower(0, 59, 0.95)
+    0.0
+    """
+    return 0.0 if errors == 0 else float(beta.ppf(1 - confidence_level, errors, answered - errors + 1))
+
+
+def mean_p_value(losses: NDArray[np.float64], level: float) -> float:
+    """p-value of "the mean is over `level`", for losses in [0, 1]: Hoeffding's and Bentkus's, the lesser.
+
+    (Bates et al. 2021, arXiv 2101.02703, section 3.1.) For losses that are 0 or 1 it is the exact binomial tail.
+
+    >>> mean_p_value(np.zeros(59), 0.05) == float(binomial_p_value(0, 59, 0.05))
+    True
+    """
+    n = len(losses)
+    if n == 0 or level <= 0:
+        return 1.0
+    if level >= 1:
+        return 0.0
+    if np.isin(losses, (0.0, 1.0)).all():
+        return float(binomial_p_value(int(losses.sum()), n, level))
+    mean = float(losses.mean())
+    below = min(mean, level)
+    hoeffding = math.exp(-n * float(rel_entr(below, level) + rel_entr(1 - below, 1 - level)))
+    bentkus = math.e * float(binom.cdf(math.ceil(n * mean), n, level))
+    return min(1.0, hoeffding, bentkus)
+
+
+def mean_upper(losses: NDArray[np.float64], confidence_level: float) -> float:
+    """Upper bound of the mean of losses in [0, 1]: the level at which `mean_p_value` falls to 1 - confidence."""
+    if len(losses) == 0 or losses.min() == 1:
+        return 1.0
+    if np.isin(losses, (0.0, 1.0)).all():
+        return clopper_pearson_upper(int(losses.sum()), len(losses), confidence_level)
+    mean = float(losses.mean())
+    error = 1 - confidence_level
+    return float(brentq(lambda level: mean_p_value(losses, level) - error, mean, 1.0, xtol=1e-12))

@@ -1,0 +1,42 @@
+"""What each policy of a model comes to on a split: decided by the very code that serves."""
+
+import numpy as np
+
+from service.certificates import Abstention
+from service.decision import decide, reject_cost_policy, selective_risk_policy
+from service.manifest import OperatingPoint
+from service.policy import NeverAbstainPolicy, Policy, RejectCostPolicy
+from training.abstention.cost import realised_cost
+from training.abstention.scored import Scored
+
+
+def policies(abstention: Abstention | None) -> list[Policy]:
+    """The policies that a model offers, certified or found infeasible, and the one that never abstains."""
+    if abstention is None:
+        return [NeverAbstainPolicy()]
+    return [
+        *map(selective_risk_policy, abstention.selective_risk),
+        *map(reject_cost_policy, abstention.reject_cost),
+        NeverAbstainPolicy(),
+    ]
+
+
+def measure(scored: Scored, policy: Policy, abstention: Abstention | None) -> OperatingPoint:
+    """Coverage, errors and cost of one policy on a split."""
+    decisions = decide(scored.scores, policy, abstention)
+    answers = np.array([-1 if d.label is None else d.label for d in decisions])
+    answered = answers >= 0
+    count, errors = int(answered.sum()), int((answers != scored.labels)[answered].sum())
+    mean_cost = None
+    if isinstance(policy, RejectCostPolicy):
+        matrix = abstention.cost_matrix if abstention else None
+        costs = realised_cost(answers[answered], scored.labels[answered], matrix)
+        mean_cost = (float(costs.sum()) + policy.reject_cost * (len(scored) - count)) / len(scored)
+    return OperatingPoint(
+        policy=policy,
+        answered=count,
+        errors=errors,
+        coverage=count / len(scored),
+        selective_risk=errors / count if count else None,
+        mean_cost=mean_cost,
+    )
