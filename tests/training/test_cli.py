@@ -26,7 +26,8 @@ def test_fit_twice_gives_the_same_file_and_a_report(tmp_path: Path, data_folder:
     assert files[0].read_bytes() == files[1].read_bytes()
 
     version = Classifier.load(files[0]).version
-    assert [line.split()[0] for line in done.stdout.splitlines()] == [
+    summary, table, *warnings = done.stdout.split("\n\n")
+    assert [line.split()[0] for line in summary.splitlines()] == [
         "recipe",
         "fit",
         "train",
@@ -35,10 +36,18 @@ def test_fit_twice_gives_the_same_file_and_a_report(tmp_path: Path, data_folder:
         "proof",
         "model",
     ]
+    assert [line.split()[0] for line in table.splitlines()[2:]] == [
+        *["selective_risk"] * 5,
+        *["reject_cost"] * 3,
+        "never_abstain",
+        "Each",
+    ]
+    assert all(warning.startswith("warning: ") for warning in warnings)
     assert f"is fashion-mnist {version}," in done.stdout
     assert done.stderr.startswith("epoch 1/1: train loss ")
     assert json.loads((tmp_path / "first" / "metrics.json").read_text())["model"]["version"] == version
     assert (tmp_path / "first" / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert f"<code>{version}</code>" in (tmp_path / "first" / "report.html").read_text()
 
 
 def test_other_seed_gives_another_file(tmp_path: Path, data_folder: Path) -> None:
@@ -110,7 +119,9 @@ def test_model_that_is_sure_and_wrong_is_published_with_a_finite_loss(tmp_path: 
     out = tmp_path / "model.onnx"
     done = _fit("--data-dir", str(data_folder), "--out", str(out), "--learning-rate", "10")
     assert done.returncode == 0, done.stderr
-    assert 1 < Classifier.load(out).manifest.metrics.nll < 1000
+    metrics = Classifier.load(out).manifest.metrics
+    assert 1 < metrics.before_temperature.nll < 1000
+    assert metrics.nll < 1  # the temperature has made it less sure
 
 
 @pytest.mark.parametrize("option", ["--out", "--report-dir"])
@@ -176,14 +187,16 @@ def test_value_that_cannot_be_is_named_with_its_rule(
     assert f"argument {option}: '{value}' is not {rule}" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["fit", "--recipe", "best"], ["fit", "--epoch", "1"], ["train"], []])
+@pytest.mark.parametrize(
+    "arguments", [["fit", "--recipe", "best"], ["fit", "--epoch", "1"], ["train"], ["evaluate"], []]
+)
 def test_unknown_words_are_refused(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
     assert stopped.value.code == 2
 
 
-@pytest.mark.parametrize("command", ["fit", "fetch"])
+@pytest.mark.parametrize("command", ["fit", "fetch", "evaluate"])
 def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main([command, "--help"])

@@ -1,0 +1,56 @@
+"""A promise that the report split speaks against is named; one that chance alone may explain is not."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service.classifier import Classifier
+from service.policy import RejectCostPolicy, SelectiveRiskPolicy
+from tests import tiny
+from tests.training.conftest import tiny_splits
+from training.evaluation.contradictions import contradictions
+from training.evaluation.evaluation import Evaluation, evaluate
+
+
+def _evaluated(tiny_model: Path, wrong: int) -> Evaluation:
+    """The tiny model on 100 images that it is sure are `left` (9/11 > 0.8), of which some are not."""
+    images = np.repeat(tiny.IMAGES[1:2], 100, axis=0)
+    return evaluate(Classifier.load(tiny_model), tiny_splits([1] * (100 - wrong) + [2] * wrong, images))
+
+
+def test_certificate_that_is_false_is_contradicted(tiny_model: Path) -> None:
+    found = _evaluated(tiny_model, wrong=30).contradictions
+    assert found[0] == (
+        "selective_risk 0.1 promises at most 10 % errors among the answers, and on the report split 30 of 100 are "
+        "wrong: 30.0 %, and with 95 % confidence at least 22.5 %. "
+        "The promise does not hold for the report split's population."
+    )
+    assert found[1].startswith("reject_cost 0.2 promises at most 20 % errors")
+    assert len(found) == 2  # the infeasible ones promise nothing
+
+
+@pytest.mark.parametrize(("wrong", "contradicted"), [(10, False), (15, False), (16, True)])
+def test_line_is_the_exact_lower_bound(tiny_model: Path, wrong: int, contradicted: bool) -> None:
+    """P(Bin(100, 0.1) >= 16) = 0.040 and P(Bin(100, 0.1) >= 15) = 0.073."""
+    assert bool(_evaluated(tiny_model, wrong).contradictions) is contradicted
+
+
+def test_certified_promises_on_the_real_report_split(evaluation: Evaluation) -> None:
+    assert evaluation.contradictions == []
+
+
+def test_cost_matrix_is_no_rate_of_errors(tiny_model: Path) -> None:
+    points = _evaluated(tiny_model, wrong=60).points
+    matrix = tiny.abstention().model_copy(update={"cost_matrix": [[0.0, 9.0, 1.0]] * 3})
+    assert any(isinstance(point.policy, RejectCostPolicy) for point in points)
+    (only,) = contradictions(points, matrix)
+    assert only.startswith("selective_risk 0.1 ")
+
+
+def test_without_answers_or_certificates_there_is_nothing_to_contradict(tiny_model: Path) -> None:
+    points = _evaluated(tiny_model, wrong=60).points
+    assert contradictions(points, None) == []
+    silent = [point.model_copy(update={"answered": 0, "errors": 0}) for point in points]
+    assert all(isinstance(point.policy, SelectiveRiskPolicy) for point in silent[:2])
+    assert contradictions(silent, tiny.abstention()) == []

@@ -1,0 +1,50 @@
+"""How well a score tells strange inputs from the model's own kind, whatever the threshold. Higher means stranger."""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+KEPT = Fraction(95, 100)  # share of the normal inputs that the threshold of FPR95 keeps
+
+
+@dataclass(frozen=True, slots=True)
+class Separation:
+    """How far one score keeps the two kinds apart."""
+
+    auroc: float
+    fpr95: float
+
+    @classmethod
+    def of(cls, normal: NDArray[np.floating], strange: NDArray[np.floating]) -> "Separation":
+        """From the scores of N normal and M strange inputs."""
+        return cls(auroc(normal, strange), fpr95(normal, strange))
+
+
+def auroc(normal: NDArray[np.floating], strange: NDArray[np.floating]) -> float:
+    """The probability that a strange input scores higher than a normal one; a tie counts half.
+
+    The area under the receiver operating characteristic, from the rank sum (Mann and Whitney 1947).
+
+    >>> auroc(np.array([1.0, 2.0]), np.array([2.0, 3.0]))  # of four pairs three are right and one is a tie
+    0.875
+    """
+    ranks = rankdata(np.concatenate([normal, strange]))
+    n, m = len(normal), len(strange)
+    return float((ranks[n:].sum() - m * (m + 1) / 2) / (n * m))
+
+
+def fpr95(normal: NDArray[np.floating], strange: NDArray[np.floating]) -> float:
+    """The share of strange inputs taken for normal at the least threshold that keeps 95 % of the normal ones.
+
+    Kept is what scores at most the threshold (Hendrycks and Gimpel 2017, arXiv 1610.02136, with normal as positive).
+
+    >>> fpr95(np.arange(100.0), np.array([94.0, 94.5, 200.0, 300.0]))  # the threshold is 94
+    0.25
+    """
+    rank = math.ceil(KEPT * len(normal))
+    threshold = np.partition(normal, rank - 1)[rank - 1]
+    return float((strange <= threshold).mean())

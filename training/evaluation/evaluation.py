@@ -1,0 +1,170 @@
+"""All that is measured of a model on its report split, from the scores of the file itself. Nothing here decides."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.certificates import PredictionSets
+from service.classifier import Classifier, Scores
+from service.decision import Decision, decide
+from service.manifest import Manifest, OperatingPoint
+from service.policy import NeverAbstainPolicy, ThresholdPolicy
+from service.prediction_sets import members
+from training.abstention.scored import Scored, score
+from training.data import LabelledImages
+from training.data.splits import Splits
+from training.evaluation import bootstrap, strange_inputs
+from training.evaluation.bootstrap import Estimate
+from training.evaluation.contradictions import contradictions
+from training.evaluation.detection import Separation
+from training.evaluation.operating_points import measure, policies
+from training.evaluation.risk_coverage import RiskCoverage
+
+
+@dataclass(frozen=True, slots=True)
+class ClassQuality:
+    """One class under the default policy, seen from both sides."""
+
+    label: str
+    size: int  # report inputs that are of it
+    answered: int  # of those
+    errors: int  # among the answered
+    given: int  # answers that say it
+    wrong: int  # among the given
+
+
+@dataclass(frozen=True, slots=True)
+class StrangeSet:
+    """One set of strange inputs, what the file makes of them, and how well each score tells them."""
+
+    name: str
+    images: NDArray[np.uint8]  # [M, H, W]
+    scores: Scores
+    decisions: list[Decision]  # [M], by the default policy
+    by_ood_score: Separation
+    by_confidence: Separation  # by 1 - confidence
+    turned_away: float  # share that the gate takes for out of distribution; 0 where there is no gate
+    answered: float  # share that the default policy answers
+
+
+@dataclass(frozen=True, slots=True)
+class SetQuality:
+    """One kind of prediction set."""
+
+    promise: PredictionSets
+    set_coverage: float  # share of sets that hold the true class
+    mean_size: float
+    singletons: float  # share of sets of one class
+    least_label: str  # the class that is in its sets least often
+    least_coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A model on its report split of N examples over C classes."""
+
+    manifest: Manifest
+    version: str
+    images: NDArray[np.uint8]  # [N, H, W]
+    report: Scored
+    decisions: list[Decision]  # [N], by the default policy
+    points: list[OperatingPoint]
+    curve: RiskCoverage
+    risk_coverage: dict[str, Estimate]
+    classes: list[ClassQuality]
+    confusion: NDArray[np.int64]  # [C, C]: true class, likeliest class
+    strange: list[StrangeSet]
+    prediction_sets: list[SetQuality]
+    false_alarms: int | None  # report inputs that the gate turns away; None where there is no gate
+    contradictions: list[str]
+
+
+def evaluate(classifier: Classifier, splits: Splits) -> Evaluation:
+    """Measure a model on `splits.report`; `splits` as `reproduce` gives them."""
+    manifest, images = classifier.manifest, splits.report.images
+    report = score(classifier, splits.report)
+    decisions = decide(report.scores, manifest.default_policy, manifest.abstention)
+    points = [measure(report, policy, manifest.abstention) for policy in policies(manifest.abstention)]
+    sets = manifest.abstention.prediction_sets if manifest.abstention else []
+    return Evaluation(
+        manifest=manifest,
+        version=classifier.version,
+        images=images,
+        report=report,
+        decisions=decisions,
+        points=points,
+        curve=RiskCoverage.of(report.scores.confidence, report.wrong),
+        risk_coverage=bootstrap.risk_coverage(report.scores.confidence, report.wrong),
+        classes=_classes(manifest.labels, report.labels, decisions),
+        confusion=_confusion(report),
+        strange=[_strange(classifier, report, *named) for named in strange_inputs.make(images).items()],
+        prediction_sets=[_sets(report, promise, manifest.labels) for promise in sets],
+        false_alarms=int(_outside(report.scores, manifest).sum()) if manifest.abstention else None,
+        contradictions=contradictions(points, manifest.abstention),
+    )
+
+
+def _classes(names: list[str], labels: NDArray[np.int64], decisions: list[Decision]) -> list[ClassQuality]:
+    answers = _answers(decisions)
+    right = answers == labels
+    return [
+        ClassQuality(
+            label=name,
+            size=int((labels == c).sum()),
+            answered=int(((labels == c) & (answers >= 0)).sum()),
+            errors=int(((labels == c) & (answers >= 0) & ~right).sum()),
+            given=int((answers == c).sum()),
+            wrong=int(((answers == c) & ~right).sum()),
+        )
+        for c, name in enumerate(names)
+    ]
+
+
+def _answers(decisions: list[Decision]) -> NDArray[np.int64]:
+    """The label of each decision, -1 where it abstains, `[N]`."""
+    return np.array([-1 if d.label is None else d.label for d in decisions], dtype=np.int64)
+
+
+def _confusion(report: Scored) -> NDArray[np.int64]:
+    classes = report.scores.probabilities.shape[1]
+    pairs = report.labels * classes + report.scores.probabilities.argmax(axis=1)
+    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes).astype(np.int64)
+
+
+def _strange(classifier: Classifier, report: Scored, name: str, images: NDArray[np.uint8]) -> StrangeSet:
+    manifest = classifier.manifest
+    no_labels = np.zeros(len(images), dtype=np.int64)  # there is no right answer, and none is looked at
+    scores = score(classifier, LabelledImages(name, images, no_labels)).scores
+    decisions = decide(scores, manifest.default_policy, manifest.abstention)
+    return StrangeSet(
+        name=name,
+        images=images,
+        scores=scores,
+        decisions=decisions,
+        by_ood_score=Separation.of(report.scores.ood_score, scores.ood_score),
+        by_confidence=Separation.of(-report.scores.confidence, -scores.confidence),
+        turned_away=float(_outside(scores, manifest).mean()),
+        answered=float((_answers(decisions) >= 0).mean()),
+    )
+
+
+def _outside(scores: Scores, manifest: Manifest) -> NDArray[np.bool_]:
+    """What the gate turns away, `[N]`, under every policy but `never_abstain`: all that threshold 0 leaves out."""
+    everything = NeverAbstainPolicy() if manifest.abstention is None else ThresholdPolicy(threshold=0)
+    return np.array([d.reason == "out_of_distribution" for d in decide(scores, everything, manifest.abstention)])
+
+
+def _sets(report: Scored, promise: PredictionSets, names: list[str]) -> SetQuality:
+    inside = members(report.scores.probabilities, promise)  # [N, C]
+    sizes, held = inside.sum(axis=1), inside[np.arange(len(report)), report.labels]
+    by_class = {name: float(held[report.labels == c].mean()) for c, name in enumerate(names) if c in report.labels}
+    least = min(by_class, key=by_class.__getitem__)
+    return SetQuality(
+        promise=promise,
+        set_coverage=float(held.mean()),
+        mean_size=float(sizes.mean()),
+        singletons=float((sizes == 1).mean()),
+        least_label=least,
+        least_coverage=by_class[least],
+    )

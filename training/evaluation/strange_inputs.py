@@ -1,0 +1,78 @@
+"""Inputs that are none of the model's kind, made from those that are: what the gate is tried on.
+
+Each set is a fixed function of the images, uint8 `[N, H, W]`, and a seed. Nothing is fitted or chosen on them. They are
+caricatures: easy to tell from clothes by eye. A gate that lets them pass is useless, and one that stops them all may
+still let pass what looks more like clothes than they do.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Images = NDArray[np.uint8]
+
+_WIDEST_BAR = 6  # pixels
+
+
+def uniform_noise(images: Images, rng: np.random.Generator) -> Images:
+    """Every pixel any level from 0 to 255."""
+    return rng.integers(256, size=images.shape, dtype=np.uint8)
+
+
+def gaussian_noise(images: Images, rng: np.random.Generator) -> Images:
+    """Every pixel from a normal distribution of mean 128 and standard deviation 64, clipped to 0..255."""
+    return np.clip(np.rint(rng.normal(128, 64, size=images.shape)), 0, 255).astype(np.uint8)
+
+
+def inverted(images: Images, _: np.random.Generator) -> Images:
+    """Dark on light where it was light on dark.
+
+    >>> inverted(np.array([[[0, 250]]], np.uint8), np.random.default_rng(0))
+    array([[[255,   5]]], dtype=uint8)
+    """
+    return 255 - images
+
+
+def bars(images: Images, rng: np.random.Generator) -> Images:
+    """White bars on black across the whole picture, upright or level, width and gap 1 to 6 pixels, at any phase."""
+    n, height, width = images.shape
+    upright = rng.integers(2, size=(n, 1, 1)).astype(bool)
+    light, dark = rng.integers(1, _WIDEST_BAR + 1, size=(2, n, 1, 1))
+    phase = rng.integers(light + dark)
+    rows, columns = np.arange(height)[:, None], np.arange(width)
+    place = np.where(upright, columns, rows)  # [N, H, W]
+    return np.where((place + phase) % (light + dark) < light, 255, 0).astype(np.uint8)
+
+
+def all_white(images: Images, _: np.random.Generator) -> Images:
+    """One picture: more of them would say no more."""
+    return np.full_like(images[:1], 255)
+
+
+def all_black(images: Images, _: np.random.Generator) -> Images:
+    """One picture."""
+    return np.zeros_like(images[:1])
+
+
+def pixel_shuffled(images: Images, rng: np.random.Generator) -> Images:
+    """The pixels of each picture in an order of its own: the same levels, and no shape."""
+    return rng.permuted(images.reshape(len(images), -1), axis=1).reshape(images.shape)
+
+
+KINDS: dict[str, Callable[[Images, np.random.Generator], Images]] = {
+    "uniform noise": uniform_noise,
+    "Gaussian noise": gaussian_noise,
+    "inverted": inverted,
+    "bars": bars,
+    "all white": all_white,
+    "all black": all_black,
+    "pixel-shuffled": pixel_shuffled,
+}
+
+
+def make(images: Images, seed: int = 0) -> dict[str, Images]:
+    """All sets, by name. The same images and seed give the same sets, each whatever the others are."""
+    return {
+        name: kind(images, np.random.default_rng([seed, number])) for number, (name, kind) in enumerate(KINDS.items())
+    }

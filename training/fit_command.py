@@ -1,0 +1,89 @@
+"""`python -m training fit`: train, certify, publish, and say what came of it."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from service.classifier import Classifier
+from service.errors import ModelError
+from training import arguments
+from training.data import Dataset, fashion_mnist
+from training.data.fetch import fetch, locate
+from training.evaluation.evaluation import evaluate
+from training.folder import make_writable
+from training.job import Job, Outcome, run
+from training.report import operating_points
+from training.report.cautions import cautions
+from training.report.files import write_fit
+from training.report.progress import Progress
+from training.report.table import table
+
+Say = Callable[[str], None]
+
+
+def run_fit(options: argparse.Namespace, show: Say, say: Say) -> None:
+    """Do what the options ask for. `show` gets the result, `say` what happens on the way. Raises TrainingError."""
+    if options.if_missing and (version := _published(options.out, say)):
+        show(f"{options.out} is there already, version {version}: nothing to do")
+        return
+    if options.report_dir is not None:
+        make_writable(options.report_dir)
+    dataset = fashion_mnist.load(locate(options.data_dir) or fetch(say))
+    job = _job(options, dataset)
+    progress = Progress(job.settings.epochs)
+    try:
+        outcome = run(job, dataset, progress)
+    finally:
+        progress.close()
+    manifest, points = outcome.manifest, outcome.manifest.metrics.operating_points
+    show(table(_summary(job, outcome)))
+    if points:
+        show("\n" + operating_points.as_text(manifest, points))
+    for caution in cautions(manifest, points):
+        show(f"\nwarning: {caution}")
+    if options.report_dir is not None:
+        evaluation = evaluate(outcome.classifier, outcome.splits)
+        write_fit(options.report_dir, evaluation, outcome.fit.history, outcome.seconds)
+
+
+def _published(path: Path, say: Say) -> str | None:
+    """The version of the model at `path`, or None where there is none that the service would take."""
+    try:
+        return Classifier.load(path).version
+    except ModelError as error:
+        say(f"training anew: {error}")
+        return None
+
+
+def _job(options: argparse.Namespace, dataset: Dataset) -> Job:
+    return Job(
+        recipe=options.recipe,
+        settings=arguments.settings(options),
+        seed=options.seed,
+        device=options.device,
+        out=options.out,
+        min_accuracy=options.min_accuracy,
+        abstention=arguments.abstention(options, dataset.classes),
+    )
+
+
+def _summary(job: Job, outcome: Outcome) -> list[tuple[str, str]]:
+    manifest = outcome.manifest
+    held_out = "" if manifest.data.report_is_held_out else " (also used as tune, as in the chapter)"
+    best = next(epoch for epoch in outcome.fit.history if epoch.number == manifest.training.best_epoch)
+    return [
+        ("recipe", f"{job.recipe}, seed {job.seed}"),
+        (
+            "fit",
+            f"{job.settings.epochs} epochs in {outcome.seconds:.1f} s on {manifest.training.device}, "
+            f"kept epoch {best.number}",
+        ),
+        ("train", f"accuracy {best.train.accuracy:.4f}, loss {best.train.loss:.4f} (mean over the epoch)"),
+        ("tune", f"accuracy {best.tune.accuracy:.4f}, loss {best.tune.loss:.4f}"),
+        ("report", f"accuracy {manifest.metrics.accuracy:.4f}, loss {manifest.metrics.nll:.4f}{held_out}"),
+        (
+            "proof",
+            f"{manifest.metrics.size} report images: same labels, probabilities within {outcome.difference:.1e}",
+        ),
+        ("model", f"{job.out} is {manifest.name} {outcome.version}, {job.out.stat().st_size} bytes"),
+    ]

@@ -1,0 +1,36 @@
+"""What must not be overlooked about a model: each caution one sentence, on the terminal and on the page."""
+
+from collections.abc import Sequence
+
+from service.manifest import Manifest, OperatingPoint
+from service.policy import RejectCostPolicy, SelectiveRiskPolicy
+from training.evaluation.contradictions import contradictions
+from training.report.operating_points import name
+
+
+def cautions(manifest: Manifest, points: Sequence[OperatingPoint]) -> list[str]:
+    """The report split speaks against a promise, a target could not be certified, or there is no certificate at all."""
+    return [
+        *contradictions(points, manifest.abstention),
+        *(_infeasible(point) for point in points if _is_infeasible(point)),
+        *_no_certificates(manifest),
+    ]
+
+
+def _is_infeasible(point: OperatingPoint) -> bool:
+    match point.policy:
+        case SelectiveRiskPolicy(threshold=None) | RejectCostPolicy(answer_cost_bound=None):
+            return True
+        case _:
+            return False
+
+
+def _infeasible(point: OperatingPoint) -> str:
+    return f"{name(point.policy)} could not be certified: a request that asks for it is never answered."
+
+
+def _no_certificates(manifest: Manifest) -> list[str]:
+    if manifest.abstention is not None:
+        return []
+    why = "" if manifest.data.report_is_held_out else " Its report split was used to watch the training, too."
+    return [f"This model carries no certificates: it has no calibration split, so nothing is promised.{why}"]
