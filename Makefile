@@ -9,10 +9,10 @@ FIT ?=
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train serve test test-slow lint format accuracy recipe bench e2e lock clean
+.PHONY: help setup data train serve test test-slow test-guarantees lint format accuracy recipe abstention shift bench e2e lock clean
 
 help: ## list the targets
-	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
 
 setup: $(VENV)/dev ## make the virtual environment with everything that developing needs
 
@@ -31,6 +31,9 @@ test: setup data ## every test that needs no container engine, but for the slow 
 test-slow: setup data ## the slow tests: accuracies over five seeds, fetching the data
 	$(BIN)/python -m pytest -m slow
 
+test-guarantees: setup data ## the promises, held against thousands of calibration splits; takes minutes
+	$(BIN)/python -m pytest -m guarantee
+
 lint: setup ## style, formatting and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -45,6 +48,12 @@ accuracy: $(VENV)/train data ## the README's accuracies: both recipes over five 
 
 recipe: $(VENV)/train data ## the tuned recipe beside its neighbours, on the tune split; takes minutes
 	$(BIN)/python -m benchmarks.recipe
+
+abstention: setup $(MODEL) ## our rule for the threshold beside SGR, MAPIE and two that promise nothing; takes minutes
+	$(BIN)/python -m benchmarks.abstention $(MODEL)
+
+shift: setup $(MODEL) ## how the promises break where calibration is from another population; takes minutes
+	$(BIN)/python -m benchmarks.shift $(MODEL)
 
 bench: $(MODEL) ## the figures of docs/architecture.md: precision, kinds of route; needs wrk
 	$(BIN)/python -m benchmarks.precision $(MODEL)

@@ -13,7 +13,6 @@ beside them. Needs wrk.
 
 import json
 import os
-import platform
 import shutil
 import socket
 import statistics
@@ -33,6 +32,7 @@ import uvicorn
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
+from benchmarks.hardware import processor
 from service.app import create_app
 from service.predict import JSON, RAW, Predictor
 from service.schemas import Options
@@ -147,7 +147,8 @@ def main(model: Path) -> None:
                     got = rate(f"{address}/{variant}", body, content_type, cores[1], 1 if warm_up else SECONDS)
                     if not warm_up:
                         rates.setdefault((kind, n, variant), []).append(got)
-    print(f"requests/s, {CONNECTIONS} connections, median of {ROUNDS} rounds; {_processor()}\n")
+    machine = f"{processor()}, one core each for server and wrk"
+    print(f"requests/s, {CONNECTIONS} connections, median of {ROUNDS} rounds; {machine}\n")
     print("| body | bytes | `async def` | `def` | `async def`, handed to a thread |\n|---|---|---|---|---|")
     for kind, _, n, body in bodies:
         cells = " | ".join(_cell(rates[kind, n, variant]) for variant in VARIANTS)
@@ -159,16 +160,6 @@ def main(model: Path) -> None:
 
 def _cell(values: list[float]) -> str:
     return f"{statistics.median(values):.0f} ({min(values):.0f} to {max(values):.0f})"
-
-
-def _processor() -> str:
-    names = [line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name")]
-    return f"{names[0] if names else platform.processor()}, one core each for server and wrk"
-
-
-def _cpuinfo() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    return path.read_text().splitlines() if path.exists() else []
 
 
 def _serve(model: str, port: str, core: str) -> None:

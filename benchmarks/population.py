@@ -1,0 +1,96 @@
+"""A pool of scored examples taken as the population: calibration splits are drawn from it, and the true risk of a
+threshold is known, since the pool is all there is.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.classifier import Classifier, Scores
+from service.manifest import Manifest
+from training.abstention.scored import Scored, score
+from training.abstention.selective_risk import Sequence, count, fixed_sequence
+from training.data import Dataset
+from training.data.splits import split
+
+RISKS = (0.01, 0.02, 0.03, 0.05, 0.1)
+CONFIDENCE_LEVEL = 0.95
+CALIBRATION_SIZE = 5_000
+RESAMPLES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """N scored examples. What is not eligible is outside the gate, and never answered."""
+
+    scored: Scored
+    eligible: NDArray[np.bool_]  # [N]
+
+    @classmethod
+    def behind(cls, gate: float, scored: Scored) -> "Population":
+        """The examples of a split, behind a gate with this threshold."""
+        return cls(scored, scored.scores.ood_score.astype(np.float64) <= gate)
+
+    def __len__(self) -> int:
+        return len(self.scored)
+
+    def take(self, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> "Population":
+        """The examples at these indices, or where this mask is set."""
+        s = self.scored
+        columns = Scores(s.scores.probabilities[chosen], s.scores.confidence[chosen], s.scores.ood_score[chosen])
+        return Population(Scored(columns, s.labels[chosen], s.population, s.fingerprint), self.eligible[chosen])
+
+    def inside(self) -> Scored:
+        """What is eligible: all that a rule which knows of no gate is given."""
+        return self.take(self.eligible).scored
+
+    def sequence(self) -> Sequence:
+        """The thresholds and their order, as this population fixes them where it is `tune`."""
+        return Sequence.on(self.scored.scores.confidence, self.scored.wrong, self.eligible)
+
+    def threshold(self, sequence: Sequence, risk: float) -> float | None:
+        """Ours: the threshold that is certified with this population as the calibration split."""
+        s = self.scored
+        passed = fixed_sequence(sequence, s.scores.confidence, s.wrong, self.eligible, risk, CONFIDENCE_LEVEL)
+        return passed.threshold if passed else None
+
+    def truth(self, thresholds: list[float | None]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Coverage and risk of each threshold, two arrays `[J]`; both are 0 where there is none."""
+        least = np.array([np.inf if threshold is None else threshold for threshold in thresholds])
+        inside = self.inside()
+        answered, errors = count(inside.scores.confidence, inside.wrong, least)
+        return answered / len(self), errors / np.maximum(answered, 1)
+
+
+def resamples(population: Population, repeats: int, seed: int) -> Iterator[Population]:
+    """Calibration splits, drawn with replacement: independent draws from the pool."""
+    for repeat in range(repeats):
+        draw = np.random.default_rng([seed, repeat])
+        yield population.take(draw.integers(0, len(population), CALIBRATION_SIZE))
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """What a published file says of all images that it was not trained on."""
+
+    tune: Scored  # held-out training images
+    test: Scored  # all official test images
+    manifest: Manifest
+    version: str
+
+    @classmethod
+    def of(cls, model: Path, dataset: Dataset) -> "HeldOut":
+        """Run a model of the tuned recipe."""
+        classifier = Classifier.load(model)
+        tune = split(dataset, "tuned", classifier.manifest.training.seed).tune
+        scored = score(classifier, tune), score(classifier, dataset.test)
+        return cls(*scored, classifier.manifest, classifier.version)
+
+    @property
+    def gate(self) -> float:
+        """The published threshold of `ood_score`."""
+        assert self.manifest.abstention is not None, "the model is not of the tuned recipe"
+        return self.manifest.abstention.out_of_distribution.threshold

@@ -1,0 +1,1 @@
+"""The promises, held against populations where the truth is known: `make test-guarantees`."""

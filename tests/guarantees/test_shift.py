@@ -1,0 +1,27 @@
+"""What no certificate can promise: that it holds for another population than the one it was calibrated on."""
+
+import pytest
+
+from benchmarks.population import HeldOut
+from benchmarks.shift import TEST, TRAINING, Kept, measure
+from tests.guarantees.limits import MOST_VIOLATIONS, REPEATS
+
+pytestmark = pytest.mark.guarantee
+
+RISK, SET_COVERAGE = 0.1, 0.9
+
+
+@pytest.fixture(scope="module")
+def kept(held_out: HeldOut) -> dict[str, Kept]:
+    """What became of the promises, by the source of the calibration splits."""
+    return {one.source: one for one in measure(held_out, REPEATS, [RISK], [SET_COVERAGE])}
+
+
+def test_risk_breaks_on_test_images_only_where_training_images_calibrated(kept: dict[str, Kept]) -> None:
+    assert kept[TRAINING].violations[RISK] * REPEATS > MOST_VIOLATIONS
+    assert kept[TEST].violations[RISK] * REPEATS <= MOST_VIOLATIONS
+
+
+def test_sets_hold_the_true_class_too_rarely_only_where_training_images_calibrated(kept: dict[str, Kept]) -> None:
+    assert kept[TRAINING].set_coverage[SET_COVERAGE] < SET_COVERAGE - 0.002
+    assert kept[TEST].set_coverage[SET_COVERAGE] >= SET_COVERAGE - 0.002

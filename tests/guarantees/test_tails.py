@@ -1,0 +1,102 @@
+"""The p-values and bounds under the certificates, held against exact arithmetic."""
+
+from fractions import Fraction
+from math import comb
+
+import numpy as np
+import pytest
+from mapie.risk_control.methods import compute_hoeffding_bentkus_p_value
+from scipy.stats import beta, binom
+
+from tests.guarantees.limits import MOST_VIOLATIONS, REPEATS
+from training.abstention.tails import (
+    binomial_p_value,
+    clopper_pearson_lower,
+    clopper_pearson_upper,
+    mean_p_value,
+    mean_upper,
+)
+
+pytestmark = pytest.mark.guarantee
+
+LEVEL = 0.95
+
+
+def _exact_tail(errors: int, answered: int, risk: Fraction) -> float:
+    """P(Bin(answered, risk) <= errors), summed in integers."""
+    a, b = risk.numerator, risk.denominator
+    terms = (comb(answered, i) * a**i * (b - a) ** (answered - i) for i in range(errors + 1))
+    return float(Fraction(sum(terms), b**answered))
+
+
+def _cases() -> list[tuple[int, int]]:
+    """Errors and answered: all there are of a few, and some of many."""
+    small = [(errors, answered) for answered in (1, 2, 7, 20) for errors in range(answered + 1)]
+    return [*small, (0, 59), (1, 93), (15, 22), (1, 49), (20, 800), (83, 2_000), (120, 5_000)]
+
+
+@pytest.mark.parametrize("risk", [Fraction(1, 100), Fraction(3, 100), Fraction(1, 2)], ids=str)
+def test_p_value_is_the_exact_binomial_tail(risk: Fraction) -> None:
+    for errors, answered in _cases():
+        exact = _exact_tail(errors, answered, risk)
+        assert float(binomial_p_value(errors, answered, float(risk))) == pytest.approx(exact, rel=1e-9, abs=1e-300)
+
+
+def test_p_value_is_scipys_tail_of_the_counts_and_1_of_nothing() -> None:
+    answered = np.arange(1, 5_001, 7)
+    errors = (answered * 0.04).astype(np.int64)
+    np.testing.assert_array_equal(binomial_p_value(errors, answered, 0.05), binom.cdf(errors, answered, 0.05))
+    assert float(binomial_p_value(0, 0, 0.05)) == 1
+
+
+def test_bounds_are_the_beta_quantiles_at_which_the_tails_are_what_is_left() -> None:
+    for errors, answered in _cases():
+        upper, lower = clopper_pearson_upper(errors, answered, LEVEL), clopper_pearson_lower(errors, answered, LEVEL)
+        if errors < answered:
+            assert upper == pytest.approx(beta.ppf(LEVEL, errors + 1, answered - errors), abs=1e-12)
+            assert _exact_tail(errors, answered, Fraction(upper)) == pytest.approx(1 - LEVEL, rel=1e-7)
+        if errors > 0:
+            assert lower == pytest.approx(beta.ppf(1 - LEVEL, errors, answered - errors + 1), abs=1e-12)
+            assert _exact_tail(errors - 1, answered, Fraction(lower)) == pytest.approx(LEVEL, rel=1e-7)
+    assert clopper_pearson_upper(7, 7, LEVEL) == 1
+    assert clopper_pearson_lower(0, 7, LEVEL) == 0
+
+
+@pytest.mark.parametrize("answered", [30, 300, 3_000])
+def test_bound_is_under_the_truth_with_the_promised_probability_at_most(answered: int) -> None:
+    """Not by drawing: over every count of errors that there can be, weighed by how likely it is."""
+    counts = np.arange(answered + 1)
+    bounds = np.array([clopper_pearson_upper(errors, answered, LEVEL) for errors in counts.tolist()])
+    for truth in np.linspace(0.005, 0.5, 37):
+        assert binom.pmf(counts, answered, truth)[bounds < truth].sum() <= 1 - LEVEL + 1e-9
+
+
+# Costs of an answer as a cost matrix gives them, scaled to [0, 1]: mostly nothing, sometimes a fifth, rarely all.
+COSTS, SHARES = np.array([0.0, 0.2, 1.0]), np.array([0.90, 0.06, 0.04])
+MEAN_COST = float(COSTS @ SHARES)
+
+
+@pytest.mark.parametrize("size", [200, 2_000])
+def test_bound_of_a_mean_cost_is_under_the_truth_once_in_twenty_at_most(size: int) -> None:
+    draws = [np.random.default_rng([7, repeat]).choice(COSTS, size, p=SHARES) for repeat in range(REPEATS)]
+    bounds = np.array([mean_upper(losses, LEVEL) for losses in draws])
+    assert (bounds < MEAN_COST).sum() <= MOST_VIOLATIONS
+    assert bounds.mean() < 2 * MEAN_COST  # nor is it kept by a bound that says nothing
+    assert sum(losses.mean() < MEAN_COST for losses in draws) > 400  # as the mean itself, without a margin, would be
+
+
+@pytest.mark.parametrize("level", [0.06, 0.08, 0.1, 0.2])
+def test_p_value_of_a_mean_cost_is_that_of_hoeffding_and_bentkus(level: float) -> None:
+    for size in (20, 200, 2_000):
+        losses = np.random.default_rng(9).choice(COSTS, size, p=SHARES)
+        (expected,) = compute_hoeffding_bentkus_p_value(losses.mean(keepdims=True), size, level)[0]
+        assert mean_p_value(losses, level) == pytest.approx(min(1.0, expected), rel=1e-9)
+
+
+def test_p_value_and_bound_of_a_mean_cost_say_the_same() -> None:
+    for size in (20, 200, 2_000):
+        for repeat in range(20):
+            losses = np.random.default_rng([8, repeat]).choice(COSTS, size, p=SHARES)
+            bound = mean_upper(losses, LEVEL)
+            assert mean_p_value(losses, min(1.0, bound + 1e-6)) <= 1 - LEVEL
+            assert mean_p_value(losses, bound - 1e-6) > 1 - LEVEL
