@@ -12,7 +12,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from service.app import create_app
+from service.classifier import Classifier
 from service.settings import Settings
+from training import arguments, cost_matrix
+from training.data import fashion_mnist
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -48,18 +51,66 @@ def test_readme_is_short_before_the_first_command() -> None:
 
 
 def test_readme_curl_gets_the_answer_that_stands_below_it(client: TestClient) -> None:
-    (command,) = [block for block in _blocks("sh") if block.startswith("curl")]
+    command = next(block for block in _blocks("sh") if block.startswith("curl"))
     stated, found = json.loads(_blocks("json")[0]), _post(client, command)
     # The version covers the time and the revision, and another processor's training ends in slightly other weights.
     assert re.fullmatch(r"[0-9a-f]{12}", stated["model"].pop("version"))
     assert re.fullmatch(r"[0-9a-f]{12}", found["model"].pop("version"))
     (stated_one,), (found_one,) = stated.pop("predictions"), found.pop("predictions")
+    assert stated["policy"].pop("threshold") == pytest.approx(found["policy"].pop("threshold"), abs=0.03)
     assert stated == found
-    for name in ("decision", "label", "reason"):
+    assert set(stated_one) == set(found_one)
+    for name in ("decision", "label", "reason", "prediction_set"):
         assert stated_one[name] == found_one[name]
     assert [entry["label"] for entry in stated_one["top_k"]] == [entry["label"] for entry in found_one["top_k"]]
     assert stated_one["probabilities"] == pytest.approx(found_one["probabilities"], abs=0.05)
     assert stated_one["confidence"] == max(stated_one["probabilities"])
+
+
+def test_readme_pictures_that_are_not_answered_have_the_reasons_that_it_says(client: TestClient) -> None:
+    _, block = [block for block in _blocks("sh") if block.startswith("curl")]
+    answers = [_post(client, command)["predictions"][0] for command in block.splitlines()]
+    assert [answer["label"] for answer in answers] == [None, None]
+    reasons = [answer["reason"] for answer in answers]
+    assert reasons == ["low_confidence", "out_of_distribution"]
+    before, _, _ = README.partition(block)
+    assert all(f"`{reason}`" in before for reason in reasons)
+
+
+def test_readme_operating_points_are_the_shipped_recipes(trained_model: Path) -> None:
+    """Another processor's training ends in slightly other weights, so within a point of a percentage or two."""
+    manifest = Classifier.load(trained_model).manifest
+    assert manifest.abstention is not None
+    rows = re.findall(r"^\| at most (\d+) % \| (0\.\d+) \| (.+) % \| (.+) % \| (.+) % \|$", README, re.MULTILINE)
+    stated = {int(row[0]) / 100: [float(number) for number in row[1:]] for row in rows}
+    assert list(stated) == [certificate.selective_risk for certificate in manifest.abstention.selective_risk]
+    for certificate, point in zip(manifest.abstention.selective_risk, manifest.metrics.operating_points, strict=False):
+        assert certificate.threshold is not None
+        assert certificate.coverage is not None
+        assert point.selective_risk is not None
+        threshold, *percentages = stated[certificate.selective_risk]
+        assert threshold == pytest.approx(certificate.threshold, abs=0.03)
+        found = [100 * share for share in (certificate.coverage, point.coverage, point.selective_risk)]
+        assert percentages == pytest.approx(found, abs=4)
+
+
+def test_cost_matrix_in_the_documents_is_one_that_the_training_takes() -> None:
+    text = (ROOT / "docs" / "abstention.md").read_text()
+    (block,) = re.findall(r"^```json\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert json.loads(block) == json.loads((ROOT / "docs" / "costs.json").read_text())
+    matrix = cost_matrix.read(ROOT / "docs" / "costs.json", fashion_mnist.CLASSES)
+    sandal, boot = (fashion_mnist.CLASSES.index(name) for name in ("Sandal", "Ankle boot"))
+    assert (matrix[sandal][boot], matrix[boot][sandal], matrix[0][1], matrix[0][0]) == (5, 5, 1, 0)
+
+
+def test_training_commands_in_the_readme_are_understood() -> None:
+    commands = re.findall(r'^make train FIT="(.*)"$', README, re.MULTILINE)
+    commands = [f"fit {options}" for options in commands] + re.findall(
+        r"^\.venv/bin/python -m training (.*)$", README, re.MULTILINE
+    )
+    assert len(commands) == 2
+    for command in commands:
+        arguments.parser().parse_args(shlex.split(command))
 
 
 def test_readme_problem_is_what_a_bad_option_gets(client: TestClient) -> None:

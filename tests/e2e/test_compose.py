@@ -94,24 +94,52 @@ def test_report_split_over_http_equals_what_training_reported(stack: Stack, data
     report = split(dataset, card["training"]["recipe"], card["training"]["seed"]).report
     assert report.fingerprint() == card["data"]["splits"]["report"]["fingerprint"]
 
-    probabilities, labels = [], []
-    with httpx2.Client(base_url=stack.address, headers={"content-type": "application/octet-stream"}) as client:
-        for images in np.split(report.images, 5):
-            answer = client.post("/predict", content=images.tobytes(), timeout=30).json()
-            assert answer["model"]["version"] == card["version"]
-            labels += [prediction["label"] for prediction in answer["predictions"]]
-            probabilities += [prediction["probabilities"] for prediction in answer["predictions"]]
+    truth = [card["labels"][label] for label in report.labels]
 
-    right = sum(label == card["labels"][true] for label, true in zip(labels, report.labels, strict=True))
-    assert right / len(report) == card["metrics"]["accuracy"]
-    true_label = np.array(probabilities)[np.arange(len(report)), report.labels]
+    for point in card["metrics"]["operating_points"]:
+        kind = point["policy"]["kind"]
+        query = {kind: point["policy"].get(kind, "true")}
+        predictions = []
+        with httpx2.Client(base_url=stack.address, headers={"content-type": "application/octet-stream"}) as client:
+            for images in np.split(report.images, 5):
+                answer = client.post("/predict", content=images.tobytes(), params=query, timeout=30).json()
+                assert (answer["model"]["version"], answer["policy"]) == (card["version"], point["policy"])
+                predictions += answer["predictions"]
+        labels = [prediction["label"] for prediction in predictions]
+        right = sum(label == true for label, true in zip(labels, truth, strict=True))
+        answered = sum(label is not None for label in labels)
+        assert (answered, answered - right) == (point["answered"], point["errors"])
+
+    assert (kind, right / len(report)) == ("never_abstain", card["metrics"]["accuracy"])
+    probabilities = np.array([prediction["probabilities"] for prediction in predictions])
+    true_label = probabilities[np.arange(len(report)), report.labels]
     assert -np.log(true_label).mean() == pytest.approx(card["metrics"]["nll"], abs=1e-6)
 
 
-def test_a_picture_gets_its_label(stack: Stack) -> None:
-    picture = (ROOT / "docs" / "ankle-boot.png").read_bytes()
-    answer = httpx2.post(f"{stack.address}/predict", content=picture, headers={"content-type": "image/png"}).json()
-    assert answer["predictions"][0]["label"] == "Ankle boot"
+@pytest.mark.parametrize(
+    ("picture", "label", "reason"),
+    [
+        ("ankle-boot", "Ankle boot", None),
+        ("shirt", None, "low_confidence"),
+        ("noise", None, "out_of_distribution"),
+    ],
+)
+def test_clear_boot_is_answered_and_a_doubtful_shirt_and_noise_are_not(
+    stack: Stack, picture: str, label: str | None, reason: str | None
+) -> None:
+    content = (ROOT / "docs" / f"{picture}.png").read_bytes()
+    url = f"{stack.address}/predict?selective_risk=0.05"
+    (prediction,) = httpx2.post(url, content=content, headers={"content-type": "image/png"}).json()["predictions"]
+    assert (prediction["label"], prediction["reason"]) == (label, reason)
+
+
+def test_feedback_is_counted(stack: Stack) -> None:
+    content = (ROOT / "docs" / "ankle-boot.png").read_bytes()
+    answer = httpx2.post(f"{stack.address}/predict", content=content, headers={"content-type": "image/png"}).json()
+    feedback = {"id": answer["predictions"][0]["id"], "label": "Ankle boot"}
+    assert httpx2.post(f"{stack.address}/feedback", json=feedback).json()["errors"] == 0
+    (state,) = httpx2.get(f"{stack.address}/feedback").json()["policies"]
+    assert (state["policy"]["kind"], state["answered"], state["promise"]) == ("selective_risk", 1, "open")
 
 
 def test_second_up_does_not_train_again(stack: Stack) -> None:
