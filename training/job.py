@@ -1,22 +1,20 @@
 """The training job: data -> fit -> temperature -> certificates -> proof -> publication, a module each."""
 
-import base64
 import dataclasses
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from service.certificates import Abstention
 from service.classifier import Classifier
 from service.decision import selective_risk_policy
-from service.manifest import GoldenVectors, Manifest, Metrics, OperatingPoint, ProbabilityQuality, Training
-from service.policy import NeverAbstainPolicy, Policy
-from training import image_input, metrics, provenance
+from service.manifest import Manifest, Training
+from service.policy import Policy
+from training import image_input, manifest
 from training.abstention.certify import certify
 from training.abstention.principal_components import PrincipalComponents
 from training.abstention.scored import score
@@ -26,15 +24,14 @@ from training.data import Dataset, LabelledImages
 from training.data.splits import Splits, split
 from training.errors import GateError, TrainingError
 from training.evaluation.operating_points import measure, policies
+from training.evaluation.quality import measure_quality
 from training.export import to_onnx
-from training.fit import Examples, Fit, fit
+from training.fit import Epoch, Examples, Fit, fit
 from training.model import Model
 from training.publish import Expected, check_place, load_draft, prove_export, publish
 from training.recipes import FitSettings, Recipe
-from training.report.progress import Progress
-from training.softmax import cross_entropy, softmax
+from training.regression import SoftmaxRegression
 
-GOLDEN_TOLERANCE = 1e-6  # of another processor's kernels
 Device = Literal["auto", "cpu", "cuda"]
 
 
@@ -72,29 +69,36 @@ class Outcome:
         return self.classifier.version
 
 
-def run(job: Job, dataset: Dataset, progress: Progress | None = None) -> Outcome:
+def run(job: Job, dataset: Dataset, on_epoch: Callable[[Epoch], None] | None = None) -> Outcome:
     """Train, certify, prove and publish. Raises TrainingError, and then nothing was published."""
     device = _device(job.device)
     check_place(job.out)
     splits = split(dataset, job.recipe, job.seed)
-    fitted, seconds = _fit(job, splits, len(dataset.classes), device, progress)
-    model = _complete(fitted, splits)
-    quality = _measure(model, splits.report)
-    if job.min_accuracy is not None and quality.accuracy < job.min_accuracy:
+    fitted, seconds = _fit(job, splits, len(dataset.classes), device, on_epoch)
+    regression = fitted.model.to(torch.device("cpu"))
+    temperature = _temperature(regression, splits)
+    metrics = measure_quality(_logits(regression, splits.report), splits.report.labels, temperature)
+    if job.min_accuracy is not None and metrics.accuracy < job.min_accuracy:
         raise GateError(
-            f"accuracy {quality.accuracy:.4f} on the report split is under "
+            f"accuracy {metrics.accuracy:.4f} on the report split is under "
             f"--min-accuracy {job.min_accuracy:g}: nothing was published"
         )
+    model = Model(regression, temperature, PrincipalComponents.of(image_input.features(splits.train.images)))
     expected = _expected(model, splits.report)
-    manifest = _manifest(job, dataset, splits, fitted, model, quality, _golden(splits.report, expected), device)
+    stated = manifest.draft(dataset, splits, _training(job, fitted, device), model, metrics, expected)
     if splits.calibration is not None:
-        manifest = _certified(job, splits, model, manifest)
+        stated = _certified(model, stated, splits.tune, splits.calibration, splits.report, job.abstention)
     classifier, difference = publish(
-        to_onnx(model, manifest),
+        to_onnx(model, stated),
         job.out,
         lambda draft: prove_export(draft, splits.report.images, expected),
     )
     return Outcome(classifier, splits, fitted, seconds, difference)
+
+
+def examples(part: LabelledImages) -> Examples:
+    """One part of the data as the fit takes it, on the CPU."""
+    return Examples(image_input.features(part.images), torch.from_numpy(part.labels))
 
 
 def _device(asked: Device) -> torch.device:
@@ -103,135 +107,64 @@ def _device(asked: Device) -> torch.device:
     return torch.device("cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def _fit(job: Job, splits: Splits, classes: int, device: torch.device, progress: Progress | None) -> tuple[Fit, float]:
-    """The fit, its model back on the CPU, and the seconds that it took."""
+def _fit(
+    job: Job, splits: Splits, classes: int, device: torch.device, on_epoch: Callable[[Epoch], None] | None
+) -> tuple[Fit, float]:
+    """The fit, and the seconds that it took."""
     train, tune = examples(splits.train).to(device), examples(splits.tune).to(device)
     generator = torch.Generator().manual_seed(job.seed)
     start = time.perf_counter()
-    fitted = fit(train, tune, classes, job.settings, generator, progress)
-    seconds = time.perf_counter() - start
-    return dataclasses.replace(fitted, model=fitted.model.to(device=torch.device("cpu"))), seconds
+    fitted = fit(train, tune, classes, job.settings, generator, on_epoch)
+    return fitted, time.perf_counter() - start
 
 
-def examples(part: LabelledImages) -> Examples:
-    """One part of the data as the fit takes it, on the CPU."""
-    return Examples(image_input.features(part.images), torch.from_numpy(part.labels))
+def _training(job: Job, fitted: Fit, device: torch.device) -> Training:
+    return Training(
+        recipe=job.recipe,
+        seed=job.seed,
+        device="cuda" if device.type == "cuda" else "cpu",
+        best_epoch=fitted.best_epoch,
+        **dataclasses.asdict(job.settings),
+    )
 
 
-def _complete(fitted: Fit, splits: Splits) -> Model:
-    """The fit with its temperature and with what `train` looks like.
+def _logits(regression: SoftmaxRegression, part: LabelledImages) -> torch.Tensor:
+    """In float64 `[N, C]`, without a temperature."""
+    return regression.to(dtype=torch.float64).logits(image_input.features(part.images, torch.float64))
 
-    The chapter's recipe has no temperature, and its tune split, the test images, may not give it one.
-    """
-    model = Model(fitted.model, 1.0, PrincipalComponents.of(image_input.features(splits.train.images)))
+
+def _temperature(regression: SoftmaxRegression, splits: Splits) -> float:
+    """1 for the chapter's recipe: its tune split is the test images, which may not choose one."""
     if splits.calibration is None:
-        return model
-    logits = model.logits(_features(splits.tune))
-    return dataclasses.replace(model, temperature=fit_temperature(logits, splits.tune.labels))
-
-
-def _features(part: LabelledImages) -> torch.Tensor:
-    return image_input.features(part.images, torch.float64)
+        return 1.0
+    return fit_temperature(_logits(regression, splits.tune), splits.tune.labels)
 
 
 def _expected(model: Model, report: LabelledImages) -> Expected:
     """What the exported file must say of `report`."""
-    features = _features(report)
+    features = image_input.features(report.images, torch.float64)
     return Expected(model.probabilities(features), model.ood_score(features))
 
 
-def _measure(model: Model, report: LabelledImages) -> Metrics:
-    """How good the model is on `report`, in float64, with its temperature and without."""
-    logits = model.logits(_features(report))
-    return Metrics(
-        size=len(report),
-        accuracy=metrics.accuracy(softmax(logits).numpy(), report.labels),
-        before_temperature=_quality(logits, report.labels),
-        operating_points=[],
-        **dict(_quality(logits / model.temperature, report.labels)),
-    )
-
-
-def _quality(logits: torch.Tensor, labels: NDArray[np.int64]) -> ProbabilityQuality:
-    """The loss is taken from the logits: a model that is sure and wrong gives the true label a probability that
-    rounds to 0, whose logarithm is infinite.
-    """
-    probabilities = softmax(logits).numpy()
-    return ProbabilityQuality(
-        nll=cross_entropy(logits, torch.from_numpy(labels)).item(),
-        brier=metrics.brier(probabilities, labels),
-        ece=metrics.ece(probabilities, labels),
-        adaptive_ece=metrics.adaptive_ece(probabilities, labels),
-    )
-
-
-def _certified(job: Job, splits: Splits, model: Model, draft: Manifest) -> Manifest:
-    """The manifest with the certificates, made from the scores of the exported file itself.
+def _certified(
+    model: Model,
+    draft: Manifest,
+    tune: LabelledImages,
+    calibration: LabelledImages,
+    report: LabelledImages,
+    settings: AbstentionSettings,
+) -> Manifest:
+    """The draft with its certificates, made from the scores of the exported file itself.
 
     They are kept in the metadata, so the graph that is scored here is the graph that is published.
     """
-    assert splits.calibration is not None  # by the caller
     classifier = load_draft(to_onnx(model, draft))
-    tune, calibration, report = (score(classifier, part) for part in (splits.tune, splits.calibration, splits.report))
-    abstention = certify(tune, calibration, model.components, job.abstention)
-    points = [measure(report, policy, abstention) for policy in policies(abstention)]
-    return _with_abstention(draft, abstention, _default_policy(abstention, job.abstention), points)
+    abstention = certify(score(classifier, tune), score(classifier, calibration), model.components, settings)
+    reported = score(classifier, report)
+    points = [measure(reported, policy, abstention) for policy in policies(abstention)]
+    return manifest.certified(draft, abstention, _default_policy(abstention, settings), points)
 
 
 def _default_policy(abstention: Abstention, settings: AbstentionSettings) -> Policy:
     wanted = settings.default_risk
     return next(selective_risk_policy(c) for c in abstention.selective_risk if c.selective_risk == wanted)
-
-
-def _with_abstention(
-    draft: Manifest, abstention: Abstention, default_policy: Policy, points: list[OperatingPoint]
-) -> Manifest:
-    parts = dict(draft)
-    parts |= {"abstention": abstention, "default_policy": default_policy}
-    parts["metrics"] = draft.metrics.model_copy(update={"operating_points": points})
-    return Manifest(**parts)
-
-
-def _manifest(
-    job: Job,
-    dataset: Dataset,
-    splits: Splits,
-    fitted: Fit,
-    model: Model,
-    quality: Metrics,
-    golden: GoldenVectors,
-    device: torch.device,
-) -> Manifest:
-    source = provenance.revision(Path(__file__).parent)
-    return Manifest(
-        name=dataset.name,
-        labels=list(dataset.classes),
-        input=image_input.describe(splits.train.images),
-        temperature=model.temperature,
-        default_policy=NeverAbstainPolicy(),
-        abstention=None,
-        training=Training(
-            recipe=job.recipe,
-            seed=job.seed,
-            device="cuda" if device.type == "cuda" else "cpu",
-            best_epoch=fitted.best_epoch,
-            **dataclasses.asdict(job.settings),
-        ),
-        data=splits.describe(dataset),
-        metrics=quality,
-        versions=provenance.library_versions(),
-        git_revision=source.name if source else None,
-        created_at=provenance.created_at(source),
-        golden=golden,
-    )
-
-
-def _golden(report: LabelledImages, expected: Expected) -> GoldenVectors:
-    """The first report image of each class that is there."""
-    _, first = np.unique(report.labels, return_index=True)
-    return GoldenVectors(
-        inputs=base64.b64encode(report.images[first].tobytes()).decode(),
-        probabilities=expected.probabilities[first].tolist(),
-        ood_scores=expected.ood_score[first].tolist(),
-        tolerance=GOLDEN_TOLERANCE,
-    )

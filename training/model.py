@@ -19,13 +19,10 @@ class Model:
     temperature: float
     components: PrincipalComponents
 
-    def logits(self, features: Tensor) -> Tensor:
-        """Before the temperature: float64 `[N, D]` -> float64 `[N, C]`."""
-        return self.regression.to(dtype=features.dtype).logits(features)
-
     def probabilities(self, features: Tensor) -> NDArray[np.float32]:
         """softmax(logits / temperature): float64 `[N, D]` -> float32 `[N, C]`."""
-        return softmax(self.logits(features) / self.temperature).float().numpy()
+        logits = self.regression.to(dtype=features.dtype).logits(features)
+        return softmax(logits / self.temperature).float().numpy()
 
     def ood_score(self, features: Tensor) -> NDArray[np.float32]:
         """Float64 `[N, D]` -> float32 `[N]`."""

@@ -20,8 +20,8 @@ def _fit(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 def test_fit_twice_gives_the_same_file_and_a_report(tmp_path: Path, data_folder: Path) -> None:
     files = [tmp_path / "first" / "model.onnx", tmp_path / "second" / "model.onnx"]
-    for file in files:
-        done = _fit("--data-dir", str(data_folder), "--out", str(file), "--report-dir", str(file.parent))
+    for file, report in zip(files, ([], ["--report-dir", str(tmp_path / "report")]), strict=True):
+        done = _fit("--data-dir", str(data_folder), "--out", str(file), *report)
         assert done.returncode == 0, done.stderr
     assert files[0].read_bytes() == files[1].read_bytes()
 
@@ -45,9 +45,9 @@ def test_fit_twice_gives_the_same_file_and_a_report(tmp_path: Path, data_folder:
     assert all(warning.startswith("warning: ") for warning in warnings)
     assert f"is fashion-mnist {version}," in done.stdout
     assert done.stderr.startswith("epoch 1/1: train loss ")
-    assert json.loads((tmp_path / "first" / "metrics.json").read_text())["model"]["version"] == version
-    assert (tmp_path / "first" / "curves.png").read_bytes().startswith(b"\x89PNG")
-    assert f"<code>{version}</code>" in (tmp_path / "first" / "report.html").read_text()
+    assert json.loads((tmp_path / "report" / "metrics.json").read_text())["model"]["version"] == version
+    assert (tmp_path / "report" / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert f"<code>{version}</code>" in (tmp_path / "report" / "report.html").read_text()
 
 
 def test_other_seed_gives_another_file(tmp_path: Path, data_folder: Path) -> None:

@@ -12,6 +12,18 @@ from tests import tiny
 from tests.server import ROOT
 from training.__main__ import main
 
+Output = pytest.CaptureFixture[str]
+
+
+def _refused(output: Output, *arguments: str) -> str:
+    """Run a command that must fail, and return the one line that it says."""
+    assert main(["evaluate", *arguments]) == 1
+    said = output.readouterr()
+    assert said.out == ""
+    (line,) = said.err.splitlines()
+    assert line.startswith("training: ")
+    return line
+
 
 def _evaluate(model: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-W", "error", "-m", "training", "evaluate", str(model), *arguments]
@@ -67,31 +79,22 @@ def test_chapters_model_carries_no_certificates(
 
 
 @pytest.mark.parametrize("content", [None, b"nonsense"], ids=["missing", "not a model"])
-def test_model_that_is_none_is_one_line(tmp_path: Path, content: bytes | None) -> None:
+def test_model_that_is_none_is_one_line(tmp_path: Path, content: bytes | None, capsys: Output) -> None:
     path = tmp_path / "model.onnx"
     if content is not None:
         path.write_bytes(content)
-    done = _evaluate(path)
-    assert done.returncode == 1
-    assert done.stdout == ""
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("training: ")
-    assert str(path) in line
+    assert str(path) in _refused(capsys, str(path))
 
 
-def test_model_of_other_data_is_one_line(tmp_path: Path, data_folder: Path) -> None:
-    done = _evaluate(tiny.write(tmp_path), "--data-dir", str(data_folder), "--report-dir", str(tmp_path / "report"))
-    assert done.returncode == 1
-    assert done.stdout == ""
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("training: the model was trained on the data tiny of fingerprint 000000000000, and these")
-    assert list((tmp_path / "report").iterdir()) == []
+def test_model_of_other_data_is_one_line(tmp_path: Path, data_folder: Path, capsys: Output) -> None:
+    report = tmp_path / "report"
+    line = _refused(capsys, str(tiny.write(tmp_path)), "--data-dir", str(data_folder), "--report-dir", str(report))
+    assert "the model was trained on the data tiny of fingerprint 000000000000, and these" in line
+    assert list(report.iterdir()) == []
 
 
-def test_missing_data_are_one_line(tmp_path: Path, tiny_model: Path) -> None:
-    done = _evaluate(tiny_model, "--data-dir", str(tmp_path))
-    assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
+def test_missing_data_are_one_line(tmp_path: Path, tiny_model: Path, capsys: Output) -> None:
+    line = _refused(capsys, str(tiny_model), "--data-dir", str(tmp_path))
     assert "train-images-idx3-ubyte.gz is missing. Get the data by" in line
 
 

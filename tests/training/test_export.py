@@ -128,7 +128,7 @@ def test_temperature_changes_no_ranking() -> None:
     )
     np.testing.assert_array_equal(top_k(plain, 3), top_k(warm, 3))
     features = image_input.features(images, torch.float64)
-    unfolded = torch.softmax(tiny.MODEL.logits(features) / 2.5, dim=1).numpy()
+    unfolded = torch.softmax(tiny.REGRESSION.to(dtype=torch.float64).logits(features) / 2.5, dim=1).numpy()
     np.testing.assert_allclose(warm, unfolded, rtol=0, atol=1e-7)
     assert (warm.max(axis=1) <= plain.max(axis=1) + 1e-7).all()
 

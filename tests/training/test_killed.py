@@ -26,6 +26,7 @@ def lifetime(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> flo
     return time.monotonic() - start
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.8, 0.9, 0.95])
 def test_job_killed_on_its_way(
     tmp_path: Path, tiny_model: Path, data_folder: Path, lifetime: float, share: float

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
 
 from service.certificates import RiskCertificate
 from training.abstention.scored import Scored
@@ -48,8 +47,9 @@ class Sequence:
         Lower ones, with fewer answers, are not tested: a failure there would end the sequence for nothing.
         """
         share = calibration_size / self.size
-        answered, errors = np.rint(self.answered * share), np.rint(self.errors * share)
-        return int(np.argmin(binom.logcdf(errors, answered, risk)))
+        answered = np.rint(self.answered * share).astype(np.int64)
+        errors = np.rint(self.errors * share).astype(np.int64)
+        return int(np.argmin(binomial_p_value(errors, answered, risk)))
 
 
 @dataclass(frozen=True, slots=True)

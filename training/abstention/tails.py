@@ -9,8 +9,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import rel_entr
-from scipy.stats import beta, binom
+from scipy.special import betaincc, betaincinv, rel_entr
 
 _Integers = NDArray[np.int64]
 
@@ -23,7 +22,10 @@ def binomial_p_value(errors: int | _Integers, answered: int | _Integers, risk: f
     >>> float(binomial_p_value(0, 59, 0.05))  # 0.95^59: the least number of answers, all right, that certify 5 %
     0.04849...
     """
-    return np.asarray(binom.cdf(errors, answered, risk), dtype=np.float64)
+    right = np.asarray(answered) - np.asarray(errors)
+    # The binomial tail as an incomplete beta function, 1 - I_risk(errors + 1, right), which has no value at right = 0.
+    tail = betaincc(np.asarray(errors) + 1, np.maximum(right, 1), risk)
+    return np.asarray(np.where(right == 0, 1.0, tail), dtype=np.float64)
 
 
 def clopper_pearson_upper(errors: int, answered: int, confidence_level: float) -> float:
@@ -32,7 +34,7 @@ def clopper_pearson_upper(errors: int, answered: int, confidence_level: float) -
     >>> round(clopper_pearson_upper(0, 59, 0.95), 4)
     0.0495
     """
-    return 1.0 if errors == answered else float(beta.ppf(confidence_level, errors + 1, answered - errors))
+    return 1.0 if errors == answered else float(betaincinv(errors + 1, answered - errors, confidence_level))
 
 
 def clopper_pearson_lower(errors: int, answered: int, confidence_level: float) -> float:
@@ -41,7 +43,7 @@ def clopper_pearson_lower(errors: int, answered: int, confidence_level: float) -
     >>> clopper_pearson_lower(0, 59, 0.95)
     0.0
     """
-    return 0.0 if errors == 0 else float(beta.ppf(1 - confidence_level, errors, answered - errors + 1))
+    return 0.0 if errors == 0 else float(betaincinv(errors, answered - errors + 1, 1 - confidence_level))
 
 
 def mean_p_value(losses: NDArray[np.float64], level: float) -> float:
@@ -62,7 +64,7 @@ def mean_p_value(losses: NDArray[np.float64], level: float) -> float:
     mean = float(losses.mean())
     below = min(mean, level)
     hoeffding = math.exp(-n * float(rel_entr(below, level) + rel_entr(1 - below, 1 - level)))
-    bentkus = math.e * float(binom.cdf(math.ceil(n * mean), n, level))
+    bentkus = math.e * float(binomial_p_value(math.ceil(n * mean), n, level))
     return min(1.0, hoeffding, bentkus)
 
 

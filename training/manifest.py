@@ -1,0 +1,58 @@
+"""What the file will say of itself: a draft from the fit, and the same with its certificates."""
+
+import base64
+from pathlib import Path
+
+import numpy as np
+
+from service.certificates import Abstention
+from service.manifest import GoldenVectors, Manifest, Metrics, OperatingPoint, Training
+from service.policy import NeverAbstainPolicy, Policy
+from training import image_input, provenance
+from training.data import Dataset, LabelledImages
+from training.data.splits import Splits
+from training.model import Model
+from training.publish import Expected
+
+GOLDEN_TOLERANCE = 1e-6  # of another processor's kernels
+
+
+def draft(
+    dataset: Dataset, splits: Splits, training: Training, model: Model, metrics: Metrics, expected: Expected
+) -> Manifest:
+    """The manifest of a model that promises nothing yet. `expected` is what it says of the report split."""
+    source = provenance.revision(Path(__file__).parent)
+    return Manifest(
+        name=dataset.name,
+        labels=list(dataset.classes),
+        input=image_input.describe(splits.train.images),
+        temperature=model.temperature,
+        default_policy=NeverAbstainPolicy(),
+        abstention=None,
+        training=training,
+        data=splits.describe(dataset),
+        metrics=metrics,
+        versions=provenance.library_versions(),
+        git_revision=source.name if source else None,
+        created_at=provenance.created_at(source),
+        golden=_golden(splits.report, expected),
+    )
+
+
+def certified(
+    draft: Manifest, abstention: Abstention, default_policy: Policy, points: list[OperatingPoint]
+) -> Manifest:
+    """The draft with its certificates, and with what they came to on the report split."""
+    metrics = draft.metrics.model_copy(update={"operating_points": points})
+    return Manifest(**dict(draft) | {"abstention": abstention, "default_policy": default_policy, "metrics": metrics})
+
+
+def _golden(report: LabelledImages, expected: Expected) -> GoldenVectors:
+    """The first report image of each class that is there."""
+    _, first = np.unique(report.labels, return_index=True)
+    return GoldenVectors(
+        inputs=base64.b64encode(report.images[first].tobytes()).decode(),
+        probabilities=expected.probabilities[first].tolist(),
+        ood_scores=expected.ood_score[first].tolist(),
+        tolerance=GOLDEN_TOLERANCE,
+    )
