@@ -17,7 +17,7 @@ from training.abstention.tails import mean_p_value, mean_upper
 
 CostMatrix = Sequence[Sequence[float]]  # [answer][true]
 
-METHOD = "Chow's rule; one test of the mean cost of an answer, exact binomial or Hoeffding-Bentkus"
+METHOD = "Chow's rule, one test of the mean cost of an answer (exact binomial or Hoeffding-Bentkus)"
 
 
 def realised_cost(

@@ -5,7 +5,7 @@ from itertools import cycle
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
 from training.evaluation.evaluation import Evaluation, StrangeSet
 from training.report.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, open_frame
@@ -37,6 +37,7 @@ def draw(evaluation: Evaluation) -> Figure:
         threshold = abstention.out_of_distribution.threshold
         axes.axvline(threshold, color=BLACK, linewidth=1.5, label=f"threshold {threshold:.3f}")
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))  # powers would be mathematics, which is not parsed
     axes.set_xlabel("ood_score (no unit, logarithmic)")
     axes.set_ylabel("share of the set in each bin (%)")
     axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=None))
