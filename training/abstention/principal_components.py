@@ -19,6 +19,7 @@ COMPONENTS = 64
 METHOD = "PCA of the training inputs: the largest of residual, relative residual and Hotelling's T^2"
 # Added to both energies of the relative residual, in squared features: an input that is all 0 has share 1 outside.
 FAINT = 1e-3
+_BLOCK = 4096
 _QUANTILE = 0.9967  # of each statistic on train; any fixed numbers would do, these make the three about equally strict
 
 
@@ -34,10 +35,14 @@ class PrincipalComponents:
 
     @classmethod
     def of(cls, features: Tensor) -> "PrincipalComponents":
-        """Fit on the training features, `[N, D]`."""
-        features = features.double()
-        mean = features.mean(dim=0)
-        variances, axes = torch.linalg.eigh(torch.cov(features.T).reshape(len(mean), len(mean)))  # rising
+        """Fit on the training features, `[N, D]`, in float64 a block at a time."""
+        blocks = features.split(_BLOCK)
+        mean = features.mean(dim=0, dtype=torch.float64)
+        scatter = torch.zeros(len(mean), len(mean), dtype=torch.float64)
+        for block in blocks:
+            centred = block - mean
+            scatter += centred.T @ centred
+        variances, axes = torch.linalg.eigh(scatter / (len(features) - 1))  # rising
         kept = max(1, min(COMPONENTS, len(mean) // 2))
         leading = cls(
             mean,
@@ -47,7 +52,8 @@ class PrincipalComponents:
             torch.ones(3, dtype=torch.float64),
             float(variances[-kept:].sum() / variances.sum()),
         )
-        scales = torch.quantile(leading.statistics(features), _QUANTILE, dim=0)
+        statistics = torch.cat([leading.statistics(block.double()) for block in blocks])
+        scales = torch.quantile(statistics, _QUANTILE, dim=0)
         return cls(leading.mean, leading.axes, leading.variances, scales, leading.explained_variance)
 
     def statistics(self, features: Tensor) -> Tensor:

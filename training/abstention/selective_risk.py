@@ -65,7 +65,7 @@ class Passed:
 def count(
     confidence: NDArray[np.floating], wrong: NDArray[np.bool_], thresholds: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """How many examples have a confidence >= each of the falling thresholds, and how many of those are wrong.
+    """How many examples have a confidence >= each of the thresholds, and how many of those are wrong.
 
     Integers throughout: an error rate times a count is not always the count of errors.
 
