@@ -10,6 +10,8 @@ import pytest
 from service.classifier import Classifier
 from tests.server import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 def _start(out: Path, data_folder: Path) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "training", "fit", "--epochs", "1", "--data-dir", str(data_folder)]
@@ -26,7 +28,6 @@ def lifetime(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> flo
     return time.monotonic() - start
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.8, 0.9, 0.95])
 def test_job_killed_on_its_way(
     tmp_path: Path, tiny_model: Path, data_folder: Path, lifetime: float, share: float

@@ -36,7 +36,7 @@ class PrincipalComponents:
     @classmethod
     def of(cls, features: Tensor) -> "PrincipalComponents":
         """Fit on the training features, `[N, D]`, in float64 a block at a time."""
-        blocks = features.split(_BLOCK)
+        blocks = torch.split(features, _BLOCK)
         mean = features.mean(dim=0, dtype=torch.float64)
         scatter = torch.zeros(len(mean), len(mean), dtype=torch.float64)
         for block in blocks:
