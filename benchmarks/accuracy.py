@@ -16,6 +16,7 @@ import torch
 from training.data import Dataset, fashion_mnist
 from training.data.fetch import fetch, locate
 from training.fit import evaluate
+from training.inputs import encoder_for
 from training.job import Job, examples, run
 from training.recipes import RECIPES, Recipe
 
@@ -47,7 +48,7 @@ class Measured:
 
 def measure(recipe: Recipe, dataset: Dataset) -> Measured:
     """Run the whole job, proof included, once a seed, on the CPU."""
-    test = examples(dataset.test)
+    test = examples(dataset.test, encoder_for(dataset.input, dataset.train))
     accuracies, tune_accuracies, seconds = [], [], []
     with tempfile.TemporaryDirectory() as folder:
         for seed in SEEDS:

@@ -17,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
-from training import image_input
 from training.data import fashion_mnist
 from training.data.fetch import fetch, locate
+from training.inputs import ImageEncoder
 from training.regression import SoftmaxRegression
 
 ROUNDS = 7
@@ -63,13 +63,14 @@ def seconds(run: Run, images: NDArray[np.uint8], repeats: int) -> float:
 
 def main(path: Path) -> None:
     """Measure and print."""
-    images = fashion_mnist.load(locate(None) or fetch(print)).test.images
+    images = fashion_mnist.load(locate(None) or fetch(print)).test.inputs
+    encoder = ImageEncoder(fashion_mnist.INPUT)
     proto = onnx.load(path)
     stored = {tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy()) for tensor in proto.graph.initializer}
     temperature = float(stored["temperature"])
     model = SoftmaxRegression(stored["weights"] / temperature, stored["biases"] / temperature)
     wide = SoftmaxRegression(stored["weights"].double() / temperature, stored["biases"].double() / temperature)
-    exact = wide.probabilities(image_input.features(images, torch.float64)).numpy()
+    exact = wide.probabilities(encoder.features(images, torch.float64)).numpy()
     graphs = {
         "float32": session(narrowed(proto)),
         "float64": session(proto),
@@ -77,7 +78,7 @@ def main(path: Path) -> None:
     }
 
     print("largest difference in a probability from the exact one, 10,000 official test images:")
-    single = model.probabilities(image_input.features(images)).numpy()
+    single = model.probabilities(encoder.features(images)).numpy()
     print(f"  torch, float32        {np.abs(single - exact).max():.1e}")
     for name in ("float32", "float64"):
         run = graphs[name]

@@ -16,6 +16,7 @@ from training.data import Dataset, fashion_mnist
 from training.data.fetch import fetch, locate
 from training.data.splits import split
 from training.fit import fit
+from training.inputs import encoder_for
 from training.job import examples
 from training.recipes import TUNED, FitSettings
 
@@ -35,7 +36,9 @@ def tune_losses(settings: FitSettings, dataset: Dataset) -> list[float]:
     for seed in SEEDS:
         splits = split(dataset, "tuned", seed)
         generator = torch.Generator().manual_seed(seed)
-        fitted = fit(examples(splits.train), examples(splits.tune), len(dataset.classes), settings, generator)
+        encoder = encoder_for(dataset.input, splits.train)
+        train, tune = examples(splits.train, encoder), examples(splits.tune, encoder)
+        fitted = fit(train, tune, len(dataset.classes), settings, generator)
         losses.append(fitted.history[fitted.best_epoch - 1].tune.loss)
     return losses
 

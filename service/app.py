@@ -7,9 +7,10 @@ from service import openapi, problems
 from service.certificates import Abstention
 from service.classifier import Classifier
 from service.decision import resolve
-from service.errors import InvalidValue, SettingsError
+from service.errors import InvalidValue, ModelError, SettingsError
 from service.feedback import Feedback
 from service.images import ImageReader
+from service.inputs import ImageInput, Input
 from service.policy import Policy, PolicyRequest
 from service.predict import Predictor
 from service.request_id import RequestIdMiddleware
@@ -40,7 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.predictor = Predictor(
         classifier=classifier,
-        reader=ImageReader(manifest.input, settings.max_batch_size, settings.max_image_pixels),
+        reader=_reader(manifest.input, settings),
         default_policy=manifest.default_policy if asked is None else _default_policy(asked, manifest.abstention),
     )
     app.state.feedback = Feedback(manifest, classifier.version, settings.max_feedback)
@@ -49,6 +50,12 @@ def create_app(settings: Settings) -> FastAPI:
     openapi.install(app)
     app.add_middleware(RequestIdMiddleware)
     return app
+
+
+def _reader(kind: Input, settings: Settings) -> ImageReader:
+    if not isinstance(kind, ImageInput):
+        raise ModelError(f"a model of kind {kind.kind} is not served yet")
+    return ImageReader(kind, settings.max_batch_size, settings.max_image_pixels)
 
 
 def _default_policy(asked: PolicyRequest, abstention: Abstention | None) -> Policy:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from service.errors import InvalidValue, MalformedBody, TooLarge, UnsupportedType
-from service.manifest import ImageInput
+from service.inputs import ImageInput
 from service.validation import shown
 
 Images = NDArray[np.uint8]
@@ -47,7 +47,7 @@ class ImageReader:
 
     def from_bytes(self, body: bytes) -> Images:
         """Read N images as N * H * W bytes, row by row."""
-        pixels = self.kind.pixels
+        pixels = self.kind.values
         if not body or len(body) % pixels:
             raise InvalidValue(
                 "body", f" has {len(body)} bytes: it must be a whole number of images, {pixels} bytes each"
@@ -70,14 +70,14 @@ class ImageReader:
             raise InvalidValue(
                 field,
                 f" is {shown(value)}: an image is {self.kind.height} rows of {self.kind.width} integers, "
-                f"{self.kind.pixels} integers, or a base64 string",
+                f"{self.kind.values} integers, or a base64 string",
             )
         if value and isinstance(value[0], list):
             return self._from_rows(value, field)
-        if len(value) != self.kind.pixels:
+        if len(value) != self.kind.values:
             raise InvalidValue(
                 field,
-                f" has {len(value)} numbers: an image is {self.kind.pixels} integers, "
+                f" has {len(value)} numbers: an image is {self.kind.values} integers, "
                 f"or {self.kind.height} rows of {self.kind.width}",
             )
         return _pixel_bytes(value, field)
@@ -106,10 +106,10 @@ class ImageReader:
         found = _sniff(raw)
         if found is not None:
             return self._decode(raw, field, found, resize).tobytes()
-        if len(raw) != self.kind.pixels:
+        if len(raw) != self.kind.values:
             raise InvalidValue(
                 field,
-                f" holds {len(raw)} bytes: it must be a PNG, a JPEG or the {self.kind.pixels} raw bytes",
+                f" holds {len(raw)} bytes: it must be a PNG, a JPEG or the {self.kind.values} raw bytes",
             )
         return raw
 

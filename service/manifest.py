@@ -7,53 +7,24 @@ onnxruntime nor HTTP.
 import base64
 import binascii
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.certificates import Abstention, Sha256
+from service.inputs import Input, Name
 from service.policy import Policy, RejectCostPolicy, SelectiveRiskPolicy
 
 METADATA_KEY = "demur.manifest"
 SCHEMA_VERSION: Literal[2] = 2
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 SplitName = Literal["train", "tune", "calibration", "report"]
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class ImageInput(_Part):
-    """Grey images, uint8 `[N, height, width]`, 0 = black, 255 = white."""
-
-    kind: Literal["image"] = "image"
-    name: Literal["images"] = "images"
-    height: int = Field(ge=1)
-    width: int = Field(ge=1)
-    foreground: Literal["light on dark", "dark on light"] = "light on dark"
-
-    @property
-    def pixels(self) -> int:
-        """Pixels, and so bytes, of one image."""
-        return self.height * self.width
-
-    @property
-    def row_shape(self) -> tuple[int, ...]:
-        """The shape of one input: that of the graph's input without its batch axis."""
-        return (self.height, self.width)
-
-    @property
-    def dtype(self) -> np.dtype[np.uint8]:
-        """The element type of the graph's input."""
-        return np.dtype(np.uint8)
-
-
-# The further kinds (features, tokens) join here, as a union discriminated by `kind`.
-Input = ImageInput
 
 
 class Training(_Part):

@@ -46,7 +46,7 @@ def test_service_does_without(library: str) -> None:
 
 def test_training_knows_of_the_service_the_contract_and_the_code_that_will_serve() -> None:
     used = {n for m, names in IMPORTS.items() if m.startswith("training") for n in names if n.startswith("service")}
-    contract = {"service.manifest", "service.certificates", "service.policy"}
+    contract = {"service.manifest", "service.certificates", "service.inputs", "service.policy"}
     serving = {"service.classifier", "service.decision", "service.prediction_sets", "service.errors"}
     assert used <= contract | serving
 

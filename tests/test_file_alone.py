@@ -38,9 +38,9 @@ def test_file_alone_decides_as_the_service_on_all_report_images(trained_model: P
     with TestClient(create_app(Settings(model_path=trained_model))) as client:
         for risk in (0.01, 0.05):
             served: list[str | None] = []
-            for images in np.split(report.images, 5):
+            for images in np.split(report.inputs, 5):
                 answer = client.post(f"/predict?selective_risk={risk}", content=images.tobytes(), headers=raw).json()
                 served += [prediction["label"] for prediction in answer["predictions"]]
-            alone = decide_from_the_file_alone(trained_model, report.images, risk)
+            alone = decide_from_the_file_alone(trained_model, report.inputs, risk)
             assert alone == served
             assert 1000 < sum(label is not None for label in alone) < 4500  # both outcomes were there

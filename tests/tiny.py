@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from service.certificates import Abstention
+from service.inputs import ImageInput
 from service.manifest import (
     Data,
     GoldenVectors,
-    ImageInput,
     Manifest,
     Metrics,
     ProbabilityQuality,
@@ -21,6 +21,7 @@ from service.manifest import (
 from service.policy import NeverAbstainPolicy
 from training.abstention.principal_components import PrincipalComponents
 from training.export import to_onnx
+from training.inputs import ImageEncoder
 from training.model import Model
 from training.regression import SoftmaxRegression
 
@@ -43,7 +44,8 @@ COMPONENTS = PrincipalComponents(
     scales=torch.ones(3, dtype=torch.float64),
     explained_variance=1.0,
 )
-MODEL = Model(REGRESSION, 1.0, COMPONENTS)
+ENCODER = ImageEncoder(KIND)
+MODEL = Model(ENCODER, REGRESSION, 1.0, COMPONENTS)
 IMAGES: NDArray[np.uint8] = np.array([[[0, 0]], [[255, 0]], [[0, 255]], [[255, 255]]], dtype=np.uint8)
 OOD_SCORES = [1.0, 1.0, 1.0, 4.0]
 PROBABILITIES = [[1 / 3] * 3, [1 / 11, 9 / 11, 1 / 11], [1 / 11, 1 / 11, 9 / 11], [1 / 19, 9 / 19, 9 / 19]]

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 
-from service.manifest import METADATA_KEY, ImageInput, Manifest
-from training import image_input
+from service.manifest import METADATA_KEY, Manifest
 from training.abstention.principal_components import FAINT, PrincipalComponents
+from training.inputs.encoder import graph_input
 from training.model import Model
 
 # The oldest pair that has every operator as it is used here, so that runtimes from 2020 on load the file.
@@ -23,7 +23,7 @@ _Constants = dict[str, NDArray[Any]]
 def to_onnx(model: Model, manifest: Manifest) -> bytes:
     """The complete file: the model's graph with `manifest` in its metadata. The same input gives the same bytes."""
     proto = helper.make_model(
-        _graph(model, manifest.input),
+        _graph(model),
         producer_name="demur",
         ir_version=IR_VERSION,
         opset_imports=[helper.make_opsetid("", OPSET)],
@@ -34,23 +34,27 @@ def to_onnx(model: Model, manifest: Manifest) -> bytes:
     return content
 
 
-def _graph(model: Model, kind: ImageInput) -> onnx.GraphProto:
-    # From pixels to scores it computes in float64. In float32 a sum of 784 terms differs with their order, and so
+def _graph(model: Model) -> onnx.GraphProto:
+    # From inputs to scores it computes in float64. In float32 a sum of 784 terms differs with their order, and so
     # between runtimes and processors; in float64 all agree up to the rounding to float32 at the end.
     # docs/architecture.md has the figures and the price. The weights are stored in float32, as they were trained: a
     # runtime widens and scales them once, when it loads the file. The scale is not the Gemm's `alpha`, which is a
     # float32 whatever the Gemm computes in.
-    nodes, full_scale = image_input.graph_nodes(kind, "levels")
-    classifying, constants = _classify(model, full_scale)
-    measuring, more_constants = _measure_strangeness(model.components, full_scale)
+    reading = model.encoder.graph_part("levels")
+    classifying, constants = _classify(model, reading.full_scale)
+    measuring, more_constants = _measure_strangeness(model.components, reading.full_scale)
     outputs = [
         helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", len(model.regression.biases)]),
         helper.make_tensor_value_info("confidence", TensorProto.FLOAT, ["N"]),
         helper.make_tensor_value_info("ood_score", TensorProto.FLOAT, ["N"]),
     ]
-    initializers = [numpy_helper.from_array(value, name) for name, value in (constants | more_constants).items()]
+    constants = reading.constants | constants | more_constants
     return helper.make_graph(
-        [*nodes, *classifying, *measuring], "demur", [image_input.graph_input(kind)], outputs, initializers
+        [*reading.nodes, *classifying, *measuring],
+        "demur",
+        [graph_input(model.encoder.kind)],
+        outputs,
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
 
 

@@ -14,19 +14,20 @@ from service.classifier import Classifier
 from service.decision import selective_risk_policy
 from service.manifest import Manifest, Training
 from service.policy import Policy
-from training import image_input, manifest
+from training import manifest
 from training.abstention.certify import certify
 from training.abstention.principal_components import PrincipalComponents
 from training.abstention.scored import score
 from training.abstention.settings import AbstentionSettings
 from training.abstention.temperature import fit_temperature
-from training.data import Dataset, LabelledImages
+from training.data import Dataset, Labelled
 from training.data.splits import Splits, split
 from training.errors import GateError, TrainingError
 from training.evaluation.operating_points import measure, policies
 from training.evaluation.quality import measure_quality
 from training.export import to_onnx
 from training.fit import Epoch, Examples, Fit, fit
+from training.inputs import Encoder, encoder_for
 from training.model import Model
 from training.publish import Expected, check_place, load_draft, prove_export, publish
 from training.recipes import FitSettings, Recipe
@@ -74,31 +75,32 @@ def run(job: Job, dataset: Dataset, on_epoch: Callable[[Epoch], None] | None = N
     device = _device(job.device)
     check_place(job.out)
     splits = split(dataset, job.recipe, job.seed)
-    fitted, seconds = _fit(job, splits, len(dataset.classes), device, on_epoch)
+    encoder = encoder_for(dataset.input, splits.train)
+    fitted, seconds = _fit(job, splits, encoder, len(dataset.classes), device, on_epoch)
     regression = fitted.model.to(torch.device("cpu"))
-    temperature = _temperature(regression, splits)
-    metrics = measure_quality(_logits(regression, splits.report), splits.report.labels, temperature)
+    temperature = _temperature(regression, encoder, splits)
+    metrics = measure_quality(_logits(regression, encoder, splits.report), splits.report.labels, temperature)
     if job.min_accuracy is not None and metrics.accuracy < job.min_accuracy:
         raise GateError(
             f"accuracy {metrics.accuracy:.4f} on the report split is under "
             f"--min-accuracy {job.min_accuracy:g}: nothing was published"
         )
-    model = Model(regression, temperature, PrincipalComponents.of(image_input.features(splits.train.images)))
-    expected = _expected(model, splits.report)
+    model = Model(encoder, regression, temperature, PrincipalComponents.of(encoder.features(splits.train.inputs)))
+    expected = Expected(model.probabilities(splits.report.inputs), model.ood_score(splits.report.inputs))
     stated = manifest.draft(dataset, splits, _training(job, fitted, device), model, metrics, expected)
     if splits.calibration is not None:
         stated = _certified(model, stated, splits.tune, splits.calibration, splits.report, job.abstention)
     classifier, difference = publish(
         to_onnx(model, stated),
         job.out,
-        lambda draft: prove_export(draft, splits.report.images, expected),
+        lambda draft: prove_export(draft, splits.report.inputs, expected),
     )
     return Outcome(classifier, splits, fitted, seconds, difference)
 
 
-def examples(part: LabelledImages) -> Examples:
+def examples(part: Labelled, encoder: Encoder) -> Examples:
     """One part of the data as the fit takes it, on the CPU."""
-    return Examples(image_input.features(part.images), torch.from_numpy(part.labels))
+    return Examples(encoder.features(part.inputs), torch.from_numpy(part.labels))
 
 
 def _device(asked: Device) -> torch.device:
@@ -108,10 +110,15 @@ def _device(asked: Device) -> torch.device:
 
 
 def _fit(
-    job: Job, splits: Splits, classes: int, device: torch.device, on_epoch: Callable[[Epoch], None] | None
+    job: Job,
+    splits: Splits,
+    encoder: Encoder,
+    classes: int,
+    device: torch.device,
+    on_epoch: Callable[[Epoch], None] | None,
 ) -> tuple[Fit, float]:
     """The fit, and the seconds that it took."""
-    train, tune = examples(splits.train).to(device), examples(splits.tune).to(device)
+    train, tune = (examples(part, encoder).to(device) for part in (splits.train, splits.tune))
     generator = torch.Generator().manual_seed(job.seed)
     start = time.perf_counter()
     fitted = fit(train, tune, classes, job.settings, generator, on_epoch)
@@ -128,30 +135,24 @@ def _training(job: Job, fitted: Fit, device: torch.device) -> Training:
     )
 
 
-def _logits(regression: SoftmaxRegression, part: LabelledImages) -> torch.Tensor:
+def _logits(regression: SoftmaxRegression, encoder: Encoder, part: Labelled) -> torch.Tensor:
     """In float64 `[N, C]`, without a temperature."""
-    return regression.to(dtype=torch.float64).logits(image_input.features(part.images, torch.float64))
+    return regression.to(dtype=torch.float64).logits(encoder.features(part.inputs, torch.float64))
 
 
-def _temperature(regression: SoftmaxRegression, splits: Splits) -> float:
+def _temperature(regression: SoftmaxRegression, encoder: Encoder, splits: Splits) -> float:
     """1 for the chapter's recipe: its tune split is the test images, which may not choose one."""
     if splits.calibration is None:
         return 1.0
-    return fit_temperature(_logits(regression, splits.tune), splits.tune.labels)
-
-
-def _expected(model: Model, report: LabelledImages) -> Expected:
-    """What the exported file must say of `report`."""
-    features = image_input.features(report.images, torch.float64)
-    return Expected(model.probabilities(features), model.ood_score(features))
+    return fit_temperature(_logits(regression, encoder, splits.tune), splits.tune.labels)
 
 
 def _certified(
     model: Model,
     draft: Manifest,
-    tune: LabelledImages,
-    calibration: LabelledImages,
-    report: LabelledImages,
+    tune: Labelled,
+    calibration: Labelled,
+    report: Labelled,
     settings: AbstentionSettings,
 ) -> Manifest:
     """The draft with its certificates, made from the scores of the exported file itself.

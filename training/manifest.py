@@ -8,8 +8,8 @@ import numpy as np
 from service.certificates import Abstention
 from service.manifest import GoldenVectors, Manifest, Metrics, OperatingPoint, Training
 from service.policy import NeverAbstainPolicy, Policy
-from training import image_input, provenance
-from training.data import Dataset, LabelledImages
+from training import provenance
+from training.data import Dataset, Labelled
 from training.data.splits import Splits
 from training.model import Model
 from training.publish import Expected
@@ -25,7 +25,7 @@ def draft(
     return Manifest(
         name=dataset.name,
         labels=list(dataset.classes),
-        input=image_input.describe(splits.train.images),
+        input=model.encoder.kind,
         temperature=model.temperature,
         default_policy=NeverAbstainPolicy(),
         abstention=None,
@@ -47,11 +47,11 @@ def certified(
     return Manifest(**dict(draft) | {"abstention": abstention, "default_policy": default_policy, "metrics": metrics})
 
 
-def _golden(report: LabelledImages, expected: Expected) -> GoldenVectors:
+def _golden(report: Labelled, expected: Expected) -> GoldenVectors:
     """The first report image of each class that is there."""
     _, first = np.unique(report.labels, return_index=True)
     return GoldenVectors(
-        inputs=base64.b64encode(report.images[first].tobytes()).decode(),
+        inputs=base64.b64encode(report.inputs[first].tobytes()).decode(),
         probabilities=expected.probabilities[first].tolist(),
         ood_scores=expected.ood_score[first].tolist(),
         tolerance=GOLDEN_TOLERANCE,

@@ -101,7 +101,7 @@ def test_report_split_over_http_equals_what_training_reported(stack: Stack, data
         query = {kind: point["policy"].get(kind, "true")}
         predictions = []
         with httpx2.Client(base_url=stack.address, headers={"content-type": "application/octet-stream"}) as client:
-            for images in np.split(report.images, 5):
+            for images in np.split(report.inputs, 5):
                 answer = client.post("/predict", content=images.tobytes(), params=query, timeout=30).json()
                 assert (answer["model"]["version"], answer["policy"]) == (card["version"], point["policy"])
                 predictions += answer["predictions"]

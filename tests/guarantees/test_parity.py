@@ -13,7 +13,7 @@ from service.policy import PolicyRequest
 from service.prediction_sets import choose, members
 from tests.server import serving
 from training.abstention.scored import score
-from training.data import Dataset, LabelledImages
+from training.data import Dataset, Labelled
 from training.data.splits import split
 
 pytestmark = pytest.mark.guarantee
@@ -28,7 +28,7 @@ class Deployment:
 
     address: str
     classifier: Classifier
-    report: LabelledImages
+    report: Labelled
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_service_decides_as_the_file_does(deployment: Deployment, policy: Policy
 
 
 def _served(deployment: Deployment, policy: PolicyRequest, batch: int) -> list[Row]:
-    query, images = policy.model_dump(exclude_none=True), deployment.report.images
+    query, images = policy.model_dump(exclude_none=True), deployment.report.inputs
     rows: list[Row] = []
     with httpx2.Client(base_url=deployment.address, params=query, headers=RAW, timeout=30) as client:
         for start in range(0, len(images), batch):

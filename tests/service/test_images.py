@@ -11,7 +11,7 @@ from PIL import Image
 
 from service.errors import InvalidValue, MalformedBody, RequestError, TooLarge, UnsupportedType
 from service.images import Format, ImageReader
-from service.manifest import ImageInput
+from service.inputs import ImageInput
 from tests.service.pictures import blank, chunk, encoded
 
 READER = ImageReader(ImageInput(height=28, width=28), max_batch_size=4, max_image_pixels=1_000_000)

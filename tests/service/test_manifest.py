@@ -44,7 +44,7 @@ WRONG: dict[str, tuple[str, object, str]] = {
     "temperature that is no number": ("temperature", float("nan"), "finite number"),
     "policy": ("default_policy", {"kind": "guess"}, "does not match any of the expected tags"),
     "policy's threshold": ("default_policy", {"kind": "threshold", "threshold": 2}, "less than or equal to 1"),
-    "input kind": ("input", {"kind": "sound"}, "Input should be 'image'"),
+    "input kind": ("input", {"kind": "sound"}, "does not match any of the expected tags: 'image', 'features'"),
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from service.classifier import Classifier
 from tests import tiny
-from training.data import Dataset, LabelledImages
+from training.data import Dataset, Labelled
 from training.data.splits import Splits
 from training.evaluation.evaluation import Evaluation, evaluate
 from training.evaluation.reproduce import reproduce
@@ -21,7 +21,7 @@ HISTORY = [
 
 def tiny_splits(labels: list[int], images: np.ndarray = tiny.IMAGES) -> Splits:
     """Splits whose every part is `images` with `labels`."""
-    part = LabelledImages("by hand", images, np.array(labels, dtype=np.int64))
+    part = Labelled("by hand", images, np.array(labels, dtype=np.int64))
     return Splits(part, part, part, part, report_is_held_out=True)
 
 

@@ -10,11 +10,12 @@ import torch
 from onnx import numpy_helper
 
 from service.decision import top_k
-from service.manifest import METADATA_KEY, ImageInput, Manifest
+from service.inputs import ImageInput
+from service.manifest import METADATA_KEY, Manifest
 from tests import tiny
-from training import image_input
 from training.abstention.principal_components import PrincipalComponents
 from training.export import to_onnx
+from training.inputs import ImageEncoder
 from training.model import Model
 from training.regression import SoftmaxRegression
 
@@ -100,16 +101,16 @@ def test_graph_computes_what_torch_computes(spread: float, temperature: float) -
         torch.normal(0.0, spread, (784, 10), generator=generator), torch.normal(0.0, 1.0, (10,), generator=generator)
     )
     training = torch.randint(0, 256, (1000, 28, 28), generator=generator, dtype=torch.uint8).numpy()
-    model = Model(regression, temperature, PrincipalComponents.of(image_input.features(training)))
-    manifest = tiny.manifest().model_copy(update={"input": ImageInput(height=28, width=28)})
+    encoder = ImageEncoder(ImageInput(height=28, width=28))
+    model = Model(encoder, regression, temperature, PrincipalComponents.of(encoder.features(training)))
+    manifest = tiny.manifest().model_copy(update={"input": encoder.kind})
     images = torch.randint(0, 256, (500, 28, 28), generator=generator, dtype=torch.uint8).numpy()
     session = _session(model, manifest)
     probabilities, confidence, ood_score = session.run(None, {"images": images})
 
-    features = image_input.features(images, torch.float64)
-    expected = model.probabilities(features)
+    expected = model.probabilities(images)
     np.testing.assert_allclose(probabilities, expected, rtol=0, atol=1e-7)
-    np.testing.assert_allclose(ood_score, model.ood_score(features), rtol=1e-7)
+    np.testing.assert_allclose(ood_score, model.ood_score(images), rtol=1e-7)
     np.testing.assert_array_equal(probabilities.argmax(axis=1), expected.argmax(axis=1))
     np.testing.assert_array_equal(confidence, probabilities.max(axis=1))
     for size in (1, 7, 256):
@@ -127,7 +128,7 @@ def test_temperature_changes_no_ranking() -> None:
         for t in (1.0, 2.5)
     )
     np.testing.assert_array_equal(top_k(plain, 3), top_k(warm, 3))
-    features = image_input.features(images, torch.float64)
+    features = tiny.ENCODER.features(images, torch.float64)
     unfolded = torch.softmax(tiny.REGRESSION.to(dtype=torch.float64).logits(features) / 2.5, dim=1).numpy()
     np.testing.assert_allclose(warm, unfolded, rtol=0, atol=1e-7)
     assert (warm.max(axis=1) <= plain.max(axis=1) + 1e-7).all()
@@ -135,5 +136,6 @@ def test_temperature_changes_no_ranking() -> None:
 
 def test_features_are_the_pixels_row_by_row_from_0_to_1() -> None:
     images = np.array([[[0, 51], [102, 255]]], dtype=np.uint8)
-    torch.testing.assert_close(image_input.features(images), torch.tensor([[0.0, 0.2, 0.4, 1.0]]))
-    assert image_input.describe(images) == ImageInput(height=2, width=2)
+    encoder = ImageEncoder(ImageInput(height=2, width=2))
+    torch.testing.assert_close(encoder.features(images), torch.tensor([[0.0, 0.2, 0.4, 1.0]]))
+    assert encoder.width == 4

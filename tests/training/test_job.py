@@ -50,7 +50,7 @@ def test_manifest_says_what_was_done(published: tuple[Path, Outcome], dataset: D
 def test_metrics_are_those_of_the_served_file(published: tuple[Path, Outcome], dataset: Dataset) -> None:
     out, outcome = published
     report = split(dataset, "tuned", SEED).report
-    probabilities = Classifier.load(out).scores(report.images).probabilities
+    probabilities = Classifier.load(out).scores(report.inputs).probabilities
     assert outcome.manifest.metrics.size == len(report)
     assert outcome.manifest.metrics.accuracy == (probabilities.argmax(axis=1) == report.labels).mean()
     true_label = probabilities[np.arange(len(report)), report.labels].astype(np.float64)
@@ -62,7 +62,7 @@ def test_golden_vectors_are_one_image_a_class(published: tuple[Path, Outcome], d
     inputs = manifest.golden.decoded_inputs(manifest.input)
     report = split(dataset, "tuned", SEED).report
     for number, image in enumerate(inputs):
-        same = (report.images == image).all(axis=(1, 2))
+        same = (report.inputs == image).all(axis=(1, 2))
         assert number in report.labels[same]
     assert len(inputs) == 10
 

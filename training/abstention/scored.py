@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.classifier import Classifier, Scores
-from training.data import LabelledImages
+from training.data import Labelled
 
 _BATCH = 1024
 
@@ -35,9 +35,9 @@ class Scored:
         return self.scores.probabilities[np.arange(len(self.labels)), self.labels]
 
 
-def score(classifier: Classifier, part: LabelledImages) -> Scored:
+def score(classifier: Classifier, part: Labelled) -> Scored:
     """Run the file on a split, in batches: in one, what the graph holds between its nodes would fill the memory."""
-    batches = [classifier.scores(part.images[i : i + _BATCH]) for i in range(0, len(part), _BATCH)]
+    batches = [classifier.scores(part.inputs[i : i + _BATCH]) for i in range(0, len(part), _BATCH)]
     scores = Scores(
         *(np.concatenate([getattr(b, name) for b in batches]) for name in ("probabilities", "confidence", "ood_score"))
     )

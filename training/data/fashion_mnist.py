@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from training.data.dataset import Dataset, LabelledImages
+from service.inputs import ImageInput
+from training.data.dataset import Dataset, Labelled
 from training.data.idx import IdxFile
 
 NAME = "fashion-mnist"
@@ -45,6 +46,8 @@ TEST_LABELS = IdxFile(
 )
 FILES = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
 
+INPUT = ImageInput(height=28, width=28)
+
 REMEDY = (
     "Get the data by `python -m training fetch --data-dir FOLDER`, or by installing Debian's package "
     "dataset-fashion-mnist, and name the folder that holds them by --data-dir or DEMUR_DATA_DIR."
@@ -55,6 +58,7 @@ def load(folder: Path) -> Dataset:
     """Read and verify the four files in `folder`. Raises DataError."""
     return Dataset(
         name=NAME,
+        input=INPUT,
         classes=CLASSES,
         fingerprint=hashlib.sha256("".join(file.sha256 for file in FILES).encode()).hexdigest(),
         train=_read(folder, "the official training images", TRAIN_IMAGES, TRAIN_LABELS),
@@ -62,5 +66,5 @@ def load(folder: Path) -> Dataset:
     )
 
 
-def _read(folder: Path, source: str, images: IdxFile, labels: IdxFile) -> LabelledImages:
-    return LabelledImages(source, images.read(folder, REMEDY), labels.read(folder, REMEDY).astype(np.int64))
+def _read(folder: Path, source: str, images: IdxFile, labels: IdxFile) -> Labelled:
+    return Labelled(source, images.read(folder, REMEDY), labels.read(folder, REMEDY).astype(np.int64))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from service.manifest import Data, Split, SplitName
-from training.data.dataset import Dataset, LabelledImages
+from training.data.dataset import Dataset, Labelled
 from training.recipes import Recipe
 
 TUNE_SIZE = 10_000
@@ -16,15 +16,15 @@ CALIBRATION_SIZE = 5_000
 class Splits:
     """The parts of a data set. The chapter's recipe has no calibration split."""
 
-    train: LabelledImages
-    tune: LabelledImages
-    calibration: LabelledImages | None
-    report: LabelledImages
+    train: Labelled
+    tune: Labelled
+    calibration: Labelled | None
+    report: Labelled
     report_is_held_out: bool
 
     def describe(self, dataset: Dataset) -> Data:
         """The manifest's account of the splits, with their fingerprints."""
-        parts: dict[SplitName, LabelledImages | None] = {
+        parts: dict[SplitName, Labelled | None] = {
             "train": self.train,
             "tune": self.tune,
             "calibration": self.calibration,

@@ -12,7 +12,7 @@ from service.manifest import Manifest, OperatingPoint
 from service.policy import NeverAbstainPolicy, ThresholdPolicy
 from service.prediction_sets import members
 from training.abstention.scored import Scored, score
-from training.data import LabelledImages
+from training.data import Labelled
 from training.data.splits import Splits
 from training.evaluation import bootstrap, strange_inputs
 from training.evaluation.bootstrap import Estimate
@@ -82,7 +82,7 @@ class Evaluation:
 
 def evaluate(classifier: Classifier, splits: Splits) -> Evaluation:
     """Measure a model on `splits.report`; `splits` as `reproduce` gives them."""
-    manifest, images = classifier.manifest, splits.report.images
+    manifest, images = classifier.manifest, splits.report.inputs
     report = score(classifier, splits.report)
     decisions = decide(report.scores, manifest.default_policy, manifest.abstention)
     points = [measure(report, policy, manifest.abstention) for policy in policies(manifest.abstention)]
@@ -135,7 +135,7 @@ def _confusion(report: Scored) -> NDArray[np.int64]:
 def _strange(classifier: Classifier, report: Scored, name: str, images: NDArray[np.uint8]) -> StrangeSet:
     manifest = classifier.manifest
     no_labels = np.zeros(len(images), dtype=np.int64)  # there is no right answer, and none is looked at
-    scores = score(classifier, LabelledImages(name, images, no_labels)).scores
+    scores = score(classifier, Labelled(name, images, no_labels)).scores
     decisions = decide(scores, manifest.default_policy, manifest.abstention)
     return StrangeSet(
         name=name,

@@ -9,7 +9,7 @@ from tests import tiny
 from training.abstention.certify import certify
 from training.abstention.scored import Scored, score
 from training.abstention.settings import AbstentionSettings
-from training.data import LabelledImages
+from training.data import Labelled
 from training.errors import TrainingError
 from training.export import to_onnx
 from training.publish import load_draft
@@ -66,7 +66,7 @@ def test_tune_that_is_too_small_for_the_false_alarm_rate() -> None:
 def test_scoring_in_batches_is_scoring_at_once() -> None:
     classifier = load_draft(to_onnx(tiny.MODEL, tiny.manifest()))
     images = np.random.default_rng(0).integers(0, 256, (3000, 1, 2), dtype=np.uint8)
-    part = LabelledImages("by hand", images, np.zeros(3000, dtype=np.int64))
+    part = Labelled("by hand", images, np.zeros(3000, dtype=np.int64))
     found, at_once = score(classifier, part), classifier.scores(images)
     np.testing.assert_array_equal(found.scores.probabilities, at_once.probabilities)
     np.testing.assert_array_equal(found.scores.ood_score, at_once.ood_score)

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from tests import tiny
-from training import image_input
 from training.abstention.principal_components import COMPONENTS, FAINT, PrincipalComponents
 
 
@@ -17,7 +16,7 @@ def _data(size: int = 500, width: int = 12) -> torch.Tensor:
 
 def test_statistics_by_hand() -> None:
     """See `tests/tiny.py` for the sums."""
-    features = image_input.features(tiny.IMAGES, torch.float64)
+    features = tiny.ENCODER.features(tiny.IMAGES, torch.float64)
     one_lit = [0.5, 0.501 / 1.001, 1.0]
     expected = [[0.0, 1.0, 0.0], one_lit, one_lit, [0.0, 0.001 / 2.001, 4.0]]
     np.testing.assert_allclose(tiny.COMPONENTS.statistics(features).numpy(), expected, atol=1e-12)

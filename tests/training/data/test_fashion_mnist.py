@@ -12,8 +12,8 @@ from training.errors import DataError
 
 
 def test_data_are_what_the_paper_says(dataset: Dataset) -> None:
-    assert (dataset.train.images.shape, dataset.test.images.shape) == ((60_000, 28, 28), (10_000, 28, 28))
-    assert dataset.train.images.dtype == np.uint8
+    assert (dataset.train.inputs.shape, dataset.test.inputs.shape) == ((60_000, 28, 28), (10_000, 28, 28))
+    assert dataset.train.inputs.dtype == np.uint8
     assert dataset.train.labels.dtype == np.int64
     assert np.bincount(dataset.train.labels).tolist() == [6000] * 10
     assert np.bincount(dataset.test.labels).tolist() == [1000] * 10
@@ -22,7 +22,7 @@ def test_data_are_what_the_paper_says(dataset: Dataset) -> None:
 
 def test_picture_in_the_docs_is_the_first_official_test_image(dataset: Dataset) -> None:
     with Image.open(ROOT / "docs" / "ankle-boot.png") as picture:
-        np.testing.assert_array_equal(np.asarray(picture), dataset.test.images[0])
+        np.testing.assert_array_equal(np.asarray(picture), dataset.test.inputs[0])
 
 
 @pytest.mark.parametrize("broken", fashion_mnist.FILES, ids=lambda file: file.name)

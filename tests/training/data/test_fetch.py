@@ -100,7 +100,7 @@ def test_data_come_from_a_mirror_and_are_found_afterwards(packed: Path) -> None:
     with _mirror(packed) as url:
         target = fetch.fetch(said.append, mirrors=(url,))
     assert target == fetch.cache_folder() == fetch.locate(None)
-    assert fashion_mnist.load(target).train.images.shape == (60_000, 28, 28)
+    assert fashion_mnist.load(target).train.inputs.shape == (60_000, 28, 28)
     assert said == [
         "fetching fashion-mnist from Debian's package dataset-fashion-mnist",
         "  failed: this machine has no apt-get",
@@ -194,4 +194,4 @@ def test_data_come_from_debians_package() -> None:
     said: list[str] = []
     target = fetch.fetch(said.append, mirrors=())
     assert said == ["fetching fashion-mnist from Debian's package dataset-fashion-mnist"]
-    assert fashion_mnist.load(target).test.images.shape == (10_000, 28, 28)
+    assert fashion_mnist.load(target).test.inputs.shape == (10_000, 28, 28)

@@ -3,28 +3,34 @@
 import numpy as np
 import pytest
 
-from training.data import Dataset, LabelledImages
+from service.inputs import ImageInput
+from training.data import Dataset, Labelled
 from training.data.splits import Splits, split
 
 
-def _numbered(source: str, count: int, first: int) -> LabelledImages:
+def _numbered(source: str, count: int, first: int) -> Labelled:
     """Images that each hold their own number, so that a split shows which it has."""
     numbers = np.arange(first, first + count)
     images = numbers.astype("<u4").view(np.uint8).reshape(count, 2, 2)
-    return LabelledImages(source, images, numbers % 10)
+    return Labelled(source, images, numbers % 10)
 
 
 NUMBERED = Dataset(
-    "numbered", tuple("abcdefghij"), "0" * 64, _numbered("train", 60_000, 0), _numbered("test", 10_000, 60_000)
+    "numbered",
+    ImageInput(height=2, width=2),
+    tuple("abcdefghij"),
+    "0" * 64,
+    _numbered("train", 60_000, 0),
+    _numbered("test", 10_000, 60_000),
 )
 
 
-def _numbers(part: LabelledImages) -> list[int]:
-    numbers: list[int] = part.images.reshape(len(part), 4).view("<u4").ravel().tolist()
+def _numbers(part: Labelled) -> list[int]:
+    numbers: list[int] = part.inputs.reshape(len(part), 4).view("<u4").ravel().tolist()
     return numbers
 
 
-def _parts(splits: Splits) -> list[LabelledImages]:
+def _parts(splits: Splits) -> list[Labelled]:
     assert splits.calibration is not None
     return [splits.train, splits.tune, splits.calibration, splits.report]
 
@@ -84,11 +90,11 @@ def test_description_names_sizes_sources_and_fingerprints() -> None:
 @pytest.mark.parametrize("change", ["image", "label", "order"])
 def test_fingerprint_changes_with_the_content(change: str) -> None:
     part = _numbered("x", 10, 0)
-    images, labels = part.images.copy(), part.labels.copy()
+    images, labels = part.inputs.copy(), part.labels.copy()
     if change == "image":
         images[3, 0, 0] ^= 1
     elif change == "label":
         labels[3] += 1
     else:
         images, labels = images[::-1], labels[::-1]
-    assert LabelledImages("x", images, labels).fingerprint() != part.fingerprint()
+    assert Labelled("x", images, labels).fingerprint() != part.fingerprint()

@@ -1,0 +1,92 @@
+"""The contract's account of a model's input: a union of kinds, told apart by `kind`.
+
+Each kind knows the shape and the element type of one input, which is all that the parts between the client and the
+graph need to know of it. A new kind joins the union `Input` here, gets its way in under `service/` and its encoder in
+`training/inputs/`.
+"""
+
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class _Kind(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ImageInput(_Kind):
+    """Images of one size, uint8 `[N, height, width]`, or `[N, height, width, 3]` for RGB; 0 = black, 255 = white."""
+
+    kind: Literal["image"] = "image"
+    name: Literal["images"] = "images"
+    height: int = Field(ge=1)
+    width: int = Field(ge=1)
+    channels: Literal[1, 3] = Field(1, description="1 is grey, 3 is red, green and blue.")
+    foreground: Literal["light on dark", "dark on light"] | None = Field(
+        "light on dark", description="What the training images show; null where it was not stated."
+    )
+
+    @property
+    def values(self) -> int:
+        """Numbers in one image, each a byte."""
+        return self.height * self.width * self.channels
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape of one input: that of the graph's input without its batch axis."""
+        return (self.height, self.width) if self.channels == 1 else (self.height, self.width, self.channels)
+
+    @property
+    def dtype(self) -> np.dtype[np.uint8]:
+        """The element type of the graph's input."""
+        return np.dtype(np.uint8)
+
+
+class Column(_Kind):
+    """One column of a table: numbers, or one of the categories."""
+
+    name: Name
+    categories: list[str] | None = Field(
+        None,
+        description="In the order of their codes in the graph's input, from 0; null for a column of numbers. What is "
+        "not among them has code -1 and speaks for no class.",
+    )
+
+
+class FeaturesInput(_Kind):
+    """Rows of numbers, float32 `[N, width]`: the columns of a table, or an embedding.
+
+    They come raw: the graph standardises numbers and expands categories.
+    """
+
+    kind: Literal["features"] = "features"
+    name: Literal["features"] = "features"
+    width: int = Field(ge=1)
+    columns: list[Column] | None = Field(None, description="Of a table, in order; null for an embedding.")
+    missing: Literal["refuse", "mean"] = Field(
+        "refuse", description="A missing number is an error, or the mean of the training rows takes its place."
+    )
+
+    @model_validator(mode="after")
+    def _one_name_a_column(self) -> Self:
+        if self.columns is not None:
+            names = [column.name for column in self.columns]
+            if len(names) != self.width or len(set(names)) != len(names):
+                raise ValueError(f"columns must be {self.width} of different names")
+        return self
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape of one input."""
+        return (self.width,)
+
+    @property
+    def dtype(self) -> np.dtype[np.float32]:
+        """The element type of the graph's input."""
+        return np.dtype(np.float32)
+
+
+Input = Annotated[ImageInput | FeaturesInput, Field(discriminator="kind")]
