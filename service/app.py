@@ -1,21 +1,24 @@
 """The assembly: settings in, a complete application out. Nothing is made at import time."""
 
+import logging
+
 from fastapi import FastAPI
 
 import service
 from service import openapi, problems
-from service.certificates import Abstention
 from service.classifier import Classifier
-from service.decision import resolve
-from service.errors import InvalidValue, ModelError, SettingsError
+from service.decision import is_infeasible, resolve
+from service.errors import InvalidValue, SettingsError
 from service.feedback import Feedback
-from service.images import ImageReader
-from service.inputs import ImageInput, Input
+from service.manifest import Manifest
 from service.policy import Policy, PolicyRequest
 from service.predict import Predictor
+from service.reading import reader_for
 from service.request_id import RequestIdMiddleware
 from service.routes import router
 from service.settings import PREFIX, Settings
+
+_log = logging.getLogger("demur")
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -28,7 +31,8 @@ def create_app(settings: Settings) -> FastAPI:
         settings.model_path, intra_op_threads=settings.intra_op_threads, max_bytes=settings.max_model_bytes
     )
     manifest = classifier.manifest
-    asked = settings.default_policy
+    reader = reader_for(manifest.input, settings)
+    policy = _default_policy(settings.default_policy, manifest)
     app = FastAPI(
         title="Demur",
         summary=f"Classifies with {manifest.name} {classifier.version}, and says when it does not know.",
@@ -41,26 +45,23 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.predictor = Predictor(
         classifier=classifier,
-        reader=_reader(manifest.input, settings),
-        default_policy=manifest.default_policy if asked is None else _default_policy(asked, manifest.abstention),
+        reader=reader,
+        default_policy=policy,
     )
     app.state.feedback = Feedback(manifest, classifier.version, settings.max_feedback)
     app.include_router(router)
     problems.install(app)
-    openapi.install(app)
+    openapi.install(app, reader)
     app.add_middleware(RequestIdMiddleware)
     return app
 
 
-def _reader(kind: Input, settings: Settings) -> ImageReader:
-    if not isinstance(kind, ImageInput):
-        raise ModelError(f"a model of kind {kind.kind} is not served yet")
-    return ImageReader(kind, settings.max_batch_size, settings.max_image_pixels)
-
-
-def _default_policy(asked: PolicyRequest, abstention: Abstention | None) -> Policy:
+def _default_policy(asked: PolicyRequest | None, manifest: Manifest) -> Policy:
     """Raises SettingsError where the model is not certified for it."""
     try:
-        return resolve(asked, abstention)
+        policy = manifest.default_policy if asked is None else resolve(asked, manifest.abstention)
     except InvalidValue as error:
         raise SettingsError(f"{PREFIX}DEFAULT_POLICY: {error}") from None
+    if is_infeasible(policy):
+        _log.warning("the default policy could not be certified: requests that name no policy are never answered")
+    return policy

@@ -8,6 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from service.policy import RejectCostPolicy, SelectiveRiskPolicy
+
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Probability = Annotated[float, Field(ge=0, le=1)]
 OpenShare = Annotated[float, Field(gt=0, lt=1)]
@@ -58,7 +60,17 @@ class RiskCertificate(_Certificate):
         numbers = (self.threshold, self.answered, self.errors, self.risk_bound, self.coverage)
         if any((number is None) != (self.status == "infeasible") for number in numbers):
             raise ValueError(f"a certificate that is {self.status} has its numbers all or none")
+        if self.errors is not None and self.answered is not None and not self.errors <= self.answered <= self.size:
+            raise ValueError(f"{self.errors} errors among {self.answered} answers to {self.size} examples cannot be")
+        if self.risk_bound is not None and self.risk_bound > self.selective_risk:
+            raise ValueError(f"certified is selective_risk {self.selective_risk}, and the bound is {self.risk_bound}")
         return self
+
+    def policy(self) -> SelectiveRiskPolicy:
+        """The policy that keeps this promise."""
+        return SelectiveRiskPolicy(
+            selective_risk=self.selective_risk, confidence_level=self.confidence_level, threshold=self.threshold
+        )
 
 
 class CostCertificate(_Certificate):
@@ -73,6 +85,20 @@ class CostCertificate(_Certificate):
     answer_cost: float | None = Field(ge=0, description="Mean realised cost of an answer; null where there was none.")
     answer_cost_bound: float = Field(ge=0, description="Upper bound of that mean, at the confidence level.")
     expected_cost: float = Field(ge=0, description="Mean realised cost of an input, abstentions included.")
+
+    @model_validator(mode="after")
+    def _pays(self) -> Self:
+        if self.status == "certified" and self.answer_cost_bound > self.reject_cost:
+            raise ValueError(f"certified is reject_cost {self.reject_cost}, and the bound is {self.answer_cost_bound}")
+        return self
+
+    def policy(self) -> RejectCostPolicy:
+        """The policy that keeps this promise."""
+        return RejectCostPolicy(
+            reject_cost=self.reject_cost,
+            confidence_level=self.confidence_level,
+            answer_cost_bound=self.answer_cost_bound if self.status == "certified" else None,
+        )
 
 
 class OutOfDistributionGate(_Statement):
@@ -112,8 +138,20 @@ class Abstention(_Statement):
 
     out_of_distribution: OutOfDistributionGate
     selective_risk: list[RiskCertificate]
-    cost_matrix: list[list[float]] | None = Field(
+    cost_matrix: list[list[Annotated[float, Field(ge=0)]]] | None = Field(
         description="cost_matrix[answer][true]: what that answer costs; null: 1 for every wrong answer."
     )
     reject_cost: list[CostCertificate]
     prediction_sets: list[PredictionSets] = Field(min_length=1, description="The first is the default.")
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        risks = [certificate.selective_risk for certificate in self.selective_risk]
+        costs = [certificate.reject_cost for certificate in self.reject_cost]
+        sets = [(kind.method, kind.set_coverage) for kind in self.prediction_sets]
+        for promised in (risks, costs, sets):
+            if len(set(promised)) != len(promised):
+                raise ValueError(f"two promises of the same: {promised}")
+        if self.cost_matrix is not None and not any(map(any, self.cost_matrix)):
+            raise ValueError("cost_matrix has no cost over 0")
+        return self

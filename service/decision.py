@@ -32,8 +32,8 @@ class Decision:
     reason: Reason | None
 
 
-def resolve(request: PolicyRequest, abstention: Abstention | None) -> Policy:
-    """Turn what a request asks for into the policy that decides.
+def resolve(request: PolicyRequest, abstention: Abstention | None, *, within: str = "policy.") -> Policy:
+    """Turn what a request asks for into the policy that decides; `within` stands before its fields in messages.
 
     Raises InvalidValue for a risk or a cost that is not certified: a guess is never taken for a guarantee.
 
@@ -43,11 +43,11 @@ def resolve(request: PolicyRequest, abstention: Abstention | None) -> Policy:
     if request.selective_risk is not None:
         risks = abstention.selective_risk if abstention else []
         by_risk = {certificate.selective_risk: certificate for certificate in risks}
-        return selective_risk_policy(_certified("selective_risk", request.selective_risk, by_risk))
+        return _certified(f"{within}selective_risk", request.selective_risk, by_risk).policy()
     if request.reject_cost is not None:
         costs = abstention.reject_cost if abstention else []
         by_cost = {certificate.reject_cost: certificate for certificate in costs}
-        return reject_cost_policy(_certified("reject_cost", request.reject_cost, by_cost))
+        return _certified(f"{within}reject_cost", request.reject_cost, by_cost).policy()
     if request.threshold is not None:
         return ThresholdPolicy(threshold=request.threshold)
     return NeverAbstainPolicy()
@@ -59,25 +59,7 @@ def _certified(field: str, asked: float, certificates: dict[float, _Certificate]
     passed = ", ".join(str(value) for value, found in certificates.items() if found.status == "certified") or "none"
     failed = ", ".join(str(value) for value, found in certificates.items() if found.status == "infeasible")
     rule = f"={asked} is not certified by this model; certified: {passed}"
-    raise InvalidValue(f"policy.{field}", f"{rule}; infeasible: {failed}" if failed else rule)
-
-
-def selective_risk_policy(certificate: RiskCertificate) -> SelectiveRiskPolicy:
-    """The policy that keeps this certificate's promise."""
-    return SelectiveRiskPolicy(
-        selective_risk=certificate.selective_risk,
-        confidence_level=certificate.confidence_level,
-        threshold=certificate.threshold,
-    )
-
-
-def reject_cost_policy(certificate: CostCertificate) -> RejectCostPolicy:
-    """The policy that keeps this certificate's promise."""
-    return RejectCostPolicy(
-        reject_cost=certificate.reject_cost,
-        confidence_level=certificate.confidence_level,
-        answer_cost_bound=certificate.answer_cost_bound if certificate.status == "certified" else None,
-    )
+    raise InvalidValue(field, f"{rule}; infeasible: {failed}" if failed else rule)
 
 
 def decide(scores: Scores, policy: Policy, abstention: Abstention | None) -> list[Decision]:
@@ -91,7 +73,7 @@ def decide(scores: Scores, policy: Policy, abstention: Abstention | None) -> lis
     >>> decide(Scores(p, p.max(axis=1), np.zeros(2, np.float32)), ThresholdPolicy(threshold=0.75), None)
     [Decision(label=0, reason=None), Decision(label=None, reason='low_confidence')]
     """
-    if _uncertified(policy):
+    if is_infeasible(policy):
         return [Decision(None, "no_certified_threshold")] * len(scores.confidence)
     labels, doubtful, reason = _answers(scores, policy, abstention)
     outside = _outside(scores, policy, abstention)
@@ -101,7 +83,7 @@ def decide(scores: Scores, policy: Policy, abstention: Abstention | None) -> lis
     ]
 
 
-def _uncertified(policy: Policy) -> bool:
+def is_infeasible(policy: Policy) -> bool:
     """Whether the promise that the policy asks for could not be certified: then nothing is answered."""
     match policy:
         case SelectiveRiskPolicy(threshold=None) | RejectCostPolicy(answer_cost_bound=None):

@@ -6,7 +6,7 @@ DemurError
 └── RequestError           the request cannot be answered; `problems.py` gives each kind its status
     ├── MalformedBody      the body is not what its content type says
     ├── UnsupportedType    a content type or an image format that is not taken
-    ├── TooLarge           more bytes, images or pixels than a limit allows
+    ├── TooLarge           more bytes, inputs or pixels than a limit allows
     ├── Conflict           it contradicts what came earlier
     └── InvalidRequest     well-formed, but one or more fields break a rule
         └── InvalidValue   one field
@@ -40,7 +40,7 @@ class UnsupportedType(RequestError):
 
 
 class TooLarge(RequestError):
-    """More bytes, images or pixels than a limit allows."""
+    """More bytes, inputs or pixels than a limit allows."""
 
 
 class Conflict(RequestError):

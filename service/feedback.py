@@ -16,7 +16,7 @@ from service.confidence_sequence import confidence_sequence
 from service.decision import resolve
 from service.errors import Conflict, InvalidValue
 from service.manifest import Manifest
-from service.policy import Policy, PolicyRequest, RejectCostPolicy, SelectiveRiskPolicy
+from service.policy import Policy, PolicyRequest, RejectCostPolicy, SelectiveRiskPolicy, ThresholdPolicy
 from service.prediction_id import PredictionId
 from service.schemas import PolicyFeedback, PromiseStatus
 from service.validation import shown
@@ -48,7 +48,8 @@ class Feedback:
         self._version = version
         self._max_remembered = max_remembered
         self._seen: OrderedDict[int, int] = OrderedDict()  # nonce -> true label
-        self._counts: OrderedDict[tuple[str, float], _Count] = OrderedDict()
+        self._counts: dict[Policy, _Count] = {}  # of the policies that there are a fixed number of
+        self._made_up: OrderedDict[Policy, _Count] = OrderedDict()  # of thresholds, the least lately used first
 
     def record(self, prediction_id: str, true_label: str) -> PolicyFeedback:
         """Count one prediction's true label and return where its policy stands.
@@ -60,7 +61,7 @@ class Feedback:
         truth = self._labels.get(true_label)
         if truth is None:
             raise InvalidValue("label", f"={shown(true_label)} is none of {', '.join(self._labels)}")
-        count = self._count(prediction)
+        count = self._count(self._policy(prediction))
         earlier = self._seen.get(prediction.nonce)
         if earlier not in (None, truth):
             raise Conflict(f"id={prediction_id} has feedback already, with another label: the first one counts")
@@ -71,7 +72,7 @@ class Feedback:
 
     def states(self) -> list[PolicyFeedback]:
         """Where every policy stands that feedback came for."""
-        return [self._state(count) for count in self._counts.values()]
+        return [self._state(count) for count in (*self._counts.values(), *self._made_up.values())]
 
     def _decoded(self, text: str) -> PredictionId:
         try:
@@ -84,15 +85,14 @@ class Feedback:
             raise InvalidValue("id", f"={shown(text)} is not the id of a prediction of this model")
         return prediction
 
-    def _count(self, prediction: PredictionId) -> _Count:
-        key = (prediction.policy_field, prediction.policy_value)
-        if key not in self._counts:
-            self._counts[key] = _Count(self._policy(prediction))
-        self._counts.move_to_end(key)
-        made_up = [key for key in self._counts if key[0] == "threshold"]  # the least lately used first
-        if len(made_up) > MAX_THRESHOLDS:
-            del self._counts[made_up[0]]
-        return self._counts[key]
+    def _count(self, policy: Policy) -> _Count:
+        if not isinstance(policy, ThresholdPolicy):
+            return self._counts.setdefault(policy, _Count(policy))
+        count = self._made_up.setdefault(policy, _Count(policy))
+        self._made_up.move_to_end(policy)
+        if len(self._made_up) > MAX_THRESHOLDS:
+            self._made_up.popitem(last=False)
+        return count
 
     def _policy(self, prediction: PredictionId) -> Policy:
         value = True if prediction.policy_field == "never_abstain" else prediction.policy_value

@@ -1,8 +1,8 @@
 """The contract's account of a model's input: a union of kinds, told apart by `kind`.
 
 Each kind knows the shape and the element type of one input, which is all that the parts between the client and the
-graph need to know of it. A new kind joins the union `Input` here, gets its way in under `service/` and its encoder in
-`training/inputs/`.
+graph need to know of it. A new kind joins the union `Input` here, gets a reader, which `reading.py` chooses, and its
+encoder in `training/inputs/`.
 """
 
 from typing import Annotated, Literal, Self
@@ -54,6 +54,12 @@ class Column(_Kind):
         description="In the order of their codes in the graph's input, from 0; null for a column of numbers. What is "
         "not among them has code -1 and speaks for no class.",
     )
+
+    @model_validator(mode="after")
+    def _one_code_a_category(self) -> Self:
+        if self.categories is not None and len(set(self.categories)) != len(self.categories):
+            raise ValueError(f"the categories of {self.name} must differ from one another")
+        return self
 
 
 class FeaturesInput(_Kind):

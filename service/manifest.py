@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from service.certificates import Abstention, Sha256
+from service.certificates import Abstention, CostCertificate, PredictionSets, RiskCertificate, Sha256
 from service.inputs import Input, Name
 from service.policy import Policy, RejectCostPolicy, SelectiveRiskPolicy
 
@@ -162,18 +162,30 @@ class Manifest(_Part):
         if len(self.golden.ood_scores) != len(self.golden.probabilities):
             raise ValueError("golden ood_scores and probabilities must be equally many")
         self.golden.decoded_inputs(self.input)
-        if self.abstention is None:
-            if isinstance(self.default_policy, SelectiveRiskPolicy | RejectCostPolicy):
-                raise ValueError("the default policy needs a certificate, and there is none")
-            return self
+        if self.abstention is not None:
+            self._check_abstention(self.abstention)
+        elif isinstance(self.default_policy, SelectiveRiskPolicy | RejectCostPolicy):
+            raise ValueError("the default policy needs a certificate, and there is none")
+        return self
+
+    def _check_abstention(self, abstention: Abstention) -> None:
+        classes = len(self.labels)
         if not self.data.report_is_held_out:
             raise ValueError("a model whose report split is not held out can carry no certificate")
-        if (matrix := self.abstention.cost_matrix) and {len(matrix), *map(len, matrix)} != {classes}:
+        if (matrix := abstention.cost_matrix) and {len(matrix), *map(len, matrix)} != {classes}:
             raise ValueError(f"cost_matrix must be {classes} x {classes}, one row a label")
-        for sets in self.abstention.prediction_sets:
+        for sets in abstention.prediction_sets:
             if len(sets.thresholds) != (1 if sets.method == "lac" else classes):
                 raise ValueError(f"{len(sets.thresholds)} thresholds do not fit method {sets.method}")
-        return self
+        calibration = self.data.splits.get("calibration")
+        certificates: list[RiskCertificate | CostCertificate] = [*abstention.selective_risk, *abstention.reject_cost]
+        tested: list[RiskCertificate | CostCertificate | PredictionSets] = [*certificates, *abstention.prediction_sets]
+        if any(calibration is None or c.calibration_fingerprint != calibration.fingerprint for c in tested):
+            raise ValueError("a certificate is of another calibration split than the manifest's")
+        certified = [certificate.policy() for certificate in certificates]
+        needs_one = isinstance(self.default_policy, SelectiveRiskPolicy | RejectCostPolicy)
+        if needs_one and self.default_policy not in certified:
+            raise ValueError("the default policy is not that of one of the certificates")
 
     def card(self) -> dict[str, object]:
         """The model card: everything but the golden vectors, as JSON values."""

@@ -1,4 +1,4 @@
-"""The OpenAPI entries that FastAPI cannot derive: a body read by hand in several forms, and errors of one shape."""
+"""The OpenAPI entries that FastAPI cannot derive: bodies that the loaded model decides on, and errors of one shape."""
 
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -7,28 +7,20 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
-from service.predict import IMAGE_FILES, JSON, RAW
+from service.bodies import JSON
 from service.problems import MEDIA_TYPE
+from service.reading import Reader
 from service.schemas import FeedbackRequest, PredictRequest, ProblemDetails
 
 _REFERENCE = "#/components/schemas/{model}"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
-FEEDBACK_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {JSON: {"schema": {"$ref": _REFERENCE.format(model="FeedbackRequest")}}},
-    }
-}
-PREDICT_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            JSON: {"schema": {"$ref": _REFERENCE.format(model="PredictRequest")}},
-            **dict.fromkeys((*IMAGE_FILES, RAW), _BINARY),
-        },
-    }
-}
+
+def _json_of(model: str) -> dict[str, Any]:
+    return {JSON: {"schema": {"$ref": _REFERENCE.format(model=model)}}}
+
+
+FEEDBACK_BODY: dict[str, Any] = {"requestBody": {"required": True, "content": _json_of("FeedbackRequest")}}
 
 
 def problem_responses(statuses: Iterable[HTTPStatus]) -> dict[int | str, dict[str, Any]]:
@@ -37,13 +29,14 @@ def problem_responses(statuses: Iterable[HTTPStatus]) -> dict[int | str, dict[st
     return {int(s): {"description": s.phrase, "content": {MEDIA_TYPE: {"schema": schema}}} for s in statuses}
 
 
-def install(app: FastAPI) -> None:
-    """Make `app`'s description hold the schemas that the entries above refer to."""
+def install(app: FastAPI, reader: Reader) -> None:
+    """Make `app`'s description hold the schemas that the entries above refer to, and the bodies that `reader` takes."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            schemas = generate()["components"]["schemas"]
+            description = generate()
+            schemas = description["components"]["schemas"]
             _, own = models_json_schema(
                 [
                     (PredictRequest, "validation"),
@@ -56,6 +49,17 @@ def install(app: FastAPI) -> None:
             # FastAPI's own error body, which this service never sends.
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
+            _describe_inputs(description["paths"]["/predict"]["post"], schemas["PredictRequest"]["properties"], reader)
         return generate()
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the description
+
+
+def _describe_inputs(predict: dict[str, Any], properties: dict[str, Any], reader: Reader) -> None:
+    """What depends on the kind of input that the loaded model takes."""
+    content = {**_json_of("PredictRequest"), **dict.fromkeys(reader.media_types, _BINARY)}
+    predict["requestBody"] = {"required": True, "content": content}
+    properties["inputs"]["items"] = reader.input_schema
+    if not reader.resizes:
+        del properties["resize"]
+        predict["parameters"] = [option for option in predict["parameters"] if option["name"] != "resize"]

@@ -3,18 +3,19 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import compress
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from service.bodies import JSON
 from service.certificates import PredictionSets
 from service.classifier import Classifier, Scores
 from service.decision import Decision, decide, resolve, top_k
 from service.errors import InvalidValue, UnsupportedType
-from service.images import Format, ImageReader
 from service.policy import Policy
 from service.prediction_id import encode
 from service.prediction_sets import choose, members
+from service.reading import Reader
 from service.schemas import (
     DEFAULT_TOP_K,
     LabelProbability,
@@ -27,18 +28,13 @@ from service.schemas import (
 )
 from service.validation import json_object, shown, validated
 
-JSON = "application/json"
-RAW = "application/octet-stream"
-IMAGE_FILES: dict[str, Format] = {"image/png": "PNG", "image/jpeg": "JPEG"}
-MEDIA_TYPES = (JSON, *IMAGE_FILES, RAW)
-
 
 @dataclass(frozen=True, slots=True)
 class Predictor:
     """Answers `POST /predict` with one model."""
 
     classifier: Classifier
-    reader: ImageReader
+    reader: Reader
     default_policy: Policy
 
     @property
@@ -51,29 +47,29 @@ class Predictor:
 
         Raises the RequestError that says what is wrong with it.
         """
-        options, images = self._read(body, media_type, query)
+        options, inputs = self._read(body, media_type, query)
         classes = len(self.classifier.manifest.labels)
         k = min(DEFAULT_TOP_K, classes) if options.top_k is None else options.top_k
         if not 1 <= k <= classes:
             raise InvalidValue("top_k", f"={shown(k)} is out of range: 1 to {classes}")
         abstention = self.classifier.manifest.abstention
-        policy = self.default_policy if options.policy is None else resolve(options.policy, abstention)
+        within = "policy." if media_type == JSON else ""  # in the query string its fields stand beside the others
+        asked = options.policy
+        policy = self.default_policy if asked is None else resolve(asked, abstention, within=within)
         sets = choose(abstention, options.set_coverage, options.set_method)
-        scores = self.classifier.scores(images)
+        scores = self.classifier.scores(inputs)
         return self._respond(scores, decide(scores, policy, abstention), policy, sets, k)
 
-    def _read(self, body: bytes, media_type: str, query: Options) -> tuple[Options, NDArray[np.uint8]]:
+    def _read(self, body: bytes, media_type: str, query: Options) -> tuple[Options, NDArray[Any]]:
         if media_type == JSON:
             if query.model_fields_set:
                 raise InvalidValue("query", " string: with a JSON body the options belong in the body")
             request = validated(PredictRequest, json_object(body, "inputs"))
             return request, self.reader.from_json(request.inputs, resize=request.resize)
-        if media_type == RAW:
-            return query, self.reader.from_bytes(body)
-        if media_type in IMAGE_FILES:
-            return query, self.reader.from_file(body, IMAGE_FILES[media_type], resize=query.resize)
+        if media_type in self.reader.media_types:
+            return query, self.reader.from_body(body, media_type, resize=query.resize)
         came = f"content type {media_type}" if media_type else "a body without a content type"
-        raise UnsupportedType(f"{came} is not taken: {', '.join(MEDIA_TYPES)} are")
+        raise UnsupportedType(f"{came} is not taken: {', '.join((JSON, *self.reader.media_types))} are")
 
     def _respond(
         self, scores: Scores, decisions: list[Decision], policy: Policy, sets: PredictionSets | None, k: int

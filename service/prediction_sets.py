@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from service.certificates import Abstention, PredictionSets, SetMethod
 from service.errors import InvalidValue
+from service.validation import shown
 
 
 def choose(
@@ -16,7 +17,10 @@ def choose(
     certified.
     """
     offered = abstention.prediction_sets if abstention else []
-    if not offered and set_coverage is None and method is None:
+    if not offered:
+        for field, asked in (("set_coverage", set_coverage), ("set_method", method)):
+            if asked is not None:
+                raise InvalidValue(field, f"={shown(asked)} is asked for, and this model has no prediction sets")
         return None
     wanted_method = method or "lac"
     by_coverage = {sets.set_coverage: sets for sets in offered if sets.method == wanted_method}

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from service.errors import TooLarge, UnsupportedType
+from service.bodies import JSON
+from service.errors import InvalidValue, TooLarge, UnsupportedType
 from service.feedback import Feedback
-from service.openapi import FEEDBACK_BODY, PREDICT_BODY, problem_responses
-from service.predict import JSON, Predictor
+from service.openapi import FEEDBACK_BODY, problem_responses
+from service.predict import Predictor
 from service.schemas import (
     FeedbackRequest,
     FeedbackResponse,
@@ -23,6 +24,8 @@ from service.validation import json_object, validated
 # A smaller body takes less time than a hand-over to a thread costs. A larger one is worked on in a thread, so
 # that it does not hold up the others. docs/architecture.md has the figures.
 INLINE_BODY_BYTES = 64 * 1024
+
+MAX_FEEDBACK_BYTES = 8 * 1024  # an id and a label need far less
 
 # What can go wrong with a body or an option.
 _PREDICT_ERRORS = (
@@ -38,17 +41,17 @@ router = APIRouter()
 @router.post(
     "/predict",
     response_model=PredictResponse,
-    openapi_extra=PREDICT_BODY,
     responses=problem_responses(_PREDICT_ERRORS),
 )
 async def predict(request: Request, query: Annotated[QueryOptions, Query()]) -> Response:
-    """Classify images: a JSON body, one PNG or JPEG file, or N images as raw bytes.
+    """Classify inputs: a JSON body, or another of the forms that the model takes them in.
 
     With a JSON body the options stand in the body, otherwise in the query string.
     """
     predictor: Predictor = request.app.state.predictor
     body = await _read_body(request, request.app.state.settings.max_body_bytes)
     media_type = _media_type(request)
+    _refuse_repeated(request)
     options = query.options()
     if len(body) <= INLINE_BODY_BYTES:
         answer = predictor.predict(body, media_type, options).model_dump_json()
@@ -68,7 +71,7 @@ async def give_feedback(request: Request) -> PolicyFeedback:
 
     The same feedback twice counts once.
     """
-    body = await _read_body(request, request.app.state.settings.max_body_bytes)
+    body = await _read_body(request, MAX_FEEDBACK_BYTES)
     media_type = _media_type(request)
     if media_type != JSON:
         raise UnsupportedType(f"content type {media_type[:80] or 'none'} is not taken: {JSON} is")
@@ -105,6 +108,14 @@ async def livez() -> Status:
 async def readyz() -> Status:
     """A proven model is loaded: the service listens only from then on."""
     return Status(status="ready")
+
+
+def _refuse_repeated(request: Request) -> None:
+    """The last of two would win, and a proxy that adds one would loosen a promise without a word."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidValue(name[:80], " is given more than once in the query string")
 
 
 def _media_type(request: Request) -> str:

@@ -2,29 +2,15 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.certificates import SetMethod
 from service.decision import Reason
+from service.errors import InvalidValue
 from service.policy import POLICY_FIELDS, Policy, PolicyRequest
 from service.validation import validated
 
 DEFAULT_TOP_K = 3
-
-
-_PIXELS = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 255}}
-_INPUTS_SCHEMA = {
-    "type": "array",
-    "minItems": 1,
-    "items": {
-        "anyOf": [
-            {**_PIXELS, "description": "The pixels, row by row, in one list."},
-            {"type": "array", "items": _PIXELS, "description": "The rows of pixels."},
-            {"type": "string", "description": "Base64 of a PNG, a JPEG, or the pixels as bytes."},
-        ]
-    },
-    "description": "The images.",
-}
 
 
 class Options(BaseModel):
@@ -40,8 +26,8 @@ class Options(BaseModel):
     )
     resize: bool = Field(
         False,
-        description="Turn PNG and JPEG files upright, convert them to grey, fit them to the model's size and "
-        "centre them on black. The training images are light on dark: a photograph of a dark "
+        description="Turn PNG and JPEG files upright, convert them to the model's grey or RGB, fit them to its size "
+        "and centre them on black. The training images are light on dark: a photograph of a dark "
         "object on a light ground looks to the model like something else.",
     )
     policy: PolicyRequest | None = Field(None, description="When to answer; the service's default if absent.")
@@ -56,7 +42,8 @@ class Options(BaseModel):
 class PredictRequest(Options):
     """The JSON body of `POST /predict`."""
 
-    inputs: Annotated[list[Any], WithJsonSchema(_INPUTS_SCHEMA)]  # looked at by `ImageReader`
+    # Looked at by the model's reader, and described by it in `/openapi.json`.
+    inputs: list[Any] = Field(description="The inputs; each gets one prediction.", json_schema_extra={"minItems": 1})
 
 
 class QueryOptions(BaseModel):
@@ -79,6 +66,9 @@ class QueryOptions(BaseModel):
         """The same as `Options`. Raises InvalidRequest where more than one policy is given."""
         given = {name: getattr(self, name) for name in self.model_fields_set}
         policy = {name: given.pop(name) for name in POLICY_FIELDS if name in given}
+        if len(policy) > 1:
+            rule = f"a policy is exactly one of {', '.join(POLICY_FIELDS)}"
+            raise InvalidValue("query", f" string holds {', '.join(policy)}: {rule}")
         return validated(Options, {**given, "policy": policy} if policy else given)
 
 

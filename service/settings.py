@@ -19,7 +19,9 @@ _NOT_OURS = frozenset({"DEMUR_DATA_DIR"})
 class Settings(BaseSettings):
     """Each field is the environment variable of its name in capitals after `DEMUR_`."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
 
     model_path: Path = Path("build/model.onnx")
     """The model file."""
@@ -32,7 +34,7 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(16 * 1024 * 1024, ge=1)
     """The largest request body, counted as received."""
     max_batch_size: int = Field(1024, ge=1)
-    """The most images in one request."""
+    """The most inputs in one request."""
     # Pillow warns past 89 million pixels and refuses twice as many, whatever this is.
     max_image_pixels: int = Field(50_000_000, ge=1, le=89_000_000)
     """The most pixels in one PNG or JPEG, checked before it is decoded."""
@@ -61,4 +63,7 @@ class Settings(BaseSettings):
 
 def _finding(details: ErrorDetails) -> str:
     name, *inner = (str(part) for part in details["loc"])
-    return f"{'.'.join([PREFIX + name.upper(), *inner])}={details['input']!r}: {details['msg']}"
+    rule = details["msg"]
+    if details["type"] == "model_type":  # which names a class of ours
+        rule = 'it must be a JSON object like {"selective_risk": 0.02}'
+    return f"{'.'.join([PREFIX + name.upper(), *inner])}={details['input']!r}: {rule}"

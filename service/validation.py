@@ -46,7 +46,7 @@ def faults(errors: Sequence[ErrorDetails]) -> list[Fault]:
 
 
 def _fault(error: ErrorDetails) -> Fault:
-    field = _shortened(".".join(str(part) for part in error["loc"] if part not in ("body", "query")))
+    field = shortened(".".join(str(part) for part in error["loc"] if part not in ("body", "query")))
     if error["type"] == "extra_forbidden":
         return Fault(field, f"{field}: no such field")
     if error["type"] == "missing":
@@ -76,8 +76,9 @@ def shown(value: object) -> str:
 
 
 def _as_json(value: object) -> str:
-    return _shortened(json.dumps(value, default=str))
+    return shortened(json.dumps(value, default=str))
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """Text of a client's, short enough for an error message."""
     return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 3] + "..."

@@ -39,7 +39,7 @@ def _users(library: str) -> set[str]:
     return {m for m, names in IMPORTS.items() if any(n == library or n.startswith(f"{library}.") for n in names)}
 
 
-@pytest.mark.parametrize("library", ["training", "torch", "onnx"])
+@pytest.mark.parametrize("library", ["training", "torch", "onnx", "scipy", "jinja2", "sklearn", "mapie", "matplotlib"])
 def test_service_does_without(library: str) -> None:
     assert not {user for user in _users(library) if user.startswith("service")}
 
@@ -58,12 +58,11 @@ def test_training_knows_of_the_service_the_contract_and_the_code_that_will_serve
         ("fastapi", {"app", "routes", "problems", "openapi"}),
         ("starlette", {"problems", "request_id"}),
         ("uvicorn", {"__main__"}),
-        ("PIL", {"images"}),
         ("pydantic_settings", {"settings"}),
     ],
 )
 def test_library_stays_in_its_room(library: str, rooms: set[str]) -> None:
-    assert _users(library) == {f"service.{room}" for room in rooms}
+    assert {user for user in _users(library) if user.startswith("service")} == {f"service.{room}" for room in rooms}
 
 
 @pytest.mark.parametrize("library", ["fastapi", "starlette", "uvicorn"])

@@ -118,6 +118,7 @@ def test_feedback_is_json(client: TestClient) -> None:
     json_type = {"content-type": "application/json"}
     assert_problem(client.post("/feedback", content=b"[]", headers=json_type), 422, "must be an object that holds id")
     assert_problem(client.post("/feedback", content=b"{", headers=json_type), 400, "the body is not JSON")
+    assert_problem(client.post("/feedback", content=b" " * 9000, headers=json_type), 413, "at most 8192 are taken")
 
 
 def _forged(kind: int, value: float, label: int) -> str:
@@ -184,6 +185,13 @@ def test_memory_is_bounded() -> None:
     for step in range(2 * MAX_THRESHOLDS):
         feedback.record(_id(LEFT, threshold=step / 1000), "left")
     assert len(feedback.states()) == MAX_THRESHOLDS
+
+
+def test_value_that_an_id_makes_up_for_a_policy_without_one_is_no_policy_of_its_own() -> None:
+    feedback = _feedback()
+    for value in (0.0, 1.0, 2.0, float("nan"), float("nan"), float("inf")):
+        feedback.record(_forged(3, value, LEFT), "left")
+    assert len(feedback.states()) == 1
 
 
 def test_certificates_are_never_dropped_for_thresholds_that_clients_make_up() -> None:

@@ -4,6 +4,7 @@ import base64
 import struct
 import zlib
 from contextlib import suppress
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 from service.errors import InvalidValue, MalformedBody, RequestError, TooLarge, UnsupportedType
 from service.images import Format, ImageReader
 from service.inputs import ImageInput
+from tests.service.arrays import npy
 from tests.service.pictures import blank, chunk, encoded
 
 READER = ImageReader(ImageInput(height=28, width=28), max_batch_size=4, max_image_pixels=1_000_000)
@@ -32,6 +34,15 @@ def test_json_forms_give_the_same_pixels(value: object) -> None:
     found = READER.from_json([value, value], resize=False)
     assert found.dtype == np.uint8
     np.testing.assert_array_equal(found, [PIXELS, PIXELS])
+
+
+@pytest.mark.parametrize("shape", [(3, 28, 28), (3, 784)])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_array_gives_the_same_pixels(shape: tuple[int, ...], order: Literal["C", "F"]) -> None:
+    images = np.stack([PIXELS, PIXELS.T, PIXELS[::-1]])
+    found = READER.from_npy(npy(np.asarray(images.reshape(shape), order=order)))
+    np.testing.assert_array_equal(found, images)
+    assert found.flags.c_contiguous
 
 
 def test_raw_bytes_and_png_give_the_same_pixels() -> None:
@@ -61,6 +72,8 @@ def test_batch_over_the_limit(count: int) -> None:
         READER.from_json([PIXELS.tolist()] * count, resize=False)
     with pytest.raises(TooLarge, match=f"body {rule}"):
         READER.from_bytes(bytes(784 * count))
+    with pytest.raises(TooLarge, match=f"body {rule}"):
+        READER.from_npy(npy(np.zeros((count, 28, 28), np.uint8)))
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P", "1", "I;16"])

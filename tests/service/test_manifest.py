@@ -54,10 +54,20 @@ def test_manifest_that_breaks_a_rule(field: str, value: object, message: str) ->
         Manifest.model_validate({**tiny.manifest().model_dump(), field: value})
 
 
+_RISK = tiny.abstention().selective_risk[1].model_dump()
+_COST = tiny.abstention().reject_cost[1].model_dump()
 WRONG_ABSTENTION: dict[str, tuple[dict[str, Any], str]] = {
     "cost matrix of another size": ({"cost_matrix": [[0, 1], [1, 0]]}, "cost_matrix must be 3 x 3"),
     "ragged cost matrix": ({"cost_matrix": [[0, 1, 1], [1, 0, 1], [1, 1]]}, "cost_matrix must be 3 x 3"),
     "no prediction set": ({"prediction_sets": []}, "at least 1 item"),
+    "negative cost": ({"cost_matrix": [[0, -1, 1], [1, 0, 1], [1, 1, 0]]}, "greater than or equal to 0"),
+    "no cost": ({"cost_matrix": [[0, 0, 0]] * 3}, "cost_matrix has no cost over 0"),
+    "two certificates for one risk": ({"selective_risk": [_RISK, _RISK]}, "two promises of the same"),
+    "more errors than answers": ({"selective_risk": [{**_RISK, "errors": 51}]}, "51 errors among 50 answers to 100"),
+    "more answers than examples": ({"selective_risk": [{**_RISK, "answered": 101}]}, "among 101 answers to 100"),
+    "a bound over the risk": ({"selective_risk": [{**_RISK, "risk_bound": 0.2}]}, "and the bound is 0.2"),
+    "a bound over the cost": ({"reject_cost": [{**_COST, "answer_cost_bound": 0.3}]}, "and the bound is 0.3"),
+    "of another split": ({"selective_risk": [{**_RISK, "calibration_fingerprint": "1" * 64}]}, "another calibration"),
 }
 
 
@@ -85,6 +95,15 @@ def test_default_policy_needs_its_certificate() -> None:
     policy = {"kind": "selective_risk", "selective_risk": 0.1, "confidence_level": 0.95, "threshold": 0.8}
     with pytest.raises(ValidationError, match="the default policy needs a certificate, and there is none"):
         Manifest.model_validate({**tiny.manifest().model_dump(), "abstention": None, "default_policy": policy})
+
+
+@pytest.mark.parametrize("change", [{"threshold": 0.1}, {"selective_risk": 0.5}, {"confidence_level": 0.5}])
+def test_default_policy_is_that_of_a_certificate(change: dict[str, float]) -> None:
+    manifest = tiny.manifest().model_dump()
+    sound = tiny.abstention().selective_risk[1].policy().model_dump()
+    Manifest.model_validate({**manifest, "default_policy": sound})
+    with pytest.raises(ValidationError, match="not that of one of the certificates"):
+        Manifest.model_validate({**manifest, "default_policy": {**sound, **change}})
 
 
 WRONG_GOLDEN: dict[str, tuple[dict[str, Any], str]] = {

@@ -1,10 +1,15 @@
 """The generated description is complete: every reference leads somewhere, every body and error is there."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+
+from service.app import create_app
+from service.settings import Settings
+from tests import tiny_features
 
 
 @pytest.fixture
@@ -43,6 +48,7 @@ def test_predict_names_its_bodies_options_and_errors(description: dict[str, Any]
         "image/png",
         "image/jpeg",
         "application/octet-stream",
+        "application/x-npy",
     }
     assert {parameter["name"] for parameter in predict["parameters"]} == {
         "top_k",
@@ -73,3 +79,52 @@ def test_asking_twice_gives_the_same(client: TestClient, description: dict[str, 
 def test_operation_ids_are_unique(description: dict[str, Any]) -> None:
     ids = [operation["operationId"] for path in description["paths"].values() for operation in path.values()]
     assert len(ids) == len(set(ids)) == 6
+
+
+def _described(model: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The operation and the properties of its JSON body."""
+    with TestClient(create_app(Settings(model_path=model))) as client:
+        description = client.get("/openapi.json").json()
+        assert client.get("/openapi.json").json() == description
+    schemas = {f"#/components/schemas/{name}" for name in description["components"]["schemas"]}
+    assert set(_references(description)) == schemas
+    return description["paths"]["/predict"]["post"], description["components"]["schemas"]["PredictRequest"][
+        "properties"
+    ]
+
+
+def test_description_of_a_table_names_its_columns_and_categories(tmp_path: Path) -> None:
+    predict, properties = _described(tiny_features.write_table(tmp_path))
+    by_name, in_order = properties["inputs"]["items"]["anyOf"]
+    assert list(by_name["properties"]) == by_name["required"] == ["age", "sex", "mass"]
+    assert by_name["additionalProperties"] is False
+    assert by_name["properties"]["age"] == {"type": "number"}
+    assert by_name["properties"]["sex"]["anyOf"][0] == {"type": "string", "enum": ["f", "m"]}
+    assert in_order["prefixItems"] == list(by_name["properties"].values())
+    assert (in_order["minItems"], in_order["maxItems"]) == (3, 3)
+    assert set(predict["requestBody"]["content"]) == {
+        "application/json",
+        "application/octet-stream",
+        "application/x-npy",
+    }
+    assert "resize" not in properties.keys() | {parameter["name"] for parameter in predict["parameters"]}
+
+
+def test_description_says_where_values_may_be_missing(tmp_path: Path) -> None:
+    _, properties = _described(tiny_features.write_table(tmp_path, "mean"))
+    columns = properties["inputs"]["items"]["anyOf"][0]["properties"]
+    assert columns["age"] == {"type": ["number", "null"]}
+    assert columns["sex"]["anyOf"][-1] == {"type": "null"}
+
+
+def test_description_of_an_embedding_says_its_width(tmp_path: Path) -> None:
+    _, properties = _described(tiny_features.write_embedding(tmp_path))
+    numbers, text = properties["inputs"]["items"]["anyOf"]
+    assert (numbers["items"], numbers["minItems"], numbers["maxItems"]) == ({"type": "number"}, 2, 2)
+    assert (text["type"], text["description"]) == ("string", "Base64 of 2 little-endian float32.")
+
+
+def test_descriptions_of_two_applications_are_their_own(tmp_path: Path, client: TestClient) -> None:
+    before = client.get("/openapi.json").json()
+    _described(tiny_features.write_embedding(tmp_path))
+    assert client.get("/openapi.json").json() == before

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,24 @@ def test_certified_risk_names_its_threshold_and_its_confidence(client: TestClien
     assert response.predictions[0].label == "left"  # 9/11 is over 0.8
 
 
+def test_error_names_the_field_as_the_client_wrote_it(client: TestClient) -> None:
+    by_query = client.post("/predict?selective_risk=0.04", content=LEFT.tobytes(), headers=RAW).json()
+    by_body = client.post("/predict", json={"inputs": [[0, 0]], "policy": {"selective_risk": 0.04}}).json()
+    assert [by_query["errors"][0]["field"], by_body["errors"][0]["field"]] == [
+        "selective_risk",
+        "policy.selective_risk",
+    ]
+
+
+def test_default_policy_that_can_never_answer_is_said_at_the_start(
+    tiny_model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings(model_path=tiny_model, default_policy=PolicyRequest(selective_risk=0.01))
+    with caplog.at_level(logging.WARNING, logger="demur"), TestClient(create_app(settings)) as client:
+        assert _ask(client).predictions[0].reason == "no_certified_threshold"
+    assert "the default policy could not be certified" in caplog.text
+
+
 def test_infeasible_risk_abstains_and_says_so(client: TestClient) -> None:
     response = _ask(client, policy={"selective_risk": 0.01})
     assert response.policy.model_dump()["threshold"] is None
@@ -182,7 +201,9 @@ def test_model_without_certificates_serves_without_sets(tmp_path: Path) -> None:
         response = _ask(client)
         assert (response.prediction_sets, response.predictions[0].prediction_set) == (None, None)
         refused = client.post("/predict", json={"inputs": [LEFT.tolist()], "set_coverage": 0.9})
-        assert refused.json()["detail"] == "set_coverage=0.9 is not certified by this model for lac; certified: none"
+        assert refused.json()["detail"] == "set_coverage=0.9 is asked for, and this model has no prediction sets"
+        refused = client.post("/predict?set_method=lac", content=LEFT.tobytes(), headers=RAW)
+        assert refused.json()["detail"] == 'set_method="lac" is asked for, and this model has no prediction sets'
 
 
 def test_ids_differ_from_one_another_and_from_request_to_request(client: TestClient) -> None:

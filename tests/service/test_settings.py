@@ -52,8 +52,8 @@ def test_data_folder_of_the_training_half_is_left_alone(monkeypatch: pytest.Monk
         ("DEMUR_MAX_BODY_BYTES", "0", r"^DEMUR_MAX_BODY_BYTES='0': Input should be greater than or equal to 1"),
         ("DEMUR_DEFAULT_POLICY", '{"threshold": 2}', r"^DEMUR_DEFAULT_POLICY\.threshold=2: Input should be less than"),
         ("DEMUR_DEFAULT_POLICY", "{}", r"^DEMUR_DEFAULT_POLICY=\{\}: Value error, a policy is exactly one of"),
-        ("DEMUR_DEFAULT_POLICY", "0.8", r"^DEMUR_DEFAULT_POLICY=0\.8: Input should be a valid dictionary"),
-        ("DEMUR_DEFAULT_POLICY", "{threshold", r"^DEMUR_DEFAULT_POLICY='\{threshold': Input should be a valid dict"),
+        ("DEMUR_DEFAULT_POLICY", "0.8", r"^DEMUR_DEFAULT_POLICY=0\.8: it must be a JSON object like"),
+        ("DEMUR_DEFAULT_POLICY", "{threshold", r"^DEMUR_DEFAULT_POLICY='\{threshold': it must be a JSON object"),
     ],
 )
 def test_wrong_value_is_named_with_its_rule(

@@ -1,0 +1,92 @@
+"""NumPy's `.npy` format, version 1 to 3, as far as a request may use it: one plain array of numbers, never a pickle.
+
+The header is a Python dictionary in text. It is matched, not evaluated, and the data are not copied.
+"""
+
+import math
+import re
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.errors import InvalidValue, MalformedBody
+from service.validation import shortened
+
+_MAGIC = b"\x93NUMPY"
+_MOST_HEADER_BYTES = 1024  # NumPy writes 118 for an array of numbers
+_SHAPE = rb"\(\s*(?:\d+\s*,\s*)*(?:\d+\s*)?\)"
+_ENTRY = re.compile(
+    rb"""\s*['"](descr|fortran_order|shape)['"]\s*:\s*('[^']*'|"[^"]*"|\[[^\]]*\]|True|False|%b)\s*(?:,|$)""" % _SHAPE
+)
+_DESCR = re.compile(r"[<>|=]?[?biufcmMOSUV]\d{0,3}")  # of a type without fields
+
+
+def read_npy(body: bytes, dtypes: Sequence[str], row_shapes: Sequence[tuple[int, ...]]) -> NDArray[Any]:
+    """The array of N rows in `body`, a view of it: of one of `dtypes`, shape `[N, *one of row_shapes]`."""
+    header, data = _parts(body)
+    fields = _fields(header)
+    dtype = _dtype(fields[b"descr"], dtypes)
+    shape = tuple(int(digits) for digits in re.findall(rb"\d+", fields[b"shape"]))
+    if not shape or shape[1:] not in row_shapes:
+        allowed = " or ".join(str(["N", *row]).replace("'", "") for row in row_shapes)
+        raise InvalidValue("body", f" is an array of shape {shortened(str(list(shape)))}: it must be {allowed}")
+    promised = math.prod(shape) * dtype.itemsize
+    if len(data) != promised:
+        raise MalformedBody(f"the body has {len(data)} bytes of data: its .npy header promises {promised}")
+    values = np.frombuffer(data, dtype)
+    # In Fortran's order the first axis is the one that varies fastest.
+    return values.reshape(shape[::-1]).T if fields[b"fortran_order"] == b"True" else values.reshape(shape)
+
+
+def _parts(body: bytes) -> tuple[bytes, memoryview]:
+    """The header's text and the data after it."""
+    if not body.startswith(_MAGIC):
+        raise MalformedBody("the body is not a .npy file: it does not begin as one")
+    major = body[len(_MAGIC)] if len(body) > len(_MAGIC) else 0
+    if major not in (1, 2, 3):
+        raise MalformedBody(f"the body is a .npy file of version {major}: 1, 2 and 3 are taken")
+    length = struct.Struct("<H" if major == 1 else "<I")
+    start = len(_MAGIC) + 2 + length.size
+    if len(body) < start:
+        raise MalformedBody("the body is a .npy file cut short")
+    (size,) = length.unpack_from(body, len(_MAGIC) + 2)
+    if size > _MOST_HEADER_BYTES:
+        raise MalformedBody(f"the body is a .npy file with a header of {size} bytes: at most {_MOST_HEADER_BYTES}")
+    if len(body) < start + size:
+        raise MalformedBody("the body is a .npy file cut short")
+    return body[start : start + size], memoryview(body)[start + size :]
+
+
+def _fields(header: bytes) -> dict[bytes, bytes]:
+    """The header's three entries, each as the text that it is."""
+    text = header.strip()
+    inner, found, position = text[1:-1].strip(), dict[bytes, bytes](), 0
+    while match := _ENTRY.match(inner, position):
+        found[match[1]] = match[2]
+        position = match.end()
+    sound = (
+        text[:1] + text[-1:] == b"{}"
+        and position == len(inner)
+        and len(found) == 3
+        and found[b"fortran_order"] in (b"True", b"False")
+        and found[b"shape"].startswith(b"(")
+        and found[b"descr"][:1] in (b"'", b'"', b"[")
+    )
+    if not sound:
+        raise MalformedBody("the body is a .npy file whose header does not say descr, fortran_order and shape")
+    return found
+
+
+def _dtype(descr: bytes, allowed: Sequence[str]) -> "np.dtype[Any]":
+    text = descr.decode("latin-1").strip("'\"")
+    try:
+        dtype = np.dtype(text) if _DESCR.fullmatch(text) else None
+    except (TypeError, ValueError):
+        dtype = None
+    if dtype is None or dtype.name not in allowed:
+        came = shortened(text) if dtype is None else dtype.name
+        raise InvalidValue("body", f" is an array of {came}: it must be {' or '.join(allowed)}")
+    return dtype

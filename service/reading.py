@@ -1,0 +1,50 @@
+"""The way in: what every kind of input has to be able to do, and the one that fits the loaded model."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from service.features import FeatureReader
+from service.images import ImageReader
+from service.inputs import FeaturesInput, ImageInput, Input
+from service.settings import Settings
+
+
+class Reader(Protocol):
+    """From what a client sent to the graph's input, `[N, *row_shape]` in the kind's dtype.
+
+    What cannot be read is refused by the exceptions of `errors.py`, and what is too much before it is allocated.
+    """
+
+    @property
+    def media_types(self) -> tuple[str, ...]:
+        """The content types that are taken beside JSON."""
+        ...
+
+    @property
+    def resizes(self) -> bool:
+        """Whether the option `resize` means anything to this kind."""
+        ...
+
+    @property
+    def input_schema(self) -> dict[str, Any]:
+        """The JSON Schema of one element of `inputs`."""
+        ...
+
+    def from_json(self, inputs: Sequence[object], *, resize: bool) -> NDArray[Any]:
+        """Read the elements of a JSON list."""
+        ...
+
+    def from_body(self, body: bytes, media_type: str, *, resize: bool) -> NDArray[Any]:
+        """Read a body of one of `media_types`."""
+        ...
+
+
+def reader_for(kind: Input, settings: Settings) -> Reader:
+    """The reader of a kind, within the limits that the settings allow."""
+    match kind:
+        case ImageInput():
+            return ImageReader(kind, settings.max_batch_size, settings.max_image_pixels)
+        case FeaturesInput():
+            return FeatureReader(kind, settings.max_batch_size)

@@ -1,0 +1,80 @@
+"""Models of rows so small that their answers can be worked out by hand: a table, an embedding; and any other kind."""
+
+import base64
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from service.inputs import Column, FeaturesInput
+from service.manifest import GoldenVectors
+from tests import tiny
+from training.abstention.principal_components import PrincipalComponents
+from training.export import to_onnx
+from training.inputs import FeatureEncoder
+from training.model import Model
+from training.regression import SoftmaxRegression
+
+# Features of a row: (age - 40) / 10, (mass - 70) / 20, 1 for f, 1 for m. Logits: dark 0, left log(9) a deviation of
+# age, right log(9) for m. So age 40 and f has probabilities 1/3 each, age 50 and f 1/11, 9/11, 1/11, age 40 and m
+# 1/11, 1/11, 9/11; and so has nothing a sex that is unknown.
+COLUMNS = [Column(name="age"), Column(name="sex", categories=["f", "m"]), Column(name="mass")]
+TABLE = SoftmaxRegression(
+    weights=torch.log(torch.tensor([[1.0, 9.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 9.0]])),
+    biases=torch.zeros(3),
+)
+ROWS: NDArray[np.float32] = np.array([[40, 0, 70], [50, 0, 70], [40, 1, 70], [40, -1, 90]], dtype=np.float32)
+PROBABILITIES = [[1 / 3] * 3, [1 / 11, 9 / 11, 1 / 11], [1 / 11, 1 / 11, 9 / 11], [1 / 3] * 3]
+OBJECTS: list[dict[str, Any]] = [
+    {"age": 40, "sex": "f", "mass": 70},
+    {"mass": 70.0, "sex": "f", "age": 50.0},
+    {"age": 40, "sex": "m", "mass": 70},
+    {"age": 40, "sex": "x", "mass": 90},
+]
+
+# As the tiny model of images, on levels from 0 to 1.
+EMBEDDINGS: NDArray[np.float32] = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], dtype=np.float32)
+
+
+def table(missing: Literal["refuse", "mean"] = "refuse") -> FeaturesInput:
+    """The contract's account of the table."""
+    return FeaturesInput(width=3, columns=COLUMNS, missing=missing)
+
+
+def write_table(folder: Path, missing: Literal["refuse", "mean"] = "refuse") -> Path:
+    """The model of the table."""
+    encoder = FeatureEncoder(table(missing), np.array([40.0, 70.0]), np.array([10.0, 20.0]))
+    return write(folder, Model(encoder, TABLE, 1.0, components(4)), ROWS)
+
+
+def write_embedding(folder: Path, missing: Literal["refuse", "mean"] = "refuse") -> Path:
+    """The model of two numbers."""
+    encoder = FeatureEncoder(FeaturesInput(width=2, missing=missing), np.zeros(2), np.ones(2))
+    return write(folder, Model(encoder, tiny.REGRESSION, 1.0, components(2)), EMBEDDINGS)
+
+
+def components(width: int) -> PrincipalComponents:
+    """One component, along the first feature."""
+    return PrincipalComponents(
+        mean=torch.zeros(width, dtype=torch.float64),
+        axes=torch.eye(width, 1, dtype=torch.float64),
+        variances=torch.ones(1, dtype=torch.float64),
+        scales=torch.ones(3, dtype=torch.float64),
+        explained_variance=1.0,
+    )
+
+
+def write(folder: Path, model: Model, inputs: NDArray[Any]) -> Path:
+    """Write a model of any kind into `folder`, with `inputs` as golden vectors, and return its path."""
+    golden = GoldenVectors(
+        inputs=base64.b64encode(inputs.tobytes()).decode(),
+        probabilities=model.probabilities(inputs).tolist(),
+        ood_scores=model.ood_score(inputs).tolist(),
+        tolerance=1e-6,
+    )
+    path = folder / "model.onnx"
+    manifest = tiny.manifest().model_copy(update={"input": model.encoder.kind, "golden": golden})
+    path.write_bytes(to_onnx(model, manifest))
+    return path
