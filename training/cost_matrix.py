@@ -1,11 +1,12 @@
 """Who is hurt by which confusion: the cost matrix, as a user writes it down."""
 
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from training.errors import TrainingError
+
+LARGEST = 1e9  # of a cost: sums over any number of inputs stay finite and exact enough
 
 
 def read(path: Path, classes: Sequence[str]) -> tuple[tuple[float, ...], ...]:
@@ -19,7 +20,7 @@ def read(path: Path, classes: Sequence[str]) -> tuple[tuple[float, ...], ...]:
         given = json.loads(path.read_text())
     except OSError as error:
         raise TrainingError(f"cannot read the cost matrix {path}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TrainingError(f"the cost matrix {path} is not JSON: {error}") from None
     if not isinstance(given, dict) or not all(isinstance(row, dict) for row in given.values()):
         raise TrainingError(f'the cost matrix {path} must be like {{"answer": {{"true label": cost}}}}')
@@ -41,5 +42,6 @@ def _check_label(path: Path, label: str, classes: Sequence[str]) -> None:
 
 
 def _check_cost(path: Path, answer: str, truth: str, cost: object) -> None:
-    if isinstance(cost, bool) or not isinstance(cost, int | float) or not 0 <= cost < math.inf:
-        raise TrainingError(f"the cost matrix {path} has {cost!r} for {answer!r} where {truth!r}: a number from 0")
+    if isinstance(cost, bool) or not isinstance(cost, int | float) or not 0 <= cost <= LARGEST:
+        came, rule = json.dumps(cost)[:40], f"a number from 0 to {LARGEST:g}"
+        raise TrainingError(f"the cost matrix {path} has {came} for {answer!r} where {truth!r}: {rule}")

@@ -1,8 +1,9 @@
 """The minibatch loop. Knows tensors and a model; knows no data set and no file."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -24,9 +25,56 @@ class Examples:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def width(self) -> int:
+        """D, the number of features."""
+        return self.features.shape[1]
+
+    @property
+    def device(self) -> torch.device:
+        """Where they lie, and where the fit computes."""
+        return self.features.device
+
     def to(self, device: torch.device) -> "Examples":
         """The same examples on another device."""
         return Examples(self.features.to(device), self.labels.to(device))
+
+    def take(self, rows: Tensor) -> "Examples":
+        """The examples at `rows`, in that order."""
+        return Examples(self.features.index_select(0, rows), self.labels.index_select(0, rows))
+
+    def minibatches(self, size: int, generator: torch.Generator) -> Iterator["Examples"]:
+        """Each example once, in an order that `generator`, on the CPU, draws; the last minibatch may be smaller."""
+        order = torch.randperm(len(self), generator=generator).to(self.device)
+        return (self.take(rows) for rows in torch.split(order, size))
+
+    def blocks(self) -> Iterator["Examples"]:
+        """All of them, in order."""
+        yield self
+
+
+class Source(Protocol):
+    """Labelled examples, in memory or elsewhere, that a fit reads in minibatches."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def width(self) -> int:
+        """D, the number of features."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where what is read lies, and where the fit computes."""
+        ...
+
+    def minibatches(self, size: int, generator: torch.Generator) -> Iterator[Examples]:
+        """Each example once, in a new order; `generator` is on the CPU."""
+        ...
+
+    def blocks(self) -> Iterator[Examples]:
+        """Each example once, in the same order every time."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +104,8 @@ class Fit:
 
 
 def fit(
-    train: Examples,
-    tune: Examples,
+    train: Source,
+    tune: Source,
     classes: int,
     settings: FitSettings,
     generator: torch.Generator,
@@ -68,15 +116,14 @@ def fit(
     `generator`, on the CPU, draws the initial weights and each epoch's order of the examples. Both splits lie on
     the device that computes. Raises DivergedError when a loss is not finite.
     """
-    device = train.features.device
-    model = SoftmaxRegression.initial(train.features.shape[1], classes, generator).to(device)
+    model = SoftmaxRegression.initial(train.width, classes, generator).to(train.device)
     sgd = SGD(settings.momentum, settings.weight_decay, settings.clip_norm)
     rates = _rates(settings, len(train))
     history: list[Epoch] = []
     best: tuple[float, int, SoftmaxRegression] = (math.inf, 0, model)
     for number in range(1, settings.epochs + 1):
-        order = torch.randperm(len(train), generator=generator).to(device)
-        epoch = Epoch(number, _train_epoch(model, train, order, sgd, rates, settings), evaluate(model, tune))
+        minibatches = train.minibatches(settings.batch_size, generator)
+        epoch = Epoch(number, _train_epoch(model, minibatches, sgd, rates), evaluate(model, tune))
         if not (math.isfinite(epoch.train.loss) and math.isfinite(epoch.tune.loss)):
             raise DivergedError(
                 f"the fit diverged in epoch {number}: the loss is {epoch.train.loss}. "
@@ -92,11 +139,14 @@ def fit(
     return Fit(best[2], best[1], history)
 
 
-def evaluate(model: SoftmaxRegression, examples: Examples) -> Quality:
-    """Loss and accuracy of `model` on `examples`."""
-    logits = model.logits(examples.features)
-    hits = logits.argmax(dim=1) == examples.labels
-    return Quality(cross_entropy(logits, examples.labels).item(), hits.float().mean().item())
+def evaluate(model: SoftmaxRegression, source: Source) -> Quality:
+    """Loss and accuracy of `model` on the examples of `source`."""
+    loss, hits = 0.0, 0
+    for block in source.blocks():
+        logits = model.logits(block.features)
+        loss += cross_entropy(logits, block.labels).item() * len(block)
+        hits += int((logits.argmax(dim=1) == block.labels).sum())
+    return Quality(loss / len(source), hits / len(source))
 
 
 def _rates(settings: FitSettings, examples: int) -> Iterator[float]:
@@ -105,23 +155,20 @@ def _rates(settings: FitSettings, examples: int) -> Iterator[float]:
 
 
 def _train_epoch(
-    model: SoftmaxRegression,
-    train: Examples,
-    order: Tensor,
-    sgd: SGD,
-    rates: Iterator[float],
-    settings: FitSettings,
+    model: SoftmaxRegression, minibatches: Iterable[Examples], sgd: SGD, rates: Iterator[float]
 ) -> Quality:
-    device = order.device
-    loss, hits = torch.zeros((), device=device), torch.zeros((), device=device)
-    # The sums stay on the device until the end: reading a number off a GPU waits for it.
-    for batch in torch.split(order, settings.batch_size):
-        features = train.features.index_select(0, batch)  # [B, D]
-        labels = train.labels.index_select(0, batch)  # [B]
-        logits = model.logits(features)  # [B, C]
-        hits += (logits.argmax(dim=1) == labels).sum()
-        batch_loss, error = cross_entropy_and_gradient(logits, labels)
+    device = model.weights.device
+    # The sums stay on the device until the end: reading a number off a GPU waits for it. In float64, since a million
+    # losses add up to where float32 has no digit left for one.
+    loss = torch.zeros((), dtype=torch.float64, device=device)
+    hits = torch.zeros((), dtype=torch.int64, device=device)
+    count = 0
+    for batch in minibatches:
+        logits = model.logits(batch.features)  # [B, C]
+        hits += (logits.argmax(dim=1) == batch.labels).sum()
+        batch_loss, error = cross_entropy_and_gradient(logits, batch.labels)
         loss += batch_loss * len(batch)
-        gradient = SoftmaxRegression(features.T @ error, error.sum(dim=0))
+        gradient = SoftmaxRegression(batch.features.T @ error, error.sum(dim=0))
         sgd.step(model, gradient, next(rates))
-    return Quality(loss.item() / len(order), hits.item() / len(order))
+        count += len(batch)
+    return Quality(loss.item() / count, hits.item() / count)

@@ -9,7 +9,7 @@ from service.certificates import Abstention
 from service.manifest import GoldenVectors, Manifest, Metrics, OperatingPoint, Training
 from service.policy import NeverAbstainPolicy, Policy
 from training import provenance
-from training.data import Dataset, Labelled
+from training.data import Labelled, LabelledData
 from training.data.splits import Splits
 from training.model import Model
 from training.publish import Expected
@@ -18,7 +18,7 @@ GOLDEN_TOLERANCE = 1e-6  # of another processor's kernels
 
 
 def draft(
-    dataset: Dataset, splits: Splits, training: Training, model: Model, metrics: Metrics, expected: Expected
+    dataset: LabelledData, splits: Splits, training: Training, model: Model, metrics: Metrics, expected: Expected
 ) -> Manifest:
     """The manifest of a model that promises nothing yet. `expected` is what it says of the report split."""
     source = provenance.revision(Path(__file__).parent)
@@ -51,7 +51,7 @@ def _golden(report: Labelled, expected: Expected) -> GoldenVectors:
     """The first report image of each class that is there."""
     _, first = np.unique(report.labels, return_index=True)
     return GoldenVectors(
-        inputs=base64.b64encode(report.inputs[first].tobytes()).decode(),
+        inputs=base64.b64encode(report.read(first).tobytes()).decode(),
         probabilities=expected.probabilities[first].tolist(),
         ood_scores=expected.ood_score[first].tolist(),
         tolerance=GOLDEN_TOLERANCE,

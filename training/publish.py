@@ -3,16 +3,17 @@
 import errno
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.classifier import Classifier
 from service.errors import ModelError
+from training.abstention.scored import concatenated
 from training.errors import ProofError, TrainingError
 from training.folder import make_writable
 
@@ -73,19 +74,19 @@ def load_draft(content: bytes) -> Classifier:
         return _load(path)
 
 
-def prove_export(path: Path, inputs: NDArray[np.uint8], expected: Expected) -> tuple[Classifier, float]:
+def prove_export(path: Path, blocks: Iterable[NDArray[Any]], expected: Expected) -> tuple[Classifier, float]:
     """Load the file as the service will, and compare it with torch on every input.
 
-    `inputs` uint8 `[N, H, W]`. Returns the classifier and the largest difference in a probability. Raises ProofError
-    when that, or the relative one in an `ood_score`, is over 1e-6, or any label differs.
+    `blocks` holds the N inputs, some at a time. Returns the classifier and the largest difference in a probability.
+    Raises ProofError when that, or the relative one in an `ood_score`, is over 1e-6, or any label differs.
     """
     classifier = _load(path)
-    found = classifier.scores(inputs)
+    found = concatenated(classifier.scores(block) for block in blocks)
     difference, relative = found.distance(expected.probabilities, expected.ood_score)
     labels = int((found.probabilities.argmax(axis=1) != expected.probabilities.argmax(axis=1)).sum())
     if labels or not (difference <= PROOF_TOLERANCE and relative <= PROOF_TOLERANCE):  # so written, NaN fails too
         raise ProofError(
-            f"the exported file does not compute what was trained: over {len(inputs)} report inputs the "
+            f"the exported file does not compute what was trained: over {len(found.confidence)} report inputs the "
             f"largest difference in a probability is {difference:.3g} and relative in an ood_score {relative:.3g}, "
             f"allowed {PROOF_TOLERANCE:g}, and {labels} labels differ, allowed 0"
         )

@@ -2,11 +2,18 @@
 
 import numpy as np
 import pytest
+import torch
 
 from benchmarks.population import HeldOut, Population
 from tests.tiny import COMPONENTS
 from training.abstention.certify import certify
+from training.abstention.conformal import kth_smallest, order_statistic
+from training.abstention.principal_components import PrincipalComponents
 from training.abstention.settings import AbstentionSettings
+from training.data import Dataset
+from training.data.splits import split
+from training.evaluation.strange_inputs import make
+from training.inputs import ImageEncoder
 
 pytestmark = pytest.mark.guarantee
 
@@ -26,3 +33,23 @@ def test_false_alarms_on_exchangeable_images_are_one_in_a_hundred(held_out: Held
         alarms.append((other.scores.ood_score > gate.threshold).mean())
     assert np.mean(alarms) <= 0.01 + 0.002
     assert np.mean(alarms) >= 0.01 - 0.002  # nor is it open to everything
+
+
+def test_residual_alone_would_miss_the_black_picture_and_some_shuffled_ones(dataset: Dataset) -> None:
+    """Why the gate has three statistics: what docs/abstention.md says of the one that is usually taken."""
+    splits = split(dataset, "tuned", 0)
+    encoder = ImageEncoder(dataset.input)
+    found = PrincipalComponents.of([encoder.features(splits.train.inputs)])
+
+    def residual(images: np.ndarray) -> np.ndarray:
+        return found.statistics(encoder.features(images, torch.float64))[:, 0].numpy()
+
+    tune = residual(splits.tune.inputs)
+    threshold = kth_smallest(tune, order_statistic(len(tune), 0.99))
+    turned_away = {
+        name: (residual(images) > threshold).mean()
+        for name, images in make(dataset.input, splits.report.inputs).items()
+    }
+    assert turned_away["all black"] == 0
+    assert 0.93 < turned_away["pixel-shuffled"] < 0.95
+    assert min(turned_away[name] for name in ("uniform noise", "Gaussian noise", "inverted", "all white")) == 1

@@ -80,7 +80,7 @@ MEAN_COST = float(COSTS @ SHARES)
 @pytest.mark.parametrize("size", [200, 2_000])
 def test_bound_of_a_mean_cost_is_under_the_truth_once_in_twenty_at_most(size: int) -> None:
     draws = [np.random.default_rng([7, repeat]).choice(COSTS, size, p=SHARES) for repeat in range(REPEATS)]
-    bounds = np.array([mean_upper(losses, LEVEL) for losses in draws])
+    bounds = np.array([mean_upper(losses, LEVEL, binary=False) for losses in draws])
     assert (bounds < MEAN_COST).sum() <= MOST_VIOLATIONS
     assert bounds.mean() < 2 * MEAN_COST  # nor is it kept by a bound that says nothing
     assert sum(losses.mean() < MEAN_COST for losses in draws) > 400  # as the mean itself, without a margin, would be
@@ -91,13 +91,23 @@ def test_p_value_of_a_mean_cost_is_that_of_hoeffding_and_bentkus(level: float) -
     for size in (20, 200, 2_000):
         losses = np.random.default_rng(9).choice(COSTS, size, p=SHARES)
         (expected,) = compute_hoeffding_bentkus_p_value(losses.mean(keepdims=True), size, level)[0]
-        assert mean_p_value(losses, level) == pytest.approx(min(1.0, expected), rel=1e-9)
+        assert mean_p_value(losses, level, binary=False) == pytest.approx(min(1.0, expected), rel=1e-9)
 
 
 def test_p_value_and_bound_of_a_mean_cost_say_the_same() -> None:
     for size in (20, 200, 2_000):
         for repeat in range(20):
             losses = np.random.default_rng([8, repeat]).choice(COSTS, size, p=SHARES)
-            bound = mean_upper(losses, LEVEL)
-            assert mean_p_value(losses, min(1.0, bound + 1e-6)) <= 1 - LEVEL
-            assert mean_p_value(losses, bound - 1e-6) > 1 - LEVEL
+            bound = mean_upper(losses, LEVEL, binary=False)
+            assert mean_p_value(losses, min(1.0, bound + 1e-6), binary=False) <= 1 - LEVEL
+            assert mean_p_value(losses, bound - 1e-6, binary=False) > 1 - LEVEL
+
+
+@pytest.mark.parametrize(("risk", "stated"), [(0.01, 8_640), (0.03, 2_840), (0.05, 1_660)])
+def test_answers_needed_to_certify_nine_times_out_of_ten_are_what_the_documents_say(risk: float, stated: int) -> None:
+    """With a true risk of 0.7 r: from which number on the power never falls under 0.9 again."""
+    answered = np.arange(100, 12_000)
+    most = binom.ppf(1 - LEVEL, answered, risk)  # errors at which the tail first reaches 5 %
+    most -= binom.cdf(most, answered, risk) > 1 - LEVEL  # the last number that passes the test
+    power = binom.cdf(most, answered, 0.7 * risk)
+    assert answered[np.flatnonzero(power < 0.9)[-1]] + 1 == pytest.approx(stated, abs=5)

@@ -102,7 +102,7 @@ def test_graph_computes_what_torch_computes(spread: float, temperature: float) -
     )
     training = torch.randint(0, 256, (1000, 28, 28), generator=generator, dtype=torch.uint8).numpy()
     encoder = ImageEncoder(ImageInput(height=28, width=28))
-    model = Model(encoder, regression, temperature, PrincipalComponents.of(encoder.features(training)))
+    model = Model(encoder, regression, temperature, PrincipalComponents.of([encoder.features(training)]))
     manifest = tiny.manifest().model_copy(update={"input": encoder.kind})
     images = torch.randint(0, 256, (500, 28, 28), generator=generator, dtype=torch.uint8).numpy()
     session = _session(model, manifest)

@@ -105,7 +105,7 @@ def test_place_is_left_as_it_was(tmp_path: Path) -> None:
 
 
 def test_proof_of_the_right_file(tiny_model: Path) -> None:
-    classifier, difference = prove_export(tiny_model, tiny.IMAGES, EXPECTED)
+    classifier, difference = prove_export(tiny_model, [tiny.IMAGES], EXPECTED)
     assert classifier.version == Classifier.load(tiny_model).version
     assert 0 <= difference < 2e-7
 
@@ -126,7 +126,7 @@ def test_proof_of_the_right_file(tiny_model: Path) -> None:
 )
 def test_proof_refuses_a_file_that_computes_something_else(tiny_model: Path, expected: Expected, message: str) -> None:
     with pytest.raises(ProofError, match=message):
-        prove_export(tiny_model, tiny.IMAGES, expected)
+        prove_export(tiny_model, [tiny.IMAGES], expected)
 
 
 def test_proof_refuses_labels_that_differ_within_the_tolerance(tmp_path: Path) -> None:
@@ -135,14 +135,14 @@ def test_proof_refuses_labels_that_differ_within_the_tolerance(tmp_path: Path) -
     path = tmp_path / "model.onnx"
     path.write_bytes(to_onnx(tiny.MODEL, tiny.manifest()))
     with pytest.raises(ProofError, match="and 1 labels differ"):
-        prove_export(path, tiny.IMAGES[:1], nearly)
+        prove_export(path, [tiny.IMAGES[:1]], nearly)
 
 
 def test_proof_refuses_what_the_service_refuses(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(b"nonsense")
     with pytest.raises(ProofError, match=r"the service refuses the exported file: .* is not a model"):
-        prove_export(path, tiny.IMAGES, EXPECTED)
+        prove_export(path, [tiny.IMAGES], EXPECTED)
     with pytest.raises(ProofError, match=r"the service refuses the exported file: .* is not a model"):
         load_draft(b"nonsense")
 

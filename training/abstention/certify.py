@@ -23,6 +23,7 @@ def certify(
     Each promise holds at the confidence level for itself; that all hold at once is less likely. Raises TrainingError
     where `tune` is too small for the false alarm rate.
     """
+    check_size(len(tune), settings)
     gate = _gate(tune, components, settings.false_alarm_rate)
     inside = _inside(calibration, gate)
     sequence = selective_risk.Sequence.on(tune.scores.confidence, tune.wrong, _inside(tune, gate))
@@ -37,17 +38,22 @@ def certify(
     )
 
 
+def check_size(tune_size: int, settings: AbstentionSettings) -> None:
+    """Raise TrainingError where `tune` is too small for the false alarm rate: before a fit, not after it."""
+    rate = Fraction(str(settings.false_alarm_rate))
+    if order_statistic(tune_size, 1 - rate) > tune_size:
+        raise TrainingError(
+            f"a false alarm rate of {settings.false_alarm_rate:g} cannot be promised with {tune_size} examples in "
+            f"tune: at least {math.ceil(1 / rate) - 1} are needed"
+        )
+
+
 def _inside(scored: Scored, gate: OutOfDistributionGate) -> NDArray[np.bool_]:
     return scored.scores.ood_score.astype(np.float64) <= gate.threshold
 
 
 def _gate(tune: Scored, components: PrincipalComponents, false_alarm_rate: float) -> OutOfDistributionGate:
     rank = order_statistic(len(tune), 1 - Fraction(str(false_alarm_rate)))
-    if rank > len(tune):
-        raise TrainingError(
-            f"a false alarm rate of {false_alarm_rate:g} cannot be promised with {len(tune)} examples in tune: "
-            f"at least {math.ceil(1 / Fraction(str(false_alarm_rate))) - 1} are needed"
-        )
     return OutOfDistributionGate(
         threshold=kth_smallest(tune.scores.ood_score, rank),
         false_alarm_rate=false_alarm_rate,

@@ -50,7 +50,8 @@ def certify(
     answered = eligible & (expected <= reject_cost)
     costs = realised_cost(answers, calibration.labels, matrix)[answered]
     largest = 1.0 if matrix is None else max(max(row) for row in matrix)
-    p_value = mean_p_value(costs / largest, reject_cost / largest)
+    binary = matrix is None or {value for row in matrix for value in row} <= {0, largest}
+    p_value = mean_p_value(costs / largest, reject_cost / largest, binary=binary)
     total = float(costs.sum()) + reject_cost * float((~answered).sum())
     return CostCertificate(
         status="certified" if p_value <= 1 - level else "infeasible",
@@ -60,7 +61,7 @@ def certify(
         answered=len(costs),
         coverage=len(costs) / len(calibration),
         answer_cost=float(costs.mean()) if len(costs) else None,
-        answer_cost_bound=largest * mean_upper(costs / largest, level),
+        answer_cost_bound=largest * mean_upper(costs / largest, level, binary=binary),
         expected_cost=total / len(calibration),
         method=METHOD,
         population=calibration.population,

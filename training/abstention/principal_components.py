@@ -10,6 +10,7 @@ three statistics are those of process monitoring (Jackson and Mudholkar 1979, Te
 `ood_score` is the largest of the three, each over its own high quantile on `train`, so that about 1 is the edge.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +20,6 @@ COMPONENTS = 64
 METHOD = "PCA of the training inputs: the largest of residual, relative residual and Hotelling's T^2"
 # Added to both energies of the relative residual, in squared features: an input that is all 0 has share 1 outside.
 FAINT = 1e-3
-_BLOCK = 4096
 _QUANTILE = 0.9967  # of each statistic on train; any fixed numbers would do, these make the three about equally strict
 
 
@@ -34,15 +34,15 @@ class PrincipalComponents:
     explained_variance: float
 
     @classmethod
-    def of(cls, features: Tensor) -> "PrincipalComponents":
-        """Fit on the training features, `[N, D]`, in float64 a block at a time."""
-        blocks = torch.split(features, _BLOCK)
-        mean = features.mean(dim=0, dtype=torch.float64)
+    def of(cls, blocks: Sequence[Tensor]) -> "PrincipalComponents":
+        """Fit on training features, `[N, D]` in some blocks of rows, computing in float64."""
+        count = sum(map(len, blocks))
+        mean = torch.stack([block.sum(dim=0, dtype=torch.float64) for block in blocks]).sum(dim=0) / count
         scatter = torch.zeros(len(mean), len(mean), dtype=torch.float64)
         for block in blocks:
             centred = block - mean
             scatter += centred.T @ centred
-        variances, axes = torch.linalg.eigh(scatter / (len(features) - 1))  # rising
+        variances, axes = torch.linalg.eigh(scatter / (count - 1))  # rising
         kept = max(1, min(COMPONENTS, len(mean) // 2))
         leading = cls(
             mean,

@@ -1,5 +1,6 @@
 """A split as the exported file sees it: its scores beside the true labels."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,8 +8,6 @@ from numpy.typing import NDArray
 
 from service.classifier import Classifier, Scores
 from training.data import Labelled
-
-_BATCH = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +35,12 @@ class Scored:
 
 
 def score(classifier: Classifier, part: Labelled) -> Scored:
-    """Run the file on a split, in batches: in one, what the graph holds between its nodes would fill the memory."""
-    batches = [classifier.scores(part.inputs[i : i + _BATCH]) for i in range(0, len(part), _BATCH)]
-    scores = Scores(
-        *(np.concatenate([getattr(b, name) for b in batches]) for name in ("probabilities", "confidence", "ood_score"))
-    )
+    """Run the file on a split, in blocks: in one, what the graph holds between its nodes would fill the memory."""
+    scores = concatenated(classifier.scores(block) for block in part.blocks())
     return Scored(scores, part.labels, part.source, part.fingerprint())
+
+
+def concatenated(blocks: Iterable[Scores]) -> Scores:
+    """The scores of several batches as those of one."""
+    parts, names = list(blocks), ("probabilities", "confidence", "ood_score")
+    return Scores(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))

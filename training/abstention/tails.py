@@ -46,12 +46,13 @@ def clopper_pearson_lower(errors: int, answered: int, confidence_level: float) -
     return 0.0 if errors == 0 else float(betaincinv(errors, answered - errors + 1, 1 - confidence_level))
 
 
-def mean_p_value(losses: NDArray[np.float64], level: float) -> float:
+def mean_p_value(losses: NDArray[np.float64], level: float, *, binary: bool) -> float:
     """p-value of "the mean is over `level`", for losses in [0, 1]: Hoeffding's and Bentkus's, the lesser.
 
-    (Bates et al. 2021, arXiv 2101.02703, section 3.1.) For losses that are 0 or 1 it is the exact binomial tail.
+    (Bates et al. 2021, arXiv 2101.02703, section 3.1.) Where losses can only be 0 or 1, `binary`, it is the exact
+    binomial tail; that must be known beforehand, and not be read off the losses that happened to come.
 
-    >>> mean_p_value(np.zeros(59), 0.05) == float(binomial_p_value(0, 59, 0.05))
+    >>> mean_p_value(np.zeros(59), 0.05, binary=True) == float(binomial_p_value(0, 59, 0.05))
     True
     """
     n = len(losses)
@@ -59,21 +60,20 @@ def mean_p_value(losses: NDArray[np.float64], level: float) -> float:
         return 1.0
     if level >= 1:
         return 0.0
-    if np.isin(losses, (0.0, 1.0)).all():
+    if binary:
         return float(binomial_p_value(int(losses.sum()), n, level))
     mean = float(losses.mean())
     below = min(mean, level)
     hoeffding = math.exp(-n * float(rel_entr(below, level) + rel_entr(1 - below, 1 - level)))
-    bentkus = math.e * float(binomial_p_value(math.ceil(n * mean), n, level))
+    bentkus = math.e * float(binomial_p_value(min(math.ceil(n * mean), n), n, level))
     return min(1.0, hoeffding, bentkus)
 
 
-def mean_upper(losses: NDArray[np.float64], confidence_level: float) -> float:
+def mean_upper(losses: NDArray[np.float64], confidence_level: float, *, binary: bool) -> float:
     """Upper bound of the mean of losses in [0, 1]: the level at which `mean_p_value` falls to 1 - confidence."""
     if len(losses) == 0 or losses.min() == 1:
         return 1.0
-    if np.isin(losses, (0.0, 1.0)).all():
+    if binary:
         return clopper_pearson_upper(int(losses.sum()), len(losses), confidence_level)
-    mean = float(losses.mean())
-    error = 1 - confidence_level
-    return float(brentq(lambda level: mean_p_value(losses, level) - error, mean, 1.0, xtol=1e-12))
+    mean, error = float(losses.mean()), 1 - confidence_level
+    return float(brentq(lambda level: mean_p_value(losses, level, binary=False) - error, mean, 1.0, xtol=1e-12))

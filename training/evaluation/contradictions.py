@@ -8,7 +8,6 @@ the calibration split was one of the few, at most 1 - confidence of all, that a 
 from collections.abc import Sequence
 
 from service.certificates import Abstention
-from service.decision import reject_cost_policy, selective_risk_policy
 from service.manifest import OperatingPoint
 from service.policy import Policy
 from training.abstention.tails import clopper_pearson_lower
@@ -36,13 +35,13 @@ def _promises(abstention: Abstention | None) -> list[tuple[Policy, str, float]]:
     if abstention is None:
         return []
     promises: list[tuple[Policy, str, float]] = [
-        (selective_risk_policy(c), f"selective_risk {c.selective_risk:g}", c.selective_risk)
+        (c.policy(), f"selective_risk {c.selective_risk:g}", c.selective_risk)
         for c in abstention.selective_risk
         if c.status == "certified"
     ]
     if abstention.cost_matrix is None:
         promises += [
-            (reject_cost_policy(c), f"reject_cost {c.reject_cost:g}", c.reject_cost)
+            (c.policy(), f"reject_cost {c.reject_cost:g}", c.reject_cost)
             for c in abstention.reject_cost
             if c.status == "certified"
         ]

@@ -1,6 +1,7 @@
 """All that is measured of a model on its report split, from the scores of the file itself. Nothing here decides."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,11 @@ from service.decision import Decision, decide
 from service.manifest import Manifest, OperatingPoint
 from service.policy import NeverAbstainPolicy, ThresholdPolicy
 from service.prediction_sets import members
+from training import metrics
 from training.abstention.scored import Scored, score
 from training.data import Labelled
 from training.data.splits import Splits
+from training.errors import TrainingError
 from training.evaluation import bootstrap, strange_inputs
 from training.evaluation.bootstrap import Estimate
 from training.evaluation.contradictions import contradictions
@@ -39,7 +42,7 @@ class StrangeSet:
     """One set of strange inputs, what the file makes of them, and how well each score tells them."""
 
     name: str
-    images: NDArray[np.uint8]  # [M, H, W]
+    inputs: NDArray[Any]  # [M, *row_shape]
     scores: Scores
     decisions: list[Decision]  # [M], by the default policy
     by_ood_score: Separation
@@ -66,7 +69,7 @@ class Evaluation:
 
     manifest: Manifest
     version: str
-    images: NDArray[np.uint8]  # [N, H, W]
+    inputs: NDArray[Any]  # [N, *row_shape]
     report: Scored
     decisions: list[Decision]  # [N], by the default policy
     points: list[OperatingPoint]
@@ -82,15 +85,16 @@ class Evaluation:
 
 def evaluate(classifier: Classifier, splits: Splits) -> Evaluation:
     """Measure a model on `splits.report`; `splits` as `reproduce` gives them."""
-    manifest, images = classifier.manifest, splits.report.inputs
+    manifest, inputs = classifier.manifest, splits.report.inputs
     report = score(classifier, splits.report)
     decisions = decide(report.scores, manifest.default_policy, manifest.abstention)
     points = [measure(report, policy, manifest.abstention) for policy in policies(manifest.abstention)]
     sets = manifest.abstention.prediction_sets if manifest.abstention else []
+    _check_stated(manifest, report)
     return Evaluation(
         manifest=manifest,
         version=classifier.version,
-        images=images,
+        inputs=inputs,
         report=report,
         decisions=decisions,
         points=points,
@@ -98,11 +102,20 @@ def evaluate(classifier: Classifier, splits: Splits) -> Evaluation:
         risk_coverage=bootstrap.risk_coverage(report.scores.confidence, report.wrong),
         classes=_classes(manifest.labels, report.labels, decisions),
         confusion=_confusion(report),
-        strange=[_strange(classifier, report, *named) for named in strange_inputs.make(images).items()],
+        strange=[_strange(classifier, report, *named) for named in strange_inputs.make(manifest.input, inputs).items()],
         prediction_sets=[_sets(report, promise, manifest.labels) for promise in sets],
         false_alarms=int(_outside(report.scores, manifest).sum()) if manifest.abstention else None,
         contradictions=contradictions(points, manifest.abstention),
     )
+
+
+def _check_stated(manifest: Manifest, report: Scored) -> None:
+    """The quality that a manifest states is quoted, not measured again: so it must be what the file does."""
+    found = metrics.accuracy(report.scores.probabilities, report.labels)
+    if found != manifest.metrics.accuracy:
+        raise TrainingError(
+            f"the file states an accuracy of {manifest.metrics.accuracy:.4f} on its report split, and has {found:.4f}"
+        )
 
 
 def _classes(names: list[str], labels: NDArray[np.int64], decisions: list[Decision]) -> list[ClassQuality]:
@@ -132,14 +145,14 @@ def _confusion(report: Scored) -> NDArray[np.int64]:
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes).astype(np.int64)
 
 
-def _strange(classifier: Classifier, report: Scored, name: str, images: NDArray[np.uint8]) -> StrangeSet:
+def _strange(classifier: Classifier, report: Scored, name: str, inputs: NDArray[Any]) -> StrangeSet:
     manifest = classifier.manifest
-    no_labels = np.zeros(len(images), dtype=np.int64)  # there is no right answer, and none is looked at
-    scores = score(classifier, Labelled(name, images, no_labels)).scores
+    no_labels = np.zeros(len(inputs), dtype=np.int64)  # there is no right answer, and none is looked at
+    scores = score(classifier, Labelled(name, inputs, no_labels)).scores
     decisions = decide(scores, manifest.default_policy, manifest.abstention)
     return StrangeSet(
         name=name,
-        images=images,
+        inputs=inputs,
         scores=scores,
         decisions=decisions,
         by_ood_score=Separation.of(report.scores.ood_score, scores.ood_score),

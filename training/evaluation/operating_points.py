@@ -3,7 +3,7 @@
 import numpy as np
 
 from service.certificates import Abstention
-from service.decision import decide, reject_cost_policy, selective_risk_policy
+from service.decision import decide
 from service.manifest import OperatingPoint
 from service.policy import NeverAbstainPolicy, Policy, RejectCostPolicy
 from training.abstention.cost import realised_cost
@@ -15,8 +15,8 @@ def policies(abstention: Abstention | None) -> list[Policy]:
     if abstention is None:
         return [NeverAbstainPolicy()]
     return [
-        *map(selective_risk_policy, abstention.selective_risk),
-        *map(reject_cost_policy, abstention.reject_cost),
+        *(certificate.policy() for certificate in abstention.selective_risk),
+        *(certificate.policy() for certificate in abstention.reject_cost),
         NeverAbstainPolicy(),
     ]
 

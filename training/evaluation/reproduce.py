@@ -1,12 +1,12 @@
 """The very splits that a model was trained, certified and reported on, from its manifest and the data."""
 
 from service.manifest import Manifest
-from training.data import Dataset
+from training.data import LabelledData
 from training.data.splits import Splits, split
 from training.errors import TrainingError
 
 
-def reproduce(manifest: Manifest, dataset: Dataset) -> Splits:
+def reproduce(manifest: Manifest, dataset: LabelledData) -> Splits:
     """Split `dataset` as the model's training did, and prove by the fingerprints that it came out the same.
 
     Raises TrainingError that names what differs: a number measured on other data would be taken for the model's.

@@ -66,11 +66,12 @@ class FeatureEncoder:
                 [0., 0., 0.]])
         """
         columns, codes = self._one_hot()
-        values = inputs.astype(np.float64)
-        numbers = values[:, _numeric(self.kind)]
-        numbers = (np.where(np.isnan(numbers), self.mean, numbers) - self.mean) / self.deviation
-        one_hot = (values[:, columns] == codes).astype(np.float64)
-        return torch.from_numpy(np.concatenate([numbers, one_hot], axis=1)).to(dtype)
+        values = torch.from_numpy(inputs)
+        if not len(columns):
+            return self._standardised(values).to(dtype)
+        numbers = self._standardised(values[:, torch.from_numpy(_numeric(self.kind))])
+        one_hot = values[:, torch.from_numpy(columns)] == torch.from_numpy(codes)
+        return torch.cat([numbers, one_hot], dim=1).to(dtype)
 
     def graph_part(self, output: str) -> GraphPart:
         """What `features` computes. A column of numbers without any categories needs no rearranging."""
@@ -102,6 +103,14 @@ class FeatureEncoder:
         if not plain:
             nodes.append(node("Concat", ["standardised", "one_hot"], [output], axis=1))
         return GraphPart(nodes, constants, 1.0)
+
+    def _standardised(self, numbers: Tensor) -> Tensor:
+        """Float64 `[N, P]`. In place: embeddings come by the gigabyte."""
+        wide = numbers.double() if numbers.dtype != torch.float64 else numbers.clone()
+        mean = torch.from_numpy(self.mean)
+        if self.kind.missing == "mean":
+            wide = torch.where(wide.isnan(), mean, wide)
+        return wide.sub_(mean).div_(torch.from_numpy(self.deviation))
 
     def _one_hot(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """For each one-hot feature the column that it looks at and the code that it looks for."""

@@ -28,6 +28,7 @@ class ImageEncoder:
     def features(self, inputs: NDArray[Any], dtype: torch.dtype = torch.float32) -> Tensor:
         """The features of a batch of images, `[N, D]`.
 
+        >>> import numpy as np
         >>> ImageEncoder(ImageInput(height=1, width=2)).features(np.array([[[0, 255]]], dtype=np.uint8))
         tensor([[0., 1.]])
         """

@@ -33,14 +33,14 @@ def tiles(evaluation: Evaluation) -> list[Tile]:
     """The first of the report split for each kind of reason, in its random order, and the first of each strange set."""
     labels = evaluation.manifest.labels
     truths = [f"true: {labels[label]}" for label in evaluation.report.labels.tolist()]
-    own = list(_abstained(evaluation, evaluation.images, evaluation.report.scores, evaluation.decisions, truths))
+    own = list(_abstained(evaluation, evaluation.inputs, evaluation.report.scores, evaluation.decisions, truths))
     found = [
         *islice((tile for tile in own if tile.reason != "out_of_distribution"), _DOUBTFUL),
         *islice((tile for tile in own if tile.reason == "out_of_distribution"), _OUTSIDE),
     ]
     for strange in evaluation.strange:
-        names = [f"strange: {strange.name}"] * len(strange.images)
-        found += islice(_abstained(evaluation, strange.images, strange.scores, strange.decisions, names), 1)
+        names = [f"strange: {strange.name}"] * len(strange.inputs)
+        found += islice(_abstained(evaluation, strange.inputs, strange.scores, strange.decisions, names), 1)
     return found
 
 

@@ -30,6 +30,7 @@ def draw(evaluation: Evaluation) -> Figure:
     risk.barh(places - 0.18, wrong, color=VERMILION, height=0.34, label="of its inputs that are answered")
     risk.barh(places + 0.18, misled, color=ORANGE, height=0.34, hatch="//", label="of the answers that say it")
     risk.set_xlabel("selective risk: share of errors (%)")
+    risk.set_xlim(0, max(0.01, 1.05 * max(wrong + misled)))
     _promise(risk, evaluation)
     for axes in (coverage, risk):
         axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=None))

@@ -47,7 +47,7 @@ def evaluation_json(evaluation: Evaluation) -> bytes:
 def _strange(strange: StrangeSet) -> dict[str, Any]:
     return {
         "name": strange.name,
-        "size": len(strange.images),
+        "size": len(strange.inputs),
         "by_ood_score": asdict(strange.by_ood_score),
         "by_confidence": asdict(strange.by_confidence),
         "turned_away": strange.turned_away,

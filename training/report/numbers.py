@@ -1,5 +1,7 @@
 """How numbers are written where a person reads them."""
 
+from decimal import Decimal
+
 from training.evaluation.bootstrap import Estimate
 
 NONE = "-"  # where there is no number
@@ -17,10 +19,10 @@ def percent(share: float | None, digits: int = 1) -> str:
 def round_percent(share: float) -> str:
     """A share that someone chose, with no more digits than they gave.
 
-    >>> round_percent(0.05), round_percent(0.025)
-    ('5 %', '2.5 %')
+    >>> round_percent(0.05), round_percent(0.025), round_percent(0.999999999)
+    ('5 %', '2.5 %', '99.9999999 %')
     """
-    return f"{100 * share:.6g} %"
+    return f"{(Decimal(str(share)) * 100).normalize():f} %"
 
 
 def quotient(part: int, whole: int) -> float | None:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
 from service.certificates import Abstention
-from service.decision import reject_cost_policy, selective_risk_policy
 from service.manifest import Manifest, OperatingPoint
 from service.policy import NeverAbstainPolicy, Policy, RejectCostPolicy, SelectiveRiskPolicy
 from training.report.numbers import NONE, percent, round_percent
@@ -63,9 +62,9 @@ def name(policy: Policy) -> str:
     """The policy as a request names it."""
     match policy:
         case SelectiveRiskPolicy(selective_risk=risk):
-            return f"selective_risk {risk:g}"
+            return f"selective_risk {risk}"
         case RejectCostPolicy(reject_cost=cost):
-            return f"reject_cost {cost:g}"
+            return f"reject_cost {cost}"
         case NeverAbstainPolicy():
             return "never_abstain"
         case _:
@@ -99,17 +98,19 @@ def _rule(policy: Policy) -> str:
 def _on_calibration(policy: Policy, abstention: Abstention | None) -> tuple[str, str]:
     """Coverage and risk that the certificate rests on."""
     for risk in abstention.selective_risk if abstention else []:
-        if selective_risk_policy(risk) == policy and risk.answered and risk.errors is not None:
+        if risk.policy() == policy and risk.answered and risk.errors is not None:
             return percent(risk.coverage), percent(risk.errors / risk.answered)
     for cost in abstention.reject_cost if abstention else []:
-        if reject_cost_policy(cost) == policy and cost.status == "certified":
+        if cost.policy() == policy and cost.status == "certified":
             return percent(cost.coverage), _cost(cost.answer_cost, abstention)
     return NONE, NONE
 
 
 def _report_risk(point: OperatingPoint, abstention: Abstention | None, len_report: int) -> str:
-    if not isinstance(point.policy, RejectCostPolicy) or point.mean_cost is None or not point.answered:
+    costs_are_errors = abstention is None or abstention.cost_matrix is None
+    if costs_are_errors or not isinstance(point.policy, RejectCostPolicy) or not point.answered:
         return percent(point.selective_risk)
+    assert point.mean_cost is not None  # of a policy by cost
     # The mean over all inputs without what the abstentions cost.
     total = point.mean_cost * len_report - point.policy.reject_cost * (len_report - point.answered)
     return _cost(total / point.answered, abstention)

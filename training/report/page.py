@@ -157,7 +157,7 @@ def _strange(evaluation: Evaluation) -> list[dict[str, str]]:
     return [
         {
             "name": strange.name,
-            "size": str(len(strange.images)),
+            "size": str(len(strange.inputs)),
             "turned_away": percent(strange.turned_away, 2),
             "answered": percent(strange.answered, 2),
             "auroc": f"{strange.by_ood_score.auroc:.4f}",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from service.inputs import ImageInput
 from training.evaluation.evaluation import Evaluation
 from training.report import abstained, classes, reliability, risk_coverage, strangeness
 
@@ -41,7 +42,11 @@ def _draw_all(evaluation: Evaluation) -> list[Picture]:
         Picture("classes.png", as_png(classes.draw(evaluation)), _classes(evaluation)),
         Picture("confusion.png", as_png(classes.draw_confusion(evaluation)), _confusion(evaluation)),
         Picture("out-of-distribution.png", as_png(strangeness.draw(evaluation)), _strangeness(evaluation)),
-        Picture("abstained.png", as_png(abstained.draw(evaluation)), _abstained(evaluation)),
+        *(
+            [Picture("abstained.png", as_png(abstained.draw(evaluation)), _abstained(evaluation))]
+            if isinstance(evaluation.manifest.input, ImageInput)
+            else []  # a row of numbers is no picture
+        ),
     ]
 
 

@@ -28,7 +28,7 @@ def draw(evaluation: Evaluation) -> Figure:
     axes.set_xlim(0, 1.01)
     axes.set_ylim(bottom=0)
     open_frame(axes)
-    axes.legend(frameon=False, loc="upper left")
+    axes.legend(frameon=False, loc="best")
     return figure
 
 

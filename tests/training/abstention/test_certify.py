@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from service.classifier import Scores
-from service.decision import decide, selective_risk_policy
+from service.decision import decide
 from tests import tiny
 from training.abstention.certify import certify
 from training.abstention.scored import Scored, score
@@ -42,7 +42,7 @@ def test_certificates_cover_what_was_asked_in_order() -> None:
 def test_certificate_counts_what_the_service_would_decide() -> None:
     found = certify(TUNE, CALIBRATION, tiny.COMPONENTS, AbstentionSettings())
     for certificate in found.selective_risk:
-        decisions = decide(CALIBRATION.scores, selective_risk_policy(certificate), found)
+        decisions = decide(CALIBRATION.scores, certificate.policy(), found)
         answers = np.array([-1 if d.label is None else d.label for d in decisions])
         answered = answers >= 0
         assert certificate.answered == answered.sum()
@@ -54,6 +54,13 @@ def test_gate_lets_through_what_the_rank_says() -> None:
     assert gate.order_statistic == 3881  # ceil(4001 * 0.97)
     assert (TUNE.scores.ood_score.astype(np.float64) <= gate.threshold).sum() == 3881
     assert gate.tune_fingerprint == "1" * 64
+
+
+def test_rank_of_the_gate_is_exact_where_floating_point_is_not() -> None:
+    """ceil(100 * (1 - 0.03)) is 97; with the float64 nearest to 0.03 it would be 98."""
+    found = certify(_scored(99, 1, "1"), CALIBRATION, tiny.COMPONENTS, AbstentionSettings(false_alarm_rate=0.03))
+    assert found.out_of_distribution.order_statistic == 97
+    )
 
 
 def test_tune_that_is_too_small_for_the_false_alarm_rate() -> None:

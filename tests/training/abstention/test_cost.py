@@ -60,3 +60,10 @@ def test_costs_of_a_matrix_are_bounded_in_its_own_unit() -> None:
     assert 0.95 < found.answer_cost_bound < 3.0
     strict = certify(scored, scored, np.ones(1000, dtype=bool), matrix, 0.951, 0.95)
     assert strict.status == "infeasible"
+
+
+@pytest.mark.parametrize(("errors", "status"), [(4, "certified"), (5, "infeasible")])
+def test_cost_is_certified_up_to_the_last_error_that_the_level_allows(errors: int, status: str) -> None:
+    """P(Bin(100, 0.1) <= 4) is 0.024, and of <= 5 it is 0.058."""
+    scored = _scored([(SURE, 0, 100 - errors), (SURE, 1, errors)])
+    assert certify(scored, scored, np.ones(100, dtype=bool), None, 0.1, 0.95).status == status

@@ -25,7 +25,7 @@ def test_statistics_by_hand() -> None:
 
 def test_components_are_numpys() -> None:
     data = _data()
-    found = PrincipalComponents.of(data)
+    found = PrincipalComponents.of([data])
     _, singular, axes = np.linalg.svd(data.numpy() - data.numpy().mean(axis=0), full_matrices=False)
     variances = singular**2 / (len(data) - 1)
     kept = data.shape[1] // 2
@@ -35,9 +35,15 @@ def test_components_are_numpys() -> None:
     assert found.explained_variance == pytest.approx(variances[:kept].sum() / variances.sum())
 
 
+def test_blocks_are_nothing_but_rows_apart() -> None:
+    data = _data()
+    whole, blocks = PrincipalComponents.of([data]), PrincipalComponents.of(list(data.split(7)))  # type: ignore[no-untyped-call]
+    np.testing.assert_allclose(whole.score(data).numpy(), blocks.score(data).numpy(), rtol=1e-9)
+
+
 def test_statistics_against_their_definitions() -> None:
     data = _data()
-    found = PrincipalComponents.of(data)
+    found = PrincipalComponents.of([data])
     centred = (data - found.mean).numpy()
     inside = centred @ found.axes.numpy() @ found.axes.numpy().T
     residual = ((centred - inside) ** 2).sum(axis=1)
@@ -49,21 +55,21 @@ def test_statistics_against_their_definitions() -> None:
 
 def test_each_statistic_is_about_one_at_the_edge_of_the_training_inputs() -> None:
     data = _data(5000)
-    found = PrincipalComponents.of(data)
+    found = PrincipalComponents.of([data])
     over = (found.statistics(data) > 1).double().mean(dim=0)
     np.testing.assert_allclose(over.numpy(), 0.0033, atol=3e-4)
 
 
 def test_many_features_keep_sixty_four_components_and_few_keep_half() -> None:
-    assert PrincipalComponents.of(_data(300, 200)).axes.shape == (200, COMPONENTS)
-    assert PrincipalComponents.of(_data(300, 5)).axes.shape == (5, 2)
-    assert PrincipalComponents.of(_data(300, 1)).axes.shape == (1, 1)
+    assert PrincipalComponents.of([_data(300, 200)]).axes.shape == (200, COMPONENTS)
+    assert PrincipalComponents.of([_data(300, 5)]).axes.shape == (5, 2)
+    assert PrincipalComponents.of([_data(300, 1)]).axes.shape == (1, 1)
 
 
 def test_constant_features_are_no_trouble() -> None:
     data = _data(300, 8)
     data[:, 2:] = 0.5  # two of eight vary, four components are kept
-    found = PrincipalComponents.of(data)
+    found = PrincipalComponents.of([data])
     assert torch.isfinite(found.statistics(data)).all()
     outside = data[:1].clone()
     outside[0, 5] = 3.0

@@ -56,23 +56,23 @@ def test_bound_and_p_value_agree() -> None:
 
 def test_mean_of_zeros_and_ones_is_binomial() -> None:
     losses = np.array([0.0] * 95 + [1.0] * 5)
-    assert mean_p_value(losses, 0.1) == float(binomial_p_value(5, 100, 0.1))
-    assert mean_upper(losses, 0.95) == clopper_pearson_upper(5, 100, 0.95)
+    assert mean_p_value(losses, 0.1, binary=True) == float(binomial_p_value(5, 100, 0.1))
+    assert mean_upper(losses, 0.95, binary=True) == clopper_pearson_upper(5, 100, 0.95)
 
 
 @pytest.mark.parametrize("mean", [0.01, 0.2, 0.7])
 def test_bound_of_a_mean_is_where_its_p_value_falls_to_five_percent(mean: float) -> None:
     losses = np.random.default_rng(0).beta(1, (1 - mean) / mean, size=500)
-    upper = mean_upper(losses, 0.95)
+    upper = mean_upper(losses, 0.95, binary=False)
     assert losses.mean() < upper < 1
-    assert mean_p_value(losses, upper + 1e-9) <= 0.05 <= mean_p_value(losses, upper - 1e-9)
+    assert mean_p_value(losses, upper + 1e-9, binary=False) <= 0.05 <= mean_p_value(losses, upper - 1e-9, binary=False)
 
 
 def test_mean_p_value_knows_its_limits() -> None:
     half = np.full(100, 0.5)
-    assert mean_p_value(half, 0.4) == 1.0
-    assert mean_p_value(half, 1.0) == 0.0
-    assert mean_p_value(half, 0.0) == 1.0
-    assert mean_p_value(np.array([]), 0.5) == 1.0
-    assert mean_upper(np.array([]), 0.95) == 1.0
-    assert mean_upper(np.ones(5), 0.95) == 1.0
+    assert mean_p_value(half, 0.4, binary=False) == 1.0
+    assert mean_p_value(half, 1.0, binary=False) == 0.0
+    assert mean_p_value(half, 0.0, binary=False) == 1.0
+    assert mean_p_value(np.array([]), 0.5, binary=False) == 1.0
+    assert mean_upper(np.array([]), 0.95, binary=False) == 1.0
+    assert mean_upper(np.ones(5), 0.95, binary=False) == 1.0

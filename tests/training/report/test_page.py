@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from service.classifier import Classifier
-from service.decision import selective_risk_policy
 from tests import tiny
 from tests.training.conftest import tiny_splits
 from training.evaluation.evaluation import Evaluation, evaluate
@@ -142,7 +141,7 @@ def test_labels_are_text_whatever_they_hold(tmp_path: Path) -> None:
 
 
 def test_default_policy_that_could_not_be_certified(tmp_path: Path) -> None:
-    infeasible = selective_risk_policy(tiny.abstention().selective_risk[0])
+    infeasible = tiny.abstention().selective_risk[0].policy()
     path = tmp_path / "model.onnx"
     path.write_bytes(to_onnx(tiny.MODEL, tiny.manifest().model_copy(update={"default_policy": infeasible})))
     evaluation = evaluate(Classifier.load(path), tiny_splits([0, 1, 2, 2]))
