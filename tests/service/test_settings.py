@@ -62,3 +62,10 @@ def test_wrong_value_is_named_with_its_rule(
     monkeypatch.setenv(variable, text)
     with pytest.raises(SettingsError, match=message):
         Settings.from_environment()
+
+
+def test_empty_value_is_as_if_it_was_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As compose passes one on: `DEMUR_DEFAULT_POLICY: ${POLICY:-}`."""
+    for name in ("DEMUR_DEFAULT_POLICY", "DEMUR_PORT"):
+        monkeypatch.setenv(name, "")
+    assert (Settings.from_environment().default_policy, Settings.from_environment().port) == (None, 8000)
