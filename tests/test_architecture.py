@@ -65,6 +65,10 @@ def test_library_stays_in_its_room(library: str, rooms: set[str]) -> None:
     assert {user for user in _users(library) if user.startswith("service")} == {f"service.{room}" for room in rooms}
 
 
+def test_pictures_are_decoded_in_one_room_of_each_half() -> None:
+    assert _users("PIL") == {"service.images", "training.data.pictures"}
+
+
 @pytest.mark.parametrize("library", ["fastapi", "starlette", "uvicorn"])
 def test_training_does_without(library: str) -> None:
     assert not {user for user in _users(library) if user.startswith("training")}

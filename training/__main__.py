@@ -5,6 +5,7 @@ from pathlib import Path
 
 from training import arguments
 from training.data.fetch import fetch, locate
+from training.describe_command import run_describe
 from training.errors import TrainingError
 from training.evaluate_command import run_evaluate
 from training.fit_command import run_fit
@@ -23,6 +24,8 @@ def main(command_line: list[str] | None = None) -> int:
                 run_fit(options, print, _say)
             case "evaluate":
                 run_evaluate(options, print, _say)
+            case "describe":
+                run_describe(options, print)
     except TrainingError as error:
         _say(f"training: {error}")
         return 1

@@ -2,19 +2,27 @@
 
 import argparse
 import dataclasses
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
 
-from training import cost_matrix
+from training import cost_matrix, data_arguments
 from training.abstention.settings import AbstentionSettings
 from training.data import fashion_mnist
 from training.data.fetch import ENVIRONMENT
 from training.errors import TrainingError
-from training.recipes import RECIPES, FitSettings
+from training.option_values import (
+    Several,
+    cost,
+    not_negative,
+    open_share,
+    positive,
+    positive_int,
+    probability,
+    seed,
+    share,
+)
+from training.recipes import RECIPES, FitSettings, for_size
 
-Number = TypeVar("Number", int, float)
 _ABSTENTION = [field.name for field in dataclasses.fields(AbstentionSettings)]
 
 
@@ -26,23 +34,33 @@ def parser() -> argparse.ArgumentParser:
     fetching.add_argument("--data-dir", type=Path, help="where to put them; by default the user's cache")
     fitting = commands.add_parser("fit", help="train, prove and publish a model", allow_abbrev=False)
     _add_data_options(fitting)
+    _add_own_data(fitting)
     _add_settings(fitting)
     _add_abstention(fitting)
     _add_job_options(fitting)
     evaluating = commands.add_parser("evaluate", help="measure a published model", allow_abbrev=False)
     evaluating.add_argument("model", type=Path, help="the file, as `fit` published it")
     _add_data_dir(evaluating)
+    _add_own_data(evaluating)
     evaluating.add_argument(
         "--report-dir", type=Path, help="a folder for report.html, its pictures and evaluation.json"
     )
+    describing = commands.add_parser("describe", help="look at data of your own before a fit", allow_abbrev=False)
+    describing.add_argument("path", type=Path, help="a folder or a file, as for `fit --data`")
+    data_arguments.add(describing)
+    describing.add_argument("--seed", type=seed, default=0, help="of the splits (%(default)s)")
     return program
 
 
-def settings(options: argparse.Namespace) -> FitSettings:
-    """The recipe's settings, each overridden by its option where that was given."""
+def settings(options: argparse.Namespace, train_size: int) -> FitSettings:
+    """The recipe's settings, each overridden by its option where that was given.
+
+    Data of a user's own have the recipe's settings for their size.
+    """
     names = [field.name for field in dataclasses.fields(FitSettings)]
     given = {name: value for name in names if (value := getattr(options, name)) is not None}
-    return dataclasses.replace(RECIPES[options.recipe], **given)
+    recipe = RECIPES[options.recipe]
+    return dataclasses.replace(recipe if options.data is None else for_size(recipe, train_size), **given)
 
 
 def abstention(options: argparse.Namespace, classes: Sequence[str]) -> AbstentionSettings:
@@ -61,7 +79,9 @@ def abstention(options: argparse.Namespace, classes: Sequence[str]) -> Abstentio
     if "default_risk" in given:
         offered = ", ".join(map(str, settings.selective_risk))
         raise TrainingError(f"--default-risk {settings.default_risk} is none of --selective-risk {offered}")
-    return dataclasses.replace(settings, default_risk=max(settings.selective_risk))
+    # Never looser than what is the default where it is certified.
+    strict = [risk for risk in settings.selective_risk if risk <= settings.default_risk]
+    return dataclasses.replace(settings, default_risk=max(strict, default=min(settings.selective_risk)))
 
 
 def _add_data_options(parser: argparse.ArgumentParser) -> None:
@@ -74,17 +94,22 @@ def _add_data_dir(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-dir", type=Path, help=f"its folder; else {ENVIRONMENT}, the usual places, a fetch")
 
 
+def _add_own_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, metavar="PATH", help="data of your own: a folder or a file")
+    data_arguments.add(parser)
+
+
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     """An option for every field of FitSettings; the defaults are the recipe's."""
     add = parser.add_argument
     add("--recipe", choices=list(RECIPES), default="tuned", help="the defaults of what follows (%(default)s)")
-    add("--epochs", type=_positive_int, help=_of_recipe("passes over the train split", "epochs"))
-    add("--batch-size", type=_positive_int, help=_of_recipe("examples in a minibatch", "batch_size"))
-    add("--learning-rate", type=_positive, help=_of_recipe("step length of an update", "learning_rate"))
-    add("--momentum", type=_share, help=_of_recipe("share of the previous update, from 0 to under 1", "momentum"))
-    add("--weight-decay", type=_not_negative, help=_of_recipe("of the weights, not the biases", "weight_decay"))
+    add("--epochs", type=positive_int, help=_of_recipe("passes over the train split", "epochs"))
+    add("--batch-size", type=positive_int, help=_of_recipe("examples in a minibatch", "batch_size"))
+    add("--learning-rate", type=positive, help=_of_recipe("step length of an update", "learning_rate"))
+    add("--momentum", type=share, help=_of_recipe("share of the previous update, from 0 to under 1", "momentum"))
+    add("--weight-decay", type=not_negative, help=_of_recipe("of the weights, not the biases", "weight_decay"))
     add("--schedule", choices=["constant", "cosine"], help=_of_recipe("the learning rate's course", "schedule"))
-    add("--clip-norm", type=_positive, help=_of_recipe("largest norm of a gradient", "clip_norm"))
+    add("--clip-norm", type=positive, help=_of_recipe("largest norm of a gradient", "clip_norm"))
     add("--keep", choices=["last", "best"], help=_of_recipe("the last epoch, or that of lowest tune loss", "keep"))
 
 
@@ -98,34 +123,27 @@ def _add_abstention(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             "--" + name.replace("_", "-"),
             type=kind,
-            action=_Several if several else "store",
+            action=Several if several else "store",
             nargs="+" if several else None,
             help=f"{text} ({'1 for every error' if shown is None else shown})",
         )
 
-    add("selective_risk", _open_share, "error rates among the answered to certify", several=True)
-    add("confidence_level", _open_share, "of every certificate")
-    add("default_risk", _open_share, "of the above, for requests that name no policy")
-    add("reject_cost", _positive, "costs of an abstention to certify Chow's rule for", several=True)
+    add("selective_risk", open_share, "error rates among the answered to certify", several=True)
+    add("confidence_level", open_share, "of every certificate")
+    add("default_risk", open_share, "of the above, for requests that name no policy; else the largest under it")
+    add("reject_cost", cost, "costs of an abstention to certify Chow's rule for", several=True)
     add("cost_matrix", Path, "JSON file: what each answer costs for each true label")
-    add("set_coverage", _open_share, "of prediction sets; the first is the default", several=True)
-    add("false_alarm_rate", _open_share, "share of the data's own kind to take for out of distribution, at most")
-
-
-class _Several(argparse.Action):
-    """Keeps several values, once each, in the order given."""
-
-    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:  # noqa: ARG002
-        setattr(namespace, self.dest, tuple(dict.fromkeys(values)))
+    add("set_coverage", open_share, "of prediction sets; the first is the default", several=True)
+    add("false_alarm_rate", open_share, "share of the data's own kind to take for out of distribution, at most")
 
 
 def _add_job_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--seed", type=_seed, default=0, help="of splits, initial weights and order (%(default)s)")
+    add("--seed", type=seed, default=0, help="of splits, initial weights and order (%(default)s)")
     add("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to compute (%(default)s)")
     add("--out", type=Path, default=Path("build/model.onnx"), help="the file to publish (%(default)s)")
     add("--if-missing", action="store_true", help="do nothing where a sound model is there already")
-    add("--min-accuracy", type=_probability, help="of the report split; under it nothing is published")
+    add("--min-accuracy", type=probability, help="of the report split; under it nothing is published")
     add("--report-dir", type=Path, help="a folder for report.html, its pictures, metrics.json and curves.png")
 
 
@@ -137,41 +155,3 @@ def _of_recipe(what: str, setting: str) -> str:
     """
     values = ", ".join(f"{name}: {getattr(recipe, setting)}" for name, recipe in RECIPES.items())
     return f"{what} ({values})"
-
-
-def _positive_int(text: str) -> int:
-    return _number(text, int, lambda value: value >= 1, "a whole number from 1")
-
-
-def _seed(text: str) -> int:
-    return _number(text, int, lambda value: 0 <= value < 2**63, "a whole number from 0 to 2^63 - 1")
-
-
-def _positive(text: str) -> float:
-    return _number(text, float, lambda value: 0 < value < math.inf, "a number over 0")
-
-
-def _not_negative(text: str) -> float:
-    return _number(text, float, lambda value: 0 <= value < math.inf, "a number from 0")
-
-
-def _share(text: str) -> float:
-    return _number(text, float, lambda value: 0 <= value < 1, "a number from 0 to under 1")
-
-
-def _open_share(text: str) -> float:
-    return _number(text, float, lambda value: 0 < value < 1, "a number between 0 and 1")
-
-
-def _probability(text: str) -> float:
-    return _number(text, float, lambda value: 0 <= value <= 1, "a number from 0 to 1")
-
-
-def _number(text: str, kind: Callable[[str], Number], allowed: Callable[[Number], bool], rule: str) -> Number:
-    try:
-        value = kind(text)
-        if allowed(value):
-            return value
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"{text!r} is not {rule}")

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 from service.classifier import Classifier
 from service.errors import ModelError
-from training.data import fashion_mnist
-from training.data.fetch import fetch, locate
+from training import data_arguments
+from training.data.opening import load
 from training.errors import TrainingError
-from training.evaluation.evaluation import Evaluation, evaluate
+from training.evaluation.evaluation import Evaluation, check_stated, evaluate
 from training.evaluation.reproduce import reproduce
 from training.folder import make_writable
 from training.report import operating_points
@@ -28,8 +28,9 @@ def run_evaluate(options: argparse.Namespace, show: Say, say: Say) -> None:
         raise TrainingError(str(error)) from None
     if options.report_dir is not None:
         make_writable(options.report_dir)
-    dataset = fashion_mnist.load(locate(options.data_dir) or fetch(say))
+    dataset = load(data_arguments.options(options, options.data), options.data_dir, say)
     evaluation = evaluate(classifier, reproduce(classifier.manifest, dataset))
+    check_stated(evaluation)
     show(table(_summary(evaluation)))
     show("\n" + operating_points.as_text(evaluation.manifest, evaluation.points))
     for caution in cautions(evaluation.manifest, evaluation.points):

@@ -6,15 +6,17 @@ from pathlib import Path
 
 from service.classifier import Classifier
 from service.errors import ModelError
-from training import arguments
-from training.data import Dataset, fashion_mnist
-from training.data.fetch import fetch, locate
+from training import arguments, data_arguments
+from training.data import LabelledData
+from training.data.capacity import shortages
+from training.data.opening import load
+from training.data.splits import sizes
 from training.evaluation.evaluation import evaluate
 from training.folder import make_writable
 from training.job import Job, Outcome, run
 from training.report import operating_points
 from training.report.cautions import cautions
-from training.report.files import write_fit
+from training.report.files import check_apart, write_fit
 from training.report.progress import Progress
 from training.report.table import table
 
@@ -28,8 +30,12 @@ def run_fit(options: argparse.Namespace, show: Say, say: Say) -> None:
         return
     if options.report_dir is not None:
         make_writable(options.report_dir)
-    dataset = fashion_mnist.load(locate(options.data_dir) or fetch(say))
+        check_apart(options.report_dir, options.out)
+    dataset = load(data_arguments.options(options, options.data), options.data_dir, say)
     job = _job(options, dataset)
+    settings = job.abstention
+    for line in shortages(sizes(dataset, job.recipe, job.seed), settings.selective_risk, settings.confidence_level):
+        say(f"warning: {line}")
     progress = Progress(job.settings.epochs)
     try:
         outcome = run(job, dataset, progress)
@@ -55,10 +61,10 @@ def _published(path: Path, say: Say) -> str | None:
         return None
 
 
-def _job(options: argparse.Namespace, dataset: Dataset) -> Job:
+def _job(options: argparse.Namespace, dataset: LabelledData) -> Job:
     return Job(
         recipe=options.recipe,
-        settings=arguments.settings(options),
+        settings=arguments.settings(options, sizes(dataset, options.recipe, options.seed)["train"]),
         seed=options.seed,
         device=options.device,
         out=options.out,
@@ -83,7 +89,7 @@ def _summary(job: Job, outcome: Outcome) -> list[tuple[str, str]]:
         ("report", f"accuracy {manifest.metrics.accuracy:.4f}, loss {manifest.metrics.nll:.4f}{held_out}"),
         (
             "proof",
-            f"{manifest.metrics.size} report images: same labels, probabilities within {outcome.difference:.1e}",
+            f"{manifest.metrics.size} report inputs: same labels, probabilities within {outcome.difference:.1e}",
         ),
         ("model", f"{job.out} is {manifest.name} {outcome.version}, {job.out.stat().st_size} bytes"),
     ]

@@ -7,33 +7,38 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 
 from service.certificates import Abstention
 from service.classifier import Classifier
-from service.decision import selective_risk_policy
 from service.manifest import Manifest, Training
 from service.policy import Policy
 from training import manifest
-from training.abstention.certify import certify
+from training.abstention.certify import certify, check_size
 from training.abstention.principal_components import PrincipalComponents
 from training.abstention.scored import score
 from training.abstention.settings import AbstentionSettings
 from training.abstention.temperature import fit_temperature
-from training.data import Dataset, Labelled
+from training.data import Labelled, LabelledData
 from training.data.splits import Splits, split
 from training.errors import GateError, TrainingError
 from training.evaluation.operating_points import measure, policies
 from training.evaluation.quality import measure_quality
 from training.export import to_onnx
-from training.fit import Epoch, Examples, Fit, fit
+from training.fit import Epoch, Examples, Fit, Source, fit
 from training.inputs import Encoder, encoder_for
 from training.model import Model
 from training.publish import Expected, check_place, load_draft, prove_export, publish
 from training.recipes import FitSettings, Recipe
 from training.regression import SoftmaxRegression
+from training.streaming import StreamedExamples
 
 Device = Literal["auto", "cpu", "cuda"]
+
+_CPU = torch.device("cpu")
+_LARGEST_IN_MEMORY = 2**26  # features of one part, 256 MB
+_MOST_FOR_COMPONENTS = 50_000  # examples; more would move the components by nothing that matters
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +75,16 @@ class Outcome:
         return self.classifier.version
 
 
-def run(job: Job, dataset: Dataset, on_epoch: Callable[[Epoch], None] | None = None) -> Outcome:
+def run(job: Job, dataset: LabelledData, on_epoch: Callable[[Epoch], None] | None = None) -> Outcome:
     """Train, certify, prove and publish. Raises TrainingError, and then nothing was published."""
     device = _device(job.device)
     check_place(job.out)
     splits = split(dataset, job.recipe, job.seed)
+    if splits.calibration is not None:
+        check_size(len(splits.tune), job.abstention)
     encoder = encoder_for(dataset.input, splits.train)
     fitted, seconds = _fit(job, splits, encoder, len(dataset.classes), device, on_epoch)
-    regression = fitted.model.to(torch.device("cpu"))
+    regression = fitted.model.to(_CPU)
     temperature = _temperature(regression, encoder, splits)
     metrics = measure_quality(_logits(regression, encoder, splits.report), splits.report.labels, temperature)
     if job.min_accuracy is not None and metrics.accuracy < job.min_accuracy:
@@ -85,22 +92,29 @@ def run(job: Job, dataset: Dataset, on_epoch: Callable[[Epoch], None] | None = N
             f"accuracy {metrics.accuracy:.4f} on the report split is under "
             f"--min-accuracy {job.min_accuracy:g}: nothing was published"
         )
-    model = Model(encoder, regression, temperature, PrincipalComponents.of(encoder.features(splits.train.inputs)))
-    expected = Expected(model.probabilities(splits.report.inputs), model.ood_score(splits.report.inputs))
+    model = Model(encoder, regression, temperature, _components(encoder, splits.train))
+    expected = _expected(model, splits.report)
     stated = manifest.draft(dataset, splits, _training(job, fitted, device), model, metrics, expected)
     if splits.calibration is not None:
         stated = _certified(model, stated, splits.tune, splits.calibration, splits.report, job.abstention)
     classifier, difference = publish(
         to_onnx(model, stated),
         job.out,
-        lambda draft: prove_export(draft, splits.report.inputs, expected),
+        lambda draft: prove_export(draft, splits.report.blocks(), expected),
     )
     return Outcome(classifier, splits, fitted, seconds, difference)
 
 
-def examples(part: Labelled, encoder: Encoder) -> Examples:
-    """One part of the data as the fit takes it, on the CPU."""
-    return Examples(encoder.features(part.inputs), torch.from_numpy(part.labels))
+def examples(part: Labelled, encoder: Encoder, device: torch.device = _CPU) -> Source:
+    """One part of the data as the fit takes it: in memory, or from its file where that is a large memory map."""
+    if isinstance(part.base, np.memmap) and len(part) * encoder.width > _LARGEST_IN_MEMORY:
+        return StreamedExamples(part, encoder, device)
+    return Examples(_features(encoder, part), torch.from_numpy(part.labels)).to(device)
+
+
+def _features(encoder: Encoder, part: Labelled) -> torch.Tensor:
+    """Float32 `[N, D]`, on the CPU."""
+    return torch.cat([encoder.features(block) for block in part.blocks()])
 
 
 def _device(asked: Device) -> torch.device:
@@ -118,7 +132,7 @@ def _fit(
     on_epoch: Callable[[Epoch], None] | None,
 ) -> tuple[Fit, float]:
     """The fit, and the seconds that it took."""
-    train, tune = (examples(part, encoder).to(device) for part in (splits.train, splits.tune))
+    train, tune = examples(splits.train, encoder, device), examples(splits.tune, encoder, device)
     generator = torch.Generator().manual_seed(job.seed)
     start = time.perf_counter()
     fitted = fit(train, tune, classes, job.settings, generator, on_epoch)
@@ -137,7 +151,8 @@ def _training(job: Job, fitted: Fit, device: torch.device) -> Training:
 
 def _logits(regression: SoftmaxRegression, encoder: Encoder, part: Labelled) -> torch.Tensor:
     """In float64 `[N, C]`, without a temperature."""
-    return regression.to(dtype=torch.float64).logits(encoder.features(part.inputs, torch.float64))
+    wide = regression.to(dtype=torch.float64)
+    return torch.cat([wide.logits(encoder.features(block, torch.float64)) for block in part.blocks()])
 
 
 def _temperature(regression: SoftmaxRegression, encoder: Encoder, splits: Splits) -> float:
@@ -145,6 +160,19 @@ def _temperature(regression: SoftmaxRegression, encoder: Encoder, splits: Splits
     if splits.calibration is None:
         return 1.0
     return fit_temperature(_logits(regression, encoder, splits.tune), splits.tune.labels)
+
+
+def _components(encoder: Encoder, train: Labelled) -> PrincipalComponents:
+    """Of the first training examples, as many as fit into memory: their order is a draw."""
+    count = max(2, min(_MOST_FOR_COMPONENTS, _LARGEST_IN_MEMORY // encoder.width))
+    sample = train.take(np.arange(min(count, len(train))))
+    return PrincipalComponents.of([encoder.features(block) for block in sample.blocks()])
+
+
+def _expected(model: Model, report: Labelled) -> Expected:
+    """What the exported file must say of `report`."""
+    blocks = [(model.probabilities(block), model.ood_score(block)) for block in report.blocks()]
+    return Expected(*(np.concatenate(column) for column in zip(*blocks, strict=True)))
 
 
 def _certified(
@@ -168,4 +196,4 @@ def _certified(
 
 def _default_policy(abstention: Abstention, settings: AbstentionSettings) -> Policy:
     wanted = settings.default_risk
-    return next(selective_risk_policy(c) for c in abstention.selective_risk if c.selective_risk == wanted)
+    return next(c.policy() for c in abstention.selective_risk if c.selective_risk == wanted)

@@ -1,6 +1,7 @@
 """What a fit can be told: the settings, and the recipes that give them their defaults."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from training.sgd import Schedule
@@ -47,5 +48,26 @@ TUNED = FitSettings(
     clip_norm=None,
     keep="best",
 )
+
+# Fewer updates, and a fit of few examples has hardly begun; more in a minibatch, and an epoch of them has few updates.
+_LEAST_UPDATES = 2000
+_LEAST_BATCHES = 32  # in an epoch
+_SMALLEST_BATCH = 16
+
+
+def for_size(settings: FitSettings, examples: int) -> FitSettings:
+    """The settings for a training split of another size than the recipe was made on: smaller minibatches, more epochs.
+
+    >>> for_size(TUNED, 50_000) == TUNED
+    True
+    >>> small = for_size(TUNED, 320)
+    >>> small.batch_size, small.epochs  # 20 updates an epoch
+    (16, 100)
+    """
+    batch_size = min(settings.batch_size, max(_SMALLEST_BATCH, examples // _LEAST_BATCHES))
+    updates = math.ceil(examples / batch_size)
+    epochs = max(settings.epochs, math.ceil(_LEAST_UPDATES / updates))
+    return replace(settings, batch_size=batch_size, epochs=epochs)
+
 
 RECIPES: dict[Recipe, FitSettings] = {"chapter": CHAPTER, "tuned": TUNED}

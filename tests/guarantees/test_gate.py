@@ -13,7 +13,7 @@ from training.abstention.settings import AbstentionSettings
 from training.data import Dataset
 from training.data.splits import split
 from training.evaluation.strange_inputs import make
-from training.inputs import ImageEncoder
+from training.inputs import encoder_for
 
 pytestmark = pytest.mark.guarantee
 
@@ -38,7 +38,7 @@ def test_false_alarms_on_exchangeable_images_are_one_in_a_hundred(held_out: Held
 def test_residual_alone_would_miss_the_black_picture_and_some_shuffled_ones(dataset: Dataset) -> None:
     """Why the gate has three statistics: what docs/abstention.md says of the one that is usually taken."""
     splits = split(dataset, "tuned", 0)
-    encoder = ImageEncoder(dataset.input)
+    encoder = encoder_for(dataset.input, splits.train)
     found = PrincipalComponents.of([encoder.features(splits.train.inputs)])
 
     def residual(images: np.ndarray) -> np.ndarray:
@@ -46,10 +46,8 @@ def test_residual_alone_would_miss_the_black_picture_and_some_shuffled_ones(data
 
     tune = residual(splits.tune.inputs)
     threshold = kth_smallest(tune, order_statistic(len(tune), 0.99))
-    turned_away = {
-        name: (residual(images) > threshold).mean()
-        for name, images in make(dataset.input, splits.report.inputs).items()
-    }
+    strange = make(dataset.input, splits.report.inputs)
+    turned_away = {name: (residual(images) > threshold).mean() for name, images in strange.items()}
     assert turned_away["all black"] == 0
     assert 0.93 < turned_away["pixel-shuffled"] < 0.95
     assert min(turned_away[name] for name in ("uniform noise", "Gaussian noise", "inverted", "all white")) == 1

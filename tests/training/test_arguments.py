@@ -28,8 +28,13 @@ def test_options_override_the_defaults() -> None:
     assert (found.set_coverage, found.false_alarm_rate, found.default_risk) == ((0.8, 0.9), 0.02, 0.1)
 
 
-def test_default_risk_is_the_largest_where_five_percent_is_not_asked_for() -> None:
-    assert _asked("--selective-risk", "0.02", "0.1", "0.01").default_risk == 0.1
+@pytest.mark.parametrize(
+    ("risks", "default"), [("0.02 0.1 0.01", 0.02), ("0.1 0.5", 0.1), ("0.05 0.5", 0.05), ("0.01", 0.01)]
+)
+def test_default_risk_is_never_looser_than_five_percent_where_there_is_a_stricter_one(
+    risks: str, default: float
+) -> None:
+    assert _asked("--selective-risk", *risks.split()).default_risk == default
 
 
 def test_default_risk_must_be_certified() -> None:
@@ -51,10 +56,27 @@ def test_chapters_recipe_certifies_nothing() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [["--selective-risk", "0"], ["--selective-risk", "1"], ["--confidence-level", "95"], ["--reject-cost", "0"]],
+    [
+        ["--selective-risk", "0"],
+        ["--selective-risk", "1"],
+        ["--confidence-level", "95"],
+        ["--reject-cost", "0"],
+        ["--reject-cost", "1e308"],
+    ],
 )
 def test_value_out_of_range_names_the_rule(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         _asked(*options)
     said = capsys.readouterr().err
     assert f"argument {options[0]}: '{options[1]}' is not a number" in said
+
+
+def test_small_data_get_smaller_minibatches_and_more_epochs_unless_told_otherwise(tmp_path: Path) -> None:
+    def settings(*options: str) -> tuple[int, int]:
+        parsed = arguments.parser().parse_args(["fit", *options])
+        found = arguments.settings(parsed, 320)
+        return found.batch_size, found.epochs
+
+    assert settings() == (256, 25)  # Fashion-MNIST has the recipe's
+    assert settings("--data", str(tmp_path)) == (16, 100)
+    assert settings("--data", str(tmp_path), "--epochs", "3") == (16, 3)

@@ -21,6 +21,7 @@ from training.abstention.scored import Scored
 from training.abstention.tails import binomial_p_value, clopper_pearson_upper
 
 METHOD = "Learn-then-Test, fixed sequence, exact binomial tail"
+_HOPEFUL = 0.001  # an expected p-value that leaves room for the calibration split to be worse than `tune`
 _STEPS = 500  # thresholds, one for each 0.2 % of coverage on `tune`
 
 
@@ -42,14 +43,17 @@ class Sequence:
         return cls(thresholds, *count(confidence[eligible], wrong[eligible], thresholds), len(confidence))
 
     def start(self, calibration_size: int, risk: float) -> int:
-        """The index of the first threshold to test: where `tune` lets the smallest p-value be expected.
+        """The index of the first threshold to test: the strictest that `tune` gives every hope to pass.
 
-        Lower ones, with fewer answers, are not tested: a failure there would end the sequence for nothing.
+        Strict ones have too few answers to pass, and a failure there would end the sequence for nothing. So it starts
+        where the expected p-value first is far under any level that is asked for; where it never is, at the smallest.
         """
         share = calibration_size / self.size
         answered = np.rint(self.answered * share).astype(np.int64)
         errors = np.rint(self.errors * share).astype(np.int64)
-        return int(np.argmin(binomial_p_value(errors, answered, risk)))
+        expected = binomial_p_value(errors, answered, risk)
+        hopeful = np.flatnonzero(expected <= _HOPEFUL)
+        return int(hopeful[0]) if len(hopeful) else int(np.argmin(expected))
 
 
 @dataclass(frozen=True, slots=True)

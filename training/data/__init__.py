@@ -1,5 +1,5 @@
-"""Labelled data, one module per form, all giving the same `Dataset`."""
+"""Labelled data, one module per form, all giving the same `LabelledData`."""
 
-from training.data.dataset import Dataset, Labelled
+from training.data.dataset import Dataset, Labelled, LabelledData
 
-__all__ = ["Dataset", "Labelled"]
+__all__ = ["Dataset", "Labelled", "LabelledData"]

@@ -15,23 +15,40 @@ BLOCK = 4096  # rows that are looked at together
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """N inputs of one kind and their labels, and in words where they are from."""
+    """N inputs of one kind and their labels, and in words where they are from.
+
+    What is taken of a memory map stays in the file until it is read.
+    """
 
     source: str
-    inputs: NDArray[Any]  # [N, *row_shape] in the kind's dtype
+    base: NDArray[Any]  # [M, *row_shape], uint8, or floats of any width
     labels: NDArray[np.int64]  # [N], indices into the class names
+    rows: NDArray[np.int64] | None = None  # [N], which rows of `base`; None: all, in order
 
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def inputs(self) -> NDArray[Any]:
+        """All inputs in memory, `[N, *row_shape]`."""
+        return self.read(slice(None))
+
+    def read(self, which: slice | NDArray[np.int64]) -> NDArray[Any]:
+        """Some of the inputs in memory, in the order asked for: bytes as they are, numbers of any width as float32."""
+        found = np.asarray(self.base[which] if self.rows is None else self.base[self.rows[which]])
+        return found if found.dtype == np.uint8 else found.astype(np.float32, copy=False)
+
     def take(self, indices: NDArray[np.int64]) -> "Labelled":
         """The examples at `indices`, in that order."""
-        return Labelled(self.source, self.inputs[indices], self.labels[indices])
+        labels = self.labels[indices]
+        if isinstance(self.base, np.memmap):
+            return Labelled(self.source, self.base, labels, indices if self.rows is None else self.rows[indices])
+        return Labelled(self.source, self.base[indices], labels)
 
     def blocks(self) -> Iterator[NDArray[Any]]:
         """The inputs in order, a block at a time."""
         for start in range(0, len(self), BLOCK):
-            yield self.inputs[start : start + BLOCK]
+            yield self.read(slice(start, start + BLOCK))
 
     def fingerprint(self) -> str:
         """SHA-256, in hex, of the inputs' bytes followed by the labels' as little-endian int64."""
@@ -43,12 +60,18 @@ class Labelled:
 
 
 @dataclass(frozen=True, slots=True)
-class Dataset:
-    """A data set whose source keeps training and test examples apart."""
+class LabelledData:
+    """What every data set has, however its splits come about."""
 
     name: str
     input: ImageInput | FeaturesInput
     classes: tuple[str, ...]
-    fingerprint: str  # SHA-256 over the checksums of its files
+    fingerprint: str  # SHA-256 over the checksums of its files, or of what was read from them
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset(LabelledData):
+    """A data set whose source keeps training and test examples apart."""
+
     train: Labelled
     test: Labelled

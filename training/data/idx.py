@@ -34,7 +34,7 @@ class IdxFile:
         path = self.find(folder)
         if path is None:
             raise DataError(f"{folder / self.name}.gz is missing. {remedy}")
-        content = _unpacked(path, remedy)
+        content = unpacked(path, remedy)
         array = parse(content, path, remedy)
         if array.shape != self.shape:
             raise DataError(f"{path}: expected shape {self.shape}, found {array.shape}. {remedy}")
@@ -70,7 +70,8 @@ def parse(content: bytes, path: Path, remedy: str = "") -> NDArray[np.uint8]:
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
 
 
-def _unpacked(path: Path, remedy: str) -> bytes:
+def unpacked(path: Path, remedy: str) -> bytes:
+    """The bytes of a file, packed (`.gz`) or not. Raises DataError, which ends with `remedy`."""
     try:
         packed = path.read_bytes()
         return gzip.decompress(packed) if path.suffix == ".gz" else packed

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from service.manifest import Data, Split, SplitName
-from training.data.dataset import Dataset, Labelled
+from training.data.dataset import Dataset, Labelled, LabelledData
+from training.data.pool import Pool
+from training.errors import DataError
 from training.recipes import Recipe
 
 TUNE_SIZE = 10_000
@@ -22,7 +24,7 @@ class Splits:
     report: Labelled
     report_is_held_out: bool
 
-    def describe(self, dataset: Dataset) -> Data:
+    def describe(self, dataset: LabelledData) -> Data:
         """The manifest's account of the splits, with their fingerprints."""
         parts: dict[SplitName, Labelled | None] = {
             "train": self.train,
@@ -42,7 +44,7 @@ class Splits:
         )
 
 
-def split(dataset: Dataset, recipe: Recipe, seed: int) -> Splits:
+def split(dataset: LabelledData, recipe: Recipe, seed: int) -> Splits:
     """Split as the recipe asks; the same seed gives the same splits.
 
     `tuned`: tune is drawn from the training images, and the test images are halved into calibration and report.
@@ -51,7 +53,16 @@ def split(dataset: Dataset, recipe: Recipe, seed: int) -> Splits:
     1.4 points lower on the official test images than on held-out training images.
 
     `chapter`: the test images validate and report, as in the book, and the manifest says so.
+
+    Data of a user's own are divided as their `Pool` says, by the tuned recipe only. Raises DataError where they cannot
+    be.
     """
+    if isinstance(dataset, Pool):
+        if recipe == "chapter":
+            raise DataError("--recipe chapter is the book's, for Fashion-MNIST: leave it out with data of your own")
+        return Splits(**dataset.parts(seed), report_is_held_out=True)
+    if not isinstance(dataset, Dataset):
+        raise TypeError(f"no way to split {type(dataset).__name__}")
     if recipe == "chapter":
         return Splits(
             train=dataset.train,
@@ -69,3 +80,18 @@ def split(dataset: Dataset, recipe: Recipe, seed: int) -> Splits:
         report=dataset.test.take(test_order[CALIBRATION_SIZE:]),
         report_is_held_out=True,
     )
+
+
+def sizes(dataset: LabelledData, recipe: Recipe, seed: int) -> dict[SplitName, int]:
+    """How many examples `split` will give each split, without touching an input. Raises DataError as it does."""
+    if isinstance(dataset, Pool):
+        return dict(dataset.sizes(seed))
+    assert isinstance(dataset, Dataset)
+    if recipe == "chapter":
+        return {"train": len(dataset.train), "tune": len(dataset.test), "report": len(dataset.test)}
+    return {
+        "train": len(dataset.train) - TUNE_SIZE,
+        "tune": TUNE_SIZE,
+        "calibration": CALIBRATION_SIZE,
+        "report": len(dataset.test) - CALIBRATION_SIZE,
+    }

@@ -90,7 +90,6 @@ def evaluate(classifier: Classifier, splits: Splits) -> Evaluation:
     decisions = decide(report.scores, manifest.default_policy, manifest.abstention)
     points = [measure(report, policy, manifest.abstention) for policy in policies(manifest.abstention)]
     sets = manifest.abstention.prediction_sets if manifest.abstention else []
-    _check_stated(manifest, report)
     return Evaluation(
         manifest=manifest,
         version=classifier.version,
@@ -109,8 +108,12 @@ def evaluate(classifier: Classifier, splits: Splits) -> Evaluation:
     )
 
 
-def _check_stated(manifest: Manifest, report: Scored) -> None:
-    """The quality that a manifest states is quoted, not measured again: so it must be what the file does."""
+def check_stated(evaluation: Evaluation) -> None:
+    """The quality that a manifest states is quoted, not measured again: so it must be what the file does.
+
+    Raises TrainingError where its accuracy is another one.
+    """
+    manifest, report = evaluation.manifest, evaluation.report
     found = metrics.accuracy(report.scores.probabilities, report.labels)
     if found != manifest.metrics.accuracy:
         raise TrainingError(

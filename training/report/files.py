@@ -12,6 +12,27 @@ from training.report.json_files import evaluation_json, metrics_json
 from training.report.page import page
 from training.report.pictures import Picture, as_png, draw_all
 
+NAMES = frozenset(
+    {
+        "metrics.json",
+        "evaluation.json",
+        "report.html",
+        "curves.png",
+        "risk-coverage.png",
+        "reliability.png",
+        "classes.png",
+        "confusion.png",
+        "out-of-distribution.png",
+        "abstained.png",
+    }
+)
+
+
+def check_apart(folder: Path, model: Path) -> None:
+    """Raise TrainingError where a report in `folder` would take the model's place."""
+    if model.name in NAMES and model.parent.resolve() == folder.resolve():
+        raise TrainingError(f"--out {model} is the name of a file of the report: give the model another")
+
 
 def write_fit(folder: Path, evaluation: Evaluation, history: Sequence[Epoch], seconds: float) -> None:
     """Write `metrics.json`, `curves.png`, `report.html` and its pictures. Raises TrainingError where that cannot be."""

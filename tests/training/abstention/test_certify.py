@@ -60,7 +60,6 @@ def test_rank_of_the_gate_is_exact_where_floating_point_is_not() -> None:
     """ceil(100 * (1 - 0.03)) is 97; with the float64 nearest to 0.03 it would be 98."""
     found = certify(_scored(99, 1, "1"), CALIBRATION, tiny.COMPONENTS, AbstentionSettings(false_alarm_rate=0.03))
     assert found.out_of_distribution.order_statistic == 97
-    )
 
 
 def test_tune_that_is_too_small_for_the_false_alarm_rate() -> None:

@@ -10,7 +10,8 @@ from service.decision import decide
 from service.policy import SelectiveRiskPolicy, ThresholdPolicy
 from tests import tiny
 from tests.training.conftest import tiny_splits
-from training.evaluation.evaluation import ClassQuality, Evaluation, evaluate
+from training.errors import TrainingError
+from training.evaluation.evaluation import ClassQuality, Evaluation, check_stated, evaluate
 
 
 def test_tiny_model_by_hand(tiny_evaluation: Evaluation) -> None:
@@ -93,3 +94,13 @@ def test_prediction_sets_cover_about_as_promised(evaluation: Evaluation) -> None
         assert sets.set_coverage >= sets.promise.set_coverage - slack
         assert 1 <= sets.mean_size <= 10
         assert sets.least_coverage <= sets.set_coverage
+
+
+def test_file_that_states_a_quality_that_it_has_not_is_refused(tiny_evaluation: Evaluation) -> None:
+    """It states 1.0 and has three of four."""
+    with pytest.raises(TrainingError, match=r"states an accuracy of 1\.0000 on its report split, and has 0\.7500"):
+        check_stated(tiny_evaluation)
+
+
+def test_published_file_has_the_quality_that_it_states(evaluation: Evaluation) -> None:
+    check_stated(evaluation)

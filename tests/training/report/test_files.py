@@ -10,7 +10,7 @@ from PIL import Image
 from tests.training.conftest import HISTORY
 from training.errors import TrainingError
 from training.evaluation.evaluation import Evaluation
-from training.report.files import write_evaluation, write_fit
+from training.report.files import NAMES, check_apart, write_evaluation, write_fit
 
 PICTURES = {
     "risk-coverage.png",
@@ -88,3 +88,13 @@ def test_nothing_half_written_stays(tmp_path: Path, tiny_evaluation: Evaluation)
     with pytest.raises(TrainingError, match=r"^cannot write .*report\.html: Is a directory$"):
         write_evaluation(tmp_path, tiny_evaluation)
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
+
+
+def test_model_does_not_take_the_name_of_a_file_of_its_report(tmp_path: Path, tiny_evaluation: Evaluation) -> None:
+    for name in ("report.html", "curves.png"):
+        with pytest.raises(TrainingError, match=f"{name} is the name of a file of the report"):
+            check_apart(tmp_path, tmp_path / name)
+    check_apart(tmp_path, tmp_path / "model.onnx")
+    check_apart(tmp_path, tmp_path / "elsewhere" / "report.html")
+    write_evaluation(tmp_path, tiny_evaluation)
+    assert {path.name for path in tmp_path.iterdir()} <= NAMES

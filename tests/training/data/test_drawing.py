@@ -1,0 +1,164 @@
+"""How a user's examples are divided: what stays together does, the order of time holds, a seed draws the same."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.training.data.made import columns, opened, pool, write
+from training.data.drawing import Drawing, units_of
+from training.data.pool import Pool, Wording
+from training.data.raw import ALL_SPLITS
+from training.data.splits import sizes, split
+from training.errors import DataError
+
+ONE = (ALL_SPLITS,)
+SHARES = (0.5, 0.1, 0.25, 0.15)
+LEFT_OUT = {"ignore_columns": ("patient", "visit")}
+
+
+def _parts(data: Pool, seed: int = 0) -> dict[str, list[float]]:
+    """The values of `pressure`, which name the rows, of each split."""
+    return {name: part.inputs[:, 1].tolist() for name, part in data.parts(seed).items()}
+
+
+def _rows(data: Pool, seed: int = 0) -> dict[str, set[int]]:
+    return {name: {round(value * 7) for value in values} for name, values in _parts(data, seed).items()}
+
+
+def test_draw_leaves_nothing_out_and_is_the_seeds(tmp_path: Path) -> None:
+    data = pool(write(tmp_path / "t.csv", columns()), **LEFT_OUT)
+    rows = _rows(data)
+    assert set().union(*rows.values()) == set(range(200))
+    assert sum(map(len, rows.values())) == 200
+    assert _parts(data) == _parts(data)
+    assert _parts(data) != _parts(data, seed=1)
+    assert sizes(data, "tuned", 0) == {name: len(part) for name, part in rows.items()}
+
+
+def test_large_splits_stop_at_the_cap_and_begin_with_a_draw() -> None:
+    drawing = Drawing(SHARES, np.zeros(10**6, dtype=np.int8), ONE)
+    rows = drawing.rows(0)
+    assert {name: len(taken) for name, taken in rows.items()} == {
+        "train": 850_000,
+        "tune": 50_000,
+        "calibration": 50_000,
+        "report": 50_000,
+    }
+    head, rest = rows["train"][:50_000], rows["train"][50_000:]
+    assert abs(head.mean() / 10**6 - 0.5) < 0.01
+    assert (np.diff(rest) > 0).all()  # one pass over it reads the file from front to back
+    assert len(np.unique(rows["train"])) == 850_000
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_groups_stay_whole(tmp_path: Path, seed: int) -> None:
+    data = pool(write(tmp_path / "t.csv", columns()), group_column="patient", ignore_columns=("visit",))
+    rows = _rows(data, seed)
+    patients = {name: {row // 4 for row in taken} for name, taken in rows.items()}
+    assert sum(map(len, patients.values())) == 50
+    assert sum(map(len, rows.values())) == 200
+    assert "the promise is about new ones of this population" in data.parts(seed)["calibration"].source
+
+
+def test_time_puts_the_oldest_into_train_and_the_newest_into_report(tmp_path: Path) -> None:
+    data = pool(write(tmp_path / "t.csv", columns()), time_column="visit", ignore_columns=("patient",))
+    rows = _rows(data)  # the visits go back in time
+    assert rows["train"] == set(range(100, 200))
+    assert rows["tune"] == set(range(80, 100))
+    assert rows["calibration"] == set(range(30, 80))
+    assert rows["report"] == set(range(30))
+    assert data.parts(0)["calibration"].source == (
+        "the 200 rows of t.csv, those of visit from 2024-04-30 to 2024-06-18, the splits following one another in "
+        "time: that what comes later is exchangeable with these is an assumption"
+    )
+
+
+def test_rows_of_one_time_stay_together() -> None:
+    times = np.repeat(np.arange(20), 50)
+    sides = Drawing(SHARES, np.zeros(1000, dtype=np.int8), ONE, times=times).sides(0)
+    assert (np.diff(sides) >= 0).all()
+    assert all(len(set(sides[times == time])) == 1 for time in range(20))
+
+
+def test_split_column(tmp_path: Path) -> None:
+    names = ["train"] * 100 + ["tune"] * 20 + ["calibration"] * 50 + ["report"] * 30
+    path = write(tmp_path / "t.parquet", columns() | {"split": names})
+    data = pool(path, split_column="split", **LEFT_OUT)
+    assert _rows(data)["calibration"] == set(range(120, 170))
+    assert "those whose column split says calibration" in data.parts(0)["calibration"].source
+    for change, message in {
+        "val": "column 'split' says 'val': a split is one of train, tune, calibration, report",
+        "tune": "column 'split' gives report no row: each split needs some",
+    }.items():
+        wrong = [change if name == "report" else name for name in names]
+        write(tmp_path / "wrong.parquet", columns() | {"split": wrong})
+        assert opened(tmp_path / "wrong.parquet", split_column="split", **LEFT_OUT).findings.errors == [message]
+
+
+def test_files_of_their_own(tmp_path: Path) -> None:
+    values = columns(300)
+    paths = [
+        write(tmp_path / f"{name}.csv", {key: column[rows] for key, column in values.items()})
+        for name, rows in {"all": slice(0, 200), "cal": slice(200, 260), "rep": slice(260, 300)}.items()
+    ]
+    data = pool(paths[0], calibration=paths[1], report=paths[2], **LEFT_OUT)
+    rows = _rows(data)
+    assert rows["calibration"] == set(range(200, 260))
+    assert rows["report"] == set(range(260, 300))
+    assert len(rows["tune"]) == 33  # 0.1 of 0.6
+    assert data.parts(0)["calibration"].source.startswith("the 60 rows of cal.csv, a file of its own")
+    assert data.parts(0)["train"].source == "the 200 rows of all.csv, drawn at random"
+
+
+def _with_copies() -> dict[str, Any]:
+    """Rows 0 to 19 once more at the end, one of them under another label."""
+    values = {name: np.concatenate([np.asarray(column), np.asarray(column)[:20]]) for name, column in columns().items()}
+    values["label"][200] = "healthy"
+    return values
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_copies_of_a_row_go_to_one_split(tmp_path: Path, seed: int) -> None:
+    path = write(tmp_path / "t.csv", _with_copies())
+    found = opened(path, **LEFT_OUT)
+    assert found.findings.warnings == [
+        "40 examples are 20 that occur more than once: all copies of one go to the same split",
+        "1 of those have copies with different labels",
+    ]
+    assert found.pool is not None
+    rows = _rows(found.pool, seed)
+    assert sum(map(len, rows.values())) == 200  # a row that were in two splits would count twice
+
+
+def test_copies_across_given_splits_go_to_the_first(tmp_path: Path) -> None:
+    names = ["train"] * 100 + ["tune"] * 20 + ["calibration"] * 50 + ["report"] * 50  # the copies are in report
+    path = write(tmp_path / "t.csv", _with_copies() | {"split": names})
+    data = pool(path, split_column="split", **LEFT_OUT)
+    assert sizes(data, "tuned", 0) == {"train": 120, "tune": 20, "calibration": 50, "report": 30}
+
+
+def test_groups_that_share_a_copy_are_joined() -> None:
+    groups = np.array([0, 0, 1, 1, 2, 2])
+    units = units_of(groups, np.array([1, 2, 2, 3, 4, 5], dtype=np.uint64))
+    assert units is not None
+    assert units[0] == units[1] == units[2] == units[3] != units[4] == units[5]
+
+
+def test_what_cannot_be_divided(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", columns() | {"site": ["a", "b"] * 100})
+    with pytest.raises(DataError, match=r"no example is left for .*: there are 200 examples in 2 groups"):
+        pool(path, group_column="site", **LEFT_OUT).parts(0)
+    with pytest.raises(DataError, match="--group-column and --time-column say two different things about the splits"):
+        opened(path, group_column="patient", time_column="visit")
+    with pytest.raises(DataError, match="column 'patient' holds no times"):
+        opened(path, time_column="patient", ignore_columns=("visit",))
+    with pytest.raises(DataError, match="--recipe chapter is the book's, for Fashion-MNIST"):
+        split(pool(path, **LEFT_OUT), "chapter", 0)
+
+
+def test_wording_of_every_way() -> None:
+    assert Wording("the 9 rows of x", "drawn", notes=("a", "b")).source("train", None) == (
+        "the 9 rows of x, drawn at random (a; b)"
+    )

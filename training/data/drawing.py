@@ -1,0 +1,138 @@
+"""How the examples of one pool are divided among the splits: which example goes where, for a seed.
+
+What must stay together is a unit: a group's rows, and copies of one row. A unit is never divided.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from service.manifest import SplitName
+from training.data.options import Shares
+from training.data.raw import ALL_SPLITS
+from training.errors import DataError
+
+CAP = 50_000  # of each split but train; more would move a bound by nothing that matters
+_HEAD = 50_000  # examples of a split that stand in an order of the draw
+
+Sides = NDArray[np.int8]  # [N], indices into ALL_SPLITS
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """The rule by which N examples are divided. The same rule and seed divide them alike."""
+
+    shares: Shares
+    strata: NDArray[np.int8]  # [N], which of `allowed` an example belongs to
+    allowed: tuple[tuple[SplitName, ...], ...]  # of each stratum: the splits that its examples are divided among
+    units: NDArray[np.int64] | None = None  # [N], equal where examples stay together; None: each on its own
+    times: NDArray[np.int64] | None = None  # [N], ranks: the splits are in order of time, not drawn
+
+    def sides(self, seed: int) -> Sides:
+        """The split of each example. Raises DataError where a split would be empty."""
+        sides = np.zeros(len(self.strata), dtype=np.int8)
+        for number, names in enumerate(self.allowed):
+            rows = np.flatnonzero(self.strata == number) if len(self.allowed) > 1 else np.arange(len(self.strata))
+            splits = np.array([ALL_SPLITS.index(name) for name in names], dtype=np.int8)
+            sides[rows] = splits[self._divide(rows, [self.shares[s] for s in splits], seed, number)]
+        if self.units is not None:
+            sides = _together(sides, self.units)
+        empty = [name for i, name in enumerate(ALL_SPLITS) if not (sides == i).any()]
+        if empty:
+            raise DataError(
+                f"no example is left for {' and '.join(empty)}: there are {len(sides)} examples"
+                + ("" if self.units is None else f" in {len(np.unique(self.units))} groups that stay together")
+                + "; give more, or others by --split-shares"
+            )
+        return sides
+
+    def rows(self, seed: int) -> dict[SplitName, NDArray[np.int64]]:
+        """The examples of each split.
+
+        The first of them are a draw from the split, so that they can stand for it; the rest stand in the order of
+        the file, so that a pass over it reads it from front to back.
+        """
+        sides = self.sides(seed)
+        return {
+            name: _head_drawn(np.flatnonzero(sides == i), np.random.default_rng([seed, 2, i]))
+            for i, name in enumerate(ALL_SPLITS)
+        }
+
+    def _divide(self, rows: NDArray[np.int64], shares: list[float], seed: int, stratum: int) -> NDArray[np.int64]:
+        """Which of the stratum's splits each of its `rows` goes to; the first split takes what the others leave."""
+        if len(shares) == 1:
+            return np.zeros(len(rows), dtype=np.int64)
+        total = sum(shares)
+        sizes = [min(CAP, round(len(rows) * share / total)) if total else 0 for share in shares[1:]]
+        ends = np.cumsum([max(0, len(rows) - sum(sizes)), *sizes])[:-1]
+        if self.times is not None:
+            line, units = self.times[rows], None
+        elif self.units is None:
+            line, units = np.random.default_rng([seed, 3, stratum]).permutation(len(rows)), None
+        else:
+            _, units = np.unique(self.units[rows], return_inverse=True)
+            line = np.random.default_rng([seed, 3, stratum]).permutation(int(units.max(initial=-1)) + 1)[units]
+        # Along a line of units each goes where it begins. Without units and times the line is a permutation.
+        starts = line if units is None and self.times is None else _starts(line)
+        return np.searchsorted(ends, starts, side="right").astype(np.int64)
+
+
+def units_of(groups: NDArray[np.int64] | None, hashes: NDArray[np.uint64]) -> NDArray[np.int64] | None:
+    """What stays together `[N]`: groups, with those joined that share a copy; None where there is nothing of it."""
+    rows, copies = copies_of(hashes)
+    if groups is None:
+        if not len(rows):
+            return None
+        units = np.arange(len(hashes))
+        first = np.full(int(copies.max()) + 1, len(hashes))
+        np.minimum.at(first, copies, rows)
+        units[rows] = first[copies]
+        return units
+    if not len(rows):
+        return groups
+    size, many = int(groups.max()) + 1, int(copies.max()) + 1
+    # A graph of groups and of rows that have copies, with an edge for each such row in a group.
+    edges = coo_array((np.ones(len(rows)), (groups[rows], size + copies)), shape=(size + many, size + many))
+    _, component = connected_components(edges, directed=False)
+    joined: NDArray[np.int64] = component[groups].astype(np.int64)
+    return joined
+
+
+def copies_of(hashes: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows that are not the only ones of their hash, and for each a number that its copies have, too.
+
+    >>> copies_of(np.array([5, 7, 5, 9], dtype=np.uint64))
+    (array([0, 2]), array([0, 0]))
+    """
+    ordered = np.sort(hashes)
+    repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    if not len(repeated):
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    rows = np.flatnonzero(np.isin(hashes, repeated))
+    return rows, np.searchsorted(repeated, hashes[rows]).astype(np.int64)
+
+
+def _starts(line: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many examples stand before each one's unit, where `line` says at which place its unit stands."""
+    counts = np.bincount(line)
+    starts: NDArray[np.int64] = (np.cumsum(counts) - counts)[line]
+    return starts
+
+
+def _together(sides: Sides, units: NDArray[np.int64]) -> Sides:
+    """All of a unit in the first of the splits that hold any of it: what was trained on is not measured on."""
+    first = np.full(int(units.max()) + 1, len(ALL_SPLITS), dtype=np.int8)
+    np.minimum.at(first, units, sides)
+    return first[units]
+
+
+def _head_drawn(rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    if len(rows) <= _HEAD:
+        return rng.permutation(rows)
+    head = rng.choice(len(rows), _HEAD, replace=False, shuffle=True)
+    rest = np.ones(len(rows), dtype=bool)
+    rest[head] = False
+    return np.concatenate([rows[head], rows[rest]])

@@ -1,0 +1,53 @@
+"""What a user says about data of their own."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Colour = Literal["grey", "rgb"]
+Shares = tuple[float, float, float, float]  # of train, tune, calibration and report
+
+DEFAULT_SHARES: Shares = (0.5, 0.1, 0.25, 0.15)
+DEFAULT_LABEL_COLUMN = "label"
+DEFAULT_MIN_PER_CLASS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class DataOptions:
+    """Where the data are, how to read them and how to split them. The command line has an option for each."""
+
+    path: Path
+    labels: Path | None = None
+    label_column: str = DEFAULT_LABEL_COLUMN
+    path_column: str | None = None
+    classes: tuple[str, ...] | None = None
+    min_per_class: int = DEFAULT_MIN_PER_CLASS
+    categorical: tuple[str, ...] = ()
+    ignore_columns: tuple[str, ...] = ()
+    missing: Literal["refuse", "mean"] = "refuse"
+    image_size: tuple[int, int] | None = None
+    image_colour: Colour | None = None
+    skip_unreadable: int = 0
+    split_shares: Shares = DEFAULT_SHARES
+    split_column: str | None = None
+    group_column: str | None = None
+    time_column: str | None = None
+    tune: Path | None = None
+    calibration: Path | None = None
+    report: Path | None = None
+
+    @property
+    def extra_columns(self) -> tuple[str, ...]:
+        """The columns that say how to split; no model sees them."""
+        return tuple(name for name in (self.split_column, self.group_column, self.time_column) if name is not None)
+
+    @property
+    def files(self) -> tuple[tuple[str, Path], ...]:
+        """The splits that have a file of their own."""
+        named = (("tune", self.tune), ("calibration", self.calibration), ("report", self.report))
+        return tuple((name, path) for name, path in named if path is not None)
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """All files or folders of examples, `path` first."""
+        return (self.path, *(path for _, path in self.files))

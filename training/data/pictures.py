@@ -1,0 +1,94 @@
+"""One picture file, PNG or JPEG, as the model's input: uint8 `[H, W]`, or `[H, W, 3]` for RGB."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+SUFFIXES = (".png", ".jpg", ".jpeg")
+_GREY = frozenset({"1", "L", "LA"})
+# Modes whose conversion to 8 bits a channel loses nothing but colour and transparency.
+_CONVERTIBLE = _GREY | {"P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
+
+
+class UnreadableError(Exception):
+    """The file holds no picture that can be read."""
+
+
+class UnfitError(Exception):
+    """The picture can be read, but is not as the others are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What every picture becomes."""
+
+    height: int
+    width: int
+    colour: bool
+    fit: bool  # whether other sizes are shrunk or enlarged
+    convert: bool  # whether RGB may become grey, or grey RGB
+
+
+def frame_of(path: Path) -> tuple[int, int, bool]:
+    """Height, width and whether it is in colour, from the header. Raises UnreadableError."""
+    with _opened(path) as image:
+        return image.height, image.width, image.mode not in _GREY
+
+
+def decode(path: Path, frame: Frame) -> NDArray[np.uint8]:
+    """Read one file into the frame.
+
+    Where sizes are fitted this is what the service does with `resize`: turned upright, shrunk or enlarged to fit, and
+    centred on black. Raises UnreadableError or UnfitError with the reason, without the path.
+    """
+    with _opened(path) as image:
+        if (image.mode not in _GREY) != frame.colour and not frame.convert:
+            found, wanted = ("RGB", "grey") if not frame.colour else ("grey", "RGB")
+            raise UnfitError(f"is {found} where the first is {wanted}: say --image-colour grey or --image-colour rgb")
+        if not frame.fit and image.size != (frame.width, frame.height):
+            raise UnfitError(
+                f"is {image.height}x{image.width} where the first is {frame.height}x{frame.width}: say --image-size H W"
+            )
+        try:
+            image.load()
+            return np.asarray(_framed(image, frame))
+        except Exception as error:  # a broken file raises whatever its parser met
+            raise UnreadableError(f"cannot be read: {_reason(error)}") from None
+
+
+def _opened(path: Path) -> Image.Image:
+    try:
+        # An explicit list of formats: Pillow's other parsers never see the bytes.
+        image = Image.open(path, formats=("PNG", "JPEG"))
+    except UnidentifiedImageError:
+        raise UnreadableError("cannot be read: neither PNG nor JPEG") from None
+    except Exception as error:
+        raise UnreadableError(f"cannot be read: {_reason(error)}") from None
+    if image.mode not in _CONVERTIBLE:
+        mode = image.mode
+        image.close()
+        raise UnreadableError(f"is of mode {mode}: 8 bits a channel are taken")
+    return image
+
+
+def _framed(image: Image.Image, frame: Frame) -> Image.Image:
+    mode = "RGB" if frame.colour else "L"
+    if not frame.fit and image.mode == mode:
+        return image
+    upright: Any = ImageOps.exif_transpose(image) if frame.fit else image
+    if upright.has_transparency_data:
+        backdrop = Image.new("RGBA", upright.size, "black")
+        upright = Image.alpha_composite(backdrop, upright.convert("RGBA"))
+    converted: Image.Image = upright.convert(mode)
+    if not frame.fit:
+        return converted
+    return ImageOps.pad(converted, (frame.width, frame.height), Image.Resampling.LANCZOS, color=0)
+
+
+def _reason(error: Exception) -> str:
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return (text or type(error).__name__).splitlines()[0]

@@ -1,0 +1,130 @@
+"""`python -m training describe`: what some data are, what is wrong with them, and what could be promised."""
+
+import argparse
+import shlex
+from collections.abc import Callable, Mapping
+
+from service.inputs import FeaturesInput, ImageInput
+from service.manifest import SplitName
+from training import data_arguments
+from training.abstention.settings import AbstentionSettings
+from training.data import Labelled
+from training.data.capacity import least_false_alarm_rate, prospects
+from training.data.opening import Opened, class_counts, open_data
+from training.data.options import DataOptions
+from training.data.splits import sizes
+from training.errors import DataError
+from training.report.table import table
+
+Say = Callable[[str], None]
+
+_SHOWN = 30  # classes, and columns, of which each gets a line
+
+
+def run_describe(options: argparse.Namespace, show: Say) -> None:
+    """Show what there is to say. Raises DataError, after that, where something forbids a fit."""
+    about = data_arguments.options(options, options.path)
+    assert about is not None
+    opened = open_data(about)
+    show(table(_summary(opened)))
+    show("\nclasses\n" + _indented(_classes(opened)))
+    if columns := _columns(opened):
+        show("\ncolumns\n" + _indented(columns))
+    splits, failure = _splits(opened, options.seed)
+    show("\n" + "\n\n".join(f"{title}\n{_indented(lines)}" for title, lines in splits if lines))
+    errors = [*opened.findings.errors, *([failure] if failure else [])]
+    problems = [f"error: {line}" for line in errors] + [f"warning: {line}" for line in opened.findings.warnings]
+    show("\nproblems\n" + _indented(problems or ["none found"]))
+    if errors:
+        raise DataError(f"{options.path}: {len(errors)} of these problems forbid a fit")
+    assert opened.pool is not None  # without an error there is one
+    rate = least_false_alarm_rate(sizes(opened.pool, "tuned", options.seed)["tune"])
+    asked = f" --false-alarm-rate {rate:g}" if rate > AbstentionSettings().false_alarm_rate else ""
+    seed = f" --seed {options.seed}" if options.seed else ""
+    show(f"\nto train\n  {fit_command(about)}{asked}{seed}")
+
+
+def fit_command(options: DataOptions) -> str:
+    """The command that trains on these data as they were described."""
+    default = DataOptions(options.path)
+    words = ["python", "-m", "training", "fit", "--data", str(options.path)]
+    for name in DataOptions.__dataclass_fields__:
+        value = getattr(options, name)
+        if name == "path" or value == getattr(default, name):
+            continue
+        words.append(f"--{name.replace('_', '-')}")
+        words += map(str, value) if isinstance(value, tuple) else [str(value)]
+    return shlex.join(words)
+
+
+def _summary(opened: Opened) -> list[tuple[str, str]]:
+    raw = opened.raw
+    rows = [("form", raw.form), ("examples", f"{len(raw.inputs):,} {raw.one}s")]
+    match raw.input:
+        case ImageInput(height=height, width=width, channels=channels):
+            rows.append(("input", f"images, {height}x{width}, {'grey' if channels == 1 else 'RGB'}"))
+        case FeaturesInput(width=width, columns=None):
+            rows.append(("input", f"features, {width} numbers, read as float32"))
+        case FeaturesInput(width=width, missing=missing):
+            rows.append(("input", f"features, {width} columns; a missing number: {missing}"))
+    if raw.notes:
+        rows.append(("pictures", "; ".join(raw.notes)))
+    return rows
+
+
+def _classes(opened: Opened) -> list[str]:
+    counts = class_counts(opened)
+    lines = [f"{count:>9,}  {name}" for name, count in counts.items()]
+    return lines[:_SHOWN] + ([f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else [])
+
+
+def _columns(opened: Opened) -> list[str]:
+    if not isinstance(opened.raw.input, FeaturesInput) or opened.raw.input.columns is None:
+        return []
+    lines = [
+        f"{column.name}: " + ("numbers" if column.categories is None else _categories(column.categories))
+        for column in opened.raw.input.columns
+    ]
+    return lines[:_SHOWN] + ([f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else [])
+
+
+def _categories(names: list[str]) -> str:
+    shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    return f"{len(names)} categories ({shown})"
+
+
+def _splits(opened: Opened, seed: int) -> tuple[list[tuple[str, list[str]]], str | None]:
+    """The splits and what can be certified with them, titled; or what is against them."""
+    if opened.pool is None:
+        return [("splits", ["none before the problems are solved"])], None
+    try:
+        parts = opened.pool.parts(seed)
+    except DataError as error:
+        return [("splits", ["none before the problems are solved"])], str(error)
+    counts = sizes(opened.pool, "tuned", seed)
+    asked = AbstentionSettings()
+    risks, level = asked.selective_risk, asked.confidence_level
+    promised = [*prospects(counts, risks, level), _gate(counts["tune"])]
+    return [("splits", _parts(parts)), (f"what can be certified, at confidence {level:g}", promised)], None
+
+
+def _parts(parts: Mapping[SplitName, Labelled]) -> list[str]:
+    """A line for each split, or one for all where they are drawn from the same."""
+    sources = {part.source for part in parts.values()}
+    if len(sources) == 1:
+        return [", ".join(f"{name} {len(part):,}" for name, part in parts.items()) + f" of {sources.pop()}"]
+    return [f"{name}: {len(part):,} of {part.source}" for name, part in parts.items()]
+
+
+def _gate(tune: int) -> str:
+    wanted, least = AbstentionSettings().false_alarm_rate, least_false_alarm_rate(tune)
+    if least <= wanted:
+        return f"false_alarm_rate {wanted:g} can be, of the gate for strange inputs"
+    return (
+        f"false_alarm_rate {wanted:g} cannot be promised with {tune} examples in tune: the lowest is {least:g}, "
+        "and the command below asks for that"
+    )
+
+
+def _indented(lines: list[str]) -> str:
+    return "\n".join(f"  {line}" for line in lines)
