@@ -108,7 +108,8 @@ def test_training_commands_in_the_readme_are_understood() -> None:
     commands = [f"fit {options}" for options in commands] + re.findall(
         r"^\.venv/bin/python -m training (.*)$", README, re.MULTILINE
     )
-    assert len(commands) == 2
+    commands += re.findall(r"`\.venv/bin/python -m training (\w+ (?!--help)[^`]*)`", README)
+    assert len(commands) == 6
     for command in commands:
         arguments.parser().parse_args(shlex.split(command))
 

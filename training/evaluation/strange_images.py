@@ -1,7 +1,7 @@
 """Inputs that are none of the model's kind, made from those that are: what the gate is tried on.
 
-Each set is a fixed function of the images, uint8 `[N, H, W]`, and a seed. Nothing is fitted or chosen on them. They are
-caricatures: easy to tell from clothes by eye. A gate that lets them pass is useless, and one that stops them all may
+Each set is a fixed function of the images, uint8 `[N, H, W]` or `[N, H, W, 3]`, and a seed. Nothing is fitted or
+chosen on them. They are caricatures: easy to tell from clothes by eye. A gate that lets them pass is useless, and one that stops them all may
 still let pass what looks more like clothes than they do.
 """
 
@@ -36,13 +36,16 @@ def inverted(images: Images, _: np.random.Generator) -> Images:
 
 def bars(images: Images, rng: np.random.Generator) -> Images:
     """White bars on black across the whole picture, upright or level, width and gap 1 to 6 pixels, at any phase."""
-    n, height, width = images.shape
+    n, height, width = images.shape[:3]
     upright = rng.integers(2, size=(n, 1, 1)).astype(bool)
     light, dark = rng.integers(1, _WIDEST_BAR + 1, size=(2, n, 1, 1))
     phase = rng.integers(light + dark)
     rows, columns = np.arange(height)[:, None], np.arange(width)
     place = np.where(upright, columns, rows)  # [N, H, W]
-    return np.where((place + phase) % (light + dark) < light, 255, 0).astype(np.uint8)
+    levels = np.where((place + phase) % (light + dark) < light, 255, 0).astype(np.uint8)
+    return np.ascontiguousarray(
+        np.broadcast_to(levels.reshape(n, height, width, *[1] * (images.ndim - 3)), images.shape)
+    )
 
 
 def all_white(images: Images, _: np.random.Generator) -> Images:
@@ -57,7 +60,10 @@ def all_black(images: Images, _: np.random.Generator) -> Images:
 
 def pixel_shuffled(images: Images, rng: np.random.Generator) -> Images:
     """The pixels of each picture in an order of its own: the same levels, and no shape."""
-    return rng.permuted(images.reshape(len(images), -1), axis=1).reshape(images.shape)
+    pixels = images.reshape(*images.shape[:1], -1, *images.shape[3:])  # [N, H * W] or [N, H * W, 3]
+    orders = rng.permuted(np.tile(np.arange(pixels.shape[1]), (len(images), 1)), axis=1)
+    shuffled: Images = pixels[np.arange(len(images))[:, None], orders].reshape(images.shape)
+    return shuffled
 
 
 KINDS: dict[str, Callable[[Images, np.random.Generator], Images]] = {

@@ -54,3 +54,14 @@ def test_bars_go_across_the_whole_picture_in_both_directions() -> None:
     assert 100 < upright.sum() < 300
     widths = {len(run) for row in bars[upright][:, 0] for run in "".join(map(str, row // 255)).split("0") if run}
     assert widths == {1, 2, 3, 4, 5, 6}
+
+
+@pytest.mark.parametrize("name", strange_images.KINDS)
+def test_sets_of_coloured_images_are_of_their_shape(name: str) -> None:
+    colour = np.random.default_rng(0).integers(0, 256, (5, 6, 7, 3), dtype=np.uint8)
+    made = strange_images.make(colour)[name]
+    assert made.shape[1:] == (6, 7, 3)
+    assert made.dtype == np.uint8
+    if name == "pixel-shuffled":  # whole pixels are moved, not their colours
+        pixels = [sorted(picture[0].reshape(-1, 3).tolist()) for picture in (made, colour)]
+        assert pixels[0] == pixels[1]
