@@ -1,8 +1,8 @@
 """Inputs that are none of the model's kind, made from those that are: what the gate is tried on.
 
 Each set is a fixed function of the images, uint8 `[N, H, W]` or `[N, H, W, 3]`, and a seed. Nothing is fitted or
-chosen on them. They are caricatures: easy to tell from clothes by eye. A gate that lets them pass is useless, and one that stops them all may
-still let pass what looks more like clothes than they do.
+chosen on them. They are caricatures: easy to tell from clothes by eye. A gate that lets them pass is useless, and one
+that stops them all may still let pass what looks more like clothes than they do.
 """
 
 from collections.abc import Callable
