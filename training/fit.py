@@ -123,7 +123,7 @@ def fit(
     best: tuple[float, int, SoftmaxRegression] = (math.inf, 0, model)
     for number in range(1, settings.epochs + 1):
         minibatches = train.minibatches(settings.batch_size, generator)
-        epoch = Epoch(number, _train_epoch(model, minibatches, sgd, rates), evaluate(model, tune))
+        epoch = Epoch(number, train_epoch(model, minibatches, sgd, rates), evaluate(model, tune))
         if not (math.isfinite(epoch.train.loss) and math.isfinite(epoch.tune.loss)):
             raise DivergedError(
                 f"the fit diverged in epoch {number}: the loss is {epoch.train.loss}. "
@@ -154,9 +154,8 @@ def _rates(settings: FitSettings, examples: int) -> Iterator[float]:
     return (scheduled_rate(settings.schedule, settings.learning_rate, step, steps) for step in range(steps))
 
 
-def _train_epoch(
-    model: SoftmaxRegression, minibatches: Iterable[Examples], sgd: SGD, rates: Iterator[float]
-) -> Quality:
+def train_epoch(model: SoftmaxRegression, minibatches: Iterable[Examples], sgd: SGD, rates: Iterator[float]) -> Quality:
+    """One pass over `minibatches`, updating `model` in place: its loss and accuracy in the mean, as it changed."""
     device = model.weights.device
     # The sums stay on the device until the end: reading a number off a GPU waits for it. In float64, since a million
     # losses add up to where float32 has no digit left for one.
