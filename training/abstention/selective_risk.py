@@ -42,18 +42,22 @@ class Sequence:
         thresholds = np.unique(falling[ranks - 1])[::-1]
         return cls(thresholds, *count(confidence[eligible], wrong[eligible], thresholds), len(confidence))
 
-    def start(self, calibration_size: int, risk: float) -> int:
+    def start(self, calibration_size: int, risk: float, confidence_level: float) -> int:
         """The index of the first threshold to test: the strictest that `tune` gives every hope to pass.
 
         Strict ones have too few answers to pass, and a failure there would end the sequence for nothing. So it starts
-        where the expected p-value first is far under any level that is asked for; where it never is, at the smallest.
+        where the expected p-value first is far under any level that is asked for; where it never is, at the smallest of
+        those that could pass at all, with as many answers and no error.
         """
         share = calibration_size / self.size
         answered = np.rint(self.answered * share).astype(np.int64)
         errors = np.rint(self.errors * share).astype(np.int64)
         expected = binomial_p_value(errors, answered, risk)
         hopeful = np.flatnonzero(expected <= _HOPEFUL)
-        return int(hopeful[0]) if len(hopeful) else int(np.argmin(expected))
+        if len(hopeful):
+            return int(hopeful[0])
+        possible = np.flatnonzero(answered >= least_examples(risk, confidence_level))
+        return int(possible[np.argmin(expected[possible])]) if len(possible) else int(np.argmin(expected))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ def fixed_sequence(
 
     `confidence`, `wrong` and `eligible` `[N]` are of the whole split: what is not eligible is not answered.
     """
-    start = sequence.start(len(confidence), risk)
+    start = sequence.start(len(confidence), risk, confidence_level)
     thresholds = sequence.thresholds[start:]
     answered, errors = count(confidence[eligible], wrong[eligible], thresholds)
     p_values = binomial_p_value(errors, answered, risk)

@@ -98,8 +98,8 @@ def test_thresholds_and_start_do_not_depend_on_the_calibration_split() -> None:
     assert (np.diff(sequence.thresholds) < 0).all()
     assert np.isin(sequence.thresholds, CONFIDENCE).all()
     assert sequence.answered[-1] == N
-    assert sequence.start(5000, 0.1) == sequence.start(5000, 0.1)
-    assert 0 <= sequence.start(100, 0.1) < len(sequence.thresholds)
+    assert sequence.start(5000, 0.1, 0.95) == sequence.start(5000, 0.1, 0.95)
+    assert 0 <= sequence.start(100, 0.1, 0.95) < len(sequence.thresholds)
 
 
 def test_counts_are_those_of_a_loop() -> None:
@@ -143,3 +143,16 @@ def test_infeasible_certificate_has_no_numbers() -> None:
     found = certify(sequence, tune, calibration, ALL, 0.2, 0.95)
     assert found.status == "infeasible"
     assert (found.threshold, found.answered, found.p_value, found.risk_bound) == (None, None, None, None)
+
+
+def test_sequence_does_not_start_where_no_number_of_right_answers_could_pass() -> None:
+    """Of 60 tune examples the surest 30 are right, then one in three is wrong; calibration is all right."""
+    confidence = np.linspace(1, 0.5, 60)
+    wrong = (np.arange(60) >= 30) & (np.arange(60) % 3 == 0)
+    sequence = Sequence.on(confidence, wrong, np.ones(60, dtype=bool))
+    start = sequence.start(60, 0.05, 0.95)
+    assert sequence.answered[start] >= least_examples(0.05, 0.95) == 59
+    nobody = np.zeros(60, dtype=bool)
+    passed = fixed_sequence(sequence, confidence, nobody, ~nobody, 0.05, 0.95)
+    assert passed is not None
+    assert passed.answered == 60
