@@ -34,8 +34,8 @@ from fastapi.concurrency import run_in_threadpool
 
 from benchmarks.hardware import processor
 from service.app import create_app
-from service.bodies import JSON, RAW
 from service.predict import Predictor
+from service.reading.bodies import JSON, RAW
 from service.schemas import Options
 from service.settings import Settings
 

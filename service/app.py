@@ -13,7 +13,7 @@ from service.feedback import Feedback
 from service.manifest import Manifest
 from service.policy import Policy, PolicyRequest
 from service.predict import Predictor
-from service.reading import reader_for
+from service.reading.reader import reader_for
 from service.request_id import RequestIdMiddleware
 from service.routes import router
 from service.settings import PREFIX, Settings

@@ -7,9 +7,9 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
-from service.bodies import JSON
 from service.problems import MEDIA_TYPE
-from service.reading import Reader
+from service.reading.bodies import JSON
+from service.reading.reader import Reader
 from service.schemas import FeedbackRequest, PredictRequest, ProblemDetails
 
 _REFERENCE = "#/components/schemas/{model}"

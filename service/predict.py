@@ -7,7 +7,6 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from service.bodies import JSON
 from service.certificates import PredictionSets
 from service.classifier import Classifier, Scores
 from service.decision import Decision, decide, resolve, top_k
@@ -15,7 +14,8 @@ from service.errors import InvalidValue, UnsupportedType
 from service.policy import Policy
 from service.prediction_id import encode
 from service.prediction_sets import choose, members
-from service.reading import Reader
+from service.reading.bodies import JSON
+from service.reading.reader import Reader
 from service.schemas import (
     DEFAULT_TOP_K,
     LabelProbability,

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from service.bodies import JSON
 from service.errors import InvalidValue, TooLarge, UnsupportedType
 from service.feedback import Feedback
 from service.openapi import FEEDBACK_BODY, problem_responses
 from service.predict import Predictor
+from service.reading.bodies import JSON
 from service.schemas import (
     FeedbackRequest,
     FeedbackResponse,

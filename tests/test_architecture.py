@@ -66,7 +66,7 @@ def test_library_stays_in_its_room(library: str, rooms: set[str]) -> None:
 
 
 def test_pictures_are_decoded_in_one_room_of_each_half() -> None:
-    assert _users("PIL") == {"service.images", "training.data.pictures"}
+    assert _users("PIL") == {"service.reading.images", "training.data.pictures"}
 
 
 @pytest.mark.parametrize("library", ["fastapi", "starlette", "uvicorn"])

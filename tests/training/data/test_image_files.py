@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service.images import ImageReader
 from service.inputs import ImageInput
+from service.reading.images import ImageReader
 from tests.training.data.made import folders, opened, picture, pool, write
 from training.data import decoding
 from training.data.pictures import Frame, decode

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from service.errors import InvalidValue, MalformedBody
-from service.npy import read_npy
+from service.reading.npy import read_npy
 from tests.service.arrays import npy, npy_of
 
 VALUES = np.arange(6, dtype=np.float32).reshape(2, 3)

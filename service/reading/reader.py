@@ -5,9 +5,9 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from service.features import FeatureReader
-from service.images import ImageReader
 from service.inputs import FeaturesInput, ImageInput, Input
+from service.reading.features import FeatureReader
+from service.reading.images import ImageReader
 from service.settings import Settings
 
 

@@ -7,10 +7,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from service.app import create_app
-from service.features import FeatureReader
-from service.images import ImageReader
 from service.inputs import FeaturesInput, ImageInput, Input
-from service.reading import reader_for
+from service.reading.features import FeatureReader
+from service.reading.images import ImageReader
+from service.reading.reader import reader_for
 from service.settings import Settings
 from tests import tiny, tiny_features
 from tests.service.canon import assert_problem

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from service.bodies import NPY, RAW, check_count, from_base64, whole_number_of
 from service.errors import InvalidValue, MalformedBody, TooLarge, UnsupportedType
 from service.inputs import ImageInput
-from service.npy import read_npy
-from service.pixels import pixel_bytes, pixels_schema, rows_of_pixels
+from service.reading.bodies import NPY, RAW, check_count, from_base64, whole_number_of
+from service.reading.npy import read_npy
+from service.reading.pixels import pixel_bytes, pixels_schema, rows_of_pixels
 from service.validation import shown
 
 Images = NDArray[np.uint8]

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import Fault, InvalidRequest, InvalidValue
-from service.floats import Missing, float32s, number_rule, number_schema
 from service.inputs import Column
+from service.reading.floats import Missing, float32s, number_rule, number_schema
 from service.validation import shortened, shown
 
 UNKNOWN = -1  # the code of what is none of a column's categories; no class hears of it

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from service.errors import InvalidValue, MalformedBody, RequestError, TooLarge, UnsupportedType
-from service.images import Format, ImageReader
 from service.inputs import ImageInput
+from service.reading.images import Format, ImageReader
 from tests.service.arrays import npy
 from tests.service.pictures import blank, chunk, encoded
 

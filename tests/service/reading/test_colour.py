@@ -11,8 +11,8 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from service.app import create_app
-from service.images import ImageReader
 from service.inputs import ImageInput
+from service.reading.images import ImageReader
 from service.settings import Settings
 from tests import tiny_features
 from tests.service.arrays import npy

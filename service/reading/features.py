@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.bodies import NPY, RAW, check_count, from_base64, whole_number_of
 from service.errors import InvalidValue
-from service.floats import float32s, narrowed, number_rule, number_schema
 from service.inputs import FeaturesInput
-from service.npy import read_npy
-from service.tables import Table
+from service.reading.bodies import NPY, RAW, check_count, from_base64, whole_number_of
+from service.reading.floats import float32s, narrowed, number_rule, number_schema
+from service.reading.npy import read_npy
+from service.reading.tables import Table
 from service.validation import shortened, shown
 
 Features = NDArray[np.float32]

@@ -7,8 +7,8 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import ValidationError
 
-from service.features import FeatureReader
 from service.inputs import Column, FeaturesInput
+from service.reading.features import FeatureReader
 from tests import tiny_features as tiny
 from tests.service.arrays import npy
 from tests.service.asking import NPY, RAW, ask, base64_of, probabilities, send
