@@ -44,7 +44,8 @@ def check_size(tune_size: int, settings: AbstentionSettings) -> None:
     if order_statistic(tune_size, 1 - rate) > tune_size:
         raise TrainingError(
             f"a false alarm rate of {settings.false_alarm_rate:g} cannot be promised with {tune_size} examples in "
-            f"tune: at least {math.ceil(1 / rate) - 1} are needed"
+            f"tune: at least {math.ceil(1 / rate) - 1} are needed, or --false-alarm-rate "
+            f"{math.ceil(Fraction(1000, tune_size + 1)) / 1000:g}"
         )
 
 

@@ -63,7 +63,7 @@ def test_rank_of_the_gate_is_exact_where_floating_point_is_not() -> None:
 
 
 def test_tune_that_is_too_small_for_the_false_alarm_rate() -> None:
-    message = r"a false alarm rate of 0\.01 cannot be promised with 98 examples in tune: at least 99 are needed"
+    message = r"0\.01 cannot be promised with 98 examples in tune: at least 99 are needed, or --false-alarm-rate 0\.011"
     with pytest.raises(TrainingError, match=message):
         certify(_scored(98, 1, "1"), CALIBRATION, tiny.COMPONENTS, AbstentionSettings())
     certify(_scored(99, 1, "1"), CALIBRATION, tiny.COMPONENTS, AbstentionSettings())
