@@ -36,7 +36,17 @@ class _Count:
     errors: int = 0
     abstained: int = 0
     cost: float = 0.0  # of the answers
-    broken: bool = False  # once it is, further feedback does not undo the evidence
+    warning: str | None = None  # why the promise is broken; further feedback does not undo the evidence
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What a certificate promises, between which bounds the truth lies, and what is said where that contradicts it."""
+
+    promised: float
+    low: float
+    high: float
+    sentence: str
 
 
 class Feedback:
@@ -61,10 +71,11 @@ class Feedback:
         truth = self._labels.get(true_label)
         if truth is None:
             raise InvalidValue("label", f"={shown(true_label)} is none of {', '.join(self._labels)}")
-        count = self._count(self._policy(prediction))
+        policy = self._policy(prediction)
         earlier = self._seen.get(prediction.nonce)
         if earlier not in (None, truth):
             raise Conflict(f"id={prediction_id} has feedback already, with another label: the first one counts")
+        count = self._count(policy)
         if earlier is None:
             self._remember(prediction.nonce, truth)
             self._add(count, prediction.label, truth)
@@ -113,49 +124,55 @@ class Feedback:
         count.answered += 1
         count.errors += label != truth
         count.cost += _cost(self._abstention, label, truth)
-        state = self._state(count)
-        if state.promise == "broken" and not count.broken:
-            count.broken = True
-            _log.warning("feedback: %s", state.warning)
+        judged = self._judge(count)
+        if judged is not None and judged.low > judged.promised:
+            if count.warning is None:
+                _log.warning("feedback: %s", judged.sentence)
+            count.warning = judged.sentence
 
     def _state(self, count: _Count) -> PolicyFeedback:
-        answered, errors, policy = count.answered, count.errors, count.policy
-        low, high = confidence_sequence(errors, answered, CONFIDENCE_LEVEL)
-        promise: PromiseStatus | None = None
-        warning = None
-        if isinstance(policy, SelectiveRiskPolicy) and policy.threshold is not None:
-            promise = _standing(low, high, policy.selective_risk, count.broken)
-            warning = (
-                f"the certificate of selective_risk={policy.selective_risk} no longer holds: {errors} of {answered} "
-                f"answers were wrong, so the risk is at least {low:.4f} (confidence {CONFIDENCE_LEVEL})"
-            )
-        elif isinstance(policy, RejectCostPolicy) and policy.answer_cost_bound is not None:
-            largest = _largest_cost(self._abstention)
-            least, most = confidence_sequence(count.cost / largest, answered, CONFIDENCE_LEVEL)
-            promise = _standing(least * largest, most * largest, policy.reject_cost, count.broken)
-            warning = (
-                f"the certificate of reject_cost={policy.reject_cost} no longer holds: {answered} answers cost "
-                f"{count.cost:g}, so one costs at least {least * largest:.4f} (confidence {CONFIDENCE_LEVEL})"
-            )
+        answered, policy = count.answered, count.policy
+        low, high = confidence_sequence(count.errors, answered, CONFIDENCE_LEVEL)
+        judged = self._judge(count)
         return PolicyFeedback(
             policy=policy,
             answered=answered,
-            errors=errors,
+            errors=count.errors,
             abstained=count.abstained,
-            selective_risk=errors / answered if answered else None,
+            selective_risk=count.errors / answered if answered else None,
             risk_lower_bound=low,
             risk_upper_bound=high,
             confidence_level=CONFIDENCE_LEVEL,
             answer_cost=count.cost / answered if answered and isinstance(policy, RejectCostPolicy) else None,
-            promise=promise,
-            warning=warning if promise == "broken" else None,
+            promise=judged and _standing(judged, broken=count.warning is not None),
+            warning=count.warning,
         )
 
+    def _judge(self, count: _Count) -> _Judged | None:
+        """A policy's feedback beside what its certificate promises; None where nothing is promised."""
+        match count.policy:
+            case SelectiveRiskPolicy(selective_risk=promised, threshold=float()):
+                low, high = confidence_sequence(count.errors, count.answered, CONFIDENCE_LEVEL)
+                came = f"{count.errors} of {count.answered} answers were wrong, so the risk is"
+                what = f"selective_risk={promised}"
+            case RejectCostPolicy(reject_cost=promised, answer_cost_bound=float()):
+                largest = _largest_cost(self._abstention)
+                bounds = confidence_sequence(count.cost / largest, count.answered, CONFIDENCE_LEVEL)
+                low, high = bounds[0] * largest, bounds[1] * largest
+                came = f"{count.answered} answers cost {count.cost:g}, so one costs"
+                what = f"reject_cost={promised}"
+            case _:
+                return None
+        sentence = (
+            f"the certificate of {what} no longer holds: {came} at least {low:.4f} (confidence {CONFIDENCE_LEVEL})"
+        )
+        return _Judged(promised, low, high, sentence)
 
-def _standing(low: float, high: float, promised: float, broken: bool) -> PromiseStatus:
-    if broken or low > promised:
+
+def _standing(judged: _Judged, *, broken: bool) -> PromiseStatus:
+    if broken:
         return "broken"
-    return "confirmed" if high <= promised else "open"
+    return "confirmed" if judged.high <= judged.promised else "open"
 
 
 def _cost(abstention: Abstention | None, label: int, truth: int) -> float:

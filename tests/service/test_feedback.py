@@ -147,6 +147,9 @@ def test_promise_that_is_broken_is_said_once_in_the_log_and_stays(caplog: pytest
     assert after[-1].selective_risk is not None
     assert after[-1].selective_risk < 0.1
     assert after[-1].promise == "broken"
+    # The words stay those of the time when the bound was over the promise: at least 0.1 something, not less.
+    assert after[-1].warning is not None
+    assert after[-1].risk_lower_bound < 0.1 < float(after[-1].warning.split("at least ")[1].split()[0])
     (record,) = caplog.records
     assert "no longer holds" in record.getMessage()
 
