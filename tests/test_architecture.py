@@ -48,6 +48,7 @@ def test_training_knows_of_the_service_the_contract_and_the_code_that_will_serve
     used = {n for m, names in IMPORTS.items() if m.startswith("training") for n in names if n.startswith("service")}
     contract = {"service.manifest", "service.certificates", "service.inputs", "service.policy"}
     serving = {"service.classifier", "service.decision", "service.prediction_sets", "service.errors"}
+    serving |= {"service.reading.fitting"}
     assert used <= contract | serving
 
 
@@ -66,7 +67,7 @@ def test_library_stays_in_its_room(library: str, rooms: set[str]) -> None:
 
 
 def test_pictures_are_decoded_in_one_room_of_each_half() -> None:
-    assert _users("PIL") == {"service.reading.images", "training.data.pictures"}
+    assert _users("PIL") == {"service.reading.fitting", "service.reading.images", "training.data.pictures"}
 
 
 @pytest.mark.parametrize("library", ["fastapi", "starlette", "uvicorn"])

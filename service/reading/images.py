@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from service.errors import InvalidValue, MalformedBody, TooLarge, UnsupportedType
 from service.inputs import ImageInput
 from service.reading.bodies import NPY, RAW, check_count, from_base64, whole_number_of
+from service.reading.fitting import CONVERTIBLE, Mode, fitted
 from service.reading.npy import read_npy
 from service.reading.pixels import pixel_bytes, pixels_schema, rows_of_pixels
 from service.validation import shown
@@ -25,8 +26,6 @@ Format = Literal["PNG", "JPEG"]
 
 _FILES: dict[str, Format] = {"image/png": "PNG", "image/jpeg": "JPEG"}
 _SIGNATURES: dict[bytes, Format] = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}
-# Modes whose conversion to 8 grey bits loses nothing but colour and transparency.
-_CONVERTIBLE = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +127,7 @@ class ImageReader:
             )
 
     @property
-    def _mode(self) -> Literal["L", "RGB"]:
+    def _mode(self) -> Mode:
         """Pillow's name for what the model takes."""
         return "L" if self.kind.channels == 1 else "RGB"
 
@@ -143,16 +142,10 @@ class ImageReader:
         return np.asarray(image)
 
     def _fit(self, image: Image.Image, field: str) -> Images:
-        """Turn upright, convert to the model's grey or RGB on black, shrink or enlarge to fit, and centre on black."""
-        if image.mode not in _CONVERTIBLE:
+        """What `resize` asks for."""
+        if image.mode not in CONVERTIBLE:
             raise UnsupportedType(f"{field} is an image of mode {image.mode}: 8 bits a channel are taken")
-        upright = ImageOps.exif_transpose(image)
-        if upright.has_transparency_data:
-            # The training images lie on black; so does what shows through.
-            backdrop = Image.new("RGBA", upright.size, "black")
-            upright = Image.alpha_composite(backdrop, upright.convert("RGBA"))
-        size = (self.kind.width, self.kind.height)
-        return np.asarray(ImageOps.pad(upright.convert(self._mode), size, Image.Resampling.LANCZOS, color=0))
+        return np.asarray(fitted(image, self._mode, (self.kind.width, self.kind.height)))
 
 
 def _sniff(raw: bytes) -> Format | None:

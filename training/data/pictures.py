@@ -2,16 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
+
+from service.reading.fitting import CONVERTIBLE, Mode, converted, fitted
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 _GREY = frozenset({"1", "L", "LA"})
-# Modes whose conversion to 8 bits a channel loses nothing but colour and transparency.
-_CONVERTIBLE = _GREY | {"P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
 
 
 class UnreadableError(Exception):
@@ -42,8 +41,8 @@ def frame_of(path: Path) -> tuple[int, int, bool]:
 def decode(path: Path, frame: Frame) -> NDArray[np.uint8]:
     """Read one file into the frame.
 
-    Where sizes are fitted this is what the service does with `resize`: turned upright, shrunk or enlarged to fit, and
-    centred on black. Raises UnreadableError or UnfitError with the reason, without the path.
+    Sizes are fitted by the code that the service's `resize` runs. Raises UnreadableError or UnfitError with the
+    reason, without the path.
     """
     with _opened(path) as image:
         if (image.mode not in _GREY) != frame.colour and not frame.convert:
@@ -68,7 +67,7 @@ def _opened(path: Path) -> Image.Image:
         raise UnreadableError("cannot be read: neither PNG nor JPEG") from None
     except Exception as error:
         raise UnreadableError(f"cannot be read: {_reason(error)}") from None
-    if image.mode not in _CONVERTIBLE:
+    if image.mode not in CONVERTIBLE:
         mode = image.mode
         image.close()
         raise UnreadableError(f"is of mode {mode}: 8 bits a channel are taken")
@@ -76,17 +75,10 @@ def _opened(path: Path) -> Image.Image:
 
 
 def _framed(image: Image.Image, frame: Frame) -> Image.Image:
-    mode = "RGB" if frame.colour else "L"
-    if not frame.fit and image.mode == mode:
-        return image
-    upright: Any = ImageOps.exif_transpose(image) if frame.fit else image
-    if upright.has_transparency_data:
-        backdrop = Image.new("RGBA", upright.size, "black")
-        upright = Image.alpha_composite(backdrop, upright.convert("RGBA"))
-    converted: Image.Image = upright.convert(mode)
-    if not frame.fit:
-        return converted
-    return ImageOps.pad(converted, (frame.width, frame.height), Image.Resampling.LANCZOS, color=0)
+    mode: Mode = "RGB" if frame.colour else "L"
+    if frame.fit:
+        return fitted(image, mode, (frame.width, frame.height))
+    return image if image.mode == mode else converted(image, mode)
 
 
 def _reason(error: Exception) -> str:
