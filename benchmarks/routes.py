@@ -36,7 +36,7 @@ from benchmarks.hardware import processor
 from service.app import create_app
 from service.predict import Predictor
 from service.reading.bodies import JSON, RAW
-from service.schemas import Options
+from service.schemas.predict import Options
 from service.settings import Settings
 
 ROUNDS = 5
@@ -51,7 +51,7 @@ OUT = Path("build/routes.json")
 def variants_app(model: Path) -> FastAPI:
     """The service's own application with one more route a variant."""
     app = create_app(Settings(model_path=model))
-    predictor: Predictor = app.state.predictor
+    predictor: Predictor = app.state.models.get(None).predictor
 
     def work(body: bytes, request: Request) -> bytes:
         return predictor.predict(body, request.headers["content-type"], Options()).model_dump_json().encode()

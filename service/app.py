@@ -1,41 +1,28 @@
 """The assembly: settings in, a complete application out. Nothing is made at import time."""
 
-import logging
-
 from fastapi import FastAPI
 
 import service
-from service import openapi, problems
-from service.classifier import Classifier
-from service.decision import is_infeasible, resolve
-from service.errors import InvalidValue, SettingsError
-from service.feedback import Feedback
-from service.manifest import Manifest
-from service.policy import Policy, PolicyRequest
-from service.predict import Predictor
-from service.reading.reader import reader_for
+from service import models, openapi, problems
 from service.request_id import RequestIdMiddleware
 from service.routes import router
-from service.settings import PREFIX, Settings
+from service.settings import Settings
 
-_log = logging.getLogger("demur")
+_MOST_NAMED = 5  # models, in the description
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Load and prove the model, and build the application around it.
+    """Load and prove the models, and build the application around them.
 
-    Raises ModelError when the model may not serve, and SettingsError when the default policy is one that it is not
-    certified for, so that no socket is ever opened for it.
+    Raises ModelError when a model may not serve, and SettingsError for a setting that contradicts a model, so that no
+    socket is ever opened for it.
     """
-    classifier = Classifier.load(
-        settings.model_path, intra_op_threads=settings.intra_op_threads, max_bytes=settings.max_model_bytes
-    )
-    manifest = classifier.manifest
-    reader = reader_for(manifest.input, settings)
-    policy = _default_policy(settings.default_policy, manifest)
+    loaded = models.load(settings)
+    names = ", ".join(f"{model.ref.name} {model.ref.version}" for model in loaded.ready()[:_MOST_NAMED])
+    more = "" if len(loaded.ready()) <= _MOST_NAMED else " and more"
     app = FastAPI(
         title="Demur",
-        summary=f"Classifies with {manifest.name} {classifier.version}, and says when it does not know.",
+        summary=f"Classifies with {names}{more}, and says when it does not know.",
         version=service.__version__,
         docs_url=None,  # their pages load scripts from other hosts
         redoc_url=None,
@@ -43,25 +30,9 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False},
     )
     app.state.settings = settings
-    app.state.predictor = Predictor(
-        classifier=classifier,
-        reader=reader,
-        default_policy=policy,
-    )
-    app.state.feedback = Feedback(manifest, classifier.version, settings.max_feedback)
+    app.state.models = loaded
     app.include_router(router)
     problems.install(app)
-    openapi.install(app, reader)
+    openapi.install(app, loaded)
     app.add_middleware(RequestIdMiddleware)
     return app
-
-
-def _default_policy(asked: PolicyRequest | None, manifest: Manifest) -> Policy:
-    """Raises SettingsError where the model is not certified for it."""
-    try:
-        policy = manifest.default_policy if asked is None else resolve(asked, manifest.abstention)
-    except InvalidValue as error:
-        raise SettingsError(f"{PREFIX}DEFAULT_POLICY: {error}") from None
-    if is_infeasible(policy):
-        _log.warning("the default policy could not be certified: requests that name no policy are never answered")
-    return policy

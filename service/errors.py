@@ -7,6 +7,8 @@ DemurError
     ├── MalformedBody      the body is not what its content type says
     ├── UnsupportedType    a content type or an image format that is not taken
     ├── TooLarge           more bytes, inputs or pixels than a limit allows
+    ├── UnknownModel       a model that the service does not have
+    ├── ModelNotReady      a model whose file did not pass its proof
     ├── Conflict           it contradicts what came earlier
     └── InvalidRequest     well-formed, but one or more fields break a rule
         └── InvalidValue   one field
@@ -41,6 +43,14 @@ class UnsupportedType(RequestError):
 
 class TooLarge(RequestError):
     """More bytes, inputs or pixels than a limit allows."""
+
+
+class UnknownModel(RequestError):
+    """A model that the service does not have."""
+
+
+class ModelNotReady(RequestError):
+    """A model whose file did not pass its proof."""
 
 
 class Conflict(RequestError):

@@ -18,7 +18,7 @@ from service.errors import Conflict, InvalidValue
 from service.manifest import Manifest
 from service.policy import Policy, PolicyRequest, RejectCostPolicy, SelectiveRiskPolicy, ThresholdPolicy
 from service.prediction_id import PredictionId
-from service.schemas import PolicyFeedback, PromiseStatus
+from service.schemas.feedback import PolicyFeedback, PromiseStatus
 from service.validation import shown
 
 CONFIDENCE_LEVEL = 0.95

@@ -16,9 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from service.certificates import Abstention, CostCertificate, PredictionSets, RiskCertificate, Sha256
 from service.inputs import Input, Name
 from service.policy import Policy, RejectCostPolicy, SelectiveRiskPolicy
+from service.reference import Reference
 
 METADATA_KEY = "demur.manifest"
-SCHEMA_VERSION: Literal[2] = 2
+SCHEMA_VERSION: Literal[3] = 3
 
 SplitName = Literal["train", "tune", "calibration", "report"]
 
@@ -131,7 +132,7 @@ class GoldenVectors(_Part):
 class Manifest(_Part):
     """All that a model file says about itself."""
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     name: Name
     labels: list[Name] = Field(min_length=2, description="The classes, in the order of the probabilities.")
     input: Input
@@ -140,6 +141,7 @@ class Manifest(_Part):
     abstention: Abstention | None = Field(
         description="When the model may answer, with the evidence; null for a model without a calibration split."
     )
+    reference: Reference = Field(description="How scores fall on a held-out split; what drift is measured against.")
     training: Training
     data: Data
     metrics: Metrics
@@ -162,11 +164,19 @@ class Manifest(_Part):
         if len(self.golden.ood_scores) != len(self.golden.probabilities):
             raise ValueError("golden ood_scores and probabilities must be equally many")
         self.golden.decoded_inputs(self.input)
+        self._check_reference()
         if self.abstention is not None:
             self._check_abstention(self.abstention)
         elif isinstance(self.default_policy, SelectiveRiskPolicy | RejectCostPolicy):
             raise ValueError("the default policy needs a certificate, and there is none")
         return self
+
+    def _check_reference(self) -> None:
+        if len(self.reference.labels) != len(self.labels):
+            raise ValueError(f"the reference counts {len(self.reference.labels)} labels of {len(self.labels)}")
+        split = self.data.splits.get(self.reference.split)
+        if split is None or split.fingerprint != self.reference.fingerprint:
+            raise ValueError(f"the reference is of another {self.reference.split} split than the manifest's")
 
     def _check_abstention(self, abstention: Abstention) -> None:
         classes = len(self.labels)

@@ -1,5 +1,6 @@
 """The OpenAPI entries that FastAPI cannot derive: bodies that the loaded model decides on, and errors of one shape."""
 
+import copy
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
@@ -7,10 +8,13 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
+from service.models import Models
 from service.problems import MEDIA_TYPE
 from service.reading.bodies import JSON
 from service.reading.reader import Reader
-from service.schemas import FeedbackRequest, PredictRequest, ProblemDetails
+from service.schemas.feedback import FeedbackRequest
+from service.schemas.predict import PredictRequest
+from service.schemas.problem import ProblemDetails
 
 _REFERENCE = "#/components/schemas/{model}"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
@@ -29,8 +33,8 @@ def problem_responses(statuses: Iterable[HTTPStatus]) -> dict[int | str, dict[st
     return {int(s): {"description": s.phrase, "content": {MEDIA_TYPE: {"schema": schema}}} for s in statuses}
 
 
-def install(app: FastAPI, reader: Reader) -> None:
-    """Make `app`'s description hold the schemas that the entries above refer to, and the bodies that `reader` takes."""
+def install(app: FastAPI, models: Models) -> None:
+    """Make `app`'s description hold the schemas that the entries above refer to, and the bodies that `models` take."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -46,20 +50,59 @@ def install(app: FastAPI, reader: Reader) -> None:
                 ref_template=_REFERENCE,
             )
             schemas.update(own["$defs"])
-            # FastAPI's own error body, which this service never sends.
-            for unused in ("HTTPValidationError", "ValidationError"):
-                schemas.pop(unused, None)
-            _describe_inputs(description["paths"]["/predict"]["post"], schemas["PredictRequest"]["properties"], reader)
+            _leave_out_unsent(description["paths"], schemas)
+            _describe_predict(description["paths"], schemas, models)
         return generate()
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the description
 
 
-def _describe_inputs(predict: dict[str, Any], properties: dict[str, Any], reader: Reader) -> None:
-    """What depends on the kind of input that the loaded model takes."""
-    content = {**_json_of("PredictRequest"), **dict.fromkeys(reader.media_types, _BINARY)}
-    predict["requestBody"] = {"required": True, "content": content}
-    properties["inputs"]["items"] = reader.input_schema
-    if not reader.resizes:
-        del properties["resize"]
+def _leave_out_unsent(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """FastAPI's own error body, which this service never sends: it adds one wherever the path has a parameter."""
+    for unsent in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unsent, None)
+    for path in paths.values():
+        for operation in path.values():
+            invalid = operation["responses"].get("422", {}).get("content", {})
+            if JSON in invalid:
+                del operation["responses"]["422"]
+
+
+def _describe_predict(paths: dict[str, Any], schemas: dict[str, Any], models: Models) -> None:
+    """The bodies of `/predict` are the default model's; of `/models/{name}/predict` they are any model's."""
+    plain = schemas.pop("PredictRequest")
+    named = [model.reader for model in models.ready()]
+    _describe_inputs(paths["/models/{name}/predict"]["post"], "PredictRequest", plain, schemas, named)
+    if models.default_name is None:
+        for path in [
+            path for path, operations in paths.items() if "{name}" not in path and _may_be_unknown(operations)
+        ]:
+            del paths[path]
+        return
+    default = [models.get(None).reader]
+    alike = len(named) == 1
+    name = "PredictRequest" if alike else "DefaultPredictRequest"
+    _describe_inputs(paths["/predict"]["post"], name, plain, schemas, default)
+
+
+def _may_be_unknown(operations: dict[str, Any]) -> bool:
+    """Whether a path is a model's: only there a model may be missing."""
+    return any("404" in operation["responses"] for operation in operations.values())
+
+
+def _describe_inputs(
+    predict: dict[str, Any], name: str, plain: dict[str, Any], schemas: dict[str, Any], readers: list[Reader]
+) -> None:
+    """Fill in what depends on the kinds of input that are taken: those of `readers`."""
+    request = copy.deepcopy(plain)
+    media_types = dict.fromkeys(media_type for reader in readers for media_type in reader.media_types)
+    predict["requestBody"] = {"required": True, "content": {**_json_of(name), **dict.fromkeys(media_types, _BINARY)}}
+    items: list[dict[str, Any]] = []
+    for reader in readers:
+        if reader.input_schema not in items:
+            items.append(reader.input_schema)
+    request["properties"]["inputs"]["items"] = items[0] if len(items) == 1 else {"anyOf": items}
+    if not any(reader.resizes for reader in readers):
+        del request["properties"]["resize"]
         predict["parameters"] = [option for option in predict["parameters"] if option["name"] != "resize"]
+    schemas[name] = request

@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 from service.certificates import PredictionSets
 from service.classifier import Classifier, Scores
 from service.decision import Decision, decide, resolve, top_k
+from service.drift import Drift
 from service.errors import InvalidValue, UnsupportedType
 from service.policy import Policy
 from service.prediction_id import encode
 from service.prediction_sets import choose, members
 from service.reading.bodies import JSON
 from service.reading.reader import Reader
-from service.schemas import (
+from service.schemas.models import ModelRef
+from service.schemas.predict import (
     DEFAULT_TOP_K,
     LabelProbability,
-    ModelRef,
     Options,
     Prediction,
     PredictRequest,
@@ -33,14 +34,16 @@ from service.validation import json_object, shown, validated
 class Predictor:
     """Answers `POST /predict` with one model."""
 
+    name: str
     classifier: Classifier
     reader: Reader
     default_policy: Policy
+    drift: Drift
 
     @property
     def model_ref(self) -> ModelRef:
         """Which model answers."""
-        return ModelRef(name=self.classifier.manifest.name, version=self.classifier.version)
+        return ModelRef(name=self.name, version=self.classifier.version)
 
     def predict(self, body: bytes, media_type: str, query: Options) -> PredictResponse:
         """Answer one request. `query` holds the options of its query string, for all bodies but JSON.
@@ -58,6 +61,7 @@ class Predictor:
         policy = self.default_policy if asked is None else resolve(asked, abstention, within=within)
         sets = choose(abstention, options.set_coverage, options.set_method)
         scores = self.classifier.scores(inputs)
+        self.drift.record(scores)
         return self._respond(scores, decide(scores, policy, abstention), policy, sets, k)
 
     def _read(self, body: bytes, media_type: str, query: Options) -> tuple[Options, NDArray[Any]]:

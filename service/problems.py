@@ -10,9 +10,19 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from service.errors import Conflict, Fault, InvalidRequest, MalformedBody, RequestError, TooLarge, UnsupportedType
+from service.errors import (
+    Conflict,
+    Fault,
+    InvalidRequest,
+    MalformedBody,
+    ModelNotReady,
+    RequestError,
+    TooLarge,
+    UnknownModel,
+    UnsupportedType,
+)
 from service.request_id import HEADER
-from service.schemas import FieldError, ProblemDetails
+from service.schemas.problem import FieldError, ProblemDetails
 from service.validation import faults
 
 MEDIA_TYPE = "application/problem+json"
@@ -20,6 +30,8 @@ _STATUS: dict[type[RequestError], HTTPStatus] = {
     MalformedBody: HTTPStatus.BAD_REQUEST,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UnsupportedType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    UnknownModel: HTTPStatus.NOT_FOUND,
+    ModelNotReady: HTTPStatus.SERVICE_UNAVAILABLE,
     Conflict: HTTPStatus.CONFLICT,
     InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
 }

@@ -25,6 +25,10 @@ class Settings(BaseSettings):
 
     model_path: Path = Path("build/model.onnx")
     """The model file."""
+    models: Path | None = None
+    """A folder of model files, instead of the one: each `NAME.onnx` is served as the model NAME."""
+    default_model: str | None = None
+    """Which of the folder's models answers the routes without a name. Unset: the only one, or none."""
     host: str = "127.0.0.1"
     """The address to listen on; loopback unless asked otherwise."""
     port: int = Field(8000, ge=0, le=65535)
@@ -43,7 +47,9 @@ class Settings(BaseSettings):
     intra_op_threads: int = Field(1, ge=1)
     """onnxruntime's threads within one operator. One is best for a small model."""
     max_feedback: int = Field(100_000, ge=1)
-    """How much of the latest feedback is remembered, so that no prediction is counted twice."""
+    """How much of the latest feedback on a model is remembered, so that no prediction is counted twice."""
+    drift_window: int = Field(10_000, ge=100)
+    """How many of a model's latest inputs are compared with its reference."""
     shutdown_seconds: int = Field(10, ge=0)
     """How long requests in flight may take to finish after SIGTERM or SIGINT."""
 

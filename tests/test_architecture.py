@@ -46,7 +46,7 @@ def test_service_does_without(library: str) -> None:
 
 def test_training_knows_of_the_service_the_contract_and_the_code_that_will_serve() -> None:
     used = {n for m, names in IMPORTS.items() if m.startswith("training") for n in names if n.startswith("service")}
-    contract = {"service.manifest", "service.certificates", "service.inputs", "service.policy"}
+    contract = {"service.manifest", "service.certificates", "service.inputs", "service.policy", "service.reference"}
     serving = {"service.classifier", "service.decision", "service.prediction_sets", "service.errors"}
     serving |= {"service.reading.fitting"}
     assert used <= contract | serving
@@ -56,7 +56,7 @@ def test_training_knows_of_the_service_the_contract_and_the_code_that_will_serve
     ("library", "rooms"),
     [
         ("onnxruntime", {"classifier"}),
-        ("fastapi", {"app", "routes", "problems", "openapi"}),
+        ("fastapi", {"app", "routes", "problems", "openapi", "request_body"}),
         ("starlette", {"problems", "request_id"}),
         ("uvicorn", {"__main__"}),
         ("pydantic_settings", {"settings"}),
@@ -76,7 +76,7 @@ def test_training_does_without(library: str) -> None:
 
 
 def test_nothing_below_the_routes_knows_http() -> None:
-    http = {"app", "routes", "problems", "openapi", "request_id", "__main__"}
+    http = {"app", "routes", "problems", "openapi", "request_body", "request_id", "__main__"}
     below = {module for module in SOURCES if module.startswith("service.") and module.split(".")[1] not in http}
     for module in below:
         assert not IMPORTS[module] & {f"service.{name}" for name in http}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
@@ -15,7 +16,7 @@ from service.app import create_app
 from service.classifier import Classifier
 from service.settings import Settings
 from training import arguments, cost_matrix
-from training.data import fashion_mnist
+from training.data import Dataset, fashion_mnist
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -75,6 +76,25 @@ def test_readme_pictures_that_are_not_answered_have_the_reasons_that_it_says(cli
     assert reasons == ["low_confidence", "out_of_distribution"]
     before, _, _ = README.partition(block)
     assert all(f"`{reason}`" in before for reason in reasons)
+
+
+def test_drift_in_the_documents_is_what_these_images_give(client: TestClient, dataset: Dataset) -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    (stated,) = (json.loads(block) for block in re.findall(r"^```json\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    left_out = [dataset.classes.index(name) for name in ("Shirt", "Coat")]
+    images = dataset.test.inputs[~np.isin(dataset.test.labels, left_out)]
+    with TestClient(create_app(client.app.state.settings)) as fresh:  # type: ignore[attr-defined]
+        for start in range(0, len(images), 1000):
+            body = images[start : start + 1000].tobytes()
+            answer = fresh.post("/predict", content=body, headers={"content-type": "application/octet-stream"})
+            assert answer.status_code == 200
+        found = fresh.get("/drift").json()
+    for name in ("inputs", "window", "reference"):
+        assert stated[name] == found[name]
+    for name in ("labels", "confidence", "ood_score"):
+        assert stated[name]["status"] == found[name]["status"]
+        assert stated[name]["psi"] == pytest.approx(found[name]["psi"], abs=0.03)
+        assert set(stated[name]) == set(found[name]) - {"bins"}
 
 
 def test_readme_operating_points_are_the_shipped_recipes(trained_model: Path) -> None:

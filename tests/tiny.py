@@ -19,6 +19,7 @@ from service.manifest import (
     Training,
 )
 from service.policy import NeverAbstainPolicy
+from service.reference import Histogram, Reference
 from training.abstention.principal_components import PrincipalComponents
 from training.export import to_onnx
 from training.inputs import ImageEncoder
@@ -49,6 +50,16 @@ MODEL = Model(ENCODER, REGRESSION, 1.0, COMPONENTS)
 IMAGES: NDArray[np.uint8] = np.array([[[0, 0]], [[255, 0]], [[0, 255]], [[255, 255]]], dtype=np.uint8)
 OOD_SCORES = [1.0, 1.0, 1.0, 4.0]
 PROBABILITIES = [[1 / 3] * 3, [1 / 11, 9 / 11, 1 / 11], [1 / 11, 1 / 11, 9 / 11], [1 / 19, 9 / 19, 9 / 19]]
+
+# A hundred inputs, of which most were sure of left and none was far out.
+REFERENCE = Reference(
+    split="calibration",
+    size=100,
+    fingerprint="0" * 64,
+    labels=[10, 60, 30],
+    confidence=Histogram(edges=[0.5, 0.8], counts=[20, 20, 60]),
+    ood_score=Histogram(edges=[0.5, 2.0], counts=[10, 88, 2]),
+)
 
 
 def abstention(ood_threshold: float = 4.0) -> Abstention:
@@ -134,6 +145,7 @@ def manifest() -> Manifest:
         temperature=1.0,
         default_policy=NeverAbstainPolicy(),
         abstention=abstention(),
+        reference=REFERENCE,
         training=Training(
             recipe="tuned",
             epochs=1,

@@ -17,6 +17,7 @@ from service.policy import Policy
 from training import manifest
 from training.abstention.certify import certify, check_size
 from training.abstention.principal_components import PrincipalComponents
+from training.abstention.reference import reference
 from training.abstention.scored import score
 from training.abstention.settings import AbstentionSettings
 from training.abstention.temperature import fit_temperature
@@ -188,10 +189,12 @@ def _certified(
     They are kept in the metadata, so the graph that is scored here is the graph that is published.
     """
     classifier = load_draft(to_onnx(model, draft))
-    abstention = certify(score(classifier, tune), score(classifier, calibration), model.components, settings)
+    calibrated = score(classifier, calibration)
+    abstention = certify(score(classifier, tune), calibrated, model.components, settings)
     reported = score(classifier, report)
     points = [measure(reported, policy, abstention) for policy in policies(abstention)]
-    return manifest.certified(draft, abstention, _default_policy(abstention, settings), points)
+    seen = reference("calibration", calibrated.fingerprint, calibrated.scores)
+    return manifest.certified(draft, abstention, seen, _default_policy(abstention, settings), points)
 
 
 def _default_policy(abstention: Abstention, settings: AbstentionSettings) -> Policy:

@@ -6,9 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from service.certificates import Abstention
+from service.classifier import Scores
 from service.manifest import GoldenVectors, Manifest, Metrics, OperatingPoint, Training
 from service.policy import NeverAbstainPolicy, Policy
+from service.reference import Reference
 from training import provenance
+from training.abstention.reference import reference
 from training.data import Labelled, LabelledData
 from training.data.splits import Splits
 from training.model import Model
@@ -22,6 +25,8 @@ def draft(
 ) -> Manifest:
     """The manifest of a model that promises nothing yet. `expected` is what it says of the report split."""
     source = provenance.revision(Path(__file__).parent)
+    data = splits.describe(dataset)
+    scores = Scores(expected.probabilities, expected.probabilities.max(axis=1), expected.ood_score)
     return Manifest(
         name=dataset.name,
         labels=list(dataset.classes),
@@ -29,8 +34,9 @@ def draft(
         temperature=model.temperature,
         default_policy=NeverAbstainPolicy(),
         abstention=None,
+        reference=reference("report", data.splits["report"].fingerprint, scores),
         training=training,
-        data=splits.describe(dataset),
+        data=data,
         metrics=metrics,
         versions=provenance.library_versions(),
         git_revision=source.name if source else None,
@@ -40,11 +46,16 @@ def draft(
 
 
 def certified(
-    draft: Manifest, abstention: Abstention, default_policy: Policy, points: list[OperatingPoint]
+    draft: Manifest, abstention: Abstention, reference: Reference, default_policy: Policy, points: list[OperatingPoint]
 ) -> Manifest:
-    """The draft with its certificates, and with what they came to on the report split."""
-    metrics = draft.metrics.model_copy(update={"operating_points": points})
-    return Manifest(**dict(draft) | {"abstention": abstention, "default_policy": default_policy, "metrics": metrics})
+    """The draft with its certificates and their reference, and with what they came to on the report split."""
+    stated = {
+        "abstention": abstention,
+        "reference": reference,
+        "default_policy": default_policy,
+        "metrics": draft.metrics.model_copy(update={"operating_points": points}),
+    }
+    return Manifest(**dict(draft) | stated)
 
 
 def _golden(report: Labelled, expected: Expected) -> GoldenVectors:

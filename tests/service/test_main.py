@@ -79,7 +79,7 @@ def test_unknown_setting_is_one_line(tiny_model: Path) -> None:
 def test_default_policy_that_the_model_cannot_keep_is_one_line(tiny_model: Path) -> None:
     said = _failing_start(DEMUR_MODEL_PATH=str(tiny_model), DEMUR_DEFAULT_POLICY='{"selective_risk": 0.05}')
     assert said == (
-        "demur: DEMUR_DEFAULT_POLICY: policy.selective_risk=0.05 is not certified by this model; "
+        "demur: DEMUR_DEFAULT_POLICY, for model tiny: policy.selective_risk=0.05 is not certified by this model; "
         "certified: 0.1; infeasible: 0.01\n"
     )
 

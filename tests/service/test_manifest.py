@@ -35,7 +35,7 @@ def test_card_is_everything_but_the_golden_vectors() -> None:
 
 WRONG: dict[str, tuple[str, object, str]] = {
     "unknown field": ("speed", 1, "Extra inputs are not permitted"),
-    "schema": ("schema_version", 1, "Input should be 2"),
+    "schema": ("schema_version", 1, "Input should be 3"),
     "empty name": ("name", "", "at least 1 character"),
     "one label": ("labels", ["a"], "at least 2 items"),
     "labels alike": ("labels", ["a", "b", "a"], "labels must differ from one another"),
@@ -104,6 +104,23 @@ def test_default_policy_is_that_of_a_certificate(change: dict[str, float]) -> No
     Manifest.model_validate({**manifest, "default_policy": sound})
     with pytest.raises(ValidationError, match="not that of one of the certificates"):
         Manifest.model_validate({**manifest, "default_policy": {**sound, **change}})
+
+
+_REFERENCE = tiny.REFERENCE.model_dump()
+WRONG_REFERENCE: dict[str, tuple[dict[str, Any], str]] = {
+    "labels of another model": ({"labels": [40, 60]}, "the reference counts 2 labels of 3"),
+    "another sum": ({"labels": [10, 60, 31]}, "counts must add up to 100, the size of the split"),
+    "a count too few": ({"confidence": {"edges": [0.5, 0.8], "counts": [40, 60]}}, "2 edges need 3 counts"),
+    "a count under 0": ({"confidence": {"edges": [0.5], "counts": [-1, 101]}}, "none under 0"),
+    "edges that fall": ({"ood_score": {"edges": [2.0, 0.5], "counts": [10, 88, 2]}}, "edges must rise"),
+    "of another split": ({"fingerprint": "1" * 64}, "another calibration split than the manifest's"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), WRONG_REFERENCE.values(), ids=WRONG_REFERENCE)
+def test_reference_that_does_not_fit_the_model(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Manifest.model_validate({**tiny.manifest().model_dump(), "reference": {**_REFERENCE, **change}})
 
 
 WRONG_GOLDEN: dict[str, tuple[dict[str, Any], str]] = {

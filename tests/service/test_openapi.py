@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from service.app import create_app
 from service.settings import Settings
-from tests import tiny_features
+from tests import tiny, tiny_features
 
 
 @pytest.fixture
@@ -41,8 +41,9 @@ def test_every_schema_is_used(description: dict[str, Any]) -> None:
     assert set(description["components"]["schemas"]) == references
 
 
-def test_predict_names_its_bodies_options_and_errors(description: dict[str, Any]) -> None:
-    predict = description["paths"]["/predict"]["post"]
+@pytest.mark.parametrize("path", ["/predict", "/models/{name}/predict"])
+def test_predict_names_its_bodies_options_and_errors(description: dict[str, Any], path: str) -> None:
+    predict = description["paths"][path]["post"]
     assert set(predict["requestBody"]["content"]) == {
         "application/json",
         "image/png",
@@ -50,7 +51,7 @@ def test_predict_names_its_bodies_options_and_errors(description: dict[str, Any]
         "application/octet-stream",
         "application/x-npy",
     }
-    assert {parameter["name"] for parameter in predict["parameters"]} == {
+    assert {parameter["name"] for parameter in predict["parameters"] if parameter["in"] == "query"} == {
         "top_k",
         "resize",
         "threshold",
@@ -60,7 +61,7 @@ def test_predict_names_its_bodies_options_and_errors(description: dict[str, Any]
         "set_coverage",
         "set_method",
     }
-    assert set(predict["responses"]) == {"200", "400", "413", "415", "422"}
+    assert set(predict["responses"]) == {"200", "400", "404", "413", "415", "422", "503"}
     for status, response in predict["responses"].items():
         assert list(response["content"]) == ["application/json" if status == "200" else "application/problem+json"]
 
@@ -78,7 +79,35 @@ def test_asking_twice_gives_the_same(client: TestClient, description: dict[str, 
 
 def test_operation_ids_are_unique(description: dict[str, Any]) -> None:
     ids = [operation["operationId"] for path in description["paths"].values() for operation in path.values()]
-    assert len(ids) == len(set(ids)) == 6
+    assert len(ids) == len(set(ids)) == 14
+
+
+def test_name_of_a_model_is_a_parameter(description: dict[str, Any]) -> None:
+    for path, operations in description["paths"].items():
+        for operation in operations.values():
+            names = [entry["name"] for entry in operation.get("parameters", []) if entry["in"] == "path"]
+            assert names == (["name"] if "{name}" in path else [])
+
+
+def test_several_models_are_described_by_all_that_they_take(tmp_path: Path) -> None:
+    tiny.write(tmp_path).rename(tmp_path / "a.onnx")
+    tiny_features.write_embedding(tmp_path).rename(tmp_path / "b.onnx")
+    tiny_features.write_embedding(tmp_path).rename(tmp_path / "c.onnx")
+    for default, bodies in ((None, None), ("b", {"application/json", "application/octet-stream", "application/x-npy"})):
+        with TestClient(create_app(Settings(models=tmp_path, default_model=default))) as client:
+            description = client.get("/openapi.json").json()
+        schemas = description["components"]["schemas"]
+        assert set(_references(description)) == {f"#/components/schemas/{name}" for name in schemas}
+        named = description["paths"]["/models/{name}/predict"]["post"]
+        assert "image/png" in named["requestBody"]["content"]
+        assert len(schemas["PredictRequest"]["properties"]["inputs"]["items"]["anyOf"]) == 2
+        assert "resize" in schemas["PredictRequest"]["properties"]
+        if bodies is None:
+            roots = [path for path in description["paths"] if "{name}" not in path]
+            assert roots == ["/models", "/livez", "/readyz"]
+        else:
+            assert set(description["paths"]["/predict"]["post"]["requestBody"]["content"]) == bodies
+            assert "resize" not in schemas["DefaultPredictRequest"]["properties"]
 
 
 def _described(model: Path) -> tuple[dict[str, Any], dict[str, Any]]:

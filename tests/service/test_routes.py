@@ -21,7 +21,9 @@ def app(tiny_model: Path) -> FastAPI:
 
 def test_model_is_the_card_with_the_version(client: TestClient, tiny_model: Path) -> None:
     model = Classifier.load(tiny_model)
-    assert client.get("/model").json() == {"version": model.version, **model.manifest.card()}
+    card = {"served_as": "tiny", "version": model.version, **model.manifest.card()}
+    assert client.get("/model").json() == card
+    assert client.get("/models/tiny").json() == card
 
 
 @pytest.mark.parametrize(("path", "status"), [("/livez", "live"), ("/readyz", "ready")])

@@ -1,4 +1,4 @@
-"""The wire: what requests and responses look like, with the bounds that OpenAPI states."""
+"""The wire of `POST /predict`: what may be asked, with the bounds that OpenAPI states, and what is answered."""
 
 from typing import Annotated, Any, Literal
 
@@ -8,6 +8,7 @@ from service.certificates import SetMethod
 from service.decision import Reason
 from service.errors import InvalidValue
 from service.policy import POLICY_FIELDS, Policy, PolicyRequest
+from service.schemas.models import ModelRef
 from service.validation import validated
 
 DEFAULT_TOP_K = 3
@@ -72,13 +73,6 @@ class QueryOptions(BaseModel):
         return validated(Options, {**given, "policy": policy} if policy else given)
 
 
-class ModelRef(BaseModel):
-    """Which model gave the answer."""
-
-    name: str
-    version: str = Field(description="The first 12 hex digits of the SHA-256 of the model file.")
-
-
 class LabelProbability(BaseModel):
     """A class and its probability."""
 
@@ -115,64 +109,3 @@ class PredictResponse(BaseModel):
     policy: Annotated[Policy, Field(description="The policy that decided.")]
     prediction_sets: SetsRef | None = Field(description="What is promised of each prediction_set.")
     predictions: list[Prediction]
-
-
-class FeedbackRequest(BaseModel):
-    """The JSON body of `POST /feedback`."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    id: str = Field(max_length=200, description="Of the prediction.")
-    label: str = Field(max_length=200, description="The true label.")
-
-
-PromiseStatus = Literal["open", "confirmed", "broken"]
-
-
-class PolicyFeedback(BaseModel):
-    """What feedback says of one policy since the service started."""
-
-    policy: Policy
-    answered: int = Field(description="Answers with feedback.")
-    errors: int = Field(description="Wrong ones among them.")
-    abstained: int = Field(description="Abstentions with feedback.")
-    selective_risk: float | None = Field(description="Share of wrong answers; null where there is no answer yet.")
-    risk_lower_bound: float = Field(description="The two bounds hold at every look at once, at the confidence level.")
-    risk_upper_bound: float
-    confidence_level: float
-    answer_cost: float | None = Field(description="Mean cost of an answer; null for the other policies.")
-    promise: PromiseStatus | None = Field(
-        description="Of the certificate: refuted, confirmed, or neither yet; null where there is none."
-    )
-    warning: str | None = Field(description="Why the certificate no longer holds; null while it may.")
-
-
-class FeedbackResponse(BaseModel):
-    """The answer of `GET /feedback`: every policy that feedback came for."""
-
-    model: ModelRef
-    policies: list[PolicyFeedback]
-
-
-class FieldError(BaseModel):
-    """One field that is wrong."""
-
-    field: str
-    detail: str
-
-
-class ProblemDetails(BaseModel):
-    """Every error's body (RFC 9457)."""
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str = Field(description="What came and what is allowed.")
-    request_id: str
-    errors: list[FieldError] | None = Field(None, description="The fields that are wrong, where there are any.")
-
-
-class Status(BaseModel):
-    """The body of a probe."""
-
-    status: Literal["live", "ready"]

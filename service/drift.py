@@ -1,0 +1,155 @@
+"""Do recent requests look like the split on which the promises were made? Counted by bins, in bounded memory.
+
+Three things are compared: the likeliest labels, the confidence, the `ood_score`. Each by the population stability
+index and by an exact test of whether recent inputs and the reference can be one population.
+"""
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.classifier import Scores
+from service.reference import Reference
+from service.schemas.drift import (
+    DriftResponse,
+    DriftStatus,
+    LabelDrift,
+    LabelShare,
+    ReferenceRef,
+    ScoreDrift,
+    ScoreShare,
+    Verdict,
+)
+from service.schemas.models import ModelRef
+
+LEAST_INPUTS = 100
+PSI_LIMIT = 0.1  # a shift worth looking at, by the custom of credit scoring (Siddiqi 2006, Credit Risk Scorecards)
+SIGNIFICANCE = 0.01 / 3  # of each of the three tests, so that all together err in 1 %
+_DRAWS = 999
+_WAITING = 256  # inputs that are counted in one go: one at a time, it would cost more than their answers
+
+_Counts = NDArray[np.int64]
+
+
+class Drift:
+    """The latest inputs of one model, by bin; safe to share between threads."""
+
+    def __init__(self, reference: Reference, window: int) -> None:
+        self._reference = reference
+        self._window = window
+        self._waiting: list[Scores] = []
+        self._waiting_inputs = 0
+        # Labels, confidence and ood_score of the latest inputs, by their bins, in a ring. Memory that is never
+        # written to is never taken.
+        self._bins = np.zeros((3, window), dtype=np.min_scalar_type(max(len(reference.labels), 255)))
+        self._seen = 0
+        self._lock = threading.Lock()
+
+    def record(self, scores: Scores) -> None:
+        """Count the inputs of one request."""
+        with self._lock:
+            self._waiting.append(scores)
+            self._waiting_inputs += len(scores.confidence)
+            if self._waiting_inputs >= _WAITING:
+                self._count_waiting()
+
+    def state(self, model: ModelRef, labels: list[str]) -> DriftResponse:
+        """The recent inputs beside the reference. Takes some milliseconds."""
+        with self._lock:
+            self._count_waiting()
+            held = min(self._seen, self._window)
+            bins = self._bins[:, :held].copy()
+        reference = self._reference
+        confidence, ood_score = reference.confidence, reference.ood_score
+        return DriftResponse(
+            model=model,
+            inputs=held,
+            window=self._window,
+            reference=ReferenceRef(split=reference.split, size=reference.size),
+            labels=_of_labels(labels, _compared(reference.labels, bins[0])),
+            confidence=_of_scores(confidence.edges, _compared(confidence.counts, bins[1])),
+            ood_score=_of_scores(ood_score.edges, _compared(ood_score.counts, bins[2])),
+        )
+
+    def _count_waiting(self) -> None:
+        waiting, self._waiting, self._waiting_inputs = self._waiting, [], 0
+        for scores in waiting:
+            rows = slice(-self._window, None)  # of more than the window holds, the latest
+            label = scores.probabilities[rows].argmax(axis=1)
+            confidence = np.searchsorted(self._reference.confidence.edges, scores.confidence[rows], side="right")
+            ood_score = np.searchsorted(self._reference.ood_score.edges, scores.ood_score[rows], side="right")
+            places = (self._seen + np.arange(len(label))) % self._window
+            self._bins[:, places] = label, confidence, ood_score
+            self._seen += len(label)
+
+
+def population_stability_index(expected: _Counts, observed: _Counts) -> NDArray[np.float64]:
+    """How far counts over B bins are apart: `[B]` and `[..., B]` -> `[...]`, 0 for equal shares.
+
+    PSI = sum_i (q_i - p_i) ln(q_i / p_i), over the shares p expected and q observed: Jeffreys' divergence (1946, Proc.
+    R. Soc. A 186). Each bin gets half a count more than it has, so that an empty one is no infinity.
+
+    >>> round(float(population_stability_index(np.array([50, 50]), np.array([70, 30]))), 2)  # 0.2 ln(7/5 * 5/3)
+    0.17
+    """
+    bins = expected.shape[-1]
+    p = (expected + 0.5) / (expected.sum(axis=-1, keepdims=True) + bins / 2)
+    q = (observed + 0.5) / (observed.sum(axis=-1, keepdims=True) + bins / 2)
+    index: NDArray[np.float64] = ((q - p) * np.log(q / p)).sum(axis=-1)
+    return index
+
+
+def exact_p_value(expected: _Counts, observed: _Counts) -> float:
+    """How likely two samples of one population are at least so far apart, by their PSI; at least 0.001.
+
+    The permutation test: which of all inputs are the recent ones is drawn anew 999 times (Phipson and Smyth 2010, Stat.
+    Appl. Genet. Mol. Biol. 9(1)). It holds for samples of every size, where the inputs are independent.
+
+    >>> exact_p_value(np.array([50, 50]), np.array([50, 50])), exact_p_value(np.array([500, 500]), np.array([700, 300]))
+    (1.0, 0.001)
+    """
+    pooled = expected + observed
+    rng = np.random.default_rng(0)  # the same counts have the same p-value
+    drawn = rng.multivariate_hypergeometric(pooled, int(observed.sum()), size=_DRAWS)
+    as_far = population_stability_index(pooled - drawn, drawn) >= population_stability_index(expected, observed) - 1e-12
+    return (1 + int(as_far.sum())) / (1 + _DRAWS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """Recent inputs beside the reference, over B bins."""
+
+    expected: list[float]  # shares, [B]
+    observed: list[float]
+    verdict: Verdict
+
+
+def _compared(reference: list[int], bins: NDArray[np.unsignedinteger]) -> _Comparison:
+    expected = np.array(reference)
+    observed = np.bincount(bins, minlength=len(expected))
+    shares = (expected / expected.sum()).tolist(), (observed / max(1, len(bins))).tolist()
+    if len(bins) < LEAST_INPUTS:
+        return _Comparison(*shares, Verdict(status="too_few_inputs", psi=None, p_value=None))
+    psi = float(population_stability_index(expected, observed))
+    p_value = exact_p_value(expected, observed)
+    return _Comparison(*shares, Verdict(status=_status(psi, p_value), psi=psi, p_value=p_value))
+
+
+def _status(psi: float, p_value: float) -> DriftStatus:
+    if p_value > SIGNIFICANCE:
+        return "stable"
+    return "drifted" if psi >= PSI_LIMIT else "slight"
+
+
+def _of_labels(labels: list[str], found: _Comparison) -> LabelDrift:
+    shares = zip(labels, found.expected, found.observed, strict=True)
+    bins = [LabelShare(label=label, expected=p, observed=q) for label, p, q in shares]
+    return LabelDrift(**dict(found.verdict), bins=bins)
+
+
+def _of_scores(edges: list[float], found: _Comparison) -> ScoreDrift:
+    shares = zip([None, *edges], [*edges, None], found.expected, found.observed, strict=True)
+    bins = [ScoreShare(at_least=low, under=high, expected=p, observed=q) for low, high, p, q in shares]
+    return ScoreDrift(**dict(found.verdict), bins=bins)

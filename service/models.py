@@ -1,0 +1,143 @@
+"""The models of one service, by name: which there are, which is the default, and which files may not serve."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.classifier import Classifier
+from service.decision import is_infeasible, resolve
+from service.drift import Drift
+from service.errors import InvalidValue, ModelError, ModelNotReady, SettingsError, UnknownModel
+from service.feedback import Feedback
+from service.manifest import Manifest
+from service.policy import Policy
+from service.predict import Predictor
+from service.reading.reader import Reader, reader_for
+from service.schemas.models import ModelRef
+from service.settings import PREFIX, Settings
+from service.validation import shortened
+
+_log = logging.getLogger("demur")
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """One proved model, and all that the service knows of its work."""
+
+    predictor: Predictor
+    feedback: Feedback
+    drift: Drift
+
+    @property
+    def ref(self) -> ModelRef:
+        """Its name and version, as every answer states them."""
+        return self.predictor.model_ref
+
+    @property
+    def manifest(self) -> Manifest:
+        """What its file says of itself."""
+        return self.predictor.classifier.manifest
+
+    @property
+    def reader(self) -> Reader:
+        """How its inputs are read."""
+        return self.predictor.reader
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The models by name. A name of `None` is a file that may not serve."""
+
+    by_name: Mapping[str, ServedModel | None]
+    default_name: str | None
+
+    def get(self, name: str | None) -> ServedModel:
+        """The model of a name; None asks for the default. Raises UnknownModel or ModelNotReady."""
+        if name is None and (name := self.default_name) is None:
+            several = ", ".join(self.by_name)
+            raise UnknownModel(f"none of the models is the default one: name one as in /models/NAME/predict: {several}")
+        if name not in self.by_name:
+            raise UnknownModel(f"model {shortened(name)} does not exist: there are {', '.join(self.by_name)}")
+        model = self.by_name[name]
+        if model is None:
+            raise ModelNotReady(f"model {name} did not pass its proof when the service started: the log says why")
+        return model
+
+    def ready(self) -> list[ServedModel]:
+        """All that may serve."""
+        return [model for model in self.by_name.values() if model is not None]
+
+
+def load(settings: Settings) -> Models:
+    """Load and prove the one model, or every `*.onnx` of the folder that the settings name.
+
+    In a folder a file that may not serve is logged and does not stop the others. Raises ModelError where none may, or
+    the default one may not, and SettingsError for a default policy that a model is not certified for.
+    """
+    if settings.models is None:
+        if settings.default_model is not None:
+            raise SettingsError(f"{PREFIX}DEFAULT_MODEL={settings.default_model}: is for several, in {PREFIX}MODELS")
+        only = _served(None, settings.model_path, settings)
+        return Models({only.ref.name: only}, only.ref.name)
+    files = _files(settings.models)
+    default_name = _default_name(settings.default_model, files)
+    by_name: dict[str, ServedModel | None] = {}
+    for name, path in files.items():
+        try:
+            by_name[name] = _served(name, path, settings)
+        except ModelError as error:
+            if name == default_name:
+                raise
+            _log.error("model %s may not serve: %s", name, error)
+            by_name[name] = None
+    if not any(by_name.values()):
+        raise ModelError(f"{settings.models} holds no model that may serve")
+    return Models(by_name, default_name)
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    if not folder.is_dir():
+        raise SettingsError(f"{PREFIX}MODELS={folder}: is no folder")
+    files = {path.stem: path for path in sorted(folder.glob("*.onnx")) if not path.name.startswith(".")}
+    if not files:
+        raise SettingsError(f"{PREFIX}MODELS={folder}: holds no file *.onnx")
+    return files
+
+
+def _default_name(asked: str | None, files: Mapping[str, Path]) -> str | None:
+    if asked is None:
+        return next(iter(files)) if len(files) == 1 else None
+    if asked not in files:
+        raise SettingsError(f"{PREFIX}DEFAULT_MODEL={asked}: is none of {', '.join(files)}")
+    return asked
+
+
+def _served(name: str | None, path: Path, settings: Settings) -> ServedModel:
+    """The proved model, under its file's name, or under its own where that is None."""
+    classifier = Classifier.load(path, intra_op_threads=settings.intra_op_threads, max_bytes=settings.max_model_bytes)
+    manifest = classifier.manifest
+    name = name or manifest.name
+    drift = Drift(manifest.reference, settings.drift_window)
+    predictor = Predictor(
+        name=name,
+        classifier=classifier,
+        reader=reader_for(manifest.input, settings),
+        default_policy=_default_policy(name, manifest, settings),
+        drift=drift,
+    )
+    feedback = Feedback(manifest, classifier.version, settings.max_feedback)
+    return ServedModel(predictor, feedback, drift)
+
+
+def _default_policy(name: str, manifest: Manifest, settings: Settings) -> Policy:
+    asked = settings.default_policy
+    try:
+        policy = manifest.default_policy if asked is None else resolve(asked, manifest.abstention)
+    except InvalidValue as error:
+        raise SettingsError(f"{PREFIX}DEFAULT_POLICY, for model {name}: {error}") from None
+    if is_infeasible(policy):
+        _log.warning(
+            "model %s: the default policy could not be certified: requests that name none are never answered", name
+        )
+    return policy

@@ -1,0 +1,48 @@
+"""The contract's account of how scores fall where the promise was made: what recent requests are compared with."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from service.certificates import Sha256
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Histogram(_Part):
+    """How often a score falls between which edges; the first and the last bin are open.
+
+    >>> Histogram(edges=[0.5, 0.9], counts=[1, 2, 7])  # under 0.5, from 0.5 to under 0.9, from 0.9 on
+    Histogram(edges=[0.5, 0.9], counts=[1, 2, 7])
+    """
+
+    edges: list[float] = Field(min_length=1, description="Rising; an edge belongs to the bin above it.")
+    counts: list[int] = Field(description="One more than edges.")
+
+    @model_validator(mode="after")
+    def _one_count_a_bin(self) -> Self:
+        if len(self.counts) != len(self.edges) + 1 or min(self.counts) < 0:
+            raise ValueError(f"{len(self.edges)} edges need {len(self.edges) + 1} counts, none under 0")
+        if any(low >= high for low, high in zip(self.edges, self.edges[1:], strict=False)):
+            raise ValueError("edges must rise")
+        return self
+
+
+class Reference(_Part):
+    """The scores of a held-out split."""
+
+    split: Literal["calibration", "report"] = Field(description="Report where there is no calibration split.")
+    size: int = Field(ge=1)
+    fingerprint: Sha256
+    labels: list[int] = Field(description="How often each label is the likeliest, in the order of the labels.")
+    confidence: Histogram
+    ood_score: Histogram
+
+    @model_validator(mode="after")
+    def _all_counted(self) -> Self:
+        for counts in (self.labels, self.confidence.counts, self.ood_score.counts):
+            if sum(counts) != self.size or min(counts) < 0:
+                raise ValueError(f"counts must add up to {self.size}, the size of the split")
+        return self
