@@ -55,9 +55,10 @@ abstention: setup $(MODEL) ## our rule for the threshold beside SGR, MAPIE and t
 shift: setup $(MODEL) ## how the promises break where calibration is from another population; takes minutes
 	$(BIN)/python -m benchmarks.shift $(MODEL)
 
-bench: $(MODEL) ## the figures of docs/architecture.md: precision, kinds of route; needs wrk
+bench: setup $(MODEL) ## the figures of docs/architecture.md: precision, kinds of route, many models; needs wrk
 	$(BIN)/python -m benchmarks.precision $(MODEL)
 	$(BIN)/python -m benchmarks.routes $(MODEL)
+	$(BIN)/python -m benchmarks.models
 
 bench-data: setup ## an epoch over 2 GB of embeddings in a file, beside a plain pass and scikit-learn's epoch
 	$(BIN)/python -m benchmarks.streaming

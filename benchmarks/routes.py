@@ -13,12 +13,10 @@ beside them. Needs wrk.
 
 import json
 import os
-import shutil
 import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -33,6 +31,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from benchmarks.hardware import processor
+from benchmarks.wrk import CONNECTIONS, rate, two_cores
 from service.app import create_app
 from service.predict import Predictor
 from service.reading.bodies import JSON, RAW
@@ -41,7 +40,6 @@ from service.settings import Settings
 
 ROUNDS = 5
 SECONDS = 2
-CONNECTIONS = 16
 VARIANTS = ("async", "def", "thread")
 # (what the body is, its content type, images in it)
 BODIES = (("JSON", JSON, 1), ("JSON", JSON, 16), ("JSON", JSON, 64), ("raw", RAW, 1), ("raw", RAW, 256))
@@ -98,32 +96,6 @@ def serving(model: Path, core: int) -> Iterator[str]:
         server.wait(timeout=10)
 
 
-def rate(url: str, body: bytes, content_type: str, core: int, seconds: float) -> float:
-    """Requests a second that wrk gets through; ends the program where any of them failed."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "body"
-        path.write_bytes(body)
-        script = Path(folder) / "post.lua"
-        script.write_text(
-            f"""wrk.method = "POST"
-            wrk.headers["Content-Type"] = "{content_type}"
-            local file = io.open("{path}", "rb")
-            wrk.body = file:read("*a")
-            done = function(summary, latency, requests)
-              local e = summary.errors
-              io.stderr:write(string.format("%d %d %d", summary.requests, summary.duration,
-                e.connect + e.read + e.write + e.status + e.timeout))
-            end"""
-        )
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script), url]
-        pinned = ["taskset", "--cpu-list", str(core), *command]
-        result = subprocess.run(pinned, capture_output=True, text=True, check=True)
-    requests, microseconds, failed = map(int, result.stderr.split())
-    if failed:
-        sys.exit(f"{failed} of {requests} requests to {url} failed")
-    return requests / microseconds * 1e6
-
-
 def request_body(kind: str, images: int) -> bytes:
     """A body of so many random images; their content costs nothing or everything alike."""
     pixels = np.random.default_rng(0).integers(0, 256, (images, 784), dtype=np.uint8)
@@ -132,12 +104,7 @@ def request_body(kind: str, images: int) -> bytes:
 
 def main(model: Path) -> None:
     """Measure all, print a table and write `build/routes.json`."""
-    for program in ("wrk", "taskset"):
-        if shutil.which(program) is None:
-            sys.exit(f"this benchmark needs {program}")
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) < 2:
-        sys.exit("this benchmark needs two cores: one for the server, one for wrk")
+    cores = two_cores()
     bodies = [(kind, content_type, n, request_body(kind, n)) for kind, content_type, n in BODIES]
     rates: dict[tuple[str, int, str], list[float]] = {}
     with serving(model, cores[0]) as address:
@@ -145,7 +112,7 @@ def main(model: Path) -> None:
             for kind, content_type, n, body in bodies:
                 for variant in VARIANTS:
                     warm_up = number == 0
-                    got = rate(f"{address}/{variant}", body, content_type, cores[1], 1 if warm_up else SECONDS)
+                    got = rate(address, [f"/{variant}"], body, content_type, cores[1], 1 if warm_up else SECONDS)
                     if not warm_up:
                         rates.setdefault((kind, n, variant), []).append(got)
     machine = f"{processor()}, one core each for server and wrk"

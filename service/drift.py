@@ -28,7 +28,6 @@ LEAST_INPUTS = 100
 PSI_LIMIT = 0.1  # a shift worth looking at, by the custom of credit scoring (Siddiqi 2006, Credit Risk Scorecards)
 SIGNIFICANCE = 0.01 / 3  # of each of the three tests, so that all together err in 1 %
 _DRAWS = 999
-_WAITING = 256  # inputs that are counted in one go: one at a time, it would cost more than their answers
 
 _Counts = NDArray[np.int64]
 
@@ -38,51 +37,49 @@ class Drift:
 
     def __init__(self, reference: Reference, window: int) -> None:
         self._reference = reference
-        self._window = window
-        self._waiting: list[Scores] = []
-        self._waiting_inputs = 0
-        # Labels, confidence and ood_score of the latest inputs, by their bins, in a ring. Memory that is never
-        # written to is never taken.
+        self._edges = np.array(reference.confidence.edges), np.array(reference.ood_score.edges)
+        # Labels, confidence and ood_score of the latest inputs, by their bins, in a ring.
         self._bins = np.zeros((3, window), dtype=np.min_scalar_type(max(len(reference.labels), 255)))
         self._seen = 0
         self._lock = threading.Lock()
 
+    @property
+    def window(self) -> int:
+        """How many inputs are held at most."""
+        held: int = self._bins.shape[1]
+        return held
+
     def record(self, scores: Scores) -> None:
         """Count the inputs of one request."""
+        latest = slice(-self.window, None)  # of more than are held
+        label = scores.probabilities[latest].argmax(axis=1)
+        confidence = self._edges[0].searchsorted(scores.confidence[latest], side="right")
+        ood_score = self._edges[1].searchsorted(scores.ood_score[latest], side="right")
         with self._lock:
-            self._waiting.append(scores)
-            self._waiting_inputs += len(scores.confidence)
-            if self._waiting_inputs >= _WAITING:
-                self._count_waiting()
+            start = self._seen % self.window
+            before_the_end = self.window - start
+            for ring, bins in zip(self._bins, (label, confidence, ood_score), strict=True):
+                ring[start : start + len(bins)] = bins[:before_the_end]
+                if len(bins) > before_the_end:
+                    ring[: len(bins) - before_the_end] = bins[before_the_end:]
+            self._seen += len(label)
 
     def state(self, model: ModelRef, labels: list[str]) -> DriftResponse:
         """The recent inputs beside the reference. Takes some milliseconds."""
         with self._lock:
-            self._count_waiting()
-            held = min(self._seen, self._window)
+            held = min(self._seen, self.window)
             bins = self._bins[:, :held].copy()
         reference = self._reference
         confidence, ood_score = reference.confidence, reference.ood_score
         return DriftResponse(
             model=model,
             inputs=held,
-            window=self._window,
+            window=self.window,
             reference=ReferenceRef(split=reference.split, size=reference.size),
             labels=_of_labels(labels, _compared(reference.labels, bins[0])),
             confidence=_of_scores(confidence.edges, _compared(confidence.counts, bins[1])),
             ood_score=_of_scores(ood_score.edges, _compared(ood_score.counts, bins[2])),
         )
-
-    def _count_waiting(self) -> None:
-        waiting, self._waiting, self._waiting_inputs = self._waiting, [], 0
-        for scores in waiting:
-            rows = slice(-self._window, None)  # of more than the window holds, the latest
-            label = scores.probabilities[rows].argmax(axis=1)
-            confidence = np.searchsorted(self._reference.confidence.edges, scores.confidence[rows], side="right")
-            ood_score = np.searchsorted(self._reference.ood_score.edges, scores.ood_score[rows], side="right")
-            places = (self._seen + np.arange(len(label))) % self._window
-            self._bins[:, places] = label, confidence, ood_score
-            self._seen += len(label)
 
 
 def population_stability_index(expected: _Counts, observed: _Counts) -> NDArray[np.float64]:

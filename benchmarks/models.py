@@ -1,0 +1,110 @@
+"""`make bench`: one service with 100 models beside one with one of them: memory, and requests a second.
+
+The models are fitted on the handwritten digits of scikit-learn, 8 x 8. Every model has been asked before memory is
+looked at. Needs wrk.
+"""
+
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from sklearn.datasets import load_digits
+
+from benchmarks.hardware import processor
+from benchmarks.wrk import rate, two_cores
+from service.reading.bodies import RAW
+from training.__main__ import main as train
+
+MODELS, ROUNDS, SECONDS = 100, 7, 3
+
+
+def fit(folder: Path) -> Path:
+    """A model of the digits."""
+    digits = load_digits()
+    np.savez(folder / "digits.npz", images=(digits.images * 15.9).astype(np.uint8), labels=digits.target)
+    out = folder / "digits.onnx"
+    if train(["fit", "--data", str(folder / "digits.npz"), "--out", str(out)]):
+        sys.exit("the model could not be fitted")
+    return out
+
+
+@contextmanager
+def serving(models: Path, core: int) -> Iterator[tuple[str, int]]:
+    """The service on a folder, pinned to a core; yields its address and process id."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "DEMUR_MODELS": str(models), "DEMUR_PORT": str(port)}
+    command = ["taskset", "--cpu-list", str(core), sys.executable, "-m", "service"]
+    server = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(200):
+            try:
+                urllib.request.urlopen(f"{address}/readyz", timeout=1)
+                break
+            except (urllib.error.URLError, ConnectionError):
+                time.sleep(0.1)
+        else:
+            sys.exit("the server under test did not get ready within 20 s")
+        yield address, server.pid
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+def resident(pid: int) -> int:
+    """Resident memory in KB."""
+    lines = (line.split() for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return next(int(line[1]) for line in lines if line[0] == "VmRSS:")
+
+
+def main() -> None:
+    """Measure both in turn, print the ratios."""
+    cores = two_cores()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        model = fit(folder)
+        paths: dict[int, list[str]] = {}
+        for count in (1, MODELS):
+            (folder / str(count)).mkdir()
+            for number in range(count):
+                shutil.copy(model, folder / str(count) / f"digits-{number}.onnx")
+            paths[count] = [f"/models/digits-{number}/predict" for number in range(count)]
+        body = bytes(8 * 8)
+        with serving(folder / "1", cores[0]) as one, serving(folder / str(MODELS), cores[0]) as many:
+            servers = {1: one, MODELS: many}
+            rates: dict[int, list[float]] = {count: [] for count in servers}
+            for number in range(ROUNDS + 1):
+                for count, (address, _) in servers.items():
+                    got = rate(address, paths[count], body, RAW, cores[1], SECONDS)
+                    if number:  # the first warms up
+                        rates[count].append(got)
+            memory = {count: resident(pid) for count, (_, pid) in servers.items()}
+        size = model.stat().st_size
+    each = (memory[MODELS] - memory[1]) / (MODELS - 1)
+    ratios = [many / one for one, many in zip(rates[1], rates[MODELS], strict=True)]
+    print(f"1 and {MODELS} models of {size:,} bytes; {processor()}, one core each for server and wrk")
+    print(
+        f"  resident memory  {memory[1] / 1024:6.1f} MB and {memory[MODELS] / 1024:6.1f} MB, {each:.0f} KB a model more"
+    )
+    low, high = min(ratios), max(ratios)
+    print(
+        f"  requests/s       {statistics.median(rates[1]):6.0f} and {statistics.median(rates[MODELS]):6.0f}, "
+        f"{statistics.median(ratios):.3f} of one model's ({low:.3f} to {high:.3f})"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""wrk, driven from here: requests a second of one body to one or several paths in turn."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+CONNECTIONS = 16
+
+
+def two_cores() -> tuple[int, int]:
+    """A core for the server and one for wrk; ends the program where there are not two, or a tool is missing."""
+    for program in ("wrk", "taskset"):
+        if shutil.which(program) is None:
+            sys.exit(f"this benchmark needs {program}")
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        sys.exit("this benchmark needs two cores: one for the server, one for wrk")
+    return cores[0], cores[1]
+
+
+def rate(address: str, paths: Sequence[str], body: bytes, content_type: str, core: int, seconds: float) -> float:
+    """Requests a second that wrk gets through, each to the next path; ends the program where any of them failed."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "body"
+        path.write_bytes(body)
+        script = Path(folder) / "post.lua"
+        listed = ", ".join(f'"{path}"' for path in paths)
+        script.write_text(
+            f"""wrk.method = "POST"
+            wrk.headers["Content-Type"] = "{content_type}"
+            local file = io.open("{path}", "rb")
+            wrk.body = file:read("*a")
+            local paths = {{ {listed} }}
+            local requests, last = {{}}, 0
+            init = function(arguments)
+              for i, path in ipairs(paths) do requests[i] = wrk.format(nil, path) end
+            end
+            request = function()
+              last = last % #requests + 1
+              return requests[last]
+            end
+            done = function(summary, latency, requests)
+              local e = summary.errors
+              io.stderr:write(string.format("%d %d %d", summary.requests, summary.duration,
+                e.connect + e.read + e.write + e.status + e.timeout))
+            end"""
+        )
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script), address]
+        pinned = ["taskset", "--cpu-list", str(core), *command]
+        result = subprocess.run(pinned, capture_output=True, text=True, check=True)
+    requests, microseconds, failed = map(int, result.stderr.split())
+    if failed:
+        sys.exit(f"{failed} of {requests} requests to {address}{paths[0]} failed")
+    return requests / microseconds * 1e6
