@@ -9,7 +9,7 @@ FIT ?=
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train serve test test-slow test-guarantees lint format accuracy recipe abstention shift bench bench-data e2e lock clean
+.PHONY: help setup data train serve test test-slow test-guarantees lint format accuracy recipe abstention shift bench bench-data chapter e2e lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -59,6 +59,9 @@ bench: setup $(MODEL) ## the figures of docs/architecture.md: precision, kinds o
 	$(BIN)/python -m benchmarks.precision $(MODEL)
 	$(BIN)/python -m benchmarks.routes $(MODEL)
 	$(BIN)/python -m benchmarks.models
+
+chapter: setup data ## docs/chapter: every exercise of the chapter, measured anew; takes minutes
+	$(BIN)/python -m training.exercises all --out docs/chapter
 
 bench-data: setup ## an epoch over 2 GB of embeddings in a file, beside a plain pass and scikit-learn's epoch
 	$(BIN)/python -m benchmarks.streaming

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks import hardware, selection_rules
+from benchmarks import selection_rules
 from benchmarks.population import CALIBRATION_SIZE, CONFIDENCE_LEVEL, RESAMPLES, RISKS, HeldOut, Population, resamples
+from training import hardware
 from training.data import fashion_mnist
 from training.data.fetch import fetch, locate
 

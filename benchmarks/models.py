@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_digits
 
-from benchmarks.hardware import processor
 from benchmarks.wrk import rate, two_cores
 from service.reading.bodies import RAW
 from training.__main__ import main as train
+from training.hardware import processor
 
 MODELS, ROUNDS, SECONDS = 100, 7, 3
 

@@ -30,13 +30,13 @@ import uvicorn
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from benchmarks.hardware import processor
 from benchmarks.wrk import CONNECTIONS, rate, two_cores
 from service.app import create_app
 from service.predict import Predictor
 from service.reading.bodies import JSON, RAW
 from service.schemas.predict import Options
 from service.settings import Settings
+from training.hardware import processor
 
 ROUNDS = 5
 SECONDS = 2

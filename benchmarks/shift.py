@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import ks_2samp
 
-from benchmarks import hardware
 from benchmarks.population import CALIBRATION_SIZE, RESAMPLES, RISKS, HeldOut, Population
 from service.prediction_sets import members
+from training import hardware
 from training.abstention.conformal import kth_smallest, lac, order_statistic
 from training.abstention.scored import Scored
 from training.data import fashion_mnist

@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import SGDClassifier
 
-from benchmarks import hardware
 from service.inputs import FeaturesInput
+from training import hardware
 from training.data import Labelled
 from training.fit import train_epoch
 from training.inputs import FeatureEncoder

@@ -1,4 +1,4 @@
-"""Which machine a benchmark's figures are from."""
+"""Which machine a figure is from."""
 
 import os
 import platform
