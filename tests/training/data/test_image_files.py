@@ -9,7 +9,6 @@ from PIL import Image
 from service.inputs import ImageInput
 from service.reading.images import ImageReader
 from tests.training.data.made import folders, opened, picture, pool, write
-from training.data import decoding
 from training.data.pictures import Frame, decode
 from training.data.splits import split
 from training.errors import DataError
@@ -79,7 +78,7 @@ def test_pictures_are_fitted_as_the_service_fits_them(tmp_path: Path, mode: str,
     converted.save(path)
     kind = ImageInput(height=12, width=10, channels=channels)
     served = ImageReader(kind, 1, 10_000).from_file(path.read_bytes(), "PNG", resize=True)[0]
-    np.testing.assert_array_equal(decode(path, Frame(12, 10, channels == 3, fit=True, convert=True)), served)
+    np.testing.assert_array_equal(decode(str(path), Frame(12, 10, channels == 3, fit=True, convert=True)), served)
 
 
 def test_unreadable_pictures_are_named_or_counted(tmp_path: Path) -> None:
@@ -94,18 +93,6 @@ def test_unreadable_pictures_are_named_or_counted(tmp_path: Path) -> None:
     data = pool(tmp_path, skip_unreadable=2)
     assert len(data.examples) == 38
     assert data.parts(0)["train"].source.endswith("drawn at random (2 unreadable left out)")
-
-
-def test_many_pictures_are_decoded_by_processes_to_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    paths = [picture(tmp_path / f"{i}.png", i) for i in range(300)]
-    (tmp_path / "7.png").write_bytes(b"broken")
-    frame = Frame(5, 6, colour=False, fit=False, convert=False)
-    by_threads = decoding.decode_all(paths, frame)
-    monkeypatch.setattr(decoding, "_WORTH_PROCESSES", 1)
-    by_processes = decoding.decode_all(paths, frame)
-    np.testing.assert_array_equal(by_processes.images, by_threads.images)
-    assert by_processes.unreadable == by_threads.unreadable
-    assert list(by_processes.unreadable) == [7]
 
 
 def test_folders_that_hold_nothing(tmp_path: Path) -> None:
