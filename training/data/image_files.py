@@ -57,15 +57,15 @@ def read_table(options: DataOptions, findings: Findings) -> Raw:
     """A table with a column of paths, which begin at the table's own folder, and one of labels. Raises DataError."""
     assert options.path_column is not None
     table, sources = table_files.read_all(options.sources)
-    table_files.require(table, options.path_column, "--path-column", options.path)
-    table_files.require(table, options.label_column, "--label-column", options.path)
+    table_files.require(table.column_names, options.path_column, "--path-column", options.path)
+    table_files.require(table.column_names, options.label_column, "--label-column", options.path)
     for name in options.extra_columns:
-        table_files.require(table, name, "a split, group or time column", options.path)
+        table_files.require(table.column_names, name, "a split, group or time column", options.path)
     texts = table[options.path_column].cast(pa.string()).to_pylist()
     if None in texts or "" in texts:
         row = next(i for i, text in enumerate(texts) if not text) + 1
         raise DataError(f"column {options.path_column!r} has no path in row {row}")
-    folders = [path.parent for path in options.sources]
+    folders = [path if path.is_dir() else path.parent for path in options.sources]
     listing = _Listing(
         "a table of paths of pictures",
         [os.path.join(folders[source], text) for source, text in zip(sources.tolist(), texts, strict=True)],

@@ -98,6 +98,8 @@ def test_nan_and_infinity_are_named_by_column_and_row(tmp_path: Path) -> None:
     errors = opened(**_saved(tmp_path, bad)).findings.errors
     assert errors[0].startswith("column 4 has 1 values that are infinite in float32, the first in row 12:")
     assert errors[1].startswith("column 3 has 1 missing values (NaN), the first in row 11: ")
+    bad[12, 4] = 0
+    assert pool(**_saved(tmp_path, bad), missing="mean").input == FeaturesInput(width=7, missing="mean")
 
 
 def test_npz_without_its_arrays(tmp_path: Path) -> None:
