@@ -51,6 +51,25 @@ def test_table_of_paths(tmp_path: Path) -> None:
     np.testing.assert_array_equal(data.examples.inputs[7], np.asarray(Image.open(paths[7])))
 
 
+def test_table_of_paths_without_its_columns(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", {"file": ["1.png"] * 20, "kind": ["cat", "dog"] * 10})
+    with pytest.raises(DataError, match=r"--label-column label: .*t\.csv has no such column; it has file, kind"):
+        opened(path, path_column="file")
+    with pytest.raises(DataError, match=r"--path-column picture: .*t\.csv has no such column; it has file, kind"):
+        opened(path, path_column="picture", label_column="kind")
+
+
+def test_folder_of_tables_of_paths(tmp_path: Path) -> None:
+    for i in range(40):
+        picture(tmp_path / "all" / f"{i}.png", i)
+        values = {"file": [f"../all/{i}.png"], "label": [("cat", "dog")[i % 2]]}
+        (tmp_path / "tables").mkdir(exist_ok=True)
+        write(tmp_path / "tables" / f"{i:02}.parquet", values)
+    data = pool(tmp_path / "tables", path_column="file")
+    with Image.open(tmp_path / "all" / "7.png") as seventh:
+        np.testing.assert_array_equal(data.examples.inputs[7], np.asarray(seventh))
+
+
 def test_other_sizes_and_colours_are_refused_or_fitted(tmp_path: Path) -> None:
     folders(tmp_path)
     picture(tmp_path / "cat" / "zz.png", 90, size=(9, 9))
