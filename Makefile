@@ -60,8 +60,9 @@ bench: setup $(MODEL) ## the figures of docs/architecture.md: precision, kinds o
 	$(BIN)/python -m benchmarks.routes $(MODEL)
 	$(BIN)/python -m benchmarks.models
 
-bench-data: setup ## an epoch over 2 GB of embeddings in a file, beside a plain pass and scikit-learn's epoch
+bench-data: setup data ## an epoch over 2 GB of embeddings in a file, beside a plain pass; decoding 100,000 PNGs
 	$(BIN)/python -m benchmarks.streaming
+	$(BIN)/python -m benchmarks.decoding
 
 e2e: setup data ## the whole path in real containers; needs a Docker engine
 	@docker info >/dev/null 2>&1 || { echo "make e2e: no Docker engine answers here, so nothing was tested"; exit 1; }
