@@ -3,6 +3,7 @@
 import argparse
 import signal
 import sys
+from collections.abc import Sequence
 
 import uvicorn
 
@@ -14,14 +15,14 @@ from service.settings import Settings
 _INTERRUPTED = 130  # 128 and the number of SIGINT, as a shell says it
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Do what the command line says; returns the exit status."""
     program = argparse.ArgumentParser(
         prog="python -m service", description="Serves a model over HTTP; with `score`, scores files with it."
     )
     commands = program.add_subparsers(dest="command")
     arguments.add(commands.add_parser("score", help="answer every row of Parquet files", allow_abbrev=False))
-    options = program.parse_args()
+    options = program.parse_args(words)
     return serve() if options.command is None else score(options)
 
 

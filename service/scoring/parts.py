@@ -24,7 +24,7 @@ if sys.platform != "win32":
     import fcntl
 
 _JOB, _LOCK, _WHOLE = "job.json", "lock", "whole"
-_GROUP_ROWS, _GROUP_BYTES = 1 << 17, 64 << 20  # of a row group that is written
+_GROUP_ROWS, _GROUP_BYTES = 1 << 17, 32 << 20  # of a row group that is written
 
 
 @dataclass(frozen=True, slots=True)
