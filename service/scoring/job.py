@@ -11,10 +11,11 @@ import pyarrow as pa
 from service.errors import RequestError, ScoringError
 from service.scoring.files import Source
 from service.scoring.parts import Parts, finished
-from service.scoring.pipeline import in_order
+from service.scoring.pipeline import ahead, in_order
 from service.scoring.table import Scorer
 
 _PART_ROWS = 1 << 18
+_AHEAD = 4  # batches that are read before they are scored
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Job:
             on_skipped(self.source.rows - made)
             if not self.source.rows:
                 parts.write(0, [])
-            answers = in_order(self._answer, self._batches(missing, ranges), self.threads)
+            answers = in_order(self._answer, ahead(self._batches(missing, ranges), _AHEAD), self.threads)
             for part, group in groupby(answers, itemgetter(0)):
                 parts.write(part, _heard((batch for _, batch in group), on_rows))
             parts.assemble()

@@ -1,4 +1,4 @@
-"""Reading and scoring side by side: threads score batches while the caller reads the next and writes the last.
+"""Reading, scoring and writing side by side: threads read and score batches while the caller writes the last.
 
 pyarrow, numpy and onnxruntime let go of the interpreter's lock while they work, so threads are enough.
 """
@@ -30,3 +30,17 @@ def in_order(work: Callable[[_In], _Out], items: Iterable[_In], threads: int) ->
         finally:
             for left in waiting:
                 left.cancel()
+
+
+def ahead(items: Iterable[_In], count: int) -> Iterator[_In]:
+    """The items, made by a thread of their own, so many of them before they are asked for.
+
+    >>> list(ahead(range(5), 2))
+    [0, 1, 2, 3, 4]
+    """
+    iterator, end = iter(items), object()
+    with ThreadPoolExecutor(1, "read") as reader:
+        waiting = deque(reader.submit(next, iterator, end) for _ in range(count))
+        while (item := waiting.popleft().result()) is not end:
+            waiting.append(reader.submit(next, iterator, end))
+            yield item  # type: ignore[misc]  # mypy does not narrow by `is not`
