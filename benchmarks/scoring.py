@@ -46,21 +46,25 @@ class Rate:
         )
 
 
-def embeddings(count: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def embeddings(count: int, noise: NDArray[np.float32], seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Rows around ten centres, near enough to one another to be confused, and which centre each is of."""
     centres = np.random.default_rng(0).standard_normal((CLASSES, WIDTH), dtype=np.float32) * 0.1
-    rng = np.random.default_rng((1, seed))
-    labels = rng.integers(0, CLASSES, count)
-    return centres[labels] + rng.standard_normal((count, WIDTH), dtype=np.float32), labels
+    labels = np.random.default_rng((1, seed)).integers(0, CLASSES, count)
+    return centres[labels] + noise[:count], labels
+
+
+def drawn(count: int) -> NDArray[np.float32]:
+    """What lies between a row and its centre."""
+    return np.random.default_rng(2).standard_normal((count, WIDTH), dtype=np.float32)
 
 
 def fitted(folder: Path) -> Path:
     """A model of such rows, by the training job."""
-    rows, labels = embeddings(20_000, 0)
+    rows, labels = embeddings(20_000, drawn(20_000), 0)
     np.save(folder / "x.npy", rows)
     np.save(folder / "y.npy", labels)
     command = [sys.executable, "-m", "training", "fit", "--data", str(folder / "x.npy")]
-    command += ["--labels", str(folder / "y.npy"), "--out", str(folder / "model.onnx")]
+    command += ["--labels", str(folder / "y.npy"), "--epochs", "2", "--out", str(folder / "model.onnx")]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return folder / "model.onnx"
 
@@ -68,10 +72,11 @@ def fitted(folder: Path) -> Path:
 def write(path: Path, rows: int, form: str) -> None:
     """The file, uncompressed as random numbers are best left, synced and out of the page cache."""
     kind = pa.binary(4 * WIDTH) if form == "fixed_size_binary" else pa.list_(pa.float32(), WIDTH)
+    noise = drawn(min(BLOCK, rows))  # the same in each block: to draw it anew would take longer than all the rest
     schema = pa.schema([("id", pa.int64()), ("embedding", kind)])
     with pq.ParquetWriter(path, schema, compression="none", use_dictionary=False) as writer:
         for start in range(0, rows, BLOCK):
-            block, _ = embeddings(min(BLOCK, rows - start), start + 1)
+            block, _ = embeddings(min(BLOCK, rows - start), noise, start + 1)
             writer.write_table(pa.table([pa.array(np.arange(start, start + len(block))), _array(block, kind)], schema))
     with path.open("rb") as stream:
         os.fsync(stream.fileno())
@@ -86,7 +91,7 @@ def _array(block: NDArray[np.float32], kind: pa.DataType) -> pa.Array:
 
 def alone(model: Path) -> Rate:
     """The best that onnxruntime does with a block in memory."""
-    block, _ = embeddings(BLOCK, 1)
+    block, _ = embeddings(BLOCK, drawn(BLOCK), 1)
     cores = len(os.sched_getaffinity(0))
     return max(_ways(model, block, cores), key=lambda rate: rate.rows / rate.seconds)
 

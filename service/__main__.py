@@ -30,13 +30,13 @@ def score(options: argparse.Namespace) -> int:
     """Score files; returns the exit status: 0 done, 1 not, 130 interrupted. The same command goes on where it was."""
     try:
         from service.scoring import command
+
+        command.run(options)
     except ModuleNotFoundError as error:
         if error.name != "pyarrow":
             raise
-        print("demur: score needs pyarrow: pip install 'demur[serve,score]'", file=sys.stderr)
+        print("demur: score needs pyarrow: pip install '.[serve,score]'", file=sys.stderr)
         return 1
-    try:
-        command.run(options)
     except DemurError as error:
         print(f"demur: {error}", file=sys.stderr)
         return 1

@@ -172,4 +172,27 @@ def test_without_pyarrow_it_says_which_extra_it_needs(tmp_path: Path, embedding_
     without = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from service.__main__ import main; "
     process = start([words[0], "-c", f"{without}sys.exit(main({words[3:]!r}))"])
     _, said = process.communicate(timeout=60)
-    assert (process.returncode, said) == (1, "demur: score needs pyarrow: pip install 'demur[serve,score]'\n")
+    assert (process.returncode, said) == (1, "demur: score needs pyarrow: pip install '.[serve,score]'\n")
+
+
+def test_columns_of_any_type_go_through(tmp_path: Path, out: Path, embedding_model: Path) -> None:
+    rows = embeddings(300)
+    words = [f"word {i % 40}" for i in range(300)]
+    columns = {
+        "x": fixed_size_binary(rows),
+        "category": pa.array(words).dictionary_encode(),
+        "struct": pa.array([{"a": i, "b": [str(i)]} for i in range(300)]),
+        "when": pa.array(range(300), pa.timestamp("us", "UTC")),
+        "decimal": pa.array(range(300)).cast(pa.decimal128(30, 2)),
+        "nothing": pa.nulls(300),
+        "map": pa.array([[(str(i), i)] for i in range(300)], pa.map_(pa.string(), pa.int32())),
+        "gaps": pa.array([None if i % 3 else i for i in range(300)]),
+        "large": pa.array(words, pa.large_string()),
+        "tensor": pa.FixedShapeTensorArray.from_numpy_ndarray(embeddings(300, 3)),
+    }
+    file = write(tmp_path / "in.parquet", columns, group=70)
+    assert score(embedding_model, file, out, "--column", "x", "--batch-size", "16") == 0
+    expected, found = pq.read_table(file), pq.read_table(out)
+    for name in expected.column_names[1:]:
+        assert found[name].type == expected[name].type
+        assert found[name].to_pylist() == expected[name].to_pylist()
