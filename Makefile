@@ -9,7 +9,7 @@ FIT ?=
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train serve test test-slow test-guarantees lint format accuracy recipe abstention shift bench bench-data e2e lock clean
+.PHONY: help setup data train serve test test-slow test-guarantees lint format accuracy recipe abstention shift bench bench-data bench-score e2e lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -63,6 +63,9 @@ bench: setup $(MODEL) ## the figures of docs/architecture.md: precision, kinds o
 bench-data: setup data ## an epoch over 2 GB of embeddings in a file, beside a plain pass; decoding 100,000 PNGs
 	$(BIN)/python -m benchmarks.streaming
 	$(BIN)/python -m benchmarks.decoding
+
+bench-score: setup ## 10,000,000 rows from Parquet, beside onnxruntime alone; 20 GB of disk, minutes; ROWS= for fewer
+	$(BIN)/python -m benchmarks.scoring $(ROWS)
 
 e2e: setup data ## the whole path in real containers; needs a Docker engine
 	@docker info >/dev/null 2>&1 || { echo "make e2e: no Docker engine answers here, so nothing was tested"; exit 1; }
