@@ -59,8 +59,9 @@ bench: $(MODEL) ## the figures of docs/architecture.md: precision, kinds of rout
 	$(BIN)/python -m benchmarks.precision $(MODEL)
 	$(BIN)/python -m benchmarks.routes $(MODEL)
 
-bench-data: setup ## an epoch over 2 GB of embeddings in a file, beside a plain pass and scikit-learn's epoch
+bench-data: setup ## embeddings in a file: an epoch beside a plain pass and scikit-learn, growth with the rows, memory
 	$(BIN)/python -m benchmarks.streaming
+	$(BIN)/python -m benchmarks.growth
 
 e2e: setup data ## the whole path in real containers; needs a Docker engine
 	@docker info >/dev/null 2>&1 || { echo "make e2e: no Docker engine answers here, so nothing was tested"; exit 1; }
