@@ -60,8 +60,9 @@ bench: setup $(MODEL) ## the figures of docs/architecture.md: precision, kinds o
 	$(BIN)/python -m benchmarks.routes $(MODEL)
 	$(BIN)/python -m benchmarks.models
 
-bench-data: setup data ## an epoch over 2 GB of embeddings in a file, beside a plain pass; decoding 100,000 PNGs
+bench-data: setup data ## embeddings in a file: an epoch, growth with the rows, memory; decoding 100,000 PNGs
 	$(BIN)/python -m benchmarks.streaming
+	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.decoding
 
 bench-score: setup ## 10,000,000 rows from Parquet, beside onnxruntime alone; 20 GB of disk, minutes; ROWS= for fewer

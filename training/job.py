@@ -29,6 +29,7 @@ from training.evaluation.quality import measure_quality
 from training.export import to_onnx
 from training.fit import Epoch, Examples, Fit, Source, fit
 from training.inputs import Encoder, encoder_for
+from training.inputs.encoded import Encoded
 from training.model import Model
 from training.publish import Expected, check_place, load_draft, prove_export, publish
 from training.recipes import FitSettings, Recipe
@@ -38,8 +39,9 @@ from training.streaming import StreamedExamples
 Device = Literal["auto", "cpu", "cuda"]
 
 _CPU = torch.device("cpu")
-_LARGEST_IN_MEMORY = 2**26  # features of one part, 256 MB
+_LARGEST_IN_MEMORY = 2**25  # features of one part of a memory map, 128 MB
 _MOST_FOR_COMPONENTS = 50_000  # examples; more would move the components by nothing that matters
+_LARGEST_FOR_COMPONENTS = 2**26  # features of those, 256 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,12 @@ def examples(part: Labelled, encoder: Encoder, device: torch.device = _CPU) -> S
 
 def _features(encoder: Encoder, part: Labelled) -> torch.Tensor:
     """Float32 `[N, D]`, on the CPU."""
-    return torch.cat([encoder.features(block) for block in part.blocks()])
+    features = torch.empty(len(part), encoder.width)
+    start = 0
+    for block in Encoded(part, encoder):
+        features[start : start + len(block)] = block
+        start += len(block)
+    return features
 
 
 def _device(asked: Device) -> torch.device:
@@ -165,9 +172,9 @@ def _temperature(regression: SoftmaxRegression, encoder: Encoder, splits: Splits
 
 def _components(encoder: Encoder, train: Labelled) -> PrincipalComponents:
     """Of the first training examples, as many as fit into memory: their order is a draw."""
-    count = max(2, min(_MOST_FOR_COMPONENTS, _LARGEST_IN_MEMORY // encoder.width))
+    count = max(2, min(_MOST_FOR_COMPONENTS, _LARGEST_FOR_COMPONENTS // encoder.width))
     sample = train.take(np.arange(min(count, len(train))))
-    return PrincipalComponents.of([encoder.features(block) for block in sample.blocks()])
+    return PrincipalComponents.of(Encoded(sample, encoder))
 
 
 def _expected(model: Model, report: Labelled) -> Expected:

@@ -68,7 +68,7 @@ def cross_entropy_and_gradient(logits: Tensor, labels: Tensor) -> tuple[Tensor, 
 
 
 def _shifted(logits: Tensor) -> Tensor:
-    return logits - logits.max(dim=1, keepdim=True).values
+    return logits - logits.amax(dim=1, keepdim=True)
 
 
 def _rows(logits: Tensor) -> Tensor:

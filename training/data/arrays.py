@@ -100,7 +100,7 @@ def _labels_beside(path: Path, options: DataOptions) -> tuple[Coded, dict[str, A
         raise DataError(
             f"{options.extra_columns[0]} is a column, and {path} has none: give the labels as a .csv or .parquet"
         )
-    labels = _load(path, mapped=False)
+    labels = _load(path, mapped=True)
     if labels.ndim != 1:
         raise DataError(f"{path} has shape {list(labels.shape)}: labels are [N]")
     return Coded.of_array(labels, f"{path}: labels"), {}

@@ -43,7 +43,7 @@ class Coded:
             raise DataError(f"{what} are of type {values.dtype}: they must be whole numbers or strings")
         distinct = np.unique(values)
         names = [str(value).lower() if values.dtype.kind == "b" else str(value) for value in distinct.tolist()]
-        return cls(tuple(names), np.searchsorted(distinct, values).astype(np.int64))
+        return cls(tuple(names), np.searchsorted(distinct, values).astype(np.int64, copy=False))
 
     @classmethod
     def _of_floats(cls, values: NDArray[Any], what: str) -> "Coded":
