@@ -11,8 +11,9 @@ import numpy as np
 import torch
 
 from training.data import Labelled
-from training.fit import Examples
+from training.fit import Examples, Minibatch
 from training.inputs.encoder import Encoder
+from training.workers import ALONE, Workers
 
 CHUNK = 2048  # rows that are neighbours in the file
 _CHUNKS_AT_ONCE = 16
@@ -25,6 +26,7 @@ class StreamedExamples:
     part: Labelled
     encoder: Encoder
     device: torch.device
+    dtype: torch.dtype = torch.float32  # of the features
 
     def __len__(self) -> int:
         return len(self.part)
@@ -34,30 +36,33 @@ class StreamedExamples:
         """D, the number of features."""
         return self.encoder.width
 
-    def minibatches(self, size: int, generator: torch.Generator) -> Iterator[Examples]:
-        """Each example once, in a new order; every minibatch but the last has `size`."""
-        left: Examples | None = None  # what did not fill a minibatch
-        for group in self._groups(generator):
-            read = self._read(group)
-            order = torch.randperm(len(read), generator=generator)
-            start = 0
-            if left is not None and len(left):
-                start = min(size - len(left), len(read))
-                left = _joined(left, read.take(order[:start]))
-                if len(left) < size:
-                    continue
-                yield left.to(self.device)
-            while start + size <= len(read):
-                yield read.take(order[start : start + size]).to(self.device)
-                start += size
-            left = read.take(order[start:])
-        if left is not None and len(left):
-            yield left.to(self.device)
+    def minibatches(self, size: int, generator: torch.Generator, workers: Workers = ALONE) -> Iterator[Minibatch]:
+        """Each example once, in a new order; every minibatch but the last has `size`. Only a share of it is read."""
+        for numbers in self._drawn(size, generator):
+            share = self._read(numbers[workers.share(len(numbers))]).to(self.device)
+            yield Minibatch(share.features, share.labels, len(numbers))
 
-    def blocks(self) -> Iterator[Examples]:
-        """Each example once, in order."""
-        for start in range(0, len(self), CHUNK):
-            yield self._read(np.arange(start, min(start + CHUNK, len(self)))).to(self.device)
+    def blocks(self, workers: Workers = ALONE) -> Iterator[Examples]:
+        """Each example of the share once, in order."""
+        share = workers.share(len(self))
+        for start in range(share.start, share.stop, CHUNK):
+            yield self._read(np.arange(start, min(start + CHUNK, share.stop))).to(self.device)
+
+    def _drawn(self, size: int, generator: torch.Generator) -> Iterator[np.ndarray]:
+        """The examples' numbers, a minibatch at a time, each in the order of the file."""
+        left = np.empty(0, dtype=np.int64)  # what did not fill a minibatch
+        for group in self._groups(generator):
+            drawn = np.concatenate([left, group[torch.randperm(len(group), generator=generator).numpy()]])
+            whole = len(drawn) - len(drawn) % size
+            for start in range(0, whole, size):
+                yield self._in_file_order(drawn[start : start + size])
+            left = drawn[whole:]
+        if len(left):
+            yield self._in_file_order(left)
+
+    def _in_file_order(self, numbers: np.ndarray) -> np.ndarray:
+        rows = self.part.rows
+        return np.sort(numbers) if rows is None else numbers[np.argsort(rows[numbers])]
 
     def _groups(self, generator: torch.Generator) -> Iterator[np.ndarray]:
         """The examples' numbers, some chunks of the file at once."""
@@ -70,8 +75,4 @@ class StreamedExamples:
 
     def _read(self, numbers: np.ndarray) -> Examples:
         labels = torch.from_numpy(self.part.labels[numbers])
-        return Examples(self.encoder.features(self.part.read(numbers)), labels)
-
-
-def _joined(first: Examples, second: Examples) -> Examples:
-    return Examples(torch.cat([first.features, second.features]), torch.cat([first.labels, second.labels]))
+        return Examples(self.encoder.features(self.part.read(numbers), self.dtype), labels)

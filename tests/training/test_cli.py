@@ -64,7 +64,7 @@ def test_other_seed_gives_another_file(tmp_path: Path, data_folder: Path) -> Non
 def test_options_override_the_recipe(tmp_path: Path, data_folder: Path) -> None:
     out = tmp_path / "model.onnx"
     options = "--recipe chapter --epochs 1 --batch-size 500 --learning-rate 0.05 --momentum 0.5 --weight-decay 1e-4 "
-    options += "--schedule cosine --clip-norm 2 --keep best --seed 3 --device cpu"
+    options += "--schedule cosine --clip-norm 2 --keep best --seed 3 --device cpu --precision float64"
     assert main(["fit", "--data-dir", str(data_folder), "--out", str(out), *options.split()]) == 0
     assert Classifier.load(out).manifest.training.model_dump() == {
         "recipe": "chapter",
@@ -78,6 +78,8 @@ def test_options_override_the_recipe(tmp_path: Path, data_folder: Path) -> None:
         "keep": "best",
         "seed": 3,
         "device": "cpu",
+        "precision": "float64",
+        "processes": 1,
         "best_epoch": 1,
     }
 
