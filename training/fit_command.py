@@ -14,12 +14,13 @@ from training.data.splits import sizes
 from training.evaluation.evaluation import evaluate
 from training.folder import make_writable
 from training.job import Job, Outcome, assist, run
+from training.joining import joined
 from training.report import operating_points
 from training.report.cautions import cautions
 from training.report.files import check_apart, write_fit
 from training.report.progress import Progress
 from training.report.table import table
-from training.workers import Workers, joined
+from training.workers import Workers
 
 Say = Callable[[str], None]
 

@@ -4,23 +4,17 @@ torchrun starts them, and restarts them when one dies. Each reads the data itsel
 for bit, at every step: what differs between them is only which examples of a minibatch they work on.
 """
 
-import os
 import pickle
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
-from training.errors import TrainingError, WorkersError
-
-# One process waits for another: at the start for who reads slowly, at the end for who certifies. One that dies is
-# noticed at once, by its connections, so this is only for one that hangs.
-_PATIENCE = timedelta(hours=12)
+from training.errors import WorkersError
 
 _Made = TypeVar("_Made")
 
@@ -102,51 +96,18 @@ class Workers:
         try:
             yield
         except RuntimeError as error:
-            reason = str(error).strip().splitlines()[0]
-            raise WorkersError(f"process {self.rank} of {self.size} lost touch with the others: {reason}") from None
+            raise WorkersError(
+                f"process {self.rank} of {self.size} lost touch with the others: {reason(error)}"
+            ) from None
 
 
 ALONE = Workers()
 
 
-@contextmanager
-def joined(device: str) -> Iterator[Workers]:
-    """The processes that torchrun started, joined for as long as the context lasts; alone where it started none.
+def reason(error: Exception) -> str:
+    """What torch says, without where in its own source it says so and what it advises.
 
-    `device` is "auto", "cpu" or "cuda". On the CPU gloo carries the messages; between CUDA devices, one a process,
-    NCCL does. Raises WorkersError where torchrun's variables are unusable or the others are not to be reached.
+    >>> reason(RuntimeError("[/src/tcp/pair.cc:537] Read error [::1]:24742: Connection reset by peer. This is"))
+    'Read error [::1]:24742: Connection reset by peer'
     """
-    if "WORLD_SIZE" not in os.environ:
-        yield ALONE
-        return
-    rank, size, local_rank = (_variable(name) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
-    if not 0 <= rank < size:
-        raise WorkersError(f"RANK={rank} must be from 0 to under WORLD_SIZE={size}")
-    cuda = device != "cpu" and torch.cuda.is_available()
-    if cuda and local_rank >= torch.cuda.device_count():
-        raise WorkersError(f"LOCAL_RANK={local_rank}: this machine has {torch.cuda.device_count()} CUDA devices")
-    if size == 1:
-        yield ALONE
-        return
-    if cuda:
-        torch.cuda.set_device(local_rank)
-    try:
-        dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=_PATIENCE)
-    except (RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise WorkersError(f"process {rank} of {size} cannot join the others: {reason}") from None
-    try:
-        assert dist.group.WORLD is not None  # init_process_group has made it
-        yield Workers(rank, size, local_rank, dist.group.WORLD)
-    finally:
-        dist.destroy_process_group()
-
-
-def _variable(name: str) -> int:
-    try:
-        return int(os.environ[name])
-    except (KeyError, ValueError):
-        given = os.environ.get(name, "")
-        raise TrainingError(
-            f"{name}={given!r}: torchrun sets it to a whole number; start the processes by it"
-        ) from None
+    return re.sub(r"^\[[^]]*\] ", "", str(error).strip().partition("\n")[0]).partition(". ")[0]

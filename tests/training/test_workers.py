@@ -10,13 +10,13 @@ import torch
 from service.inputs import FeaturesInput
 from tests.together import together
 from training.data import Labelled
-from training.errors import TrainingError, WorkersError
+from training.errors import WorkersError
 from training.fit import Examples, Fit, Source, evaluate, fit
 from training.inputs import FeatureEncoder
 from training.recipes import TUNED, FitSettings
 from training.regression import SoftmaxRegression
 from training.streaming import CHUNK, StreamedExamples
-from training.workers import ALONE, Workers, joined
+from training.workers import ALONE, Workers
 
 SETTINGS = dataclasses.replace(TUNED, epochs=3, batch_size=64, clip_norm=0.5, weight_decay=1e-3)
 CPU = torch.device("cpu")
@@ -141,54 +141,6 @@ def test_lost_process_is_one_line() -> None:
     said = together(run)[0]
     assert said.startswith("process 0 of 2 lost touch with the others: ")
     assert "\n" not in said
-
-
-def test_alone_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("WORLD_SIZE", raising=False)
-    with joined("cpu") as workers:
-        assert workers == ALONE
-        assert not torch.distributed.is_initialized()
-        tensor = torch.ones(2)
-        workers.sum(tensor)
-        workers.wait()
-        workers.require_same({"seed": 0})
-        assert tensor.tolist() == [1, 1]
-        assert workers.of_first(lambda: 3) == 3
-        assert workers.share(7) == slice(0, 7)
-
-
-def _started(monkeypatch: pytest.MonkeyPatch, rank: str, size: str, **others: str) -> None:
-    for name, value in {"RANK": rank, "WORLD_SIZE": size, "LOCAL_RANK": "0", **others}.items():
-        monkeypatch.setenv(name, value)
-
-
-def test_one_process_of_torchrun_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    _started(monkeypatch, "0", "1")
-    with joined("cpu") as workers:
-        assert workers == ALONE
-
-
-@pytest.mark.parametrize(
-    ("rank", "size", "said"),
-    [
-        ("2", "2", "RANK=2 must be from 0 to under WORLD_SIZE=2"),
-        ("x", "2", "RANK='x': torchrun sets it to a whole number; start the processes by it"),
-        ("0", "", "WORLD_SIZE='': torchrun sets it to a whole number; start the processes by it"),
-    ],
-)
-def test_unusable_variable_is_named(monkeypatch: pytest.MonkeyPatch, rank: str, size: str, said: str) -> None:
-    _started(monkeypatch, rank, size)
-    with pytest.raises(TrainingError) as stopped, joined("cpu"):
-        pass
-    assert str(stopped.value) == said
-
-
-def test_others_that_cannot_be_reached_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    _started(monkeypatch, "1", "2")
-    for name in ("MASTER_ADDR", "MASTER_PORT"):
-        monkeypatch.delenv(name, raising=False)
-    with pytest.raises(WorkersError, match=r"^process 1 of 2 cannot join the others: .*MASTER_ADDR"), joined("cpu"):
-        pass
 
 
 def test_first_process_is_reached_by_its_path_only_once(tmp_path: Path) -> None:
