@@ -32,15 +32,15 @@ def identity(dataset: LabelledData, splits: Splits, recipe: Recipe, seed: int, s
     """What a fit is the fit of: another value of any of these gives other weights."""
     drawn = hashlib.sha256(splits.train.labels.tobytes() + splits.tune.labels.tobytes())
     return {
+        "recipe": recipe,
+        "seed": seed,
+        **dataclasses.asdict(settings),
         "data fingerprint": dataset.fingerprint,
         "input": dataset.input.model_dump_json(),
         "classes": ", ".join(dataset.classes),
         "train size": len(splits.train),
         "tune size": len(splits.tune),
         "labels in the order drawn": drawn.hexdigest(),
-        "recipe": recipe,
-        "seed": seed,
-        **dataclasses.asdict(settings),
     }
 
 

@@ -101,6 +101,37 @@ def test_gate_fails_the_command(tmp_path: Path, data_folder: Path) -> None:
     assert not out.exists()
 
 
+def test_checkpoint_outlives_a_fit_that_is_not_published(
+    tmp_path: Path, data_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And so the model can be published under another gate without a new fit; then it is gone."""
+    out, checkpoint = tmp_path / "model.onnx", tmp_path / "fit.checkpoint"
+    command = [
+        "fit",
+        "--epochs",
+        "1",
+        "--data-dir",
+        str(data_folder),
+        "--out",
+        str(out),
+        "--checkpoint",
+        str(checkpoint),
+    ]
+    assert main([*command, "--min-accuracy", "0.99"]) == 1
+    assert "is under --min-accuracy 0.99: nothing was published" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [checkpoint]
+
+    written = checkpoint.stat().st_mtime_ns
+    assert main([*command, "--seed", "1"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"training: the checkpoint {checkpoint} is of another fit (seed 0 there, 1 here; ")
+    assert main([*command, "--min-accuracy", "0.99"]) == 1
+    assert checkpoint.stat().st_mtime_ns == written  # not fitted again
+
+    assert main(command) == 0
+    assert list(tmp_path.iterdir()) == [out]
+
+
 def test_ctrl_c_is_one_line(tmp_path: Path, data_folder: Path) -> None:
     command = [sys.executable, "-m", "training", "fit", "--epochs", "10000", "--data-dir", str(data_folder)]
     job = subprocess.Popen(

@@ -15,17 +15,17 @@ from onnx import numpy_helper
 
 from service.classifier import Classifier
 from tests import torchrun
-from tests.server import ROOT, command_environment
+from tests.server import ROOT, command_environment, free_port
 
 pytestmark = pytest.mark.slow
 
 EPOCHS = 100
-# The same command, and the same with every memory map, however small, read from its file.
+# The same command, and the same with the splits that a fit reads, 2,000 x 32 and 400 x 32, read from the file.
 _PROGRAMS = {
     "in memory": ["-m", "training"],
     "streamed": [
         "-c",
-        "import sys, training.job as j; from training.__main__ import main; j._LARGEST_IN_MEMORY = 0; sys.exit(main())",
+        "import sys; from training import __main__, job; job._LARGEST_IN_MEMORY = 10_000; sys.exit(__main__.main())",
     ],
 }
 
@@ -106,6 +106,22 @@ def test_another_number_of_processes_goes_on(fit: Fit, tmp_path: Path) -> None:
     alone = subprocess.run(command, cwd=ROOT, env=command_environment(), check=True, capture_output=True, text=True)
     assert f"epoch 1/{EPOCHS}" not in alone.stderr
     _assert_same_weights(out, fit.one)
+
+
+def test_machines_that_were_told_different_things_are_named(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(4000, 3)).astype(np.float32))
+    np.save(tmp_path / "y.npy", np.arange(4000) % 2)
+    command = ["--module", "training", "fit", "--data", str(tmp_path / "x.npy"), "--labels", str(tmp_path / "y.npy")]
+    address = ["--nnodes=2", "--nproc-per-node=1", "--master-addr=127.0.0.1", f"--master-port={free_port()}"]
+    machines = [
+        torchrun.start(*address, f"--node-rank={rank}", *command, "--seed", str(rank), "--out", str(tmp_path / "out"))
+        for rank in (0, 1)
+    ]
+    said = [torchrun.finish(machine, status=1)[1] for machine in machines]
+    line = "training: process 1 of 2 has seed 1, and process 0 has 0: all need the same data and the same options"
+    assert line in said[1].splitlines()
+    assert "training: process 0 of 2 lost touch with the others: " in said[0]
+    assert not (tmp_path / "out").exists()
 
 
 def test_error_ends_all_with_its_line(tmp_path: Path) -> None:
