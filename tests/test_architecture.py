@@ -73,6 +73,10 @@ def test_pictures_are_decoded_in_one_room_of_each_half() -> None:
     assert _users("PIL") == {"service.reading.fitting", "service.reading.images", "training.data.pictures"}
 
 
+def test_one_module_knows_how_processes_are_started() -> None:
+    assert _users("torch.distributed") == {"training.joining"}
+
+
 @pytest.mark.parametrize("library", ["fastapi", "starlette", "uvicorn"])
 def test_training_does_without(library: str) -> None:
     assert not {user for user in _users(library) if user.startswith("training")}

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from torch.distributed.run import get_args_parser
 
 from service.app import create_app
 from service.classifier import Classifier
@@ -133,6 +134,16 @@ def test_training_commands_in_the_readme_are_understood() -> None:
     assert len(commands) == 7
     for command in commands:
         arguments.parser().parse_args(shlex.split(command))
+
+
+def test_torchrun_commands_in_documents_are_understood() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    commands = re.findall(r"^\.venv/bin/torchrun (.*)$", text, re.MULTILINE)
+    assert len(commands) == 2
+    for command in commands:
+        torchrun = get_args_parser().parse_args(shlex.split(command))
+        assert (torchrun.module, torchrun.training_script) == (True, "training")
+        arguments.parser().parse_args(torchrun.training_script_args)
 
 
 def test_readme_problem_is_what_a_bad_option_gets(client: TestClient) -> None:

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from training import shuffling
 from training.data import Labelled
-from training.fit import Examples
+from training.fit import Examples, Minibatch
 from training.inputs.encoder import Encoder
 from training.read_ahead import will_need
+from training.workers import ALONE, Workers
 
 _LARGEST_BYTE, _LARGEST_INT = 2**8 - 1, 2**31 - 1
 
@@ -21,9 +22,12 @@ _LARGEST_BYTE, _LARGEST_INT = 2**8 - 1, 2**31 - 1
 class StreamedExamples:
     """N labelled examples in a memory map, read as the fit asks for them, in the order of the file or shuffled."""
 
-    def __init__(self, part: Labelled, encoder: Encoder, device: torch.device) -> None:
+    def __init__(
+        self, part: Labelled, encoder: Encoder, device: torch.device, dtype: torch.dtype = torch.float32
+    ) -> None:
         self.encoder = encoder
         self.device = device
+        self.dtype = dtype  # of the features
         self._base = part.base
         self._inputs = _over(part.base)  # [M, *row_shape]
         # [N], both in the order of the file, and in few bytes: of what is held here only they grow with it.
@@ -37,14 +41,18 @@ class StreamedExamples:
         """D, the number of features."""
         return self.encoder.width
 
-    def minibatches(self, size: int, generator: torch.Generator) -> Iterator[Examples]:
-        """Each example once, in a new order; every minibatch but the last has `size`."""
+    def minibatches(self, size: int, generator: torch.Generator, workers: Workers = ALONE) -> Iterator[Minibatch]:
+        """Each example once, in a new order; every minibatch but the last has `size`. Only a share of it is read."""
         drawn = self._read_ahead(shuffling.groups(len(self), generator))
-        return map(self._read, shuffling.minibatches(drawn, size, generator))
+        for places in shuffling.minibatches(drawn, size, generator):
+            share = self._read(places[workers.share(len(places))])
+            yield Minibatch(share.features, share.labels, len(places))
 
-    def blocks(self) -> Iterator[Examples]:
-        """Each example once, in the order of the file."""
-        return map(self._read, self._read_ahead(torch.split(torch.arange(len(self)), shuffling.CHUNK)))
+    def blocks(self, workers: Workers = ALONE) -> Iterator[Examples]:
+        """Each example of the share once, in the order of the file."""
+        share = workers.share(len(self))
+        places = torch.arange(share.start, share.stop)
+        return map(self._read, self._read_ahead(torch.split(places, shuffling.CHUNK) if len(places) else ()))
 
     def _read(self, places: Tensor) -> Examples:
         """The examples at some places in the order of the file, int64 `[B]`."""
@@ -52,7 +60,7 @@ class StreamedExamples:
         if inputs.is_floating_point():
             inputs = inputs.float()
         labels = self._labels.index_select(0, places).long()
-        return Examples(self.encoder.features(inputs.numpy()), labels).to(self.device)
+        return Examples(self.encoder.features(inputs.numpy(), self.dtype), labels).to(self.device)
 
     def _read_ahead(self, drawn: Iterable[Tensor]) -> Iterator[Tensor]:
         """`drawn`, the file's pages for each of them asked for before the one before it is used."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from training.data import Labelled
@@ -11,10 +12,11 @@ from training.inputs.encoder import Encoder
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Features of N examples, float32 `[B, D]` at a time: made anew each time that they are gone through."""
+    """Features of N examples, `[B, D]` at a time: made anew each time that they are gone through."""
 
     part: Labelled
     encoder: Encoder
+    dtype: torch.dtype = torch.float32
 
     def __iter__(self) -> Iterator[Tensor]:
-        return map(self.encoder.features, self.part.blocks())
+        return (self.encoder.features(block, self.dtype) for block in self.part.blocks())
