@@ -111,6 +111,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     add("--schedule", choices=["constant", "cosine"], help=_of_recipe("the learning rate's course", "schedule"))
     add("--clip-norm", type=positive, help=_of_recipe("largest norm of a gradient", "clip_norm"))
     add("--keep", choices=["last", "best"], help=_of_recipe("the last epoch, or that of lowest tune loss", "keep"))
+    add("--precision", choices=["float32", "float64"], help=_of_recipe("of the fit", "precision"))
 
 
 def _add_abstention(parser: argparse.ArgumentParser) -> None:
@@ -145,6 +146,7 @@ def _add_job_options(parser: argparse.ArgumentParser) -> None:
     add("--if-missing", action="store_true", help="do nothing where a sound model is there already")
     add("--min-accuracy", type=probability, help="of the report split; under it nothing is published")
     add("--report-dir", type=Path, help="a folder for report.html, its pictures, metrics.json and curves.png")
+    add("--checkpoint", type=Path, help="a file, written after every epoch: a fit that finds it goes on from there")
 
 
 def _of_recipe(what: str, setting: str) -> str:

@@ -40,6 +40,7 @@ def _add_form(group: argparse._ArgumentGroup) -> None:
     add("--labels", type=Path, metavar="PATH", help="labels of a .npy or an IDX file: .npy, IDX, .csv or .parquet")
     add("--label-column", metavar="NAME", help=f"of a table ({DEFAULT_LABEL_COLUMN})")
     add("--path-column", metavar="NAME", help="of a table: the paths of pictures, from the table's own folder")
+    add("--vector-column", metavar="NAME", help="of Parquet: the embeddings (the only column of lists of floats)")
     add(
         "--classes",
         nargs="+",

@@ -47,10 +47,11 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     return -log_softmax(logits)[_rows(logits), labels].mean()
 
 
-def cross_entropy_and_gradient(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+def cross_entropy_and_gradient(logits: Tensor, labels: Tensor, size: int | None = None) -> tuple[Tensor, Tensor]:
     """The cross-entropy and its gradient in the logits by hand: (scalar, `[N, C]`).
 
-    The gradient is (probabilities - one-hot labels) / N. Loss and gradient share one exponential.
+    The gradient is (probabilities - one-hot labels) / N. Loss and gradient share one exponential. Where the N are a
+    share of a larger minibatch, `size` is that one's N: the shares' losses then add up to its loss.
 
     >>> loss, gradient = cross_entropy_and_gradient(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
     >>> gradient
@@ -60,15 +61,16 @@ def cross_entropy_and_gradient(logits: Tensor, labels: Tensor) -> tuple[Tensor, 
     gradient = torch.exp(shifted)
     denominator = gradient.sum(dim=1, keepdim=True)
     rows = _rows(logits)
-    loss = (denominator.log().squeeze(1) - shifted[rows, labels]).mean()
+    size = len(logits) if size is None else size
+    loss = (denominator.log().squeeze(1) - shifted[rows, labels]).sum() / size
     gradient /= denominator
     gradient[rows, labels] -= 1
-    gradient /= len(logits)
+    gradient /= size
     return loss, gradient
 
 
 def _shifted(logits: Tensor) -> Tensor:
-    return logits - logits.max(dim=1, keepdim=True).values
+    return logits - logits.amax(dim=1, keepdim=True)
 
 
 def _rows(logits: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """The way in: what every kind of input has to be able to do, and the one that fits the loaded model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
@@ -38,6 +38,13 @@ class Reader(Protocol):
 
     def from_body(self, body: bytes, media_type: str, *, resize: bool) -> NDArray[Any]:
         """Read a body of one of `media_types`."""
+        ...
+
+    def from_columns(self, columns: Mapping[str, NDArray[Any]], *, resize: bool, first_row: int = 0) -> NDArray[Any]:
+        """Read N rows of a file of columns, by name; messages count rows from `first_row`.
+
+        What a column's array holds is the kind's affair, and each reader says it.
+        """
         ...
 
 

@@ -136,6 +136,17 @@ def test_gradient_of_certain_and_right_is_zero_and_of_certain_and_wrong_is_bound
     assert gradient.tolist() == [[0.0, 0.0], [0.5, -0.5]]
 
 
+def test_shares_of_a_minibatch_add_up_to_it() -> None:
+    logits = _logits((7, 4), 3.0, 0.0, torch.float64)
+    labels = _labels(logits)
+    loss, gradient = cross_entropy_and_gradient(logits, labels)
+    shares = [
+        cross_entropy_and_gradient(logits[part], labels[part], 7) for part in (slice(3), slice(3, 7), slice(7, 7))
+    ]
+    torch.testing.assert_close(torch.stack([share[0] for share in shares]).sum(), loss, rtol=1e-14, atol=0)
+    torch.testing.assert_close(torch.cat([share[1] for share in shares]), gradient, rtol=0, atol=0)
+
+
 def test_inputs_are_left_as_they_were() -> None:
     logits = _logits((5, 4), 3.0, 0.0, torch.float32)
     before = logits.clone()

@@ -1,6 +1,7 @@
 """What every form of data becomes: inputs with labels, in the parts that their source keeps apart."""
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from service.inputs import FeaturesInput, ImageInput
 
-BLOCK = 4096  # rows that are looked at together
+BLOCK = 4096  # rows that are looked at together, and fewer where they hold
+_BLOCK_NUMBERS = 2**23  # more numbers than these
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,9 @@ class Labelled:
 
     def blocks(self) -> Iterator[NDArray[Any]]:
         """The inputs in order, a block at a time."""
-        for start in range(0, len(self), BLOCK):
-            yield self.read(slice(start, start + BLOCK))
+        size = max(1, min(BLOCK, _BLOCK_NUMBERS // math.prod(self.base.shape[1:])))
+        for start in range(0, len(self), size):
+            yield self.read(slice(start, start + size))
 
     def fingerprint(self) -> str:
         """SHA-256, in hex, of the inputs' bytes followed by the labels' as little-endian int64."""
