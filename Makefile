@@ -60,6 +60,9 @@ bench: setup $(MODEL) ## the figures of docs/architecture.md: precision, kinds o
 	$(BIN)/python -m benchmarks.routes $(MODEL)
 	$(BIN)/python -m benchmarks.models
 
+chapter: setup data ## docs/chapter: every exercise of the chapter, measured anew; takes minutes
+	$(BIN)/python -m training.exercises all --out docs/chapter
+
 bench-data: setup data ## embeddings in a file: an epoch, growth with the rows, memory; decoding 100,000 PNGs
 	$(BIN)/python -m benchmarks.streaming
 	$(BIN)/python -m benchmarks.growth

@@ -13,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import SGDClassifier
 
-from benchmarks import embeddings, hardware
+from benchmarks import embeddings
 from benchmarks.embeddings import CLASSES
 from benchmarks.timing import seconds
 from benchmarks.whole_fit import whole_fit
+from training import hardware
 
 ROWS, WIDTH, BATCH, ROUNDS = 1_000_000, 512, 1024, 5
 _SKLEARN_BATCHES = 40  # of the 977: enough to know its rate
