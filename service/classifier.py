@@ -145,7 +145,7 @@ def _manifest(path: Path, session: Any) -> Manifest:
 
 def _check_interface(path: Path, session: Any, manifest: Manifest) -> None:
     """Compare the graph's inputs and outputs, batch axis apart, with what the manifest promises."""
-    onnx_types = {"uint8": "tensor(uint8)", "float32": "tensor(float)"}
+    onnx_types = {"uint8": "tensor(uint8)", "float32": "tensor(float)", "int64": "tensor(int64)"}
     kind = manifest.input
     promised = [
         (kind.name, onnx_types[kind.dtype.name], list(kind.row_shape)),

@@ -22,6 +22,7 @@ from service.policy import (
 Reason = Literal["low_confidence", "out_of_distribution", "expected_cost", "no_certified_threshold"]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 ANSWERED = -1  # in the place of a reason
+_SORTED = 1000  # classes; to sort more takes longer than to look for the k-th first
 
 _Certificate = TypeVar("_Certificate", RiskCertificate, CostCertificate)
 
@@ -169,4 +170,13 @@ def top_k(probabilities: NDArray[np.float32], k: int) -> NDArray[np.intp]:
     >>> top_k(np.array([[0.25, 0.5, 0.25]], dtype=np.float32), 2)
     array([[1, 0]])
     """
-    return np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+    classes = probabilities.shape[1]
+    if classes <= _SORTED or k == classes:
+        return np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+    # Of many classes only those are sorted that are as probable as the k-th.
+    kth = np.partition(probabilities, classes - k, axis=1)[:, classes - k]
+    found = np.empty((len(probabilities), k), np.intp)
+    for i, row in enumerate(probabilities):
+        among = np.flatnonzero(row >= kth[i])
+        found[i] = among[np.argsort(-row[among], kind="stable")[:k]]
+    return found

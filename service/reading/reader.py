@@ -5,9 +5,10 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from service.inputs import FeaturesInput, ImageInput, Input
+from service.inputs import FeaturesInput, ImageInput, Kind, TokensInput
 from service.reading.features import FeatureReader
 from service.reading.images import ImageReader
+from service.reading.tokens import TokenReader
 from service.settings import Settings
 
 
@@ -48,10 +49,12 @@ class Reader(Protocol):
         ...
 
 
-def reader_for(kind: Input, settings: Settings) -> Reader:
+def reader_for(kind: Kind, settings: Settings) -> Reader:
     """The reader of a kind, within the limits that the settings allow."""
     match kind:
         case ImageInput():
             return ImageReader(kind, settings.max_batch_size, settings.max_image_pixels)
         case FeaturesInput():
             return FeatureReader(kind, settings.max_batch_size)
+        case TokensInput():
+            return TokenReader(kind, settings.max_batch_size)

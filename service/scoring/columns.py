@@ -1,6 +1,6 @@
 """Which columns of a file the model reads, and how their Arrow arrays become the arrays that a reader takes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,13 +9,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from service.errors import InvalidValue, ScoringError
-from service.inputs import Column, FeaturesInput, ImageInput, Input
+from service.inputs import Column, FeaturesInput, ImageInput, Kind
 from service.validation import shortened
 
 _t = pa.types
+# Which Arrow types a list may hold, by the kind of the dtype that the model takes.
+_FITTING: dict[str, Callable[[pa.DataType], bool]] = {"u": _t.is_uint8, "f": _t.is_floating, "i": _t.is_integer}
 
 
-def chosen(schema: pa.Schema, kind: Input, asked: str | None) -> tuple[str, ...]:
+def chosen(schema: pa.Schema, kind: Kind, asked: str | None) -> tuple[str, ...]:
     """The columns that a model of `kind` reads of a file: one, or all those of a table.
 
     `asked` names the one; else it is the only one of a type that fits. Raises ScoringError, which lists the columns.
@@ -33,16 +35,16 @@ def chosen(schema: pa.Schema, kind: Input, asked: str | None) -> tuple[str, ...]
         if asked not in schema.names:
             raise ScoringError(f"--column {asked}: there is no such column; there are {_described(schema)}")
         if not _fits(schema.field(asked).type, kind):
-            raise ScoringError(f"--column {asked} is of type {schema.field(asked).type}: {_rule(kind)}")
+            raise ScoringError(f"--column {asked} is of type {schema.field(asked).type}: {kind.in_words}")
         return (asked,)
     fitting = [field.name for field in schema if _fits(field.type, kind)]
     if len(fitting) == 1:
         return (fitting[0],)
     came = "no column that the model can read" if not fitting else f"more than one, {_listed(fitting)}: say --column"
-    raise ScoringError(f"there is {came}; {_rule(kind)}; there are {_described(schema)}")
+    raise ScoringError(f"there is {came}; {kind.in_words}; there are {_described(schema)}")
 
 
-def arrays(batch: pa.RecordBatch, names: Sequence[str], kind: Input, first_row: int) -> dict[str, NDArray[Any]]:
+def arrays(batch: pa.RecordBatch, names: Sequence[str], kind: Kind, first_row: int) -> dict[str, NDArray[Any]]:
     """The named columns as `Reader.from_columns` takes them. Raises InvalidValue where a row is null or too short."""
     if isinstance(kind, FeaturesInput) and kind.columns is not None:
         of_categories = {column.name: column.categories is not None for column in kind.columns}
@@ -50,7 +52,7 @@ def arrays(batch: pa.RecordBatch, names: Sequence[str], kind: Input, first_row: 
     array = _storage(batch.column(names[0]))
     if array.null_count:
         row = pc.is_null(array).to_numpy(zero_copy_only=False).argmax()
-        raise InvalidValue(f"row {first_row + int(row)}: {shortened(names[0])}", f" is null: {_rule(kind)}")
+        raise InvalidValue(f"row {first_row + int(row)}: {shortened(names[0])}", f" is null: {kind.in_words}")
     return {names[0]: _rows(array, names[0], kind, first_row)}
 
 
@@ -76,37 +78,20 @@ def _is_name(found: pa.DataType) -> bool:
     return bool(text or _t.is_boolean(kind) or _t.is_integer(kind) or _t.is_floating(kind) or _t.is_null(kind))
 
 
-def _fits(found: pa.DataType, kind: Input) -> bool:
+def _fits(found: pa.DataType, kind: Kind) -> bool:
     found = found.storage_type if isinstance(found, pa.BaseExtensionType) else found
     if _t.is_fixed_size_binary(found):
-        return bool(found.byte_width == _bytes_a_row(kind))
+        return bool(found.byte_width == kind.values * kind.dtype.itemsize)
     if _t.is_binary(found) or _t.is_large_binary(found):
         return isinstance(kind, ImageInput)
-    if _t.is_fixed_size_list(found) and found.list_size != _values(kind):
+    if _t.is_fixed_size_list(found) and found.list_size != kind.values:
         return False
     if _t.is_fixed_size_list(found) or _t.is_list(found) or _t.is_large_list(found):
-        value = found.value_type
-        return bool(_t.is_uint8(value) if isinstance(kind, ImageInput) else _t.is_floating(value))
+        return bool(_FITTING[kind.dtype.kind](found.value_type))
     return False
 
 
-def _rule(kind: Input) -> str:
-    """What a row must be, in words."""
-    if isinstance(kind, ImageInput):
-        return f"a picture is bytes, a PNG, a JPEG or {kind.values} pixels, or a list of {kind.values} uint8"
-    width = kind.width
-    return f"an embedding is a list of {width} floats, or a fixed_size_binary of {4 * width} bytes, float32"
-
-
-def _values(kind: Input) -> int:
-    return kind.values if isinstance(kind, ImageInput) else kind.width
-
-
-def _bytes_a_row(kind: Input) -> int:
-    return _values(kind) * kind.dtype.itemsize
-
-
-def _rows(array: pa.Array, name: str, kind: Input, first_row: int) -> NDArray[Any]:
+def _rows(array: pa.Array, name: str, kind: Kind, first_row: int) -> NDArray[Any]:
     """`[N, values]`, or `[N]` of bytes objects for picture files; nothing is copied that need not be."""
     if _t.is_binary(array.type) or _t.is_large_binary(array.type):
         files: NDArray[Any] = array.to_numpy(zero_copy_only=False)
@@ -117,16 +102,16 @@ def _rows(array: pa.Array, name: str, kind: Input, first_row: int) -> NDArray[An
         return data.view(kind.dtype.newbyteorder("<")).reshape(len(array), -1)
     if not _t.is_fixed_size_list(array.type):
         lengths = pc.list_value_length(array).to_numpy()
-        wrong = lengths != _values(kind)
+        wrong = lengths != kind.values
         if wrong.any():
             row = int(wrong.argmax())
             raise InvalidValue(
-                f"row {first_row + row}: {shortened(name)}", f" has {lengths[row]} values: a row has {_values(kind)}"
+                f"row {first_row + row}: {shortened(name)}", f" has {lengths[row]} values: a row has {kind.values}"
             )
     values = array.flatten()
-    if values.null_count and isinstance(kind, ImageInput):
+    if values.null_count and kind.dtype.kind != "f":  # there it is NaN, which the reader looks at
         row = int(pc.is_null(values).to_numpy(zero_copy_only=False).argmax()) // kind.values
-        raise InvalidValue(f"row {first_row + row}: {shortened(name)}", " holds null: a pixel is from 0 to 255")
+        raise InvalidValue(f"row {first_row + row}: {shortened(name)}", f" holds null: {kind.in_words}")
     return values.to_numpy(zero_copy_only=False).reshape(len(array), -1)  # type: ignore[no-any-return]
 
 
