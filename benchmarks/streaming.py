@@ -30,7 +30,7 @@ def plain_pass(rows: NDArray[np.float32], *, transposed: bool) -> None:
         batch = torch.from_numpy(np.array(rows[start : start + BATCH]))
         batch @ weights
         if transposed:
-            (error.T @ batch).T
+            error.T @ batch
         else:
             batch.T @ error
 
