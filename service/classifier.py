@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -39,6 +40,16 @@ class Scores:
     probabilities: NDArray[np.float32]  # [N, C]
     confidence: NDArray[np.float32]  # [N], the largest probability
     ood_score: NDArray[np.float32]  # [N], how unlike the training inputs
+
+    @classmethod
+    def joined(cls, parts: Iterable["Scores"]) -> "Scores":
+        """The scores of several batches as those of one."""
+        listed = list(parts)
+        return cls(
+            np.concatenate([part.probabilities for part in listed]),
+            np.concatenate([part.confidence for part in listed]),
+            np.concatenate([part.ood_score for part in listed]),
+        )
 
     def distance(self, probabilities: NDArray[Any], ood_score: NDArray[Any]) -> tuple[float, float]:
         """The largest absolute difference in a probability, and the largest relative one in an `ood_score`.

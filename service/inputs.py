@@ -85,6 +85,11 @@ class FeaturesInput(_Kind):
         return self
 
     @property
+    def values(self) -> int:
+        """Numbers in one row."""
+        return self.width
+
+    @property
     def row_shape(self) -> tuple[int, ...]:
         """The shape of one input."""
         return (self.width,)
