@@ -49,8 +49,8 @@ def test_every_row_is_that_of_the_command(tmp_path: Path) -> None:
     assert set(rows["decision"].to_pylist()) == {"answer", "abstain"}
     for name in ("confidence", "ood_score"):
         np.testing.assert_allclose(rows[name].to_numpy(), expected[name].to_numpy(), atol=1e-6)
-    given, told = (np.array(table["probabilities"].to_pylist()) for table in (rows, expected))
-    np.testing.assert_allclose(given, told, atol=1e-6)
+    by_ray, by_command = (np.array(table["probabilities"].to_pylist()) for table in (rows, expected))
+    np.testing.assert_allclose(by_ray, by_command, atol=1e-6)
 
 
 def test_wrong_value_is_one_line_and_the_place_is_free_again(tmp_path: Path) -> None:

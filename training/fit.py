@@ -229,7 +229,7 @@ def train_epoch(
         hits += (logits.argmax(dim=1) == batch.labels).sum()
         batch_loss, error = cross_entropy_and_gradient(logits, batch.labels, batch.size)
         loss += batch_loss * batch.size
-        gradient = SoftmaxRegression(batch.features.T @ error, error.sum(dim=0))
+        gradient = SoftmaxRegression((error.T @ batch.features).T, error.sum(dim=0))  # X^T G is slower, for few classes
         workers.sum(gradient.weights, gradient.biases)
         sgd.step(model, gradient, next(rates))
         count += batch.size

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any, Self
 
@@ -58,14 +59,26 @@ class Source:
         No batch holds rows of two groups, so that it is the same batches wherever a run starts. Raises ScoringError.
         """
         try:
-            with pq.ParquetFile(self.path, buffer_size=_BUFFER_BYTES, pre_buffer=False) as file:
+            with (
+                self.path.open("rb", buffering=0) as raw,
+                pq.ParquetFile(raw, buffer_size=_BUFFER_BYTES, pre_buffer=False) as file,
+            ):
+                _advise(raw, "SEQUENTIAL")
                 for group in groups:
                     row = sum(self.groups[:group])
                     for batch in file.iter_batches(batch_rows, row_groups=[group], use_threads=False):
                         yield row, batch
                         row += batch.num_rows
+                    # What is read once must not push out of the page cache what others read again and again.
+                    _advise(raw, "DONTNEED", raw.tell())
         except (OSError, pa.ArrowException) as error:
             raise ScoringError(f"{self.path} cannot be read: {said(error)}") from None
+
+
+def _advise(file: FileIO, how: str, end: int = 0) -> None:
+    """Tell the system how the file is read, up to `end` or as a whole; nothing where it takes no advice."""
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(file.fileno(), 0, end, getattr(os, f"POSIX_FADV_{how}"))
 
 
 def pairs(source: Path, target: Path) -> list[tuple[Path, Path]]:

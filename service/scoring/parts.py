@@ -113,7 +113,8 @@ class Parts:
         draft = path.with_name(f"{path.name}.draft")
         with _failures_named(self.target):
             try:
-                writer = pq.ParquetWriter(draft, self.schema.with_metadata(metadata(self.job)))
+                stated = self.schema.with_metadata(metadata(self.job))
+                writer = pq.ParquetWriter(draft, stated, use_dictionary=_words(self.schema))
                 try:
                     for table in _gathered(batches):
                         writer.write_table(table, row_group_size=table.num_rows)
@@ -162,6 +163,15 @@ def tally(path: Path) -> tuple[int, int]:
     label = names.index("label")
     abstained = sum(found.row_group(i).column(label).statistics.null_count for i in range(found.num_row_groups))
     return found.num_rows, found.num_rows - abstained
+
+
+def _words(schema: pa.Schema) -> list[str]:
+    """The columns that may say the same again and again: a dictionary of numbers costs more than all else here."""
+    return [
+        field.name
+        for field in schema
+        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type) or pa.types.is_dictionary(field.type)
+    ]
 
 
 def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from service.classifier import Classifier, Scores
 from service.decision import ANSWERED, REASONS, outcomes
@@ -16,6 +17,7 @@ from service.reading.reader import Reader
 from service.scoring.columns import arrays, chosen
 
 METADATA_KEY = b"demur.scores"
+_NUMBERS_AT_ONCE = 1 << 18  # 2 MB as the graph has them
 _ANSWERS = (
     pa.field("decision", pa.string(), nullable=False),
     pa.field("label", pa.string()),
@@ -73,7 +75,12 @@ class Scorer:
         columns = arrays(batch, self.columns, kind, first_row)
         inputs = self._reader.from_columns(columns, resize=self._asked.resize, first_row=first_row)
         kept = [batch.column(field.name) for field in self._kept]
-        return pa.RecordBatch.from_arrays([*kept, *self._answers(self._classifier.scores(inputs))], schema=self.schema)
+        return pa.RecordBatch.from_arrays([*kept, *self._answers(self._scores(inputs))], schema=self.schema)
+
+    def _scores(self, inputs: NDArray[Any]) -> Scores:
+        """Of N inputs, some at a time: what the graph makes of them on its way then stays in the processor's cache."""
+        size = max(1, _NUMBERS_AT_ONCE // self._classifier.manifest.input.values)
+        return Scores.joined(self._classifier.scores(inputs[i : i + size]) for i in range(0, len(inputs), size))
 
     def _answers(self, scores: Scores) -> list[pa.Array]:
         manifest = self._classifier.manifest

@@ -52,7 +52,7 @@ def fit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     command += ["--data", str(folder / "x.npy"), "--labels", str(folder / "y.npy")]
     made = Fit(command, folder / "one.onnx", folder / "two.onnx")
     alone = [*command, "--out", str(made.one)]
-    subprocess.run(alone, cwd=ROOT, env=command_environment(), check=True, capture_output=True)
+    subprocess.run(alone, cwd=ROOT, env=command_environment(OMP_NUM_THREADS="1"), check=True, capture_output=True)
     _, said = torchrun.finish(torchrun.start(*torchrun.TWO, "--no-python", *command, "--out", str(made.two)))
     assert said.count(f"epoch {EPOCHS}/{EPOCHS}: ") == 1  # only the first process speaks
     return made
@@ -103,7 +103,9 @@ def test_another_number_of_processes_goes_on(fit: Fit, tmp_path: Path) -> None:
     job.send_signal(signal.SIGTERM)  # which ends the workers too
     job.communicate(timeout=60)
     assert not out.exists()
-    alone = subprocess.run(command, cwd=ROOT, env=command_environment(), check=True, capture_output=True, text=True)
+    alone = subprocess.run(
+        command, cwd=ROOT, env=command_environment(OMP_NUM_THREADS="1"), check=True, capture_output=True, text=True
+    )
     assert f"epoch 1/{EPOCHS}" not in alone.stderr
     _assert_same_weights(out, fit.one)
 

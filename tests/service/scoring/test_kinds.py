@@ -13,7 +13,7 @@ from PIL import Image
 
 from service.app import create_app
 from service.settings import Settings
-from tests import tiny
+from tests import tiny, tiny_tokens
 from tests.service.pictures import encoded
 from tests.service.scoring.files import embeddings, fixed_size_binary, fixed_size_list, score, write
 from tests.tiny_features import OBJECTS
@@ -145,3 +145,11 @@ def test_pictures_are_fitted_where_that_is_asked(tmp_path: Path, tiny_model: Pat
     assert score(tiny_model, file, tmp_path / "out.parquet", "--probabilities", "--resize") == 0
     expected = _predictions(tiny_model, [base64.b64encode(picture).decode()], resize=True)
     _assert_same(tmp_path / "out.parquet", expected)
+
+
+def test_contexts_of_tokens(tmp_path: Path) -> None:
+    model = tiny_tokens.write(tmp_path)
+    contexts = pa.array(tiny_tokens.TOKENS.tolist(), pa.list_(pa.int32()))
+    file = write(tmp_path / "in.parquet", {"id": list("abcd"), "context": contexts})
+    assert score(model, file, tmp_path / "out.parquet", "--probabilities") == 0
+    _assert_same(tmp_path / "out.parquet", _predictions(model, tiny_tokens.TEXTS))
