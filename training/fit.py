@@ -20,7 +20,7 @@ class Examples:
     """N labelled examples on one device."""
 
     features: Tensor  # float32 [N, D]
-    labels: Tensor  # int64 [N]
+    labels: Tensor  # int64 [N]; or soft, to fit to: float32 [N, C], each row a distribution over the classes
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -29,6 +29,11 @@ class Examples:
     def width(self) -> int:
         """D, the number of features."""
         return self.features.shape[1]
+
+    @property
+    def classes(self) -> Tensor:
+        """Each one's class, int64 `[N]`; of a soft label the likeliest."""
+        return self.labels.argmax(dim=1) if self.labels.is_floating_point() else self.labels
 
     @property
     def device(self) -> torch.device:
@@ -145,7 +150,7 @@ def evaluate(model: SoftmaxRegression, source: Source) -> Quality:
     for block in source.blocks():
         logits = model.logits(block.features)
         loss += cross_entropy(logits, block.labels).item() * len(block)
-        hits += int((logits.argmax(dim=1) == block.labels).sum())
+        hits += int((logits.argmax(dim=1) == block.classes).sum())
     return Quality(loss / len(source), hits / len(source))
 
 
@@ -164,7 +169,7 @@ def train_epoch(model: SoftmaxRegression, minibatches: Iterable[Examples], sgd: 
     count = 0
     for batch in minibatches:
         logits = model.logits(batch.features)  # [B, C]
-        hits += (logits.argmax(dim=1) == batch.labels).sum()
+        hits += (logits.argmax(dim=1) == batch.classes).sum()
         batch_loss, error = cross_entropy_and_gradient(logits, batch.labels)
         loss += batch_loss * len(batch)
         gradient = SoftmaxRegression(batch.features.T @ error, error.sum(dim=0))
