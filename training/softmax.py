@@ -3,10 +3,11 @@
 Shapes: N examples, C classes. Logits are float32 or float64 `[N, C]`. Labels are int64 `[N]`, or soft: of the logits'
 type, `[N, C]`, each row a distribution over the classes.
 
-The textbook form exp(z) / sum exp(z) overflows in float32 above z = 88.7, is 0/0 below -103.3, and loses digits
-unnoticed in between. Softmax does not change when a row is shifted by a constant, so each row is shifted by its
-maximum first: the largest exponent is then 0, nothing overflows, and the denominator is at least 1
-(Blanchard, Higham and Higham 2021, "Accurately computing the log-sum-exp and softmax functions").
+The textbook form exp(z) / sum exp(z) overflows in float32 above z = 88.7, is 0/0 where no z is over -104.0, and from
+-87.3 down to there loses digits unnoticed (`docs/chapter/softmax-numerics.md`). Softmax does not change when a row is
+shifted by a constant, so each row is shifted by its maximum first: the largest exponent is then 0, nothing overflows,
+and the denominator is at least 1 (Blanchard, Higham and Higham 2021, "Accurately computing the log-sum-exp and
+softmax functions").
 """
 
 import torch
