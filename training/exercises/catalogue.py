@@ -1,6 +1,6 @@
 """All exercises, in the chapter's order."""
 
-from training.exercises import most_likely_label, softmax_numerics
+from training.exercises import cross_entropy, most_likely_label, softmax_numerics
 from training.exercises.exercise import Exercise
 
 EXERCISES: tuple[Exercise, ...] = (
@@ -8,6 +8,11 @@ EXERCISES: tuple[Exercise, ...] = (
         name="softmax-numerics",
         question="What happens when exp overflows or underflows in the softmax, and what is the remedy?",
         measure=softmax_numerics.measure,
+    ),
+    Exercise(
+        name="cross-entropy",
+        question="What does the cross-entropy by its definition, sum y log y-hat, cost, and what about log 0?",
+        measure=cross_entropy.measure,
     ),
     Exercise(
         name="most-likely-label",

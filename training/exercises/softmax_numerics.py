@@ -54,7 +54,7 @@ FORMS: dict[str, Form] = {"textbook": textbook, "shifted": softmax, "division_fr
 def measure(settings: Settings) -> Findings:
     """All that the page states. A quick run measures fewer offsets."""
     offsets = QUICK_OFFSETS if settings.quick else OFFSETS
-    values = {
+    values: dict[str, Any] = {
         "limits": {name: _limits(dtype) for name, dtype in FORMATS.items()},
         "rows": {_named(row): _row(row) for row in ROWS},
         "silent": {f"{largest:g}": _silent(largest) for largest in LARGEST},
