@@ -11,7 +11,7 @@ from torch import Tensor
 
 from training.exercises import cross_entropy_pictures as pictures
 from training.exercises import soft_label_fits as fits
-from training.exercises.cross_entropy_forms import FORMS, Form, by_index, by_sum, by_xlogy, clamped, inputs
+from training.exercises.cross_entropy_forms import CLAMP, FORMS, Form, by_index, by_sum, by_xlogy, clamped, inputs
 from training.exercises.cross_entropy_memory import peak
 from training.exercises.exercise import Findings, Settings
 from training.softmax import cross_entropy, cross_entropy_and_gradient
@@ -22,12 +22,18 @@ LARGEST = (4096, 10_000)  # batch and classes of the memory
 KINDS = ("one_hot", "smoothed", "distilled", "distilled_softer")
 SIZES = {1000: 5, 50_000: 3}  # training images, and how many seeds
 _SECONDS = 0.2  # of each measurement
-_CERTAIN_LOGIT = 200.0  # ahead of the other one: its probability is 1, the other's 0
+CERTAIN_LOGIT = 200.0  # ahead of the other one: its probability is 1, the other's 0
 
 
 def measure(settings: Settings) -> Findings:
     """All that the page states. A quick run takes few times and fits few models."""
-    values: dict[str, Any] = {"same": _same(), "logarithm": _logarithm(), "smoothing": fits.SMOOTHING}
+    values: dict[str, Any] = {
+        "same": _same(),
+        "clamp": CLAMP,
+        "certain_logit": CERTAIN_LOGIT,
+        "logarithm": _logarithm(),
+    }
+    values |= {"smoothing": fits.SMOOTHING, "teacher_features": fits.TEACHER_FEATURES, "softer": fits.SOFTER}
     values |= _soft_labels(settings)
     devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
     sizes = list(
@@ -40,13 +46,14 @@ def measure(settings: Settings) -> Findings:
     return Findings(values, costs, {"cross-entropy-time": pictures.draw(costs["seconds"]["cpu"])})
 
 
-def _same() -> dict[str, float]:
+def _same() -> dict[str, Any]:
     """One batch by each form, in float32, and in float64 from the logits."""
-    logits = torch.randn(4096, 10, generator=torch.Generator().manual_seed(0))
-    labels = torch.arange(4096) % 10
+    logits, labels = inputs("gradient_index", BATCHES[-1], CLASSES[0], "cpu")
     probabilities = torch.softmax(logits, dim=1)
     exact = cross_entropy(logits.double(), labels).item()
     return {
+        "batch": BATCHES[-1],
+        "classes": CLASSES[0],
         "exact": exact,
         "by_sum": by_sum(probabilities, labels).item(),
         "by_index": by_index(probabilities, labels).item(),
@@ -67,7 +74,7 @@ def _logarithm() -> dict[str, dict[str, dict[str, str]]]:
             assert isinstance(loss, Tensor)
             (gradient,) = torch.autograd.grad(loss, probabilities)
             found[truth][name] = {"loss": _shown([loss.item()]), "gradient": _shown(gradient[0].tolist())}
-        loss, gradient = cross_entropy_and_gradient(torch.tensor([[_CERTAIN_LOGIT, 0.0]]), labels)
+        loss, gradient = cross_entropy_and_gradient(torch.tensor([[CERTAIN_LOGIT, 0.0]]), labels)
         found[truth]["from_logits"] = {"loss": _shown([loss.item()]), "gradient": _shown(gradient[0].tolist())}
     return found
 

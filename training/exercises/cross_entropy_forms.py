@@ -8,6 +8,8 @@ from torch import Tensor
 from training.soft_labels import one_hot
 from training.softmax import cross_entropy_and_gradient
 
+CLAMP = 1e-12
+
 Form = Callable[[Tensor, Tensor], object]
 
 
@@ -27,8 +29,8 @@ def by_index(probabilities: Tensor, labels: Tensor) -> Tensor:
 
 
 def clamped(probabilities: Tensor, labels: Tensor) -> Tensor:
-    """The chapter's, with no probability under 1e-12: a common remedy."""
-    return by_index(probabilities.clamp(min=1e-12), labels)
+    """The chapter's, with no probability under CLAMP: a common remedy."""
+    return by_index(probabilities.clamp(min=CLAMP), labels)
 
 
 def gradient_by_sum(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

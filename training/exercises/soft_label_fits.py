@@ -21,6 +21,7 @@ from training.soft_labels import distilled, smoothed
 TEACHER_FEATURES = 1024
 TEACHER_EPOCHS = 8
 SMOOTHING = 0.1
+SOFTER = 2.0  # a temperature of the teacher
 
 Result = dict[str, float]
 
@@ -71,7 +72,7 @@ def soft_labels(kind: str, labels: Tensor, classes: int, taught: Tensor | None) 
     if kind == "smoothed":
         return smoothed(labels, classes, SMOOTHING)
     assert taught is not None
-    return distilled(taught, {"distilled": 1.0, "distilled_softer": 2.0}[kind])
+    return distilled(taught, {"distilled": 1.0, "distilled_softer": SOFTER}[kind])
 
 
 def student(data: Parts, kind: str, size: int, seed: int, taught: Tensor | None) -> Result:
