@@ -3,103 +3,17 @@
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from training.errors import DivergedError
+from training.examples import Minibatch, Source
 from training.recipes import FitSettings
 from training.regression import SoftmaxRegression
 from training.sgd import SGD, scheduled_rate
 from training.softmax import cross_entropy, cross_entropy_and_gradient
 from training.workers import ALONE, Workers
-
-
-@dataclass(frozen=True, slots=True)
-class Examples:
-    """N labelled examples on one device."""
-
-    features: Tensor  # float32 or float64 [N, D]
-    labels: Tensor  # int64 [N]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    @property
-    def width(self) -> int:
-        """D, the number of features."""
-        return self.features.shape[1]
-
-    @property
-    def device(self) -> torch.device:
-        """Where they lie, and where the fit computes."""
-        return self.features.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Of the features, and of the fit."""
-        return self.features.dtype
-
-    def to(self, device: torch.device) -> "Examples":
-        """The same examples on another device."""
-        return Examples(self.features.to(device), self.labels.to(device))
-
-    def take(self, rows: Tensor) -> "Examples":
-        """The examples at `rows`, in that order."""
-        return Examples(self.features.index_select(0, rows), self.labels.index_select(0, rows))
-
-    def minibatches(self, size: int, generator: torch.Generator, workers: Workers = ALONE) -> Iterator["Minibatch"]:
-        """Each example once, in an order that `generator`, on the CPU, draws; the last minibatch may be smaller."""
-        order = torch.randperm(len(self), generator=generator).to(self.device)
-        for rows in torch.split(order, size):
-            share = self.take(rows[workers.share(len(rows))])
-            yield Minibatch(share.features, share.labels, len(rows))
-
-    def blocks(self, workers: Workers = ALONE) -> Iterator["Examples"]:
-        """All of the share, in order."""
-        share = workers.share(len(self))
-        if share.start < share.stop:
-            yield Examples(self.features[share], self.labels[share])
-
-
-@dataclass(frozen=True, slots=True)
-class Minibatch(Examples):
-    """This process's share of a minibatch: all of it where it is alone, maybe none where they are many."""
-
-    size: int  # of the whole minibatch
-
-
-class Source(Protocol):
-    """Labelled examples, in memory or elsewhere, that a fit reads in minibatches."""
-
-    def __len__(self) -> int: ...
-
-    @property
-    def width(self) -> int:
-        """D, the number of features."""
-        ...
-
-    @property
-    def device(self) -> torch.device:
-        """Where what is read lies, and where the fit computes."""
-        ...
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Of the features, and of the fit."""
-        ...
-
-    def minibatches(self, size: int, generator: torch.Generator, workers: Workers) -> Iterator[Minibatch]:
-        """Each example once, in a new order, and of each minibatch this process's share.
-
-        `generator`, on the CPU, is drawn from alike in all processes, and not after the last minibatch.
-        """
-        ...
-
-    def blocks(self, workers: Workers) -> Iterator[Examples]:
-        """Each example of this process's share once, in the same order every time; no block is empty."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +120,7 @@ def evaluate(model: SoftmaxRegression, source: Source, workers: Workers = ALONE)
     for block in source.blocks(workers):
         logits = model.logits(block.features)
         loss += cross_entropy(logits, block.labels).item() * len(block)
-        hits += int((logits.argmax(dim=1) == block.labels).sum())
+        hits += int((logits.argmax(dim=1) == block.classes).sum())
     return _quality(torch.tensor([loss, hits], dtype=torch.float64), len(source), workers)
 
 
@@ -226,7 +140,7 @@ def train_epoch(
     count = 0
     for batch in minibatches:
         logits = model.logits(batch.features)  # [B, C]
-        hits += (logits.argmax(dim=1) == batch.labels).sum()
+        hits += (logits.argmax(dim=1) == batch.classes).sum()
         batch_loss, error = cross_entropy_and_gradient(logits, batch.labels, batch.size)
         loss += batch_loss * batch.size
         gradient = SoftmaxRegression((error.T @ batch.features).T, error.sum(dim=0))  # X^T G is slower, for few classes

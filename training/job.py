@@ -27,8 +27,9 @@ from training.data.splits import Splits, split
 from training.errors import GateError, TrainingError
 from training.evaluation.operating_points import measure, policies
 from training.evaluation.quality import measure_quality
+from training.examples import Examples, Source
 from training.export import to_onnx
-from training.fit import Epoch, Examples, Fit, Source, fit
+from training.fit import Epoch, Fit, fit
 from training.inputs import Encoder, encoder_for
 from training.inputs.encoded import Encoded
 from training.model import Model

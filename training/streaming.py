@@ -11,7 +11,7 @@ from torch import Tensor
 
 from training import shuffling
 from training.data import Labelled
-from training.fit import Examples, Minibatch
+from training.examples import Examples, Minibatch
 from training.inputs.encoder import Encoder
 from training.read_ahead import will_need
 from training.workers import ALONE, Workers

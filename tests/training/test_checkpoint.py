@@ -10,7 +10,8 @@ from training.checkpoint import Checkpoint, Identity, identity
 from training.data import Dataset
 from training.data.splits import split
 from training.errors import CheckpointError
-from training.fit import Examples, Fit, State, fit
+from training.examples import Examples
+from training.fit import Fit, State, fit
 from training.recipes import CHAPTER, TUNED, FitSettings
 
 EPOCHS = 6

@@ -12,7 +12,8 @@ import torch
 from service.inputs import FeaturesInput
 from tests.server import ROOT
 from training.data import Labelled
-from training.fit import Examples, evaluate, fit
+from training.examples import Examples
+from training.fit import evaluate, fit
 from training.inputs import FeatureEncoder
 from training.recipes import TUNED
 from training.shuffling import CHUNK

@@ -11,7 +11,8 @@ from service.inputs import FeaturesInput
 from tests.together import together
 from training.data import Labelled
 from training.errors import WorkersError
-from training.fit import Examples, Fit, Source, evaluate, fit
+from training.examples import Examples, Source
+from training.fit import Fit, evaluate, fit
 from training.inputs import FeatureEncoder
 from training.recipes import TUNED, FitSettings
 from training.regression import SoftmaxRegression
