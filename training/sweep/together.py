@@ -103,7 +103,9 @@ class _Together:
     def _evaluate(self) -> list[Quality]:
         sums = self._no_sums()
         for block in self._tune.blocks(ALONE):
-            for features, labels in zip(block.features.split(_ROWS), block.labels.split(_ROWS), strict=True):
+            for features, labels in zip(
+                torch.split(block.features, _ROWS), torch.split(block.labels, _ROWS), strict=True
+            ):
                 _add(sums, *softmax_(self._model.logits(features, self._logits), labels))
         return _qualities(sums, len(self._tune))
 
