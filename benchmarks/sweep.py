@@ -57,9 +57,7 @@ def compare(train: Examples, tune: Examples, classes: int, threads: int) -> None
         for grid, found in zip(grids, together, strict=True):
             found.append(times(partial(fit_together, train, tune, classes, grid, torch.Generator().manual_seed(0))))
     wall, processor = (min(column) for column in zip(*alone, strict=True))
-    print(
-        f"\n{f'{threads} thread' + 's' * (threads > 1):>12} {'wall, ms':>9} {'fits':>6} {'processor, ms':>14} {'fits':>6}"
-    )
+    print(f"\n{f'threads: {threads}':>12} {'wall, ms':>9} {'fits':>6} {'processor, ms':>14} {'fits':>6}")
     print(f"{'one fit':>12} {1e3 * wall:9.0f} {'':>6} {1e3 * processor:14.0f}")
     for runs, found in zip(RUNS, together, strict=True):
         w, p = (min(column) for column in zip(*found, strict=True))
@@ -74,9 +72,8 @@ def main() -> None:
     train, tune = examples(splits.train, encoder), examples(splits.tune, encoder)
     assert isinstance(train, Examples)
     assert isinstance(tune, Examples)
-    print(
-        f"an epoch of {len(train):,} images and a look at {len(tune):,}, least of {ROUNDS} rounds; {hardware.described()}"
-    )
+    print(f"an epoch of {len(train):,} images and a look at {len(tune):,}, least of {ROUNDS} rounds")
+    print(hardware.described())
     for threads in sorted({1, torch.get_num_threads()}):
         compare(train, tune, classes, threads)
     print(f"\nlargest difference in a weight: {largest_difference(train, tune, classes, '1e-3:0.1:8'):.1e}")

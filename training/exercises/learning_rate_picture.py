@@ -26,7 +26,7 @@ def draw(values: Mapping[str, Any]) -> Figure:
         axes.axvline(edges["initial"]["edge"], color=GREEN, linestyle="--", label="2 / curvature at the start")
         axes.axvline(edges["fitted"]["edge"], color=BLACK, linestyle=":", label="2 / curvature after the fit")
         open_frame(axes)
-    loss.legend(frameon=False, fontsize="small", loc="upper left")
+    loss.legend(framealpha=1, edgecolor="none", fontsize="small", loc="upper left")
     return figure
 
 
