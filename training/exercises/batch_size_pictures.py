@@ -5,6 +5,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
 from training.report.palette import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILION, open_frame
 
@@ -29,7 +30,8 @@ def draw_losses(values: Mapping[str, Any]) -> Figure:
     epochs.set_title("after 10 epochs", fontsize="medium")
     steps.set_title(f"after {values['steps_each']} steps", fontsize="medium")
     epochs.set_ylabel("cross-entropy (nats)")
-    epochs.set_yscale("log")
+    _plain(epochs, [0.5, 1, 2, 5])
+    epochs.set_ylim(0.4, 8)  # the rate in proportion leaves it: the table has those losses
     for axes in (epochs, steps):
         _over_sizes(axes)
         axes.legend(frameon=False, fontsize="small")
@@ -50,13 +52,24 @@ def draw_rates(values: Mapping[str, Any], costs: Mapping[str, Any]) -> Figure:
     rates.legend(frameon=False, fontsize="small")
     seconds.plot(sizes, list(costs["epoch"].values()), color=BLUE, marker="o", markersize=4)
     seconds.set_ylabel("time of an epoch (s)")
+    seconds.set_ylim(min(costs["epoch"].values()) / 1.3, max(costs["epoch"].values()) * 1.3)
+    _plain(rates, [0.001, 0.01, 0.1, 1, 10])
+    _plain(seconds, [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10])
     for axes in (rates, seconds):
-        axes.set_yscale("log")
         _over_sizes(axes)
     return figure
 
 
+def _plain(axes: Axes, ticks: list[float]) -> None:
+    """A logarithmic scale with numbers that are read as they are spoken."""
+    axes.set_yscale("log")
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
 def _over_sizes(axes: Axes) -> None:
     axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_locator(FixedLocator([4**k for k in range(8)]))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.set_xlabel("examples in a minibatch")
     open_frame(axes)
