@@ -131,7 +131,7 @@ def test_training_commands_in_the_readme_are_understood() -> None:
         r"^\.venv/bin/python -m training (.*)$", README, re.MULTILINE
     )
     commands += re.findall(r"`\.venv/bin/python -m training (\w+ (?!--help)[^`]*)`", README)
-    assert len(commands) == 7
+    assert len(commands) == 8
     for command in commands:
         arguments.parser().parse_args(shlex.split(command))
 

@@ -9,6 +9,7 @@ from training.describe_command import run_describe
 from training.errors import TrainingError
 from training.evaluate_command import run_evaluate
 from training.fit_command import run_fit
+from training.sweep_command import run_sweep
 
 INTERRUPTED = 130  # what a shell reports of a command that Ctrl-C ended
 
@@ -22,6 +23,8 @@ def main(command_line: list[str] | None = None) -> int:
                 _fetch(options.data_dir)
             case "fit":
                 run_fit(options, print, _say)
+            case "sweep":
+                run_sweep(options, print, _say)
             case "evaluate":
                 run_evaluate(options, print, _say)
             case "describe":

@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from training import cost_matrix, data_arguments
+from training import cost_matrix, data_arguments, sweep_arguments
 from training.abstention.settings import AbstentionSettings
 from training.data import fashion_mnist
 from training.data.fetch import ENVIRONMENT
@@ -38,6 +38,10 @@ def parser() -> argparse.ArgumentParser:
     _add_settings(fitting)
     _add_abstention(fitting)
     _add_job_options(fitting)
+    sweeping = commands.add_parser("sweep", help="fit with many settings, and find the best", allow_abbrev=False)
+    _add_data_options(sweeping)
+    _add_own_data(sweeping)
+    sweep_arguments.add(sweeping)
     evaluating = commands.add_parser("evaluate", help="measure a published model", allow_abbrev=False)
     evaluating.add_argument("model", type=Path, help="the file, as `fit` published it")
     _add_data_dir(evaluating)

@@ -1,4 +1,4 @@
-"""The options for data of a user's own, the same for `fit`, `evaluate` and `describe`."""
+"""The options for data of a user's own, the same for `fit`, `sweep`, `evaluate` and `describe`."""
 
 import argparse
 import dataclasses
@@ -33,6 +33,17 @@ def options(namespace: argparse.Namespace, path: Path | None) -> DataOptions | N
     if "split_shares" in given and abs(sum(given["split_shares"]) - 1) > 1e-6:
         raise TrainingError(f"--split-shares add up to {sum(given['split_shares']):g}: they must add up to 1")
     return DataOptions(path, **given)
+
+
+def command_line(namespace: argparse.Namespace) -> list[str]:
+    """The options that say which data these are, as they would be typed again."""
+    line = []
+    for name in ("data_dir", "data", *_NAMES):
+        value = getattr(namespace, name)
+        if value is not None:
+            values = value if isinstance(value, (tuple, list)) else [value]
+            line += [f"--{name.replace('_', '-')}", *map(str, values)]
+    return line
 
 
 def _add_form(group: argparse._ArgumentGroup) -> None:

@@ -89,7 +89,7 @@ def run(
 
     Of several `workers` the first does this, while the others `assist`.
     """
-    device = _device(job.device, workers)
+    device = find_device(job.device, workers)
     check_place(job.out)
     if job.checkpoint is not None:
         check_place(job.checkpoint)
@@ -120,7 +120,7 @@ def run(
 
 def assist(job: Job, dataset: LabelledData, workers: Workers) -> None:
     """Do this process's share of the fit, and nothing after it. Raises TrainingError."""
-    _fit(job, dataset, split(dataset, job.recipe, job.seed), _device(job.device, workers), workers)
+    _fit(job, dataset, split(dataset, job.recipe, job.seed), find_device(job.device, workers), workers)
 
 
 def examples(
@@ -142,7 +142,8 @@ def _features(encoder: Encoder, part: Labelled, dtype: torch.dtype) -> torch.Ten
     return features
 
 
-def _device(asked: Device, workers: Workers) -> torch.device:
+def find_device(asked: Device, workers: Workers = ALONE) -> torch.device:
+    """Where to compute. Raises TrainingError where there is no such device."""
     if asked == "cuda" and not torch.cuda.is_available():
         raise TrainingError("--device cuda: torch finds no CUDA device on this machine")
     return torch.device("cuda", workers.local_rank) if asked != "cpu" and torch.cuda.is_available() else _CPU
