@@ -52,7 +52,6 @@ def draw_rates(values: Mapping[str, Any], costs: Mapping[str, Any]) -> Figure:
     rates.legend(frameon=False, fontsize="small")
     seconds.plot(sizes, list(costs["epoch"].values()), color=BLUE, marker="o", markersize=4)
     seconds.set_ylabel("time of an epoch (s)")
-    seconds.set_ylim(min(costs["epoch"].values()) / 1.3, max(costs["epoch"].values()) * 1.3)
     _plain(rates, [0.001, 0.01, 0.1, 1, 10])
     _plain(seconds, [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10])
     for axes in (rates, seconds):
@@ -71,5 +70,6 @@ def _over_sizes(axes: Axes) -> None:
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_locator(FixedLocator([4**k for k in range(8)]))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.tick_params(axis="x", labelsize="small")
     axes.set_xlabel("examples in a minibatch")
     open_frame(axes)
