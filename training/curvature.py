@@ -39,7 +39,7 @@ def loss_curvature(model: SoftmaxRegression, features: Tensor) -> float:
 def curvature_bound(features: Tensor) -> float:
     """What the curvature of the loss is at most, at any weights: half the largest eigenvalue of the mean of x x^T.
 
-    >>> round(curvature_bound(torch.tensor([[3.0], [3.0]])), 3)  # x x^T has the eigenvalues 10 and 0
+    >>> round(curvature_bound(torch.tensor([[3.0], [3.0]])), 4)  # x x^T has the eigenvalues 10 and 0
     5.0
     """
 
