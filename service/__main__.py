@@ -9,6 +9,7 @@ import uvicorn
 
 from service.app import create_app
 from service.errors import DemurError
+from service.interrupt import interruptible
 from service.scoring import arguments
 from service.settings import Settings
 
@@ -31,7 +32,8 @@ def score(options: argparse.Namespace) -> int:
     try:
         from service.scoring import command
 
-        command.run(options)
+        with interruptible():
+            command.run(options)
     except ModuleNotFoundError as error:
         if error.name != "pyarrow":
             raise

@@ -9,7 +9,6 @@ from pathlib import Path
 from service.errors import ScoringError
 from service.scoring.asking import Asking
 from service.scoring.files import Source, pairs
-from service.scoring.interrupt import interruptible
 from service.scoring.job import Job
 from service.scoring.parts import tally
 from service.scoring.progress import Progress
@@ -44,16 +43,10 @@ def _job(source: Path, target: Path, asking: Asking, options: argparse.Namespace
 def _made(jobs: list[Job]) -> int:
     """Do the jobs, and return how many rows were scored for it."""
     progress = Progress(sys.stderr, sum(job.source.rows for job in jobs))
-    with interruptible() as check:
-
-        def on_rows(rows: int) -> None:
-            progress.add(rows)
-            check()
-
-        try:
-            return sum(job.run(on_rows, progress.skip, _say) for job in jobs)
-        finally:
-            progress.clear()
+    try:
+        return sum(job.run(progress.add, progress.skip, _say) for job in jobs)
+    finally:
+        progress.clear()
 
 
 def _summarise(targets: list[Path], made: int, seconds: float, output: Path) -> None:

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from service.scoring.interrupt import interruptible
+from service.interrupt import interruptible
 
 
 class _Interrupted:
@@ -16,14 +16,17 @@ class _Interrupted:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_signal_that_a_destructor_swallows_is_raised_by_the_next_check() -> None:
+def test_signal_that_a_destructor_swallows_is_raised_again() -> None:
     before = signal.getsignal(signal.SIGINT)
-    with interruptible() as check:
-        check()
+
+    def wait() -> None:
         _Interrupted()  # where an exception has nowhere to go
-        with pytest.raises(KeyboardInterrupt):
-            check()
+        signal.pause()  # until the timer's own
+
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        wait()
     assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
 def test_signal_raises_at_once_elsewhere() -> None:
