@@ -4,23 +4,16 @@ The models are fitted on the handwritten digits of scikit-learn, 8 x 8. Every mo
 looked at. Needs wrk.
 """
 
-import os
 import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from sklearn.datasets import load_digits
 
+from benchmarks.under_test import served
 from benchmarks.wrk import rate, two_cores
 from service.reading.bodies import RAW
 from training.__main__ import main as train
@@ -37,31 +30,6 @@ def fit(folder: Path) -> Path:
     if train(["fit", "--data", str(folder / "digits.npz"), "--out", str(out)]):
         sys.exit("the model could not be fitted")
     return out
-
-
-@contextmanager
-def serving(models: Path, core: int) -> Iterator[tuple[str, int]]:
-    """The service on a folder, pinned to a core; yields its address and process id."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {**os.environ, "DEMUR_MODELS": str(models), "DEMUR_PORT": str(port)}
-    command = ["taskset", "--cpu-list", str(core), sys.executable, "-m", "service"]
-    server = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(200):
-            try:
-                urllib.request.urlopen(f"{address}/readyz", timeout=1)
-                break
-            except (urllib.error.URLError, ConnectionError):
-                time.sleep(0.1)
-        else:
-            sys.exit("the server under test did not get ready within 20 s")
-        yield address, server.pid
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
 
 
 def resident(pid: int) -> int:
@@ -83,15 +51,19 @@ def main() -> None:
                 shutil.copy(model, folder / str(count) / f"digits-{number}.onnx")
             paths[count] = [f"/models/digits-{number}/predict" for number in range(count)]
         body = bytes(8 * 8)
-        with serving(folder / "1", cores[0]) as one, serving(folder / str(MODELS), cores[0]) as many:
+        service = ["-m", "service"]
+        with (
+            served(service, cores[0], DEMUR_MODELS=str(folder / "1")) as one,
+            served(service, cores[0], DEMUR_MODELS=str(folder / str(MODELS))) as many,
+        ):
             servers = {1: one, MODELS: many}
             rates: dict[int, list[float]] = {count: [] for count in servers}
             for number in range(ROUNDS + 1):
-                for count, (address, _) in servers.items():
-                    got = rate(address, paths[count], body, RAW, cores[1], SECONDS)
+                for count, server in servers.items():
+                    got = rate(server.address, paths[count], body, RAW, cores[1], SECONDS)
                     if number:  # the first warms up
                         rates[count].append(got)
-            memory = {count: resident(pid) for count, (_, pid) in servers.items()}
+            memory = {count: resident(server.pid) for count, server in servers.items()}
         size = model.stat().st_size
     each = (memory[MODELS] - memory[1]) / (MODELS - 1)
     ratios = [many / one for one, many in zip(rates[1], rates[MODELS], strict=True)]

@@ -13,15 +13,8 @@ beside them. Needs wrk.
 
 import json
 import os
-import socket
 import statistics
-import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +23,7 @@ import uvicorn
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
+from benchmarks.under_test import served
 from benchmarks.wrk import CONNECTIONS, rate, two_cores
 from service.app import create_app
 from service.predict import Predictor
@@ -72,30 +66,6 @@ def variants_app(model: Path) -> FastAPI:
     return app
 
 
-@contextmanager
-def serving(model: Path, core: int) -> Iterator[str]:
-    """The variants on a free port, pinned to one core; yields the address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "benchmarks.routes", "--serve", str(model), str(port), str(core)]
-    server = subprocess.Popen(command)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(100):
-            try:
-                urllib.request.urlopen(f"{address}/readyz", timeout=1)
-                break
-            except (urllib.error.URLError, ConnectionError):
-                time.sleep(0.1)
-        else:
-            sys.exit("the server under test did not get ready within 10 s")
-        yield address
-    finally:
-        server.terminate()
-        server.wait(timeout=10)
-
-
 def request_body(kind: str, images: int) -> bytes:
     """A body of so many random images; their content costs nothing or everything alike."""
     pixels = np.random.default_rng(0).integers(0, 256, (images, 784), dtype=np.uint8)
@@ -107,12 +77,12 @@ def main(model: Path) -> None:
     cores = two_cores()
     bodies = [(kind, content_type, n, request_body(kind, n)) for kind, content_type, n in BODIES]
     rates: dict[tuple[str, int, str], list[float]] = {}
-    with serving(model, cores[0]) as address:
+    with served(["-m", "benchmarks.routes", "--serve", str(model)], cores[0]) as server:
         for number in range(ROUNDS + 1):
             for kind, content_type, n, body in bodies:
                 for variant in VARIANTS:
                     warm_up = number == 0
-                    got = rate(address, [f"/{variant}"], body, content_type, cores[1], 1 if warm_up else SECONDS)
+                    got = rate(server.address, [f"/{variant}"], body, content_type, cores[1], 1 if warm_up else SECONDS)
                     if not warm_up:
                         rates.setdefault((kind, n, variant), []).append(got)
     machine = f"{processor()}, one core each for server and wrk"
@@ -130,13 +100,12 @@ def _cell(values: list[float]) -> str:
     return f"{statistics.median(values):.0f} ({min(values):.0f} to {max(values):.0f})"
 
 
-def _serve(model: str, port: str, core: str) -> None:
-    os.sched_setaffinity(0, {int(core)})
-    uvicorn.run(variants_app(Path(model)), port=int(port), log_level="warning", access_log=False)
+def _serve(model: str) -> None:
+    uvicorn.run(variants_app(Path(model)), port=int(os.environ["DEMUR_PORT"]), log_level="warning", access_log=False)
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "--serve":
-        _serve(*sys.argv[2:])
+        _serve(sys.argv[2])
     else:
         main(Path(sys.argv[1]))

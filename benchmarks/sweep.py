@@ -12,6 +12,7 @@ from functools import partial
 
 import torch
 
+from service.option_values import positive
 from training import hardware
 from training.data import fashion_mnist
 from training.data.fetch import fetch, locate
@@ -20,7 +21,6 @@ from training.examples import Examples
 from training.fit import Fit, fit
 from training.inputs import encoder_for
 from training.job import examples
-from training.option_values import positive
 from training.recipes import CHAPTER
 from training.sweep.grid import combinations, several
 from training.sweep.together import fit_together

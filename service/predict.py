@@ -89,23 +89,23 @@ class Predictor:
         came = f"content type {media_type}" if media_type else "a body without a content type"
         raise UnsupportedType(f"{came} is not taken: {', '.join((JSON, *self.reader.media_types))} are")
 
-    def _respond(self, scores: Scores, decisions: list[Decision], policy: Policy, shown: "_Shown") -> PredictResponse:
+    def _respond(self, scores: Scores, decisions: list[Decision], policy: Policy, show: _Shown) -> PredictResponse:
         labels, version = self.classifier.manifest.labels, self.classifier.version
-        best = top_k(scores.probabilities, shown.top_k)
+        best = top_k(scores.probabilities, show.top_k)
         columns = zip(
             encode(version, policy, decisions),
             decisions,
             scores.confidence.tolist(),
-            scores.probabilities.tolist() if shown.probabilities else repeat(None, len(decisions)),
+            scores.probabilities.tolist() if show.probabilities else repeat(None, len(decisions)),
             best.tolist(),
             np.take_along_axis(scores.probabilities, best, axis=1).tolist(),
-            self._sets(scores, shown.sets),
+            self._sets(scores, show.sets),
             strict=True,
         )
         return PredictResponse(
             model=self.model_ref,
             policy=policy,
-            prediction_sets=shown.sets and SetsRef(set_coverage=shown.sets.set_coverage, method=shown.sets.method),
+            prediction_sets=show.sets and SetsRef(set_coverage=show.sets.set_coverage, method=show.sets.method),
             predictions=[
                 Prediction(
                     id=identity,

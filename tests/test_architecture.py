@@ -50,7 +50,7 @@ def test_training_knows_of_the_service_the_contract_and_the_code_that_will_serve
     used = {n for m, names in IMPORTS.items() if m.startswith("training") for n in names if n.startswith("service")}
     contract = {"service.manifest", "service.certificates", "service.inputs", "service.policy", "service.reference"}
     serving = {"service.classifier", "service.decision", "service.prediction_sets", "service.errors"}
-    serving |= {"service.reading.fitting", "service.interrupt"}
+    serving |= {"service.reading.fitting", "service.interrupt", "service.option_values"}
     assert used <= contract | serving
 
 

@@ -52,7 +52,7 @@ def _fetch(data_dir: Path | None) -> None:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr)
+    sys.stderr.write(f"{line}\n")  # at once, since under torchrun several processes write unbuffered to one place
 
 
 if __name__ == "__main__":

@@ -5,22 +5,13 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from service.option_values import open_share, positive, positive_int, probability
 from training import cost_matrix, data_arguments, sweep_arguments
 from training.abstention.settings import AbstentionSettings
 from training.data import fashion_mnist
 from training.data.fetch import ENVIRONMENT
 from training.errors import TrainingError
-from training.option_values import (
-    Several,
-    cost,
-    not_negative,
-    open_share,
-    positive,
-    positive_int,
-    probability,
-    seed,
-    share,
-)
+from training.option_values import Several, cost, not_negative, seed, share
 from training.recipes import RECIPES, FitSettings, for_size
 
 _ABSTENTION = [field.name for field in dataclasses.fields(AbstentionSettings)]

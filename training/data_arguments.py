@@ -4,9 +4,10 @@ import argparse
 import dataclasses
 from pathlib import Path
 
+from service.option_values import open_share, positive_int
 from training.data.options import DEFAULT_LABEL_COLUMN, DEFAULT_MIN_PER_CLASS, DEFAULT_SHARES, DataOptions
 from training.errors import TrainingError
-from training.option_values import Several, count, open_share, positive_int
+from training.option_values import Several, count
 
 # The options' values where none was given are None, so that one that was given without --data is noticed.
 _NAMES = [field.name for field in dataclasses.fields(DataOptions) if field.name != "path"]

@@ -5,8 +5,9 @@ import dataclasses
 from pathlib import Path
 from typing import get_args
 
+from service.option_values import positive, positive_int
 from training.errors import TrainingError
-from training.option_values import not_negative, positive, positive_int, seed, share
+from training.option_values import not_negative, seed, share
 from training.recipes import RECIPES, FitSettings, Precision, for_size
 from training.sgd import Schedule
 from training.sweep.grid import combinations, several

@@ -21,6 +21,7 @@ from ray.data import ActorPoolStrategy, DataContext, SaveMode
 
 from service.classifier import Classifier
 from service.errors import DemurError, RequestError, ScoringError
+from service.option_values import positive_int
 from service.reading.reader import reader_for
 from service.scoring import arguments
 from service.scoring.asking import Asking
@@ -110,8 +111,8 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("input", metavar="INPUT", help="Parquet: a file or a folder, as Ray Data takes it")
     parser.add_argument("output", metavar="OUTPUT", help="a folder that is not there yet")
     arguments.add_asked(parser)
-    parser.add_argument("--batch-size", type=arguments.positive_int, default=4096, help="rows at a time (%(default)s)")
-    parser.add_argument("--workers", type=arguments.positive_int, default=2, help="actors (%(default)s)")
+    parser.add_argument("--batch-size", type=positive_int, default=4096, help="rows at a time (%(default)s)")
+    parser.add_argument("--workers", type=positive_int, default=2, help="actors (%(default)s)")
     try:
         run(parser.parse_args(words))
     except DemurError as error:

@@ -1,7 +1,8 @@
 """CSV and Parquet, read into one table of pyarrow."""
 
 from collections import Counter
-from collections.abc import Sequence, Sized
+from collections.abc import Iterator, Sequence, Sized
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -37,12 +38,8 @@ def files(source: Path) -> list[Path]:
 
 def schema(path: Path) -> pa.Schema:
     """The columns of a Parquet file, without reading a row. Raises DataError."""
-    try:
+    with _failures_named(path):
         found = pa.parquet.read_schema(path)
-    except FileNotFoundError:
-        raise DataError(f"{path} is not there") from None
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
     _check_once(found.names, path)
     return found
 
@@ -85,14 +82,20 @@ def require(names: Sequence[str], name: str, option: str, path: Path) -> None:
 
 
 def _read(path: Path, columns: Sequence[str] | None) -> pa.Table:
-    try:
+    with _failures_named(path):
         table = _read_csv(path) if path.suffix == ".csv" else pa.parquet.read_table(path, columns=columns)
+    _check_once(table.column_names, path)
+    return table
+
+
+@contextmanager
+def _failures_named(path: Path) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
         raise DataError(f"{path} is not there") from None
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
-    _check_once(table.column_names, path)
-    return table
 
 
 def _is_parquet(path: Path) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from service.option_values import positive
 from training.abstention.temperature import fit_temperature
 from training.curvature import curvature_bound, loss_curvature
 from training.data.opening import load
@@ -21,7 +22,6 @@ from training.exercises.learning_rate_picture import draw
 from training.fit import Fit
 from training.inputs import encoder_for
 from training.job import examples
-from training.option_values import positive
 from training.recipes import CHAPTER
 from training.regression import SoftmaxRegression
 from training.sweep.grid import combinations, several

@@ -5,9 +5,10 @@ import itertools
 
 import pytest
 
+from service.option_values import positive, positive_int
 from training import arguments, sweep_arguments
 from training.errors import TrainingError
-from training.option_values import positive, positive_int, share
+from training.option_values import share
 from training.recipes import CHAPTER, TUNED, FitSettings
 from training.sweep.grid import combinations, several
 
