@@ -37,9 +37,11 @@ def sampled_softmax(
     """
     drawn = torch.multinomial(proposal, samples, replacement=True, generator=generator)
     expected = torch.log(proposal * samples)  # [V]
-    by_row = weights.T
-    true = (features * by_row[labels]).sum(dim=1) + biases[labels]
-    logits = torch.addmm(biases[drawn] - expected[drawn], features, by_row[drawn].T)  # [N, samples]
+    # Looked up together: each look-up has a dense gradient, [V, D].
+    chosen = functional.embedding(torch.cat([labels, drawn]), weights.T)
+    of_labels, of_drawn = torch.split(chosen, [len(labels), samples])
+    true = (features * of_labels).sum(dim=1) + biases[labels]
+    logits = torch.addmm(biases[drawn] - expected[drawn], features, of_drawn.T)  # [N, samples]
     logits = logits.masked_fill(labels[:, None] == drawn, -torch.inf)
     every = torch.cat([true[:, None], logits], dim=1)
     return functional.cross_entropy(every, torch.zeros_like(labels))

@@ -1,5 +1,6 @@
 """A large vocabulary: what its softmax costs, by five ways to compute the loss, and what it predicts on a real text."""
 
+import math
 import platform
 import time
 from collections.abc import Callable
@@ -53,6 +54,11 @@ def measure(settings: Settings) -> Findings:
     spent = {"grid": _plain(grid), "fit": time.perf_counter() - start}
     scores = score(log_probabilities(model), task.report)
     values |= corpus(task) | _predictions(task, scores) | {"model": _described(model), "rank": _rank(model, task)}
+    values["nats"] = {
+        "unigram": math.log(values["unigram"]),
+        "bigram": math.log(values["bigram"]),
+        "model": math.log(values["perplexity"]),
+    }
     values["ways"], spent["ways"] = _compared(task)
     return Findings(values, spent, vocabulary_pictures.draw(spent["grid"], values))
 

@@ -56,8 +56,9 @@ def _predictions(values: Mapping[str, Any]) -> Figure:
     for threshold, row in answered.items():
         right.annotate(threshold, (row["coverage"], row["accuracy"]), (4, 4), textcoords="offset points", fontsize=8)
     right.set_xlabel("coverage (share of places answered)")
-    right.set_ylabel("accuracy (share right among the answered)")
+    right.set_ylabel("accuracy (share right of these)")
     right.set_xlim(0, 1.08)
+    right.set_ylim(0, 1.08)
     right.set_title("by the confidence that is asked for", fontsize=9)
     open_frame(right)
     return figure
@@ -65,8 +66,8 @@ def _predictions(values: Mapping[str, Any]) -> Figure:
 
 def _by_frequency(axes: Axes, bands: Mapping[str, Any]) -> None:
     names = list(bands)
-    labels = ["unknown", *(f"{a} to {int(b) - 1}" for a, b in pairwise(names[1:]))]
-    labels.append(f"{int(names[-1]):,} and more")
+    labels = ["unknown", *(f"{a}-{int(b) - 1}" for a, b in pairwise(names[1:]))]
+    labels.append(f"{int(names[-1]):,}+")
     bars = axes.bar(
         labels, [100 * bands[name]["right"] for name in names], color=PURPLE, edgecolor=BLACK, linewidth=0.6
     )
