@@ -3,6 +3,7 @@
 import math
 import platform
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -91,7 +92,7 @@ def _exactness(columns: int) -> dict[str, float]:
 def corpus(task: Task) -> dict[str, Any]:
     """What the text is, and how well counts predict it: for this Python version."""
     texts = standard_library()
-    occurrences = np.sort(np.unique(np.concatenate(list(texts.values())), return_counts=True)[1])[::-1]
+    occurrences = np.array([n for _, n in Counter(token for text in texts.values() for token in text).most_common()])
     unigram = task.unigram
     bigram = Bigram.of(task.train.contexts[:, -1].numpy(), task.train.following.numpy(), unigram)
     following = task.report.following.numpy()
