@@ -9,7 +9,7 @@ FIT ?=
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train serve test test-slow test-guarantees lint format accuracy recipe abstention shift bench bench-data chapter e2e lock clean
+.PHONY: help setup data train serve test test-slow test-guarantees lint format accuracy recipe abstention shift bench bench-data bench-score bench-sweep chapter e2e lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -63,8 +63,16 @@ bench: setup $(MODEL) ## the figures of docs/architecture.md: precision, kinds o
 chapter: setup data ## docs/chapter: every exercise of the chapter, measured anew; takes minutes
 	$(BIN)/python -m training.exercises all --out docs/chapter
 
-bench-data: setup ## an epoch over 2 GB of embeddings in a file, beside a plain pass and scikit-learn's epoch
+bench-data: setup data ## embeddings in a file: an epoch, growth with the rows, memory; decoding 100,000 PNGs
 	$(BIN)/python -m benchmarks.streaming
+	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -m benchmarks.decoding
+
+bench-score: setup ## 10,000,000 rows from Parquet, beside onnxruntime alone; 20 GB of disk, minutes; ROWS= for fewer
+	$(BIN)/python -m benchmarks.scoring $(ROWS)
+
+bench-sweep: setup data ## an epoch of 32 learning rates fitted together, beside an epoch of one fit
+	$(BIN)/python -m benchmarks.sweep
 
 e2e: setup data ## the whole path in real containers; needs a Docker engine
 	@docker info >/dev/null 2>&1 || { echo "make e2e: no Docker engine answers here, so nothing was tested"; exit 1; }

@@ -1,16 +1,54 @@
-"""`python -m service`: serve one model over HTTP until SIGTERM or SIGINT."""
+"""`python -m service`: serve one model over HTTP until SIGTERM or SIGINT; `python -m service score`: score files."""
 
+import argparse
 import signal
 import sys
+from collections.abc import Sequence
 
 import uvicorn
 
 from service.app import create_app
 from service.errors import DemurError
+from service.interrupt import interruptible
+from service.scoring import arguments
 from service.settings import Settings
 
+_INTERRUPTED = 130  # 128 and the number of SIGINT, as a shell says it
 
-def main() -> int:
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Do what the command line says; returns the exit status."""
+    program = argparse.ArgumentParser(
+        prog="python -m service", description="Serves a model over HTTP; with `score`, scores files with it."
+    )
+    commands = program.add_subparsers(dest="command")
+    arguments.add(commands.add_parser("score", help="answer every row of Parquet files", allow_abbrev=False))
+    options = program.parse_args(words)
+    return serve() if options.command is None else score(options)
+
+
+def score(options: argparse.Namespace) -> int:
+    """Score files; returns the exit status: 0 done, 1 not, 130 interrupted. The same command goes on where it was."""
+    try:
+        from service.scoring import command
+
+        with interruptible():
+            command.run(options)
+    except ModuleNotFoundError as error:
+        if error.name != "pyarrow":
+            raise
+        print("demur: score needs pyarrow: pip install '.[serve,score]'", file=sys.stderr)
+        return 1
+    except DemurError as error:
+        print(f"demur: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("demur: interrupted: the same command goes on from here", file=sys.stderr)
+        return _INTERRUPTED
+    return 0
+
+
+def serve() -> int:
     """Serve; returns the exit status: 0 after a graceful stop, 1 when the service could not start."""
     try:
         settings = Settings.from_environment()

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -39,6 +40,16 @@ class Scores:
     probabilities: NDArray[np.float32]  # [N, C]
     confidence: NDArray[np.float32]  # [N], the largest probability
     ood_score: NDArray[np.float32]  # [N], how unlike the training inputs
+
+    @classmethod
+    def joined(cls, parts: Iterable["Scores"]) -> "Scores":
+        """The scores of several batches as those of one."""
+        listed = list(parts)
+        return cls(
+            np.concatenate([part.probabilities for part in listed]),
+            np.concatenate([part.confidence for part in listed]),
+            np.concatenate([part.ood_score for part in listed]),
+        )
 
     def distance(self, probabilities: NDArray[Any], ood_score: NDArray[Any]) -> tuple[float, float]:
         """The largest absolute difference in a probability, and the largest relative one in an `ood_score`.
@@ -108,9 +119,8 @@ def _session(path: Path, file: bytes, intra_op_threads: int) -> Any:
     options.intra_op_num_threads = intra_op_threads
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    # Neither an allocator of its own nor the costlier optimizations make a graph of this kind faster, and without them
-    # a session takes 75 KB less, which counts where there are many models (`make bench`).
-    options.enable_cpu_mem_arena = False
+    # The costlier optimizations make a graph of this kind no faster, and a session takes 33 KB less without them, which
+    # counts where there are many models. Its own allocator it keeps: without it large batches tear the heap to pieces.
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.log_severity_level = 4  # what it would print is in the exception
     try:
@@ -145,7 +155,7 @@ def _manifest(path: Path, session: Any) -> Manifest:
 
 def _check_interface(path: Path, session: Any, manifest: Manifest) -> None:
     """Compare the graph's inputs and outputs, batch axis apart, with what the manifest promises."""
-    onnx_types = {"uint8": "tensor(uint8)", "float32": "tensor(float)"}
+    onnx_types = {"uint8": "tensor(uint8)", "float32": "tensor(float)", "int64": "tensor(int64)"}
     kind = manifest.input
     promised = [
         (kind.name, onnx_types[kind.dtype.name], list(kind.row_shape)),

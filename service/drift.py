@@ -25,6 +25,7 @@ from service.schemas.drift import (
 from service.schemas.models import ModelRef
 
 LEAST_INPUTS = 100
+_MOST_LABELS = 100  # bins
 PSI_LIMIT = 0.1  # a shift worth looking at, by the custom of credit scoring (Siddiqi 2006, Credit Risk Scorecards)
 SIGNIFICANCE = 0.01 / 3  # of each of the three tests, so that all together err in 1 %
 _DRAWS = 999
@@ -37,9 +38,10 @@ class Drift:
 
     def __init__(self, reference: Reference, window: int) -> None:
         self._reference = reference
+        self._label_bins, self._shown = _grouped(np.array(reference.labels))
         self._edges = np.array(reference.confidence.edges), np.array(reference.ood_score.edges)
         # Labels, confidence and ood_score of the latest inputs, by their bins, in a ring.
-        self._bins = np.zeros((3, window), dtype=np.min_scalar_type(max(len(reference.labels), 255)))
+        self._bins = np.zeros((3, window), dtype=np.uint8)
         self._seen = 0
         self._lock = threading.Lock()
 
@@ -52,7 +54,7 @@ class Drift:
     def record(self, scores: Scores) -> None:
         """Count the inputs of one request."""
         latest = slice(-self.window, None)  # of more than are held
-        label = scores.probabilities[latest].argmax(axis=1)
+        label = self._label_bins[scores.probabilities[latest].argmax(axis=1)]
         confidence = self._edges[0].searchsorted(scores.confidence[latest], side="right")
         ood_score = self._edges[1].searchsorted(scores.ood_score[latest], side="right")
         with self._lock:
@@ -76,10 +78,34 @@ class Drift:
             inputs=held,
             window=self.window,
             reference=ReferenceRef(split=reference.split, size=reference.size),
-            labels=_of_labels(labels, _compared(reference.labels, bins[0])),
+            labels=self._of_labels(labels, bins[0]),
             confidence=_of_scores(confidence.edges, _compared(confidence.counts, bins[1])),
             ood_score=_of_scores(ood_score.edges, _compared(ood_score.counts, bins[2])),
         )
+
+    def _of_labels(self, labels: list[str], bins: NDArray[np.unsignedinteger]) -> LabelDrift:
+        reference = np.bincount(self._label_bins, self._reference.labels).astype(int).tolist()
+        names = [*(labels[i] for i in self._shown), *([None] if len(self._shown) < len(labels) else [])]
+        found = _compared(reference, bins)
+        shares = zip(names, found.expected, found.observed, strict=True)
+        listed = [LabelShare(label=name, expected=p, observed=q) for name, p, q in shares]
+        return LabelDrift(**dict(found.verdict), bins=listed)
+
+
+def _grouped(counts: _Counts) -> tuple[NDArray[np.intp], list[int]]:
+    """The bin of each label, `[C]`, and the labels that have one of their own; the others share the last.
+
+    A label that the reference has seen three times says nothing of a shift, and ten thousand such drown what does.
+
+    >>> _grouped(np.array([3, 5]))
+    (array([0, 1]), [0, 1])
+    """
+    own = np.arange(len(counts))
+    if len(counts) > _MOST_LABELS:
+        own = np.sort(np.argsort(-counts, kind="stable")[: _MOST_LABELS - 1])
+    bins = np.full(len(counts), _MOST_LABELS - 1)
+    bins[own] = np.arange(len(own))
+    return bins, own.tolist()
 
 
 def population_stability_index(expected: _Counts, observed: _Counts) -> NDArray[np.float64]:
@@ -138,12 +164,6 @@ def _status(psi: float, p_value: float) -> DriftStatus:
     if p_value > SIGNIFICANCE:
         return "stable"
     return "drifted" if psi >= PSI_LIMIT else "slight"
-
-
-def _of_labels(labels: list[str], found: _Comparison) -> LabelDrift:
-    shares = zip(labels, found.expected, found.observed, strict=True)
-    bins = [LabelShare(label=label, expected=p, observed=q) for label, p, q in shares]
-    return LabelDrift(**dict(found.verdict), bins=bins)
 
 
 def _of_scores(edges: list[float], found: _Comparison) -> ScoreDrift:

@@ -19,7 +19,7 @@ from service.manifest import Manifest
 from service.policy import Policy, PolicyRequest, RejectCostPolicy, SelectiveRiskPolicy, ThresholdPolicy
 from service.prediction_id import PredictionId
 from service.schemas.feedback import PolicyFeedback, PromiseStatus
-from service.validation import shown
+from service.validation import shortened, shown
 
 CONFIDENCE_LEVEL = 0.95
 MAX_THRESHOLDS = 100
@@ -70,7 +70,7 @@ class Feedback:
         prediction = self._decoded(prediction_id)
         truth = self._labels.get(true_label)
         if truth is None:
-            raise InvalidValue("label", f"={shown(true_label)} is none of {', '.join(self._labels)}")
+            raise InvalidValue("label", f"={shown(true_label)} is none of {shortened(', '.join(self._labels))}")
         policy = self._policy(prediction)
         earlier = self._seen.get(prediction.nonce)
         if earlier not in (None, truth):

@@ -1,8 +1,8 @@
 """The contract's account of a model's input: a union of kinds, told apart by `kind`.
 
 Each kind knows the shape and the element type of one input, which is all that the parts between the client and the
-graph need to know of it. A new kind joins the union `Input` here, gets a reader, which `reading.py` chooses, and its
-encoder in `training/inputs/`.
+graph need to know of it. A new kind joins the union `Input` here, gets a reader in `reading/`, and its encoder in
+`training/inputs/`.
 """
 
 from typing import Annotated, Literal, Self
@@ -33,6 +33,11 @@ class ImageInput(_Kind):
     def values(self) -> int:
         """Numbers in one image, each a byte."""
         return self.height * self.width * self.channels
+
+    @property
+    def in_words(self) -> str:
+        """What one input is, where many stand in a column."""
+        return f"a picture is bytes, a PNG, a JPEG or {self.values} pixels, or a list of {self.values} uint8"
 
     @property
     def row_shape(self) -> tuple[int, ...]:
@@ -85,6 +90,17 @@ class FeaturesInput(_Kind):
         return self
 
     @property
+    def values(self) -> int:
+        """Numbers in one row."""
+        return self.width
+
+    @property
+    def in_words(self) -> str:
+        """What one input is, where many stand in a column."""
+        size = self.width * self.dtype.itemsize
+        return f"an embedding is a list of {self.width} floats, or a fixed_size_binary of {size} bytes, float32"
+
+    @property
     def row_shape(self) -> tuple[int, ...]:
         """The shape of one input."""
         return (self.width,)
@@ -95,4 +111,43 @@ class FeaturesInput(_Kind):
         return np.dtype(np.float32)
 
 
-Input = Annotated[ImageInput | FeaturesInput, Field(discriminator="kind")]
+class TokensInput(_Kind):
+    """Contexts of so many tokens, int64 `[N, context]`, each by its number in the vocabulary."""
+
+    kind: Literal["tokens"] = "tokens"
+    name: Literal["tokens"] = "tokens"
+    context: int = Field(ge=1)
+    vocabulary: list[str] = Field(min_length=1, description="The tokens, in the order of their numbers from 0.")
+    unknown: int = Field(ge=0, description="The number that stands for a token that is not in the vocabulary.")
+
+    @model_validator(mode="after")
+    def _one_number_a_token(self) -> Self:
+        if len(set(self.vocabulary)) != len(self.vocabulary):
+            raise ValueError("the tokens of the vocabulary must differ from one another")
+        if self.unknown >= len(self.vocabulary):
+            raise ValueError(f"unknown is {self.unknown}: the vocabulary has {len(self.vocabulary)} tokens")
+        return self
+
+    @property
+    def values(self) -> int:
+        """Numbers in one context."""
+        return self.context
+
+    @property
+    def in_words(self) -> str:
+        """What one input is, where many stand in a column."""
+        return f"a context is a list of {self.context} whole numbers, each of a token of the vocabulary"
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape of one input."""
+        return (self.context,)
+
+    @property
+    def dtype(self) -> np.dtype[np.int64]:
+        """The element type of the graph's input."""
+        return np.dtype(np.int64)
+
+
+Kind = ImageInput | FeaturesInput | TokensInput
+Input = Annotated[Kind, Field(discriminator="kind")]

@@ -42,6 +42,8 @@ class Training(_Part):
     keep: Literal["last", "best"] = Field(description="Which epoch's weights: the last or the lowest tune loss.")
     seed: int = Field(ge=0)
     device: Literal["cpu", "cuda"]
+    precision: Literal["float32", "float64"] = Field(description="Of the fit. The file's weights are float32.")
+    processes: int = Field(ge=1, description="How many shared the fit.")
     best_epoch: int = Field(ge=1, description="The epoch whose weights are in the file, from 1.")
 
 

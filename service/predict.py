@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import compress
+from itertools import compress, repeat
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from service.certificates import PredictionSets
@@ -20,6 +21,7 @@ from service.reading.reader import Reader
 from service.schemas.models import ModelRef
 from service.schemas.predict import (
     DEFAULT_TOP_K,
+    MANY_CLASSES,
     LabelProbability,
     Options,
     Prediction,
@@ -28,6 +30,15 @@ from service.schemas.predict import (
     SetsRef,
 )
 from service.validation import json_object, shown, validated
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What of the scores a response shows."""
+
+    top_k: int
+    probabilities: bool  # of every class
+    sets: PredictionSets | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +70,13 @@ class Predictor:
         within = "policy." if media_type == JSON else ""  # in the query string its fields stand beside the others
         asked = options.policy
         policy = self.default_policy if asked is None else resolve(asked, abstention, within=within)
-        sets = choose(abstention, options.set_coverage, options.set_method)
+        many = classes > MANY_CLASSES
+        named = options.set_coverage is not None or options.set_method is not None
+        sets = None if many and not named else choose(abstention, options.set_coverage, options.set_method)
+        listed = not many if options.probabilities is None else options.probabilities
         scores = self.classifier.scores(inputs)
         self.drift.record(scores)
-        return self._respond(scores, decide(scores, policy, abstention), policy, sets, k)
+        return self._respond(scores, decide(scores, policy, abstention), policy, _Shown(k, listed, sets))
 
     def _read(self, body: bytes, media_type: str, query: Options) -> tuple[Options, NDArray[Any]]:
         if media_type == JSON:
@@ -75,23 +89,23 @@ class Predictor:
         came = f"content type {media_type}" if media_type else "a body without a content type"
         raise UnsupportedType(f"{came} is not taken: {', '.join((JSON, *self.reader.media_types))} are")
 
-    def _respond(
-        self, scores: Scores, decisions: list[Decision], policy: Policy, sets: PredictionSets | None, k: int
-    ) -> PredictResponse:
+    def _respond(self, scores: Scores, decisions: list[Decision], policy: Policy, shown: "_Shown") -> PredictResponse:
         labels, version = self.classifier.manifest.labels, self.classifier.version
+        best = top_k(scores.probabilities, shown.top_k)
         columns = zip(
             encode(version, policy, decisions),
             decisions,
             scores.confidence.tolist(),
-            scores.probabilities.tolist(),
-            top_k(scores.probabilities, k).tolist(),
-            self._sets(scores, sets),
+            scores.probabilities.tolist() if shown.probabilities else repeat(None, len(decisions)),
+            best.tolist(),
+            np.take_along_axis(scores.probabilities, best, axis=1).tolist(),
+            self._sets(scores, shown.sets),
             strict=True,
         )
         return PredictResponse(
             model=self.model_ref,
             policy=policy,
-            prediction_sets=sets and SetsRef(set_coverage=sets.set_coverage, method=sets.method),
+            prediction_sets=shown.sets and SetsRef(set_coverage=shown.sets.set_coverage, method=shown.sets.method),
             predictions=[
                 Prediction(
                     id=identity,
@@ -99,11 +113,11 @@ class Predictor:
                     label=None if decision.label is None else labels[decision.label],
                     reason=decision.reason,
                     confidence=confidence,
-                    top_k=[LabelProbability(label=labels[i], probability=row[i]) for i in best],
+                    top_k=[LabelProbability(label=labels[i], probability=p) for i, p in zip(top, theirs, strict=True)],
                     probabilities=row,
                     prediction_set=possible,
                 )
-                for identity, decision, confidence, row, best, possible in columns
+                for identity, decision, confidence, row, top, theirs, possible in columns
             ],
         )
 

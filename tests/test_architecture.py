@@ -39,7 +39,9 @@ def _users(library: str) -> set[str]:
     return {m for m, names in IMPORTS.items() if any(n == library or n.startswith(f"{library}.") for n in names)}
 
 
-@pytest.mark.parametrize("library", ["training", "torch", "onnx", "scipy", "jinja2", "sklearn", "mapie", "matplotlib"])
+@pytest.mark.parametrize(
+    "library", ["training", "torch", "onnx", "scipy", "jinja2", "sklearn", "mapie", "matplotlib", "ray"]
+)
 def test_service_does_without(library: str) -> None:
     assert not {user for user in _users(library) if user.startswith("service")}
 
@@ -48,7 +50,7 @@ def test_training_knows_of_the_service_the_contract_and_the_code_that_will_serve
     used = {n for m, names in IMPORTS.items() if m.startswith("training") for n in names if n.startswith("service")}
     contract = {"service.manifest", "service.certificates", "service.inputs", "service.policy", "service.reference"}
     serving = {"service.classifier", "service.decision", "service.prediction_sets", "service.errors"}
-    serving |= {"service.reading.fitting"}
+    serving |= {"service.reading.fitting", "service.interrupt"}
     assert used <= contract | serving
 
 
@@ -60,6 +62,7 @@ def test_training_knows_of_the_service_the_contract_and_the_code_that_will_serve
         ("starlette", {"problems", "request_id"}),
         ("uvicorn", {"__main__"}),
         ("pydantic_settings", {"settings"}),
+        ("pyarrow", {f"scoring.{room}" for room in ("columns", "files", "job", "parts", "table")}),
     ],
 )
 def test_library_stays_in_its_room(library: str, rooms: set[str]) -> None:
@@ -68,6 +71,10 @@ def test_library_stays_in_its_room(library: str, rooms: set[str]) -> None:
 
 def test_pictures_are_decoded_in_one_room_of_each_half() -> None:
     assert _users("PIL") == {"service.reading.fitting", "service.reading.images", "training.data.pictures"}
+
+
+def test_one_module_knows_how_processes_are_started() -> None:
+    assert _users("torch.distributed") == {"training.joining"}
 
 
 @pytest.mark.parametrize("library", ["fastapi", "starlette", "uvicorn"])
@@ -91,7 +98,9 @@ def test_service_starts_without_the_training_libraries() -> None:
     code = "import sys, service.app, service.__main__; print(*sorted({n.split('.')[0] for n in sys.modules}))"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "onnxruntime" in loaded.stdout.split()
-    assert not {"training", "torch", "onnx", "matplotlib", "tqdm", "pooch"} & set(loaded.stdout.split())
+    assert not {"training", "torch", "onnx", "matplotlib", "tqdm", "pooch", "pyarrow", "pandas", "ray"} & set(
+        loaded.stdout.split()
+    )
 
 
 @pytest.mark.parametrize("package", PACKAGES)

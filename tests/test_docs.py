@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from torch.distributed.run import get_args_parser
 
 from service.app import create_app
 from service.classifier import Classifier
@@ -21,6 +22,7 @@ from training.data import Dataset, fashion_mnist
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS += sorted((ROOT / "deploy").rglob("*.md"))
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z0-9-]+):.*## ", MAKEFILE, re.MULTILINE))
 
@@ -129,9 +131,19 @@ def test_training_commands_in_the_readme_are_understood() -> None:
         r"^\.venv/bin/python -m training (.*)$", README, re.MULTILINE
     )
     commands += re.findall(r"`\.venv/bin/python -m training (\w+ (?!--help)[^`]*)`", README)
-    assert len(commands) == 6
+    assert len(commands) == 8
     for command in commands:
         arguments.parser().parse_args(shlex.split(command))
+
+
+def test_torchrun_commands_in_documents_are_understood() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    commands = re.findall(r"^\.venv/bin/torchrun (.*)$", text, re.MULTILINE)
+    assert len(commands) == 2
+    for command in commands:
+        torchrun = get_args_parser().parse_args(shlex.split(command))
+        assert (torchrun.module, torchrun.training_script) == (True, "training")
+        arguments.parser().parse_args(torchrun.training_script_args)
 
 
 def test_readme_problem_is_what_a_bad_option_gets(client: TestClient) -> None:

@@ -158,6 +158,8 @@ def manifest() -> Manifest:
             keep="last",
             seed=0,
             device="cpu",
+            precision="float32",
+            processes=1,
             best_epoch=1,
         ),
         data=Data(

@@ -1,14 +1,17 @@
 """`python -m training`: reads the command line, runs the command, prints what came of it."""
 
+import argparse
 import sys
 from pathlib import Path
 
+from service.interrupt import interruptible
 from training import arguments
 from training.data.fetch import fetch, locate
 from training.describe_command import run_describe
 from training.errors import TrainingError
 from training.evaluate_command import run_evaluate
 from training.fit_command import run_fit
+from training.sweep_command import run_sweep
 
 INTERRUPTED = 130  # what a shell reports of a command that Ctrl-C ended
 
@@ -17,15 +20,8 @@ def main(command_line: list[str] | None = None) -> int:
     """Run one command. Returns the exit status: 0, 1 with a line that says what failed, or 130 after Ctrl-C."""
     options = arguments.parser().parse_args(command_line)
     try:
-        match options.command:
-            case "fetch":
-                _fetch(options.data_dir)
-            case "fit":
-                run_fit(options, print, _say)
-            case "evaluate":
-                run_evaluate(options, print, _say)
-            case "describe":
-                run_describe(options, print)
+        with interruptible():
+            _run(options)
     except TrainingError as error:
         _say(f"training: {error}")
         return 1
@@ -33,6 +29,21 @@ def main(command_line: list[str] | None = None) -> int:
         _say("training: interrupted")
         return INTERRUPTED
     return 0
+
+
+def _run(options: argparse.Namespace) -> None:
+    """Do what the command says."""
+    match options.command:
+        case "fetch":
+            _fetch(options.data_dir)
+        case "fit":
+            run_fit(options, print, _say)
+        case "sweep":
+            run_sweep(options, print, _say)
+        case "evaluate":
+            run_evaluate(options, print, _say)
+        case "describe":
+            run_describe(options, print)
 
 
 def _fetch(data_dir: Path | None) -> None:

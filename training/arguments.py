@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from training import cost_matrix, data_arguments
+from training import cost_matrix, data_arguments, sweep_arguments
 from training.abstention.settings import AbstentionSettings
 from training.data import fashion_mnist
 from training.data.fetch import ENVIRONMENT
@@ -38,6 +38,10 @@ def parser() -> argparse.ArgumentParser:
     _add_settings(fitting)
     _add_abstention(fitting)
     _add_job_options(fitting)
+    sweeping = commands.add_parser("sweep", help="fit with many settings, and find the best", allow_abbrev=False)
+    _add_data_options(sweeping)
+    _add_own_data(sweeping)
+    sweep_arguments.add(sweeping)
     evaluating = commands.add_parser("evaluate", help="measure a published model", allow_abbrev=False)
     evaluating.add_argument("model", type=Path, help="the file, as `fit` published it")
     _add_data_dir(evaluating)
@@ -111,6 +115,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     add("--schedule", choices=["constant", "cosine"], help=_of_recipe("the learning rate's course", "schedule"))
     add("--clip-norm", type=positive, help=_of_recipe("largest norm of a gradient", "clip_norm"))
     add("--keep", choices=["last", "best"], help=_of_recipe("the last epoch, or that of lowest tune loss", "keep"))
+    add("--precision", choices=["float32", "float64"], help=_of_recipe("of the fit", "precision"))
 
 
 def _add_abstention(parser: argparse.ArgumentParser) -> None:
@@ -145,6 +150,7 @@ def _add_job_options(parser: argparse.ArgumentParser) -> None:
     add("--if-missing", action="store_true", help="do nothing where a sound model is there already")
     add("--min-accuracy", type=probability, help="of the report split; under it nothing is published")
     add("--report-dir", type=Path, help="a folder for report.html, its pictures, metrics.json and curves.png")
+    add("--checkpoint", type=Path, help="a file, written after every epoch: a fit that finds it goes on from there")
 
 
 def _of_recipe(what: str, setting: str) -> str:

@@ -1,4 +1,4 @@
-"""The options for data of a user's own, the same for `fit`, `evaluate` and `describe`."""
+"""The options for data of a user's own, the same for `fit`, `sweep`, `evaluate` and `describe`."""
 
 import argparse
 import dataclasses
@@ -35,11 +35,23 @@ def options(namespace: argparse.Namespace, path: Path | None) -> DataOptions | N
     return DataOptions(path, **given)
 
 
+def command_line(namespace: argparse.Namespace) -> list[str]:
+    """The options that say which data these are, as they would be typed again."""
+    line = []
+    for name in ("data_dir", "data", *_NAMES):
+        value = getattr(namespace, name)
+        if value is not None:
+            values = value if isinstance(value, (tuple, list)) else [value]
+            line += [f"--{name.replace('_', '-')}", *map(str, values)]
+    return line
+
+
 def _add_form(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--labels", type=Path, metavar="PATH", help="labels of a .npy or an IDX file: .npy, IDX, .csv or .parquet")
     add("--label-column", metavar="NAME", help=f"of a table ({DEFAULT_LABEL_COLUMN})")
     add("--path-column", metavar="NAME", help="of a table: the paths of pictures, from the table's own folder")
+    add("--vector-column", metavar="NAME", help="of Parquet: the embeddings (the only column of lists of floats)")
     add(
         "--classes",
         nargs="+",

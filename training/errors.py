@@ -13,6 +13,14 @@ class DivergedError(TrainingError):
     """The loss is no longer a number."""
 
 
+class WorkersError(TrainingError):
+    """The processes of one fit do not fit together, or one of them is lost."""
+
+
+class CheckpointError(TrainingError):
+    """A checkpoint is damaged, of another fit, or cannot be written."""
+
+
 class ProofError(TrainingError):
     """The exported file does not compute what was trained."""
 

@@ -2,79 +2,18 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from training.errors import DivergedError
+from training.examples import Minibatch, Source
 from training.recipes import FitSettings
 from training.regression import SoftmaxRegression
 from training.sgd import SGD, scheduled_rate
 from training.softmax import cross_entropy, cross_entropy_and_gradient
-
-
-@dataclass(frozen=True, slots=True)
-class Examples:
-    """N labelled examples on one device."""
-
-    features: Tensor  # float32 [N, D]
-    labels: Tensor  # int64 [N]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    @property
-    def width(self) -> int:
-        """D, the number of features."""
-        return self.features.shape[1]
-
-    @property
-    def device(self) -> torch.device:
-        """Where they lie, and where the fit computes."""
-        return self.features.device
-
-    def to(self, device: torch.device) -> "Examples":
-        """The same examples on another device."""
-        return Examples(self.features.to(device), self.labels.to(device))
-
-    def take(self, rows: Tensor) -> "Examples":
-        """The examples at `rows`, in that order."""
-        return Examples(self.features.index_select(0, rows), self.labels.index_select(0, rows))
-
-    def minibatches(self, size: int, generator: torch.Generator) -> Iterator["Examples"]:
-        """Each example once, in an order that `generator`, on the CPU, draws; the last minibatch may be smaller."""
-        order = torch.randperm(len(self), generator=generator).to(self.device)
-        return (self.take(rows) for rows in torch.split(order, size))
-
-    def blocks(self) -> Iterator["Examples"]:
-        """All of them, in order."""
-        yield self
-
-
-class Source(Protocol):
-    """Labelled examples, in memory or elsewhere, that a fit reads in minibatches."""
-
-    def __len__(self) -> int: ...
-
-    @property
-    def width(self) -> int:
-        """D, the number of features."""
-        ...
-
-    @property
-    def device(self) -> torch.device:
-        """Where what is read lies, and where the fit computes."""
-        ...
-
-    def minibatches(self, size: int, generator: torch.Generator) -> Iterator[Examples]:
-        """Each example once, in a new order; `generator` is on the CPU."""
-        ...
-
-    def blocks(self) -> Iterator[Examples]:
-        """Each example once, in the same order every time."""
-        ...
+from training.workers import ALONE, Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +34,32 @@ class Epoch:
 
 
 @dataclass(frozen=True, slots=True)
+class Best:
+    """The weights that the fit would end with if it ended now."""
+
+    loss: float  # on tune
+    epoch: int
+    model: SoftmaxRegression
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a fit stands after an epoch: all that the rest of it depends on. The tensors are the fit's own."""
+
+    model: SoftmaxRegression
+    velocity: SoftmaxRegression | None  # of SGD
+    best: Best
+    history: list[Epoch]
+    generator: Tensor  # uint8, its state
+
+    def to(self, device: torch.device) -> "State":
+        """The same on another device, but for the generator, which is on the CPU."""
+        velocity = None if self.velocity is None else self.velocity.to(device)
+        best = replace(self.best, model=self.best.model.to(device))
+        return replace(self, model=self.model.to(device), velocity=velocity, best=best)
+
+
+@dataclass(frozen=True, slots=True)
 class Fit:
     """The fitted model, the epoch that it is from, and how the fit went."""
 
@@ -110,20 +75,28 @@ def fit(
     settings: FitSettings,
     generator: torch.Generator,
     on_epoch: Callable[[Epoch], None] | None = None,
+    *,
+    workers: Workers = ALONE,
+    start: State | None = None,
+    on_state: Callable[[State], None] | None = None,
 ) -> Fit:
     """Fit a softmax regression on `train`, watching `tune` after each epoch.
 
     `generator`, on the CPU, draws the initial weights and each epoch's order of the examples. Both splits lie on
-    the device that computes. Raises DivergedError when a loss is not finite.
+    the device that computes. All `workers` call this with the same arguments, and get the same. From a `start` the
+    fit goes on as the one that `on_state` was told it by would have. Raises DivergedError when a loss is not finite.
     """
-    model = SoftmaxRegression.initial(train.width, classes, generator).to(train.device)
-    sgd = SGD(settings.momentum, settings.weight_decay, settings.clip_norm)
-    rates = _rates(settings, len(train))
-    history: list[Epoch] = []
-    best: tuple[float, int, SoftmaxRegression] = (math.inf, 0, model)
-    for number in range(1, settings.epochs + 1):
-        minibatches = train.minibatches(settings.batch_size, generator)
-        epoch = Epoch(number, train_epoch(model, minibatches, sgd, rates), evaluate(model, tune))
+    if start is None:
+        model = SoftmaxRegression.initial(train.width, classes, generator).to(dtype=train.dtype)
+        start = State(model, None, Best(math.inf, 0, model), [], generator.get_state())
+    start = start.to(train.device)
+    generator.set_state(start.generator)
+    model, best, history = start.model, start.best, list(start.history)
+    sgd = SGD(settings.momentum, settings.weight_decay, settings.clip_norm, start.velocity)
+    for number in range(len(history) + 1, settings.epochs + 1):
+        minibatches = train.minibatches(settings.batch_size, generator, workers)
+        quality = train_epoch(model, minibatches, sgd, _rates(settings, len(train), number), workers)
+        epoch = Epoch(number, quality, evaluate(model, tune, workers))
         if not (math.isfinite(epoch.train.loss) and math.isfinite(epoch.tune.loss)):
             raise DivergedError(
                 f"the fit diverged in epoch {number}: the loss is {epoch.train.loss}. "
@@ -133,28 +106,31 @@ def fit(
         if on_epoch is not None:
             on_epoch(epoch)
         if settings.keep == "last":
-            best = (epoch.tune.loss, number, model)
-        elif epoch.tune.loss < best[0]:
-            best = (epoch.tune.loss, number, model.copy())
-    return Fit(best[2], best[1], history)
+            best = Best(epoch.tune.loss, number, model)
+        elif epoch.tune.loss < best.loss:
+            best = Best(epoch.tune.loss, number, model.copy())
+        if on_state is not None:
+            on_state(State(model, sgd.velocity, best, history, generator.get_state()))
+    return Fit(best.model, best.epoch, history)
 
 
-def evaluate(model: SoftmaxRegression, source: Source) -> Quality:
+def evaluate(model: SoftmaxRegression, source: Source, workers: Workers = ALONE) -> Quality:
     """Loss and accuracy of `model` on the examples of `source`."""
     loss, hits = 0.0, 0
-    for block in source.blocks():
+    for block in source.blocks(workers):
         logits = model.logits(block.features)
         loss += cross_entropy(logits, block.labels).item() * len(block)
-        hits += int((logits.argmax(dim=1) == block.labels).sum())
-    return Quality(loss / len(source), hits / len(source))
+        hits += int((logits.argmax(dim=1) == block.classes).sum())
+    return _quality(torch.tensor([loss, hits], dtype=torch.float64), len(source), workers)
 
 
-def _rates(settings: FitSettings, examples: int) -> Iterator[float]:
-    steps = settings.epochs * math.ceil(examples / settings.batch_size)
-    return (scheduled_rate(settings.schedule, settings.learning_rate, step, steps) for step in range(steps))
-
-
-def train_epoch(model: SoftmaxRegression, minibatches: Iterable[Examples], sgd: SGD, rates: Iterator[float]) -> Quality:
+def train_epoch(
+    model: SoftmaxRegression,
+    minibatches: Iterable[Minibatch],
+    sgd: SGD,
+    rates: Iterator[float],
+    workers: Workers = ALONE,
+) -> Quality:
     """One pass over `minibatches`, updating `model` in place: its loss and accuracy in the mean, as it changed."""
     device = model.weights.device
     # The sums stay on the device until the end: reading a number off a GPU waits for it. In float64, since a million
@@ -164,10 +140,25 @@ def train_epoch(model: SoftmaxRegression, minibatches: Iterable[Examples], sgd: 
     count = 0
     for batch in minibatches:
         logits = model.logits(batch.features)  # [B, C]
-        hits += (logits.argmax(dim=1) == batch.labels).sum()
-        batch_loss, error = cross_entropy_and_gradient(logits, batch.labels)
-        loss += batch_loss * len(batch)
-        gradient = SoftmaxRegression(batch.features.T @ error, error.sum(dim=0))
+        hits += (logits.argmax(dim=1) == batch.classes).sum()
+        batch_loss, error = cross_entropy_and_gradient(logits, batch.labels, batch.size)
+        loss += batch_loss * batch.size
+        gradient = SoftmaxRegression((error.T @ batch.features).T, error.sum(dim=0))  # X^T G is slower, for few classes
+        workers.sum(gradient.weights, gradient.biases)
         sgd.step(model, gradient, next(rates))
-        count += len(batch)
-    return Quality(loss.item() / count, hits.item() / count)
+        count += batch.size
+    return _quality(torch.stack([loss, hits.double()]), count, workers)
+
+
+def _rates(settings: FitSettings, examples: int, epoch: int) -> Iterator[float]:
+    """The learning rates of the updates of one epoch, from 1."""
+    updates = math.ceil(examples / settings.batch_size)
+    steps = range((epoch - 1) * updates, epoch * updates)
+    return (scheduled_rate(settings.schedule, settings.learning_rate, s, settings.epochs * updates) for s in steps)
+
+
+def _quality(sums: Tensor, count: int, workers: Workers) -> Quality:
+    """Of the sums of the losses and of the right labels over each process's share, float64 `[2]`."""
+    workers.sum(sums)
+    loss, hits = sums.tolist()
+    return Quality(loss / count, hits / count)

@@ -13,21 +13,37 @@ from training.data.opening import load
 from training.data.splits import sizes
 from training.evaluation.evaluation import evaluate
 from training.folder import make_writable
-from training.job import Job, Outcome, run
+from training.job import Job, Outcome, assist, run
+from training.joining import joined
 from training.report import operating_points
 from training.report.cautions import cautions
 from training.report.files import check_apart, write_fit
 from training.report.progress import Progress
 from training.report.table import table
+from training.workers import Workers
 
 Say = Callable[[str], None]
 
 
 def run_fit(options: argparse.Namespace, show: Say, say: Say) -> None:
-    """Do what the options ask for. `show` gets the result, `say` what happens on the way. Raises TrainingError."""
-    if options.if_missing and (version := _published(options.out, say)):
-        show(f"{options.out} is there already, version {version}: nothing to do")
-        return
+    """Do what the options ask for. `show` gets the result, `say` what happens on the way. Raises TrainingError.
+
+    Of several processes the first does it and the others help with the fit. They stay until it has published, so that
+    where it dies on the way there are still all of them to be started again.
+    """
+    with joined(options.device) as workers:
+        version = workers.of_first(lambda: _published(options.out, say) if options.if_missing else None)
+        if not workers.leads and version is None:
+            dataset = load(data_arguments.options(options, options.data), options.data_dir, _say_nothing)
+            assist(_job(options, dataset), dataset, workers)
+        elif version is None:
+            _lead(options, workers, show, say)
+        elif workers.leads:
+            show(f"{options.out} is there already, version {version}: nothing to do")
+        workers.wait()
+
+
+def _lead(options: argparse.Namespace, workers: Workers, show: Say, say: Say) -> None:
     if options.report_dir is not None:
         make_writable(options.report_dir)
         check_apart(options.report_dir, options.out)
@@ -38,7 +54,7 @@ def run_fit(options: argparse.Namespace, show: Say, say: Say) -> None:
         say(f"warning: {line}")
     progress = Progress(job.settings.epochs)
     try:
-        outcome = run(job, dataset, progress)
+        outcome = run(job, dataset, progress, workers)
     finally:
         progress.close()
     manifest, points = outcome.manifest, outcome.manifest.metrics.operating_points
@@ -50,6 +66,12 @@ def run_fit(options: argparse.Namespace, show: Say, say: Say) -> None:
     if options.report_dir is not None:
         evaluation = evaluate(outcome.classifier, outcome.splits)
         write_fit(options.report_dir, evaluation, outcome.fit.history, outcome.seconds)
+    if job.checkpoint is not None:
+        job.checkpoint.unlink(missing_ok=True)  # last: until here a job that is started again goes on from it
+
+
+def _say_nothing(line: str) -> None:
+    """The first process says it."""
 
 
 def _published(path: Path, say: Say) -> str | None:
@@ -70,6 +92,7 @@ def _job(options: argparse.Namespace, dataset: LabelledData) -> Job:
         out=options.out,
         min_accuracy=options.min_accuracy,
         abstention=arguments.abstention(options, dataset.classes),
+        checkpoint=options.checkpoint,
     )
 
 

@@ -21,25 +21,30 @@ from training.abstention.reference import reference
 from training.abstention.scored import score
 from training.abstention.settings import AbstentionSettings
 from training.abstention.temperature import fit_temperature
+from training.checkpoint import Checkpoint, identity
 from training.data import Labelled, LabelledData
 from training.data.splits import Splits, split
 from training.errors import GateError, TrainingError
 from training.evaluation.operating_points import measure, policies
 from training.evaluation.quality import measure_quality
+from training.examples import Examples, Source
 from training.export import to_onnx
-from training.fit import Epoch, Examples, Fit, Source, fit
+from training.fit import Epoch, Fit, fit
 from training.inputs import Encoder, encoder_for
+from training.inputs.encoded import Encoded
 from training.model import Model
 from training.publish import Expected, check_place, load_draft, prove_export, publish
 from training.recipes import FitSettings, Recipe
 from training.regression import SoftmaxRegression
 from training.streaming import StreamedExamples
+from training.workers import ALONE, Workers
 
 Device = Literal["auto", "cpu", "cuda"]
 
 _CPU = torch.device("cpu")
-_LARGEST_IN_MEMORY = 2**26  # features of one part, 256 MB
+_LARGEST_IN_MEMORY = 2**25  # features of one part of a memory map, 128 MB in float32
 _MOST_FOR_COMPONENTS = 50_000  # examples; more would move the components by nothing that matters
+_LARGEST_FOR_COMPONENTS = 2**26  # features of those, 256 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class Job:
     out: Path
     min_accuracy: float | None = None
     abstention: AbstentionSettings = field(default_factory=AbstentionSettings)
+    checkpoint: Path | None = None  # a file, written after every epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +82,22 @@ class Outcome:
         return self.classifier.version
 
 
-def run(job: Job, dataset: LabelledData, on_epoch: Callable[[Epoch], None] | None = None) -> Outcome:
-    """Train, certify, prove and publish. Raises TrainingError, and then nothing was published."""
-    device = _device(job.device)
+def run(
+    job: Job, dataset: LabelledData, on_epoch: Callable[[Epoch], None] | None = None, workers: Workers = ALONE
+) -> Outcome:
+    """Train, certify, prove and publish. Raises TrainingError, and then nothing was published.
+
+    Of several `workers` the first does this, while the others `assist`.
+    """
+    device = find_device(job.device, workers)
     check_place(job.out)
+    if job.checkpoint is not None:
+        check_place(job.checkpoint)
     splits = split(dataset, job.recipe, job.seed)
     if splits.calibration is not None:
         check_size(len(splits.tune), job.abstention)
-    encoder = encoder_for(dataset.input, splits.train)
-    fitted, seconds = _fit(job, splits, encoder, len(dataset.classes), device, on_epoch)
-    regression = fitted.model.to(_CPU)
+    encoder, fitted, seconds = _fit(job, dataset, splits, device, workers, on_epoch)
+    regression = fitted.model.to(_CPU, torch.float32)
     temperature = _temperature(regression, encoder, splits)
     metrics = measure_quality(_logits(regression, encoder, splits.report), splits.report.labels, temperature)
     if job.min_accuracy is not None and metrics.accuracy < job.min_accuracy:
@@ -95,7 +107,7 @@ def run(job: Job, dataset: LabelledData, on_epoch: Callable[[Epoch], None] | Non
         )
     model = Model(encoder, regression, temperature, _components(encoder, splits.train))
     expected = _expected(model, splits.report)
-    stated = manifest.draft(dataset, splits, _training(job, fitted, device), model, metrics, expected)
+    stated = manifest.draft(dataset, splits, _training(job, fitted, device, workers), model, metrics, expected)
     if splits.calibration is not None:
         stated = _certified(model, stated, splits.tune, splits.calibration, splits.report, job.abstention)
     classifier, difference = publish(
@@ -106,45 +118,74 @@ def run(job: Job, dataset: LabelledData, on_epoch: Callable[[Epoch], None] | Non
     return Outcome(classifier, splits, fitted, seconds, difference)
 
 
-def examples(part: Labelled, encoder: Encoder, device: torch.device = _CPU) -> Source:
+def assist(job: Job, dataset: LabelledData, workers: Workers) -> None:
+    """Do this process's share of the fit, and nothing after it. Raises TrainingError."""
+    _fit(job, dataset, split(dataset, job.recipe, job.seed), find_device(job.device, workers), workers)
+
+
+def examples(
+    part: Labelled, encoder: Encoder, device: torch.device = _CPU, dtype: torch.dtype = torch.float32
+) -> Source:
     """One part of the data as the fit takes it: in memory, or from its file where that is a large memory map."""
     if isinstance(part.base, np.memmap) and len(part) * encoder.width > _LARGEST_IN_MEMORY:
-        return StreamedExamples(part, encoder, device)
-    return Examples(_features(encoder, part), torch.from_numpy(part.labels)).to(device)
+        return StreamedExamples(part, encoder, device, dtype)
+    return Examples(_features(encoder, part, dtype), torch.from_numpy(part.labels)).to(device)
 
 
-def _features(encoder: Encoder, part: Labelled) -> torch.Tensor:
-    """Float32 `[N, D]`, on the CPU."""
-    return torch.cat([encoder.features(block) for block in part.blocks()])
+def _features(encoder: Encoder, part: Labelled, dtype: torch.dtype) -> torch.Tensor:
+    """`[N, D]`, on the CPU."""
+    features = torch.empty(len(part), encoder.width, dtype=dtype)
+    start = 0
+    for block in Encoded(part, encoder, dtype):
+        features[start : start + len(block)] = block
+        start += len(block)
+    return features
 
 
-def _device(asked: Device) -> torch.device:
+def find_device(asked: Device, workers: Workers = ALONE) -> torch.device:
+    """Where to compute. Raises TrainingError where there is no such device."""
     if asked == "cuda" and not torch.cuda.is_available():
         raise TrainingError("--device cuda: torch finds no CUDA device on this machine")
-    return torch.device("cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu")
+    return torch.device("cuda", workers.local_rank) if asked != "cpu" and torch.cuda.is_available() else _CPU
 
 
 def _fit(
     job: Job,
+    dataset: LabelledData,
     splits: Splits,
-    encoder: Encoder,
-    classes: int,
     device: torch.device,
-    on_epoch: Callable[[Epoch], None] | None,
-) -> tuple[Fit, float]:
-    """The fit, and the seconds that it took."""
-    train, tune = examples(splits.train, encoder, device), examples(splits.tune, encoder, device)
-    generator = torch.Generator().manual_seed(job.seed)
+    workers: Workers,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> tuple[Encoder, Fit, float]:
+    """The encoder, the fit, and the seconds that the fit took; the same in all `workers`."""
+    what = identity(dataset, splits, job.recipe, job.seed, job.settings)
+    workers.require_same(what | {"device": device.type})
+    checkpoint = None if job.checkpoint is None else Checkpoint(job.checkpoint, what)
+    start_state = workers.of_first(lambda: None if checkpoint is None else checkpoint.load())
+    encoder = workers.of_first(lambda: encoder_for(dataset.input, splits.train))
+    dtype = getattr(torch, job.settings.precision)
+    train, tune = (examples(part, encoder, device, dtype) for part in (splits.train, splits.tune))
     start = time.perf_counter()
-    fitted = fit(train, tune, classes, job.settings, generator, on_epoch)
-    return fitted, time.perf_counter() - start
+    fitted = fit(
+        train,
+        tune,
+        len(dataset.classes),
+        job.settings,
+        torch.Generator().manual_seed(job.seed),
+        on_epoch,
+        workers=workers,
+        start=start_state,
+        on_state=checkpoint.save if checkpoint is not None and workers.leads else None,
+    )
+    return encoder, fitted, time.perf_counter() - start
 
 
-def _training(job: Job, fitted: Fit, device: torch.device) -> Training:
+def _training(job: Job, fitted: Fit, device: torch.device, workers: Workers) -> Training:
     return Training(
         recipe=job.recipe,
         seed=job.seed,
         device="cuda" if device.type == "cuda" else "cpu",
+        processes=workers.size,
         best_epoch=fitted.best_epoch,
         **dataclasses.asdict(job.settings),
     )
@@ -165,9 +206,9 @@ def _temperature(regression: SoftmaxRegression, encoder: Encoder, splits: Splits
 
 def _components(encoder: Encoder, train: Labelled) -> PrincipalComponents:
     """Of the first training examples, as many as fit into memory: their order is a draw."""
-    count = max(2, min(_MOST_FOR_COMPONENTS, _LARGEST_IN_MEMORY // encoder.width))
+    count = max(2, min(_MOST_FOR_COMPONENTS, _LARGEST_FOR_COMPONENTS // encoder.width))
     sample = train.take(np.arange(min(count, len(train))))
-    return PrincipalComponents.of([encoder.features(block) for block in sample.blocks()])
+    return PrincipalComponents.of(Encoded(sample, encoder))
 
 
 def _expected(model: Model, report: Labelled) -> Expected:

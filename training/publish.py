@@ -11,9 +11,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from service.classifier import Classifier
+from service.classifier import Classifier, Scores
 from service.errors import ModelError
-from training.abstention.scored import concatenated
 from training.errors import ProofError, TrainingError
 from training.folder import make_writable
 
@@ -81,7 +80,7 @@ def prove_export(path: Path, blocks: Iterable[NDArray[Any]], expected: Expected)
     Raises ProofError when that, or the relative one in an `ood_score`, is over 1e-6, or any label differs.
     """
     classifier = _load(path)
-    found = concatenated(classifier.scores(block) for block in blocks)
+    found = Scores.joined(classifier.scores(block) for block in blocks)
     difference, relative = found.distance(expected.probabilities, expected.ood_score)
     labels = int((found.probabilities.argmax(axis=1) != expected.probabilities.argmax(axis=1)).sum())
     if labels or not (difference <= PROOF_TOLERANCE and relative <= PROOF_TOLERANCE):  # so written, NaN fails too

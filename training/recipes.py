@@ -8,6 +8,7 @@ from training.sgd import Schedule
 
 Recipe = Literal["chapter", "tuned"]
 Keep = Literal["last", "best"]
+Precision = Literal["float32", "float64"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class FitSettings:
     schedule: Schedule
     clip_norm: float | None
     keep: Keep  # the last epoch's weights, or those of the epoch with the lowest tune loss
+    precision: Precision = "float32"  # of features and weights during the fit
 
 
 # Exactly the chapter's: plain minibatch SGD, and the last epoch's weights.

@@ -12,14 +12,14 @@ INITIAL_SIGMA = 0.01  # the chapter's
 
 @dataclass(frozen=True, slots=True)
 class SoftmaxRegression:
-    """Parameters of the model over D features and C classes, float32."""
+    """Parameters of the model over D features and C classes, float32 or float64."""
 
     weights: Tensor  # [D, C]
     biases: Tensor  # [C]
 
     @classmethod
     def initial(cls, features: int, classes: int, generator: torch.Generator) -> "SoftmaxRegression":
-        """Weights from N(0, 0.01^2), biases zero, drawn on the CPU so that every device starts alike."""
+        """Weights from N(0, 0.01^2), biases zero; float32 on the CPU, so that all devices and dtypes start alike."""
         weights = torch.normal(0.0, INITIAL_SIGMA, (features, classes), generator=generator)
         return cls(weights, torch.zeros(classes))
 

@@ -36,7 +36,7 @@ class SGD:
     momentum: float
     weight_decay: float
     clip_norm: float | None
-    _velocity: SoftmaxRegression | None = None
+    velocity: SoftmaxRegression | None = None  # v; None before the first update, and without momentum
 
     def step(self, model: SoftmaxRegression, gradient: SoftmaxRegression, rate: float) -> None:
         """Update `model` by `gradient`, which has the model's shapes and may be overwritten."""
@@ -52,11 +52,11 @@ class SGD:
         model.biases.sub_(direction.biases, alpha=rate)
 
     def _accelerated(self, gradient: SoftmaxRegression) -> SoftmaxRegression:
-        if self._velocity is None:
-            self._velocity = SoftmaxRegression(_zeros(gradient.weights), _zeros(gradient.biases))
-        self._velocity.weights.mul_(self.momentum).add_(gradient.weights)
-        self._velocity.biases.mul_(self.momentum).add_(gradient.biases)
-        return self._velocity
+        if self.velocity is None:
+            self.velocity = SoftmaxRegression(_zeros(gradient.weights), _zeros(gradient.biases))
+        self.velocity.weights.mul_(self.momentum).add_(gradient.weights)
+        self.velocity.biases.mul_(self.momentum).add_(gradient.biases)
+        return self.velocity
 
 
 def _zeros(tensor: Tensor) -> Tensor:

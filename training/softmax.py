@@ -1,11 +1,13 @@
 """Softmax, its logarithm, the cross-entropy and its gradient, from scratch and stable.
 
-Shapes: N examples, C classes. Logits are float32 or float64 `[N, C]`, labels int64 `[N]`.
+Shapes: N examples, C classes. Logits are float32 or float64 `[N, C]`. Labels are int64 `[N]`, or soft: of the logits'
+type, `[N, C]`, each row a distribution over the classes.
 
-The textbook form exp(z) / sum exp(z) overflows in float32 above z = 88.7, is 0/0 below -103.3, and loses digits
-unnoticed in between. Softmax does not change when a row is shifted by a constant, so each row is shifted by its
-maximum first: the largest exponent is then 0, nothing overflows, and the denominator is at least 1
-(Blanchard, Higham and Higham 2021, "Accurately computing the log-sum-exp and softmax functions").
+The textbook form exp(z) / sum exp(z) overflows in float32 above z = 88.7, is 0/0 where no z is over -104.0, and from
+-87.3 down to there loses digits unnoticed (`docs/chapter/softmax-numerics.md`). Softmax does not change when a row is
+shifted by a constant, so each row is shifted by its maximum first: the largest exponent is then 0, nothing overflows,
+and the denominator is at least 1 (Blanchard, Higham and Higham 2021, "Accurately computing the log-sum-exp and
+softmax functions").
 """
 
 import torch
@@ -35,22 +37,41 @@ def log_softmax(logits: Tensor) -> Tensor:
     return shifted - torch.log(torch.exp(shifted).sum(dim=1, keepdim=True))
 
 
+def log_sum_exp(logits: Tensor) -> Tensor:
+    """log sum_j exp(z_j) of each row, `[N, C]` -> `[N]`: max z + log(1 + the sum of the other exp(z_j - max z)).
+
+    The largest term, exp(0) = 1, is left to log1p, so that the others are not lost beside it:
+
+    >>> log_sum_exp(torch.tensor([[0.0, -40.0], [1000.0, 1000.0]]))
+    tensor([4.2484e-18, 1.0007e+03])
+    """
+    largest, place = logits.max(dim=1, keepdim=True)
+    largest = torch.where(largest.isfinite(), largest, 0)  # a row that is infinite in all: the sum itself says so
+    exponentials = torch.exp(logits - largest)
+    others = exponentials.scatter_add(1, place, torch.full_like(largest, -1)).sum(dim=1)
+    return largest.squeeze(1) + torch.log1p(others)
+
+
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean over the batch of -log p(true label), a scalar; natural logarithm.
+    """Mean over the batch of -sum_k y_k log p_k, a scalar; natural logarithm.
 
     The true label's log-probability is selected by index. The textbook's sum over one-hot labels gives the same
-    value by C times as many products, and 0 * log 0 where a probability is rounded to 0.
+    value by C times as many products, and 0 * log 0 where a probability is rounded to 0. Soft labels need the sum;
+    as it is taken of log-probabilities, which are finite for finite logits, it knows no log 0.
 
     >>> cross_entropy(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))  # log 2
     tensor(0.6931)
+    >>> cross_entropy(torch.tensor([[0.0, 0.0]]), torch.tensor([[0.75, 0.25]]))
+    tensor(0.6931)
     """
-    return -log_softmax(logits)[_rows(logits), labels].mean()
+    return -_of_labels(log_softmax(logits), labels).mean()
 
 
-def cross_entropy_and_gradient(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+def cross_entropy_and_gradient(logits: Tensor, labels: Tensor, size: int | None = None) -> tuple[Tensor, Tensor]:
     """The cross-entropy and its gradient in the logits by hand: (scalar, `[N, C]`).
 
-    The gradient is (probabilities - one-hot labels) / N. Loss and gradient share one exponential.
+    The gradient is (probabilities - labels) / N, with one-hot or soft labels. Loss and gradient share one exponential.
+    Where the N are a share of a larger minibatch, `size` is that one's N: the shares' losses then add up to its loss.
 
     >>> loss, gradient = cross_entropy_and_gradient(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
     >>> gradient
@@ -59,16 +80,26 @@ def cross_entropy_and_gradient(logits: Tensor, labels: Tensor) -> tuple[Tensor, 
     shifted = _shifted(logits)
     gradient = torch.exp(shifted)
     denominator = gradient.sum(dim=1, keepdim=True)
-    rows = _rows(logits)
-    loss = (denominator.log().squeeze(1) - shifted[rows, labels]).mean()
+    size = len(logits) if size is None else size
+    loss = (denominator.log().squeeze(1) - _of_labels(shifted, labels)).sum() / size
     gradient /= denominator
-    gradient[rows, labels] -= 1
-    gradient /= len(logits)
+    if labels.is_floating_point():
+        gradient -= labels
+    else:
+        gradient[_rows(logits), labels] -= 1
+    gradient /= size
     return loss, gradient
 
 
 def _shifted(logits: Tensor) -> Tensor:
-    return logits - logits.max(dim=1, keepdim=True).values
+    return logits - logits.amax(dim=1, keepdim=True)
+
+
+def _of_labels(values: Tensor, labels: Tensor) -> Tensor:
+    """Each row's value at its label, or the mean of its values by its soft label, `[N]`."""
+    if labels.is_floating_point():
+        return (labels * values).sum(dim=1)
+    return values[_rows(values), labels]
 
 
 def _rows(logits: Tensor) -> Tensor:

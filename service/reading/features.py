@@ -4,7 +4,7 @@ Everything that depends on the input kind `features` on the way in is here and i
 and NumPy arrays. What it refuses, it refuses by the exceptions of `errors.py`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from service.errors import InvalidValue
 from service.inputs import FeaturesInput
 from service.reading.bodies import NPY, RAW, check_count, from_base64, whole_number_of
-from service.reading.floats import float32s, narrowed, number_rule, number_schema
+from service.reading.floats import float32s, is_finite, narrowed, number_rule, number_schema
 from service.reading.npy import read_npy
 from service.reading.tables import Table
 from service.validation import shortened, shown
@@ -77,6 +77,20 @@ class FeatureReader:
             rows = np.frombuffer(body, _WIRE).reshape(count, width)
         return self._checked(rows, lambda i: f"body[{i}]")
 
+    def from_columns(self, columns: Mapping[str, NDArray[Any]], *, resize: bool, first_row: int = 0) -> Features:
+        """Read N embeddings from one array `[N, width]` of a float type, or the columns of a table by their names.
+
+        A column of numbers is a float array `[N]`, NaN where one is missing; one of categories an array `[N]` of
+        strings, None where one is missing.
+        """
+        _refuse(resize)
+        if self._table is not None:
+            return self._table.from_columns(columns, first_row)
+        ((name, rows),) = columns.items()
+        if rows.ndim != 2 or rows.shape[1] != self._kind.width:
+            raise InvalidValue(name, f" has the shape {list(rows.shape)}: it must be [N, {self._kind.width}]")
+        return self._checked(rows, lambda i: f"row {first_row + i}: {shortened(name)}")
+
     def _embedding(self, value: object, field: str) -> Features:
         """One embedding, `[width]`."""
         width, size = self._kind.width, self._kind.width * _WIRE.itemsize
@@ -95,6 +109,8 @@ class FeatureReader:
         """Rows `[N, width]` of any float type as float32. Raises InvalidValue, naming the first value that is wrong."""
         table, missing = self._table, self._kind.missing
         found = narrowed(rows)
+        if table is None and is_finite(found):
+            return found
         if table is not None and missing == "mean":
             found = table.with_missing_as_unknown(found)
         wrong = np.isinf(found) if missing == "mean" else ~np.isfinite(found)

@@ -38,6 +38,16 @@ def narrowed(values: NDArray[Any]) -> NDArray[np.float32]:
         return values.astype(np.float32, order="C", copy=False)
 
 
+def is_finite(values: NDArray[np.float32]) -> bool:
+    """Whether all are finite, without an array of what is and what is not.
+
+    >>> is_finite(np.array([[1, 2]], np.float32)), is_finite(np.array([[1, np.nan]], np.float32))
+    (True, False)
+    """
+    # NaN goes through a minimum and a maximum; what is left may be infinite.
+    return not values.size or bool(np.isfinite(values.min()) and np.isfinite(values.max()))
+
+
 def number_rule(missing: Missing) -> str:
     """What a number must be, in words."""
     rest = "; a missing one is null, or NaN in binary" if missing == "mean" else ", and none may be missing"

@@ -5,7 +5,7 @@ bytes, NumPy arrays, and PNG or JPEG files. What it refuses, it refuses by the e
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ from service.reading.bodies import NPY, RAW, check_count, from_base64, whole_num
 from service.reading.fitting import CONVERTIBLE, Mode, fitted
 from service.reading.npy import read_npy
 from service.reading.pixels import pixel_bytes, pixels_schema, rows_of_pixels
-from service.validation import shown
+from service.validation import shortened, shown
 
 Images = NDArray[np.uint8]
 Format = Literal["PNG", "JPEG"]
@@ -81,9 +81,22 @@ class ImageReader:
         """Read one PNG or JPEG file."""
         return self._decode(body, "body", declared, resize)[np.newaxis]
 
+    def from_columns(self, columns: Mapping[str, NDArray[Any]], *, resize: bool, first_row: int = 0) -> Images:
+        """Read N images from one array: uint8 `[N, H * W]` or `[N, H * W * 3]`, or `[N]` of bytes.
+
+        The bytes are PNG or JPEG files, or pixels.
+        """
+        ((name, rows),) = columns.items()
+        if rows.ndim == 2:
+            if rows.shape[1] != self.kind.values:
+                raise InvalidValue(name, f" has {rows.shape[1]} pixels a row: an image has {self.kind.values}")
+            return np.ascontiguousarray(rows).reshape(-1, *self.kind.row_shape)
+        images = [self._from_raw(raw, f"row {first_row + i}: {shortened(name)}", resize) for i, raw in enumerate(rows)]
+        return np.frombuffer(b"".join(images), np.uint8).reshape(-1, *self.kind.row_shape)
+
     def _from_json_value(self, value: object, field: str, resize: bool) -> bytes:
         if isinstance(value, str):
-            return self._from_base64(value, field, resize)
+            return self._from_raw(from_base64(value, field), field, resize)
         if not isinstance(value, list):
             raise InvalidValue(
                 field,
@@ -92,8 +105,7 @@ class ImageReader:
             )
         return pixel_bytes(value, field, self.kind)
 
-    def _from_base64(self, text: str, field: str, resize: bool) -> bytes:
-        raw = from_base64(text, field)
+    def _from_raw(self, raw: bytes, field: str, resize: bool) -> bytes:
         found = _sniff(raw)
         if found is not None:
             return self._decode(raw, field, found, resize).tobytes()

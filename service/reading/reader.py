@@ -1,13 +1,14 @@
 """The way in: what every kind of input has to be able to do, and the one that fits the loaded model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from service.inputs import FeaturesInput, ImageInput, Input
+from service.inputs import FeaturesInput, ImageInput, Kind, TokensInput
 from service.reading.features import FeatureReader
 from service.reading.images import ImageReader
+from service.reading.tokens import TokenReader
 from service.settings import Settings
 
 
@@ -40,11 +41,20 @@ class Reader(Protocol):
         """Read a body of one of `media_types`."""
         ...
 
+    def from_columns(self, columns: Mapping[str, NDArray[Any]], *, resize: bool, first_row: int = 0) -> NDArray[Any]:
+        """Read N rows of a file of columns, by name; messages count rows from `first_row`.
 
-def reader_for(kind: Input, settings: Settings) -> Reader:
+        What a column's array holds is the kind's affair, and each reader says it.
+        """
+        ...
+
+
+def reader_for(kind: Kind, settings: Settings) -> Reader:
     """The reader of a kind, within the limits that the settings allow."""
     match kind:
         case ImageInput():
             return ImageReader(kind, settings.max_batch_size, settings.max_image_pixels)
         case FeaturesInput():
             return FeatureReader(kind, settings.max_batch_size)
+        case TokensInput():
+            return TokenReader(kind, settings.max_batch_size)

@@ -1,6 +1,6 @@
 """The rows of a table, turned into the graph's numbers: a column of numbers as it is, one of categories by code."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from service.errors import Fault, InvalidRequest, InvalidValue
 from service.inputs import Column
-from service.reading.floats import Missing, float32s, number_rule, number_schema
+from service.reading.floats import Missing, float32s, narrowed, number_rule, number_schema
 from service.validation import shortened, shown
 
 UNKNOWN = -1  # the code of what is none of a column's categories; no class hears of it
@@ -36,6 +36,17 @@ class Table:
         found = np.empty((len(rows), len(self.names)), np.float32)
         for j, values in enumerate(zip(*rows, strict=True)):
             found[:, j] = self._column(j, values)
+        return found
+
+    def from_columns(self, columns: Mapping[str, NDArray[Any]], first_row: int) -> NDArray[np.float32]:
+        """Arrays `[N]` by column name -> float32 `[N, width]`, checked. Other columns are passed over."""
+        found = np.empty((len(columns[self.names[0]]), len(self.names)), np.float32)
+        for j, name in enumerate(self.names):
+            codes = self._codes[j]
+            if codes is None:
+                found[:, j] = self._numbers(columns[name], name, first_row)
+            else:
+                found[:, j] = self._categories(columns[name], codes, name, first_row)
         return found
 
     def wrong_codes(self, rows: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -117,6 +128,27 @@ class Table:
                 f" is {shown(value)}: it must be a string{null}; its categories are {shortened(', '.join(codes))}",
             )
         return np.array([codes.get(value, UNKNOWN) for value in values], np.float32)
+
+    def _numbers(self, values: NDArray[Any], name: str, first_row: int) -> NDArray[np.float32]:
+        found = narrowed(values)
+        wrong = np.isinf(found) if self.missing == "mean" else ~np.isfinite(found)
+        if wrong.any():
+            i = int(wrong.argmax())
+            raise InvalidValue(
+                f"row {first_row + i}: {shortened(name)}", f" is {values[i]}: {number_rule(self.missing)}"
+            )
+        return found
+
+    def _categories(
+        self, values: NDArray[Any], codes: dict[str, int], name: str, first_row: int
+    ) -> NDArray[np.float32]:
+        names = values.tolist()
+        if self.missing == "refuse" and None in names:
+            raise InvalidValue(
+                f"row {first_row + names.index(None)}: {shortened(name)}",
+                f" is null: none may be missing; its categories are {shortened(', '.join(codes))}",
+            )
+        return np.array([codes.get(value, UNKNOWN) for value in names], np.float32)
 
     def _field(self, i: int, j: int) -> str:
         return f"inputs[{i}].{shortened(self.names[j])}"

@@ -33,7 +33,7 @@ class Verdict(BaseModel):
 class LabelShare(BaseModel):
     """How often a label is the likeliest one, answered or not."""
 
-    label: str
+    label: str | None = Field(description="Null for all others together, where there are many labels.")
     expected: float
     observed: float
 

@@ -12,6 +12,7 @@ from service.schemas.models import ModelRef
 from service.validation import validated
 
 DEFAULT_TOP_K = 3
+MANY_CLASSES = 1000  # with more, what has an entry a class is sent only where it is asked for
 
 
 class Options(BaseModel):
@@ -32,6 +33,9 @@ class Options(BaseModel):
         "object on a light ground looks to the model like something else.",
     )
     policy: PolicyRequest | None = Field(None, description="When to answer; the service's default if absent.")
+    probabilities: bool | None = Field(
+        None, description=f"Whether to list the probability of every class; unless asked, up to {MANY_CLASSES} classes."
+    )
     set_coverage: float | None = Field(
         None, gt=0, lt=1, description="How often the prediction set must hold the true label; one that is certified."
     )
@@ -60,6 +64,7 @@ class QueryOptions(BaseModel):
     selective_risk: float | None = Field(None, gt=0, lt=1)
     reject_cost: float | None = Field(None, gt=0)
     never_abstain: bool | None = None
+    probabilities: bool | None = Field(None, description=Options.model_fields["probabilities"].description)
     set_coverage: float | None = Field(None, gt=0, lt=1, description=Options.model_fields["set_coverage"].description)
     set_method: SetMethod | None = Field(None, description=Options.model_fields["set_method"].description)
 
@@ -96,9 +101,12 @@ class Prediction(BaseModel):
     reason: Reason | None = Field(description="Why the model abstains; null in an answer.")
     confidence: float = Field(description="The largest probability.")
     top_k: list[LabelProbability] = Field(description="The most probable labels, abstained or not.")
-    probabilities: list[float] = Field(description="Of every class, in the order of the model's labels.")
+    probabilities: list[float] | None = Field(
+        description="Of every class, in the order of the model's labels; null where there are many and none asked."
+    )
     prediction_set: list[str] | None = Field(
-        description="Labels that the input may have, in the order of the model's; null for a model without any."
+        description="Labels that the input may have, in the order of the model's; null for a model without any, and "
+        "where there are many classes and the request names neither set_coverage nor set_method."
     )
 
 

@@ -58,6 +58,7 @@ def test_predict_names_its_bodies_options_and_errors(description: dict[str, Any]
         "selective_risk",
         "reject_cost",
         "never_abstain",
+        "probabilities",
         "set_coverage",
         "set_method",
     }

@@ -64,7 +64,7 @@ def test_other_seed_gives_another_file(tmp_path: Path, data_folder: Path) -> Non
 def test_options_override_the_recipe(tmp_path: Path, data_folder: Path) -> None:
     out = tmp_path / "model.onnx"
     options = "--recipe chapter --epochs 1 --batch-size 500 --learning-rate 0.05 --momentum 0.5 --weight-decay 1e-4 "
-    options += "--schedule cosine --clip-norm 2 --keep best --seed 3 --device cpu"
+    options += "--schedule cosine --clip-norm 2 --keep best --seed 3 --device cpu --precision float64"
     assert main(["fit", "--data-dir", str(data_folder), "--out", str(out), *options.split()]) == 0
     assert Classifier.load(out).manifest.training.model_dump() == {
         "recipe": "chapter",
@@ -78,6 +78,8 @@ def test_options_override_the_recipe(tmp_path: Path, data_folder: Path) -> None:
         "keep": "best",
         "seed": 3,
         "device": "cpu",
+        "precision": "float64",
+        "processes": 1,
         "best_epoch": 1,
     }
 
@@ -97,6 +99,37 @@ def test_gate_fails_the_command(tmp_path: Path, data_folder: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith("is under --min-accuracy 0.99: nothing was published")
     assert not out.exists()
+
+
+def test_checkpoint_outlives_a_fit_that_is_not_published(
+    tmp_path: Path, data_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And so the model can be published under another gate without a new fit; then it is gone."""
+    out, checkpoint = tmp_path / "model.onnx", tmp_path / "fit.checkpoint"
+    command = [
+        "fit",
+        "--epochs",
+        "1",
+        "--data-dir",
+        str(data_folder),
+        "--out",
+        str(out),
+        "--checkpoint",
+        str(checkpoint),
+    ]
+    assert main([*command, "--min-accuracy", "0.99"]) == 1
+    assert "is under --min-accuracy 0.99: nothing was published" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [checkpoint]
+
+    written = checkpoint.stat().st_mtime_ns
+    assert main([*command, "--seed", "1"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"training: the checkpoint {checkpoint} is of another fit (seed 0 there, 1 here; ")
+    assert main([*command, "--min-accuracy", "0.99"]) == 1
+    assert checkpoint.stat().st_mtime_ns == written  # not fitted again
+
+    assert main(command) == 0
+    assert list(tmp_path.iterdir()) == [out]
 
 
 def test_ctrl_c_is_one_line(tmp_path: Path, data_folder: Path) -> None:

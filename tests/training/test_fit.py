@@ -7,9 +7,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # its own documentation's name
 
 from training.errors import DivergedError
-from training.fit import Epoch, Examples, Fit, evaluate, fit
+from training.examples import Examples
+from training.fit import Epoch, Fit, evaluate, fit
 from training.recipes import CHAPTER, TUNED, FitSettings
 from training.regression import SoftmaxRegression
+from training.soft_labels import one_hot
 
 
 def _examples(count: int, seed: int, noise: float = 0.0) -> Examples:
@@ -104,3 +106,10 @@ def test_evaluate_by_hand() -> None:
     quality = evaluate(model, Examples(torch.tensor([[0.0, 0.0], [9.0, 0.0]]), torch.tensor([0, 1])))
     assert quality.accuracy == 0.5
     assert quality.loss == pytest.approx((0.693147 + 9.000123) / 2, abs=1e-5)
+
+
+def test_soft_labels_that_are_one_hot_fit_the_same_model() -> None:
+    soft = _fit(CHAPTER, train=Examples(TRAIN.features, one_hot(TRAIN.labels, 3)))
+    by_index = _fit(CHAPTER)
+    torch.testing.assert_close(soft.model.weights, by_index.model.weights)
+    assert soft.history[-1].train.accuracy == by_index.history[-1].train.accuracy

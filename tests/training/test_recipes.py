@@ -15,5 +15,6 @@ def test_chapter_is_exactly_the_chapters() -> None:
         "schedule": "constant",
         "clip_norm": None,
         "keep": "last",
+        "precision": "float32",
     }
     assert RECIPES["chapter"] is CHAPTER

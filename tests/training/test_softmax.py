@@ -1,5 +1,6 @@
 """The mathematics against torch's and SciPy's own, at the edges of the number range too."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # its own documentation's name
 from torch import Tensor
 
-from training.softmax import cross_entropy, cross_entropy_and_gradient, log_softmax, softmax
+from training.soft_labels import one_hot
+from training.softmax import cross_entropy, cross_entropy_and_gradient, log_softmax, log_sum_exp, softmax
 
 DTYPES = [torch.float32, torch.float64]
 SHAPES = [(1, 2), (7, 10), (3, 1000)]
@@ -84,11 +86,47 @@ def test_rows_where_the_textbook_form_fails(row: list[float]) -> None:
 INF, NAN = float("inf"), float("nan")
 
 
-@pytest.mark.parametrize("row", [[INF, 0.0], [-INF, 0.0], [-INF, -INF], [INF, INF], [INF, -INF], [NAN, 0.0]], ids=str)
-def test_rows_that_are_not_finite_behave_as_in_torch(row: list[float]) -> None:
-    logits = torch.tensor([row, [1.0, 2.0]])
-    for ours, theirs in ((softmax, torch.softmax), (log_softmax, torch.log_softmax)):
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("classes", [1, 2, 3])
+def test_rows_that_are_not_finite_behave_as_in_torch(classes: int, dtype: torch.dtype) -> None:
+    every = list(itertools.product([INF, -INF, NAN, 0.0, 1000.0, -1000.0], repeat=classes))
+    logits = torch.tensor(every, dtype=dtype)
+    for ours, theirs in (
+        (softmax, torch.softmax),
+        (log_softmax, torch.log_softmax),
+        (log_sum_exp, torch.logsumexp),
+    ):
         torch.testing.assert_close(ours(logits), theirs(logits, 1), equal_nan=True)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("scale", SCALES)
+def test_log_sum_exp_equals_those_of_torch_and_scipy(scale: float, dtype: torch.dtype) -> None:
+    logits = _logits((7, 10), scale, 0.0, dtype)
+    relative = 4e-6 if dtype == torch.float32 else 1e-13
+    for reference in (scipy.special.logsumexp(logits.double().numpy(), axis=1), torch.logsumexp(logits, 1).numpy()):
+        np.testing.assert_allclose(log_sum_exp(logits).numpy(), reference, rtol=relative)
+
+
+def test_soft_labels_give_what_torch_gives() -> None:
+    logits = _logits((16, 10), 30.0, 0.0, torch.float64).requires_grad_()
+    targets = torch.softmax(_logits((16, 10), 2.0, 1.0, torch.float64), 1)
+    expected = F.cross_entropy(logits, targets)
+    expected.backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is not None
+    with torch.no_grad():
+        loss, gradient = cross_entropy_and_gradient(logits, targets)
+        torch.testing.assert_close(cross_entropy(logits, targets), expected.detach(), rtol=1e-14, atol=1e-14)
+    torch.testing.assert_close(loss, expected.detach(), rtol=1e-14, atol=1e-14)
+    torch.testing.assert_close(gradient, logits.grad, rtol=0, atol=1e-14)
+
+
+def test_one_hot_labels_are_the_labels() -> None:
+    logits = _logits((16, 10), 3.0, 0.0, torch.float32)
+    labels = _labels(logits)
+    by_index, by_sum = (cross_entropy_and_gradient(logits, y) for y in (labels, one_hot(labels, 10)))
+    torch.testing.assert_close(by_index[0], by_sum[0])
+    torch.testing.assert_close(by_index[1], by_sum[1], rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -127,6 +165,7 @@ def test_gradients_equal_finite_differences() -> None:
 
     assert torch.autograd.gradcheck(lambda z: cross_entropy(z, labels), (logits,))
     assert torch.autograd.gradcheck(by_hand, (logits,))
+    assert torch.autograd.gradcheck(log_sum_exp, (logits,))
 
 
 def test_gradient_of_certain_and_right_is_zero_and_of_certain_and_wrong_is_bounded() -> None:
@@ -134,6 +173,17 @@ def test_gradient_of_certain_and_right_is_zero_and_of_certain_and_wrong_is_bound
     loss, gradient = cross_entropy_and_gradient(logits, torch.tensor([0, 1]))
     assert loss.item() == 5000.0
     assert gradient.tolist() == [[0.0, 0.0], [0.5, -0.5]]
+
+
+def test_shares_of_a_minibatch_add_up_to_it() -> None:
+    logits = _logits((7, 4), 3.0, 0.0, torch.float64)
+    labels = _labels(logits)
+    loss, gradient = cross_entropy_and_gradient(logits, labels)
+    shares = [
+        cross_entropy_and_gradient(logits[part], labels[part], 7) for part in (slice(3), slice(3, 7), slice(7, 7))
+    ]
+    torch.testing.assert_close(torch.stack([share[0] for share in shares]).sum(), loss, rtol=1e-14, atol=0)
+    torch.testing.assert_close(torch.cat([share[1] for share in shares]), gradient, rtol=0, atol=0)
 
 
 def test_inputs_are_left_as_they_were() -> None:

@@ -12,10 +12,12 @@ import torch
 from service.inputs import FeaturesInput
 from tests.server import ROOT
 from training.data import Labelled
-from training.fit import Examples, evaluate, fit
+from training.examples import Examples
+from training.fit import evaluate, fit
 from training.inputs import FeatureEncoder
 from training.recipes import TUNED
-from training.streaming import CHUNK, StreamedExamples
+from training.shuffling import CHUNK
+from training.streaming import StreamedExamples
 
 N, D = 3 * CHUNK + 137, 3
 CPU = torch.device("cpu")
@@ -63,10 +65,29 @@ def test_minibatch_mixes_rows_of_several_places(part: Labelled) -> None:
     assert len(chunks) > 1
 
 
-def test_blocks_are_the_examples_in_order(part: Labelled) -> None:
+def test_rows_of_a_minibatch_rise_in_the_file(part: Labelled) -> None:
+    places = {tuple(row): place for place, row in enumerate(np.asarray(part.base).tolist())}
+    for batch in _read(_streamed(part), 0):
+        rows = [places[tuple(row)] for row in batch.features.tolist()]
+        assert rows == sorted(rows)
+
+
+def test_blocks_are_the_examples_in_the_order_of_the_file(part: Labelled) -> None:
     blocks = list(_streamed(part).blocks())
-    np.testing.assert_array_equal(torch.cat([block.features for block in blocks]).numpy(), part.inputs)
-    np.testing.assert_array_equal(torch.cat([block.labels for block in blocks]).numpy(), part.labels)
+    assert part.rows is not None
+    order = np.argsort(part.rows)
+    np.testing.assert_array_equal(torch.cat([block.features for block in blocks]).numpy(), part.inputs[order])
+    np.testing.assert_array_equal(torch.cat([block.labels for block in blocks]).numpy(), part.labels[order])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+def test_numbers_of_any_width_are_read_as_float32(tmp_path: Path, dtype: type) -> None:
+    rows: np.ndarray = np.random.default_rng(0).normal(size=(50, D)).astype(dtype)
+    np.save(tmp_path / "rows.npy", rows)
+    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    (block,) = _streamed(Labelled("by hand", mapped, np.arange(50) % 3 + 300)).blocks()
+    np.testing.assert_array_equal(block.features.numpy(), rows.astype(np.float32))
+    np.testing.assert_array_equal(block.labels.numpy(), np.arange(50) % 3 + 300)
 
 
 def test_fit_from_the_file_is_as_good_as_from_memory(part: Labelled) -> None:

@@ -10,7 +10,7 @@ three statistics are those of process monitoring (Jackson and Mudholkar 1979, Te
 `ood_score` is the largest of the three, each over its own high quantile on `train`, so that about 1 is the edge.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -34,10 +34,14 @@ class PrincipalComponents:
     explained_variance: float
 
     @classmethod
-    def of(cls, blocks: Sequence[Tensor]) -> "PrincipalComponents":
-        """Fit on training features, `[N, D]` in some blocks of rows, computing in float64."""
-        count = sum(map(len, blocks))
-        mean = torch.stack([block.sum(dim=0, dtype=torch.float64) for block in blocks]).sum(dim=0) / count
+    def of(cls, blocks: Iterable[Tensor]) -> "PrincipalComponents":
+        """Fit on training features, `[N, D]` in some blocks of rows, computing in float64.
+
+        `blocks` are gone through three times.
+        """
+        sums = [(len(block), block.sum(dim=0, dtype=torch.float64)) for block in blocks]
+        count = sum(size for size, _ in sums)
+        mean = torch.stack([total for _, total in sums]).sum(dim=0) / count
         scatter = torch.zeros(len(mean), len(mean), dtype=torch.float64)
         for block in blocks:
             centred = block - mean

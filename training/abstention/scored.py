@@ -1,6 +1,5 @@
 """A split as the exported file sees it: its scores beside the true labels."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,11 +35,5 @@ class Scored:
 
 def score(classifier: Classifier, part: Labelled) -> Scored:
     """Run the file on a split, in blocks: in one, what the graph holds between its nodes would fill the memory."""
-    scores = concatenated(classifier.scores(block) for block in part.blocks())
+    scores = Scores.joined(classifier.scores(block) for block in part.blocks())
     return Scored(scores, part.labels, part.source, part.fingerprint())
-
-
-def concatenated(blocks: Iterable[Scores]) -> Scores:
-    """The scores of several batches as those of one."""
-    parts, names = list(blocks), ("probabilities", "confidence", "ood_score")
-    return Scores(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))

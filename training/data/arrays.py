@@ -30,7 +30,7 @@ def read_npy(options: DataOptions) -> Raw:
     if options.labels is None:
         raise DataError(f"{options.path} holds no labels: name the file that does by --labels (.npy, .csv or .parquet)")
     inputs = _load(options.path, mapped=True)
-    kind = _features(inputs, str(options.path))
+    kind = _features(inputs, options, str(options.path))
     labels, columns = _labels_beside(options.labels, options)
     _check_length(len(inputs), len(labels.codes), str(options.path), str(options.labels))
     form = f"features, a .npy of {inputs.dtype} as a memory map"
@@ -51,7 +51,7 @@ def read_npz(options: DataOptions) -> Raw:
     inputs = joined.pop("inputs")
     kind: ImageInput | FeaturesInput
     if name == "features":
-        kind = _features(inputs, f"{options.path}, features,")
+        kind = _features(inputs, options, f"{options.path}, features,")
         with np.errstate(over="ignore"):  # what is too large becomes infinite, and that is looked for later
             inputs = inputs.astype(np.float32, copy=False)
     else:
@@ -91,22 +91,22 @@ def labels_beside(path: Path, options: DataOptions, count: int) -> tuple[Coded, 
 def _labels_beside(path: Path, options: DataOptions) -> tuple[Coded, dict[str, Any]]:
     if path.suffix in table_files.SUFFIXES:
         table = table_files.read(path)
-        table_files.require(table, options.label_column, "--label-column", path)
+        table_files.require(table.column_names, options.label_column, "--label-column", path)
         for name in options.extra_columns:
-            table_files.require(table, name, "a split, group or time column", path)
+            table_files.require(table.column_names, name, "a split, group or time column", path)
         columns = {name: table[name] for name in options.extra_columns}
         return Coded.of_arrow(table[options.label_column], f"{path}, column {options.label_column!r}: labels"), columns
     if options.extra_columns:
         raise DataError(
             f"{options.extra_columns[0]} is a column, and {path} has none: give the labels as a .csv or .parquet"
         )
-    labels = _load(path, mapped=False)
+    labels = _load(path, mapped=True)
     if labels.ndim != 1:
         raise DataError(f"{path} has shape {list(labels.shape)}: labels are [N]")
     return Coded.of_array(labels, f"{path}: labels"), {}
 
 
-def _features(inputs: NDArray[Any], what: str) -> FeaturesInput:
+def _features(inputs: NDArray[Any], options: DataOptions, what: str) -> FeaturesInput:
     if inputs.ndim != 2 or inputs.dtype.name not in _FLOATS or not inputs.dtype.isnative or 0 in inputs.shape:
         raise DataError(
             f"{what} is {inputs.dtype} {list(inputs.shape)}: features are float16, float32 or float64 [N, D] "
@@ -114,7 +114,7 @@ def _features(inputs: NDArray[Any], what: str) -> FeaturesInput:
         )
     if not inputs.flags.c_contiguous:
         raise DataError(f"{what} is in Fortran order: rows must lie together, as numpy.ascontiguousarray has them")
-    return FeaturesInput(width=inputs.shape[1], columns=None)
+    return FeaturesInput(width=inputs.shape[1], columns=None, missing=options.missing)
 
 
 def _check_length(inputs: int, labels: int, what: str, beside: str) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from training.errors import DataError
 
+_EXACT = 2.0**53  # the whole numbers up to here are all in float64; infinity is not
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")
 
 
@@ -34,17 +35,27 @@ class Coded:
     @classmethod
     def of_array(cls, values: NDArray[Any], what: str) -> "Coded":
         """An array `[N]` of whole numbers, booleans or strings; `what` names it in the message of DataError."""
-        if values.dtype.kind == "f" and bool(np.all(np.isnan(values) | (values == np.rint(values)))):
-            missing = np.isnan(values)
-            whole = cls.of_array(np.where(missing, 0, values).astype(np.int64), what)
-            return cls(whole.names, np.where(missing, -1, whole.codes))
+        if values.dtype.kind == "f":
+            return cls._of_floats(values, what)
         if values.dtype.kind in "US":
             return cls.of_names(values.astype(str).tolist())
         if values.dtype.kind not in "iub":
             raise DataError(f"{what} are of type {values.dtype}: they must be whole numbers or strings")
         distinct = np.unique(values)
         names = [str(value).lower() if values.dtype.kind == "b" else str(value) for value in distinct.tolist()]
-        return cls(tuple(names), np.searchsorted(distinct, values).astype(np.int64))
+        return cls(tuple(names), np.searchsorted(distinct, values).astype(np.int64, copy=False))
+
+    @classmethod
+    def _of_floats(cls, values: NDArray[Any], what: str) -> "Coded":
+        """Whole numbers, which are floats only since some are missing."""
+        present = ~np.isnan(values)
+        held = values[present].astype(np.float64)
+        if not np.all((np.abs(held) < _EXACT) & (held == np.rint(held))):
+            raise DataError(f"{what} are of type {values.dtype}: they must be whole numbers or strings")
+        whole = cls.of_array(held.astype(np.int64), what)
+        codes = np.full(len(values), -1, dtype=np.int64)
+        codes[present] = whole.codes
+        return cls(whole.names, codes)
 
     @classmethod
     def of_arrow(cls, column: pa.Array | pa.ChunkedArray, what: str) -> "Coded":

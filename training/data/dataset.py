@@ -1,6 +1,7 @@
 """What every form of data becomes: inputs with labels, in the parts that their source keeps apart."""
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -8,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.inputs import FeaturesInput, ImageInput
+from service.inputs import Kind
 
-BLOCK = 4096  # rows that are looked at together
+BLOCK = 4096  # rows that are looked at together, and fewer where they hold
+_BLOCK_NUMBERS = 2**23  # more numbers than these
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class Labelled:
     """
 
     source: str
-    base: NDArray[Any]  # [M, *row_shape], uint8, or floats of any width
+    base: NDArray[Any]  # [M, *row_shape], uint8, int64, or floats of any width
     labels: NDArray[np.int64]  # [N], indices into the class names
     rows: NDArray[np.int64] | None = None  # [N], which rows of `base`; None: all, in order
 
@@ -34,9 +36,9 @@ class Labelled:
         return self.read(slice(None))
 
     def read(self, which: slice | NDArray[np.int64]) -> NDArray[Any]:
-        """Some of the inputs in memory, in the order asked for: bytes as they are, numbers of any width as float32."""
+        """Some of the inputs in memory, in the order asked for: whole numbers as they are, all floats as float32."""
         found = np.asarray(self.base[which] if self.rows is None else self.base[self.rows[which]])
-        return found if found.dtype == np.uint8 else found.astype(np.float32, copy=False)
+        return found.astype(np.float32, copy=False) if found.dtype.kind == "f" else found
 
     def take(self, indices: NDArray[np.int64]) -> "Labelled":
         """The examples at `indices`, in that order."""
@@ -47,8 +49,9 @@ class Labelled:
 
     def blocks(self) -> Iterator[NDArray[Any]]:
         """The inputs in order, a block at a time."""
-        for start in range(0, len(self), BLOCK):
-            yield self.read(slice(start, start + BLOCK))
+        size = max(1, min(BLOCK, _BLOCK_NUMBERS // math.prod(self.base.shape[1:])))
+        for start in range(0, len(self), size):
+            yield self.read(slice(start, start + size))
 
     def fingerprint(self) -> str:
         """SHA-256, in hex, of the inputs' bytes followed by the labels' as little-endian int64."""
@@ -64,7 +67,7 @@ class LabelledData:
     """What every data set has, however its splits come about."""
 
     name: str
-    input: ImageInput | FeaturesInput
+    input: Kind
     classes: tuple[str, ...]
     fingerprint: str  # SHA-256 over the checksums of its files, or of what was read from them
 

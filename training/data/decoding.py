@@ -2,18 +2,22 @@
 
 import multiprocessing
 import os
+import signal
+import threading
+from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.data.pictures import Frame, UnfitError, UnreadableError, decode
+from training.errors import DataError
 
 _AT_ONCE = 128  # files that a worker decodes in one go
+_HELP = 32  # files that this process decodes before it looks after the workers again
 _WORTH_PROCESSES = 4_000  # files; for fewer, starting processes takes longer than they save
 
 
@@ -25,43 +29,79 @@ class Decoded:
     unreadable: dict[int, str] = field(default_factory=dict)
     unfit: dict[int, str] = field(default_factory=dict)
 
+    def put(self, start: int, batch: "Decoded") -> None:
+        """Take over what became of the files from number `start` on."""
+        self.images[start : start + len(batch.images)] = batch.images
+        self.unreadable |= {start + i: reason for i, reason in batch.unreadable.items()}
+        self.unfit |= {start + i: reason for i, reason in batch.unfit.items()}
 
-def decode_all(paths: Sequence[Path], frame: Frame) -> Decoded:
-    """Decode every file; one that cannot be is black."""
-    shape = (frame.height, frame.width, 3) if frame.colour else (frame.height, frame.width)
-    decoded = Decoded(np.zeros((len(paths), *shape), dtype=np.uint8))
-    starts = range(0, len(paths), _AT_ONCE)
-    with _executor(len(paths)) as executor:
-        batches = executor.map(partial(_decode_batch, frame=frame), (paths[s : s + _AT_ONCE] for s in starts))
-        for start, (images, unreadable, unfit) in zip(starts, batches, strict=True):
-            decoded.images[start : start + _AT_ONCE] = images
-            decoded.unreadable |= {start + i: reason for i, reason in unreadable.items()}
-            decoded.unfit |= {start + i: reason for i, reason in unfit.items()}
+
+def decode_all(paths: Sequence[str], frame: Frame) -> Decoded:
+    """Decode every file; one that cannot be is black. Raises DataError where a process that decodes was killed.
+
+    Pillow lets other threads run while it decodes, but around that it is Python, and for small pictures that is most
+    of it: many files are decoded by processes, this one among them, which needs no starting.
+    """
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if len(paths) < _WORTH_PROCESSES or workers == 1:
+        return _decode(paths, frame, ThreadPoolExecutor(workers), 2 * workers, helps=False)
+    # Not forked: the libraries' threads of this process would be missing in the copy, their locks perhaps held.
+    spawn = multiprocessing.get_context("spawn")
+    processes = ProcessPoolExecutor(workers - 1, mp_context=spawn, initializer=_follow_parent)
+    return _decode(paths, frame, processes, 2 * workers, helps=True)
+
+
+def _decode(paths: Sequence[str], frame: Frame, executor: Executor, ahead: int, *, helps: bool) -> Decoded:
+    """The workers get the files from the front, `ahead` goes at once; this thread, where it `helps`, takes the last."""
+    decoded = Decoded(_black(len(paths), frame))
+    begun: deque[tuple[int, Future[Decoded]]] = deque()
+    first, end = 0, len(paths)  # of the files that nobody has
+    try:
+        while begun or first < end:
+            while first < end and len(begun) < ahead:
+                part = paths[first : min(first + _AT_ONCE, end)]
+                begun.append((first, executor.submit(_decode_batch, part, frame)))
+                first += len(part)
+            if helps and first < end and not begun[0][1].done():
+                start = max(first, end - _HELP)
+                decoded.put(start, _decode_batch(paths[start:end], frame))
+                end = start
+            else:
+                start, batch = begun.popleft()
+                decoded.put(start, batch.result())
+    except BrokenProcessPool:
+        raise DataError(
+            "a process that was decoding pictures has ended before its time: killed from outside, or for want of memory"
+        ) from None
+    finally:
+        executor.shutdown(cancel_futures=True)
     return decoded
 
 
-def _executor(files: int) -> Executor:
-    """Threads for few files, processes for many.
-
-    Pillow lets others run while it decodes, but around that it is Python, and for small pictures that is most of it.
-    """
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if files < _WORTH_PROCESSES or workers == 1:
-        return ThreadPoolExecutor(workers)
-    # Not forked: the libraries' threads of this process would be missing in the copy, their locks perhaps held.
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
-
-
-def _decode_batch(paths: Sequence[Path], frame: Frame) -> tuple[NDArray[np.uint8], dict[int, str], dict[int, str]]:
-    shape = (frame.height, frame.width, 3) if frame.colour else (frame.height, frame.width)
-    images = np.zeros((len(paths), *shape), dtype=np.uint8)
-    unreadable: dict[int, str] = {}
-    unfit: dict[int, str] = {}
+def _decode_batch(paths: Sequence[str], frame: Frame) -> Decoded:
+    batch = Decoded(_black(len(paths), frame))
     for i, path in enumerate(paths):
         try:
-            images[i] = decode(path, frame)
+            batch.images[i] = decode(path, frame)
         except UnreadableError as error:
-            unreadable[i] = str(error)
+            batch.unreadable[i] = str(error)
         except UnfitError as error:
-            unfit[i] = str(error)
-    return images, unreadable, unfit
+            batch.unfit[i] = str(error)
+    return batch
+
+
+def _black(count: int, frame: Frame) -> NDArray[np.uint8]:
+    return np.zeros((count, frame.height, frame.width, 3) if frame.colour else (count, frame.height, frame.width), "u1")
+
+
+def _follow_parent() -> None:
+    """Leave Ctrl-C to the process that started this one, and end when that has ended, however it did."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

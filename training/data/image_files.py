@@ -28,7 +28,7 @@ class _Listing:
     """N files with their labels, before any is opened."""
 
     form: str
-    paths: list[Path]
+    paths: list[str]
     labels: Coded
     sources: NDArray[np.int8]
     columns: dict[str, Any]
@@ -36,7 +36,7 @@ class _Listing:
 
 def read_folders(options: DataOptions, findings: Findings) -> Raw:
     """A folder with one folder for each class. Raises DataError where it has none, or no picture."""
-    paths: list[Path] = []
+    paths: list[str] = []
     names: list[str] = []
     sources: list[int] = []
     for number, folder in enumerate(options.sources):
@@ -57,18 +57,18 @@ def read_table(options: DataOptions, findings: Findings) -> Raw:
     """A table with a column of paths, which begin at the table's own folder, and one of labels. Raises DataError."""
     assert options.path_column is not None
     table, sources = table_files.read_all(options.sources)
-    table_files.require(table, options.path_column, "--path-column", options.path)
-    table_files.require(table, options.label_column, "--label-column", options.path)
+    table_files.require(table.column_names, options.path_column, "--path-column", options.path)
+    table_files.require(table.column_names, options.label_column, "--label-column", options.path)
     for name in options.extra_columns:
-        table_files.require(table, name, "a split, group or time column", options.path)
+        table_files.require(table.column_names, name, "a split, group or time column", options.path)
     texts = table[options.path_column].cast(pa.string()).to_pylist()
     if None in texts or "" in texts:
         row = next(i for i, text in enumerate(texts) if not text) + 1
         raise DataError(f"column {options.path_column!r} has no path in row {row}")
-    folders = [path.parent for path in options.sources]
+    folders = [path if path.is_dir() else path.parent for path in options.sources]
     listing = _Listing(
         "a table of paths of pictures",
-        [folders[source] / text for source, text in zip(sources.tolist(), texts, strict=True)],
+        [os.path.join(folders[source], text) for source, text in zip(sources.tolist(), texts, strict=True)],
         Coded.of_arrow(table[options.label_column], f"the labels, column {options.label_column!r},"),
         sources,
         {name: table[name].combine_chunks() for name in options.extra_columns},
@@ -86,9 +86,9 @@ def _classes(folder: Path) -> list[str]:
     return names
 
 
-def _pictures(folder: Path, findings: Findings) -> list[Path]:
+def _pictures(folder: Path, findings: Findings) -> list[str]:
     entries = sorted((entry for entry in os.scandir(folder) if entry.name[0] != "."), key=lambda entry: entry.name)
-    taken = [Path(e.path) for e in entries if e.name.lower().endswith(SUFFIXES) and e.is_file()]
+    taken = [e.path for e in entries if e.name.lower().endswith(SUFFIXES) and e.is_file()]
     if not taken:
         findings.errors.append(f"the class folder {folder} has no picture: {', '.join(SUFFIXES)} are looked for")
     elif len(taken) < len(entries):
@@ -123,7 +123,7 @@ def _read(listing: _Listing, options: DataOptions, findings: Findings) -> Raw:
     )
 
 
-def _frame(paths: Sequence[Path], options: DataOptions) -> Frame:
+def _frame(paths: Sequence[str], options: DataOptions) -> Frame:
     """What the options ask for, and for the rest what the first readable picture is."""
     for path in paths:
         try:
@@ -140,7 +140,7 @@ def _frame(paths: Sequence[Path], options: DataOptions) -> Frame:
     return Frame(height, width, colour, options.image_size is not None, options.image_colour is not None)
 
 
-def _report(paths: Sequence[Path], decoded: Decoded, options: DataOptions, findings: Findings) -> None:
+def _report(paths: Sequence[str], decoded: Decoded, options: DataOptions, findings: Findings) -> None:
     _name(paths, decoded.unfit, findings.errors)
     count = len(decoded.unreadable)
     allowed = count <= options.skip_unreadable
@@ -151,7 +151,7 @@ def _report(paths: Sequence[Path], decoded: Decoded, options: DataOptions, findi
         )
 
 
-def _name(paths: Sequence[Path], faults: dict[int, str], lines: list[str]) -> None:
+def _name(paths: Sequence[str], faults: dict[int, str], lines: list[str]) -> None:
     for i in sorted(faults)[:_SHOWN]:
         lines.append(f"{paths[i]} {faults[i]}")
     if len(faults) > _SHOWN:

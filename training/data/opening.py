@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.data import arrays, fashion_mnist, idx_folder, image_files, labels, table_files, tables
+from training.data import arrays, fashion_mnist, idx_folder, image_files, labels, table_files, tables, vectors
 from training.data.dataset import Labelled, LabelledData
 from training.data.division import divide
 from training.data.fetch import fetch, locate
@@ -20,7 +20,8 @@ from training.errors import DataError
 Say = Callable[[str], None]
 
 _FORMS = (
-    "a folder with a folder for each class, a folder of IDX files, or a file .csv, .parquet, .npy, .npz or -ubyte(.gz)"
+    "a folder with a folder for each class, of IDX or of Parquet files, "
+    "or a file .csv, .parquet, .npy, .npz or -ubyte(.gz)"
 )
 _OF_PICTURES = ("image_size", "image_colour", "skip_unreadable")
 _OF_TABLES = ("categorical", "ignore_columns")
@@ -86,19 +87,15 @@ def _read(options: DataOptions, findings: Findings) -> Raw:
     path = options.path
     if not path.exists():
         raise DataError(f"--data {path} is not there")
+    if path.suffix in table_files.SUFFIXES or table_files.is_folder(path):
+        return _read_tables(options, findings)
     if path.is_dir():
         if idx_folder.is_folder(path):
-            _refuse(options, "IDX files", (*_OF_PICTURES, *_OF_TABLES, "labels", "path_column"))
+            _refuse(options, "IDX files", (*_OF_PICTURES, *_OF_TABLES, "labels", "path_column", "vector_column"))
             return _without_files(options, "a folder of IDX files", idx_folder.read_folder)
-        _refuse(options, "a folder of pictures", (*_OF_TABLES, "labels", "path_column"))
+        _refuse(options, "a folder of pictures", (*_OF_TABLES, "labels", "path_column", "vector_column"))
         return image_files.read_folders(options, findings)
-    if path.suffix in table_files.SUFFIXES:
-        if options.path_column is not None:
-            _refuse(options, "a table of pictures", (*_OF_TABLES, "labels"))
-            return image_files.read_table(options, findings)
-        _refuse(options, "a table", (*_OF_PICTURES, "labels"))
-        return tables.read(options, findings)
-    _refuse(options, f"a {path.suffix or 'file'}", (*_OF_PICTURES, *_OF_TABLES, "path_column"))
+    _refuse(options, f"a {path.suffix or 'file'}", (*_OF_PICTURES, *_OF_TABLES, "path_column", "vector_column"))
     if path.suffix == ".npy":
         return arrays.read_npy(options)
     if path.suffix == ".npz":
@@ -107,6 +104,18 @@ def _read(options: DataOptions, findings: Findings) -> Raw:
     if idx_folder.is_file(path):
         return _without_files(options, "an IDX file", idx_folder.read_file)
     raise DataError(f"--data {path} is of no form that is known: {_FORMS}")
+
+
+def _read_tables(options: DataOptions, findings: Findings) -> Raw:
+    """CSV or Parquet: paths of pictures, vectors, or the numbers and categories themselves."""
+    if options.path_column is not None:
+        _refuse(options, "a table of pictures", (*_OF_TABLES, "labels", "vector_column"))
+        return image_files.read_table(options, findings)
+    _refuse(options, "a table", (*_OF_PICTURES, "labels"))
+    if (name := vectors.column(options)) is not None:
+        _refuse(options, "embeddings", ("categorical",))
+        return vectors.read(options, name, findings)
+    return tables.read(options, findings)
 
 
 def _without_files(options: DataOptions, what: str, read: Callable[[DataOptions], Raw]) -> Raw:

@@ -20,6 +20,7 @@ class DataOptions:
     labels: Path | None = None
     label_column: str = DEFAULT_LABEL_COLUMN
     path_column: str | None = None
+    vector_column: str | None = None
     classes: tuple[str, ...] | None = None
     min_per_class: int = DEFAULT_MIN_PER_CLASS
     categorical: tuple[str, ...] = ()

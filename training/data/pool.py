@@ -78,7 +78,7 @@ class Pool(LabelledData):
 
     def sizes(self, seed: int) -> Mapping[SplitName, int]:
         """How many examples each split gets."""
-        return {name: len(rows) for name, rows in self.drawing.rows(seed).items()}
+        return self.drawing.sizes(seed)
 
     def _part(self, name: SplitName, rows: NDArray[np.int64]) -> Labelled:
         source = self.wording.source(name, self._span(rows))

@@ -20,7 +20,7 @@ class Raw:
     form: str  # in words
     one: Literal["row", "picture"]  # what an example is called
     input: ImageInput | FeaturesInput
-    inputs: NDArray[Any]  # [N, *row_shape]; a memory map for a `.npy`
+    inputs: NDArray[Any]  # [N, *row_shape]; a memory map for embeddings
     labels: Coded  # [N]
     first_row: int  # the number of the first row in messages: 1 for a table, 0 for an array
     sources: NDArray[np.int8] | None = None  # [N], which of several files each example is from; None: all of one

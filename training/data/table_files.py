@@ -1,6 +1,7 @@
 """CSV and Parquet, read into one table of pyarrow."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Sequence, Sized
 from pathlib import Path
 
 import numpy as np
@@ -11,46 +12,102 @@ from numpy.typing import NDArray
 
 from training.errors import DataError
 
-SUFFIXES = (".csv", ".parquet", ".pq")
+_PARQUET = (".parquet", ".pq")
+SUFFIXES = (".csv", *_PARQUET)
 _LARGEST_BLOCK = 2**31 - 1
 
 
-def read(path: Path) -> pa.Table:
-    """The whole table. Raises DataError where the file is missing or is not what its name says."""
+def is_folder(path: Path) -> bool:
+    """Whether `path` is a folder that holds Parquet files and no folders, which would be classes of pictures."""
+    if not path.is_dir():
+        return False
+    below = [entry for entry in path.iterdir() if entry.name[0] not in "._"]
+    return any(_is_parquet(entry) for entry in below) and not any(entry.is_dir() for entry in below)
+
+
+def files(source: Path) -> list[Path]:
+    """The file itself, or a folder's Parquet files in the order of their names. Raises DataError where it has none."""
+    if not source.is_dir():
+        return [source]
+    found = sorted(entry for entry in source.iterdir() if entry.name[0] not in "._" and _is_parquet(entry))
+    if not found:
+        raise DataError(f"{source} has no Parquet file: .parquet and .pq are looked for")
+    return found
+
+
+def schema(path: Path) -> pa.Schema:
+    """The columns of a Parquet file, without reading a row. Raises DataError."""
     try:
-        table = _read_csv(path) if path.suffix == ".csv" else pa.parquet.read_table(path)
+        found = pa.parquet.read_schema(path)
     except FileNotFoundError:
         raise DataError(f"{path} is not there") from None
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
-    twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
-    if twice:
-        raise DataError(f"{path} has more than one column {twice[0]!r}")
-    if not len(table):
-        raise DataError(f"{path} has no rows")
+    _check_once(found.names, path)
+    return found
+
+
+def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """The whole table, or some columns of it. Raises DataError where the file is missing or not what its name says."""
+    table = _read(path, columns)
+    _check_rows(table, path)
     return table
 
 
-def read_all(paths: Sequence[Path]) -> tuple[pa.Table, NDArray[np.int8]]:
-    """Several files as one table, and of which file each row is. Raises DataError where their columns differ."""
-    tables = [read(path) for path in paths]
-    for path, table in zip(paths[1:], tables[1:], strict=True):
+def read_all(sources: Sequence[Path], columns: Sequence[str] | None = None) -> tuple[pa.Table, NDArray[np.int8]]:
+    """Several files or folders as one table, and of which of them each row is.
+
+    Raises DataError where their columns differ.
+    """
+    paths = [(number, path) for number, source in enumerate(sources) for path in files(source)]
+    tables = [_read(path, columns) for _, path in paths]
+    for (_, path), table in zip(paths[1:], tables[1:], strict=True):
         if differing := set(table.column_names) ^ set(tables[0].column_names):
-            raise DataError(f"{path} and {paths[0]} do not have the same columns: {sorted(differing)[0]!r} is in one")
+            raise DataError(
+                f"{path} and {paths[0][1]} do not have the same columns: {sorted(differing)[0]!r} is in one"
+            )
     try:
         joined = pa.concat_tables(
             [table.select(tables[0].column_names) for table in tables], promote_options="permissive"
         )
     except pa.ArrowException as error:
-        raise DataError(f"{', '.join(map(str, paths))} do not fit together: {error}") from None
-    origin = np.repeat(np.arange(len(tables), dtype=np.int8), [len(table) for table in tables])
+        raise DataError(f"{', '.join(map(str, sources))} do not fit together: {str(error).splitlines()[0]}") from None
+    origin = np.repeat(np.array([number for number, _ in paths], dtype=np.int8), [len(table) for table in tables])
+    for number, source in enumerate(sources):
+        _check_rows(origin[origin == number], source)
     return joined.combine_chunks(), origin
 
 
-def require(table: pa.Table, name: str, option: str, path: Path) -> None:
+def require(names: Sequence[str], name: str, option: str, path: Path) -> None:
     """Raise DataError, which lists the columns, where `name` is none of them."""
-    if name not in table.column_names:
-        raise DataError(f"{option} {name}: {path} has no such column; it has {', '.join(table.column_names)}")
+    if name not in names:
+        raise DataError(f"{option} {name}: {path} has no such column; it has {', '.join(names)}")
+
+
+def _read(path: Path, columns: Sequence[str] | None) -> pa.Table:
+    try:
+        table = _read_csv(path) if path.suffix == ".csv" else pa.parquet.read_table(path, columns=columns)
+    except FileNotFoundError:
+        raise DataError(f"{path} is not there") from None
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
+    _check_once(table.column_names, path)
+    return table
+
+
+def _is_parquet(path: Path) -> bool:
+    return path.suffix in _PARQUET and path.is_file()
+
+
+def _check_rows(rows: Sized, source: Path) -> None:
+    if not len(rows):
+        raise DataError(f"{source} has no rows")
+
+
+def _check_once(names: Sequence[str], path: Path) -> None:
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise DataError(f"{path} has more than one column {twice[0]!r}")
 
 
 def _read_csv(path: Path) -> pa.Table:

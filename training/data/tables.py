@@ -60,7 +60,7 @@ def _check_names(table: pa.Table, options: DataOptions) -> None:
     for option, names in named:
         for name in names:
             if name is not None:
-                table_files.require(table, name, option, options.path)
+                table_files.require(table.column_names, name, option, options.path)
 
 
 def _column(
@@ -75,9 +75,10 @@ def _column(
         return _categorical(name, array, options, findings)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return _numeric(name, array, findings)
+    other = "--vector-column" if pa.types.is_fixed_size_binary(kind) else "--time-column or --group-column"
     findings.errors.append(
         f"column {name!r} is of type {kind}: numbers, strings and booleans are taken; "
-        f"leave it out by --ignore-columns {name}, or name it by --time-column or --group-column"
+        f"leave it out by --ignore-columns {name}, or name it by {other}"
     )
     return None
 

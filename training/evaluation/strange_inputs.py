@@ -4,14 +4,16 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from service.inputs import FeaturesInput, ImageInput
-from training.evaluation import strange_features, strange_images
+from service.inputs import FeaturesInput, ImageInput, Kind, TokensInput
+from training.evaluation import strange_features, strange_images, strange_tokens
 
 
-def make(kind: ImageInput | FeaturesInput, inputs: NDArray[Any], seed: int = 0) -> dict[str, NDArray[Any]]:
+def make(kind: Kind, inputs: NDArray[Any], seed: int = 0) -> dict[str, NDArray[Any]]:
     """All sets, by name, made from real inputs `[N, *row_shape]`. The same inputs and seed give the same sets."""
     match kind:
         case ImageInput():
             return strange_images.make(inputs, seed)
         case FeaturesInput():
             return strange_features.make(kind, inputs, seed)
+        case TokensInput():
+            return strange_tokens.make(kind, inputs, seed)

@@ -17,7 +17,7 @@ def main(command_line: list[str] | None = None) -> int:
     names = [exercise.name for exercise in EXERCISES]
     parser = argparse.ArgumentParser(prog="python -m training.exercises", description="The chapter's exercises.")
     parser.add_argument("name", nargs="?", choices=[*names, "all"], help="which to run; none lists them")
-    parser.add_argument("--quick", action="store_true", help="measure less: under a minute for all together")
+    parser.add_argument("--quick", action="store_true", help="measure less, and write no page: under a minute for all")
     parser.add_argument("--out", type=Path, default=Path("build/chapter"), help="folder of the pages (%(default)s)")
     parser.add_argument("--data-dir", type=Path, help="the folder of Fashion-MNIST; else found or fetched")
     options = parser.parse_args(command_line)
@@ -31,8 +31,9 @@ def main(command_line: list[str] | None = None) -> int:
             if options.name in (exercise.name, "all"):
                 start = time.perf_counter()
                 findings = exercise.measure(Settings(options.quick, options.data_dir))
-                page.write(exercise, findings, options.out)
-                print(f"{options.out / exercise.name}.md in {time.perf_counter() - start:.0f} s")
+                page.write(exercise, findings, options.out, quick=options.quick)
+                ending = "json" if options.quick else "md"
+                print(f"{options.out / exercise.name}.{ending} in {time.perf_counter() - start:.0f} s")
     except TrainingError as error:
         print(f"exercises: {error}", file=sys.stderr)
         return 1

@@ -17,6 +17,8 @@ _LOOKS = {  # colour, line, mark, and what it is
     "adaptive": (ORANGE, "-.", "v", "adaptive softmax"),
 }
 
+_APART = 0.04
+
 
 def draw(grid: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Figure]:
     """All of them, by the names of their files."""
@@ -39,8 +41,9 @@ def _costs(grid: Mapping[str, Any]) -> Figure:
     for axes in (memory, seconds):
         axes.set_xscale("log")
         axes.set_yscale("log")
-        axes.set_xlabel(f"size of the vocabulary (classes), {int(batch):,} examples a step")
+        axes.set_xlabel("size of the vocabulary, V (classes)")
         open_frame(axes)
+    figure.suptitle(f"{int(batch):,} examples a step", fontsize=10)
     memory.legend(frameon=False, fontsize=8)
     return figure
 
@@ -53,13 +56,17 @@ def _predictions(values: Mapping[str, Any]) -> Figure:
     answered = values["thresholds"]
     x = [row["coverage"] for row in answered.values()]
     right.plot(x, [row["accuracy"] for row in answered.values()], color=BLUE, marker="s", markersize=5)
+    previous = 2.0
     for threshold, row in answered.items():
+        if previous - row["coverage"] < _APART:
+            continue  # its number would lie on its neighbour's
+        previous = row["coverage"]
         right.annotate(threshold, (row["coverage"], row["accuracy"]), (4, 4), textcoords="offset points", fontsize=8)
     right.set_xlabel("coverage (share of places answered)")
     right.set_ylabel("accuracy (share right of these)")
     right.set_xlim(0, 1.08)
     right.set_ylim(0, 1.08)
-    right.set_title("by the confidence that is asked for", fontsize=9)
+    right.set_title("answered from the confidence beside the mark", fontsize=9)
     open_frame(right)
     return figure
 

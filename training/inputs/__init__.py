@@ -1,18 +1,21 @@
 """How inputs become features: one encoder for each kind of input, and nothing of the kinds anywhere else."""
 
-from service.inputs import FeaturesInput, ImageInput
+from service.inputs import FeaturesInput, ImageInput, Kind, TokensInput
 from training.data.dataset import Labelled
 from training.inputs.encoder import Encoder
 from training.inputs.features import FeatureEncoder
 from training.inputs.images import ImageEncoder
+from training.inputs.tokens import TokenEncoder
 
-__all__ = ["Encoder", "FeatureEncoder", "ImageEncoder", "encoder_for"]
+__all__ = ["Encoder", "FeatureEncoder", "ImageEncoder", "TokenEncoder", "encoder_for"]
 
 
-def encoder_for(kind: ImageInput | FeaturesInput, train: Labelled) -> Encoder:
+def encoder_for(kind: Kind, train: Labelled) -> Encoder:
     """The encoder of a kind, fitted on the training split where it has anything to fit."""
     match kind:
         case ImageInput():
             return ImageEncoder(kind)
         case FeaturesInput():
             return FeatureEncoder.fit(kind, train.blocks())
+        case TokensInput():
+            raise TypeError("the embeddings of tokens are learnt with the weights: they have no encoder beforehand")

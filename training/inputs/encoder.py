@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from onnx import helper
 from torch import Tensor
 
-from service.inputs import FeaturesInput, ImageInput
+from service.inputs import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Encoder(Protocol):
     """Inputs of one kind `[N, *kind.row_shape]` on their way to features `[N, D]`."""
 
     @property
-    def kind(self) -> ImageInput | FeaturesInput:
+    def kind(self) -> Kind:
         """What the manifest says of the input."""
         ...
 
@@ -43,6 +43,6 @@ class Encoder(Protocol):
         ...
 
 
-def graph_input(kind: ImageInput | FeaturesInput) -> onnx.ValueInfoProto:
+def graph_input(kind: Kind) -> onnx.ValueInfoProto:
     """The graph's input, its batch axis free."""
     return helper.make_tensor_value_info(kind.name, helper.np_dtype_to_tensor_dtype(kind.dtype), ["N", *kind.row_shape])

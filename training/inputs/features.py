@@ -13,7 +13,8 @@ from torch import Tensor
 from service.inputs import FeaturesInput
 from training.inputs.encoder import GraphPart
 
-_ROWS = 512  # that are float64 at a time: few enough to stay in the processor's cache
+_ROWS = 512  # that are worked on together: few enough to stay in the processor's cache
+_FAR = 1e30  # from 0: a float32 less a mean that is farther might be too large for a float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +23,14 @@ class FeatureEncoder:
 
     The numbers come first, in the order of their columns, then the categories of each other column. A code that is
     none of them, -1 for example, has no 1 in its one-hot and so speaks for no class.
+
+    Mean and deviation are numbers that a float32 holds. So x - mean in float32 is the difference of the numbers that
+    the graph in float64 subtracts, rounded once: nothing cancels, and training may compute in float32.
     """
 
     kind: FeaturesInput
-    mean: NDArray[np.float64]  # [P], of the training rows, missing ones left out
-    deviation: NDArray[np.float64]  # [P], standard deviation; 1 where a column is constant
+    mean: NDArray[np.float64]  # [P], of the training rows, missing ones left out; rounded to float32
+    deviation: NDArray[np.float64]  # [P], standard deviation, rounded to float32; 1 where a column is constant
 
     @classmethod
     def fit(cls, kind: FeaturesInput, blocks: Iterable[NDArray[np.float32]]) -> "FeatureEncoder":
@@ -40,18 +44,21 @@ class FeatureEncoder:
         mean = np.zeros(len(numeric))
         squares = np.zeros(len(numeric))  # sums of squared distances from the mean
         for block in blocks:
-            values = block[:, numeric].astype(np.float64)
-            present = ~np.isnan(values)
-            added = present.sum(axis=0)
-            total = count + added
-            block_mean = np.where(present, values, 0).sum(axis=0) / np.maximum(added, 1)
-            distance = np.where(present, values - block_mean, 0)
-            shift = block_mean - mean
-            squares += np.square(distance).sum(axis=0) + np.square(shift) * count * added / np.maximum(total, 1)
-            mean += np.where(added > 0, shift * added / np.maximum(total, 1), 0)
-            count = total
-        deviation = np.sqrt(squares / np.maximum(count, 1))
-        return cls(kind, mean, np.where(deviation > 0, deviation, 1.0))
+            for start in range(0, len(block), _ROWS):
+                values = block[start : start + _ROWS, numeric].astype(np.float64)
+                absent = np.isnan(values)
+                added = len(values) - absent.sum(axis=0)
+                total = count + added
+                values[absent] = 0
+                block_mean = values.sum(axis=0) / np.maximum(added, 1)
+                values -= block_mean
+                values[absent] = 0
+                shift = block_mean - mean
+                squares += np.square(values, out=values).sum(axis=0)
+                squares += np.square(shift) * count * added / np.maximum(total, 1)
+                mean += np.where(added > 0, shift * added / np.maximum(total, 1), 0)
+                count = total
+        return cls(kind, _rounded(mean), _divisor(np.sqrt(squares / np.maximum(count, 1))))
 
     @property
     def width(self) -> int:
@@ -59,7 +66,7 @@ class FeatureEncoder:
         return len(self.mean) + len(self._one_hot()[0])
 
     def features(self, inputs: NDArray[Any], dtype: torch.dtype = torch.float32) -> Tensor:
-        """The features of a batch, `[N, D]`, computed in float64.
+        """The features of a batch, `[N, D]`, computed in `dtype`.
 
         >>> kind = FeaturesInput(width=2, columns=[{"name": "age"}, {"name": "sex", "categories": ["f", "m"]}])
         >>> encoder = FeatureEncoder(kind, np.array([40.0]), np.array([10.0]))
@@ -70,13 +77,10 @@ class FeatureEncoder:
         columns, codes = self._one_hot()
         values = torch.from_numpy(inputs)
         if not len(columns):
-            found = torch.empty(values.shape, dtype=dtype)
-            for start in range(0, len(values), _ROWS):
-                found[start : start + _ROWS] = self._standardised(values[start : start + _ROWS])
-            return found
-        numbers = self._standardised(values[:, torch.from_numpy(_numeric(self.kind))])
+            return self._standardised(values, dtype)
+        numbers = self._standardised(values[:, torch.from_numpy(_numeric(self.kind))], dtype)
         one_hot = values[:, torch.from_numpy(columns)] == torch.from_numpy(codes)
-        return torch.cat([numbers, one_hot], dim=1).to(dtype)
+        return torch.cat([numbers, one_hot], dim=1)
 
     def graph_part(self, output: str) -> GraphPart:
         """What `features` computes. A column of numbers without any categories needs no rearranging."""
@@ -109,13 +113,18 @@ class FeatureEncoder:
             nodes.append(node("Concat", ["standardised", "one_hot"], [output], axis=1))
         return GraphPart(nodes, constants, 1.0)
 
-    def _standardised(self, numbers: Tensor) -> Tensor:
-        """Float64 `[N, P]`. In place: embeddings come by the gigabyte."""
-        wide = numbers.double() if numbers.dtype != torch.float64 else numbers.clone()
-        mean = torch.from_numpy(self.mean)
-        if self.kind.missing == "mean":
-            wide = torch.where(wide.isnan(), mean, wide)
-        return wide.sub_(mean).div_(torch.from_numpy(self.deviation))
+    def _standardised(self, numbers: Tensor, dtype: torch.dtype) -> Tensor:
+        """`[N, P]`, some rows at a time."""
+        if dtype != torch.float64 and np.abs(self.mean).max(initial=0) > _FAR:
+            return self._standardised(numbers, torch.float64).to(dtype)
+        mean, deviation = (torch.from_numpy(column).to(dtype) for column in (self.mean, self.deviation))
+        found = torch.empty(numbers.shape, dtype=dtype)
+        for start in range(0, len(numbers), _ROWS):
+            some = numbers[start : start + _ROWS]
+            if self.kind.missing == "mean":
+                some = torch.where(some.isnan(), mean, some)
+            torch.sub(some, mean, out=found[start : start + _ROWS]).div_(deviation)
+        return found
 
     def _one_hot(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """For each one-hot feature the column that it looks at and the code that it looks for."""
@@ -132,3 +141,18 @@ def _numeric(kind: FeaturesInput) -> NDArray[np.int64]:
     if kind.columns is None:
         return np.arange(kind.width)
     return np.array([i for i, column in enumerate(kind.columns) if column.categories is None], dtype=np.int64)
+
+
+def _rounded(column: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What a float32 holds."""
+    return column.astype(np.float32).astype(np.float64)
+
+
+def _divisor(deviation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A deviation to divide by, which a float32 holds: 1 for 0, and no other so small or large that it is rounded away.
+
+    >>> _divisor(np.array([0.0, 2.0, 1e-50]))
+    array([1.00000000e+00, 2.00000000e+00, 1.17549435e-38])
+    """
+    limits = np.finfo(np.float32)
+    return np.where(deviation > 0, _rounded(np.clip(deviation, limits.tiny, limits.max)), 1.0)

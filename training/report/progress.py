@@ -24,7 +24,7 @@ class Progress:
             self._stream.write(f"epoch {epoch.number}/{self._bar.total}: {text}\n")
         else:
             self._bar.set_postfix_str(text)
-            self._bar.update()
+            self._bar.update(epoch.number - self._bar.n)  # more than 1 at once after a checkpoint
 
     def close(self) -> None:
         """Leave the last state of the bar on the screen."""

@@ -83,6 +83,11 @@ WRONG: dict[str, tuple[np.ndarray, np.ndarray, str]] = {
     "length": (FEATURES, LABELS[:-1], r"x\.npy has 200 examples and .*y\.npy 199 labels"),
     "objects": (FEATURES, np.array([None, "a"] * 100), r"y\.npy is not a \.npy of numbers or strings"),
     "fractions": (FEATURES, LABELS + 0.5, "labels are of type float64: they must be whole numbers or strings"),
+    "infinite": (
+        FEATURES,
+        np.where(LABELS == 3, np.inf, LABELS),
+        "labels are of type float64: they must be whole numbers or strings",
+    ),
 }
 
 
@@ -92,12 +97,21 @@ def test_wrong_array_is_one_line(tmp_path: Path, features: np.ndarray, labels: n
         opened(**_saved(tmp_path, features, labels))
 
 
+def test_table_of_labels_without_the_column(tmp_path: Path) -> None:
+    _saved(tmp_path, FEATURES)
+    beside = write(tmp_path / "about.csv", columns())
+    with pytest.raises(DataError, match=r"--label-column diagnosis: .*about\.csv has no such column; it has age, "):
+        opened(tmp_path / "x.npy", labels=beside, label_column="diagnosis")
+
+
 def test_nan_and_infinity_are_named_by_column_and_row(tmp_path: Path) -> None:
     bad = FEATURES.copy()
     bad[11, 3], bad[12, 4] = np.nan, np.inf
     errors = opened(**_saved(tmp_path, bad)).findings.errors
     assert errors[0].startswith("column 4 has 1 values that are infinite in float32, the first in row 12:")
     assert errors[1].startswith("column 3 has 1 missing values (NaN), the first in row 11: ")
+    bad[12, 4] = 0
+    assert pool(**_saved(tmp_path, bad), missing="mean").input == FeaturesInput(width=7, missing="mean")
 
 
 def test_npz_without_its_arrays(tmp_path: Path) -> None:

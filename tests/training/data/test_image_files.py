@@ -9,7 +9,6 @@ from PIL import Image
 from service.inputs import ImageInput
 from service.reading.images import ImageReader
 from tests.training.data.made import folders, opened, picture, pool, write
-from training.data import decoding
 from training.data.pictures import Frame, decode
 from training.data.splits import split
 from training.errors import DataError
@@ -52,6 +51,25 @@ def test_table_of_paths(tmp_path: Path) -> None:
     np.testing.assert_array_equal(data.examples.inputs[7], np.asarray(Image.open(paths[7])))
 
 
+def test_table_of_paths_without_its_columns(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", {"file": ["1.png"] * 20, "kind": ["cat", "dog"] * 10})
+    with pytest.raises(DataError, match=r"--label-column label: .*t\.csv has no such column; it has file, kind"):
+        opened(path, path_column="file")
+    with pytest.raises(DataError, match=r"--path-column picture: .*t\.csv has no such column; it has file, kind"):
+        opened(path, path_column="picture", label_column="kind")
+
+
+def test_folder_of_tables_of_paths(tmp_path: Path) -> None:
+    for i in range(40):
+        picture(tmp_path / "all" / f"{i}.png", i)
+        values = {"file": [f"../all/{i}.png"], "label": [("cat", "dog")[i % 2]]}
+        (tmp_path / "tables").mkdir(exist_ok=True)
+        write(tmp_path / "tables" / f"{i:02}.parquet", values)
+    data = pool(tmp_path / "tables", path_column="file")
+    with Image.open(tmp_path / "all" / "7.png") as seventh:
+        np.testing.assert_array_equal(data.examples.inputs[7], np.asarray(seventh))
+
+
 def test_other_sizes_and_colours_are_refused_or_fitted(tmp_path: Path) -> None:
     folders(tmp_path)
     picture(tmp_path / "cat" / "zz.png", 90, size=(9, 9))
@@ -79,7 +97,7 @@ def test_pictures_are_fitted_as_the_service_fits_them(tmp_path: Path, mode: str,
     converted.save(path)
     kind = ImageInput(height=12, width=10, channels=channels)
     served = ImageReader(kind, 1, 10_000).from_file(path.read_bytes(), "PNG", resize=True)[0]
-    np.testing.assert_array_equal(decode(path, Frame(12, 10, channels == 3, fit=True, convert=True)), served)
+    np.testing.assert_array_equal(decode(str(path), Frame(12, 10, channels == 3, fit=True, convert=True)), served)
 
 
 def test_unreadable_pictures_are_named_or_counted(tmp_path: Path) -> None:
@@ -94,18 +112,6 @@ def test_unreadable_pictures_are_named_or_counted(tmp_path: Path) -> None:
     data = pool(tmp_path, skip_unreadable=2)
     assert len(data.examples) == 38
     assert data.parts(0)["train"].source.endswith("drawn at random (2 unreadable left out)")
-
-
-def test_many_pictures_are_decoded_by_processes_to_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    paths = [picture(tmp_path / f"{i}.png", i) for i in range(300)]
-    (tmp_path / "7.png").write_bytes(b"broken")
-    frame = Frame(5, 6, colour=False, fit=False, convert=False)
-    by_threads = decoding.decode_all(paths, frame)
-    monkeypatch.setattr(decoding, "_WORTH_PROCESSES", 1)
-    by_processes = decoding.decode_all(paths, frame)
-    np.testing.assert_array_equal(by_processes.images, by_threads.images)
-    assert by_processes.unreadable == by_threads.unreadable
-    assert list(by_processes.unreadable) == [7]
 
 
 def test_folders_that_hold_nothing(tmp_path: Path) -> None:

@@ -77,6 +77,15 @@ def test_missing_values_are_what_was_asked_for(tmp_path: Path) -> None:
     assert errors[1].startswith("column 'pressure' has 1 missing values (NaN), the first in row 7")
 
 
+def test_categories_with_gaps_have_none_for_the_gaps(tmp_path: Path) -> None:
+    values = columns() | {"age": [None if i == 5 else float(i % 3 + 1) for i in range(200)]}
+    data = pool(write(tmp_path / "t.parquet", values), categorical=("age",), missing="mean", **WITHOUT_SPLITS)
+    assert isinstance(data.input, FeaturesInput)
+    assert data.input.columns is not None
+    assert data.input.columns[0].categories == ["1", "2", "3"]
+    assert data.examples.inputs[4:7, 0].tolist() == [1, -1, 0]
+
+
 WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "infinite": (
         {"pressure": [np.inf] + [1.5] * 199},

@@ -1,0 +1,1 @@
+"""How Demur runs elsewhere."""

@@ -1,0 +1,1 @@
+"""Demur on a Ray cluster."""

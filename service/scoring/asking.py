@@ -1,0 +1,51 @@
+"""The model that is asked, and what it is asked of every row: from the settings and the options of a command."""
+
+import argparse
+from dataclasses import dataclass
+from typing import Self
+
+from service.classifier import Classifier
+from service.decision import is_infeasible, resolve
+from service.errors import InvalidValue, ScoringError, SettingsError
+from service.policy import Policy
+from service.reading.reader import Reader, reader_for
+from service.scoring import arguments
+from service.scoring.table import Asked
+from service.settings import PREFIX, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A proved model with its reader, and what is asked of every row."""
+
+    classifier: Classifier
+    reader: Reader
+    asked: Asked
+
+    @classmethod
+    def of(cls, options: argparse.Namespace, settings: Settings) -> Self:
+        """Load and prove the model. Raises ModelError, and SettingsError or ScoringError for an uncertified policy."""
+        path = settings.model_path if options.model is None else options.model
+        classifier = Classifier.load(path, max_bytes=settings.max_model_bytes)
+        asked = Asked(_policy(options, settings, classifier), options.column, options.probabilities, options.resize)
+        return cls(classifier, reader_for(classifier.manifest.input, settings), asked)
+
+    def warning(self) -> str | None:
+        """What a user should know before hours of it."""
+        return "the policy could not be certified: nothing is answered" if is_infeasible(self.asked.policy) else None
+
+
+def _policy(options: argparse.Namespace, settings: Settings, classifier: Classifier) -> Policy:
+    """The one of the options, else the service's own, else the manifest's."""
+    abstention = classifier.manifest.abstention
+    if (asked := arguments.policy_request(options)) is not None:
+        try:
+            return resolve(asked, abstention, within="--")
+        except InvalidValue as error:
+            raise ScoringError(str(error).replace("_", "-", 1)) from None
+    if settings.default_policy is None:
+        return classifier.manifest.default_policy
+    try:
+        return resolve(settings.default_policy, abstention)
+    except InvalidValue as error:
+        raise SettingsError(f"{PREFIX}DEFAULT_POLICY: {error}") from None

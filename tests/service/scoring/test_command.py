@@ -1,0 +1,200 @@
+"""`python -m service score` as a user sees it: what it writes and says, and what it does with what is there already."""
+
+import json
+import os
+import pty
+import select
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from service.__main__ import main
+from service.classifier import Classifier
+from service.scoring.progress import Progress
+from tests.service.scoring.files import command, embeddings, fixed_size_binary, fixed_size_list, score, start, write
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    rows = embeddings(1000)
+    columns = {"id": list(range(1000)), "x": fixed_size_list(rows), "tags": [["a", "b"]] * 1000}
+    return write(tmp_path / "in.parquet", columns, group=300)
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out.parquet"
+
+
+def test_output(file: Path, out: Path, embedding_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert score(embedding_model, file, out, "--threshold", "0.5") == 0
+    table = pq.read_table(out)
+    assert table.column_names == ["id", "tags", "decision", "label", "reason", "confidence", "ood_score"]
+    assert table["id"].to_pylist() == list(range(1000))
+    answered = table["decision"].to_pylist().count("answer")
+    said = capsys.readouterr().out
+    assert said.startswith("1,000 rows in ")
+    assert said.endswith(f" rows/s; {answered / 10:.1f} % of 1,000 rows answered: {out}\n")
+    assert 0 < answered < 1000
+    assert {path.name for path in out.parent.iterdir()} == {"in.parquet", "out.parquet"}
+
+
+def test_file_says_what_it_is(file: Path, out: Path, embedding_model: Path) -> None:
+    assert score(embedding_model, file, out, "--selective-risk", "0.1", "--column", "x") == 0
+    found = json.loads(pq.read_schema(out).metadata[b"demur.scores"])
+    classifier = Classifier.load(embedding_model)
+    assert found["model"] == {"name": "tiny", "version": classifier.version}
+    policy = {"kind": "selective_risk", "selective_risk": 0.1, "confidence_level": 0.95, "threshold": 0.8}
+    assert found["policy"] == policy
+    assert found["input"]["name"] == "in.parquet"
+
+
+def test_two_columns_fit_and_one_is_named(tmp_path: Path, out: Path, embedding_model: Path) -> None:
+    rows = embeddings(10)
+    file = write(tmp_path / "in.parquet", {"x": fixed_size_list(rows), "y": fixed_size_binary(rows[::-1].copy())})
+    assert score(embedding_model, file, out, "--column", "y") == 0
+    assert pq.read_schema(out).names[0] == "x"
+    assert score(embedding_model, file, tmp_path / "x.parquet", "--column", "x") == 0
+    confidence = [pq.read_table(path)["confidence"].to_pylist() for path in (out, tmp_path / "x.parquet")]
+    assert confidence[0] == confidence[1][::-1]
+
+
+def test_finished_output_is_nothing_to_do(
+    file: Path, out: Path, embedding_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert score(embedding_model, file, out) == 0
+    before = out.stat()
+    capsys.readouterr()
+    assert score(embedding_model, file, out) == 0
+    assert capsys.readouterr().out == f"nothing to do, 100.0 % of 1,000 rows answered: {out}\n"
+    assert out.stat() == before
+
+
+def test_output_of_another_job_is_replaced_only_where_that_is_said(
+    file: Path, out: Path, embedding_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert score(embedding_model, file, out) == 0
+    before = out.read_bytes()
+    assert score(embedding_model, file, out, "--threshold", "0.5") == 1
+    said = capsys.readouterr().err
+    assert said == f"demur: {out} is there already, of another policy: name another file, or say --overwrite\n"
+    assert out.read_bytes() == before
+    assert score(embedding_model, file, out, "--threshold", "0.5", "--overwrite") == 0
+    assert "abstain" in pq.read_table(out)["decision"].to_pylist()
+    write(file, {"x": fixed_size_list(embeddings(7))})
+    assert score(embedding_model, file, out, "--threshold", "0.5") == 1
+    assert "of another input: name" in capsys.readouterr().err
+
+
+def test_output_that_is_none_of_ours(
+    file: Path, out: Path, embedding_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(out, {"id": [1]})
+    assert score(embedding_model, file, out) == 1
+    assert capsys.readouterr().err.startswith(f"demur: {out} is there already, of other data: name")
+    assert score(embedding_model, file, out, "--overwrite") == 0
+    assert pq.read_metadata(out).num_rows == 1000
+
+
+def test_folder(tmp_path: Path, embedding_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, target = tmp_path / "in", tmp_path / "made" / "out"
+    source.mkdir()
+    rows = embeddings(30)
+    for i, name in enumerate(("b", "a", "c")):
+        write(source / f"{name}.parquet", {"id": list(range(10)), "x": fixed_size_list(rows[10 * i : 10 * i + 10])})
+    write(source / "empty.parquet", {"id": pa.array([], pa.int64()), "x": fixed_size_list(rows[:0])})
+    (source / "notes.txt").write_text("no Parquet")
+    assert score(embedding_model, source, target) == 0
+    assert {path.name for path in target.iterdir()} == {"a.parquet", "b.parquet", "c.parquet", "empty.parquet"}
+    assert pq.read_table(target)["id"].to_pylist() == list(range(10)) * 3
+    assert capsys.readouterr().out.startswith("30 rows in ")
+
+    # A folder that was left half done: what is there stays, what is not is made.
+    (target / "b.parquet").unlink()
+    before = (target / "a.parquet").stat()
+    assert score(embedding_model, source, target) == 0
+    assert ", 20 were there; 100.0 % of 30 rows answered" in capsys.readouterr().out
+    assert (target / "a.parquet").stat() == before
+    assert (target / "b.parquet").exists()
+
+
+def test_setting_names_the_model_and_the_policy(
+    file: Path, out: Path, embedding_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEMUR_MODEL_PATH", str(embedding_model))
+    monkeypatch.setenv("DEMUR_DEFAULT_POLICY", '{"threshold": 1}')
+    assert main(["score", str(file), str(out)]) == 0
+    assert set(pq.read_table(out)["reason"].to_pylist()) == {"low_confidence"}
+
+
+def test_policy_that_never_answers_is_said_beforehand(
+    file: Path, out: Path, embedding_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert score(embedding_model, file, out, "--selective-risk", "0.01") == 0
+    said = capsys.readouterr()
+    assert said.err == "demur: the policy could not be certified: nothing is answered\n"
+    assert "; 0.0 % of 1,000 rows answered" in said.out
+
+
+def test_any_threads_and_batches_give_the_same_rows(tmp_path: Path, file: Path, embedding_model: Path) -> None:
+    found = []
+    for i, (threads, rows) in enumerate([(1, 1000), (3, 10), (8, 299)]):
+        out = tmp_path / f"out-{i}.parquet"
+        words = ["--threads", str(threads), "--batch-size", str(rows)]
+        assert score(embedding_model, file, out, *words) == 0
+        found.append(pq.read_table(out).drop_columns(["confidence", "ood_score"]))
+    assert found[0] == found[1] == found[2]
+
+
+def test_progress_is_one_line_that_is_written_over_and_taken_away() -> None:
+    parent, child = pty.openpty()
+    with os.fdopen(child, "w") as terminal:
+        progress = Progress(terminal, 1_000_000)
+        progress.skip(250_000)
+        deadline = time.monotonic() + 10
+        while not select.select([parent], [], [], 0)[0] and time.monotonic() < deadline:
+            progress.add(0)
+        progress.clear()
+        said = ""
+        while not said.endswith(" \r") and select.select([parent], [], [], 10)[0]:
+            said += os.read(parent, 10_000).decode()
+    os.close(parent)
+    assert said.startswith("\r250,000 of 1,000,000 rows, 25 %, 0 rows/s")
+    assert said.endswith(" \r")
+    assert "\n" not in said
+
+
+def test_without_pyarrow_it_says_which_extra_it_needs(tmp_path: Path, embedding_model: Path, file: Path) -> None:
+    # Found before the installed one: what an import of a package that is not there raises.
+    (tmp_path / "pyarrow.py").write_text("raise ModuleNotFoundError(\"No module named 'pyarrow'\", name='pyarrow')")
+    words = command(embedding_model, file, tmp_path / "out.parquet")
+    without = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from service.__main__ import main; "
+    process = start([words[0], "-c", f"{without}sys.exit(main({words[3:]!r}))"])
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (1, "demur: score needs pyarrow: pip install '.[serve,score]'\n")
+
+
+def test_columns_of_any_type_go_through(tmp_path: Path, out: Path, embedding_model: Path) -> None:
+    rows = embeddings(300)
+    words = [f"word {i % 40}" for i in range(300)]
+    columns = {
+        "x": fixed_size_binary(rows),
+        "category": pa.array(words).dictionary_encode(),
+        "struct": pa.array([{"a": i, "b": [str(i)]} for i in range(300)]),
+        "when": pa.array(range(300), pa.timestamp("us", "UTC")),
+        "decimal": pa.array(range(300)).cast(pa.decimal128(30, 2)),
+        "nothing": pa.nulls(300),
+        "map": pa.array([[(str(i), i)] for i in range(300)], pa.map_(pa.string(), pa.int32())),
+        "gaps": pa.array([None if i % 3 else i for i in range(300)]),
+        "large": pa.array(words, pa.large_string()),
+        "tensor": pa.FixedShapeTensorArray.from_numpy_ndarray(embeddings(300, 3)),
+    }
+    file = write(tmp_path / "in.parquet", columns, group=70)
+    assert score(embedding_model, file, out, "--column", "x", "--batch-size", "16") == 0
+    expected, found = pq.read_table(file), pq.read_table(out)
+    for name in expected.column_names[1:]:
+        assert found[name].type == expected[name].type
+        assert found[name].to_pylist() == expected[name].to_pylist()

@@ -1,0 +1,173 @@
+"""A run that ends at any moment is taken up by the same command, and its output is that of one that never ended."""
+
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from service.scoring.job import division
+from tests.service.scoring.files import command, embeddings, fixed_size_list, score, start, write
+
+if sys.platform != "win32":
+    import fcntl
+
+GROUP = 1 << 18  # rows of one part
+ROWS = 4 * GROUP + 1000
+# Small batches take long enough to be stopped among them; and all runs have the same, since the last bit of a
+# confidence may depend on what stands in a batch beside it.
+BATCH = ("--batch-size", "512")
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four parts and a short one."""
+    columns = {"id": list(range(ROWS)), "x": fixed_size_list(embeddings(ROWS))}
+    return write(tmp_path_factory.mktemp("in") / "in.parquet", columns, group=GROUP)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, file: Path, embedding_model: Path) -> bytes:
+    """The output of a run that nobody stopped."""
+    out = tmp_path_factory.mktemp("whole") / "out.parquet"
+    assert score(embedding_model, file, out, *BATCH) == 0
+    return out.read_bytes()
+
+
+def _parts(out: Path) -> list[Path]:
+    return sorted(out.with_name("out.parquet.parts").glob("part-??????.parquet"))
+
+
+def _kill_when(model: Path, file: Path, out: Path, reached: Callable[[], bool]) -> None:
+    """Start the command and kill it as soon as something is so."""
+    run = start(command(model, file, out, *BATCH))
+    deadline = time.monotonic() + 60
+    while not reached() and run.poll() is None and time.monotonic() < deadline:
+        pass
+    run.kill()
+    run.communicate()
+    assert run.returncode == -signal.SIGKILL, "it was over before it could be killed"
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory, file: Path, embedding_model: Path) -> Path:
+    """The folder of parts of a run that was killed after its second."""
+    out = tmp_path_factory.mktemp("killed") / "out.parquet"
+    _kill_when(embedding_model, file, out, lambda: len(_parts(out)) >= 2)
+    assert not out.exists()
+    return out.with_name("out.parquet.parts")
+
+
+@pytest.fixture
+def out(tmp_path: Path, killed: Path) -> Path:
+    """Where that run would have written, with its parts beside it."""
+    shutil.copytree(killed, tmp_path / "out.parquet.parts")
+    return tmp_path / "out.parquet"
+
+
+def test_killed_after_its_second_part(
+    out: Path, file: Path, whole: bytes, embedding_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = len(_parts(out))
+    assert 2 <= kept < 5
+    assert score(embedding_model, file, out, *BATCH) == 0
+    assert f" rows/s, {kept * GROUP:,} were there; " in capsys.readouterr().out
+    assert out.read_bytes() == whole
+    assert {path.name for path in out.parent.iterdir()} == {"out.parquet"}
+
+
+@pytest.mark.slow
+def test_killed_again_and_again(tmp_path: Path, file: Path, whole: bytes, embedding_model: Path) -> None:
+    out, folder = tmp_path / "out.parquet", tmp_path / "out.parquet.parts"
+    moments: list[Callable[[], bool]] = [
+        folder.exists,
+        (folder / "job.json").exists,
+        (folder / "part-000000.parquet.draft").exists,
+        lambda: len(_parts(out)) >= 1,
+        (folder / "part-000002.parquet.draft").exists,
+        lambda: len(_parts(out)) >= 4,
+        (folder / "whole.draft").exists,
+    ]
+    for reached in moments:
+        _kill_when(embedding_model, file, out, reached)
+        assert not out.exists()
+    assert score(embedding_model, file, out, *BATCH) == 0
+    assert out.read_bytes() == whole
+    assert {path.name for path in tmp_path.iterdir()} == {"out.parquet"}
+
+
+def test_killed_before_it_removed_its_parts(tmp_path: Path, file: Path, whole: bytes, embedding_model: Path) -> None:
+    out, folder = tmp_path / "out.parquet", tmp_path / "out.parquet.parts"
+    out.write_bytes(whole)
+    folder.mkdir()
+    (folder / "part-000000.parquet").write_bytes(b"x")
+    (folder / "job.json").write_text("{}")
+    assert score(embedding_model, file, out, *BATCH) == 0
+    assert out.read_bytes() == whole
+    assert not folder.exists()
+
+
+def test_part_that_the_disk_never_got_is_made_again(out: Path, file: Path, whole: bytes, embedding_model: Path) -> None:
+    _parts(out)[0].write_bytes(b"")
+    assert score(embedding_model, file, out, *BATCH) == 0
+    assert out.read_bytes() == whole
+
+
+def test_parts_of_another_job_are_thrown_away(
+    out: Path, file: Path, whole: bytes, embedding_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stated = out.with_name("out.parquet.parts") / "job.json"
+    changed = {"model": {"name": "tiny", "version": "0" * 12}, "input": {}}
+    stated.write_text(json.dumps({**json.loads(stated.read_text()), **changed}))
+    assert score(embedding_model, file, out, *BATCH) == 0
+    said = capsys.readouterr()
+    assert said.err == f"demur: {stated.parent} is of another model, input: starting anew\n"
+    assert "were there" not in said.out
+    assert out.read_bytes() == whole
+
+
+def test_what_is_not_ours_in_the_folder_of_parts_stays(tmp_path: Path, embedding_model: Path) -> None:
+    file = write(tmp_path / "in.parquet", {"x": fixed_size_list(embeddings(10))})
+    theirs = tmp_path / "out.parquet.parts" / "notes.txt"
+    theirs.parent.mkdir()
+    theirs.write_text("keep me")
+    assert score(embedding_model, file, tmp_path / "out.parquet") == 0
+    assert [path.name for path in theirs.parent.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such locks")
+def test_one_run_at_a_time(
+    out: Path, file: Path, whole: bytes, embedding_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = len(_parts(out))
+    with (out.with_name("out.parquet.parts") / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as the other run holds it
+        assert score(embedding_model, file, out, *BATCH) == 1
+    assert capsys.readouterr().err == f"demur: another run is writing {out}\n"
+    assert len(_parts(out)) == kept
+    assert score(embedding_model, file, out, *BATCH) == 0
+    assert out.read_bytes() == whole
+
+
+def test_interrupted_by_a_person(tmp_path: Path, file: Path, whole: bytes, embedding_model: Path) -> None:
+    out = tmp_path / "out.parquet"
+    run = start(command(embedding_model, file, out, *BATCH), start_new_session=True)
+    while not _parts(out) and run.poll() is None:
+        pass
+    os.killpg(run.pid, signal.SIGINT)
+    _, said = run.communicate(timeout=60)
+    # Python may say before that it has ignored the exception somewhere; it is raised again.
+    assert (run.returncode, said.splitlines()[-1]) == (130, "demur: interrupted: the same command goes on from here")
+    assert not list(out.with_name("out.parquet.parts").glob("*.draft"))
+    assert score(embedding_model, file, out, *BATCH) == 0
+    assert out.read_bytes() == whole
+
+
+def test_row_groups_without_rows() -> None:
+    assert division(()) == [range(0, 0)]
+    assert division((0, GROUP, 0, 5, 0)) == [range(0, 2), range(2, 5)]

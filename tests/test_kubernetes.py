@@ -1,0 +1,153 @@
+"""The manifests of deploy/kubernetes: valid, consistent in themselves, and with commands that are understood."""
+
+import argparse
+import copy
+import re
+from collections.abc import Callable
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from fastapi.testclient import TestClient
+from torch.distributed.run import get_args_parser
+
+from service.settings import Settings
+from tests.server import ROOT
+from training import arguments
+
+KUBERNETES = "1.37"
+FOLDER = ROOT / "deploy" / "kubernetes"
+OBJECTS: dict[tuple[str, str], dict[str, Any]] = {
+    (path.name, found["kind"]): found
+    for path in sorted(FOLDER.glob("*.yaml"))
+    for found in yaml.safe_load_all(path.read_text())
+}
+JOB, DEPLOYMENT = OBJECTS["train.yaml", "Job"], OBJECTS["serve.yaml", "Deployment"]
+
+
+def _pod(workload: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = workload["spec"]["template"]["spec"]
+    return found
+
+
+def _container(workload: dict[str, Any]) -> dict[str, Any]:
+    (found,) = _pod(workload)["containers"]
+    assert isinstance(found, dict)
+    return found
+
+
+def _torchrun() -> argparse.Namespace:
+    """The options of the Job's command, as the pod of index 1 has them."""
+    given = [word.replace("$(JOB_COMPLETION_INDEX)", "1") for word in _container(JOB)["args"]]
+    found: argparse.Namespace = get_args_parser().parse_args(given)
+    return found
+
+
+@pytest.mark.parametrize("name", OBJECTS, ids=" ".join)
+def test_object_is_what_the_schema_says(name: tuple[str, str]) -> None:
+    assert kubernetes_validate.validate(OBJECTS[name], KUBERNETES, strict=True) == KUBERNETES
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda job: job["spec"].update(completionsMode="Indexed"),
+        lambda job: job["spec"].update(parallelism="two"),
+        lambda job: job["spec"].pop("template"),
+        lambda job: _pod(job).update(restartpolicy="OnFailure"),
+        lambda job: _container(job)["securityContext"].update(readOnlyRootFileSystem=True),
+        lambda job: _container(job)["env"].append({"value": "1"}),
+    ],
+    ids=["unknown", "type", "missing", "pod", "capitals", "nameless"],
+)
+def test_slip_is_found(spoil: Callable[[dict[str, Any]], Any]) -> None:
+    job = copy.deepcopy(JOB)
+    spoil(job)
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(job, KUBERNETES, strict=True)
+
+
+def test_job_runs_a_command_that_torchrun_and_training_understand() -> None:
+    container = _container(JOB)
+    assert container["command"] == ["python", "-m", "torch.distributed.run"]
+    torchrun = _torchrun()
+    assert (torchrun.module, torchrun.training_script) == (True, "training")
+    fit = arguments.parser().parse_args(torchrun.training_script_args)
+    assert fit.command == "fit"
+    assert fit.checkpoint is not None
+    mounts = [mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")]
+    for path in (fit.data, fit.labels, fit.checkpoint, fit.out, fit.report_dir):
+        assert str(path.parent) in mounts
+
+
+def test_pods_find_one_another() -> None:
+    name, spec, service = JOB["metadata"]["name"], JOB["spec"], OBJECTS["train.yaml", "Service"]
+    torchrun = _torchrun()
+    assert spec["completionMode"] == "Indexed"
+    assert spec["completions"] == spec["parallelism"] == int(torchrun.nnodes) == 2
+    assert torchrun.node_rank == 1
+    # The name that the pod of index 0 has by its headless service.
+    assert service["spec"]["clusterIP"] == "None"
+    assert _pod(JOB)["subdomain"] == service["metadata"]["name"]
+    assert torchrun.master_addr == f"{name}-0.{service['metadata']['name']}"
+    assert [port["port"] for port in service["spec"]["ports"]] == [torchrun.master_port]
+    selector = {"batch.kubernetes.io/job-name": name}  # which the Job's controller puts on its pods
+    policy = OBJECTS["train.yaml", "NetworkPolicy"]["spec"]
+    assert service["spec"]["selector"] == policy["podSelector"]["matchLabels"] == selector
+    assert policy["ingress"] == [{"from": [{"podSelector": {"matchLabels": selector}}]}]
+
+
+def test_threads_are_as_many_as_processors() -> None:
+    container = _container(JOB)
+    assert {"name": "OMP_NUM_THREADS", "value": container["resources"]["requests"]["cpu"]} in container["env"]
+
+
+@pytest.mark.parametrize("workload", [JOB, DEPLOYMENT], ids=["train", "serve"])
+def test_pod_has_no_rights_that_it_does_not_need(workload: dict[str, Any]) -> None:
+    pod, container = _pod(workload), _container(workload)
+    (user,) = set(re.findall(r"USER (\d+)", (ROOT / "Dockerfile").read_text()))
+    assert pod["securityContext"]["runAsUser"] == int(user)
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["automountServiceAccountToken"] is False
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    volumes = {volume["name"] for volume in pod["volumes"]}
+    assert {mount["name"] for mount in container["volumeMounts"]} == volumes
+    claim = OBJECTS["train.yaml", "PersistentVolumeClaim"]["metadata"]["name"]
+    assert [v["persistentVolumeClaim"]["claimName"] for v in pod["volumes"] if "emptyDir" not in v] == [claim]
+    assert f" AS {container['name']}\n" in (ROOT / "Dockerfile").read_text()  # the target that the comment names
+
+
+def test_service_serves_what_the_job_publishes(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    container, service = _container(DEPLOYMENT), OBJECTS["serve.yaml", "Service"]
+    for variable in container["env"]:
+        monkeypatch.setenv(variable["name"], variable["value"])
+    assert f"--out={Settings.from_environment().model_path}" in _container(JOB)["args"]
+    (port,) = container["ports"]
+    assert port["containerPort"] == Settings().port
+    assert [entry["targetPort"] for entry in service["spec"]["ports"]] == [port["name"]]
+    labels = DEPLOYMENT["spec"]["template"]["metadata"]["labels"]
+    assert labels == service["spec"]["selector"] == DEPLOYMENT["spec"]["selector"]["matchLabels"]
+    for probe in ("readinessProbe", "livenessProbe"):
+        asked = container[probe]["httpGet"]
+        assert asked["port"] == port["name"]
+        assert client.get(asked["path"]).status_code == 200
+    # DEMUR_SERVE_PORT, say, which Kubernetes would set for the Service, is no setting of the service.
+    assert _pod(DEPLOYMENT)["enableServiceLinks"] is False
+    assert _pod(DEPLOYMENT)["terminationGracePeriodSeconds"] > Settings().shutdown_seconds
+
+
+def test_readme_names_what_there_is() -> None:
+    text = (FOLDER / "README.md").read_text()
+    for path in re.findall(r"deploy/kubernetes/\S+\.yaml", text):
+        assert (ROOT / path).exists()
+    kinds = {"job": "Job", "deployment": "Deployment", "service": "Service"}
+    there = {(found["kind"], found["metadata"]["name"]) for found in OBJECTS.values()}
+    named = re.findall(r"\b(job|deployment|service)[/ ](demur-[a-z]+)", text)
+    assert len(named) >= 4
+    assert {(kinds[kind], name) for kind, name in named} <= there
+    assert f"Kubernetes {KUBERNETES}" in text

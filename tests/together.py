@@ -1,0 +1,24 @@
+"""Several workers in one process, a thread each, with a real group of gloo over loopback between them."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import TypeVar, cast
+
+import torch.distributed as dist
+
+from training.workers import Group, Workers
+
+_Result = TypeVar("_Result")
+
+
+def together(run: Callable[[Workers], _Result], size: int = 2) -> list[_Result]:
+    """What `run` returns for each of `size` workers that call it at once, in the order of their ranks."""
+    store = dist.HashStore()  # type: ignore[attr-defined]
+
+    def one(rank: int) -> _Result:
+        group = dist.ProcessGroupGloo(store, rank, size, timedelta(seconds=30))
+        return run(Workers(rank, size, rank, cast(Group, group)))
+
+    with ThreadPoolExecutor(size) as threads:
+        return list(threads.map(one, range(size)))

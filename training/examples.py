@@ -1,0 +1,101 @@
+"""Labelled examples as a fit reads them: in memory, or from wherever a source has them, in minibatches."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from training.workers import ALONE, Workers
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """N labelled examples on one device."""
+
+    features: Tensor  # float32 or float64 [N, D]
+    labels: Tensor  # int64 [N]; or soft: as the features [N, C], each row a distribution over the classes
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def width(self) -> int:
+        """D, the number of features."""
+        return self.features.shape[1]
+
+    @property
+    def classes(self) -> Tensor:
+        """Each one's class, int64 `[N]`; of a soft label the likeliest."""
+        return self.labels.argmax(dim=1) if self.labels.is_floating_point() else self.labels
+
+    @property
+    def device(self) -> torch.device:
+        """Where they lie, and where the fit computes."""
+        return self.features.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the features, and of the fit."""
+        return self.features.dtype
+
+    def to(self, device: torch.device) -> "Examples":
+        """The same examples on another device."""
+        return Examples(self.features.to(device), self.labels.to(device))
+
+    def take(self, rows: Tensor) -> "Examples":
+        """The examples at `rows`, in that order."""
+        return Examples(self.features.index_select(0, rows), self.labels.index_select(0, rows))
+
+    def minibatches(self, size: int, generator: torch.Generator, workers: Workers = ALONE) -> Iterator["Minibatch"]:
+        """Each example once, in an order that `generator`, on the CPU, draws; the last minibatch may be smaller."""
+        order = torch.randperm(len(self), generator=generator).to(self.device)
+        for rows in torch.split(order, size):
+            share = self.take(rows[workers.share(len(rows))])
+            yield Minibatch(share.features, share.labels, len(rows))
+
+    def blocks(self, workers: Workers = ALONE) -> Iterator["Examples"]:
+        """All of the share, in order."""
+        share = workers.share(len(self))
+        if share.start < share.stop:
+            yield Examples(self.features[share], self.labels[share])
+
+
+@dataclass(frozen=True, slots=True)
+class Minibatch(Examples):
+    """This process's share of a minibatch: all of it where it is alone, maybe none where they are many."""
+
+    size: int  # of the whole minibatch
+
+
+class Source(Protocol):
+    """Labelled examples, in memory or elsewhere, that a fit reads in minibatches."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def width(self) -> int:
+        """D, the number of features."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where what is read lies, and where the fit computes."""
+        ...
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the features, and of the fit."""
+        ...
+
+    def minibatches(self, size: int, generator: torch.Generator, workers: Workers) -> Iterator[Minibatch]:
+        """Each example once, in a new order, and of each minibatch this process's share.
+
+        `generator`, on the CPU, is drawn from alike in all processes, and not after the last minibatch.
+        """
+        ...
+
+    def blocks(self, workers: Workers) -> Iterator[Examples]:
+        """Each example of this process's share once, in the same order every time; no block is empty."""
+        ...

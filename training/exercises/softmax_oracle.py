@@ -1,0 +1,37 @@
+"""The softmax to sixty digits, to measure errors by."""
+
+import mpmath
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+_DIGITS = 60
+
+
+def exact_softmax(logits: Tensor) -> NDArray[np.float64]:
+    """Probabilities of logits `[N, C]` of any float type, taken as they stand; each rounded once, to float64.
+
+    >>> import torch
+    >>> exact_softmax(torch.tensor([[1000.0, 1000.0]]))
+    array([[0.5, 0.5]])
+    """
+    with mpmath.workdps(_DIGITS):
+        return np.array([_row(row) for row in logits.double().tolist()])
+
+
+def relative_error(found: Tensor, exact: NDArray[np.float64]) -> NDArray[np.float64]:
+    """|found / exact - 1|, elementwise; NaN where `found` is.
+
+    >>> import torch
+    >>> relative_error(torch.tensor([0.75]), np.array([0.5]))
+    array([0.5])
+    """
+    error: NDArray[np.float64] = np.abs(found.double().numpy() / exact - 1)
+    return error
+
+
+def _row(row: list[float]) -> list[float]:
+    # No shift: the numbers of mpmath have no largest exponent.
+    exponentials = [mpmath.exp(value) for value in row]
+    total = mpmath.fsum(exponentials)
+    return [float(value / total) for value in exponentials]
