@@ -1,6 +1,13 @@
 """All exercises, in the chapter's order."""
 
-from training.exercises import batch_size, cross_entropy, learning_rate, most_likely_label, softmax_numerics
+from training.exercises import (
+    batch_size,
+    cross_entropy,
+    learning_rate,
+    most_likely_label,
+    softmax_numerics,
+    vocabulary,
+)
 from training.exercises.exercise import Exercise
 
 EXERCISES: tuple[Exercise, ...] = (
@@ -19,6 +26,7 @@ EXERCISES: tuple[Exercise, ...] = (
         question="Is it always good to return the most likely label? Would you do this for medical diagnosis?",
         measure=most_likely_label.measure,
     ),
+    Exercise("vocabulary", "Which problems does a large vocabulary make for predicting words?", vocabulary.measure),
     Exercise("learning-rate", "How does the validation loss change with the learning rate?", learning_rate.measure),
     Exercise("batch-size", "How do training and validation loss change with the minibatch's size?", batch_size.measure),
 )
