@@ -28,7 +28,6 @@ from benchmarks.wrk import CONNECTIONS, rate, two_cores
 from service.app import create_app
 from service.predict import Predictor
 from service.reading.bodies import JSON, RAW
-from service.schemas.predict import Options
 from service.settings import Settings
 from training.hardware import processor
 
@@ -46,7 +45,7 @@ def variants_app(model: Path) -> FastAPI:
     predictor: Predictor = app.state.models.get(None).predictor
 
     def work(body: bytes, request: Request) -> bytes:
-        return predictor.predict(body, request.headers["content-type"], Options()).model_dump_json().encode()
+        return predictor.predict(body, request.headers["content-type"]).body
 
     async def read(request: Request) -> bytes:
         return await request.body()

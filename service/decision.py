@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar, get_args
+from typing import Literal, NamedTuple, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +27,30 @@ _SORTED = 1000  # classes; to sort more takes longer than to look for the k-th f
 _Certificate = TypeVar("_Certificate", RiskCertificate, CostCertificate)
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """One input's outcome: the index of the label, or the reason for abstaining. Exactly one is None."""
 
     label: int | None
     reason: Reason | None
+
+
+class Limits(NamedTuple):
+    """All that a policy of confidence asks of an input that it answers."""
+
+    least_confidence: float
+    largest_ood_score: float
+
+    def decision(self, label: int, confidence: float, ood_score: float) -> Decision:
+        """What `decide` says of one input whose likeliest label is `label`, in a tenth of the time.
+
+        >>> Limits(0.75, 1.5).decision(3, 0.75, 1.5), Limits(0.75, 1.5).decision(3, 0.75, 1.6)
+        (Decision(label=3, reason=None), Decision(label=None, reason='out_of_distribution'))
+        """
+        if ood_score > self.largest_ood_score:
+            return Decision(None, "out_of_distribution")
+        if confidence < self.least_confidence:
+            return Decision(None, "low_confidence")
+        return Decision(label, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +120,18 @@ def outcomes(scores: Scores, policy: Policy, abstention: Abstention | None) -> O
     if is_infeasible(policy):
         uncertified = REASONS.index("no_certified_threshold")
         return Outcomes(np.zeros(count, np.intp), np.full(count, uncertified, np.int8))
-    labels, doubtful, reason = _answers(scores, policy, abstention)
-    reasons = np.where(doubtful, np.int8(REASONS.index(reason)), np.int8(ANSWERED))
-    reasons[_outside(scores, policy, abstention)] = REASONS.index("out_of_distribution")
+    if isinstance(policy, RejectCostPolicy):
+        labels, cost = cheapest(scores, abstention.cost_matrix if abstention else None)
+        doubtful, reason = cost > policy.reject_cost, REASONS.index("expected_cost")
+        largest_ood_score = abstention.out_of_distribution.threshold if abstention else np.inf
+    else:
+        asked = limits(policy, abstention)
+        assert asked is not None  # such a policy is feasible, and not of costs
+        labels = scores.probabilities.argmax(axis=1)  # [N]
+        doubtful = scores.confidence.astype(np.float64) < asked.least_confidence
+        reason, largest_ood_score = REASONS.index("low_confidence"), asked.largest_ood_score
+    reasons = np.where(doubtful, np.int8(reason), np.int8(ANSWERED))
+    reasons[scores.ood_score.astype(np.float64) > largest_ood_score] = REASONS.index("out_of_distribution")
     return Outcomes(labels, reasons)
 
 
@@ -117,30 +144,22 @@ def is_infeasible(policy: Policy) -> bool:
             return False
 
 
-def _answers(
-    scores: Scores, policy: Policy, abstention: Abstention | None
-) -> tuple[NDArray[np.intp], NDArray[np.bool_], Reason]:
-    """The answer to each input, where it is too doubtful to be given, and what an abstention then says."""
-    likeliest = scores.probabilities.argmax(axis=1)  # [N]
-    confidence = scores.confidence.astype(np.float64)  # [N]
+def limits(policy: Policy, abstention: Abstention | None) -> Limits | None:
+    """What a policy asks of an input that it answers; None for one of costs, and for one that answers nothing.
+
+    >>> limits(ThresholdPolicy(threshold=0.75), None)
+    Limits(least_confidence=0.75, largest_ood_score=inf)
+    """
+    largest_ood_score = abstention.out_of_distribution.threshold if abstention else np.inf
     match policy:
         case NeverAbstainPolicy():
-            return likeliest, np.zeros(len(likeliest), dtype=bool), "low_confidence"
+            return Limits(-np.inf, np.inf)
         case ThresholdPolicy(threshold=threshold):
-            return likeliest, confidence < threshold, "low_confidence"
-        case SelectiveRiskPolicy(threshold=threshold):
-            assert threshold is not None  # such a policy is certified
-            return likeliest, confidence < threshold, "low_confidence"
-        case RejectCostPolicy(reject_cost=reject_cost):
-            labels, cost = cheapest(scores, abstention.cost_matrix if abstention else None)
-            return labels, cost > reject_cost, "expected_cost"
-
-
-def _outside(scores: Scores, policy: Policy, abstention: Abstention | None) -> NDArray[np.bool_]:
-    """Where an input is too unlike the training inputs to be answered, `[N]`."""
-    if abstention is None or isinstance(policy, NeverAbstainPolicy):
-        return np.zeros(len(scores.ood_score), dtype=bool)
-    return scores.ood_score.astype(np.float64) > abstention.out_of_distribution.threshold
+            return Limits(threshold, largest_ood_score)
+        case SelectiveRiskPolicy(threshold=float(threshold)):
+            return Limits(threshold, largest_ood_score)
+        case _:
+            return None
 
 
 def cheapest(

@@ -5,6 +5,7 @@ index and by an exact test of whether recent inputs and the reference can be one
 """
 
 import threading
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +43,8 @@ class Drift:
         self._edges = np.array(reference.confidence.edges), np.array(reference.ood_score.edges)
         # Labels, confidence and ood_score of the latest inputs, by their bins, in a ring.
         self._bins = np.zeros((3, window), dtype=np.uint8)
+        self._rings = [memoryview(ring) for ring in self._bins]  # type: ignore[arg-type]
+        self._edge_lists = reference.confidence.edges, reference.ood_score.edges
         self._seen = 0
         self._lock = threading.Lock()
 
@@ -53,6 +56,9 @@ class Drift:
 
     def record(self, scores: Scores) -> None:
         """Count the inputs of one request."""
+        if len(scores.confidence) == 1:
+            self._record_one(int(scores.probabilities.argmax()), scores.confidence.item(), scores.ood_score.item())
+            return
         latest = slice(-self.window, None)  # of more than are held
         label = self._label_bins[scores.probabilities[latest].argmax(axis=1)]
         confidence = self._edges[0].searchsorted(scores.confidence[latest], side="right")
@@ -65,6 +71,17 @@ class Drift:
                 if len(bins) > before_the_end:
                     ring[: len(bins) - before_the_end] = bins[before_the_end:]
             self._seen += len(label)
+
+    def _record_one(self, label: int, confidence: float, ood_score: float) -> None:
+        """The same for one input, in a fifth of the time."""
+        labels, confidences, ood_scores = self._rings
+        label_bin = self._label_bins.item(label)
+        confidence_bin = bisect_right(self._edge_lists[0], confidence)
+        ood_bin = bisect_right(self._edge_lists[1], ood_score)
+        with self._lock:
+            place = self._seen % self.window
+            labels[place], confidences[place], ood_scores[place] = label_bin, confidence_bin, ood_bin
+            self._seen += 1
 
     def state(self, model: ModelRef, labels: list[str]) -> DriftResponse:
         """The recent inputs beside the reference. Takes some milliseconds."""

@@ -64,6 +64,13 @@ class Models:
             raise ModelNotReady(f"model {name} did not pass its proof when the service started: the log says why")
         return model
 
+    def predictors(self) -> dict[str, Predictor]:
+        """Those of all that may serve, by the paths that they answer on."""
+        found = {f"/models/{name}/predict": m.predictor for name, m in self.by_name.items() if m is not None}
+        if self.default_name is not None:
+            found["/predict"] = self.get(None).predictor
+        return found
+
     def ready(self) -> list[ServedModel]:
         """All that may serve."""
         return [model for model in self.by_name.values() if model is not None]
@@ -119,13 +126,8 @@ def _served(name: str | None, path: Path, settings: Settings) -> ServedModel:
     manifest = classifier.manifest
     name = name or manifest.name
     drift = Drift(manifest.reference, settings.drift_window)
-    predictor = Predictor(
-        name=name,
-        classifier=classifier,
-        reader=reader_for(manifest.input, settings),
-        default_policy=_default_policy(name, manifest, settings),
-        drift=drift,
-    )
+    policy = _default_policy(name, manifest, settings)
+    predictor = Predictor(name, classifier, reader_for(manifest.input, settings), policy, drift)
     feedback = Feedback(manifest, classifier.version, settings.max_feedback)
     return ServedModel(predictor, feedback, drift)
 

@@ -1,128 +1,117 @@
-"""From a request's body to its answer: read, score, decide, say it. Of HTTP it knows the content types."""
+"""From a request's body to its answer's: read, score, decide, write. Of HTTP it knows the content types."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from itertools import compress, repeat
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
-from service.certificates import PredictionSets
-from service.classifier import Classifier, Scores
-from service.decision import Decision, decide, resolve, top_k
+from service import binary_answer
+from service.binary_answer import BINARY
+from service.classifier import Classifier
+from service.decision import resolve
 from service.drift import Drift
 from service.errors import InvalidValue, UnsupportedType
+from service.json_answer import JsonAnswer
+from service.json_body import json_object, may_hold_booleans
 from service.policy import Policy
-from service.prediction_id import encode
-from service.prediction_sets import choose, members
+from service.prediction_id import PredictionIds
+from service.prediction_sets import choose
 from service.reading.bodies import JSON
 from service.reading.reader import Reader
 from service.schemas.models import ModelRef
-from service.schemas.predict import (
-    DEFAULT_TOP_K,
-    MANY_CLASSES,
-    LabelProbability,
-    Options,
-    Prediction,
-    PredictRequest,
-    PredictResponse,
-    SetsRef,
-)
-from service.validation import json_object, shown, validated
+from service.schemas.predict import DEFAULT_TOP_K, MANY_CLASSES, NO_OPTIONS, Options, PredictRequest
+from service.validation import shown, validated
+
+# The options of an answer in JSON; one in numbers has all of the scores, and no sets.
+_OF_JSON = ("top_k", "probabilities", "set_coverage", "set_method")
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """What of the scores a response shows."""
+class Answer(NamedTuple):
+    """A body, what it is, and what else to say of it in the headers."""
 
-    top_k: int
-    probabilities: bool  # of every class
-    sets: PredictionSets | None
+    body: bytes
+    media_type: str
+    said: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
 class Predictor:
-    """Answers `POST /predict` with one model."""
+    """Answers `POST /predict` with one model; safe to share between threads."""
 
-    name: str
-    classifier: Classifier
-    reader: Reader
-    default_policy: Policy
-    drift: Drift
+    def __init__(self, name: str, classifier: Classifier, reader: Reader, default_policy: Policy, drift: Drift) -> None:
+        self.model_ref = ModelRef(name=name, version=classifier.version)
+        self.classifier = classifier
+        self.reader = reader
+        self._default_policy = default_policy
+        self._drift = drift
+        self._ids = PredictionIds(classifier.version)
+        self._plain = self._json_answer(NO_OPTIONS, within="")
 
-    @property
-    def model_ref(self) -> ModelRef:
-        """Which model answers."""
-        return ModelRef(name=self.name, version=self.classifier.version)
+    def predict(self, body: bytes, media_type: str, query: Options = NO_OPTIONS, wanted: str = JSON) -> Answer:
+        """Answer one request, in the form that is `wanted`: JSON or one of BINARY.
 
-    def predict(self, body: bytes, media_type: str, query: Options) -> PredictResponse:
-        """Answer one request. `query` holds the options of its query string, for all bodies but JSON.
-
-        Raises the RequestError that says what is wrong with it.
+        `query` holds the options of its query string, for all bodies but JSON. Raises the RequestError that says what
+        is wrong with it.
         """
         options, inputs = self._read(body, media_type, query)
-        classes = len(self.classifier.manifest.labels)
-        k = min(DEFAULT_TOP_K, classes) if options.top_k is None else options.top_k
-        if not 1 <= k <= classes:
-            raise InvalidValue("top_k", f"={shown(k)} is out of range: 1 to {classes}")
-        abstention = self.classifier.manifest.abstention
         within = "policy." if media_type == JSON else ""  # in the query string its fields stand beside the others
-        asked = options.policy
-        policy = self.default_policy if asked is None else resolve(asked, abstention, within=within)
-        many = classes > MANY_CLASSES
-        named = options.set_coverage is not None or options.set_method is not None
-        sets = None if many and not named else choose(abstention, options.set_coverage, options.set_method)
-        listed = not many if options.probabilities is None else options.probabilities
+        if wanted in BINARY:
+            return self._predict_numbers(inputs, options, within, wanted)
+        answer = self._plain if options is NO_OPTIONS else self._json_answer(options, within)
         scores = self.classifier.scores(inputs)
-        self.drift.record(scores)
-        return self._respond(scores, decide(scores, policy, abstention), policy, _Shown(k, listed, sets))
+        self._drift.record(scores)
+        return Answer(answer.write(scores), JSON, {})
 
     def _read(self, body: bytes, media_type: str, query: Options) -> tuple[Options, NDArray[Any]]:
         if media_type == JSON:
-            if query.model_fields_set:
+            if query is not NO_OPTIONS:
                 raise InvalidValue("query", " string: with a JSON body the options belong in the body")
-            request = validated(PredictRequest, json_object(body, "inputs"))
-            return request, self.reader.from_json(request.inputs, resize=request.resize)
+            return self._read_json(body)
         if media_type in self.reader.media_types:
             return query, self.reader.from_body(body, media_type, resize=query.resize)
         came = f"content type {media_type}" if media_type else "a body without a content type"
         raise UnsupportedType(f"{came} is not taken: {', '.join((JSON, *self.reader.media_types))} are")
 
-    def _respond(self, scores: Scores, decisions: list[Decision], policy: Policy, show: _Shown) -> PredictResponse:
-        labels, version = self.classifier.manifest.labels, self.classifier.version
-        best = top_k(scores.probabilities, show.top_k)
-        columns = zip(
-            encode(version, policy, decisions),
-            decisions,
-            scores.confidence.tolist(),
-            scores.probabilities.tolist() if show.probabilities else repeat(None, len(decisions)),
-            best.tolist(),
-            np.take_along_axis(scores.probabilities, best, axis=1).tolist(),
-            self._sets(scores, show.sets),
-            strict=True,
-        )
-        return PredictResponse(
-            model=self.model_ref,
-            policy=policy,
-            prediction_sets=show.sets and SetsRef(set_coverage=show.sets.set_coverage, method=show.sets.method),
-            predictions=[
-                Prediction(
-                    id=identity,
-                    decision="abstain" if decision.label is None else "answer",
-                    label=None if decision.label is None else labels[decision.label],
-                    reason=decision.reason,
-                    confidence=confidence,
-                    top_k=[LabelProbability(label=labels[i], probability=p) for i, p in zip(top, theirs, strict=True)],
-                    probabilities=row,
-                    prediction_set=possible,
-                )
-                for identity, decision, confidence, row, top, theirs, possible in columns
-            ],
+    def _read_json(self, body: bytes) -> tuple[Options, NDArray[Any]]:
+        sent = json_object(body, "inputs")
+        booleans = may_hold_booleans(body)
+        inputs = sent.get("inputs")
+        if len(sent) == 1 and type(inputs) is list:  # which is all that the schema asks of it
+            return NO_OPTIONS, self.reader.from_json(inputs, resize=False, booleans=booleans)
+        request = validated(PredictRequest, sent)
+        return request, self.reader.from_json(request.inputs, resize=request.resize, booleans=booleans)
+
+    def _policy(self, options: Options, within: str) -> Policy:
+        if options.policy is None:
+            return self._default_policy
+        return resolve(options.policy, self.classifier.manifest.abstention, within=within)
+
+    def _json_answer(self, options: Options, within: str) -> JsonAnswer:
+        manifest = self.classifier.manifest
+        classes = len(manifest.labels)
+        k = min(DEFAULT_TOP_K, classes) if options.top_k is None else options.top_k
+        if not 1 <= k <= classes:
+            raise InvalidValue("top_k", f"={shown(k)} is out of range: 1 to {classes}")
+        many = classes > MANY_CLASSES
+        named = options.set_coverage is not None or options.set_method is not None
+        sets = None if many and not named else choose(manifest.abstention, options.set_coverage, options.set_method)
+        return JsonAnswer(
+            self.model_ref,
+            manifest.labels,
+            manifest.abstention,
+            self._policy(options, within),
+            self._ids,
+            top_k=k,
+            probabilities=not many if options.probabilities is None else options.probabilities,
+            sets=sets,
         )
 
-    def _sets(self, scores: Scores, sets: PredictionSets | None) -> Iterable[list[str] | None]:
-        if sets is None:
-            return [None] * len(scores.confidence)
-        labels = self.classifier.manifest.labels
-        return (list(compress(labels, row)) for row in members(scores.probabilities, sets).tolist())
+    def _predict_numbers(self, inputs: NDArray[Any], options: Options, within: str, wanted: str) -> Answer:
+        for field in _OF_JSON:
+            if getattr(options, field) is not None:
+                raise InvalidValue(field, f" is for answers in {JSON}: one in {wanted} has the scores of every class")
+        policy = self._policy(options, within)
+        scores = self.classifier.scores(inputs)
+        self._drift.record(scores)
+        body = binary_answer.write(scores, policy, self.classifier.manifest.abstention, wanted)
+        said = {"Demur-Model": f"{self.model_ref.name}/{self.model_ref.version}"}
+        return Answer(body, wanted, said | {"Demur-Policy": policy.model_dump_json()})

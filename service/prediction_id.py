@@ -7,15 +7,17 @@ true label, and so is trusted with the id.
 
 import base64
 import binascii
+import itertools
 import secrets
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from service.decision import Decision
 from service.policy import POLICY_FIELDS, Policy
 
 _LAYOUT = struct.Struct(">Q6sBdI")  # nonce, model version, kind of policy, its number, label
+_MIDDLE = struct.Struct(">6sBd")  # what all predictions under one policy have alike
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _ABSTAINED = 2**32 - 1
 
 
@@ -40,19 +42,37 @@ class PredictionId:
             raise ValueError("not the id of a prediction") from None
 
 
-def encode(version: str, policy: Policy, decisions: Sequence[Decision]) -> list[str]:
-    """An id for each decision, which no other prediction has.
+class PredictionIds:
+    """Gives ids, each once, to the predictions of one model: from a drawn number on it counts.
 
-    >>> from service.policy import ThresholdPolicy
-    >>> (text,) = encode("0123456789ab", ThresholdPolicy(threshold=0.5), [Decision(7, None)])
-    >>> found = PredictionId.decode(text)
-    >>> len(text), found.version, found.policy_field, found.policy_value, found.label
-    (36, '0123456789ab', 'threshold', 0.5, 7)
+    Safe to share between threads. That two services, or one before and after a restart, give the same is as good as
+    impossible: their numbers would have to be drawn within a few billions of one another, out of 2^64.
     """
-    first = secrets.randbits(64)
-    kind = POLICY_FIELDS.index(policy.kind)
-    value = float(getattr(policy, policy.kind, 1))
-    model = bytes.fromhex(version)
-    labels = [_ABSTAINED if decision.label is None else decision.label for decision in decisions]
-    packed = (_LAYOUT.pack((first + i) % 2**64, model, kind, value, label) for i, label in enumerate(labels))
-    return [base64.b64encode(raw, altchars=b"-_").decode("ascii") for raw in packed]
+
+    def __init__(self, version: str) -> None:
+        self._version = bytes.fromhex(version)
+        self._nonces = itertools.count(secrets.randbits(63))
+
+    def under(self, policy: Policy) -> Callable[[int | None], str]:
+        """What gives the id of a decision for a label, or for none, under a policy.
+
+        >>> from service.policy import ThresholdPolicy
+        >>> text = PredictionIds("0123456789ab").under(ThresholdPolicy(threshold=0.5))(7)
+        >>> found = PredictionId.decode(text)
+        >>> len(text), found.version, found.policy_field, found.policy_value, found.label
+        (36, '0123456789ab', 'threshold', 0.5, 7)
+        """
+        kind = POLICY_FIELDS.index(policy.kind)
+        value = float(getattr(policy, policy.kind, 1))
+        middle = _MIDDLE.pack(self._version, kind, value)
+        nonces = self._nonces
+
+        def give(label: int | None) -> str:
+            raw = b"%b%b%b" % (
+                next(nonces).to_bytes(8, "big"),
+                middle,
+                (_ABSTAINED if label is None else label).to_bytes(4, "big"),
+            )
+            return binascii.b2a_base64(raw, newline=False).translate(_URL_SAFE).decode("ascii")
+
+        return give

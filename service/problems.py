@@ -44,11 +44,26 @@ _log = logging.getLogger("demur")
 
 def install(app: FastAPI) -> None:
     """Give `app` the handlers that turn every exception into problem details."""
-    app.add_exception_handler(RequestError, _on_request_error)
-    app.add_exception_handler(RequestValidationError, _on_invalid_query)
-    app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(ClientDisconnect, _on_disconnect)
-    app.add_exception_handler(Exception, _on_bug)
+    for kind in (RequestError, RequestValidationError, HTTPException, ClientDisconnect, Exception):
+        app.add_exception_handler(kind, _handle)
+
+
+def response_to(request: Request, error: Exception) -> Response:
+    """What a client is told of an exception, whatever it is."""
+    match error:
+        case RequestError():
+            return _to_request_error(request, error)
+        case RequestValidationError():
+            return _to_request_error(request, InvalidRequest(faults(error.errors())))
+        case HTTPException():
+            return _to_http_exception(request, error)
+        case ClientDisconnect():
+            # Nobody is there to read it, but a client that hangs up is no fault of the service and not to be logged.
+            return problem(request, HTTPStatus.BAD_REQUEST, "The connection was closed before the whole body had come.")
+        case _:
+            _log.error("request %s failed", request.state.request_id, exc_info=error)
+            detail = "The service failed. The log has more under this request_id."
+            return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail)
 
 
 def problem(
@@ -74,8 +89,11 @@ def problem(
     )
 
 
-async def _on_request_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestError)  # by its registration
+async def _handle(request: Request, error: Exception) -> Response:
+    return response_to(request, error)
+
+
+def _to_request_error(request: Request, error: RequestError) -> Response:
     status = next(status for kind, status in _STATUS.items() if isinstance(error, kind))
     faults = error.faults if isinstance(error, InvalidRequest) else None
     # The rest of a body that is too large is not waited for.
@@ -83,13 +101,7 @@ async def _on_request_error(request: Request, error: Exception) -> Response:
     return problem(request, status, str(error), faults, headers)
 
 
-async def _on_invalid_query(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    return await _on_request_error(request, InvalidRequest(faults(error.errors())))
-
-
-async def _on_http_exception(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+def _to_http_exception(request: Request, error: HTTPException) -> Response:
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
             detail = f"{request.url.path[:200]} does not exist: /openapi.json lists what does"
@@ -99,17 +111,3 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         case _:
             detail = error.detail
     return problem(request, error.status_code, detail, headers=error.headers)
-
-
-async def _on_disconnect(request: Request, _: Exception) -> Response:
-    """Nobody is there to read it, but a client that hangs up is no fault of the service and not to be logged as one."""
-    return problem(request, HTTPStatus.BAD_REQUEST, "The connection was closed before the whole body had come.")
-
-
-async def _on_bug(request: Request, error: Exception) -> Response:
-    _log.error("request %s failed", request.state.request_id, exc_info=error)
-    return problem(
-        request,
-        HTTPStatus.INTERNAL_SERVER_ERROR,
-        "The service failed. The log has more under this request_id.",
-    )

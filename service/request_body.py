@@ -1,41 +1,78 @@
-"""What the routes need of a request before anything is done with it: its body, counted, and the form that it has."""
+"""What is needed of a request before anything is done with it: its body, counted, the form that it has, its options.
 
-from fastapi import Request
+These work on ASGI's own scope and messages, which is what both ways to `/predict` have.
+"""
+
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope
 
 from service.errors import InvalidValue, TooLarge, UnsupportedType
+from service.schemas.predict import NO_OPTIONS, Options, QueryOptions
+from service.validation import validated
+
+Headers = Mapping[bytes, bytes]  # names in lower case; of equal names the first
 
 
-async def read_body(request: Request, max_bytes: int) -> bytes:
+def headers_of(scope: Scope) -> Headers:
+    """The headers of a request."""
+    return dict(reversed(scope["headers"]))
+
+
+async def read_body(headers: Headers, receive: Receive, max_bytes: int) -> bytes:
     """The body, refused where it is encoded, or as soon as it is known to be larger than `max_bytes`.
 
     Announced or counted: Starlette's own limit answers in plain text, so the counting is done here.
     """
-    encoding = request.headers.get("content-encoding", "identity")
-    if encoding.lower() != "identity":
-        raise UnsupportedType(f"content encoding {encoding[:80]} is not taken: send the body as it is")
+    encoding = headers.get(b"content-encoding", b"identity")
+    if encoding.lower() != b"identity":
+        raise UnsupportedType(f"content encoding {_text(encoding)} is not taken: send the body as it is")
     rule = f"at most {max_bytes} are taken"
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > max_bytes:
-        raise TooLarge(f"the body has {announced} bytes: {rule}")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_bytes:
-            raise TooLarge(f"the body has more than {max_bytes} bytes: {rule}")
-    return bytes(body)
+    announced = headers.get(b"content-length", b"")
+    if announced.isdigit() and int(announced) > max_bytes:
+        raise TooLarge(f"the body has {_text(announced)} bytes: {rule}")
+    whole, more = await _next(receive)
+    if more:
+        body = bytearray(whole)
+        while more and len(body) <= max_bytes:
+            chunk, more = await _next(receive)
+            body += chunk
+        whole = bytes(body)
+    if len(whole) > max_bytes:
+        raise TooLarge(f"the body has more than {max_bytes} bytes: {rule}")
+    return whole
 
 
-def media_type(request: Request) -> str:
+async def _next(receive: Receive) -> tuple[bytes, bool]:
+    """The next piece, and whether more follow."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return message.get("body", b""), message.get("more_body", False)
+
+
+def media_type(headers: Headers) -> str:
     """The content type, without its parameters; empty where there is none."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
 
 
-def refuse_repeated(request: Request) -> None:
-    """Raise InvalidValue for an option that stands in the query string twice.
+def query_options(query_string: bytes) -> Options:
+    """The options of a query string.
 
-    The last of two would win, and a proxy that adds one would loosen a promise without a word.
+    Raises InvalidValue for one that stands there twice: the last of two would win, and a proxy that adds one would
+    loosen a promise without a word. Raises InvalidRequest for a name or a value that is none.
     """
-    names = [name for name, _ in request.query_params.multi_items()]
+    if not query_string:
+        return NO_OPTIONS
+    pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)
+    names = [name for name, _ in pairs]
     for name in names:
         if names.count(name) > 1:
             raise InvalidValue(name[:80], " is given more than once in the query string")
+    return validated(QueryOptions, dict(pairs)).options()
+
+
+def _text(value: bytes) -> str:
+    return value[:80].decode("latin-1")

@@ -1,14 +1,25 @@
 """Every request has an id, which its response repeats: the client's `X-Request-ID` if sound, or a new one."""
 
+import random
 import re
-import secrets
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.request_body import Headers, headers_of
+
 HEADER = "X-Request-ID"
+_KEY = HEADER.lower().encode()
 # What may go into a header and a log line as it is.
 _SOUND = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def request_id_of(headers: Headers) -> str:
+    """The id that the request brings, if it is sound, or a new one."""
+    given = headers.get(_KEY)
+    if given is not None and _SOUND.fullmatch(text := given.decode("latin-1")):
+        return text
+    return f"{random.getrandbits(128):032x}"  # to tell requests apart, and no secret
 
 
 class RequestIdMiddleware:
@@ -21,8 +32,7 @@ class RequestIdMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get(HEADER, "")
-        request_id = given if _SOUND.fullmatch(given) else secrets.token_hex(16)
+        request_id = request_id_of(headers_of(scope))
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_with_id(message: Message) -> None:

@@ -10,19 +10,17 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from service.errors import UnsupportedType
+from service.json_body import json_object
 from service.models import Models, ServedModel
 from service.openapi import FEEDBACK_BODY, problem_responses
+from service.predict_request import answer
 from service.reading.bodies import JSON
-from service.request_body import media_type, read_body, refuse_repeated
+from service.request_body import headers_of, media_type, read_body
 from service.schemas.drift import DriftResponse
 from service.schemas.feedback import FeedbackRequest, FeedbackResponse, PolicyFeedback
 from service.schemas.models import ModelsResponse, ServedModelEntry, Status
 from service.schemas.predict import PredictResponse, QueryOptions
-from service.validation import json_object, validated
-
-# A smaller body takes less time than a hand-over to a thread costs. A larger one is worked on in a thread, so
-# that it does not hold up the others. docs/architecture.md has the figures.
-INLINE_BODY_BYTES = 64 * 1024
+from service.validation import validated
 
 MAX_FEEDBACK_BYTES = 8 * 1024  # an id and a label need far less
 
@@ -47,18 +45,15 @@ of_model = APIRouter(responses=problem_responses(_MODEL_ERRORS))
 async def predict(request: Request, query: Annotated[QueryOptions, Query()]) -> Response:
     """Classify inputs: a JSON body, or another of the forms that the model takes them in.
 
-    With a JSON body the options stand in the body, otherwise in the query string.
+    With a JSON body the options stand in the body, otherwise in the query string. The answer is JSON, or numbers where
+    `Accept` asks for them.
     """
+    del query  # here for the description: the answer is made of the request itself, as it is in `fast_lane.py`
     predictor = _model(request).predictor
-    body = await read_body(request, request.app.state.settings.max_body_bytes)
-    form = media_type(request)
-    refuse_repeated(request)
-    options = query.options()
-    if len(body) <= INLINE_BODY_BYTES:
-        answer = predictor.predict(body, form, options).model_dump_json()
-    else:
-        answer = await run_in_threadpool(lambda: predictor.predict(body, form, options).model_dump_json())
-    return Response(answer, media_type=JSON)
+    max_body_bytes = request.app.state.settings.max_body_bytes
+    scope = request.scope
+    found = await answer(predictor, headers_of(scope), scope["query_string"], request.receive, max_body_bytes)
+    return Response(found.body, headers=dict(found.said), media_type=found.media_type)
 
 
 @of_model.post(
@@ -73,8 +68,9 @@ async def give_feedback(request: Request) -> PolicyFeedback:
     The same feedback twice counts once.
     """
     model = _model(request)
-    body = await read_body(request, MAX_FEEDBACK_BYTES)
-    form = media_type(request)
+    headers = headers_of(request.scope)
+    body = await read_body(headers, request.receive, MAX_FEEDBACK_BYTES)
+    form = media_type(headers)
     if form != JSON:
         raise UnsupportedType(f"content type {form[:80] or 'none'} is not taken: {JSON} is")
     given = validated(FeedbackRequest, json_object(body, "id and label"))

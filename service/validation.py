@@ -1,14 +1,13 @@
-"""From bytes to validated data, or to what is wrong: the field as the client writes it, what came, what is allowed."""
+"""What a client sent, validated, or what is wrong: the field as the client writes it, what came, what is allowed."""
 
 import json
-import math
 from collections.abc import Sequence
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails, from_json
+from pydantic_core import ErrorDetails
 
-from service.errors import Fault, InvalidRequest, InvalidValue, MalformedBody
+from service.errors import Fault, InvalidRequest
 
 _MOST_FAULTS = 10  # a body of a thousand wrong fields is answered by the first few
 _MOST_SHOWN = 80  # characters of a field's name or of a value
@@ -22,18 +21,6 @@ def validated(model: type[_Model], value: object) -> _Model:
         return model.model_validate(value)
     except ValidationError as error:
         raise InvalidRequest(faults(error.errors())) from None
-
-
-def json_object(body: bytes, holding: str) -> dict[str, object]:
-    """The JSON object that a body is. Raises MalformedBody, or InvalidValue for JSON of another kind."""
-    try:
-        # Refuses NaN and Infinity, and nesting past a depth that no request needs.
-        value = from_json(body, allow_inf_nan=False)
-    except ValueError as error:
-        raise MalformedBody(f"the body is not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise InvalidValue("body", f" is {shown(value)}: it must be an object that holds {holding}")
-    return value
 
 
 def faults(errors: Sequence[ErrorDetails]) -> list[Fault]:
@@ -69,8 +56,6 @@ def shown(value: object) -> str:
             return "an object"
         case int() if value.bit_length() > 64:
             return "an integer of more than 64 bits"
-        case float() if math.isinf(value):
-            return "a number past the range of float64"
         case _:
             return _as_json(value)
 

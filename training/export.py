@@ -85,8 +85,9 @@ def _measure_strangeness(components: PrincipalComponents, full_scale: float) -> 
     projection is a bias, so that x is read three times and copied never. The unit is the level, not the feature.
     """
     node = helper.make_node
+    projecting, constants = _project(components, full_scale)
     nodes = [
-        node("Gemm", ["levels", "axes", "axes_offset"], ["along"]),  # [N, K]
+        *projecting,
         node("ReduceSumSquare", ["along"], ["inside"], axes=[1], keepdims=1),  # [N, 1], as all that follow
         node("ReduceSumSquare", ["levels"], ["energy"], axes=[1], keepdims=1),
         node("Gemm", ["levels", "mean", "mean_energy"], ["shift"], alpha=-2.0),
@@ -106,10 +107,7 @@ def _measure_strangeness(components: PrincipalComponents, full_scale: float) -> 
     ]
     residual_scale, relative_scale, hotelling_scale = components.scales.tolist()
     mean = components.mean.numpy() * full_scale  # [D]
-    axes = components.axes.numpy()  # [D, K]
-    return nodes, {
-        "axes": axes,
-        "axes_offset": -mean @ axes,  # [K]
+    return nodes, constants | {
         "mean": mean[:, None],  # [D, 1]
         "mean_energy": np.array([mean @ mean]),
         "zero": np.array(0.0),
@@ -119,6 +117,26 @@ def _measure_strangeness(components: PrincipalComponents, full_scale: float) -> 
         "spread": np.sqrt(components.variances.numpy() * hotelling_scale) * full_scale,  # [K]
         "last_axis": np.array([1]),
     }
+
+
+def _project(components: PrincipalComponents, full_scale: float) -> tuple[list[onnx.NodeProto], _Constants]:
+    """`levels`, float64 `[N, D]` -> `along`, float64 `[N, K]`: x - mean along each axis.
+
+    The axes are most of the graph's numbers. Where float32 makes no error in the sums they are multiplied in that.
+    """
+    axes = components.axes.numpy()  # [D, K]
+    offset = -components.mean.numpy() * full_scale @ axes  # [K]
+    if not components.exact_in_float32:
+        return [helper.make_node("Gemm", ["levels", "axes", "axes_offset"], ["along"])], {
+            "axes": axes,
+            "axes_offset": offset,
+        }
+    return [
+        helper.make_node("Cast", ["levels"], ["narrow_levels"], to=TensorProto.FLOAT),
+        helper.make_node("MatMul", ["narrow_levels", "axes"], ["narrow_along"]),
+        helper.make_node("Cast", ["narrow_along"], ["along_from_zero"], to=TensorProto.DOUBLE),
+        helper.make_node("Add", ["along_from_zero", "axes_offset"], ["along"]),
+    ], {"axes": axes.astype(np.float32), "axes_offset": offset}
 
 
 def _float32(tensor: Tensor) -> NDArray[np.float32]:

@@ -53,9 +53,10 @@ class FeatureReader:
         base64 = {"type": "string", "description": f"Base64 of {width} little-endian float32."}
         return {"anyOf": [{**numbers, "description": "The numbers."}, base64]}
 
-    def from_json(self, inputs: Sequence[object], *, resize: bool) -> Features:
+    def from_json(self, inputs: Sequence[object], *, resize: bool, booleans: bool = True) -> Features:
         """Read the elements of a JSON list: rows of a table by name or in order, embeddings as numbers or base64."""
         _refuse(resize)
+        del booleans  # each number's type is looked at in any case
         check_count("inputs", len(inputs), self._max_batch_size, "row")
         if self._table is not None:
             return self._table.from_json(inputs)

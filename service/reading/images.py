@@ -52,10 +52,10 @@ class ImageReader:
         base64 = {"type": "string", "description": "Base64 of a PNG, a JPEG, or the pixels as bytes."}
         return {"anyOf": [*pixels_schema(self.kind), base64]}
 
-    def from_json(self, inputs: Sequence[object], *, resize: bool) -> Images:
+    def from_json(self, inputs: Sequence[object], *, resize: bool, booleans: bool = True) -> Images:
         """Read the elements of a JSON list: nested rows, flat pixels, or base64 of a file or raw bytes."""
         check_count("inputs", len(inputs), self.max_batch_size, "image")
-        images = [self._from_json_value(value, f"inputs[{i}]", resize) for i, value in enumerate(inputs)]
+        images = [self._from_json_value(value, f"inputs[{i}]", resize, booleans) for i, value in enumerate(inputs)]
         return np.frombuffer(b"".join(images), np.uint8).reshape(-1, *self.kind.row_shape)
 
     def from_body(self, body: bytes, media_type: str, *, resize: bool) -> Images:
@@ -94,7 +94,7 @@ class ImageReader:
         images = [self._from_raw(raw, f"row {first_row + i}: {shortened(name)}", resize) for i, raw in enumerate(rows)]
         return np.frombuffer(b"".join(images), np.uint8).reshape(-1, *self.kind.row_shape)
 
-    def _from_json_value(self, value: object, field: str, resize: bool) -> bytes:
+    def _from_json_value(self, value: object, field: str, resize: bool, booleans: bool) -> bytes:
         if isinstance(value, str):
             return self._from_raw(from_base64(value, field), field, resize)
         if not isinstance(value, list):
@@ -103,7 +103,7 @@ class ImageReader:
                 f" is {shown(value)}: an image is {rows_of_pixels(self.kind)} integers, "
                 f"{self.kind.values} integers, or a base64 string",
             )
-        return pixel_bytes(value, field, self.kind)
+        return pixel_bytes(value, field, self.kind, booleans=booleans)
 
     def _from_raw(self, raw: bytes, field: str, resize: bool) -> bytes:
         found = _sniff(raw)

@@ -33,8 +33,8 @@ class Reader(Protocol):
         """The JSON Schema of one element of `inputs`."""
         ...
 
-    def from_json(self, inputs: Sequence[object], *, resize: bool) -> NDArray[Any]:
-        """Read the elements of a JSON list."""
+    def from_json(self, inputs: Sequence[object], *, resize: bool, booleans: bool = True) -> NDArray[Any]:
+        """Read the elements of a JSON list; `booleans` is whether there may be a true or a false among them."""
         ...
 
     def from_body(self, body: bytes, media_type: str, *, resize: bool) -> NDArray[Any]:

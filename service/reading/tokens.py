@@ -52,9 +52,10 @@ class TokenReader:
             "description": "The tokens, oldest first: each as text, or by its number in the vocabulary.",
         }
 
-    def from_json(self, inputs: Sequence[object], *, resize: bool) -> Tokens:
+    def from_json(self, inputs: Sequence[object], *, resize: bool, booleans: bool = True) -> Tokens:
         """Read the elements of a JSON list: each a list of `context` strings or numbers."""
         _refuse(resize)
+        del booleans  # each number's type is looked at in any case
         check_count("inputs", len(inputs), self._max_batch_size, "context")
         return np.array([self._context(value, f"inputs[{i}]") for i, value in enumerate(inputs)], np.int64)
 

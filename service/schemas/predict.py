@@ -18,7 +18,7 @@ MANY_CLASSES = 1000  # with more, what has an entry a class is sent only where i
 class Options(BaseModel):
     """What a request may ask beside its inputs: in a JSON body, or in the query string of any other."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     # How many classes there are, only the model knows: `top_k` is held to that range where it is used.
     top_k: int | None = Field(
@@ -42,6 +42,9 @@ class Options(BaseModel):
     set_method: SetMethod | None = Field(
         None, description="Whether that holds on average (lac, unless asked) or for each class (lac_class_conditional)."
     )
+
+
+NO_OPTIONS = Options()
 
 
 class PredictRequest(Options):

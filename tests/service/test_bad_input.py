@@ -58,12 +58,14 @@ MALFORMED = {
     "empty": ("", "the body is not JSON"),
     "not UTF-8": (b'{"inputs": ["\xff"]}', "the body is not JSON"),
     "a lone surrogate": ('{"inputs": ["\\ud800"]}', "the body is not JSON"),
-    "lists nested 10,000 deep": ("[" * 10_000 + "]" * 10_000, "recursion limit"),
-    "objects nested 10,000 deep": ('{"a":' * 10_000 + "1" + "}" * 10_000, "recursion limit"),
-    "inputs nested 10,000 deep": ('{"inputs":' + "[" * 10_000 + "]" * 10_000 + "}", "recursion limit"),
+    "lists nested 10,000 deep": ("[" * 10_000 + "]" * 10_000, "depth limit exceeded"),
+    "objects nested 10,000 deep": ('{"a":' * 10_000 + "1" + "}" * 10_000, "depth limit exceeded"),
+    "inputs nested 10,000 deep": ('{"inputs":' + "[" * 10_000 + "]" * 10_000 + "}", "depth limit exceeded"),
     "NaN": (_inputs("NaN"), "the body is not JSON"),
     "Infinity": (_inputs("Infinity"), "the body is not JSON"),
-    "an integer of 5,000 digits": (_inputs("1" * 5000), "number out of range"),
+    "an integer of 5,000 digits": (_inputs("1" * 5000), "number is infinity when parsed as double"),
+    "1e999": (_inputs("1e999"), "number is infinity when parsed as double"),
+    "threshold infinite": ('{"inputs": [], "policy": {"threshold": 1e999}}', "number is infinity"),
 }
 
 
@@ -96,8 +98,7 @@ INVALID = {
     "-1": (_inputs("-1"), f"inputs[0][0] is -1: {_PIXEL}"),
     "1.5": (_inputs("1.5"), f"inputs[0][0] is 1.5: {_PIXEL}"),
     "1.0": (_inputs("1.0"), f"inputs[0][0] is 1.0: {_PIXEL}"),
-    "1e999": (_inputs("1e999"), "inputs[0][0] is a number past the range of float64"),
-    "a hundred digits": (_inputs("1" * 100), "inputs[0][0] is an integer of more than 64 bits"),
+    "a hundred digits": (_inputs("1" * 100), "inputs[0][0] is 1.1"),
     "a null pixel": (_inputs("null"), f"inputs[0][0] is null: {_PIXEL}"),
     "a string": (_inputs('"7"'), f'inputs[0][0] is "7": {_PIXEL}'),
     "true": (_inputs("true"), f"inputs[0][0] is true: {_PIXEL}"),
@@ -118,7 +119,16 @@ INVALID = {
         _with(policy={"threshold": "0.5"}),
         'policy.threshold="0.5": input should be a valid number',
     ),
-    "threshold infinite": ('{"inputs": [], "policy": {"threshold": 1e999}}', "policy.threshold=Infinity"),
+    "inputs twice": ('{"inputs": [], "inputs": [[0]]}', "inputs is given more than once in one object of the body"),
+    "inputs twice, once escaped": ('{"inputs": [], "\\u0069nputs": [[0]]}', "inputs is given more than once"),
+    "two policies in turn": (
+        _with(policy={"selective_risk": 0.01})[:-1] + ', "policy": {"never_abstain": true}}',
+        "policy is given more than once in one object of the body",
+    ),
+    "a threshold twice": (
+        _with(policy={"threshold": 0.9})[:-2] + ', "threshold": 0.1}}',
+        "threshold is given more than once in one object of the body",
+    ),
     "no policy in policy": (_with(policy={}), "a policy is exactly one of threshold, selective_risk, reject_cost"),
     "two policies": (_with(policy={"threshold": 0.5, "never_abstain": True}), "exactly one of"),
     "never_abstain false": (_with(policy={"never_abstain": False}), "policy.never_abstain=false: input should be True"),
@@ -147,10 +157,9 @@ def test_json_that_breaks_a_rule(client: httpx2.Client, body: str, fragment: str
     assert len(problem["detail"]) < 500
 
 
-def test_duplicate_keys_are_harmless(client: httpx2.Client) -> None:
-    body = f'{{"inputs": [], "top_k": 99, "inputs": [{BLACK}], "top_k": 2}}'
-    answer = client.post("/predict", content=body, headers={"content-type": JSON})
-    assert len(answer.json()["predictions"][0]["top_k"]) == 2
+def test_colons_in_strings_are_no_second_key(client: httpx2.Client) -> None:
+    answer = client.post("/predict", content='{"inputs": ["a:b"], "top_k": 1}', headers={"content-type": JSON})
+    assert_problem(answer, 422, "inputs[0] is not base64")
 
 
 PICTURES = {

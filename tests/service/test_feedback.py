@@ -9,11 +9,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from service.app import create_app
-from service.decision import Decision, resolve
+from service.decision import resolve
 from service.errors import InvalidValue
 from service.feedback import MAX_THRESHOLDS, Feedback
 from service.policy import Policy, PolicyRequest
-from service.prediction_id import encode
+from service.prediction_id import PredictionIds
 from service.settings import Settings
 from tests import tiny
 from tests.service.canon import assert_problem
@@ -32,8 +32,7 @@ def _policy(**asked: Any) -> Policy:
 
 
 def _id(label: int | None, **asked: Any) -> str:
-    decision = Decision(label, None if label is not None else "low_confidence")
-    return encode(VERSION, _policy(**asked), [decision])[0]
+    return PredictionIds(VERSION).under(_policy(**asked))(label)
 
 
 def _predict(client: TestClient, query: str = "selective_risk=0.1") -> str:
@@ -96,7 +95,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "too short": ({"id": "AAAA", "label": "left"}, 'id="AAAA" is not the id of a prediction'),
     "too long": ({"id": "A" * 300, "label": "left"}, "at most 200 characters"),
     "another model's": (
-        {"id": encode("f" * 12, _policy(threshold=0.5), [Decision(1, None)])[0], "label": "left"},
+        {"id": PredictionIds("f" * 12).under(_policy(threshold=0.5))(1), "label": "left"},
         "id is of model ffffffffffff, and this is ",
     ),
     "a number": ({"id": 7, "label": "left"}, "id=7: input should be a valid string"),

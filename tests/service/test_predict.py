@@ -13,7 +13,7 @@ from PIL import Image
 
 from service.app import create_app
 from service.policy import PolicyRequest
-from service.routes import INLINE_BODY_BYTES
+from service.predict_request import INLINE_BODY_BYTES
 from service.schemas.predict import PredictResponse
 from service.settings import Settings
 from tests import tiny

@@ -5,9 +5,8 @@ import struct
 
 import pytest
 
-from service.decision import Decision
 from service.policy import NeverAbstainPolicy, Policy, RejectCostPolicy, SelectiveRiskPolicy, ThresholdPolicy
-from service.prediction_id import PredictionId, encode
+from service.prediction_id import PredictionId, PredictionIds
 
 POLICIES: list[tuple[Policy, str, float]] = [
     (ThresholdPolicy(threshold=0.1), "threshold", 0.1),
@@ -19,13 +18,19 @@ POLICIES: list[tuple[Policy, str, float]] = [
 
 @pytest.mark.parametrize(("policy", "field", "value"), POLICIES, ids=lambda value: str(value)[:20])
 def test_id_gives_back_what_was_decided(policy: Policy, field: str, value: float) -> None:
-    decisions = [Decision(0, None), Decision(None, "low_confidence"), Decision(65_000, None)]
-    found = [PredictionId.decode(text) for text in encode("0123456789ab", policy, decisions)]
+    give = PredictionIds("0123456789ab").under(policy)
+    found = [PredictionId.decode(give(label)) for label in (0, None, 65_000)]
     assert [(entry.version, entry.policy_field, entry.policy_value) for entry in found] == [
         ("0123456789ab", field, value)
     ] * 3
     assert [entry.label for entry in found] == [0, None, 65_000]
     assert len({entry.nonce for entry in found}) == 3
+
+
+def test_ids_under_several_policies_are_all_different() -> None:
+    ids = PredictionIds("0123456789ab")
+    givers = [ids.under(policy) for policy, _, _ in POLICIES for _ in range(2)]
+    assert len({PredictionId.decode(give(1)).nonce for give in givers for _ in range(10)}) == 80
 
 
 @pytest.mark.parametrize(

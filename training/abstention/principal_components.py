@@ -8,10 +8,14 @@ three statistics are those of process monitoring (Jackson and Mudholkar 1979, Te
 - T^2, Hotelling's: distance within the subspace in units of the training inputs' spread. Large for all white, bars.
 
 `ood_score` is the largest of the three, each over its own high quantile on `train`, so that about 1 is the edge.
+
+Where features are whole numbers of levels, as pixels are, the axes are rounded to so few binary digits that a float32
+sums a projection without an error, in whatever order: in half the time of float64, and to the same bit everywhere.
 """
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -20,6 +24,8 @@ COMPONENTS = 64
 METHOD = "PCA of the training inputs: the largest of residual, relative residual and Hotelling's T^2"
 # Added to both energies of the relative residual, in squared features: an input that is all 0 has share 1 outside.
 FAINT = 1e-3
+_FLOAT32_DIGITS = 24  # binary ones
+_LARGEST_TURN = 0.01  # of an axis by its rounding
 _QUANTILE = 0.9967  # of each statistic on train; any fixed numbers would do, these make the three about equally strict
 
 
@@ -28,16 +34,18 @@ class PrincipalComponents:
     """The K leading principal components of D features, float64, and the scales of the three statistics."""
 
     mean: Tensor  # [D]
-    axes: Tensor  # [D, K], orthonormal
+    axes: Tensor  # [D, K], orthonormal, but for their rounding
     variances: Tensor  # [K]
     scales: Tensor  # [3]
     explained_variance: float
+    exact_in_float32: bool = False  # the projection of a feature's levels on the axes
 
     @classmethod
-    def of(cls, blocks: Iterable[Tensor]) -> "PrincipalComponents":
+    def of(cls, blocks: Iterable[Tensor], levels: int | None = None) -> "PrincipalComponents":
         """Fit on training features, `[N, D]` in some blocks of rows, computing in float64.
 
-        `blocks` are gone through three times.
+        `blocks` are gone through three times. Where every feature is a whole number of `levels`-ths from 0 to 1, and
+        they are few enough, the axes are rounded.
         """
         sums = [(len(block), block.sum(dim=0, dtype=torch.float64)) for block in blocks]
         count = sum(size for size, _ in sums)
@@ -48,17 +56,20 @@ class PrincipalComponents:
             scatter += centred.T @ centred
         variances, axes = torch.linalg.eigh(scatter / (count - 1))  # rising
         kept = max(1, min(COMPONENTS, len(mean) // 2))
+        axes = axes[:, -kept:].flip(1).contiguous()
+        rounded = None if levels is None else _rounded(axes, levels)
         leading = cls(
             mean,
-            axes[:, -kept:].flip(1).contiguous(),
+            axes if rounded is None else rounded,
             # A direction in which nothing ever varied has no spread to measure by.
             variances[-kept:].flip(0).clamp(min=float(variances[-1]) * 1e-12),
             torch.ones(3, dtype=torch.float64),
             float(variances[-kept:].sum() / variances.sum()),
+            exact_in_float32=rounded is not None,
         )
         statistics = torch.cat([leading.statistics(block.double()) for block in blocks])
         scales = torch.quantile(statistics, _QUANTILE, dim=0)
-        return cls(leading.mean, leading.axes, leading.variances, scales, leading.explained_variance)
+        return replace(leading, scales=scales)
 
     def statistics(self, features: Tensor) -> Tensor:
         """The three statistics in units of their scales, `[N, D]` float64 -> `[N, 3]`."""
@@ -72,3 +83,18 @@ class PrincipalComponents:
     def score(self, features: Tensor) -> Tensor:
         """`ood_score`, `[N, D]` float64 -> `[N]`."""
         return self.statistics(features).amax(dim=1)
+
+
+def _rounded(axes: Tensor, levels: int) -> Tensor | None:
+    """Axes `[D, K]` as multiples of a power of two, so that no sum of D levels times them passes 2^24 of that.
+
+    A float32 holds every whole number up to there. None where this would turn an axis by more than 0.01: of many
+    features each has too small a part in an axis.
+    """
+    largest = float(axes.abs().sum(dim=0).max()) * levels
+    step = 2.0 ** (math.ceil(math.log2(largest)) - _FLOAT32_DIGITS)
+    rounded = (axes / step).round() * step
+    if float(rounded.abs().sum(dim=0).max()) * levels > step * 2**_FLOAT32_DIGITS:
+        rounded = (axes / (2 * step)).round() * (2 * step)
+    turned = float((rounded - axes).norm(dim=0).max())
+    return rounded if turned <= _LARGEST_TURN else None

@@ -34,6 +34,11 @@ class Encoder(Protocol):
         """D, the number of features."""
         ...
 
+    @property
+    def levels(self) -> int | None:
+        """L where every feature is a whole number of L-ths from 0 to 1; None where it may be any number."""
+        ...
+
     def features(self, inputs: NDArray[Any], dtype: torch.dtype = torch.float32) -> Tensor:
         """The features of a batch, `[N, D]`."""
         ...

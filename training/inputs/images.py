@@ -11,7 +11,7 @@ from torch import Tensor
 from service.inputs import ImageInput
 from training.inputs.encoder import GraphPart
 
-WHITE = 255.0
+LEVELS = 255  # from black to white
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,11 @@ class ImageEncoder:
         """D, the number of features."""
         return self.kind.values
 
+    @property
+    def levels(self) -> int:
+        """Of grey or colour, as bytes have them."""
+        return LEVELS
+
     def features(self, inputs: NDArray[Any], dtype: torch.dtype = torch.float32) -> Tensor:
         """The features of a batch of images, `[N, D]`.
 
@@ -32,7 +37,7 @@ class ImageEncoder:
         >>> ImageEncoder(ImageInput(height=1, width=2)).features(np.array([[[0, 255]]], dtype=np.uint8))
         tensor([[0., 1.]])
         """
-        return torch.tensor(inputs.reshape(len(inputs), -1), dtype=dtype) / WHITE
+        return torch.tensor(inputs.reshape(len(inputs), -1), dtype=dtype) / LEVELS
 
     def graph_part(self, output: str) -> GraphPart:
         """The levels from 0 to 255. The division by 255 is left to the weights, once, when a runtime loads the file."""
@@ -40,4 +45,4 @@ class ImageEncoder:
             helper.make_node("Flatten", [self.kind.name], ["pixels"], axis=1),
             helper.make_node("Cast", ["pixels"], [output], to=TensorProto.DOUBLE),
         ]
-        return GraphPart(nodes, {}, WHITE)
+        return GraphPart(nodes, {}, float(LEVELS))

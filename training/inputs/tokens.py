@@ -26,6 +26,11 @@ class TokenEncoder:
         each: int = self.embeddings.shape[1]
         return self.kind.context * each
 
+    @property
+    def levels(self) -> None:
+        """Numbers of any size."""
+        return None
+
     def features(self, inputs: NDArray[Any], dtype: torch.dtype = torch.float32) -> Tensor:
         """The features of a batch of contexts, `[N, D]`.
 

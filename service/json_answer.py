@@ -1,0 +1,117 @@
+"""The answer of `POST /predict` as JSON: from scores to bytes, as `PredictResponse` describes them.
+
+It is the response model written out by hand, since to build it and its parts takes longer than all else in a request.
+Whatever is the same in every answer is made once; a test holds the bytes against the response model.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TypedDict
+
+import orjson
+from pydantic import BaseModel
+
+from service.certificates import Abstention, PredictionSets
+from service.classifier import Scores
+from service.decision import Decision, Reason, decide, limits, top_k
+from service.policy import Policy
+from service.prediction_id import PredictionIds
+from service.schemas.models import ModelRef
+from service.schemas.predict import SetsRef
+
+
+class _Probable(TypedDict):
+    label: str
+    probability: float
+
+
+class _Prediction(TypedDict):
+    """As the schema's `Prediction`."""
+
+    id: str
+    decision: str
+    label: str | None
+    reason: Reason | None
+    confidence: float
+    top_k: list[_Probable]
+    probabilities: list[float] | None
+    prediction_set: list[str] | None
+
+
+class JsonAnswer:
+    """Answers under one policy, with so much of the scores."""
+
+    def __init__(
+        self,
+        model: ModelRef,
+        labels: Sequence[str],
+        abstention: Abstention | None,
+        policy: Policy,
+        ids: PredictionIds,
+        *,
+        top_k: int,
+        probabilities: bool,
+        sets: PredictionSets | None,
+    ) -> None:
+        self._labels = labels
+        self._abstention = abstention
+        self._policy = policy
+        self._limits = limits(policy, abstention)
+        self._id_of = ids.under(policy)
+        self._top_k = top_k
+        self._probabilities = probabilities
+        self._thresholds = None if sets is None else _of_each_label(sets, len(labels))
+        named = None if sets is None else SetsRef(set_coverage=sets.set_coverage, method=sets.method)
+        self._head = b'{"model":%b,"policy":%b,"prediction_sets":%b,"predictions":' % (
+            _json(model),
+            _json(policy),
+            b"null" if named is None else _json(named),
+        )
+
+    def write(self, scores: Scores) -> bytes:
+        """The JSON of the answers to N inputs."""
+        rows = scores.probabilities.tolist()
+        confidences = scores.confidence.tolist()
+        best = top_k(scores.probabilities, self._top_k).tolist()
+        predictions = [
+            self._prediction(decision, row, confidence, top)
+            for decision, row, confidence, top in zip(
+                self._decisions(scores, best, confidences), rows, confidences, best, strict=True
+            )
+        ]
+        return self._head + orjson.dumps(predictions) + b"}"
+
+    def _decisions(self, scores: Scores, best: list[list[int]], confidences: list[float]) -> Iterable[Decision]:
+        if self._limits is None or len(confidences) > 1:
+            return decide(scores, self._policy, self._abstention)
+        return (self._limits.decision(best[0][0], confidences[0], scores.ood_score.item()),)
+
+    def _prediction(self, decision: Decision, row: list[float], confidence: float, top: list[int]) -> _Prediction:
+        labels = self._labels
+        label, reason = decision
+        return {
+            "id": self._id_of(label),
+            "decision": "abstain" if label is None else "answer",
+            "label": None if label is None else labels[label],
+            "reason": reason,
+            "confidence": confidence,
+            "top_k": [{"label": labels[i], "probability": row[i]} for i in top],
+            "probabilities": row if self._probabilities else None,
+            "prediction_set": None if self._thresholds is None else self._members(row, top[0], self._thresholds),
+        }
+
+    def _members(self, row: list[float], likeliest: int, thresholds: Sequence[float]) -> list[str]:
+        """What `prediction_sets.members` says of one input."""
+        entries = zip(self._labels, row, thresholds, strict=True)
+        found = [label for label, probability, threshold in entries if probability >= threshold]
+        if row[likeliest] >= thresholds[likeliest]:
+            return found
+        among = {*found, self._labels[likeliest]}
+        return [label for label in self._labels if label in among]
+
+
+def _of_each_label(sets: PredictionSets, labels: int) -> list[float]:
+    return sets.thresholds * labels if len(sets.thresholds) == 1 else sets.thresholds
+
+
+def _json(part: BaseModel) -> bytes:
+    return part.model_dump_json().encode()

@@ -1,0 +1,37 @@
+"""`POST /predict` from ASGI's scope and messages to an answer: what the route and the fast lane have in common."""
+
+from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive
+
+from service.predict import Answer, Predictor
+from service.reading.bodies import JSON, NPY, RAW
+from service.request_body import Headers, media_type, query_options, read_body
+
+# A smaller body takes less time than a hand-over to a thread costs. A larger one is worked on in a thread, so
+# that it does not hold up the others. docs/architecture.md has the figures.
+INLINE_BODY_BYTES = 64 * 1024
+
+
+async def answer(
+    predictor: Predictor, headers: Headers, query_string: bytes, receive: Receive, max_body_bytes: int
+) -> Answer:
+    """Read the request and answer it. Raises the RequestError that says what is wrong with it, or ClientDisconnect."""
+    body = await read_body(headers, receive, max_body_bytes)
+    options = query_options(query_string)
+    form, wanted = media_type(headers), _wanted(headers)
+    if len(body) <= INLINE_BODY_BYTES:
+        return predictor.predict(body, form, options, wanted)
+    return await run_in_threadpool(predictor.predict, body, form, options, wanted)
+
+
+def _wanted(headers: Headers) -> str:
+    """The form of the answer that `Accept` names first, of those that there are; JSON where it names none.
+
+    >>> _wanted({b"accept": b"application/x-npy, application/json;q=0.5"}), _wanted({b"accept": b"*/*"}), _wanted({})
+    ('application/x-npy', 'application/json', 'application/json')
+    """
+    accept = headers.get(b"accept")
+    if accept is None or accept == b"*/*":
+        return JSON
+    named = [part.partition(";")[0].strip().lower() for part in accept.decode("latin-1").split(",")]
+    return next((form for form in named if form in (JSON, RAW, NPY)), JSON)
