@@ -93,16 +93,20 @@ def test_interface_is_the_contracts() -> None:
     ]
 
 
-@pytest.mark.parametrize("temperature", [1.0, 0.25, 3.0])
-@pytest.mark.parametrize("spread", [0.01, 0.3, 3.0, 100.0])
-def test_graph_computes_what_torch_computes(spread: float, temperature: float) -> None:
+@pytest.mark.parametrize(
+    ("spread", "temperature", "levels"),
+    [(0.01, 1.0, 255), (0.3, 1.0, 255), (0.3, 0.25, None), (3.0, 3.0, 255), (100.0, 0.25, 255)],
+)
+def test_graph_computes_what_torch_computes(spread: float, temperature: float, levels: int | None) -> None:
     generator = torch.Generator().manual_seed(0)
     regression = SoftmaxRegression(
         torch.normal(0.0, spread, (784, 10), generator=generator), torch.normal(0.0, 1.0, (10,), generator=generator)
     )
     training = torch.randint(0, 256, (1000, 28, 28), generator=generator, dtype=torch.uint8).numpy()
     encoder = ImageEncoder(ImageInput(height=28, width=28))
-    model = Model(encoder, regression, temperature, PrincipalComponents.of([encoder.features(training)]))
+    components = PrincipalComponents.of([encoder.features(training)], levels)
+    assert components.exact_in_float32 == (levels is not None)
+    model = Model(encoder, regression, temperature, components)
     manifest = tiny.manifest().model_copy(update={"input": encoder.kind})
     images = torch.randint(0, 256, (500, 28, 28), generator=generator, dtype=torch.uint8).numpy()
     session = _session(model, manifest)

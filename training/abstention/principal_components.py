@@ -57,7 +57,7 @@ class PrincipalComponents:
         variances, axes = torch.linalg.eigh(scatter / (count - 1))  # rising
         kept = max(1, min(COMPONENTS, len(mean) // 2))
         axes = axes[:, -kept:].flip(1).contiguous()
-        rounded = None if levels is None else _rounded(axes, levels)
+        rounded = None if levels is None else rounded_axes(axes, levels)
         leading = cls(
             mean,
             axes if rounded is None else rounded,
@@ -85,7 +85,7 @@ class PrincipalComponents:
         return self.statistics(features).amax(dim=1)
 
 
-def _rounded(axes: Tensor, levels: int) -> Tensor | None:
+def rounded_axes(axes: Tensor, levels: int) -> Tensor | None:
     """Axes `[D, K]` as multiples of a power of two, so that no sum of D levels times them passes 2^24 of that.
 
     A float32 holds every whole number up to there. None where this would turn an axis by more than 0.01: of many

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tests import tiny
-from training.abstention.principal_components import COMPONENTS, FAINT, PrincipalComponents
+from training.abstention.principal_components import COMPONENTS, FAINT, PrincipalComponents, rounded_axes
 
 
 def _data(size: int = 500, width: int = 12) -> torch.Tensor:
@@ -64,6 +64,31 @@ def test_many_features_keep_sixty_four_components_and_few_keep_half() -> None:
     assert PrincipalComponents.of([_data(300, 200)]).axes.shape == (200, COMPONENTS)
     assert PrincipalComponents.of([_data(300, 5)]).axes.shape == (5, 2)
     assert PrincipalComponents.of([_data(300, 1)]).axes.shape == (1, 1)
+
+
+@pytest.mark.parametrize("levels", [1, 255])
+def test_rounded_axes_are_summed_by_float32_without_an_error(levels: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    grey = torch.randint(0, levels + 1, (400, 784), generator=generator, dtype=torch.uint8)
+    found = PrincipalComponents.of([grey.double() / levels], levels)
+    assert found.exact_in_float32
+    extreme = torch.where(found.axes[:, :20].T > 0, levels, 0)  # the largest sums that there can be
+    inputs = torch.cat([grey, extreme.to(torch.uint8)])
+    exact = inputs.double() @ found.axes
+    for order in (torch.arange(784), torch.randperm(784, generator=generator)):
+        narrow = inputs[:, order].float() @ found.axes[order].float()
+        np.testing.assert_array_equal(narrow.double().numpy(), exact.numpy())
+    drifted = (found.axes.T @ found.axes - torch.eye(64, dtype=torch.float64)).abs().max().item()
+    assert 0 < drifted < 1e-3
+
+
+@pytest.mark.parametrize(("width", "enough"), [(28 * 28, True), (64 * 64 * 3, False)])
+def test_axes_of_many_features_are_left_alone(width: int, enough: bool) -> None:
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.normal(0.0, 1.0, (width, 3), generator=generator, dtype=torch.float64)
+    axes = drawn / drawn.norm(dim=0)
+    rounded = rounded_axes(axes, 255)
+    assert (rounded is not None) == enough
 
 
 def test_constant_features_are_no_trouble() -> None:
