@@ -6,6 +6,7 @@ from starlette.types import ASGIApp
 import service
 from service import models, openapi, problems
 from service.fast_lane import FastLane
+from service.place import ALONE, Place
 from service.request_id import RequestIdMiddleware
 from service.routes import router
 from service.settings import Settings
@@ -22,13 +23,13 @@ class DemurApp(FastAPI):
         return FastLane(super().build_middleware_stack(), predictors, self.state.settings.max_body_bytes)
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
     """Load and prove the models, and build the application around them.
 
     Raises ModelError when a model may not serve, and SettingsError for a setting that contradicts a model, so that no
-    socket is ever opened for it.
+    socket is ever opened for it. `place` is this process's among several workers.
     """
-    loaded = models.load(settings)
+    loaded = models.load(settings, place)
     names = ", ".join(f"{model.ref.name} {model.ref.version}" for model in loaded.ready()[:_MOST_NAMED])
     more = "" if len(loaded.ready()) <= _MOST_NAMED else " and more"
     app = DemurApp(

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.classifier import Scores
+from service.place import ALONE, Place
 from service.reference import Reference
+from service.ring import Ring
 from service.schemas.drift import (
     DriftResponse,
     DriftStatus,
@@ -37,62 +39,55 @@ _Counts = NDArray[np.int64]
 class Drift:
     """The latest inputs of one model, by bin; safe to share between threads."""
 
-    def __init__(self, reference: Reference, window: int) -> None:
+    def __init__(self, reference: Reference, window: int, model: str = "", place: Place = ALONE) -> None:
+        """`window` is how many inputs are held at most, those of all workers together."""
         self._reference = reference
         self._label_bins, self._shown = _grouped(np.array(reference.labels))
-        self._edges = np.array(reference.confidence.edges), np.array(reference.ood_score.edges)
-        # Labels, confidence and ood_score of the latest inputs, by their bins, in a ring.
-        self._bins = np.zeros((3, window), dtype=np.uint8)
-        self._rings = [memoryview(ring) for ring in self._bins]  # type: ignore[arg-type]
         self._edge_lists = reference.confidence.edges, reference.ood_score.edges
-        self._seen = 0
+        self._edges = tuple(np.array(edges) for edges in self._edge_lists)
+        self._ring = Ring(window, model, place)
+        self.window = self._ring.size * place.workers
         self._lock = threading.Lock()
-
-    @property
-    def window(self) -> int:
-        """How many inputs are held at most."""
-        held: int = self._bins.shape[1]
-        return held
 
     def record(self, scores: Scores) -> None:
         """Count the inputs of one request."""
         if len(scores.confidence) == 1:
             self._record_one(int(scores.probabilities.argmax()), scores.confidence.item(), scores.ood_score.item())
             return
-        latest = slice(-self.window, None)  # of more than are held
-        label = self._label_bins[scores.probabilities[latest].argmax(axis=1)]
-        confidence = self._edges[0].searchsorted(scores.confidence[latest], side="right")
-        ood_score = self._edges[1].searchsorted(scores.ood_score[latest], side="right")
+        ring = self._ring
+        latest = slice(-ring.size, None)  # of more than are held
+        label = self._label_bins[scores.probabilities[latest].argmax(axis=1)].astype(np.uint8)
+        confidence = self._edges[0].searchsorted(scores.confidence[latest], side="right").astype(np.uint8)
+        ood_score = self._edges[1].searchsorted(scores.ood_score[latest], side="right").astype(np.uint8)
         with self._lock:
-            start = self._seen % self.window
-            before_the_end = self.window - start
-            for ring, bins in zip(self._bins, (label, confidence, ood_score), strict=True):
-                ring[start : start + len(bins)] = bins[:before_the_end]
-                if len(bins) > before_the_end:
-                    ring[: len(bins) - before_the_end] = bins[before_the_end:]
-            self._seen += len(label)
+            start = ring.seen % ring.size
+            before_the_end = ring.size - start
+            for column, bins in zip(ring.columns, (label, confidence, ood_score), strict=True):
+                head, tail = bins[:before_the_end].tobytes(), bins[before_the_end:].tobytes()
+                column[start : start + len(head)] = head
+                column[: len(tail)] = tail
+            ring.seen += len(label)
 
     def _record_one(self, label: int, confidence: float, ood_score: float) -> None:
         """The same for one input, in a fifth of the time."""
-        labels, confidences, ood_scores = self._rings
+        labels, confidences, ood_scores = self._ring.columns
         label_bin = self._label_bins.item(label)
         confidence_bin = bisect_right(self._edge_lists[0], confidence)
         ood_bin = bisect_right(self._edge_lists[1], ood_score)
         with self._lock:
-            place = self._seen % self.window
-            labels[place], confidences[place], ood_scores[place] = label_bin, confidence_bin, ood_bin
-            self._seen += 1
+            seen = self._ring.seen
+            at = seen % self._ring.size
+            labels[at], confidences[at], ood_scores[at] = label_bin, confidence_bin, ood_bin
+            self._ring.seen = seen + 1
 
     def state(self, model: ModelRef, labels: list[str]) -> DriftResponse:
         """The recent inputs beside the reference. Takes some milliseconds."""
-        with self._lock:
-            held = min(self._seen, self.window)
-            bins = self._bins[:, :held].copy()
+        bins = self._ring.latest()
         reference = self._reference
         confidence, ood_score = reference.confidence, reference.ood_score
         return DriftResponse(
             model=model,
-            inputs=held,
+            inputs=bins.shape[1],
             window=self.window,
             reference=ReferenceRef(split=reference.split, size=reference.size),
             labels=self._of_labels(labels, bins[0]),

@@ -1,12 +1,6 @@
-"""Does the promise still hold? True labels that come in after the predictions, counted by policy, in memory.
-
-One object a process. It is bounded: the counts of a policy are a few numbers, of the thresholds that clients make
-up the latest are kept, and of the feedback itself only the latest is remembered, so that the same
-prediction is not counted twice.
-"""
+"""Does the promise still hold? True labels that come in after the predictions, counted by policy."""
 
 import logging
-from collections import OrderedDict
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -15,28 +9,16 @@ from service.certificates import Abstention
 from service.confidence_sequence import confidence_sequence
 from service.decision import resolve
 from service.errors import Conflict, InvalidValue
+from service.feedback_store import Count, FeedbackStore
 from service.manifest import Manifest
-from service.policy import Policy, PolicyRequest, RejectCostPolicy, SelectiveRiskPolicy, ThresholdPolicy
+from service.policy import Policy, PolicyRequest, RejectCostPolicy, SelectiveRiskPolicy
 from service.prediction_id import PredictionId
 from service.schemas.feedback import PolicyFeedback, PromiseStatus
 from service.validation import shortened, shown
 
 CONFIDENCE_LEVEL = 0.95
-MAX_THRESHOLDS = 100
 
 _log = logging.getLogger("demur")
-
-
-@dataclass(slots=True)
-class _Count:
-    """What is known of one policy."""
-
-    policy: Policy
-    answered: int = 0
-    errors: int = 0
-    abstained: int = 0
-    cost: float = 0.0  # of the answers
-    warning: str | None = None  # why the promise is broken; further feedback does not undo the evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +34,11 @@ class _Judged:
 class Feedback:
     """Counts the feedback on one model's predictions, and holds the counts against the certificates."""
 
-    def __init__(self, manifest: Manifest, version: str, max_remembered: int) -> None:
+    def __init__(self, manifest: Manifest, version: str, store: FeedbackStore) -> None:
         self._labels = {label: index for index, label in enumerate(manifest.labels)}
         self._abstention = manifest.abstention
         self._version = version
-        self._max_remembered = max_remembered
-        self._seen: OrderedDict[int, int] = OrderedDict()  # nonce -> true label
-        self._counts: dict[Policy, _Count] = {}  # of the policies that there are a fixed number of
-        self._made_up: OrderedDict[Policy, _Count] = OrderedDict()  # of thresholds, the least lately used first
+        self._store = store
 
     def record(self, prediction_id: str, true_label: str) -> PolicyFeedback:
         """Count one prediction's true label and return where its policy stands.
@@ -72,18 +51,20 @@ class Feedback:
         if truth is None:
             raise InvalidValue("label", f"={shown(true_label)} is none of {shortened(', '.join(self._labels))}")
         policy = self._policy(prediction)
-        earlier = self._seen.get(prediction.nonce)
-        if earlier not in (None, truth):
-            raise Conflict(f"id={prediction_id} has feedback already, with another label: the first one counts")
-        count = self._count(policy)
-        if earlier is None:
-            self._remember(prediction.nonce, truth)
-            self._add(count, prediction.label, truth)
+        with self._store.transaction():
+            earlier = self._store.truth(prediction.nonce)
+            if earlier not in (None, truth):
+                raise Conflict(f"id={prediction_id} has feedback already, with another label: the first one counts")
+            count = self._store.count(policy)
+            if earlier is None:
+                self._store.remember(prediction.nonce, truth)
+                self._add(count, prediction.label, truth)
+                self._store.save(count)
         return self._state(count)
 
     def states(self) -> list[PolicyFeedback]:
         """Where every policy stands that feedback came for."""
-        return [self._state(count) for count in (*self._counts.values(), *self._made_up.values())]
+        return [self._state(count) for count in self._store.counts()]
 
     def _decoded(self, text: str) -> PredictionId:
         try:
@@ -96,15 +77,6 @@ class Feedback:
             raise InvalidValue("id", f"={shown(text)} is not the id of a prediction of this model")
         return prediction
 
-    def _count(self, policy: Policy) -> _Count:
-        if not isinstance(policy, ThresholdPolicy):
-            return self._counts.setdefault(policy, _Count(policy))
-        count = self._made_up.setdefault(policy, _Count(policy))
-        self._made_up.move_to_end(policy)
-        if len(self._made_up) > MAX_THRESHOLDS:
-            self._made_up.popitem(last=False)
-        return count
-
     def _policy(self, prediction: PredictionId) -> Policy:
         value = True if prediction.policy_field == "never_abstain" else prediction.policy_value
         try:
@@ -112,12 +84,7 @@ class Feedback:
         except (ValidationError, InvalidValue):  # no id that was given says so
             raise InvalidValue("id", " is not the id of a prediction of this model") from None
 
-    def _remember(self, nonce: int, truth: int) -> None:
-        self._seen[nonce] = truth
-        if len(self._seen) > self._max_remembered:
-            self._seen.popitem(last=False)
-
-    def _add(self, count: _Count, label: int | None, truth: int) -> None:
+    def _add(self, count: Count, label: int | None, truth: int) -> None:
         if label is None:
             count.abstained += 1
             return
@@ -130,7 +97,7 @@ class Feedback:
                 _log.warning("feedback: %s", judged.sentence)
             count.warning = judged.sentence
 
-    def _state(self, count: _Count) -> PolicyFeedback:
+    def _state(self, count: Count) -> PolicyFeedback:
         answered, policy = count.answered, count.policy
         low, high = confidence_sequence(count.errors, answered, CONFIDENCE_LEVEL)
         judged = self._judge(count)
@@ -148,7 +115,7 @@ class Feedback:
             warning=count.warning,
         )
 
-    def _judge(self, count: _Count) -> _Judged | None:
+    def _judge(self, count: Count) -> _Judged | None:
         """A policy's feedback beside what its certificate promises; None where nothing is promised."""
         match count.policy:
             case SelectiveRiskPolicy(selective_risk=promised, threshold=float()):

@@ -10,7 +10,9 @@ from service.decision import is_infeasible, resolve
 from service.drift import Drift
 from service.errors import InvalidValue, ModelError, ModelNotReady, SettingsError, UnknownModel
 from service.feedback import Feedback
+from service.feedback_store import FeedbackStore
 from service.manifest import Manifest
+from service.place import ALONE, Place
 from service.policy import Policy
 from service.predict import Predictor
 from service.reading.reader import Reader, reader_for
@@ -76,7 +78,7 @@ class Models:
         return [model for model in self.by_name.values() if model is not None]
 
 
-def load(settings: Settings) -> Models:
+def load(settings: Settings, place: Place = ALONE) -> Models:
     """Load and prove the one model, or every `*.onnx` of the folder that the settings name.
 
     In a folder a file that may not serve is logged and does not stop the others. Raises ModelError where none may, or
@@ -85,14 +87,14 @@ def load(settings: Settings) -> Models:
     if settings.models is None:
         if settings.default_model is not None:
             raise SettingsError(f"{PREFIX}DEFAULT_MODEL={settings.default_model}: is for several, in {PREFIX}MODELS")
-        only = _served(None, settings.model_path, settings)
+        only = _served(None, settings.model_path, settings, place)
         return Models({only.ref.name: only}, only.ref.name)
     files = _files(settings.models)
     default_name = _default_name(settings.default_model, files)
     by_name: dict[str, ServedModel | None] = {}
     for name, path in files.items():
         try:
-            by_name[name] = _served(name, path, settings)
+            by_name[name] = _served(name, path, settings, place)
         except ModelError as error:
             if name == default_name:
                 raise
@@ -120,15 +122,16 @@ def _default_name(asked: str | None, files: Mapping[str, Path]) -> str | None:
     return asked
 
 
-def _served(name: str | None, path: Path, settings: Settings) -> ServedModel:
+def _served(name: str | None, path: Path, settings: Settings, place: Place) -> ServedModel:
     """The proved model, under its file's name, or under its own where that is None."""
     classifier = Classifier.load(path, intra_op_threads=settings.intra_op_threads, max_bytes=settings.max_model_bytes)
     manifest = classifier.manifest
     name = name or manifest.name
-    drift = Drift(manifest.reference, settings.drift_window)
+    drift = Drift(manifest.reference, settings.drift_window, name, place)
     policy = _default_policy(name, manifest, settings)
     predictor = Predictor(name, classifier, reader_for(manifest.input, settings), policy, drift)
-    feedback = Feedback(manifest, classifier.version, settings.max_feedback)
+    store = FeedbackStore(place.path("feedback", name), settings.max_feedback)
+    feedback = Feedback(manifest, classifier.version, store)
     return ServedModel(predictor, feedback, drift)
 
 

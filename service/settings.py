@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     """How much of the latest feedback on a model is remembered, so that no prediction is counted twice."""
     drift_window: int = Field(10_000, ge=100)
     """How many of a model's latest inputs are compared with its reference."""
+    workers: int = Field(1, ge=1)
+    """How many processes serve on the port. One a core; each holds the models."""
     shutdown_seconds: int = Field(10, ge=0)
     """How long requests in flight may take to finish after SIGTERM or SIGINT."""
 

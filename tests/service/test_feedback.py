@@ -3,6 +3,7 @@
 import base64
 import logging
 import struct
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from fastapi.testclient import TestClient
 from service.app import create_app
 from service.decision import resolve
 from service.errors import InvalidValue
-from service.feedback import MAX_THRESHOLDS, Feedback
+from service.feedback import Feedback
+from service.feedback_store import MAX_THRESHOLDS, FeedbackStore
 from service.policy import Policy, PolicyRequest
 from service.prediction_id import PredictionIds
 from service.settings import Settings
@@ -22,9 +24,13 @@ VERSION = "0123456789ab"
 LEFT, RIGHT = 1, 2  # labels of the tiny model
 
 
-def _feedback(cost_matrix: list[list[float]] | None = None, max_remembered: int = 1000) -> Feedback:
+def _feedback(
+    cost_matrix: list[list[float]] | None = None, max_remembered: int = 1000, path: Path | None = None
+) -> Feedback:
     abstention = tiny.abstention().model_copy(update={"cost_matrix": cost_matrix})
-    return Feedback(tiny.manifest().model_copy(update={"abstention": abstention}), VERSION, max_remembered)
+    return Feedback(
+        tiny.manifest().model_copy(update={"abstention": abstention}), VERSION, FeedbackStore(path, max_remembered)
+    )
 
 
 def _policy(**asked: Any) -> Policy:

@@ -71,8 +71,8 @@ def test_missing_model_is_one_line(tmp_path: Path) -> None:
 
 
 def test_unknown_setting_is_one_line(tiny_model: Path) -> None:
-    said = _failing_start(DEMUR_MODEL_PATH=str(tiny_model), DEMUR_WORKERS="2")
-    assert said.startswith("demur: DEMUR_WORKERS: no such setting; there are ")
+    said = _failing_start(DEMUR_MODEL_PATH=str(tiny_model), DEMUR_WORKER="2")
+    assert said.startswith("demur: DEMUR_WORKER: no such setting; there are ")
     assert said.count("\n") == 1
 
 

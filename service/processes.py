@@ -1,0 +1,89 @@
+"""The service as one process or as several that listen on one port."""
+
+import functools
+import gc
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
+
+from service.app import create_app
+from service.place import claim
+from service.settings import Settings
+
+
+def serve(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit status: 0 after a graceful stop, 1 when it could not start.
+
+    Raises ModelError or SettingsError before a socket is opened.
+    """
+    app = create_app(settings)  # of several workers each makes its own, and none needs to start where this one cannot
+    return _serve_alone(app, settings) if settings.workers == 1 else _serve_together(settings)
+
+
+def _serve_alone(app: FastAPI, settings: Settings) -> int:
+    # uvicorn stops gracefully on these and then raises the signal again for whoever handled it before; with nobody
+    # there, a clean stop would end as if killed.
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, lambda *_: sys.exit(0))
+    _leave_out_of_collection()
+    try:
+        uvicorn.Server(_config(app, settings)).run()
+    except SystemExit as end:  # ours after a signal, or uvicorn's when it cannot listen, which has said why
+        return 1 if end.code else 0
+    return 0
+
+
+def _serve_together(settings: Settings) -> int:
+    """Under uvicorn's own supervisor, which starts a worker again where one dies."""
+    with tempfile.TemporaryDirectory(prefix="demur-") as directory:
+        config = _config(functools.partial(_app_of_worker, settings, Path(directory)), settings)
+        try:
+            listening = config.bind_socket()
+        except SystemExit:  # uvicorn's when it cannot listen, which has said why
+            return 1
+        with listening:
+            Multiprocess(config, sockets=[listening]).run()
+    return 0
+
+
+def _app_of_worker(settings: Settings, directory: Path) -> FastAPI:
+    """Called in each worker, when it starts."""
+    threading.Thread(target=_stop_with_the_parent, daemon=True).start()
+    app = create_app(settings, claim(directory, settings.workers))
+    _leave_out_of_collection()
+    return app
+
+
+def _stop_with_the_parent() -> None:
+    """A supervisor that is killed stops nobody: without it the workers would hold the port for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _config(app: object, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]  # an application, or what makes one in each worker
+        factory=settings.workers > 1,
+        workers=settings.workers,
+        host=settings.host,
+        port=settings.port,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+    )
+
+
+def _leave_out_of_collection() -> None:
+    """What is there before the first request stays: the collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,154 @@
+"""Several workers on one port: they count together, one that dies is replaced, and all stop together."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx2
+import numpy as np
+import pytest
+
+from service.classifier import Scores
+from service.drift import Drift
+from service.feedback import Feedback
+from service.feedback_store import FeedbackStore
+from service.place import claim
+from service.policy import ThresholdPolicy
+from service.prediction_id import PredictionIds
+from service.schemas.models import ModelRef
+from tests import tiny
+from tests.server import ROOT, Server, command_environment, free_port, serving
+
+RAW = {"content-type": "application/octet-stream"}
+WORKERS = 2
+VERSION = "0123456789ab"
+
+
+@pytest.fixture(scope="module")
+def server(tiny_model: Path) -> Iterator[Server]:
+    with serving(tiny_model, DEMUR_WORKERS=str(WORKERS)) as running:
+        _wait_until(lambda: len(_workers(running)) == WORKERS)
+        yield running
+
+
+def _workers(server: Server) -> list[int]:
+    """The processes that the service has started to serve."""
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+    return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def _wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.05)
+
+
+def _predict(server: Server, requests: int) -> list[str]:
+    """Ask on as many connections, so that every worker gets some; returns the ids."""
+
+    def ask(_: int) -> str:
+        answer = httpx2.post(f"{server.address}/predict", content=bytes(2), headers=RAW)
+        identity: str = answer.json()["predictions"][0]["id"]
+        return identity
+
+    with ThreadPoolExecutor(4) as threads:
+        return list(threads.map(ask, range(requests)))
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="asks Linux for a process's children")
+class TestService:
+    """One service with two workers."""
+
+    def test_every_worker_tells_of_all(self, server: Server) -> None:
+        before = httpx2.get(f"{server.address}/drift").json()["inputs"]
+        ids = _predict(server, 60)
+        assert len(set(ids)) == 60
+        told = {httpx2.get(f"{server.address}/drift").json()["inputs"] for _ in range(12)}
+        assert told == {before + 60}
+        for i, identity in enumerate(ids):
+            given = httpx2.post(f"{server.address}/feedback", json={"id": identity, "label": tiny.LABELS[i % 2]})
+            assert given.status_code == 200
+        counts = {json.dumps(httpx2.get(f"{server.address}/feedback").json()["policies"]) for _ in range(12)}
+        (policies,) = map(json.loads, counts)
+        assert [(p["answered"] + p["abstained"]) for p in policies] == [60]
+        again = httpx2.post(f"{server.address}/feedback", json={"id": ids[0], "label": tiny.LABELS[2]})
+        assert again.status_code == 409
+
+    def test_worker_that_dies_is_replaced_and_nothing_is_forgotten(self, server: Server) -> None:
+        ids = _predict(server, 1)
+        counted = httpx2.post(f"{server.address}/feedback", json={"id": ids[0], "label": "left"}).json()
+        before = _workers(server)
+        os.kill(before[0], signal.SIGKILL)
+        _wait_until(lambda: len(set(_workers(server)) - {before[0]}) == WORKERS)
+        _wait_until(lambda: httpx2.get(f"{server.address}/readyz").status_code == 200)
+        (policy,) = httpx2.get(f"{server.address}/feedback").json()["policies"]
+        assert policy == counted
+
+    def test_it_leaves_nothing_behind(self, tiny_model: Path, tmp_path: Path) -> None:
+        with serving(tiny_model, DEMUR_WORKERS="2", TMPDIR=str(tmp_path)) as running:
+            _wait_until(lambda: len(list(tmp_path.glob("demur-*/worker-*"))) == WORKERS)
+            workers = _workers(running)
+            assert running.stop(signal.SIGTERM) == 0
+        assert list(tmp_path.iterdir()) == []
+        assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+
+    def test_workers_do_not_outlive_it(self, tiny_model: Path) -> None:
+        with serving(tiny_model, DEMUR_WORKERS="2") as running:
+            _wait_until(lambda: len(_workers(running)) == WORKERS)
+            workers = _workers(running)
+            running.process.kill()
+            running.process.wait()
+            _wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+
+
+def test_what_cannot_start_is_one_line(tmp_path: Path) -> None:
+    environment = command_environment(
+        DEMUR_MODEL_PATH=str(tmp_path / "nothing.onnx"), DEMUR_WORKERS="2", DEMUR_PORT=str(free_port())
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "service"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("demur: cannot read the model")
+    assert done.stderr.count("\n") == 1
+
+
+def test_places_are_claimed_in_turn_and_no_more_than_there_are(tmp_path: Path) -> None:
+    assert [claim(tmp_path, 2).slot for _ in range(2)] == [0, 1]
+    with pytest.raises(RuntimeError, match="all 2 places"):
+        claim(tmp_path, 2)
+
+
+def test_two_places_hold_a_window_together(tmp_path: Path) -> None:
+    places = [claim(tmp_path, 2) for _ in range(2)]
+    first, second = (Drift(tiny.REFERENCE, 200, "m", place) for place in places)
+    one = Scores(np.array([[0.1, 0.8, 0.1]], np.float32), np.array([0.8], np.float32), np.array([1.0], np.float32))
+    for _ in range(150):  # of which its half of the window holds 100
+        first.record(one)
+    second.record(Scores.joined([one] * 30))
+    states = [drift.state(ModelRef(name="m", version=VERSION), tiny.LABELS) for drift in (first, second)]
+    assert states[0] == states[1]
+    assert (states[0].inputs, states[0].window) == (130, 200)
+
+
+def test_two_stores_of_one_file_count_once(tmp_path: Path) -> None:
+    first, second = (Feedback(tiny.manifest(), VERSION, FeedbackStore(tmp_path / "f", 100)) for _ in range(2))
+    give = PredictionIds(VERSION).under(ThresholdPolicy(threshold=0.5))
+    ids = [give(1) for _ in range(40)]
+
+    def tell(feedback: Feedback) -> None:
+        for identity in ids:
+            feedback.record(identity, "left")
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(tell, (first, second)))
+    (state,) = first.states()
+    assert state == second.states()[0]
+    assert (state.answered, state.errors) == (40, 0)
