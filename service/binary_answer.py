@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from service.certificates import Abstention
 from service.classifier import Scores
 from service.decision import ANSWERED, outcomes
+from service.gathering import Rows
 from service.policy import Policy
 from service.reading.bodies import NPY, RAW
+from service.schemas.models import ModelRef
 
 ABSTAINED = -1  # in the place of a label
 BINARY = (RAW, NPY)
@@ -38,14 +40,25 @@ def record(classes: int) -> "np.dtype[np.void]":
     )
 
 
-def write(scores: Scores, policy: Policy, abstention: Abstention | None, media_type: str) -> bytes:
-    """The answers to N inputs, as one of the media types of BINARY."""
-    records = _records(scores, policy, abstention)
-    if media_type == RAW:
-        return records.tobytes()
-    file = io.BytesIO()
-    np.lib.format.write_array(file, records, allow_pickle=False)
-    return file.getvalue()
+class BinaryAnswer:
+    """Answers under one policy, as one of the media types of BINARY."""
+
+    k = 1  # it lists no likeliest labels
+
+    def __init__(self, model: ModelRef, abstention: Abstention | None, policy: Policy, media_type: str) -> None:
+        self.media_type = media_type
+        self._abstention = abstention
+        self._policy = policy
+        self.said = {"Demur-Model": f"{model.name}/{model.version}", "Demur-Policy": policy.model_dump_json()}
+
+    def write(self, rows: Rows) -> bytes:
+        """The answers to N inputs."""
+        records = _records(rows.scores, self._policy, self._abstention)
+        if self.media_type == RAW:
+            return records.tobytes()
+        file = io.BytesIO()
+        np.lib.format.write_array(file, records, allow_pickle=False)
+        return file.getvalue()
 
 
 def _records(scores: Scores, policy: Policy, abstention: Abstention | None) -> NDArray[np.void]:

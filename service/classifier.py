@@ -51,6 +51,10 @@ class Scores:
             np.concatenate([part.ood_score for part in listed]),
         )
 
+    def part(self, rows: slice) -> "Scores":
+        """Those of some of the inputs."""
+        return Scores(self.probabilities[rows], self.confidence[rows], self.ood_score[rows])
+
     def distance(self, probabilities: NDArray[Any], ood_score: NDArray[Any]) -> tuple[float, float]:
         """The largest absolute difference in a probability, and the largest relative one in an `ood_score`.
 

@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service import problems
-from service.predict import Answer, Predictor
-from service.predict_request import answer
+from service.predict import Predictor
+from service.predict_request import Answer, answer
 from service.request_body import headers_of
 from service.request_id import request_id_of
 

@@ -4,17 +4,18 @@ It is the response model written out by hand, since to build it and its parts ta
 Whatever is the same in every answer is made once; a test holds the bytes against the response model.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 import orjson
 from pydantic import BaseModel
 
 from service.certificates import Abstention, PredictionSets
-from service.classifier import Scores
-from service.decision import Decision, Reason, decide, limits, top_k
+from service.decision import Decision, Reason, decide, limits
+from service.gathering import Rows
 from service.policy import Policy
 from service.prediction_id import PredictionIds
+from service.reading.bodies import JSON
 from service.schemas.models import ModelRef
 from service.schemas.predict import SetsRef
 
@@ -40,6 +41,9 @@ class _Prediction(TypedDict):
 class JsonAnswer:
     """Answers under one policy, with so much of the scores."""
 
+    media_type = JSON
+    said: Mapping[str, str] = {}  # all is in the body
+
     def __init__(
         self,
         model: ModelRef,
@@ -48,7 +52,7 @@ class JsonAnswer:
         policy: Policy,
         ids: PredictionIds,
         *,
-        top_k: int,
+        k: int,
         probabilities: bool,
         sets: PredictionSets | None,
     ) -> None:
@@ -57,7 +61,7 @@ class JsonAnswer:
         self._policy = policy
         self._limits = limits(policy, abstention)
         self._id_of = ids.under(policy)
-        self._top_k = top_k
+        self.k = k
         self._probabilities = probabilities
         self._thresholds = None if sets is None else _of_each_label(sets, len(labels))
         named = None if sets is None else SetsRef(set_coverage=sets.set_coverage, method=sets.method)
@@ -67,25 +71,18 @@ class JsonAnswer:
             b"null" if named is None else _json(named),
         )
 
-    def write(self, scores: Scores) -> bytes:
+    def write(self, rows: Rows) -> bytes:
         """The JSON of the answers to N inputs."""
-        rows = scores.probabilities.tolist()
-        confidences = scores.confidence.tolist()
-        best = top_k(scores.probabilities, self._top_k).tolist()
-        predictions = [
-            self._prediction(decision, row, confidence, top)
-            for decision, row, confidence, top in zip(
-                self._decisions(scores, best, confidences), rows, confidences, best, strict=True
-            )
-        ]
-        return self._head + orjson.dumps(predictions) + b"}"
+        if len(rows.confidence) == 1 and self._limits is not None:
+            likeliest = rows.likeliest[0]
+            decision = self._limits.decision(likeliest[0], rows.confidence[0], rows.ood_score[0])
+            one = self._prediction(decision, rows.probabilities[0], rows.confidence[0], likeliest)
+            return self._head + orjson.dumps([one]) + b"}"
+        decisions = decide(rows.scores, self._policy, self._abstention)
+        columns = zip(decisions, rows.probabilities, rows.confidence, rows.likeliest, strict=True)
+        return self._head + orjson.dumps([self._prediction(*entry) for entry in columns]) + b"}"
 
-    def _decisions(self, scores: Scores, best: list[list[int]], confidences: list[float]) -> Iterable[Decision]:
-        if self._limits is None or len(confidences) > 1:
-            return decide(scores, self._policy, self._abstention)
-        return (self._limits.decision(best[0][0], confidences[0], scores.ood_score.item()),)
-
-    def _prediction(self, decision: Decision, row: list[float], confidence: float, top: list[int]) -> _Prediction:
+    def _prediction(self, decision: Decision, row: list[float], confidence: float, likeliest: list[int]) -> _Prediction:
         labels = self._labels
         label, reason = decision
         return {
@@ -94,9 +91,9 @@ class JsonAnswer:
             "label": None if label is None else labels[label],
             "reason": reason,
             "confidence": confidence,
-            "top_k": [{"label": labels[i], "probability": row[i]} for i in top],
+            "top_k": [{"label": labels[i], "probability": row[i]} for i in likeliest[: self.k]],
             "probabilities": row if self._probabilities else None,
-            "prediction_set": None if self._thresholds is None else self._members(row, top[0], self._thresholds),
+            "prediction_set": None if self._thresholds is None else self._members(row, likeliest[0], self._thresholds),
         }
 
     def _members(self, row: list[float], likeliest: int, thresholds: Sequence[float]) -> list[str]:

@@ -1,16 +1,16 @@
 """From a request's body to its answer's: read, score, decide, write. Of HTTP it knows the content types."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from numpy.typing import NDArray
 
-from service import binary_answer
-from service.binary_answer import BINARY
-from service.classifier import Classifier
+from service.binary_answer import BINARY, BinaryAnswer
+from service.classifier import Classifier, Scores
 from service.decision import resolve
 from service.drift import Drift
 from service.errors import InvalidValue, UnsupportedType
+from service.gathering import Gathering, Rows
 from service.json_answer import JsonAnswer
 from service.json_body import json_object, may_hold_booleans
 from service.policy import Policy
@@ -22,16 +22,40 @@ from service.schemas.models import ModelRef
 from service.schemas.predict import DEFAULT_TOP_K, MANY_CLASSES, NO_OPTIONS, Options, PredictRequest
 from service.validation import shown, validated
 
+MOST_GATHERED = 64  # inputs scored in one run for requests that came together
+
 # The options of an answer in JSON; one in numbers has all of the scores, and no sets.
 _OF_JSON = ("top_k", "probabilities", "set_coverage", "set_method")
 
 
-class Answer(NamedTuple):
-    """A body, what it is, and what else to say of it in the headers."""
+class Writer(Protocol):
+    """Writes the answers to some inputs, in the form that a request wants."""
 
-    body: bytes
-    media_type: str
-    said: Mapping[str, str]
+    @property
+    def k(self) -> int:
+        """How many of the likeliest labels it needs."""
+        ...
+
+    @property
+    def media_type(self) -> str:
+        """What it writes."""
+        ...
+
+    @property
+    def said(self) -> Mapping[str, str]:
+        """What else is said of it, in the headers."""
+        ...
+
+    def write(self, rows: Rows) -> bytes:
+        """The body."""
+        ...
+
+
+class Question(NamedTuple):
+    """A request, read: what is to be scored, and how the answer is written."""
+
+    inputs: NDArray[Any]
+    writer: Writer
 
 
 class Predictor:
@@ -45,21 +69,34 @@ class Predictor:
         self._drift = drift
         self._ids = PredictionIds(classifier.version)
         self._plain = self._json_answer(NO_OPTIONS, within="")
+        self._gathering = Gathering(self._scores, MOST_GATHERED)
 
-    def predict(self, body: bytes, media_type: str, query: Options = NO_OPTIONS, wanted: str = JSON) -> Answer:
-        """Answer one request, in the form that is `wanted`: JSON or one of BINARY.
+    def question(self, body: bytes, media_type: str, query: Options = NO_OPTIONS, wanted: str = JSON) -> Question:
+        """Read one request whose answer is wanted in JSON or one of BINARY.
 
         `query` holds the options of its query string, for all bodies but JSON. Raises the RequestError that says what
         is wrong with it.
         """
         options, inputs = self._read(body, media_type, query)
+        if options is NO_OPTIONS and wanted == JSON:
+            return Question(inputs, self._plain)
         within = "policy." if media_type == JSON else ""  # in the query string its fields stand beside the others
         if wanted in BINARY:
-            return self._predict_numbers(inputs, options, within, wanted)
-        answer = self._plain if options is NO_OPTIONS else self._json_answer(options, within)
+            return Question(inputs, self._binary_answer(options, within, wanted))
+        return Question(inputs, self._json_answer(options, within))
+
+    def answer(self, question: Question) -> bytes:
+        """The body of the answer, in this thread."""
+        return question.writer.write(Rows.of(self._scores(question.inputs), question.writer.k))
+
+    async def answer_with_others(self, question: Question) -> bytes:
+        """The same, scored together with the others that are asked now. For small ones: the event loop does it."""
+        return question.writer.write(await self._gathering.rows(question.inputs, question.writer.k))
+
+    def _scores(self, inputs: NDArray[Any]) -> Scores:
         scores = self.classifier.scores(inputs)
         self._drift.record(scores)
-        return Answer(answer.write(scores), JSON, {})
+        return scores
 
     def _read(self, body: bytes, media_type: str, query: Options) -> tuple[Options, NDArray[Any]]:
         if media_type == JSON:
@@ -100,18 +137,14 @@ class Predictor:
             manifest.abstention,
             self._policy(options, within),
             self._ids,
-            top_k=k,
+            k=k,
             probabilities=not many if options.probabilities is None else options.probabilities,
             sets=sets,
         )
 
-    def _predict_numbers(self, inputs: NDArray[Any], options: Options, within: str, wanted: str) -> Answer:
+    def _binary_answer(self, options: Options, within: str, wanted: str) -> BinaryAnswer:
         for field in _OF_JSON:
             if getattr(options, field) is not None:
                 raise InvalidValue(field, f" is for answers in {JSON}: one in {wanted} has the scores of every class")
         policy = self._policy(options, within)
-        scores = self.classifier.scores(inputs)
-        self._drift.record(scores)
-        body = binary_answer.write(scores, policy, self.classifier.manifest.abstention, wanted)
-        said = {"Demur-Model": f"{self.model_ref.name}/{self.model_ref.version}"}
-        return Answer(body, wanted, said | {"Demur-Policy": policy.model_dump_json()})
+        return BinaryAnswer(self.model_ref, self.classifier.manifest.abstention, policy, wanted)

@@ -1,15 +1,27 @@
 """`POST /predict` from ASGI's scope and messages to an answer: what the route and the fast lane have in common."""
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive
 
-from service.predict import Answer, Predictor
+from service.predict import Predictor, Writer
 from service.reading.bodies import JSON, NPY, RAW
 from service.request_body import Headers, media_type, query_options, read_body
+from service.schemas.predict import Options
 
 # A smaller body takes less time than a hand-over to a thread costs. A larger one is worked on in a thread, so
 # that it does not hold up the others. docs/architecture.md has the figures.
 INLINE_BODY_BYTES = 64 * 1024
+
+
+class Answer(NamedTuple):
+    """A body, what it is, and what else to say of it in the headers."""
+
+    body: bytes
+    media_type: str
+    said: Mapping[str, str]
 
 
 async def answer(
@@ -19,9 +31,18 @@ async def answer(
     body = await read_body(headers, receive, max_body_bytes)
     options = query_options(query_string)
     form, wanted = media_type(headers), _wanted(headers)
-    if len(body) <= INLINE_BODY_BYTES:
-        return predictor.predict(body, form, options, wanted)
-    return await run_in_threadpool(predictor.predict, body, form, options, wanted)
+    if len(body) > INLINE_BODY_BYTES:
+        writer, answered = await run_in_threadpool(_at_once, predictor, body, form, options, wanted)
+    else:
+        question = predictor.question(body, form, options, wanted)
+        writer = question.writer
+        answered = await predictor.answer_with_others(question)
+    return Answer(answered, writer.media_type, writer.said)
+
+
+def _at_once(predictor: Predictor, body: bytes, form: str, options: Options, wanted: str) -> tuple[Writer, bytes]:
+    question = predictor.question(body, form, options, wanted)
+    return question.writer, predictor.answer(question)
 
 
 def _wanted(headers: Headers) -> str:

@@ -124,14 +124,14 @@ def _compare(predictor: Predictor, bodies: int, seed: int) -> tuple[int, int]:
         text = _body(draw)
         expected = _plainly(text)
         try:
-            answer = predictor.predict(text.encode(), "application/json")
+            answer = predictor.answer(predictor.question(text.encode(), "application/json"))
         except RequestError:
             assert expected is None or _has_a_key_twice(text), text
             refused += 1
             continue
         assert expected is not None, text
         images = np.array(expected, np.uint8).reshape(-1, 1, 2)
-        assert _probabilities(answer.body) == predictor.classifier.scores(images).probabilities.tolist(), text
+        assert _probabilities(answer) == predictor.classifier.scores(images).probabilities.tolist(), text
         taken += 1
     return taken, refused
 

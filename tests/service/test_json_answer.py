@@ -9,6 +9,7 @@ import pytest
 from service.certificates import PredictionSets
 from service.classifier import Scores
 from service.decision import decide, top_k
+from service.gathering import Rows
 from service.json_answer import JsonAnswer
 from service.policy import NeverAbstainPolicy, Policy, RejectCostPolicy, SelectiveRiskPolicy, ThresholdPolicy
 from service.prediction_id import PredictionId, PredictionIds
@@ -64,12 +65,10 @@ def _row(scores: Scores, i: int) -> Scores:
 def test_answer_is_the_response_model(policy: Policy, sets: PredictionSets | None, count: int) -> None:
     abstention = tiny.abstention()
     model = ModelRef(name="m", version=VERSION)
-    answer = JsonAnswer(
-        model, LABELS, abstention, policy, PredictionIds(VERSION), top_k=2, probabilities=True, sets=sets
-    )
+    answer = JsonAnswer(model, LABELS, abstention, policy, PredictionIds(VERSION), k=2, probabilities=True, sets=sets)
     batches = [_scores(40)] if count > 1 else [_row(_scores(40), i) for i in range(40)]
     for scores in batches:
-        written = answer.write(scores)
+        written = answer.write(Rows.of(scores, 3))
         response = PredictResponse.model_validate_json(written, strict=True)
         assert json.loads(response.model_dump_json()) == json.loads(written)
         assert (response.model, response.policy) == (model, policy)
@@ -97,11 +96,11 @@ def test_what_is_not_asked_for_is_null() -> None:
         None,
         NeverAbstainPolicy(),
         PredictionIds(VERSION),
-        top_k=1,
+        k=1,
         probabilities=False,
         sets=None,
     )
-    response = PredictResponse.model_validate_json(answer.write(_scores(1)))
+    response = PredictResponse.model_validate_json(answer.write(Rows.of(_scores(1), 1)))
     assert response.prediction_sets is None
     assert response.predictions[0].probabilities is None
     assert response.predictions[0].prediction_set is None

@@ -1,0 +1,102 @@
+"""Requests that have come at the same time are scored in one run of the graph.
+
+A run for one image costs mostly its beginning and its end, and for sixteen little more. Nobody is made to wait for
+company: what is gathered is what the event loop has read from its sockets in one turn. docs/performance.md has the
+figures.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.classifier import Scores
+from service.decision import top_k
+
+
+class Rows(NamedTuple):
+    """The scores of one request's inputs, as Python's own numbers, which are quicker to go through one by one."""
+
+    scores: Scores
+    probabilities: list[list[float]]
+    confidence: list[float]
+    ood_score: list[float]
+    likeliest: list[list[int]]  # the labels from the most probable on, at least as many as were asked for
+
+    @classmethod
+    def of(cls, scores: Scores, k: int) -> "Rows":
+        """Those of N inputs, with the `k` likeliest labels."""
+        return cls(
+            scores,
+            scores.probabilities.tolist(),
+            scores.confidence.tolist(),
+            scores.ood_score.tolist(),
+            top_k(scores.probabilities, k).tolist(),
+        )
+
+    def parts(self, sizes: list[int]) -> Iterator["Rows"]:
+        """One after the other, of so many inputs each."""
+        start = 0
+        for size in sizes:
+            part = slice(start, start := start + size)
+            scores = self.scores if size == len(self.confidence) else self.scores.part(part)
+            yield Rows(
+                scores,
+                self.probabilities[part],
+                self.confidence[part],
+                self.ood_score[part],
+                self.likeliest[part],
+            )
+
+
+class _Waiting(NamedTuple):
+    inputs: NDArray[Any]
+    k: int
+    rows: "asyncio.Future[Rows]"
+
+
+class Gathering:
+    """Scores the inputs of several requests together. For use on one event loop at a time."""
+
+    def __init__(self, score: Callable[[NDArray[Any]], Scores], most: int) -> None:
+        """`most` is how many inputs one run takes at most."""
+        self._score = score
+        self._most = most
+        self._waiting: list[_Waiting] = []
+
+    async def rows(self, inputs: NDArray[Any], k: int) -> Rows:
+        """The scores of one request's inputs, and their `k` likeliest labels."""
+        loop = asyncio.get_running_loop()
+        rows: asyncio.Future[Rows] = loop.create_future()
+        if not self._waiting:
+            # It runs after all that is ready to run now, so after every request that came in the same turn.
+            loop.call_soon(self._run)
+        self._waiting.append(_Waiting(inputs, k, rows))
+        return await rows
+
+    def _run(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        together: list[_Waiting] = []
+        inputs = 0
+        for one in waiting:
+            if together and inputs + len(one.inputs) > self._most:
+                self._answer(together)
+                together, inputs = [], 0
+            together.append(one)
+            inputs += len(one.inputs)
+        self._answer(together)
+
+    def _answer(self, together: list[_Waiting]) -> None:
+        try:
+            inputs = together[0].inputs if len(together) == 1 else np.concatenate([one.inputs for one in together])
+            found = Rows.of(self._score(inputs), max(one.k for one in together))
+        except Exception as error:
+            for one in together:
+                if not one.rows.done():
+                    one.rows.set_exception(error)
+            return
+        for one, part in zip(together, found.parts([len(one.inputs) for one in together]), strict=True):
+            if not one.rows.done():  # as it is where its request was cancelled
+                one.rows.set_result(part)
