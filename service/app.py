@@ -1,26 +1,18 @@
 """The assembly: settings in, a complete application out. Nothing is made at import time."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI
-from starlette.types import ASGIApp
 
 import service
-from service import models, openapi, problems
-from service.fast_lane import FastLane
+from service import fast_lane, models, openapi, problems
 from service.place import ALONE, Place
 from service.request_id import RequestIdMiddleware
 from service.routes import router
 from service.settings import Settings
 
 _MOST_NAMED = 5  # models, in the description
-
-
-class DemurApp(FastAPI):
-    """FastAPI with a fast lane before its middleware."""
-
-    def build_middleware_stack(self) -> ASGIApp:
-        """Called by Starlette before the first request."""
-        predictors = self.state.models.predictors()
-        return FastLane(super().build_middleware_stack(), predictors, self.state.settings.max_body_bytes)
 
 
 def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
@@ -32,13 +24,14 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
     loaded = models.load(settings, place)
     names = ", ".join(f"{model.ref.name} {model.ref.version}" for model in loaded.ready()[:_MOST_NAMED])
     more = "" if len(loaded.ready()) <= _MOST_NAMED else " and more"
-    app = DemurApp(
+    app = FastAPI(
         title="Demur",
         summary=f"Classifies with {names}{more}, and says when it does not know.",
         version=service.__version__,
         docs_url=None,  # their pages load scripts from other hosts
         redoc_url=None,
         redirect_slashes=False,  # its redirects repeat the Host header, which a client may make up
+        lifespan=_lifespan,
         telemetry={"tracing": False, "metrics": False},
     )
     app.state.settings = settings
@@ -48,3 +41,9 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
     openapi.install(app, loaded)
     app.add_middleware(RequestIdMiddleware)
     return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
+    """What the protocol of a connection may know of the application: which predictor answers on which path."""
+    yield {fast_lane.STATE: app.state.models.predictors()}

@@ -1,56 +1,128 @@
-"""The fast lane: `POST /predict` answered before Starlette's and FastAPI's own handling of requests begins.
+"""The fast lane: small predictions answered by the HTTP protocol itself.
 
-That handling (middleware, matching of routes, dependencies, response models) takes longer than to parse an image, run
-the model and write the answer together. The lane does none of it: it knows the paths of the proved models, and calls
-`predict_request.answer`, as the route in `routes.py` does. So the application is complete without it and describes
-itself as any other; with it the same answers come sooner. docs/performance.md has the figures.
+uvicorn makes a task, a scope and messages for each request, and FastAPI a stack of middleware, a match of routes and a
+response: five times what it takes to parse an image, run the model and write the answer. This is uvicorn's protocol
+(its setting `http` takes a class) with one difference. A small `POST` to a model's path is read here, scored together
+with those of other connections (`gathering.py`), and its answer written to the socket. Whatever is not plainly good
+(another method, an option in the query string, a broken rule, a fault of ours) goes the way of every request, through
+the application, which alone knows how to refuse. So there is one description, one way to say no, and the same answers
+with the lane as without; the tests hold them side by side. docs/performance.md has the figures.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
-from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from service import problems
-from service.predict import Predictor
-from service.predict_request import Answer, answer
-from service.request_body import headers_of
+from service.gathering import Rows
+from service.predict import Predictor, Question
+from service.predict_request import INLINE_BODY_BYTES, wanted
+from service.request_body import media_type
 from service.request_id import request_id_of
+from service.schemas.predict import NO_OPTIONS
+
+STATE = "predictors"  # in the lifespan's state: which predictor answers on which path
 
 
-class FastLane:
-    """An ASGI application that answers predictions itself and hands everything else on."""
+class FastLaneProtocol(HttpToolsProtocol):
+    """One connection."""
 
-    def __init__(self, app: ASGIApp, predictors: Mapping[str, Predictor], max_body_bytes: int) -> None:
-        """`predictors` by their paths."""
-        self._app = app
-        self._predictors = predictors
-        self._max_body_bytes = max_body_bytes
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._predictors: Mapping[bytes, Predictor] = self.app_state.get(STATE, {})
+        self._predictor: Predictor | None = None  # of the request that is coming in by the lane
+        self._body = bytearray()
+        self._asked: Question | None = None  # what waits for the others, for the rest of this turn of the event loop
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or hand it on."""
-        predictor = self._predictors.get(scope.get("path", ""))
-        if predictor is None or scope.get("method") != "POST":
-            await self._app(scope, receive, send)
+    def on_message_begin(self) -> None:
+        """Answers stand in the order of their requests, also where a client does not wait for them."""
+        if self._asked is not None and self._predictor is not None:
+            self._predictor.gathering.run()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Take the request into the lane, or start the application on it."""
+        self._predictor = self._predictors.get(self.url)
+        if self._predictor is not None and self._is_plain():
+            self._body.clear()
+        else:
+            self._predictor = None
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Keep it."""
+        if self._predictor is None:
+            super().on_body(body)
+        else:
+            self._body += body
+
+    def on_message_complete(self) -> None:
+        """The request is there: ask, and be called with the scores before this turn of the event loop is over."""
+        predictor = self._predictor
+        if predictor is None:
+            super().on_message_complete()
             return
-        headers = headers_of(scope)
-        request_id = request_id_of(headers)
+        headers = dict(self.headers)
         try:
-            found = await answer(predictor, headers, scope["query_string"], receive, self._max_body_bytes)
-        except Exception as error:
-            scope.setdefault("state", {})["request_id"] = request_id
-            response = problems.response_to(Request(scope), error)
-            await response(scope, receive, send)
+            self._asked = predictor.question(bytes(self._body), media_type(headers), NO_OPTIONS, wanted(headers))
+        except Exception:
+            self._hand_over()  # the application finds the same, and says it
             return
-        await send(_start(found, request_id))
-        await send({"type": "http.response.body", "body": found.body})
+        predictor.gathering.add(self._asked.inputs, self._asked.writer.k, self._answer)
+
+    def shutdown(self) -> None:
+        """What is asked is answered before the connection is closed."""
+        if self._asked is not None and self._predictor is not None:
+            self._predictor.gathering.run()
+        super().shutdown()
+
+    def _is_plain(self) -> bool:
+        """Whether nothing about the request is out of the ordinary."""
+        headers = dict(self.headers)
+        length = headers.get(b"content-length", b"")
+        return (
+            self.parser.get_method() == b"POST"
+            and length.isdigit()
+            and int(length) <= INLINE_BODY_BYTES
+            and len(headers) == len(self.headers)  # none is there twice
+            and not headers.keys() & _UNUSUAL
+            and self.parser.get_http_version() == "1.1"
+            and self.parser.should_keep_alive()
+            and (self.cycle is None or self.cycle.response_complete)
+            and not self.flow.write_paused
+        )
+
+    def _answer(self, rows: Rows | Exception) -> None:
+        """Called with the scores of what was asked."""
+        question, self._asked = self._asked, None
+        if self.transport.is_closing() or question is None:
+            return
+        try:
+            if isinstance(rows, Exception):
+                raise rows
+            body = question.writer.write(rows)
+        except Exception:
+            self._hand_over()
+            return
+        self._predictor = None
+        writer = question.writer
+        head = [
+            *((name, value) for name, value in self.server_state.default_headers),
+            (b"content-type", writer.media_type.encode()),
+            (b"content-length", b"%d" % len(body)),
+            (b"x-request-id", request_id_of(dict(self.headers)).encode()),
+            *((name.lower().encode(), value.encode()) for name, value in writer.said.items()),
+        ]
+        lines = b"".join([b"%b: %b\r\n" % header for header in head])
+        self.transport.write(b"HTTP/1.1 200 OK\r\n%b\r\n%b" % (lines, body))
+        self.on_response_complete()
+
+    def _hand_over(self) -> None:
+        """Start the application on a request that is there already."""
+        self._predictor = None
+        super().on_headers_complete()
+        super().on_body(bytes(self._body))
+        super().on_message_complete()
 
 
-def _start(found: Answer, request_id: str) -> dict[str, object]:
-    headers = [
-        (b"content-type", found.media_type.encode()),
-        (b"content-length", b"%d" % len(found.body)),
-        (b"x-request-id", request_id.encode()),
-        *((name.encode(), value.encode()) for name, value in found.said.items()),
-    ]
-    return {"type": "http.response.start", "status": 200, "headers": headers}
+_UNUSUAL = frozenset({b"transfer-encoding", b"content-encoding", b"expect", b"upgrade", b"connection"})

@@ -19,7 +19,8 @@ from service.decision import top_k
 class Rows(NamedTuple):
     """The scores of one request's inputs, as Python's own numbers, which are quicker to go through one by one."""
 
-    scores: Scores
+    together: Scores  # of all that were scored with them
+    part: slice  # where theirs are
     probabilities: list[list[float]]
     confidence: list[float]
     ood_score: list[float]
@@ -30,20 +31,26 @@ class Rows(NamedTuple):
         """Those of N inputs, with the `k` likeliest labels."""
         return cls(
             scores,
+            slice(None),
             scores.probabilities.tolist(),
             scores.confidence.tolist(),
             scores.ood_score.tolist(),
             top_k(scores.probabilities, k).tolist(),
         )
 
+    @property
+    def scores(self) -> Scores:
+        """The same as arrays."""
+        return self.together.part(self.part)
+
     def parts(self, sizes: list[int]) -> Iterator["Rows"]:
         """One after the other, of so many inputs each."""
         start = 0
         for size in sizes:
             part = slice(start, start := start + size)
-            scores = self.scores if size == len(self.confidence) else self.scores.part(part)
             yield Rows(
-                scores,
+                self.together,
+                part,
                 self.probabilities[part],
                 self.confidence[part],
                 self.ood_score[part],
@@ -51,10 +58,13 @@ class Rows(NamedTuple):
             )
 
 
+Answered = Callable[[Rows | Exception], None]
+
+
 class _Waiting(NamedTuple):
     inputs: NDArray[Any]
     k: int
-    rows: "asyncio.Future[Rows]"
+    answered: Answered
 
 
 class Gathering:
@@ -66,17 +76,33 @@ class Gathering:
         self._most = most
         self._waiting: list[_Waiting] = []
 
-    async def rows(self, inputs: NDArray[Any], k: int) -> Rows:
-        """The scores of one request's inputs, and their `k` likeliest labels."""
-        loop = asyncio.get_running_loop()
-        rows: asyncio.Future[Rows] = loop.create_future()
+    def add(self, inputs: NDArray[Any], k: int, answered: Answered) -> None:
+        """Ask for the scores of one request's inputs and their `k` likeliest labels.
+
+        `answered` is called with them, or with what went wrong, before the event loop turns to its sockets again.
+        """
         if not self._waiting:
             # It runs after all that is ready to run now, so after every request that came in the same turn.
-            loop.call_soon(self._run)
-        self._waiting.append(_Waiting(inputs, k, rows))
-        return await rows
+            asyncio.get_running_loop().call_soon(self.run)
+        self._waiting.append(_Waiting(inputs, k, answered))
 
-    def _run(self) -> None:
+    async def rows(self, inputs: NDArray[Any], k: int) -> Rows:
+        """The same for who can wait."""
+        future: asyncio.Future[Rows] = asyncio.get_running_loop().create_future()
+
+        def answered(rows: Rows | Exception) -> None:
+            if future.done():  # as it is where its request was cancelled
+                return
+            if isinstance(rows, Exception):
+                future.set_exception(rows)
+            else:
+                future.set_result(rows)
+
+        self.add(inputs, k, answered)
+        return await future
+
+    def run(self) -> None:
+        """Score all that waits."""
         waiting, self._waiting = self._waiting, []
         together: list[_Waiting] = []
         inputs = 0
@@ -86,7 +112,8 @@ class Gathering:
                 together, inputs = [], 0
             together.append(one)
             inputs += len(one.inputs)
-        self._answer(together)
+        if together:
+            self._answer(together)
 
     def _answer(self, together: list[_Waiting]) -> None:
         try:
@@ -94,9 +121,7 @@ class Gathering:
             found = Rows.of(self._score(inputs), max(one.k for one in together))
         except Exception as error:
             for one in together:
-                if not one.rows.done():
-                    one.rows.set_exception(error)
+                one.answered(error)
             return
         for one, part in zip(together, found.parts([len(one.inputs) for one in together]), strict=True):
-            if not one.rows.done():  # as it is where its request was cancelled
-                one.rows.set_result(part)
+            one.answered(part)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from service.classifier import Classifier
 from service.decision import is_infeasible, resolve
@@ -66,11 +67,12 @@ class Models:
             raise ModelNotReady(f"model {name} did not pass its proof when the service started: the log says why")
         return model
 
-    def predictors(self) -> dict[str, Predictor]:
+    def predictors(self) -> dict[bytes, Predictor]:
         """Those of all that may serve, by the paths that they answer on."""
-        found = {f"/models/{name}/predict": m.predictor for name, m in self.by_name.items() if m is not None}
+        served = {name: model for name, model in self.by_name.items() if model is not None}
+        found = {f"/models/{quote(name)}/predict".encode(): model.predictor for name, model in served.items()}
         if self.default_name is not None:
-            found["/predict"] = self.get(None).predictor
+            found[b"/predict"] = self.get(None).predictor
         return found
 
     def ready(self) -> list[ServedModel]:

@@ -69,7 +69,7 @@ class Predictor:
         self._drift = drift
         self._ids = PredictionIds(classifier.version)
         self._plain = self._json_answer(NO_OPTIONS, within="")
-        self._gathering = Gathering(self._scores, MOST_GATHERED)
+        self.gathering = Gathering(self._scores, MOST_GATHERED)
 
     def question(self, body: bytes, media_type: str, query: Options = NO_OPTIONS, wanted: str = JSON) -> Question:
         """Read one request whose answer is wanted in JSON or one of BINARY.
@@ -91,7 +91,7 @@ class Predictor:
 
     async def answer_with_others(self, question: Question) -> bytes:
         """The same, scored together with the others that are asked now. For small ones: the event loop does it."""
-        return question.writer.write(await self._gathering.rows(question.inputs, question.writer.k))
+        return question.writer.write(await self.gathering.rows(question.inputs, question.writer.k))
 
     def _scores(self, inputs: NDArray[Any]) -> Scores:
         scores = self.classifier.scores(inputs)

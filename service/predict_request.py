@@ -30,25 +30,25 @@ async def answer(
     """Read the request and answer it. Raises the RequestError that says what is wrong with it, or ClientDisconnect."""
     body = await read_body(headers, receive, max_body_bytes)
     options = query_options(query_string)
-    form, wanted = media_type(headers), _wanted(headers)
+    form, answer_form = media_type(headers), wanted(headers)
     if len(body) > INLINE_BODY_BYTES:
-        writer, answered = await run_in_threadpool(_at_once, predictor, body, form, options, wanted)
+        writer, answered = await run_in_threadpool(_at_once, predictor, body, form, options, answer_form)
     else:
-        question = predictor.question(body, form, options, wanted)
+        question = predictor.question(body, form, options, answer_form)
         writer = question.writer
         answered = await predictor.answer_with_others(question)
     return Answer(answered, writer.media_type, writer.said)
 
 
-def _at_once(predictor: Predictor, body: bytes, form: str, options: Options, wanted: str) -> tuple[Writer, bytes]:
-    question = predictor.question(body, form, options, wanted)
+def _at_once(predictor: Predictor, body: bytes, form: str, options: Options, answer_form: str) -> tuple[Writer, bytes]:
+    question = predictor.question(body, form, options, answer_form)
     return question.writer, predictor.answer(question)
 
 
-def _wanted(headers: Headers) -> str:
+def wanted(headers: Headers) -> str:
     """The form of the answer that `Accept` names first, of those that there are; JSON where it names none.
 
-    >>> _wanted({b"accept": b"application/x-npy, application/json;q=0.5"}), _wanted({b"accept": b"*/*"}), _wanted({})
+    >>> wanted({b"accept": b"application/x-npy, application/json;q=0.5"}), wanted({b"accept": b"*/*"}), wanted({})
     ('application/x-npy', 'application/json', 'application/json')
     """
     accept = headers.get(b"accept")

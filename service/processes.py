@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
 from service.app import create_app
+from service.fast_lane import FastLaneProtocol
 from service.place import claim
 from service.settings import Settings
 
@@ -75,6 +76,7 @@ def _config(app: object, settings: Settings) -> uvicorn.Config:
         app,  # type: ignore[arg-type]  # an application, or what makes one in each worker
         factory=settings.workers > 1,
         workers=settings.workers,
+        http=FastLaneProtocol,
         host=settings.host,
         port=settings.port,
         access_log=False,
