@@ -59,9 +59,9 @@ def test_training_knows_of_the_service_the_contract_and_the_code_that_will_serve
     [
         ("onnxruntime", {"classifier"}),
         ("fastapi", {"app", "routes", "problems", "processes", "openapi"}),
-        ("starlette", {"app", "fast_lane", "predict_request", "problems", "request_body", "request_id"}),
+        ("starlette", {"predict_request", "problems", "request_body", "request_id"}),
         ("orjson", {"json_answer", "json_body"}),
-        ("uvicorn", {"processes"}),
+        ("uvicorn", {"fast_lane", "processes"}),
         ("pydantic_settings", {"settings"}),
         ("pyarrow", {f"scoring.{room}" for room in ("columns", "files", "job", "parts", "table")}),
     ],
