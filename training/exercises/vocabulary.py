@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.corpus import standard_library
 from training.exercises import vocabulary_pictures
 from training.exercises.exercise import Findings, Settings
 from training.exercises.vocabulary_costs import LIMIT, SAMPLES, WIDTH, costs
@@ -28,9 +27,10 @@ from training.exercises.vocabulary_model import (
     log_probabilities,
     score,
 )
-from training.linear_cross_entropy import linear_cross_entropy
-from training.next_token import NextToken, NextTokenSettings
-from training.ngrams import Bigram, perplexity
+from training.vocabulary.corpus import standard_library
+from training.vocabulary.linear_cross_entropy import linear_cross_entropy
+from training.vocabulary.next_token import NextToken, NextTokenSettings
+from training.vocabulary.ngrams import Bigram, perplexity
 
 VOCABULARIES, BATCHES, ROUNDS = (1000, 10_000, 50_000, 200_000), (64, 256, 2048), 3
 MODEL = NextTokenSettings()

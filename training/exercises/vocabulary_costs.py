@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from training.errors import TrainingError
-from training.linear_cross_entropy import linear_cross_entropy
-from training.sampled_softmax import log_uniform, sampled_softmax
+from training.vocabulary.linear_cross_entropy import linear_cross_entropy
+from training.vocabulary.sampled_softmax import log_uniform, sampled_softmax
 
 WIDTH = 128  # D, that of the model
 SAMPLES = 1024

@@ -9,11 +9,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training.corpus import Text, Vocabulary, divide, windows
 from training.exercises.vocabulary_costs import SAMPLES, cutoffs
-from training.next_token import NextToken, NextTokenSettings, descend, features, fit_next_token, initial_embeddings
-from training.ngrams import Unigram
-from training.sampled_softmax import sampled_softmax
+from training.vocabulary.corpus import Text, Vocabulary, divide, windows
+from training.vocabulary.next_token import (
+    NextToken,
+    NextTokenSettings,
+    descend,
+    features,
+    fit_next_token,
+    initial_embeddings,
+)
+from training.vocabulary.ngrams import Unigram
+from training.vocabulary.sampled_softmax import sampled_softmax
 
 CONTEXT = 4
 _BLOCK = 256  # contexts whose logits are there at once, when predicting

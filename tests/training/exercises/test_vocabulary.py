@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from training.corpus import standard_library, tokenise
 from training.exercises.vocabulary import MODEL, corpus
 from training.exercises.vocabulary_costs import ALL_WAYS, WAYS, costs
 from training.exercises.vocabulary_model import (
@@ -20,8 +19,9 @@ from training.exercises.vocabulary_model import (
     log_probabilities,
     score,
 )
-from training.linear_cross_entropy import chunk_columns
-from training.ngrams import perplexity
+from training.vocabulary.corpus import standard_library, tokenise
+from training.vocabulary.linear_cross_entropy import chunk_columns
+from training.vocabulary.ngrams import perplexity
 
 STATED = Path(__file__).parent.parent.parent.parent / "docs" / "chapter" / "vocabulary.json"
 SETTINGS = replace(MODEL, width=4, batch_size=64, steps=60, learning_rate=0.05)

@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from training.errors import DivergedError
-from training.linear_cross_entropy import linear_cross_entropy
 from training.regression import SoftmaxRegression
 from training.sgd import scheduled_rate
+from training.vocabulary.linear_cross_entropy import linear_cross_entropy
 
 Loss = Callable[[Tensor, Tensor], Tensor]  # of features [B, D] and labels [B]; a scalar
 LinearLoss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]  # features, weights, biases, labels

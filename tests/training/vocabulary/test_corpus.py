@@ -1,6 +1,6 @@
 import numpy as np
 
-from training.corpus import UNKNOWN, Vocabulary, divide, standard_library, tokenise, windows
+from training.vocabulary.corpus import UNKNOWN, Vocabulary, divide, standard_library, tokenise, windows
 
 TEXTS = {f"{i}.py": tokenise(f"value_{i} = value_{i} + one") for i in range(40)}
 
