@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.exercises import vocabulary_pictures
+from training.exercises import vocabulary_pictures, vocabulary_served
 from training.exercises.exercise import Findings, Settings
 from training.exercises.vocabulary_costs import LIMIT, SAMPLES, WIDTH, costs
 from training.exercises.vocabulary_model import (
@@ -40,14 +40,15 @@ _BANDS = (2, 10, 100, 1000)  # occurrences in `train`
 
 
 def measure(settings: Settings) -> Findings:
-    """All that the page states. A quick run has the loss and the small problems, and no text, which is the Python's."""
+    """All that the page states. A quick run has small problems, and no value of the text, which is the Python's."""
     values: dict[str, Any] = {
         "exactness": {str(columns): _exactness(columns) for columns in (1, 100, 999, 3000)},
         "grid": {"width": WIDTH, "samples": SAMPLES, "limit": LIMIT},
     }
     if settings.quick:
-        grid = costs(VOCABULARIES[:2], BATCHES[:1], 1)
-        return Findings(values, {"grid": _plain(grid)})
+        small_settings, small_task = vocabulary_served.small()
+        _, served = vocabulary_served.serve(exact(small_task, small_settings), small_task, small_settings)
+        return Findings(values, {"grid": _plain(costs(VOCABULARIES[:2], BATCHES[:1], 1)), "served": served})
     grid = costs(VOCABULARIES, BATCHES, ROUNDS)
     task = Task.of(standard_library())
     start = time.perf_counter()
@@ -61,6 +62,8 @@ def measure(settings: Settings) -> Findings:
         "model": math.log(values["perplexity"]),
     }
     values["ways"], spent["ways"] = _compared(task)
+    found, spent["served"] = vocabulary_served.serve(model, task, MODEL)
+    values |= found
     return Findings(values, spent, vocabulary_pictures.draw(spent["grid"], values))
 
 
@@ -91,7 +94,7 @@ def _exactness(columns: int) -> dict[str, float]:
 
 def corpus(task: Task) -> dict[str, Any]:
     """What the text is, and how well counts predict it: for this Python version."""
-    texts = standard_library()
+    texts = task.corpus.texts
     occurrences = np.array([n for _, n in Counter(token for text in texts.values() for token in text).most_common()])
     unigram = task.unigram
     bigram = Bigram.of(task.train.contexts[:, -1].numpy(), task.train.following.numpy(), unigram)
@@ -106,7 +109,7 @@ def corpus(task: Task) -> dict[str, Any]:
             "once": float((occurrences == 1).mean()),
             "first_thousand": float(occurrences[:1000].sum() / occurrences.sum()),
             "vocabulary": len(task.vocabulary),
-            "places": {s: len(getattr(task, s).following) for s in ("train", "tune", "report")},
+            "places": {s: len(getattr(task, s)) for s in ("train", "tune", "calibration", "report")},
             "unknown": float((following == 0).mean()),
         },
         "unigram": perplexity(unigram.probabilities[following]),
