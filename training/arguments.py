@@ -148,7 +148,7 @@ def _add_job_options(parser: argparse.ArgumentParser) -> None:
 def _add_next_token(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--text", type=Path, metavar="FOLDER", help="a folder of text files; else the source of Python's own library")
-    add("--steps", type=positive_int, help="minibatches to fit (770)")
+    add("--steps", type=positive_int, help="minibatches to fit (724)")
     add("--seed", type=seed, help="of splits, initial weights and order (0)")
     add("--out", type=Path, default=Path("build/next-token.onnx"), help="the file to publish (%(default)s)")
 

@@ -55,7 +55,11 @@ def measure(settings: Settings) -> Findings:
     model = exact(task, MODEL)
     spent = {"grid": _plain(grid), "fit": time.perf_counter() - start}
     scores = score(log_probabilities(model), task.report)
-    values |= corpus(task) | _predictions(task, scores) | {"model": _described(model), "rank": _rank(model, task)}
+    values |= (
+        corpus(task)
+        | _predictions(task, scores)
+        | {"model": _described(model, len(task.train)), "rank": _rank(model, task)}
+    )
     values["nats"] = {
         "unigram": math.log(values["unigram"]),
         "bigram": math.log(values["bigram"]),
@@ -151,17 +155,21 @@ def _bands(task: Task, scores: Scores) -> dict[str, dict[str, float]]:
     return found
 
 
-def _described(model: NextToken) -> dict[str, Any]:
-    weights, biases = model.regression.weights, model.regression.biases
+def _described(model: NextToken, places: int) -> dict[str, Any]:
     return {
         "context": CONTEXT,
         "width": MODEL.width,
-        "features": len(weights),
+        "features": model.context * model.embeddings.shape[1],
         "batch": MODEL.batch_size,
         "steps": MODEL.steps,
+        "epochs": MODEL.steps / math.ceil(places / MODEL.batch_size),
         "learning_rate": MODEL.learning_rate,
-        "parameters": model.embeddings.numel() + weights.numel() + biases.numel(),
+        "parameters": _parameters(model),
     }
+
+
+def _parameters(model: NextToken) -> int:
+    return sum(tensor.numel() for tensor in (model.embeddings, model.regression.weights, model.regression.biases))
 
 
 def _rank(model: NextToken, task: Task) -> dict[str, int]:
@@ -192,4 +200,4 @@ def _compared(task: Task) -> tuple[dict[str, Any], dict[str, float]]:
 
 
 def _regression(model: NextToken) -> tuple[LogProbabilities, int]:
-    return log_probabilities(model), int(_described(model)["parameters"])
+    return log_probabilities(model), _parameters(model)

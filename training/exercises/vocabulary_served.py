@@ -15,7 +15,7 @@ from training.vocabulary.next_token import NextToken, NextTokenSettings
 from training.vocabulary.publication import publish_next_token, terms
 from training.vocabulary.task import Task
 
-REQUEST = {"inputs": [["for", "i", "in", "range"], ["the", "value", "of", "the"]], "top_k": 2}
+REQUEST: dict[str, Any] = {"inputs": [["for", "i", "in", "range"], ["the", "value", "of", "the"]], "top_k": 2}
 _MANY = 1024  # contexts, the most that the service takes at once unless told otherwise
 _TIMES, _TIMES_MANY = 100, 5
 
@@ -49,7 +49,7 @@ def small() -> tuple[NextTokenSettings, Task]:
 
 def _ask(path: Path, task: Task) -> tuple[dict[str, Any], dict[str, Any]]:
     """The answer to `REQUEST`, and the costs of it and of larger ones."""
-    one = {"inputs": REQUEST["inputs"][:1]}  # type: ignore[index]
+    one = {"inputs": REQUEST["inputs"][:1]}
     single, full = (json.dumps(one | more).encode() for more in ({}, {"probabilities": True}))
     contexts = task.report.contexts
     many = contexts[: min(_MANY, len(contexts))].numpy()

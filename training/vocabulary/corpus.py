@@ -100,9 +100,7 @@ def divide(texts: Mapping[str, Text], seed: int = 0) -> Divided:
     Raises DataError where there are too few.
     """
     if len(texts) < _LEAST_FILES:
-        raise DataError(
-            f"the text has {len(texts)} files: at least {_LEAST_FILES} are needed, since a split is whole files"
-        )
+        raise DataError(f"the text has {len(texts)} files: at least {_LEAST_FILES} are needed, to be divided by file")
     names = sorted(texts)
     order = np.random.default_rng(seed).permutation(len(names))
     tenth = len(names) // 10

@@ -85,7 +85,7 @@ def _labelled(source: str, places: Places) -> Labelled:
 
 
 def _training(settings: NextTokenSettings, examples: int) -> Training:
-    epochs = max(1, math.ceil(settings.steps * settings.batch_size / examples))
+    epochs = max(1, math.ceil(settings.steps / math.ceil(examples / settings.batch_size)))
     return Training(
         recipe="next-token",
         optimizer="adam",
