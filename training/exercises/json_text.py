@@ -7,10 +7,9 @@ from typing import Any
 def folded(value: Any, width: int = 116, indent: int = 0) -> str:
     """JSON in lines of at most `width` characters where that can be.
 
-    >>> print(folded({"label": "(", "top_k": [{"label": "(", "probability": 0.75}]}, width=40))
+    >>> print(folded({"label": "(", "top_k": [{"label": "(", "probability": 0.75}]}, width=50))
     {"label": "(",
-     "top_k": [{"label": "(",
-       "probability": 0.75}]}
+     "top_k": [{"label": "(", "probability": 0.75}]}
     """
     short = json.dumps(value, ensure_ascii=False)
     if indent + len(short) <= width or not isinstance(value, dict | list):

@@ -17,10 +17,8 @@ from training.exercises import vocabulary_pictures, vocabulary_served
 from training.exercises.exercise import Findings, Settings
 from training.exercises.vocabulary_costs import LIMIT, SAMPLES, WIDTH, costs
 from training.exercises.vocabulary_model import (
-    CONTEXT,
     LogProbabilities,
     Scores,
-    Task,
     adaptive,
     by_samples,
     exact,
@@ -31,11 +29,13 @@ from training.vocabulary.corpus import standard_library
 from training.vocabulary.linear_cross_entropy import linear_cross_entropy
 from training.vocabulary.next_token import NextToken, NextTokenSettings
 from training.vocabulary.ngrams import Bigram, perplexity
+from training.vocabulary.task import CONTEXT, Task
 
 VOCABULARIES, BATCHES, ROUNDS = (1000, 10_000, 50_000, 200_000), (64, 256, 2048), 3
 MODEL = NextTokenSettings()
 SHORT = replace(MODEL, steps=MODEL.steps // 4)  # in which the ways are compared
 THRESHOLDS = (0.0, 0.3, 0.5, 0.7, 0.9, 0.95, 0.99)
+_EVERY = 10  # places of `tune`, on which the ways are compared: all of them take as long as the fits
 _BANDS = (2, 10, 100, 1000)  # occurrences in `train`
 
 
@@ -189,13 +189,14 @@ def _compared(task: Task) -> tuple[dict[str, Any], dict[str, float]]:
         "sampled": lambda: _regression(by_samples(task, SHORT)),
         "adaptive": lambda: adaptive(task, SHORT),
     }
-    found: dict[str, Any] = {"steps": SHORT.steps}
+    judged = task.tune.every(_EVERY)
+    found: dict[str, Any] = {"steps": SHORT.steps, "places": len(judged)}
     seconds = {}
     for name, fit in ways.items():
         start = time.perf_counter()
         predict, parameters = fit()
         seconds[name] = time.perf_counter() - start
-        found[name] = {"perplexity": score(predict, task.tune).perplexity, "parameters": parameters}
+        found[name] = {"perplexity": score(predict, judged).perplexity, "parameters": parameters}
     return found, seconds
 
 

@@ -16,8 +16,8 @@ from training.release import Fitted, Released, Terms, release
 from training.vocabulary.next_token import FIRST_MOMENT, NextToken, NextTokenSettings
 from training.vocabulary.task import CONTEXT, Places, Task
 
-# A vocabulary's worth of probabilities is held for each place: 10,000 times 20,000 float32 are 800 MB.
-TUNE_SIZE, CALIBRATION_SIZE, REPORT_SIZE = 2000, 10_000, 4000
+SIZES: dict[SplitName, int] = {"tune": 2000, "calibration": 10_000, "report": 4000}
+_MOST_SCORES = 2**28  # of the calibration split: a probability for each place and token, 1 GB in float32
 
 # What can be asked of a model whose likeliest token is right at every third place.
 ABSTENTION = AbstentionSettings(
@@ -53,31 +53,45 @@ def splits(task: Task, seed: int) -> Splits:
     """
     return Splits(
         train=_all(task, task.train, seed),
-        tune=_sample(task, "tune", task.tune, TUNE_SIZE, seed),
-        calibration=_sample(task, "calibration", task.calibration, CALIBRATION_SIZE, seed),
-        report=_sample(task, "report", task.report, REPORT_SIZE, seed),
+        tune=_sample(task, "tune", task.tune, seed),
+        calibration=_sample(task, "calibration", task.calibration, seed),
+        report=_sample(task, "report", task.report, seed),
         report_is_held_out=True,
     )
 
 
 def _all(task: Task, places: Places, seed: int) -> Labelled:
+    _check("train", places)
     order = np.random.default_rng([seed, 0]).permutation(len(places))
     source = f"the {len(places):,} places of {places.files} files of {task.corpus.words}"
     return _labelled(source, places).take(order)
 
 
-def _sample(task: Task, name: SplitName, places: Places, size: int, seed: int) -> Labelled:
-    count = min(size, len(places))
-    if not count:
-        raise DataError(f"the files of {name} hold no place with {CONTEXT} tokens before it")
-    number = ("tune", "calibration", "report").index(name) + 1
-    drawn = np.random.default_rng([seed, number]).integers(len(places), size=count)
+def _sample(task: Task, name: SplitName, places: Places, seed: int) -> Labelled:
+    _check(name, places)
+    count = min(size(name, len(task.vocabulary)), len(places))
+    drawn = np.random.default_rng([seed, 1 + list(SIZES).index(name)]).integers(len(places), size=count)
     source = (
         f"{count:,} places drawn at random, each independently, from the {len(places):,} of {places.files} files of "
         f"{task.corpus.words} that no other split has: the promise is exact for places of these files, and for other "
         "files as far as they are like these"
     )
     return _labelled(source, places).take(drawn)
+
+
+def size(name: SplitName, vocabulary: int) -> int:
+    """How many places are drawn for a split: fewer where the vocabulary is so large that their scores fill memory.
+
+    >>> [size("calibration", vocabulary) for vocabulary in (20_000, 200_000)]
+    [10000, 1342]
+    """
+    most = _MOST_SCORES // vocabulary
+    return min(SIZES[name], max(1, most * SIZES[name] // SIZES["calibration"]))
+
+
+def _check(name: SplitName, places: Places) -> None:
+    if not len(places):
+        raise DataError(f"the files of {name} hold no place with {CONTEXT} tokens before it")
 
 
 def _labelled(source: str, places: Places) -> Labelled:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from training.errors import DataError
 from training.vocabulary.corpus import Corpus, Text, Vocabulary, divide, windows
 from training.vocabulary.ngrams import Unigram
 
@@ -22,6 +23,10 @@ class Places:
     def __len__(self) -> int:
         return len(self.following)
 
+    def every(self, step: int) -> "Places":
+        """One place in so many, evenly from all files."""
+        return Places(self.contexts[::step], self.following[::step], self.files)
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -36,9 +41,11 @@ class Task:
 
     @classmethod
     def of(cls, corpus: Corpus) -> "Task":
-        """The task of predicting in files that are not learnt from. Raises DataError where there are too few."""
+        """The task of predicting in files that are not learnt from. Raises DataError where that cannot be."""
         divided = divide(corpus.texts)
         vocabulary = Vocabulary.of(divided.train)
+        if len(vocabulary) < 2:
+            raise DataError("no token occurs twice in the files to learn from: there is nothing to predict")
 
         def places(split: list[Text]) -> Places:
             contexts, following = windows(vocabulary.ids(split), CONTEXT)

@@ -21,7 +21,7 @@ from training.evaluation.reproduce import reproduce
 from training.release import Released
 from training.vocabulary.corpus import UNKNOWN, Corpus, divide
 from training.vocabulary.next_token import NextToken, NextTokenSettings, fit_next_token
-from training.vocabulary.publication import CALIBRATION_SIZE, data, publish_next_token, splits, terms
+from training.vocabulary.publication import SIZES, data, publish_next_token, splits, terms
 from training.vocabulary.task import Task
 
 SETTINGS = NextTokenSettings(width=4, batch_size=256, learning_rate=0.05, steps=120)
@@ -86,14 +86,15 @@ def test_service_decides_by_the_certificate(
 ) -> None:
     abstention = published[1].classifier.manifest.abstention
     assert abstention is not None
-    (certificate,) = (c for c in abstention.selective_risk if c.selective_risk == 0.1)
+    (certificate,) = (c for c in abstention.selective_risk if c.selective_risk == 0.05)
     assert certificate.status == "certified"
     assert certificate.threshold is not None
     scores = published[1].classifier.scores(parts.report.inputs[:300])
     inside = scores.ood_score.astype(float) <= abstention.out_of_distribution.threshold
     expected = inside & (scores.confidence.astype(float) >= certificate.threshold)
-    answer = send(client, parts.report.inputs[:300].tobytes(), RAW).json()
-    assert answer["policy"]["selective_risk"] == 0.1
+    body = parts.report.inputs[:300].tobytes()
+    answer = client.post("/predict?selective_risk=0.05", content=body, headers={"content-type": RAW}).json()
+    assert answer["policy"]["threshold"] == certificate.threshold
     assert [prediction["decision"] == "answer" for prediction in answer["predictions"]] == expected.tolist()
     assert 0 < expected.sum() < len(expected)
 
@@ -131,7 +132,7 @@ def test_manifest_says_how_it_was_fitted(published: tuple[Path, Released]) -> No
 
 def test_splits_are_drawn_from_files_of_their_own(task: Task, parts: Splits) -> None:
     assert parts.calibration is not None
-    assert len(parts.calibration) == CALIBRATION_SIZE
+    assert len(parts.calibration) == SIZES["calibration"]
     divided = divide(task.corpus.texts)
     held_out = zip(
         (parts.tune, parts.calibration, parts.report), (divided.tune, divided.calibration, divided.report), strict=True
@@ -160,9 +161,9 @@ def test_evaluate_reads_no_texts(task: Task, published: tuple[Path, Released]) -
         reproduce(published[1].classifier.manifest, data(task))
 
 
-def test_files_that_are_too_short_are_named() -> None:
-    short = Task.of(Corpus("short", "the short text", {f"{i}": ["a", "b"] * 50 if i else [] for i in range(10)}))
-    empty = Task.of(Corpus("empty", "the empty text", {f"{i}": ["a"] for i in range(10)}))
-    assert len(short.vocabulary) == 3
-    with pytest.raises(DataError, match="the files of tune hold no place with 4 tokens before it"):
-        splits(empty, 0)
+def test_texts_that_hold_nothing_to_predict_are_named() -> None:
+    with pytest.raises(DataError, match="no token occurs twice in the files to learn from"):
+        Task.of(Corpus("empty", "the empty text", {f"{i}": [f"word{i}"] for i in range(10)}))
+    short = Task.of(Corpus("short", "the short text", {f"{i}": ["a"] for i in range(10)}))
+    with pytest.raises(DataError, match="the files of train hold no place with 4 tokens before it"):
+        splits(short, 0)
