@@ -31,7 +31,8 @@ class _Part(BaseModel):
 class Training(_Part):
     """The settings that the fit ran with, and where it stopped."""
 
-    recipe: Literal["chapter", "tuned"]
+    recipe: Literal["chapter", "tuned", "next-token"]
+    optimizer: Literal["sgd", "adam"] = Field("sgd", description="Of adam, momentum is that of its first moment.")
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0)

@@ -11,6 +11,7 @@ from training.describe_command import run_describe
 from training.errors import TrainingError
 from training.evaluate_command import run_evaluate
 from training.fit_command import run_fit
+from training.next_token_command import run_next_token
 from training.sweep_command import run_sweep
 
 INTERRUPTED = 130  # what a shell reports of a command that Ctrl-C ended
@@ -42,6 +43,8 @@ def _run(options: argparse.Namespace) -> None:
             run_sweep(options, print, _say)
         case "evaluate":
             run_evaluate(options, print, _say)
+        case "next-token":
+            run_next_token(options, print, _say)
         case "describe":
             run_describe(options, print)
 

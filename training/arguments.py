@@ -44,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
     describing.add_argument("path", type=Path, help="a folder or a file, as for `fit --data`")
     data_arguments.add(describing)
     describing.add_argument("--seed", type=seed, default=0, help="of the splits (%(default)s)")
+    _add_next_token(commands.add_parser("next-token", help="predict a text's next token", allow_abbrev=False))
     return program
 
 
@@ -142,6 +143,14 @@ def _add_job_options(parser: argparse.ArgumentParser) -> None:
     add("--min-accuracy", type=probability, help="of the report split; under it nothing is published")
     add("--report-dir", type=Path, help="a folder for report.html, its pictures, metrics.json and curves.png")
     add("--checkpoint", type=Path, help="a file, written after every epoch: a fit that finds it goes on from there")
+
+
+def _add_next_token(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--text", type=Path, metavar="FOLDER", help="a folder of text files; else the source of Python's own library")
+    add("--steps", type=positive_int, help="minibatches to fit (724)")
+    add("--seed", type=seed, help="of splits, initial weights and order (0)")
+    add("--out", type=Path, default=Path("build/next-token.onnx"), help="the file to publish (%(default)s)")
 
 
 def _of_recipe(what: str, setting: str) -> str:

@@ -1,4 +1,4 @@
-"""The training job: data -> fit -> temperature -> certificates -> proof -> publication, a module each."""
+"""The training job: data -> fit -> release, which certifies, proves and publishes."""
 
 import dataclasses
 import time
@@ -10,32 +10,20 @@ from typing import Literal
 import numpy as np
 import torch
 
-from service.certificates import Abstention
 from service.classifier import Classifier
 from service.manifest import Manifest, Training
-from service.policy import Policy
-from training import manifest
-from training.abstention.certify import certify, check_size
-from training.abstention.principal_components import PrincipalComponents
-from training.abstention.reference import reference
-from training.abstention.scored import score
 from training.abstention.settings import AbstentionSettings
-from training.abstention.temperature import fit_temperature
 from training.checkpoint import Checkpoint, identity
 from training.data import Labelled, LabelledData
 from training.data.splits import Splits, split
-from training.errors import GateError, TrainingError
-from training.evaluation.operating_points import measure, policies
-from training.evaluation.quality import measure_quality
+from training.errors import TrainingError
 from training.examples import Examples, Source
-from training.export import to_onnx
 from training.fit import Epoch, Fit, fit
 from training.inputs import Encoder, encoder_for
 from training.inputs.encoded import Encoded
-from training.model import Model
-from training.publish import Expected, check_place, load_draft, prove_export, publish
+from training.publish import check_place
 from training.recipes import FitSettings, Recipe
-from training.regression import SoftmaxRegression
+from training.release import Fitted, Terms, release
 from training.streaming import StreamedExamples
 from training.workers import ALONE, Workers
 
@@ -43,8 +31,6 @@ Device = Literal["auto", "cpu", "cuda"]
 
 _CPU = torch.device("cpu")
 _LARGEST_IN_MEMORY = 2**25  # features of one part of a memory map, 128 MB in float32
-_MOST_FOR_COMPONENTS = 50_000  # examples; more would move the components by nothing that matters
-_LARGEST_FOR_COMPONENTS = 2**26  # features of those, 256 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,32 +76,16 @@ def run(
     Of several `workers` the first does this, while the others `assist`.
     """
     device = find_device(job.device, workers)
-    check_place(job.out)
+    splits = split(dataset, job.recipe, job.seed)
+    terms = Terms(job.out, job.abstention, job.min_accuracy)
+    terms.check(splits)
     if job.checkpoint is not None:
         check_place(job.checkpoint)
-    splits = split(dataset, job.recipe, job.seed)
-    if splits.calibration is not None:
-        check_size(len(splits.tune), job.abstention)
     encoder, fitted, seconds = _fit(job, dataset, splits, device, workers, on_epoch)
     regression = fitted.model.to(_CPU, torch.float32)
-    temperature = _temperature(regression, encoder, splits)
-    metrics = measure_quality(_logits(regression, encoder, splits.report), splits.report.labels, temperature)
-    if job.min_accuracy is not None and metrics.accuracy < job.min_accuracy:
-        raise GateError(
-            f"accuracy {metrics.accuracy:.4f} on the report split is under "
-            f"--min-accuracy {job.min_accuracy:g}: nothing was published"
-        )
-    model = Model(encoder, regression, temperature, _components(encoder, splits.train))
-    expected = _expected(model, splits.report)
-    stated = manifest.draft(dataset, splits, _training(job, fitted, device, workers), model, metrics, expected)
-    if splits.calibration is not None:
-        stated = _certified(model, stated, splits.tune, splits.calibration, splits.report, job.abstention)
-    classifier, difference = publish(
-        to_onnx(model, stated),
-        job.out,
-        lambda draft: prove_export(draft, splits.report.blocks(), expected),
-    )
-    return Outcome(classifier, splits, fitted, seconds, difference)
+    training = _training(job, fitted, device, workers)
+    released = release(Fitted(encoder, regression, training), dataset, splits, terms)
+    return Outcome(released.classifier, splits, fitted, seconds, released.difference)
 
 
 def assist(job: Job, dataset: LabelledData, workers: Workers) -> None:
@@ -189,55 +159,3 @@ def _training(job: Job, fitted: Fit, device: torch.device, workers: Workers) -> 
         best_epoch=fitted.best_epoch,
         **dataclasses.asdict(job.settings),
     )
-
-
-def _logits(regression: SoftmaxRegression, encoder: Encoder, part: Labelled) -> torch.Tensor:
-    """In float64 `[N, C]`, without a temperature."""
-    wide = regression.to(dtype=torch.float64)
-    return torch.cat([wide.logits(encoder.features(block, torch.float64)) for block in part.blocks()])
-
-
-def _temperature(regression: SoftmaxRegression, encoder: Encoder, splits: Splits) -> float:
-    """1 for the chapter's recipe: its tune split is the test images, which may not choose one."""
-    if splits.calibration is None:
-        return 1.0
-    return fit_temperature(_logits(regression, encoder, splits.tune), splits.tune.labels)
-
-
-def _components(encoder: Encoder, train: Labelled) -> PrincipalComponents:
-    """Of the first training examples, as many as fit into memory: their order is a draw."""
-    count = max(2, min(_MOST_FOR_COMPONENTS, _LARGEST_FOR_COMPONENTS // encoder.width))
-    sample = train.take(np.arange(min(count, len(train))))
-    return PrincipalComponents.of(Encoded(sample, encoder), encoder.levels)
-
-
-def _expected(model: Model, report: Labelled) -> Expected:
-    """What the exported file must say of `report`."""
-    blocks = [(model.probabilities(block), model.ood_score(block)) for block in report.blocks()]
-    return Expected(*(np.concatenate(column) for column in zip(*blocks, strict=True)))
-
-
-def _certified(
-    model: Model,
-    draft: Manifest,
-    tune: Labelled,
-    calibration: Labelled,
-    report: Labelled,
-    settings: AbstentionSettings,
-) -> Manifest:
-    """The draft with its certificates, made from the scores of the exported file itself.
-
-    They are kept in the metadata, so the graph that is scored here is the graph that is published.
-    """
-    classifier = load_draft(to_onnx(model, draft))
-    calibrated = score(classifier, calibration)
-    abstention = certify(score(classifier, tune), calibrated, model.components, settings)
-    reported = score(classifier, report)
-    points = [measure(reported, policy, abstention) for policy in policies(abstention)]
-    seen = reference("calibration", calibrated.fingerprint, calibrated.scores)
-    return manifest.certified(draft, abstention, seen, _default_policy(abstention, settings), points)
-
-
-def _default_policy(abstention: Abstention, settings: AbstentionSettings) -> Policy:
-    wanted = settings.default_risk
-    return next(c.policy() for c in abstention.selective_risk if c.selective_risk == wanted)

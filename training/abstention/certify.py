@@ -14,6 +14,8 @@ from training.abstention.scored import Scored
 from training.abstention.settings import AbstentionSettings
 from training.errors import TrainingError
 
+_MOST_CONDITIONAL = 1000  # classes; of more, most have too few examples, and every set would hold all those
+
 
 def certify(
     tune: Scored, calibration: Scored, components: PrincipalComponents, settings: AbstentionSettings
@@ -29,12 +31,14 @@ def certify(
     sequence = selective_risk.Sequence.on(tune.scores.confidence, tune.wrong, _inside(tune, gate))
     level, matrix = settings.confidence_level, settings.cost_matrix
     risks, costs = sorted(settings.selective_risk), sorted(settings.reject_cost)
+    conditional = calibration.scores.probabilities.shape[1] <= _MOST_CONDITIONAL
+    methods = (lac, lac_class_conditional) if conditional else (lac,)
     return Abstention(
         out_of_distribution=gate,
         selective_risk=[selective_risk.certify(sequence, tune, calibration, inside, r, level) for r in risks],
         cost_matrix=None if matrix is None else [list(row) for row in matrix],
         reject_cost=[cost.certify(tune, calibration, inside, matrix, c, level) for c in costs],
-        prediction_sets=[f(calibration, c) for f in (lac, lac_class_conditional) for c in settings.set_coverage],
+        prediction_sets=[f(calibration, c) for f in methods for c in settings.set_coverage],
     )
 
 

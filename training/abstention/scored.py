@@ -35,5 +35,6 @@ class Scored:
 
 def score(classifier: Classifier, part: Labelled) -> Scored:
     """Run the file on a split, in blocks: in one, what the graph holds between its nodes would fill the memory."""
-    scores = Scores.joined(classifier.scores(block) for block in part.blocks())
+    blocks = part.blocks(len(classifier.manifest.labels))
+    scores = Scores.joined(classifier.scores(block) for block in blocks)
     return Scored(scores, part.labels, part.source, part.fingerprint())

@@ -47,9 +47,9 @@ class Labelled:
             return Labelled(self.source, self.base, labels, indices if self.rows is None else self.rows[indices])
         return Labelled(self.source, self.base[indices], labels)
 
-    def blocks(self) -> Iterator[NDArray[Any]]:
-        """The inputs in order, a block at a time."""
-        size = max(1, min(BLOCK, _BLOCK_NUMBERS // math.prod(self.base.shape[1:])))
+    def blocks(self, width: int = 1) -> Iterator[NDArray[Any]]:
+        """The inputs in order, a block at a time: the smaller, the more numbers, `width`, are made of each."""
+        size = max(1, min(BLOCK, _BLOCK_NUMBERS // max(width, math.prod(self.base.shape[1:]))))
         for start in range(0, len(self), size):
             yield self.read(slice(start, start + size))
 

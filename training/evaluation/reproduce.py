@@ -11,6 +11,8 @@ def reproduce(manifest: Manifest, dataset: LabelledData) -> Splits:
 
     Raises TrainingError that names what differs: a number measured on other data would be taken for the model's.
     """
+    if manifest.training.recipe == "next-token":
+        raise TrainingError("the model predicts the next token of a text, and `evaluate` reads no texts")
     if dataset.fingerprint != manifest.data.fingerprint:
         raise TrainingError(
             f"the model was trained on the data {manifest.data.name} of fingerprint {manifest.data.fingerprint[:12]}, "

@@ -9,6 +9,7 @@ import torch
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from training.exercises.exercise import Exercise, Findings
+from training.exercises.json_text import folded
 from training.exercises.numbers import FILTERS
 from training.hardware import processor
 from training.publish import publish
@@ -40,7 +41,7 @@ def text(exercise: Exercise, measured: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= FILTERS
+    environment.filters |= FILTERS | {"folded": folded}
     template = environment.get_template(f"{exercise.name}.md.jinja")
     return template.render(question=exercise.question, name=exercise.name, **measured)
 

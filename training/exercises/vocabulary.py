@@ -13,54 +13,61 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.corpus import standard_library
-from training.exercises import vocabulary_pictures
+from training.exercises import vocabulary_pictures, vocabulary_served
 from training.exercises.exercise import Findings, Settings
 from training.exercises.vocabulary_costs import LIMIT, SAMPLES, WIDTH, costs
 from training.exercises.vocabulary_model import (
-    CONTEXT,
     LogProbabilities,
     Scores,
-    Task,
     adaptive,
     by_samples,
     exact,
     log_probabilities,
     score,
 )
-from training.linear_cross_entropy import linear_cross_entropy
-from training.next_token import NextToken, NextTokenSettings
-from training.ngrams import Bigram, perplexity
+from training.vocabulary.corpus import standard_library
+from training.vocabulary.linear_cross_entropy import linear_cross_entropy
+from training.vocabulary.next_token import NextToken, NextTokenSettings
+from training.vocabulary.ngrams import Bigram, perplexity
+from training.vocabulary.task import CONTEXT, Task
 
 VOCABULARIES, BATCHES, ROUNDS = (1000, 10_000, 50_000, 200_000), (64, 256, 2048), 3
 MODEL = NextTokenSettings()
 SHORT = replace(MODEL, steps=MODEL.steps // 4)  # in which the ways are compared
 THRESHOLDS = (0.0, 0.3, 0.5, 0.7, 0.9, 0.95, 0.99)
+_EVERY = 10  # places of `tune`, on which the ways are compared: all of them take as long as the fits
 _BANDS = (2, 10, 100, 1000)  # occurrences in `train`
 
 
 def measure(settings: Settings) -> Findings:
-    """All that the page states. A quick run has the loss and the small problems, and no text, which is the Python's."""
+    """All that the page states. A quick run has small problems, and no value of the text, which is the Python's."""
     values: dict[str, Any] = {
         "exactness": {str(columns): _exactness(columns) for columns in (1, 100, 999, 3000)},
         "grid": {"width": WIDTH, "samples": SAMPLES, "limit": LIMIT},
     }
     if settings.quick:
-        grid = costs(VOCABULARIES[:2], BATCHES[:1], 1)
-        return Findings(values, {"grid": _plain(grid)})
+        small_settings, small_task = vocabulary_served.small()
+        _, served = vocabulary_served.serve(exact(small_task, small_settings), small_task, small_settings)
+        return Findings(values, {"grid": _plain(costs(VOCABULARIES[:2], BATCHES[:1], 1)), "served": served})
     grid = costs(VOCABULARIES, BATCHES, ROUNDS)
     task = Task.of(standard_library())
     start = time.perf_counter()
     model = exact(task, MODEL)
     spent = {"grid": _plain(grid), "fit": time.perf_counter() - start}
     scores = score(log_probabilities(model), task.report)
-    values |= corpus(task) | _predictions(task, scores) | {"model": _described(model), "rank": _rank(model, task)}
+    values |= (
+        corpus(task)
+        | _predictions(task, scores)
+        | {"model": _described(model, len(task.train)), "rank": _rank(model, task)}
+    )
     values["nats"] = {
         "unigram": math.log(values["unigram"]),
         "bigram": math.log(values["bigram"]),
         "model": math.log(values["perplexity"]),
     }
     values["ways"], spent["ways"] = _compared(task)
+    found, spent["served"] = vocabulary_served.serve(model, task, MODEL)
+    values |= found
     return Findings(values, spent, vocabulary_pictures.draw(spent["grid"], values))
 
 
@@ -91,7 +98,7 @@ def _exactness(columns: int) -> dict[str, float]:
 
 def corpus(task: Task) -> dict[str, Any]:
     """What the text is, and how well counts predict it: for this Python version."""
-    texts = standard_library()
+    texts = task.corpus.texts
     occurrences = np.array([n for _, n in Counter(token for text in texts.values() for token in text).most_common()])
     unigram = task.unigram
     bigram = Bigram.of(task.train.contexts[:, -1].numpy(), task.train.following.numpy(), unigram)
@@ -106,7 +113,7 @@ def corpus(task: Task) -> dict[str, Any]:
             "once": float((occurrences == 1).mean()),
             "first_thousand": float(occurrences[:1000].sum() / occurrences.sum()),
             "vocabulary": len(task.vocabulary),
-            "places": {s: len(getattr(task, s).following) for s in ("train", "tune", "report")},
+            "places": {s: len(getattr(task, s)) for s in ("train", "tune", "calibration", "report")},
             "unknown": float((following == 0).mean()),
         },
         "unigram": perplexity(unigram.probabilities[following]),
@@ -148,17 +155,21 @@ def _bands(task: Task, scores: Scores) -> dict[str, dict[str, float]]:
     return found
 
 
-def _described(model: NextToken) -> dict[str, Any]:
-    weights, biases = model.regression.weights, model.regression.biases
+def _described(model: NextToken, places: int) -> dict[str, Any]:
     return {
         "context": CONTEXT,
         "width": MODEL.width,
-        "features": len(weights),
+        "features": model.context * model.embeddings.shape[1],
         "batch": MODEL.batch_size,
         "steps": MODEL.steps,
+        "epochs": MODEL.steps / math.ceil(places / MODEL.batch_size),
         "learning_rate": MODEL.learning_rate,
-        "parameters": model.embeddings.numel() + weights.numel() + biases.numel(),
+        "parameters": _parameters(model),
     }
+
+
+def _parameters(model: NextToken) -> int:
+    return sum(tensor.numel() for tensor in (model.embeddings, model.regression.weights, model.regression.biases))
 
 
 def _rank(model: NextToken, task: Task) -> dict[str, int]:
@@ -178,15 +189,16 @@ def _compared(task: Task) -> tuple[dict[str, Any], dict[str, float]]:
         "sampled": lambda: _regression(by_samples(task, SHORT)),
         "adaptive": lambda: adaptive(task, SHORT),
     }
-    found: dict[str, Any] = {"steps": SHORT.steps}
+    judged = task.tune.every(_EVERY)
+    found: dict[str, Any] = {"steps": SHORT.steps, "places": len(judged)}
     seconds = {}
     for name, fit in ways.items():
         start = time.perf_counter()
         predict, parameters = fit()
         seconds[name] = time.perf_counter() - start
-        found[name] = {"perplexity": score(predict, task.tune).perplexity, "parameters": parameters}
+        found[name] = {"perplexity": score(predict, judged).perplexity, "parameters": parameters}
     return found, seconds
 
 
 def _regression(model: NextToken) -> tuple[LogProbabilities, int]:
-    return log_probabilities(model), int(_described(model)["parameters"])
+    return log_probabilities(model), _parameters(model)

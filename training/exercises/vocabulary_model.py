@@ -1,4 +1,4 @@
-"""The models of the exercise about large vocabularies: the data, the fits, and how well they predict."""
+"""The models of the exercise about large vocabularies: the fits, and how well they predict."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,56 +9,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training.corpus import Text, Vocabulary, divide, windows
 from training.exercises.vocabulary_costs import SAMPLES, cutoffs
-from training.next_token import NextToken, NextTokenSettings, descend, features, fit_next_token, initial_embeddings
-from training.ngrams import Unigram
-from training.sampled_softmax import sampled_softmax
+from training.vocabulary.next_token import (
+    NextToken,
+    NextTokenSettings,
+    descend,
+    features,
+    fit_next_token,
+    initial_embeddings,
+)
+from training.vocabulary.sampled_softmax import sampled_softmax
+from training.vocabulary.task import CONTEXT, Places, Task
 
-CONTEXT = 4
 _BLOCK = 256  # contexts whose logits are there at once, when predicting
 
 LogProbabilities = Callable[[Tensor], Tensor]  # of contexts [N, K]: [N, V]
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Places in a text: what is before each, and what is there."""
-
-    contexts: Tensor  # int64 [N, K]
-    following: Tensor  # int64 [N]
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """Next-token prediction, by splits."""
-
-    vocabulary: Vocabulary
-    train: Places
-    tune: Places
-    report: Places
-
-    @classmethod
-    def of(cls, texts: dict[str, Text]) -> "Task":
-        """The task of predicting in files that are not learnt from."""
-        divided = divide(texts)
-        vocabulary = Vocabulary.of(divided.train)
-
-        def places(split: list[Text]) -> Places:
-            contexts, following = windows(vocabulary.ids(split), CONTEXT)
-            return Places(torch.from_numpy(contexts), torch.from_numpy(following))
-
-        return cls(vocabulary, places(divided.train), places(divided.tune), places(divided.report))
-
-    @property
-    def counts(self) -> Tensor:
-        """How often each token is to be predicted in `train`, int64 `[V]`."""
-        return torch.bincount(self.train.following, minlength=len(self.vocabulary))
-
-    @property
-    def unigram(self) -> Unigram:
-        """That of `train`."""
-        return Unigram.of(self.train.following.numpy(), len(self.vocabulary))
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,3 +77,13 @@ def test_scoring_in_batches_is_scoring_at_once() -> None:
     np.testing.assert_array_equal(found.scores.probabilities, at_once.probabilities)
     np.testing.assert_array_equal(found.scores.ood_score, at_once.ood_score)
     assert (len(found), found.population, found.fingerprint) == (3000, "by hand", part.fingerprint())
+
+
+def test_sets_by_class_are_for_few_classes() -> None:
+    """With very many, most have no example, and would be in every set."""
+    classes = 1001
+    rng = np.random.default_rng(3)
+    p = rng.dirichlet(np.ones(classes), 300).astype(np.float32)
+    many = Scored(Scores(p, p.max(axis=1), rng.random(300).astype(np.float32)), p.argmax(axis=1), "by hand", "3" * 64)
+    found = certify(many, many, tiny.COMPONENTS, AbstentionSettings())
+    assert {sets.method for sets in found.prediction_sets} == {"lac"}

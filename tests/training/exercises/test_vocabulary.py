@@ -9,19 +9,23 @@ import numpy as np
 import pytest
 import torch
 
-from training.corpus import standard_library, tokenise
+from training.errors import TrainingError
+from training.exercises import vocabulary_served
+from training.exercises.serving import serving
 from training.exercises.vocabulary import MODEL, corpus
 from training.exercises.vocabulary_costs import ALL_WAYS, WAYS, costs
 from training.exercises.vocabulary_model import (
-    Task,
     adaptive,
     by_samples,
     exact,
     log_probabilities,
     score,
 )
-from training.linear_cross_entropy import chunk_columns
-from training.ngrams import perplexity
+from training.exercises.vocabulary_served import REQUEST
+from training.vocabulary.corpus import Corpus, standard_library, tokenise
+from training.vocabulary.linear_cross_entropy import chunk_columns
+from training.vocabulary.ngrams import perplexity
+from training.vocabulary.task import Task
 
 STATED = Path(__file__).parent.parent.parent.parent / "docs" / "chapter" / "vocabulary.json"
 SETTINGS = replace(MODEL, width=4, batch_size=64, steps=60, learning_rate=0.05)
@@ -31,7 +35,8 @@ SETTINGS = replace(MODEL, width=4, batch_size=64, steps=60, learning_rate=0.05)
 def task() -> Task:
     """A text in which each token has one successor, but for the names."""
     names = [[f"name_{i % 30} only_{i}_{j}" for j in range(12)] for i in range(40)]
-    return Task.of({f"{i}.py": tokenise("".join(f"if a : b = ( c + d ) ; {n} " for n in names[i])) for i in range(40)})
+    texts = {f"{i}.py": tokenise("".join(f"if a : b = ( c + d ) ; {n} " for n in names[i])) for i in range(40)}
+    return Task.of(Corpus("made", "a made text", texts))
 
 
 def test_text_is_the_one_that_the_page_states() -> None:
@@ -78,3 +83,21 @@ def test_cost_of_chunks_is_less_memory_than_the_materialised_loss() -> None:
     assert chunked.memory < materialised.memory / 2
     assert materialised.memory > 2 * 4 * classes * examples
     assert chunked.seconds > 0
+
+
+@pytest.mark.slow
+def test_quick_model_is_served() -> None:
+    settings, task = vocabulary_served.small()
+    values, found = vocabulary_served.serve(exact(task, settings), task, settings)
+    assert len(values["answer"]["predictions"]) == len(REQUEST["inputs"]) == 2
+    assert values["served"]["sizes"]["train"] == len(task.train)
+    assert found["classes"] == len(task.vocabulary) > 1000
+    assert found["one"]["bytes"] < 2000 < 10 * found["classes"] < found["all"]["bytes"]
+    assert 0 < found["one"]["seconds"] < found["many"]["seconds"]
+    assert found["many"]["contexts"] == 1024
+
+
+def test_service_that_does_not_start_is_said(tmp_path: Path) -> None:
+    nowhere = serving(tmp_path / "nothing.onnx")
+    with pytest.raises(TrainingError, match=r"the service did not start: demur: cannot read the model"), nowhere:
+        pass

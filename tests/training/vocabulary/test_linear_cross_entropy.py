@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.linear_cross_entropy import CHUNK_BYTES, LEAST_COLUMNS, chunk_columns, linear_cross_entropy
+from training.vocabulary.linear_cross_entropy import CHUNK_BYTES, LEAST_COLUMNS, chunk_columns, linear_cross_entropy
 
 Problem = tuple[Tensor, Tensor, Tensor, Tensor]
 
@@ -148,7 +148,7 @@ def test_chunk_stays_within_its_bound(device: str) -> None:
 
 _PEAK = """
 import resource, sys, torch
-from training.linear_cross_entropy import linear_cross_entropy
+from training.vocabulary.linear_cross_entropy import linear_cross_entropy
 features = torch.randn(1024, 32, requires_grad=True)
 weights = torch.randn(32, 50_000, requires_grad=True)
 biases, labels = torch.zeros(50_000, requires_grad=True), torch.arange(1024)

@@ -15,12 +15,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from training.errors import DivergedError
-from training.linear_cross_entropy import linear_cross_entropy
 from training.regression import SoftmaxRegression
 from training.sgd import scheduled_rate
+from training.vocabulary.linear_cross_entropy import linear_cross_entropy
+
+FIRST_MOMENT, SECOND_MOMENT = 0.9, 0.99  # Adam's decay rates
 
 Loss = Callable[[Tensor, Tensor], Tensor]  # of features [B, D] and labels [B]; a scalar
 LinearLoss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]  # features, weights, biases, labels
+OnStep = Callable[[int, float], None]  # called after each step with its number, from 1, and its minibatch's loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class NextTokenSettings:
     learn_embeddings: bool = True  # else they stay as they were drawn
     batch_size: int = 1024
     learning_rate: float = 0.005  # Adam's, falling as half a cosine's wave
-    steps: int = 770
+    steps: int = 724  # an epoch of Python's own library
     seed: int = 0
 
 
@@ -68,6 +71,7 @@ def fit_next_token(
     following: Tensor,
     settings: NextTokenSettings,
     loss: LinearLoss = linear_cross_entropy,
+    on_step: OnStep | None = None,
 ) -> NextToken:
     """Fit to contexts int64 `[N, K]` and the token after each, `[N]`. Raises DivergedError.
 
@@ -76,7 +80,8 @@ def fit_next_token(
     embeddings = initial_embeddings(len(tokens), settings)
     counts = torch.bincount(following, minlength=len(tokens)) + 1.0
     weights, biases = torch.zeros(contexts.shape[1] * settings.width, len(tokens)), torch.log(counts / counts.sum())
-    descend(embeddings, [weights, biases], partial(_with, weights, biases, loss), contexts, following, settings)
+    loss_of = partial(_with, weights, biases, loss)
+    descend(embeddings, [weights, biases], loss_of, contexts, following, settings, on_step)
     return NextToken(tokens, embeddings, SoftmaxRegression(weights, biases))
 
 
@@ -98,6 +103,7 @@ def descend(
     contexts: Tensor,
     following: Tensor,
     settings: NextTokenSettings,
+    on_step: OnStep | None = None,
 ) -> None:
     """Fit `parameters`, and the embeddings where they are to be learnt, in place, by Adam (Kingma and Ba 2015).
 
@@ -107,7 +113,7 @@ def descend(
     learnt = [*parameters, *([embeddings] if settings.learn_embeddings else [])]
     for parameter in learnt:
         parameter.requires_grad_()
-    adam = torch.optim.Adam(learnt, lr=settings.learning_rate, betas=(0.9, 0.99))
+    adam = torch.optim.Adam(learnt, lr=settings.learning_rate, betas=(FIRST_MOMENT, SECOND_MOMENT))
     generator = torch.Generator().manual_seed(settings.seed)
     for step, rows in enumerate(_minibatches(len(following), settings, generator)):
         for group in adam.param_groups:
@@ -118,6 +124,8 @@ def descend(
         adam.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
         adam.step()
+        if on_step is not None:
+            on_step(step + 1, value.item())
     for parameter in learnt:
         parameter.requires_grad_(False)
         parameter.grad = None

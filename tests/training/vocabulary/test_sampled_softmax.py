@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.linear_cross_entropy import linear_cross_entropy
-from training.sampled_softmax import log_uniform, sampled_softmax
+from training.vocabulary.linear_cross_entropy import linear_cross_entropy
+from training.vocabulary.sampled_softmax import log_uniform, sampled_softmax
 
 CLASSES = 50
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.ngrams import Bigram, Unigram, perplexity
+from training.vocabulary.ngrams import Bigram, Unigram, perplexity
 
 TOKENS = np.random.default_rng(0).integers(0, 6, 400)
 

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from training.errors import DivergedError
-from training.next_token import NextToken, NextTokenSettings, fit_next_token
 from training.softmax import cross_entropy
+from training.vocabulary.next_token import NextToken, NextTokenSettings, fit_next_token
 
 TOKENS = ("<unknown>", "a", "b", "c", "d")
 SETTINGS = NextTokenSettings(width=4, batch_size=64, learning_rate=0.05, steps=150)

@@ -1,0 +1,149 @@
+"""From fitted weights to a published file: temperature, quality, certificates, proof and publication.
+
+It is the same way for every kind of model: it takes what makes features, a softmax regression on them, and the splits.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from service.certificates import Abstention
+from service.classifier import Classifier
+from service.manifest import Manifest, Training
+from service.policy import Policy
+from training import manifest
+from training.abstention.certify import certify, check_size
+from training.abstention.principal_components import PrincipalComponents
+from training.abstention.reference import reference
+from training.abstention.scored import score
+from training.abstention.settings import AbstentionSettings
+from training.abstention.temperature import fit_temperature
+from training.data import Labelled, LabelledData
+from training.data.splits import Splits
+from training.errors import GateError
+from training.evaluation.operating_points import measure, policies
+from training.evaluation.quality import measure_quality
+from training.export import to_onnx
+from training.inputs import Encoder
+from training.inputs.encoded import Encoded
+from training.model import Model
+from training.publish import Expected, check_place, load_draft, prove_export, publish
+from training.regression import SoftmaxRegression
+
+_MOST_FOR_COMPONENTS = 50_000  # examples; more would move the components by nothing that matters
+_LARGEST_FOR_COMPONENTS = 2**26  # features of those, 256 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Where to publish, what to certify, and under which accuracy on the report split not to publish."""
+
+    out: Path
+    abstention: AbstentionSettings = field(default_factory=AbstentionSettings)
+    min_accuracy: float | None = None
+
+    def check(self, splits: Splits) -> None:
+        """Raise TrainingError where they cannot be kept: before a fit, not after it."""
+        check_place(self.out)
+        if splits.calibration is not None:
+            check_size(len(splits.tune), self.abstention)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What a fit leaves: all that the graph needs but the temperature and the gate."""
+
+    encoder: Encoder
+    regression: SoftmaxRegression  # float32, on the CPU
+    training: Training  # how it came about, for the manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The published file."""
+
+    classifier: Classifier  # loaded from it, and proved
+    difference: float  # largest difference in a probability between torch and the file
+
+
+def release(fitted: Fitted, dataset: LabelledData, splits: Splits, terms: Terms) -> Released:
+    """Calibrate, measure, certify, prove, and publish. Raises TrainingError, and then nothing was published.
+
+    The scores of a split are held for all classes at once: 4 bytes for each example of `calibration` and `report` and
+    each class, and some times 8 for `tune` and `report`.
+    """
+    encoder, regression = fitted.encoder, fitted.regression
+    temperature = _temperature(fitted, splits)
+    metrics = measure_quality(_logits(fitted, splits.report), splits.report.labels, temperature)
+    if terms.min_accuracy is not None and metrics.accuracy < terms.min_accuracy:
+        raise GateError(
+            f"accuracy {metrics.accuracy:.4f} on the report split is under "
+            f"--min-accuracy {terms.min_accuracy:g}: nothing was published"
+        )
+    model = Model(encoder, regression, temperature, _components(encoder, splits.train))
+    expected = _expected(model, splits.report)
+    stated = manifest.draft(dataset, splits, fitted.training, model, metrics, expected)
+    if splits.calibration is not None:
+        stated = _certified(model, stated, splits.tune, splits.calibration, splits.report, terms.abstention)
+    classifier, difference = publish(
+        to_onnx(model, stated),
+        terms.out,
+        lambda draft: prove_export(draft, splits.report.blocks(len(dataset.classes)), expected),
+    )
+    return Released(classifier, difference)
+
+
+def _logits(fitted: Fitted, part: Labelled) -> torch.Tensor:
+    """In float64 `[N, C]`, without a temperature."""
+    wide = fitted.regression.to(dtype=torch.float64)
+    blocks = part.blocks(len(wide.biases))
+    return torch.cat([wide.logits(fitted.encoder.features(block, torch.float64)) for block in blocks])
+
+
+def _temperature(fitted: Fitted, splits: Splits) -> float:
+    """1 for the chapter's recipe: its tune split is the test images, which may not choose one."""
+    if splits.calibration is None:
+        return 1.0
+    return fit_temperature(_logits(fitted, splits.tune), splits.tune.labels)
+
+
+def _components(encoder: Encoder, train: Labelled) -> PrincipalComponents:
+    """Of the first training examples, as many as fit into memory: their order is a draw."""
+    count = max(2, min(_MOST_FOR_COMPONENTS, _LARGEST_FOR_COMPONENTS // encoder.width))
+    sample = train.take(np.arange(min(count, len(train))))
+    return PrincipalComponents.of(Encoded(sample, encoder), encoder.levels)
+
+
+def _expected(model: Model, report: Labelled) -> Expected:
+    """What the exported file must say of `report`."""
+    blocks = report.blocks(len(model.regression.biases))
+    scores = [(model.probabilities(block), model.ood_score(block)) for block in blocks]
+    return Expected(*(np.concatenate(column) for column in zip(*scores, strict=True)))
+
+
+def _certified(
+    model: Model,
+    draft: Manifest,
+    tune: Labelled,
+    calibration: Labelled,
+    report: Labelled,
+    settings: AbstentionSettings,
+) -> Manifest:
+    """The draft with its certificates, made from the scores of the exported file itself.
+
+    They are kept in the metadata, so the graph that is scored here is the graph that is published.
+    """
+    classifier = load_draft(to_onnx(model, draft))
+    calibrated = score(classifier, calibration)
+    abstention = certify(score(classifier, tune), calibrated, model.components, settings)
+    reported = score(classifier, report)
+    points = [measure(reported, policy, abstention) for policy in policies(abstention)]
+    seen = reference("calibration", calibrated.fingerprint, calibrated.scores)
+    return manifest.certified(draft, abstention, seen, _default_policy(abstention, settings), points)
+
+
+def _default_policy(abstention: Abstention, settings: AbstentionSettings) -> Policy:
+    wanted = settings.default_risk
+    return next(c.policy() for c in abstention.selective_risk if c.selective_risk == wanted)
