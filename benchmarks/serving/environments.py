@@ -31,6 +31,7 @@ def make(peer: str) -> None:
     done = folder / "packages.txt"  # the list that it was made from
     if done.exists() and done.read_text() == listed.read_text():
         return
+    print(f"{folder}: installing", file=sys.stderr, flush=True)
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
     subprocess.run([folder / "bin" / "pip", "install", "--quiet", "--no-deps", "--requirement", listed], check=True)
     done.write_text(listed.read_text())

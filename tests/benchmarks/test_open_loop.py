@@ -1,6 +1,7 @@
 """The open loop, against servers whose answers take a known time."""
 
-import asyncio
+import itertools
+import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,44 +18,33 @@ QUESTION = Question("/predict", b"[1]")
 @contextmanager
 def answering(answer: bytes, stop_at: int = 0, stop_seconds: float = 0.0) -> Iterator[str]:
     """A server that answers at once, but for the request with number `stop_at`, at which all of it stands still."""
-    loop, ready, address = asyncio.new_event_loop(), threading.Event(), []
-    asked = 0
+    one_at_a_time, never, asked = threading.Lock(), threading.Event(), itertools.count(1)
 
-    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal asked
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline():
+                while self.rfile.readline() != b"\r\n":
+                    pass
+                assert self.rfile.read(len(QUESTION.body)) == QUESTION.body
+                with one_at_a_time:
+                    if next(asked) == stop_at:
+                        never.wait(stop_seconds)
+                self.wfile.write(answer)
+
+    class Server(socketserver.ThreadingTCPServer):
+        request_queue_size = 128
+
+        def handle_error(self, *_: object) -> None:
+            """A connection that the loop has cut off."""
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
         try:
-            while True:
-                await reader.readuntil(b"\r\n\r\n")
-                assert await reader.readexactly(len(QUESTION.body)) == QUESTION.body
-                asked += 1
-                if asked == stop_at:
-                    threading.Event().wait(stop_seconds)  # the loop, and so everybody
-                writer.write(answer)
-        except asyncio.IncompleteReadError:
-            writer.close()
-
-    async def serve() -> None:
-        server = await asyncio.start_server(client, "127.0.0.1", 0)
-        host, port = server.sockets[0].getsockname()
-        address.append(f"http://{host}:{port}")
-        ready.set()
-
-    def run() -> None:
-        loop.run_until_complete(serve())
-        loop.run_forever()
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
-        loop.run_until_complete(asyncio.sleep(0))
-        loop.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    ready.wait()
-    try:
-        yield address[0]
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
