@@ -3,7 +3,7 @@
 wrk sends the next request when it has the last answer, so a server that stops for a second is asked 16 times in it
 and not 10,000 times, and 16 slow answers vanish in the percentiles. Here each request has its moment, and its latency
 counts from then on, as wrk2 counts: one that has to wait for a free connection waits on the server's account. wrk2
-itself is in no package index, and what is (autocannon, hey) waits for answers as wrk does and corrects afterwards.
+itself is in none of the package indexes that a `make` target could ask, so the loop is written here.
 
 The loop has a core to itself and never sleeps, since a timer's millisecond would be more than the latency.
 """
@@ -68,14 +68,14 @@ def _run(connections: list["_Connection"], message: bytes, moments: NDArray[np.f
     by_number = {connection.socket.fileno(): connection for connection in connections}
     for number in by_number:
         poll.register(number, select.EPOLLIN)
-    free, due = list(connections), moments.tolist()
+    free, due = deque(connections), moments.tolist()  # in turn, so that none stays idle and is closed
     found: deque[float] = deque()
     sent, clock = 0, time.perf_counter
     start = clock()
     while len(found) < len(due):
         now = clock() - start
         while free and sent < len(due) and due[sent] <= now:
-            free.pop().send(message, due[sent])
+            free.popleft().send(message, due[sent])
             sent += 1
         for number, _ in poll.poll(0):
             connection = by_number[number]

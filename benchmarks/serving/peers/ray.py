@@ -1,6 +1,7 @@
 """Ray Serve: a deployment with one replica, settings for throughput as its documentation has them, no access log.
 
-Proxy, controller, replica and Ray's own processes take both cores; on one they would not be ready in time.
+Proxy, controller, replica and Ray's own processes have both cores, which they share with wrk; on one they get through
+less still.
 """
 
 import json
