@@ -9,7 +9,7 @@ FIT ?=
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train serve test test-slow test-guarantees lint format accuracy recipe abstention shift bench bench-data bench-score bench-sweep chapter e2e lock clean
+.PHONY: help setup data train serve test test-slow test-guarantees lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-sweep chapter e2e lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -55,7 +55,16 @@ abstention: setup $(MODEL) ## our rule for the threshold beside SGR, MAPIE and t
 shift: setup $(MODEL) ## how the promises break where calibration is from another population; takes minutes
 	$(BIN)/python -m benchmarks.shift $(MODEL)
 
-bench: setup $(MODEL) ## the figures of docs/architecture.md: precision, kinds of route, many models; needs wrk
+bench: setup $(MODEL) ## every target of serving, asked and measured: ours, the limit, plain FastAPI; needs wrk, takes minutes
+	$(BIN)/python -m benchmarks.serving $(MODEL) throughput latency workers footprint bulk packages
+
+bench-peers: setup $(MODEL) ## ours beside KServe, MLServer, BentoML, LitServe and Ray Serve, installed under build/peers; a quarter of an hour
+	$(BIN)/python -m benchmarks.serving $(MODEL) peers
+
+bench-gate: setup $(MODEL) ## fails where one JSON image gets under 0.30 of the limit; under a minute, needs wrk
+	$(BIN)/python -m benchmarks.serving $(MODEL) gate
+
+bench-choices: setup $(MODEL) ## the figures of docs/architecture.md: precision, kinds of route, many models; needs wrk
 	$(BIN)/python -m benchmarks.precision $(MODEL)
 	$(BIN)/python -m benchmarks.routes $(MODEL)
 	$(BIN)/python -m benchmarks.models

@@ -1,4 +1,4 @@
-"""`make bench`: one service with 100 models beside one with one of them: memory, and requests a second.
+"""`make bench-choices`: one service with 100 models beside one with one of them: memory, and requests a second.
 
 The models are fitted on the handwritten digits of scikit-learn, 8 x 8. Every model has been asked before memory is
 looked at. Needs wrk.
@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_digits
 
+from benchmarks.processes import resident
 from benchmarks.under_test import served
 from benchmarks.wrk import rate, two_cores
 from service.reading.bodies import RAW
@@ -30,12 +31,6 @@ def fit(folder: Path) -> Path:
     if train(["fit", "--data", str(folder / "digits.npz"), "--out", str(out)]):
         sys.exit("the model could not be fitted")
     return out
-
-
-def resident(pid: int) -> int:
-    """Resident memory in KB."""
-    lines = (line.split() for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-    return next(int(line[1]) for line in lines if line[0] == "VmRSS:")
 
 
 def main() -> None:

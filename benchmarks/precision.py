@@ -1,4 +1,4 @@
-"""`make bench`: why the graph computes in float64: what float32 loses, and what float64 and the gate cost.
+"""`make bench-choices`: why the graph computes in float64: what float32 loses, and what float64 and the gate cost.
 
 Compares the probabilities of the official test images, in float32 by torch, in float32 by onnxruntime, and by the
 published graph, with an exact computation; and times the graphs on one thread, and the published one without its gate.

@@ -1,4 +1,4 @@
-"""`make bench`: the service's speed by kind of route, and from which size of body on a thread is worth its cost.
+"""`make bench-choices`: the service's speed by kind of route, and from which body size on a thread is worth its cost.
 
 One uvicorn on one core, wrk on another. Every variant is the same application with the same work; they differ in
 where it is done:

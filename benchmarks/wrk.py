@@ -22,8 +22,22 @@ def two_cores() -> tuple[int, int]:
     return cores[0], cores[1]
 
 
-def rate(address: str, paths: Sequence[str], body: bytes, content_type: str, core: int, seconds: float) -> float:
-    """Requests a second that wrk gets through, each to the next path; ends the program where any of them failed."""
+def rate(
+    address: str,
+    paths: Sequence[str],
+    body: bytes,
+    content_type: str,
+    core: int | Sequence[int],
+    seconds: float,
+    *,
+    accept: str = "*/*",
+    connections: int = CONNECTIONS,
+) -> float:
+    """Requests a second that wrk gets through, each to the next path; ends the program where any of them failed.
+
+    wrk has a thread on each of the cores that are named.
+    """
+    cores = [core] if isinstance(core, int) else core
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "body"
         path.write_bytes(body)
@@ -32,6 +46,7 @@ def rate(address: str, paths: Sequence[str], body: bytes, content_type: str, cor
         script.write_text(
             f"""wrk.method = "POST"
             wrk.headers["Content-Type"] = "{content_type}"
+            wrk.headers["Accept"] = "{accept}"
             local file = io.open("{path}", "rb")
             wrk.body = file:read("*a")
             local paths = {{ {listed} }}
@@ -49,8 +64,8 @@ def rate(address: str, paths: Sequence[str], body: bytes, content_type: str, cor
                 e.connect + e.read + e.write + e.status + e.timeout))
             end"""
         )
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script), address]
-        pinned = ["taskset", "--cpu-list", str(core), *command]
+        command = ["wrk", f"-t{len(cores)}", f"-c{connections}", f"-d{seconds}s", "-s", str(script), address]
+        pinned = ["taskset", "--cpu-list", ",".join(map(str, cores)), *command]
         result = subprocess.run(pinned, capture_output=True, text=True, check=True)
     requests, microseconds, failed = map(int, result.stderr.split())
     if failed:

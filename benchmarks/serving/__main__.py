@@ -1,0 +1,94 @@
+"""`make bench`, `make bench-peers` and `make bench-gate`: `python -m benchmarks.serving MODEL PART...`.
+
+Each part writes `build/bench/PART.json`. After them stand all targets of serving, from the parts that have been run
+now or before; `gate` runs a short round instead and exits with 1 where ours is under 0.30 of the limit.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.serving import bulk, footprint, latency, packages, results, servers, targets, throughput, workers
+from benchmarks.serving.environments import make, names
+
+PARTS = ("throughput", "latency", "workers", "footprint", "bulk", "packages", "peers")
+GATE, GATE_ROUNDS, GATE_SECONDS = 0.30, 5, 1
+
+
+def ours_and_plain(model: Path, rounds: int) -> dict[str, Any]:
+    """Ours in its three forms, a limit for each, and what one would write oneself."""
+    forms = [servers.ours(form) for form in ("json", "raw", "png")]
+    compared = [*throughput.with_limits(forms, model), *servers.first_choices()]
+    document = throughput.measure(compared, model, rounds)
+    print(throughput.table(document))
+    for form in forms:
+        print(f"{form.name}: {targets.share_of_limit(document, form.name).shown('.3f')} of the limit with its bytes")
+    return document
+
+
+def with_peers(model: Path, rounds: int) -> dict[str, Any]:
+    """Ours, the limit, what one would write oneself, and the peers in environments of their own."""
+    for peer in names():
+        make(peer)
+    ours = servers.ours()
+    compared = [
+        *throughput.with_limits([ours], model),
+        servers.limit(ours, throughput.CONSTANT_BYTES, name="limit"),
+        *servers.first_choices(),
+        *servers.peers(),
+    ]
+    document = throughput.measure(compared, model, rounds)
+    print(throughput.table(document))
+    return document
+
+
+def gate(model: Path) -> int:
+    """The exit status."""
+    compared = throughput.with_limits([servers.ours()], model)
+    document = throughput.measure(compared, model, GATE_ROUNDS, GATE_SECONDS)
+    share = targets.share_of_limit(document, "demur-json")
+    print(f"one JSON image: {share.shown('.3f')} of the limit, median of {GATE_ROUNDS} rounds; at least {GATE} asked")
+    return int(share.median < GATE)
+
+
+def main() -> int:
+    """Run the parts, print the targets; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, "gate"])
+    parser.add_argument("--rounds", type=int, help="instead of each part's own number")
+    options = parser.parse_args()
+    model: Path = options.model
+    if options.parts == ["gate"]:
+        return gate(model)
+    for part in options.parts:
+        print(f"\n== {part}", flush=True)
+        results.write(part, _run(part, model, options.rounds))
+    print("\nserving, asked and measured:")
+    for target in targets.all_targets({part: results.read(part) for part in PARTS}):
+        print("  " + target.line())
+    return 0
+
+
+def _run(part: str, model: Path, rounds: int | None) -> dict[str, Any]:
+    runs: dict[str, Callable[[], dict[str, Any]]] = {
+        "throughput": lambda: ours_and_plain(model, rounds or throughput.ROUNDS),
+        "peers": lambda: with_peers(model, rounds or throughput.ROUNDS),
+        "latency": lambda: _shown(latency.measure(model, rounds or latency.ROUNDS), latency.table),
+        "workers": lambda: _shown(workers.measure(model, rounds or workers.ROUNDS), workers.table),
+        "footprint": lambda: footprint.measure(model, rounds or footprint.ROUNDS),
+        "bulk": lambda: _shown(bulk.measure(model, rounds or bulk.ROUNDS), bulk.table),
+        "packages": lambda: _shown(packages.measure(), packages.table),
+    }
+    return runs[part]()
+
+
+def _shown(document: dict[str, Any], table: Callable[[dict[str, Any]], str]) -> dict[str, Any]:
+    print(table(document))
+    return document
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""1,024 images as raw bytes in one request, in images a second, beside onnxruntime in a loop on the same core.
+
+The answers' media types are JSON and two binary ones; one that the service does not offer is left out.
+"""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.serving.questions import NPY, Question
+from benchmarks.serving.rounds import Spread, ratios
+from benchmarks.serving.servers import TOLERANCE
+from benchmarks.under_test import served
+from benchmarks.wrk import rate, two_cores
+from service.classifier import Classifier
+from service.reading.bodies import JSON, RAW
+
+IMAGES, ROUNDS, SECONDS, CONNECTIONS = 1024, 5, 2, 4
+ACCEPTED = {"JSON": JSON, "octet-stream": RAW, "npy": NPY}
+
+
+def images() -> NDArray[np.uint8]:
+    """uint8 [1024, 28, 28], drawn; what is in them costs nothing or everything alike."""
+    return np.random.default_rng(0).integers(0, 256, (IMAGES, 28, 28), dtype=np.uint8)
+
+
+def question(accept: str) -> Question:
+    """All of them in one request."""
+    return Question("/predict", images().tobytes(), RAW, accept)
+
+
+def probabilities(answer: bytes, kind: str, count: int) -> NDArray[np.float32]:
+    """Those of an answer, [N, C]; the binary ones are float32, row by row, and npy may name its columns.
+
+    Raises ValueError where it is not of that kind.
+    """
+    if kind == "JSON":
+        return np.array([each["probabilities"] for each in json.loads(answer)["predictions"]], np.float32)
+    if kind == "octet-stream":
+        return np.frombuffer(answer, "<f4").reshape(count, -1)
+    found = np.load(io.BytesIO(answer), allow_pickle=False)
+    named: NDArray[np.float32] = found["probabilities"] if found.dtype.names else found
+    return named
+
+
+def offered(address: str, right: NDArray[np.float32]) -> list[str]:
+    """The kinds of answer that the service gives and that are right; a wrong JSON answer raises ValueError."""
+    kinds = []
+    for kind, accept in ACCEPTED.items():
+        try:
+            found = probabilities(question(accept).asked(address), kind, IMAGES)
+        except (OSError, ValueError) as error:
+            found = np.empty((0, 0), np.float32)
+            print(f"{kind} is not offered: {error}"[:200], file=sys.stderr)
+        if found.shape == right.shape and np.abs(found - right).max() <= TOLERANCE:
+            kinds.append(kind)
+        elif kind == "JSON":
+            raise ValueError("the probabilities in the JSON answer are not onnxruntime's")
+    return kinds
+
+
+def direct(core: int, model: Path) -> float:
+    """Images a second of onnxruntime called in a loop, in a process of its own."""
+    command = ["taskset", "--cpu-list", str(core), sys.executable, "-m", "benchmarks.serving.bulk"]
+    environment = {**os.environ, "DEMUR_MODEL_PATH": str(model.resolve())}
+    return float(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+
+
+def measure(model: Path, rounds: int = ROUNDS) -> dict[str, Any]:
+    """All in turn, as a document."""
+    cores, right = two_cores(), Classifier.load(model).scores(images()).probabilities
+    with served(["-m", "service"], cores[0], DEMUR_MODEL_PATH=str(model.resolve())) as ready:
+        asked = {kind: question(ACCEPTED[kind]) for kind in offered(ready.address, right)}
+        found: dict[str, list[float]] = {"onnxruntime": [], **{kind: [] for kind in asked}}
+        for _ in range(rounds):
+            found["onnxruntime"].append(direct(cores[0], model))
+            for kind, ask in asked.items():
+                per_second = rate(
+                    ready.address,
+                    [ask.path],
+                    ask.body,
+                    ask.content_type,
+                    cores[1],
+                    SECONDS,
+                    accept=ask.accept,
+                    connections=CONNECTIONS,
+                )
+                found[kind].append(IMAGES * per_second)
+    return {
+        "rounds": rounds,
+        "images": IMAGES,
+        "images_per_second": found,
+        "of_onnxruntime": {kind: ratios(found[kind], found["onnxruntime"]).median for kind in asked},
+    }
+
+
+def table(document: dict[str, Any]) -> str:
+    """Images a second of each kind of answer."""
+    lines = ["| answer | images/s | of onnxruntime |", "|---|---|---|"]
+    for kind, rates in document["images_per_second"].items():
+        share = document["of_onnxruntime"].get(kind)
+        lines.append(f"| {kind} | {Spread.of(rates).shown(',.0f')} | {'' if share is None else f'{share:.2f}'} |")
+    return "\n".join(lines)
+
+
+def _loop() -> None:
+    from benchmarks.serving.scoring import Scorer
+
+    scorer, batch, done = Scorer(), images(), 0
+    for _ in range(3):
+        scorer.probabilities(batch)
+    start = time.perf_counter()
+    while (elapsed := time.perf_counter() - start) < SECONDS:
+        scorer.probabilities(batch)
+        done += IMAGES
+    print(done / elapsed)
+
+
+if __name__ == "__main__":
+    _loop()

@@ -1,0 +1,69 @@
+"""The same image in every server's words: the first official test image, `docs/ankle-boot.png`."""
+
+import json
+import urllib.request
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from service.reading.bodies import JSON, RAW
+
+PNG = "image/png"
+NPY = "application/x-npy"
+_PICTURE = Path(__file__).parents[2] / "docs" / "ankle-boot.png"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request, always a POST."""
+
+    path: str
+    body: bytes
+    content_type: str = JSON
+    accept: str = "*/*"
+
+    def asked(self, address: str) -> bytes:
+        """The answer's body. Raises OSError where it is none, or its status not 200."""
+        headers = {"Content-Type": self.content_type, "Accept": self.accept}
+        request = urllib.request.Request(address + self.path, self.body, headers)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            if answer.status != HTTPStatus.OK:
+                raise OSError(f"status {answer.status}")
+            found: bytes = answer.read()
+        return found
+
+
+def image() -> NDArray[np.uint8]:
+    """uint8 [28, 28]."""
+    return np.asarray(Image.open(_PICTURE))
+
+
+def as_json(path: str, document: dict[str, Any]) -> Question:
+    """Written as Python's json writes it, with a space after each comma."""
+    return Question(path, json.dumps(document).encode())
+
+
+def flat() -> list[int]:
+    """The image as 784 integers."""
+    return [int(pixel) for pixel in image().ravel()]
+
+
+def v2(path: str) -> Question:
+    """By the Open Inference Protocol."""
+    tensor = {"name": "images", "shape": [1, 28, 28], "datatype": "UINT8", "data": flat()}
+    return as_json(path, {"id": "1", "inputs": [tensor]})  # KServe cannot answer without an id
+
+
+def raw() -> Question:
+    """784 bytes, for ours."""
+    return Question("/predict?top_k=3", image().tobytes(), RAW)
+
+
+def png() -> Question:
+    """The file, for ours."""
+    return Question("/predict?top_k=3", _PICTURE.read_bytes(), PNG)

@@ -1,0 +1,33 @@
+"""`build/bench/*.json`: what each part of the benchmark has measured, and on what."""
+
+import json
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from training.hardware import described
+
+FOLDER = Path("build/bench")
+_PACKAGES = ("fastapi", "starlette", "uvicorn", "httptools", "uvloop", "pydantic", "onnxruntime", "numpy")
+
+
+def machine() -> dict[str, Any]:
+    """The hardware, and the versions of ours and of the load generator."""
+    wrk = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False).stdout.split()[1]
+    return {"hardware": described(), "versions": {**{name: version(name) for name in _PACKAGES}, "wrk": wrk}}
+
+
+def write(part: str, document: dict[str, Any]) -> None:
+    """Store what a part has measured."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    path = FOLDER / f"{part}.json"
+    beside = path.with_suffix(".part")
+    beside.write_text(json.dumps({**machine(), **document}, indent=1) + "\n")
+    beside.replace(path)
+
+
+def read(part: str) -> dict[str, Any] | None:
+    """What it has measured; None where it has not been run."""
+    path = FOLDER / f"{part}.json"
+    return json.loads(path.read_text()) if path.exists() else None

@@ -1,0 +1,60 @@
+"""Rounds in which all that is compared takes its turn, and what they come to."""
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+Compared = TypeVar("Compared")
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The median over the rounds, the smallest and the largest."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        """
+        >>> Spread.of([3, 1, 2])
+        Spread(median=2, low=1, high=3)
+        """
+        return cls(statistics.median(values), min(values), max(values))
+
+    def shown(self, form: str) -> str:
+        """
+        >>> Spread.of([2.5, 2, 4]).shown(".1f")
+        '2.5 (2.0 to 4.0)'
+        """
+        return f"{self.median:{form}} ({self.low:{form}} to {self.high:{form}})"
+
+
+def ratios(values: Sequence[float], others: Sequence[float]) -> Spread:
+    """Of one to another in the same round: what slows a whole round falls out.
+
+    >>> ratios([10, 5, 30], [20, 10, 50]).median
+    0.5
+    """
+    return Spread.of([value / other for value, other in zip(values, others, strict=True)])
+
+
+def interleaved(
+    compared: Sequence[Compared],
+    rounds: int,
+    measure: Callable[[Compared], float],
+    name: Callable[[Compared], str] = str,
+) -> dict[str, list[float]]:
+    """What each measures in each round, by its name; in each round another goes first.
+
+    >>> interleaved(["a", "b"], 2, measure=ord)
+    {'a': [97, 97], 'b': [98, 98]}
+    """
+    found: dict[str, list[float]] = {name(each): [] for each in compared}
+    for number in range(rounds):
+        first = number % len(compared)
+        for each in [*compared[first:], *compared[:first]]:
+            found[name(each)].append(measure(each))
+    return found

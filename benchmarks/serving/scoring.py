@@ -1,0 +1,33 @@
+"""The model for the servers that ours is compared with: onnxruntime on one thread, as ours has it.
+
+It imports nothing of ours, for the peers run it in environments of their own.
+"""
+
+import json
+import os
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+
+class Scorer:
+    """`DEMUR_MODEL_PATH`, loaded."""
+
+    def __init__(self) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self._session = ort.InferenceSession(os.environ["DEMUR_MODEL_PATH"], options, ["CPUExecutionProvider"])
+        self.labels: list[str] = json.loads(self._session.get_modelmeta().custom_metadata_map["demur.manifest"])[
+            "labels"
+        ]
+
+    def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """[N, C] of uint8 [N, 28, 28], or [N, 784]."""
+        found: NDArray[np.float32] = self._session.run(["probabilities"], {"images": pixels.reshape(-1, 28, 28)})[0]
+        return found
+
+    def top(self, probabilities: NDArray[np.float32], k: int = 3) -> list[dict[str, str | float]]:
+        """The k likeliest labels of one row, the likeliest first."""
+        best = np.argsort(-probabilities)[:k]
+        return [{"label": self.labels[i], "probability": float(probabilities[i])} for i in best]

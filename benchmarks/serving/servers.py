@@ -1,0 +1,161 @@
+"""Every server that is measured, and how each is asked."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.serving import questions
+from benchmarks.serving.environments import python_of
+from benchmarks.serving.questions import Question
+from benchmarks.under_test import Served, served
+
+TOLERANCE = 1e-5  # of a probability
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server, and one way to ask it."""
+
+    name: str  # in the JSON
+    title: str  # in the table
+    arguments: tuple[str, ...]  # of its Python
+    question: Question
+    probabilities: Callable[[Any], list[float]] | None  # where they stand in the answer; none has those that do nothing
+    peer: str | None = None  # whose environment it runs in; none is ours
+    ready: str = "/readyz"
+    both_cores: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def running(self, model: Path, cores: tuple[int, int]) -> Iterator[Served]:
+        """It, ready, on the first core, or on both where it needs them."""
+        python = python_of(self.peer)
+        settings = {"DEMUR_MODEL_PATH": str(model.resolve()), **self.settings}
+        own = cores if self.both_cores else cores[:1]
+        with served(self.arguments, *own, python=python, ready=self.ready, settings=settings) as ready:
+            yield ready
+
+    def check(self, answer: bytes, right: NDArray[np.float32]) -> None:
+        """Raise ValueError where the answer's probabilities are not onnxruntime's, [C]."""
+        if self.probabilities is not None:
+            found = np.array(self.probabilities(json.loads(answer)), dtype=float)
+            if found.shape != right.shape or not np.abs(found - right).max() <= TOLERANCE:
+                raise ValueError(f"{self.name} answers {found}, onnxruntime {right}")
+
+
+def _ours(answer: Any) -> list[float]:
+    return answer["predictions"][0]["probabilities"]  # type: ignore[no-any-return]
+
+
+def _v2(answer: Any) -> list[float]:
+    return next(output["data"] for output in answer["outputs"] if output["name"] == "probabilities")
+
+
+def _plain(answer: Any) -> list[float]:
+    return answer["probabilities"]  # type: ignore[no-any-return]
+
+
+def ours(form: str = "json", **settings: str) -> Server:
+    """`python -m service` as it is by default, asked in one of its forms: json, raw or png."""
+    asked = {
+        "json": lambda: questions.as_json("/predict", {"inputs": [questions.flat()], "top_k": 3}),
+        "raw": questions.raw,
+        "png": questions.png,
+    }
+    words = {"json": "784 JSON integers", "raw": "784 bytes", "png": "a PNG"}
+    return Server(f"demur-{form}", f"Demur, {words[form]}", ("-m", "service"), asked[form](), _ours, settings=settings)
+
+
+def limit(of: Server, size: int, name: str | None = None) -> Server:
+    """The bare application with that server's question and so many bytes of answer."""
+    title = f"the limit, {len(of.question.body):,} bytes in and {size:,} out"
+    settings = {"LIMIT_BYTES": str(size)}
+    arguments = ("-m", "benchmarks.serving.limit")
+    return Server(name or f"limit-{of.name}", title, arguments, of.question, None, settings=settings)
+
+
+def first_choices() -> list[Server]:
+    """What one would write oneself, and what is in it."""
+    nothing, plain = "benchmarks.serving.does_nothing", ("-m", "benchmarks.serving.plain_fastapi")
+    image = {"inputs": [questions.flat()]}
+    return [
+        Server("starlette", "Starlette, does nothing", ("-m", nothing, "starlette"), _asked("/predict", image), None),
+        Server("fastapi", "FastAPI, does nothing", ("-m", nothing, "fastapi"), _asked("/predict", image), None),
+        Server("fastapi-def", "plain FastAPI, `def`", plain, _asked("/def", image), _ours),
+        Server("fastapi-async", "plain FastAPI, `async def`", plain, _asked("/async-def", image), _ours),
+    ]
+
+
+def peers() -> list[Server]:
+    """The servers that one would use instead."""
+    return [
+        Server(
+            "kserve-v1",
+            "KServe, V1",
+            _adapter("kserve"),
+            _asked("/v1/models/fashion:predict", {"instances": [questions.flat()]}),
+            lambda answer: answer["predictions"][0]["probabilities"],
+            peer="kserve",
+            ready="/v2/models/fashion/ready",
+        ),
+        Server(
+            "kserve-v2",
+            "KServe, V2",
+            _adapter("kserve"),
+            questions.v2("/v2/models/fashion/infer"),
+            _v2,
+            peer="kserve",
+            ready="/v2/models/fashion/ready",
+        ),
+        Server(
+            "mlserver",
+            "MLServer, V2",
+            _adapter("mlserver"),
+            questions.v2("/v2/models/fashion/infer"),
+            _v2,
+            peer="mlserver",
+            ready="/v2/models/fashion/ready",
+        ),
+        Server(
+            "bentoml",
+            "BentoML",
+            _adapter("bentoml"),
+            _asked("/predict", {"image": questions.flat()}),
+            _plain,
+            peer="bentoml",
+        ),
+        Server(
+            "litserve",
+            "LitServe",
+            _adapter("litserve"),
+            _asked("/predict", {"image": questions.flat()}),
+            _plain,
+            peer="litserve",
+            ready="/health",
+        ),
+        Server(
+            "ray",
+            "Ray Serve, on both cores",
+            _adapter("ray"),
+            _asked("/predict", {"image": questions.flat()}),
+            _plain,
+            peer="ray",
+            ready="/-/healthz",
+            both_cores=True,
+            settings={"RAY_SERVE_THROUGHPUT_OPTIMIZED": "1", "RAY_USAGE_STATS_ENABLED": "0"},
+        ),
+    ]
+
+
+def _asked(path: str, document: dict[str, Any]) -> Question:
+    return questions.as_json(path, document)
+
+
+def _adapter(name: str) -> tuple[str, ...]:
+    return ("-m", f"benchmarks.serving.peers.{name}")

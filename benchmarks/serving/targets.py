@@ -1,0 +1,94 @@
+"""What is asked of serving, and what was measured."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.serving.rounds import Spread, ratios
+
+Parts = Mapping[str, dict[str, Any] | None]  # by name, as `results.read` gives them
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One number."""
+
+    what: str
+    asked: float
+    measured: float | None  # None where its part has not been run, or the service does not offer it
+    at_most: bool = False
+
+    def line(self) -> str:
+        """
+        >>> Target("start", 1.25, 1.5, at_most=True).line()
+        'missed   start: 1.5, at most 1.25 asked'
+        """
+        rule = f"{'at most' if self.at_most else 'at least'} {self.asked:g} asked"
+        if self.measured is None:
+            return f"{'unknown':8} {self.what}: not measured, {rule}"
+        met = self.measured <= self.asked if self.at_most else self.measured >= self.asked
+        return f"{'met' if met else 'missed':8} {self.what}: {self.measured:.3g}, {rule}"
+
+
+def all_targets(parts: Parts) -> list[Target]:
+    """Every target of serving, from what the parts have measured."""
+    ours = "demur-json"
+    return [
+        Target("one image as JSON, of the limit with the same bytes", 0.40, _of_limit(parts, ours)),
+        Target("the same, over the best of KServe, MLServer, BentoML, LitServe and Ray Serve", 5, _over_peers(parts)),
+        Target("one image as raw bytes, of the limit with the same bytes", 0.50, _of_limit(parts, "demur-raw")),
+        Target("one image as PNG, of the limit with the same bytes", 0.30, _of_limit(parts, "demur-png")),
+        Target("1,024 images, binary answer, of onnxruntime in a loop", 0.5, _bulk(parts)),
+        Target(
+            "p99 over p50 at 70 % of the highest load",
+            5,
+            _found(parts, "latency", "servers", ours, "p99_over_p50"),
+            True,
+        ),
+        Target("two workers on two cores over one", 1.8, _found(parts, "workers", "servers", ours, "speed_up")),
+        Target("start to readyz, over the imports alone", 1.25, _found(parts, "footprint", "seconds", "ratio"), True),
+        Target(
+            "resident memory when ready, over the imports alone",
+            1.15,
+            _found(parts, "footprint", "resident_kb", "ratio"),
+            True,
+        ),
+        Target("MB that we add to the base image", 200, _found(parts, "packages", "megabytes"), True),
+    ]
+
+
+def share_of_limit(document: dict[str, Any], name: str) -> Spread:
+    """A server's requests a second over those of the limit with its bytes, round by round."""
+    rates = {server["name"]: server["requests_per_second"] for server in document["servers"]}
+    return ratios(rates[name], rates[f"limit-{name}"])
+
+
+def over_best_peer(document: dict[str, Any]) -> float:
+    """Ours over the best of the peers, the best by its median; round by round."""
+    servers = document["servers"]
+    peers = [server["requests_per_second"] for server in servers if server["versions"]]
+    ours = next(server["requests_per_second"] for server in servers if server["name"] == "demur-json")
+    return ratios(ours, max(peers, key=lambda rates: Spread.of(rates).median)).median
+
+
+def _of_limit(parts: Parts, name: str) -> float | None:
+    document = parts.get("throughput")
+    return None if document is None else share_of_limit(document, name).median
+
+
+def _over_peers(parts: Parts) -> float | None:
+    document = parts.get("peers")
+    return None if document is None else over_best_peer(document)
+
+
+def _bulk(parts: Parts) -> float | None:
+    document = parts.get("bulk")
+    binary = {} if document is None else {k: v for k, v in document["of_onnxruntime"].items() if k != "JSON"}
+    return max(binary.values(), default=None)
+
+
+def _found(parts: Parts, part: str, *keys: str) -> float | None:
+    found: Any = parts.get(part)
+    for key in keys:
+        found = None if found is None else found.get(key)
+    return found  # type: ignore[no-any-return]

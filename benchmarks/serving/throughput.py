@@ -1,0 +1,89 @@
+"""Requests a second: a server on one core, wrk on the other, a fresh process in every round.
+
+Before it is timed each server's answer is held against onnxruntime's; a request that fails ends the program.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.serving import environments, questions, servers
+from benchmarks.serving.rounds import Spread, interleaved, ratios
+from benchmarks.serving.servers import Server
+from benchmarks.wrk import CONNECTIONS, rate, two_cores
+from service.classifier import Classifier
+
+ROUNDS, SECONDS, WARM_UP_SECONDS = 5, 2, 1
+CONSTANT_BYTES = 250  # the limit of whoever knows nothing of ours
+
+
+def right(model: Path) -> NDArray[np.float32]:
+    """What onnxruntime makes of the image, float32 [C]."""
+    found: NDArray[np.float32] = Classifier.load(model).scores(questions.image()[None]).probabilities[0]
+    return found
+
+
+def requests_a_second(server: Server, model: Path, seconds: int = SECONDS) -> float:
+    """Start it, check it, warm it up and measure."""
+    cores, ask = two_cores(), server.question
+    with server.running(model, cores) as ready:
+        try:
+            server.check(ask.asked(ready.address), right(model))
+        except (OSError, ValueError) as wrong:
+            sys.exit(f"{server.name} does not answer rightly: {wrong}")
+        for duration in (WARM_UP_SECONDS, seconds):
+            found = rate(ready.address, [ask.path], ask.body, ask.content_type, cores[1], duration)
+    return found
+
+
+def with_limits(ours: Sequence[Server], model: Path) -> list[Server]:
+    """Ours, and for each a limit with as many bytes in and out; its answer's length is asked for."""
+    both = []
+    for server in ours:
+        with server.running(model, two_cores()) as ready:
+            size = len(server.question.asked(ready.address))
+        both += [server, servers.limit(server, size)]
+    return both
+
+
+def measure(compared: Sequence[Server], model: Path, rounds: int = ROUNDS, seconds: int = SECONDS) -> dict[str, Any]:
+    """All of them, as a document. The limit of `demur-json` has to be among them."""
+
+    def one(server: Server) -> float:
+        found = requests_a_second(server, model, seconds)
+        print(f"{server.name:20} {found:9,.0f} requests/s", file=sys.stderr, flush=True)
+        return found
+
+    rates = interleaved(compared, rounds, one, lambda server: server.name)
+    limit = rates["limit-demur-json"]
+    return {
+        "connections": CONNECTIONS,
+        "rounds": rounds,
+        "seconds": seconds,
+        "servers": [
+            {
+                "name": server.name,
+                "title": server.title,
+                "versions": environments.versions(server.peer) if server.peer else {},
+                "requests_per_second": rates[server.name],
+                "of_the_limit": ratios(rates[server.name], limit).median,
+            }
+            for server in compared
+        ],
+    }
+
+
+def table(document: dict[str, Any]) -> str:
+    """The document as a table, the fastest last."""
+    rows = sorted(document["servers"], key=lambda row: row["of_the_limit"])
+    lines = ["| server | requests/s | of the limit |", "|---|---|---|"]
+    for row in rows:
+        title = f"**{row['title']}**" if row["name"].startswith("demur") else row["title"]
+        spread = Spread.of(row["requests_per_second"]).shown(",.0f")
+        share = row["of_the_limit"]
+        lines.append(f"| {title} | {spread} | {share:.2g} |")
+    return "\n".join(lines)

@@ -1,0 +1,15 @@
+"""The examples in the benchmarks' own docstrings, of the modules that compute."""
+
+import doctest
+from types import ModuleType
+
+import pytest
+
+from benchmarks.serving import open_loop, rounds, targets
+
+
+@pytest.mark.parametrize("module", [open_loop, rounds, targets], ids=lambda module: module.__name__)
+def test_examples_are_true(module: ModuleType) -> None:
+    found = doctest.testmod(module)
+    assert found.attempted > 0
+    assert found.failed == 0

@@ -1,0 +1,38 @@
+"""The README's table of serving is what the stored measurement says."""
+
+import json
+
+import pytest
+
+from benchmarks.serving import table
+from benchmarks.serving.rounds import Spread
+
+DOCUMENT = json.loads(table.STORED.read_text())
+
+
+def test_readme_has_the_table_of_the_stored_measurement() -> None:
+    readme = table.README.read_text()
+    assert table.block(DOCUMENT) in readme
+    assert table.written(readme, DOCUMENT) == readme
+
+
+def test_every_server_has_a_row_and_the_slowest_stands_first() -> None:
+    rows = [line for line in table.block(DOCUMENT).splitlines() if line.startswith("|")][2:]
+    assert len(rows) == len(DOCUMENT["servers"])
+    medians = [float(row.split("|")[2].split()[0].replace(",", "")) for row in rows]
+    assert medians == sorted(medians)
+    peers = {"KServe", "MLServer", "BentoML", "LitServe", "Ray Serve"}
+    assert all(any(row.startswith(f"| {peer} ") for row in rows) for peer in peers)
+
+
+def test_the_stored_shares_are_those_of_its_rates() -> None:
+    rates = {server["name"]: server["requests_per_second"] for server in DOCUMENT["servers"]}
+    limit = rates["limit-demur-json"]
+    for server in DOCUMENT["servers"]:
+        shares = [one / other for one, other in zip(rates[server["name"]], limit, strict=True)]
+        assert server["of_the_limit"] == pytest.approx(Spread.of(shares).median)
+
+
+def test_a_readme_without_a_place_for_it_is_refused() -> None:
+    with pytest.raises(ValueError, match="README"):
+        table.written("# Demur\n", DOCUMENT)

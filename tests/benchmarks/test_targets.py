@@ -1,0 +1,66 @@
+"""Targets, from what the parts would write."""
+
+import json
+from typing import Any
+
+import pytest
+
+from benchmarks.serving.targets import all_targets, over_best_peer
+
+
+def _server(name: str, rates: list[float], peer: bool = False) -> dict[str, Any]:
+    return {"name": name, "title": name, "versions": {"p": "1"} if peer else {}, "requests_per_second": rates}
+
+
+PEERS = {
+    "servers": [
+        _server("limit-demur-json", [40.0, 42.0, 38.0]),
+        _server("demur-json", [20.0, 21.0, 19.0]),
+        _server("fast", [5.0, 3.0, 2.0], peer=True),
+        _server("slow", [1.0, 4.0, 1.0], peer=True),
+        _server("fastapi", [19.0, 19.0, 19.0]),
+    ]
+}
+
+
+def test_the_best_peer_is_the_one_with_the_best_median_and_plain_frameworks_are_no_peers() -> None:
+    assert over_best_peer(PEERS) == 7  # 20 / 5, 21 / 3, 19 / 2
+
+
+def test_every_target_is_there_whatever_has_been_measured() -> None:
+    lines = [target.line() for target in all_targets({})]
+    assert len(lines) == 10
+    assert all(line.startswith("unknown") for line in lines)
+
+
+def test_targets_are_read_from_the_parts() -> None:
+    forms = ("json", "raw", "png")
+    throughput = {
+        "servers": [
+            *(_server(f"demur-{form}", [share]) for form, share in zip(forms, (0.41, 0.49, 0.30), strict=True)),
+            *(_server(f"limit-demur-{form}", [1.0]) for form in forms),
+        ]
+    }
+    parts: dict[str, dict[str, Any] | None] = {
+        "throughput": throughput,
+        "peers": PEERS,
+        "bulk": {"of_onnxruntime": {"JSON": 0.9, "npy": 0.4, "octet-stream": 0.6}},
+        "latency": {"servers": {"demur-json": {"p99_over_p50": 5.1}}},
+        "workers": {"servers": {"demur-json": {"speed_up": 1.9}}},
+        "footprint": {"seconds": {"ratio": 1.2}, "resident_kb": {"ratio": 1.16}},
+        "packages": {"megabytes": 170.0},
+    }
+    found = all_targets(json.loads(json.dumps(parts)))  # as it comes from the files
+    assert [target.measured for target in found] == [0.41, 7, 0.49, 0.30, 0.6, 5.1, 1.9, 1.2, 1.16, 170]
+    states = [target.line().split()[0] for target in found]
+    assert states == ["met", "met", "missed", "met", "met", "missed", "met", "met", "missed", "met"]
+
+
+def test_without_a_binary_answer_its_target_is_unknown() -> None:
+    (bulk,) = [t for t in all_targets({"bulk": {"of_onnxruntime": {"JSON": 0.2}}}) if "binary" in t.what]
+    assert bulk.measured is None
+
+
+@pytest.mark.parametrize("part", ["latency", "workers"])
+def test_a_part_that_has_nothing_of_ours_leaves_the_target_unknown(part: str) -> None:
+    assert all(target.measured is None for target in all_targets({part: {"servers": {}}}))
