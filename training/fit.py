@@ -9,11 +9,14 @@ from torch import Tensor
 
 from training.errors import DivergedError
 from training.examples import Minibatch, Source
+from training.gradient import loss, loss_and_gradient
 from training.recipes import FitSettings
 from training.regression import SoftmaxRegression
 from training.sgd import SGD, scheduled_rate
-from training.softmax import cross_entropy, cross_entropy_and_gradient
 from training.workers import ALONE, Workers
+
+_ROWS = 1024
+_MOST_NUMBERS = 2**25  # 128 MB in float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +119,12 @@ def fit(
 
 def evaluate(model: SoftmaxRegression, source: Source, workers: Workers = ALONE) -> Quality:
     """Loss and accuracy of `model` on the examples of `source`."""
-    loss, hits = 0.0, 0
+    sums = _Sums(source.device)
+    rows = rows_at_a_time(source.width, len(model.biases))
     for block in source.blocks(workers):
-        logits = model.logits(block.features)
-        loss += cross_entropy(logits, block.labels).item() * len(block)
-        hits += int((logits.argmax(dim=1) == block.classes).sum())
-    return _quality(torch.tensor([loss, hits], dtype=torch.float64), len(source), workers)
+        for some in block.split(rows):
+            sums.add(*loss(model, some.features, some.labels))
+    return sums.quality(len(source), workers)
 
 
 def train_epoch(
@@ -132,22 +135,42 @@ def train_epoch(
     workers: Workers = ALONE,
 ) -> Quality:
     """One pass over `minibatches`, updating `model` in place: its loss and accuracy in the mean, as it changed."""
-    device = model.weights.device
-    # The sums stay on the device until the end: reading a number off a GPU waits for it. In float64, since a million
-    # losses add up to where float32 has no digit left for one.
-    loss = torch.zeros((), dtype=torch.float64, device=device)
-    hits = torch.zeros((), dtype=torch.int64, device=device)
-    count = 0
+    sums, count = _Sums(model.weights.device), 0
     for batch in minibatches:
-        logits = model.logits(batch.features)  # [B, C]
-        hits += (logits.argmax(dim=1) == batch.classes).sum()
-        batch_loss, error = cross_entropy_and_gradient(logits, batch.labels, batch.size)
-        loss += batch_loss * batch.size
-        gradient = SoftmaxRegression((error.T @ batch.features).T, error.sum(dim=0))  # X^T G is slower, for few classes
+        losses, hits, gradient = loss_and_gradient(model, batch.features, batch.labels, batch.size)
+        sums.add(losses, hits)
         workers.sum(gradient.weights, gradient.biases)
         sgd.step(model, gradient, next(rates))
         count += batch.size
-    return _quality(torch.stack([loss, hits.double()]), count, workers)
+    return sums.quality(count, workers)
+
+
+def rows_at_a_time(width: int, classes: int) -> int:
+    """Of how many examples features and logits may lie in memory at once: few enough to stay in a cache, or 128 MB."""
+    return max(1, min(_ROWS, _MOST_NUMBERS // max(width, classes)))
+
+
+class _Sums:
+    """Of losses and of right labels over an epoch.
+
+    They stay on the device until the end: reading a number off a GPU waits for it. In float64, since a million losses
+    add up to where float32 has no digit left for one.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._loss = torch.zeros((), dtype=torch.float64, device=device)
+        self._hits = torch.zeros((), dtype=torch.int64, device=device)
+
+    def add(self, losses: Tensor, hits: Tensor) -> None:
+        self._loss += losses
+        self._hits += hits
+
+    def quality(self, count: int, workers: Workers) -> Quality:
+        """The means over the `count` examples of all `workers`."""
+        sums = torch.stack([self._loss, self._hits.double()])
+        workers.sum(sums)
+        loss, hits = sums.tolist()
+        return Quality(loss / count, hits / count)
 
 
 def _rates(settings: FitSettings, examples: int, epoch: int) -> Iterator[float]:
@@ -155,10 +178,3 @@ def _rates(settings: FitSettings, examples: int, epoch: int) -> Iterator[float]:
     updates = math.ceil(examples / settings.batch_size)
     steps = range((epoch - 1) * updates, epoch * updates)
     return (scheduled_rate(settings.schedule, settings.learning_rate, s, settings.epochs * updates) for s in steps)
-
-
-def _quality(sums: Tensor, count: int, workers: Workers) -> Quality:
-    """Of the sums of the losses and of the right labels over each process's share, float64 `[2]`."""
-    workers.sum(sums)
-    loss, hits = sums.tolist()
-    return Quality(loss / count, hits / count)

@@ -34,6 +34,11 @@ class Encoder(Protocol):
         """D, the number of features."""
         ...
 
+    @property
+    def full_scale(self) -> float | None:
+        """What bytes are divided by where that is all that makes them features, or None."""
+        ...
+
     def features(self, inputs: NDArray[Any], dtype: torch.dtype = torch.float32) -> Tensor:
         """The features of a batch, `[N, D]`."""
         ...

@@ -25,6 +25,11 @@ class ImageEncoder:
         """D, the number of features."""
         return self.kind.values
 
+    @property
+    def full_scale(self) -> float:
+        """The level of white."""
+        return WHITE
+
     def features(self, inputs: NDArray[Any], dtype: torch.dtype = torch.float32) -> Tensor:
         """The features of a batch of images, `[N, D]`.
 

@@ -26,6 +26,10 @@ class TokenEncoder:
         each: int = self.embeddings.shape[1]
         return self.kind.context * each
 
+    @property
+    def full_scale(self) -> None:
+        """Tokens need more than a division."""
+
     def features(self, inputs: NDArray[Any], dtype: torch.dtype = torch.float32) -> Tensor:
         """The features of a batch of contexts, `[N, D]`.
 
