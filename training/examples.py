@@ -36,9 +36,15 @@ class Examples:
     @property
     def features(self) -> Tensor:
         """Float32 or float64 `[N, D]`. Of bytes they are made anew each time."""
+        multiples, unit = self.multiples
+        return multiples if self.levels is None else multiples.div_(unit)
+
+    @property
+    def multiples(self) -> tuple[Tensor, float]:
+        """The features times a number, and the number: of bytes they are had for half the time of the features."""
         if self.levels is None:
-            return self.stored
-        return self.stored.to(self.levels.dtype).div_(self.levels.full_scale)
+            return self.stored, 1.0
+        return self.stored.to(self.levels.dtype), self.levels.full_scale
 
     @property
     def width(self) -> int:
@@ -77,8 +83,12 @@ class Examples:
         """Each example once, in an order that `generator`, on the CPU, draws; the last minibatch may be smaller."""
         order = torch.randperm(len(self), generator=generator).to(self.device)
         for rows in torch.split(order, size):
-            share = self.take(rows[workers.share(len(rows))])
-            yield Minibatch(share.features, share.labels, size=len(rows))
+            yield self.minibatch(rows, workers)
+
+    def minibatch(self, rows: Tensor, workers: Workers = ALONE) -> "Minibatch":
+        """The share of the examples at `rows`."""
+        share = self.take(rows[workers.share(len(rows))])
+        return Minibatch(share.stored, share.labels, share.levels, size=len(rows))
 
     def blocks(self, workers: Workers = ALONE) -> Iterator["Examples"]:
         """All of the share, in order."""

@@ -11,6 +11,7 @@ rows in the biases. What is computed is (G^T X)^T, which for ten classes takes a
 import torch
 from torch import Tensor
 
+from training.examples import Examples, Minibatch
 from training.regression import SoftmaxRegression
 
 # With few classes a product is so flat that two threads hardly beat one, but of two products each thread makes one.
@@ -18,34 +19,34 @@ _FEW_CLASSES = 64
 _LEAST_EXAMPLES = 32  # of a part
 
 
-def loss(model: SoftmaxRegression, features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """The sum of the losses, and of how many the likeliest class is the label: features `[N, D]` -> two scalars.
+def loss(model: SoftmaxRegression, examples: Examples) -> tuple[Tensor, Tensor]:
+    """The sum of the losses, and of how many the likeliest class is the label: two scalars.
 
     >>> even = SoftmaxRegression(torch.zeros(1, 2), torch.zeros(2))
-    >>> loss(even, torch.tensor([[3.0], [4.0]]), torch.tensor([0, 1]))  # 2 log 2
+    >>> loss(even, Examples(torch.tensor([[3.0], [4.0]]), torch.tensor([0, 1])))  # 2 log 2
     (tensor(1.3863), tensor(1))
     """
-    parts = _parts(features, len(model.biases))
-    losses, hits = softmax_(_logits(model, parts), by_class(labels, len(parts)))
+    multiples, unit = examples.multiples
+    parts = _parts(multiples, len(model.biases))
+    losses, hits = softmax_(_logits(model, parts, unit), by_class(examples.labels, len(parts)))
     return losses.sum(), hits.sum()
 
 
-def loss_and_gradient(
-    model: SoftmaxRegression, features: Tensor, labels: Tensor, size: int
-) -> tuple[Tensor, Tensor, SoftmaxRegression]:
-    """What `loss` gives, and the gradient of that sum divided by `size`, the N of the whole minibatch.
+def loss_and_gradient(model: SoftmaxRegression, batch: Minibatch) -> tuple[Tensor, Tensor, SoftmaxRegression]:
+    """What `loss` gives, and the gradient of that sum divided by the size of the whole minibatch.
 
     >>> even = SoftmaxRegression(torch.zeros(1, 2), torch.zeros(2))
-    >>> loss_and_gradient(even, torch.tensor([[3.0]]), torch.tensor([1]), 1)[2]
+    >>> loss_and_gradient(even, Minibatch(torch.tensor([[3.0]]), torch.tensor([1]), size=1))[2]
     SoftmaxRegression(weights=tensor([[ 1.5000, -1.5000]]), biases=tensor([ 0.5000, -0.5000]))
     """
-    parts = _parts(features, len(model.biases))
-    labels = by_class(labels, len(parts))
-    errors = _logits(model, parts)
+    multiples, unit = batch.multiples
+    parts = _parts(multiples, len(model.biases))
+    labels = by_class(batch.labels, len(parts))
+    errors = _logits(model, parts, unit)
     losses, hits = softmax_(errors, labels)
     subtract_(errors, labels)
-    errors /= size
-    gradient = SoftmaxRegression(_weights(errors, parts).T, errors.sum(dim=(0, 2)))
+    errors /= batch.size * unit
+    gradient = SoftmaxRegression(_weights(errors, parts).T, errors.sum(dim=(0, 2)).mul_(unit))
     return losses.sum(), hits.sum(), gradient
 
 
@@ -83,8 +84,8 @@ def by_class(labels: Tensor, parts: int) -> Tensor:
     """Labels `[N]` as `[P, 1, B]`, soft ones `[N, C]` as `[P, C, B]`."""
     examples = len(labels) // parts
     if labels.is_floating_point():
-        return labels.view(parts, examples, -1).transpose(1, 2)
-    return labels.view(parts, 1, examples)
+        return labels.reshape(parts, examples, labels.shape[1]).transpose(1, 2)
+    return labels.reshape(parts, 1, examples)
 
 
 def _parts(features: Tensor, classes: int) -> Tensor:
@@ -93,12 +94,12 @@ def _parts(features: Tensor, classes: int) -> Tensor:
     threads = torch.get_num_threads() if features.device.type == "cpu" else 1
     few = classes < _FEW_CLASSES and examples % threads == 0 and examples >= threads * _LEAST_EXAMPLES
     parts = threads if few else 1
-    return features.view(parts, examples // parts, width)
+    return features.reshape(parts, examples // parts, width)
 
 
-def _logits(model: SoftmaxRegression, parts: Tensor) -> Tensor:
-    """`[P, B, D]` -> `[P, C, B]`."""
-    weights, biases = model.weights.T, model.biases[:, None]
+def _logits(model: SoftmaxRegression, parts: Tensor, unit: float) -> Tensor:
+    """`[P, B, D]`, features times `unit` -> `[P, C, B]`. The few weights are divided, not the many features."""
+    weights, biases = model.weights.T if unit == 1 else model.weights.T / unit, model.biases[:, None]
     if len(parts) == 1:
         return torch.addmm(biases, weights, parts[0].T)[None]
     return torch.baddbmm(biases, weights.expand(len(parts), *weights.shape), parts.transpose(1, 2))

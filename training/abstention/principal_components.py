@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from training.abstention.leading_axes import leading_axes
+
 COMPONENTS = 64
 METHOD = "PCA of the training inputs: the largest of residual, relative residual and Hotelling's T^2"
 # Added to both energies of the relative residual, in squared features: an input that is all 0 has share 1 outside.
@@ -37,24 +39,20 @@ class PrincipalComponents:
     def of(cls, blocks: Iterable[Tensor]) -> "PrincipalComponents":
         """Fit on training features, `[N, D]` in some blocks of rows, computing in float64.
 
-        `blocks` are gone through three times.
+        `blocks` are gone through three times, or of very many features some times more.
         """
         sums = [(len(block), block.sum(dim=0, dtype=torch.float64)) for block in blocks]
         count = sum(size for size, _ in sums)
         mean = torch.stack([total for _, total in sums]).sum(dim=0) / count
-        scatter = torch.zeros(len(mean), len(mean), dtype=torch.float64)
-        for block in blocks:
-            centred = block - mean
-            scatter += centred.T @ centred
-        variances, axes = torch.linalg.eigh(scatter / (count - 1))  # rising
         kept = max(1, min(COMPONENTS, len(mean) // 2))
+        values, axes, total = leading_axes(blocks, mean, kept)
         leading = cls(
             mean,
-            axes[:, -kept:].flip(1).contiguous(),
+            axes,
             # A direction in which nothing ever varied has no spread to measure by.
-            variances[-kept:].flip(0).clamp(min=float(variances[-1]) * 1e-12),
+            (values / (count - 1)).clamp(min=float(values[0] / (count - 1)) * 1e-12),
             torch.ones(3, dtype=torch.float64),
-            float(variances[-kept:].sum() / variances.sum()),
+            float(values.sum() / total),
         )
         statistics = torch.cat([leading.statistics(block.double()) for block in blocks])
         scales = torch.quantile(statistics, _QUANTILE, dim=0)

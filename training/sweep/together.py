@@ -95,12 +95,13 @@ class _Together:
     def _train_epoch(self) -> list[Quality]:
         sums = self._no_sums()
         for batch in self._train.minibatches(self._runs[0].batch_size, self._generator, ALONE):
-            logits = self._model.logits(batch.features, self._logits)
+            features = batch.features
+            logits = self._model.logits(features, self._logits)
             labels = by_class(batch.labels, 1).expand(len(logits), -1, -1)
             _add(sums, *softmax_(logits, labels))
             subtract_(logits, labels)
             logits /= batch.size
-            self._sgd.step(self._model, logits, batch.features)
+            self._sgd.step(self._model, logits, features)
         return _qualities(sums, len(self._train))
 
     def _evaluate(self) -> list[Quality]:
