@@ -180,7 +180,7 @@ def _train(
     model: SoftmaxRegression,
     minibatches: Iterable[Minibatch],
     sgd: SGD,
-    rates: Iterator[float] | Iterator[Tensor],
+    rates: Iterator[float | Tensor],
     sums: "_Sums",
     workers: Workers,
 ) -> int:

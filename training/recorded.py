@@ -53,7 +53,7 @@ class RecordedEpochs:
     def _recorded(self) -> torch.cuda.CUDAGraph:
         """The graph of an epoch. Recording computes nothing; what the steps before it did is undone."""
         before = [tensor.clone() for tensor in self._changed]
-        aside = torch.cuda.Stream()
+        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
             self._epoch(_WARM_UP)

@@ -30,7 +30,8 @@ def _problem(count: int, classes: int) -> tuple[SoftmaxRegression, torch.Tensor,
 def _autograd(model: SoftmaxRegression, batch: Minibatch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     weights, biases = (tensor.clone().requires_grad_() for tensor in (model.weights, model.biases))
     total = F.cross_entropy(batch.features @ weights + biases, batch.labels, reduction="sum")
-    return total.detach(), *torch.autograd.grad(total / batch.size, (weights, biases))
+    in_weights, in_biases = torch.autograd.grad(total / batch.size, (weights, biases))
+    return total.detach(), in_weights, in_biases
 
 
 @pytest.mark.usefixtures("threads")

@@ -13,7 +13,9 @@ def _data(rows: int, width: int, dtype: torch.dtype = torch.float64) -> torch.Te
     generator = torch.Generator().manual_seed(0)
     spread = 0.9 ** torch.arange(width, dtype=torch.float64)
     turned = torch.linalg.qr(torch.randn(width, width, generator=generator, dtype=torch.float64))[0]
-    return ((torch.randn(rows, width, generator=generator, dtype=torch.float64) * spread) @ turned + 3).to(dtype)
+    drawn = torch.randn(rows, width, generator=generator, dtype=torch.float64) * spread
+    data: torch.Tensor = (drawn @ turned + 3).to(dtype)
+    return data
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-6), (torch.float32, 1e-4)])
