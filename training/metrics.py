@@ -21,8 +21,9 @@ def brier(probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> flo
     >>> brier(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([0, 1]))
     0.25
     """
-    one_hot = np.eye(probabilities.shape[1])[labels]
-    return float(np.square(probabilities - one_hot).sum(axis=1).mean())
+    errors = probabilities.astype(np.float64)
+    errors[np.arange(len(labels)), labels] -= 1
+    return float(np.square(errors, out=errors).sum(axis=1).mean())
 
 
 def ece(probabilities: NDArray[np.floating], labels: NDArray[np.int64], bins: int = _BINS) -> float:
