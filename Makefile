@@ -9,7 +9,7 @@ FIT ?=
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train serve test test-slow test-guarantees lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-sweep chapter e2e lock clean
+.PHONY: help setup data train serve test test-slow test-guarantees lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -79,6 +79,13 @@ bench-data: setup data ## embeddings in a file: an epoch, growth with the rows, 
 
 bench-score: setup ## 10,000,000 rows from Parquet, beside onnxruntime alone; 20 GB of disk, minutes; ROWS= for fewer
 	$(BIN)/python -m benchmarks.scoring $(ROWS)
+
+bench-fit: setup data ## an epoch beside its two products and a DataLoader; the job beside its epochs and scikit-learn
+	$(BIN)/python -m benchmarks.training.epoch
+	$(BIN)/python -m benchmarks.training.job
+
+bench-growth: setup ## time and memory of fit and answer against images, features and classes; 4 GB, minutes
+	$(BIN)/python -m benchmarks.training.growth
 
 bench-sweep: setup data ## an epoch of 32 learning rates fitted together, beside an epoch of one fit
 	$(BIN)/python -m benchmarks.sweep

@@ -36,8 +36,7 @@ class FastLaneProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Answers stand in the order of their requests, also where a client does not wait for them."""
-        if self._asked is not None and self._predictor is not None:
-            self._predictor.gathering.run()
+        self._answer_what_waits()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -71,9 +70,10 @@ class FastLaneProtocol(HttpToolsProtocol):
         predictor.gathering.add(self._asked.inputs, self._asked.writer.k, self._answer)
 
     def shutdown(self) -> None:
-        """What is asked is answered before the connection is closed."""
-        if self._asked is not None and self._predictor is not None:
-            self._predictor.gathering.run()
+        """What is asked is answered before the connection is closed, and what has begun to come is waited for."""
+        self._answer_what_waits()
+        if self._predictor is not None:
+            self._start_application()
         super().shutdown()
 
     def _is_plain(self) -> bool:
@@ -117,12 +117,20 @@ class FastLaneProtocol(HttpToolsProtocol):
         self.transport.write(b"HTTP/1.1 200 OK\r\n%b\r\n%b" % (lines, body))
         self.on_response_complete()
 
+    def _answer_what_waits(self) -> None:
+        if self._asked is not None and self._predictor is not None:
+            self._predictor.gathering.run()
+
     def _hand_over(self) -> None:
-        """Start the application on a request that is there already."""
+        """Let the application answer a request that is there."""
+        self._start_application()
+        super().on_message_complete()
+
+    def _start_application(self) -> None:
+        """Start it on as much of the request as is there."""
         self._predictor = None
         super().on_headers_complete()
         super().on_body(bytes(self._body))
-        super().on_message_complete()
 
 
 _UNUSUAL = frozenset({b"transfer-encoding", b"content-encoding", b"expect", b"upgrade", b"connection"})

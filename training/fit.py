@@ -1,19 +1,24 @@
 """The minibatch loop. Knows tensors and a model; knows no data set and no file."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from training.errors import DivergedError
-from training.examples import Minibatch, Source
+from training.examples import Examples, Minibatch, Source
+from training.gradient import loss, loss_and_gradient
 from training.recipes import FitSettings
+from training.recorded import RecordedEpochs
 from training.regression import SoftmaxRegression
 from training.sgd import SGD, scheduled_rate
-from training.softmax import cross_entropy, cross_entropy_and_gradient
 from training.workers import ALONE, Workers
+
+_ROWS = 1024
+_MOST_NUMBERS = 2**25  # 128 MB in float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +98,9 @@ def fit(
     generator.set_state(start.generator)
     model, best, history = start.model, start.best, list(start.history)
     sgd = SGD(settings.momentum, settings.weight_decay, settings.clip_norm, start.velocity)
+    train_at = _trainer(train, model, sgd, settings, generator, workers)
     for number in range(len(history) + 1, settings.epochs + 1):
-        minibatches = train.minibatches(settings.batch_size, generator, workers)
-        quality = train_epoch(model, minibatches, sgd, _rates(settings, len(train), number), workers)
-        epoch = Epoch(number, quality, evaluate(model, tune, workers))
+        epoch = Epoch(number, train_at(_rates(settings, len(train), number)), evaluate(model, tune, workers))
         if not (math.isfinite(epoch.train.loss) and math.isfinite(epoch.tune.loss)):
             raise DivergedError(
                 f"the fit diverged in epoch {number}: the loss is {epoch.train.loss}. "
@@ -116,12 +120,12 @@ def fit(
 
 def evaluate(model: SoftmaxRegression, source: Source, workers: Workers = ALONE) -> Quality:
     """Loss and accuracy of `model` on the examples of `source`."""
-    loss, hits = 0.0, 0
+    sums = _Sums(source.device)
+    rows = rows_at_a_time(source.width, len(model.biases))
     for block in source.blocks(workers):
-        logits = model.logits(block.features)
-        loss += cross_entropy(logits, block.labels).item() * len(block)
-        hits += int((logits.argmax(dim=1) == block.classes).sum())
-    return _quality(torch.tensor([loss, hits], dtype=torch.float64), len(source), workers)
+        for some in block.split(rows):
+            sums.add(*loss(model, some))
+    return sums.quality(len(source), workers)
 
 
 def train_epoch(
@@ -132,33 +136,99 @@ def train_epoch(
     workers: Workers = ALONE,
 ) -> Quality:
     """One pass over `minibatches`, updating `model` in place: its loss and accuracy in the mean, as it changed."""
-    device = model.weights.device
-    # The sums stay on the device until the end: reading a number off a GPU waits for it. In float64, since a million
-    # losses add up to where float32 has no digit left for one.
-    loss = torch.zeros((), dtype=torch.float64, device=device)
-    hits = torch.zeros((), dtype=torch.int64, device=device)
+    sums = _Sums(model.weights.device)
+    count = _train(model, minibatches, sgd, rates, sums, workers)
+    return sums.quality(count, workers)
+
+
+class RecordedFit:
+    """Epochs as `train_epoch` makes them, by `RecordedEpochs`, over examples in memory and without other workers."""
+
+    def __init__(self, model: SoftmaxRegression, train: Examples, sgd: SGD, batch_size: int) -> None:
+        self._train, self._sums = train, _Sums(train.device)
+
+        def steps(minibatches: Iterable[Minibatch], rates: Iterator[Tensor]) -> None:
+            _train(model, minibatches, sgd, rates, self._sums, ALONE)
+
+        changed = [*sgd.prepare(model), *self._sums.tensors]
+        self._epochs = RecordedEpochs(train, batch_size, steps, changed)
+
+    def epoch(self, generator: torch.Generator, rates: Sequence[float]) -> Quality:
+        """One epoch, in an order that `generator` draws, with a learning rate for each update."""
+        for tensor in self._sums.tensors:
+            tensor.zero_()
+        self._epochs.run(torch.randperm(len(self._train), generator=generator), rates)
+        return self._sums.quality(len(self._train), ALONE)
+
+
+def _trainer(
+    train: Source,
+    model: SoftmaxRegression,
+    sgd: SGD,
+    settings: FitSettings,
+    generator: torch.Generator,
+    workers: Workers,
+) -> Callable[[Sequence[float]], Quality]:
+    """What trains for an epoch, given the learning rate of each update; recorded where that is possible."""
+    size = settings.batch_size
+    if isinstance(train, Examples) and train.device.type == "cuda" and workers.size == 1:
+        return partial(RecordedFit(model, train, sgd, size).epoch, generator)
+    return lambda rates: train_epoch(model, train.minibatches(size, generator, workers), sgd, iter(rates), workers)
+
+
+def _train(
+    model: SoftmaxRegression,
+    minibatches: Iterable[Minibatch],
+    sgd: SGD,
+    rates: Iterator[float | Tensor],
+    sums: "_Sums",
+    workers: Workers,
+) -> int:
+    """An update for each minibatch; how many examples they hold in all processes together."""
     count = 0
     for batch in minibatches:
-        logits = model.logits(batch.features)  # [B, C]
-        hits += (logits.argmax(dim=1) == batch.classes).sum()
-        batch_loss, error = cross_entropy_and_gradient(logits, batch.labels, batch.size)
-        loss += batch_loss * batch.size
-        gradient = SoftmaxRegression((error.T @ batch.features).T, error.sum(dim=0))  # X^T G is slower, for few classes
+        losses, hits, gradient = loss_and_gradient(model, batch)
+        sums.add(losses, hits)
         workers.sum(gradient.weights, gradient.biases)
         sgd.step(model, gradient, next(rates))
         count += batch.size
-    return _quality(torch.stack([loss, hits.double()]), count, workers)
+    return count
 
 
-def _rates(settings: FitSettings, examples: int, epoch: int) -> Iterator[float]:
+def rows_at_a_time(width: int, classes: int) -> int:
+    """Of how many examples features and logits may lie in memory at once: few enough to stay in a cache, or 128 MB."""
+    return max(1, min(_ROWS, _MOST_NUMBERS // max(width, classes)))
+
+
+class _Sums:
+    """Of losses and of right labels over an epoch.
+
+    They stay on the device until the end: reading a number off a GPU waits for it. In float64, since a million losses
+    add up to where float32 has no digit left for one.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._loss = torch.zeros((), dtype=torch.float64, device=device)
+        self._hits = torch.zeros((), dtype=torch.int64, device=device)
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        return [self._loss, self._hits]
+
+    def add(self, losses: Tensor, hits: Tensor) -> None:
+        self._loss += losses
+        self._hits += hits
+
+    def quality(self, count: int, workers: Workers) -> Quality:
+        """The means over the `count` examples of all `workers`."""
+        sums = torch.stack([self._loss, self._hits.double()])
+        workers.sum(sums)
+        loss, hits = sums.tolist()
+        return Quality(loss / count, hits / count)
+
+
+def _rates(settings: FitSettings, examples: int, epoch: int) -> list[float]:
     """The learning rates of the updates of one epoch, from 1."""
     updates = math.ceil(examples / settings.batch_size)
     steps = range((epoch - 1) * updates, epoch * updates)
-    return (scheduled_rate(settings.schedule, settings.learning_rate, s, settings.epochs * updates) for s in steps)
-
-
-def _quality(sums: Tensor, count: int, workers: Workers) -> Quality:
-    """Of the sums of the losses and of the right labels over each process's share, float64 `[2]`."""
-    workers.sum(sums)
-    loss, hits = sums.tolist()
-    return Quality(loss / count, hits / count)
+    return [scheduled_rate(settings.schedule, settings.learning_rate, s, settings.epochs * updates) for s in steps]

@@ -17,7 +17,7 @@ from training.checkpoint import Checkpoint, identity
 from training.data import Labelled, LabelledData
 from training.data.splits import Splits, split
 from training.errors import TrainingError
-from training.examples import Examples, Source
+from training.examples import Examples, Levels, Source
 from training.fit import Epoch, Fit, fit
 from training.inputs import Encoder, encoder_for
 from training.inputs.encoded import Encoded
@@ -99,7 +99,11 @@ def examples(
     """One part of the data as the fit takes it: in memory, or from its file where that is a large memory map."""
     if isinstance(part.base, np.memmap) and len(part) * encoder.width > _LARGEST_IN_MEMORY:
         return StreamedExamples(part, encoder, device, dtype)
-    return Examples(_features(encoder, part, dtype), torch.from_numpy(part.labels)).to(device)
+    labels = torch.from_numpy(part.labels)
+    if encoder.full_scale is not None:
+        levels = torch.tensor(part.inputs.reshape(len(part), -1))
+        return Examples(levels, labels, Levels(encoder.full_scale, dtype)).to(device)
+    return Examples(_features(encoder, part, dtype), labels).to(device)
 
 
 def _features(encoder: Encoder, part: Labelled, dtype: torch.dtype) -> torch.Tensor:

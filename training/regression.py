@@ -12,7 +12,11 @@ INITIAL_SIGMA = 0.01  # the chapter's
 
 @dataclass(frozen=True, slots=True)
 class SoftmaxRegression:
-    """Parameters of the model over D features and C classes, float32 or float64."""
+    """Parameters of the model over D features and C classes, float32 or float64.
+
+    The weights may lie in memory in any order. `initial` lays them class by class, as `training.gradient` is fastest,
+    and so do all that are made of those, since an operation keeps the strides that it finds.
+    """
 
     weights: Tensor  # [D, C]
     biases: Tensor  # [C]
@@ -21,7 +25,7 @@ class SoftmaxRegression:
     def initial(cls, features: int, classes: int, generator: torch.Generator) -> "SoftmaxRegression":
         """Weights from N(0, 0.01^2), biases zero; float32 on the CPU, so that all devices and dtypes start alike."""
         weights = torch.normal(0.0, INITIAL_SIGMA, (features, classes), generator=generator)
-        return cls(weights, torch.zeros(classes))
+        return cls(weights.T.contiguous().T, torch.zeros(classes))
 
     def to(self, device: torch.device | None = None, dtype: torch.dtype | None = None) -> "SoftmaxRegression":
         """The same model on another device or in another precision."""

@@ -113,7 +113,7 @@ def _components(encoder: Encoder, train: Labelled) -> PrincipalComponents:
     """Of the first training examples, as many as fit into memory: their order is a draw."""
     count = max(2, min(_MOST_FOR_COMPONENTS, _LARGEST_FOR_COMPONENTS // encoder.width))
     sample = train.take(np.arange(min(count, len(train))))
-    return PrincipalComponents.of(Encoded(sample, encoder), encoder.levels)
+    return PrincipalComponents.of(Encoded(sample, encoder), encoder.full_scale)
 
 
 def _expected(model: Model, report: Labelled) -> Expected:

@@ -38,8 +38,11 @@ class SGD:
     clip_norm: float | None
     velocity: SoftmaxRegression | None = None  # v; None before the first update, and without momentum
 
-    def step(self, model: SoftmaxRegression, gradient: SoftmaxRegression, rate: float) -> None:
-        """Update `model` by `gradient`, which has the model's shapes and may be overwritten."""
+    def step(self, model: SoftmaxRegression, gradient: SoftmaxRegression, rate: float | Tensor) -> None:
+        """Update `model` by `gradient`, which has the model's shapes and may be overwritten.
+
+        The rate is a number, or a scalar on the model's device that is read only there.
+        """
         if self.clip_norm is not None:
             norm = torch.sqrt(gradient.weights.square().sum() + gradient.biases.square().sum())
             scale = torch.clamp(self.clip_norm / norm, max=1.0)
@@ -48,16 +51,26 @@ class SGD:
         if self.weight_decay:
             gradient.weights.add_(model.weights, alpha=self.weight_decay)
         direction = self._accelerated(gradient) if self.momentum else gradient
-        model.weights.sub_(direction.weights, alpha=rate)
-        model.biases.sub_(direction.biases, alpha=rate)
+        _subtract(model.weights, direction.weights, rate)
+        _subtract(model.biases, direction.biases, rate)
+
+    def prepare(self, model: SoftmaxRegression) -> list[Tensor]:
+        """The tensors that `step` will change, those of the model among them; it will make no others."""
+        if self.momentum and self.velocity is None:
+            self.velocity = SoftmaxRegression(torch.zeros_like(model.weights), torch.zeros_like(model.biases))
+        parts = [model] if self.velocity is None else [model, self.velocity]
+        return [tensor for part in parts for tensor in (part.weights, part.biases)]
 
     def _accelerated(self, gradient: SoftmaxRegression) -> SoftmaxRegression:
         if self.velocity is None:
-            self.velocity = SoftmaxRegression(_zeros(gradient.weights), _zeros(gradient.biases))
+            self.velocity = SoftmaxRegression(torch.zeros_like(gradient.weights), torch.zeros_like(gradient.biases))
         self.velocity.weights.mul_(self.momentum).add_(gradient.weights)
         self.velocity.biases.mul_(self.momentum).add_(gradient.biases)
         return self.velocity
 
 
-def _zeros(tensor: Tensor) -> Tensor:
-    return torch.zeros_like(tensor)
+def _subtract(parameter: Tensor, direction: Tensor, rate: float | Tensor) -> None:
+    if isinstance(rate, Tensor):
+        parameter.addcmul_(direction, rate, value=-1)
+    else:
+        parameter.sub_(direction, alpha=rate)

@@ -46,7 +46,7 @@ class StreamedExamples:
         drawn = self._read_ahead(shuffling.groups(len(self), generator))
         for places in shuffling.minibatches(drawn, size, generator):
             share = self._read(places[workers.share(len(places))])
-            yield Minibatch(share.features, share.labels, len(places))
+            yield Minibatch(share.features, share.labels, size=len(places))
 
     def blocks(self, workers: Workers = ALONE) -> Iterator[Examples]:
         """Each example of the share once, in the order of the file."""

@@ -20,6 +20,7 @@ from benchmarks.serving.rounds import Spread, ratios
 from benchmarks.serving.servers import TOLERANCE
 from benchmarks.under_test import served
 from benchmarks.wrk import rate, two_cores
+from service.binary_answer import record
 from service.classifier import Classifier
 from service.reading.bodies import JSON, RAW
 
@@ -38,16 +39,18 @@ def question(accept: str) -> Question:
 
 
 def probabilities(answer: bytes, kind: str, count: int) -> NDArray[np.float32]:
-    """Those of an answer, [N, C]; the binary ones are float32, row by row, and npy may name its columns.
+    """Those of an answer, [N, C]; the binary ones are records.
 
     Raises ValueError where it is not of that kind.
     """
     if kind == "JSON":
         return np.array([each["probabilities"] for each in json.loads(answer)["predictions"]], np.float32)
     if kind == "octet-stream":
-        return np.frombuffer(answer, "<f4").reshape(count, -1)
-    found = np.load(io.BytesIO(answer), allow_pickle=False)
-    named: NDArray[np.float32] = found["probabilities"] if found.dtype.names else found
+        classes = (len(answer) // count - record(0).itemsize) // 4
+        records = np.frombuffer(answer, record(classes))
+    else:
+        records = np.load(io.BytesIO(answer), allow_pickle=False)
+    named: NDArray[np.float32] = records["probabilities"]
     return named
 
 

@@ -68,6 +68,7 @@ def test_options_override_the_recipe(tmp_path: Path, data_folder: Path) -> None:
     assert main(["fit", "--data-dir", str(data_folder), "--out", str(out), *options.split()]) == 0
     assert Classifier.load(out).manifest.training.model_dump() == {
         "recipe": "chapter",
+        "optimizer": "sgd",
         "epochs": 1,
         "batch_size": 500,
         "learning_rate": 0.05,

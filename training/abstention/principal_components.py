@@ -20,6 +20,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from training.abstention.leading_axes import leading_axes
+
 COMPONENTS = 64
 METHOD = "PCA of the training inputs: the largest of residual, relative residual and Hotelling's T^2"
 # Added to both energies of the relative residual, in squared features: an input that is all 0 has share 1 outside.
@@ -41,30 +43,25 @@ class PrincipalComponents:
     exact_in_float32: bool = False  # the projection of a feature's levels on the axes
 
     @classmethod
-    def of(cls, blocks: Iterable[Tensor], levels: int | None = None) -> "PrincipalComponents":
+    def of(cls, blocks: Iterable[Tensor], levels: float | None = None) -> "PrincipalComponents":
         """Fit on training features, `[N, D]` in some blocks of rows, computing in float64.
 
-        `blocks` are gone through three times. Where every feature is a whole number of `levels`-ths from 0 to 1, and
-        they are few enough, the axes are rounded.
+        `blocks` are gone through three times, or of very many features some times more. Where every feature is a whole
+        number of `levels`-ths from 0 to 1, and they are few enough, the axes are rounded.
         """
         sums = [(len(block), block.sum(dim=0, dtype=torch.float64)) for block in blocks]
         count = sum(size for size, _ in sums)
         mean = torch.stack([total for _, total in sums]).sum(dim=0) / count
-        scatter = torch.zeros(len(mean), len(mean), dtype=torch.float64)
-        for block in blocks:
-            centred = block - mean
-            scatter += centred.T @ centred
-        variances, axes = torch.linalg.eigh(scatter / (count - 1))  # rising
         kept = max(1, min(COMPONENTS, len(mean) // 2))
-        axes = axes[:, -kept:].flip(1).contiguous()
+        values, axes, total = leading_axes(blocks, mean, kept)
         rounded = None if levels is None else rounded_axes(axes, levels)
         leading = cls(
             mean,
             axes if rounded is None else rounded,
             # A direction in which nothing ever varied has no spread to measure by.
-            variances[-kept:].flip(0).clamp(min=float(variances[-1]) * 1e-12),
+            (values / (count - 1)).clamp(min=float(values[0] / (count - 1)) * 1e-12),
             torch.ones(3, dtype=torch.float64),
-            float(variances[-kept:].sum() / variances.sum()),
+            float(values.sum() / total),
             exact_in_float32=rounded is not None,
         )
         statistics = torch.cat([leading.statistics(block.double()) for block in blocks])
@@ -85,7 +82,7 @@ class PrincipalComponents:
         return self.statistics(features).amax(dim=1)
 
 
-def rounded_axes(axes: Tensor, levels: int) -> Tensor | None:
+def rounded_axes(axes: Tensor, levels: float) -> Tensor | None:
     """Axes `[D, K]` as multiples of a power of two, so that no sum of D levels times them passes 2^24 of that.
 
     A float32 holds every whole number up to there. None where this would turn an axis by more than 0.01: of many

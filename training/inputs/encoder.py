@@ -35,8 +35,8 @@ class Encoder(Protocol):
         ...
 
     @property
-    def levels(self) -> int | None:
-        """L where every feature is a whole number of L-ths from 0 to 1; None where it may be any number."""
+    def full_scale(self) -> float | None:
+        """What bytes are divided by where that is all that makes them features, or None."""
         ...
 
     def features(self, inputs: NDArray[Any], dtype: torch.dtype = torch.float32) -> Tensor:

@@ -66,9 +66,8 @@ class FeatureEncoder:
         return len(self.mean) + len(self._one_hot()[0])
 
     @property
-    def levels(self) -> None:
-        """Numbers of any size."""
-        return None
+    def full_scale(self) -> None:
+        """Numbers need more than a division."""
 
     def features(self, inputs: NDArray[Any], dtype: torch.dtype = torch.float32) -> Tensor:
         """The features of a batch, `[N, D]`, computed in `dtype`.

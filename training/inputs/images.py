@@ -11,7 +11,7 @@ from torch import Tensor
 from service.inputs import ImageInput
 from training.inputs.encoder import GraphPart
 
-LEVELS = 255  # from black to white
+WHITE = 255.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,9 @@ class ImageEncoder:
         return self.kind.values
 
     @property
-    def levels(self) -> int:
-        """Of grey or colour, as bytes have them."""
-        return LEVELS
+    def full_scale(self) -> float:
+        """The level of white."""
+        return WHITE
 
     def features(self, inputs: NDArray[Any], dtype: torch.dtype = torch.float32) -> Tensor:
         """The features of a batch of images, `[N, D]`.
@@ -37,7 +37,7 @@ class ImageEncoder:
         >>> ImageEncoder(ImageInput(height=1, width=2)).features(np.array([[[0, 255]]], dtype=np.uint8))
         tensor([[0., 1.]])
         """
-        return torch.tensor(inputs.reshape(len(inputs), -1), dtype=dtype) / LEVELS
+        return torch.tensor(inputs.reshape(len(inputs), -1), dtype=dtype) / WHITE
 
     def graph_part(self, output: str) -> GraphPart:
         """The levels from 0 to 255. The division by 255 is left to the weights, once, when a runtime loads the file."""
@@ -45,4 +45,4 @@ class ImageEncoder:
             helper.make_node("Flatten", [self.kind.name], ["pixels"], axis=1),
             helper.make_node("Cast", ["pixels"], [output], to=TensorProto.DOUBLE),
         ]
-        return GraphPart(nodes, {}, float(LEVELS))
+        return GraphPart(nodes, {}, WHITE)

@@ -27,9 +27,8 @@ class TokenEncoder:
         return self.kind.context * each
 
     @property
-    def levels(self) -> None:
-        """Numbers of any size."""
-        return None
+    def full_scale(self) -> None:
+        """Tokens need more than a division."""
 
     def features(self, inputs: NDArray[Any], dtype: torch.dtype = torch.float32) -> Tensor:
         """The features of a batch of contexts, `[N, D]`.

@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 from training.examples import Source
-from training.fit import Epoch, Fit, Quality
+from training.fit import Epoch, Fit, Quality, rows_at_a_time
+from training.gradient import by_class, softmax_, subtract_
 from training.recipes import FitSettings
 from training.regression import SoftmaxRegression
-from training.sweep.wide import WideRegression, WideSGD, softmax_
+from training.sweep.wide import WideRegression, WideSGD
 from training.workers import ALONE
 
 # Of all runs of one product: 32 MB and 128 MB in float32. More at once would be no faster.
 _MOST_WEIGHTS, _MOST_LOGITS = 2**23, 2**25
-_ROWS = 1024  # of the tune split at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def fit_together(
     if len({shared(run) for run in runs}) != 1:
         raise ValueError("the runs differ in batch size, epochs or precision")
     start, ended = generator.get_state(), list[Fit | Diverged]()
-    rows = max(min(runs[0].batch_size, len(train)), min(_ROWS, len(tune)))
+    rows = max(min(runs[0].batch_size, len(train)), min(rows_at_a_time(train.width, classes), len(tune)))
     width = max(1, min(_MOST_WEIGHTS // train.width, _MOST_LOGITS // rows) // classes)
     for first in range(0, len(runs), width):
         generator.set_state(start)
@@ -77,6 +77,7 @@ class _Together:
         updates = math.ceil(len(train) / runs[0].batch_size)
         self._sgd = WideSGD(runs, runs[0].epochs * updates, self._model.weights)
         self._logits = logits
+        self._rows = rows_at_a_time(train.width, classes)
         self._active = list(range(len(runs)))
         self._histories: list[list[Epoch]] = [[] for _ in runs]
         self._kept: list[Fit | Diverged | None] = [None] * len(runs)
@@ -94,20 +95,21 @@ class _Together:
     def _train_epoch(self) -> list[Quality]:
         sums = self._no_sums()
         for batch in self._train.minibatches(self._runs[0].batch_size, self._generator, ALONE):
-            logits = self._model.logits(batch.features, self._logits)
-            _add(sums, *softmax_(logits, batch.labels))
-            logits.scatter_add_(1, *_minus_one(logits, batch.labels))
+            features = batch.features
+            logits = self._model.logits(features, self._logits)
+            labels = by_class(batch.labels, 1).expand(len(logits), -1, -1)
+            _add(sums, *softmax_(logits, labels))
+            subtract_(logits, labels)
             logits /= batch.size
-            self._sgd.step(self._model, logits, batch.features)
+            self._sgd.step(self._model, logits, features)
         return _qualities(sums, len(self._train))
 
     def _evaluate(self) -> list[Quality]:
         sums = self._no_sums()
         for block in self._tune.blocks(ALONE):
-            for features, labels in zip(
-                torch.split(block.features, _ROWS), torch.split(block.labels, _ROWS), strict=True
-            ):
-                _add(sums, *softmax_(self._model.logits(features, self._logits), labels))
+            for some in block.split(self._rows):
+                logits = self._model.logits(some.features, self._logits)
+                _add(sums, *softmax_(logits, by_class(some.labels, 1).expand(len(logits), -1, -1)))
         return _qualities(sums, len(self._tune))
 
     def _record(self, epochs: list[Epoch], number: int) -> None:
@@ -136,14 +138,8 @@ class _Together:
 
 
 def _add(sums: Tensor, losses: Tensor, hits: Tensor) -> None:
-    sums[0] += losses
-    sums[1] += hits
-
-
-def _minus_one(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Where the true labels are, and -1 for each, `[R, 1, B]` both."""
-    index = labels.expand(len(logits), 1, -1)
-    return index, logits.new_full((), -1.0).expand(index.shape)
+    sums[0] += losses.sum(dim=1)
+    sums[1] += hits.sum(dim=1)
 
 
 def _qualities(sums: Tensor, count: int) -> list[Quality]:

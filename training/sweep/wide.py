@@ -44,22 +44,6 @@ class WideRegression:
         return logits.view(runs, classes, len(features))
 
 
-def softmax_(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Turn logits `[R, C, B]` in place into probabilities; give each run's sum of losses and of right labels, `[R]`.
-
-    >>> logits = torch.tensor([[[0.0], [0.0]], [[0.0], [1000.0]]])
-    >>> softmax_(logits, torch.tensor([1]))
-    (tensor([0.6931, 0.0000]), tensor([0, 1]))
-    """
-    largest, index = logits.max(dim=1, keepdim=True)  # of equal ones the first, as argmax
-    index = index.squeeze(1)
-    logits -= largest
-    true = logits.gather(1, labels.expand(len(logits), 1, -1)).squeeze(1)  # [R, B]
-    denominators = logits.exp_().sum(dim=1, keepdim=True)
-    logits /= denominators
-    return (denominators.squeeze(1).log_() - true).sum(dim=1), (index == labels).sum(dim=1)
-
-
 class WideSGD:
     """The update of `training.sgd.SGD`, with settings of its own for each run.
 

@@ -1,0 +1,45 @@
+"""Fashion-MNIST as the benchmarks of the fit take it."""
+
+import sys
+from dataclasses import dataclass
+
+import torch
+
+from training.data import Dataset, fashion_mnist
+from training.data.fetch import fetch, locate
+from training.data.splits import split
+from training.examples import Examples
+from training.inputs import encoder_for
+from training.job import examples
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """The splits of the tuned recipe, seed 0, and all official test images."""
+
+    dataset: Dataset
+    train: Examples
+    tune: Examples
+    test: Examples
+
+    @property
+    def classes(self) -> int:
+        """How many."""
+        return len(self.dataset.classes)
+
+
+def load() -> Images:
+    """Read them, or fetch them first."""
+    dataset = fashion_mnist.load(locate(None) or fetch(lambda line: print(line, file=sys.stderr)))
+    splits = split(dataset, "tuned", 0)
+    encoder = encoder_for(dataset.input, splits.train)
+    train, tune, test = (examples(part, encoder) for part in (splits.train, splits.tune, dataset.test))
+    assert isinstance(train, Examples)
+    assert isinstance(tune, Examples)
+    assert isinstance(test, Examples)
+    return Images(dataset, train, tune, test)
+
+
+def plain(part: Examples) -> tuple[torch.Tensor, torch.Tensor]:
+    """Features, float32 `[N, 784]`, and labels, as any other library takes them."""
+    return part.features, part.labels

@@ -1,0 +1,48 @@
+"""A model of made data as a file, and as the service loads it."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from service.inputs import FeaturesInput
+from service.manifest import Training
+from service.models import load as load_models
+from service.predict import Predictor
+from service.settings import Settings
+from training import manifest
+from training.abstention.principal_components import PrincipalComponents
+from training.data import Labelled, LabelledData
+from training.data.splits import Splits
+from training.evaluation.quality import measure_quality
+from training.examples import Examples
+from training.export import to_onnx
+from training.inputs import FeatureEncoder
+from training.model import Model
+from training.publish import Expected
+from training.recipes import TUNED
+from training.regression import SoftmaxRegression
+
+_MOST_BYTES = 2**32
+_REPORTED = 32  # examples that the manifest speaks of
+
+
+def write(path: Path, few: Examples, regression: SoftmaxRegression, components: PrincipalComponents) -> int:
+    """The file, and its bytes. `few` stand for every split, their features for the inputs: nothing is certified."""
+    width, classes = regression.weights.shape
+    kind = FeaturesInput(width=width)
+    model = Model(FeatureEncoder(kind, np.zeros(width), np.ones(width)), regression, 1.0, components)
+    part = Labelled("made", few.features[:_REPORTED].numpy(), few.labels[:_REPORTED].numpy())
+    splits = Splits(part, part, None, part, report_is_held_out=False)
+    dataset = LabelledData("made", kind, tuple(f"class {number}" for number in range(classes)), "0" * 64)
+    logits = regression.to(dtype=few.features.double().dtype).logits(few.features[:_REPORTED].double())
+    expected = Expected(model.probabilities(part.inputs), model.ood_score(part.inputs))
+    training = Training(recipe="tuned", seed=0, device="cpu", processes=1, best_epoch=1, **dataclasses.asdict(TUNED))
+    metrics = measure_quality(logits, part.labels, 1.0)
+    return path.write_bytes(to_onnx(model, manifest.draft(dataset, splits, training, model, metrics, expected)))
+
+
+def load(path: Path) -> Predictor:
+    """As `python -m service` would."""
+    (model,) = load_models(Settings(model_path=path, max_model_bytes=_MOST_BYTES)).ready()
+    return model.predictor
