@@ -4,7 +4,7 @@ uvicorn makes a task, a scope and messages for each request, and FastAPI a stack
 response: five times what it takes to parse an image, run the model and write the answer. This is uvicorn's protocol
 (its setting `http` takes a class) with one difference. A small `POST` to a model's path is read here, scored together
 with those of other connections (`gathering.py`), and its answer written to the socket. Whatever is not plainly good
-(another method, an option in the query string, a broken rule, a fault of ours) goes the way of every request, through
+(another method, a header out of the ordinary, a broken rule, a fault of ours) goes the way of every request, through
 the application, which alone knows how to refuse. So there is one description, one way to say no, and the same answers
 with the lane as without; the tests hold them side by side. docs/performance.md has the figures.
 """
@@ -17,9 +17,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from service.gathering import Rows
 from service.predict import Predictor, Question
 from service.predict_request import INLINE_BODY_BYTES, wanted
-from service.request_body import media_type
+from service.request_body import media_type, query_options
 from service.request_id import request_id_of
-from service.schemas.predict import NO_OPTIONS
 
 STATE = "predictors"  # in the lifespan's state: which predictor answers on which path
 
@@ -31,6 +30,7 @@ class FastLaneProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **more)
         self._predictors: Mapping[bytes, Predictor] = self.app_state.get(STATE, {})
         self._predictor: Predictor | None = None  # of the request that is coming in by the lane
+        self._query = b""
         self._body = bytearray()
         self._asked: Question | None = None  # what waits for the others, for the rest of this turn of the event loop
 
@@ -41,7 +41,8 @@ class FastLaneProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Take the request into the lane, or start the application on it."""
-        self._predictor = self._predictors.get(self.url)
+        path, _, self._query = self.url.partition(b"?")
+        self._predictor = self._predictors.get(path)
         if self._predictor is not None and self._is_plain():
             self._body.clear()
         else:
@@ -63,7 +64,8 @@ class FastLaneProtocol(HttpToolsProtocol):
             return
         headers = dict(self.headers)
         try:
-            self._asked = predictor.question(bytes(self._body), media_type(headers), NO_OPTIONS, wanted(headers))
+            options = query_options(self._query)
+            self._asked = predictor.question(bytes(self._body), media_type(headers), options, wanted(headers))
         except Exception:
             self._hand_over()  # the application finds the same, and says it
             return

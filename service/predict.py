@@ -22,6 +22,7 @@ from service.schemas.models import ModelRef
 from service.schemas.predict import DEFAULT_TOP_K, MANY_CLASSES, NO_OPTIONS, Options, PredictRequest
 from service.validation import shown, validated
 
+_MOST_WRITERS = 256
 MOST_GATHERED = 64  # inputs scored in one run for requests that came together
 
 # The options of an answer in JSON; one in numbers has all of the scores, and no sets.
@@ -68,7 +69,8 @@ class Predictor:
         self._default_policy = default_policy
         self._drift = drift
         self._ids = PredictionIds(classifier.version)
-        self._plain = self._json_answer(NO_OPTIONS, within="")
+        self._writers: dict[tuple[Options, str, str], Writer] = {}
+        self._plain = self._json_answer(NO_OPTIONS, "", JSON)
         self.gathering = Gathering(self._scores, MOST_GATHERED)
 
     def question(self, body: bytes, media_type: str, query: Options = NO_OPTIONS, wanted: str = JSON) -> Question:
@@ -81,9 +83,19 @@ class Predictor:
         if options is NO_OPTIONS and wanted == JSON:
             return Question(inputs, self._plain)
         within = "policy." if media_type == JSON else ""  # in the query string its fields stand beside the others
-        if wanted in BINARY:
-            return Question(inputs, self._binary_answer(options, within, wanted))
-        return Question(inputs, self._json_answer(options, within))
+        return Question(inputs, self._writer(options, within, wanted))
+
+    def _writer(self, options: Options, within: str, wanted: str) -> Writer:
+        """Made once for what is asked again and again."""
+        key = options, within, wanted
+        writer = self._writers.get(key)
+        if writer is None:
+            make = self._binary_answer if wanted in BINARY else self._json_answer
+            writer = make(options, within, wanted)
+            if len(self._writers) >= _MOST_WRITERS:
+                self._writers.clear()
+            self._writers[key] = writer
+        return writer
 
     def answer(self, question: Question) -> bytes:
         """The body of the answer, in this thread."""
@@ -114,15 +126,17 @@ class Predictor:
         inputs = sent.get("inputs")
         if len(sent) == 1 and type(inputs) is list:  # which is all that the schema asks of it
             return NO_OPTIONS, self.reader.from_json(inputs, resize=False, booleans=booleans)
-        request = validated(PredictRequest, sent)
-        return request, self.reader.from_json(request.inputs, resize=request.resize, booleans=booleans)
+        if type(inputs) is not list:
+            inputs = validated(PredictRequest, sent).inputs  # which says what is wrong
+        options = validated(Options, {name: value for name, value in sent.items() if name != "inputs"})
+        return options, self.reader.from_json(inputs, resize=options.resize, booleans=booleans)
 
     def _policy(self, options: Options, within: str) -> Policy:
         if options.policy is None:
             return self._default_policy
         return resolve(options.policy, self.classifier.manifest.abstention, within=within)
 
-    def _json_answer(self, options: Options, within: str) -> JsonAnswer:
+    def _json_answer(self, options: Options, within: str, _: str) -> JsonAnswer:
         manifest = self.classifier.manifest
         classes = len(manifest.labels)
         k = min(DEFAULT_TOP_K, classes) if options.top_k is None else options.top_k

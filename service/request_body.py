@@ -4,6 +4,7 @@ These work on ASGI's own scope and messages, which is what both ways to `/predic
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect
@@ -58,6 +59,7 @@ def media_type(headers: Headers) -> str:
     return headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
 
 
+@lru_cache(maxsize=256)  # clients ask for the same again and again
 def query_options(query_string: bytes) -> Options:
     """The options of a query string.
 
