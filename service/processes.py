@@ -87,5 +87,4 @@ def _config(app: object, settings: Settings) -> uvicorn.Config:
 
 def _leave_out_of_collection() -> None:
     """What is there before the first request stays: the collector need not look through it again and again."""
-    gc.collect()
     gc.freeze()

@@ -7,6 +7,7 @@ less still.
 import json
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -33,7 +34,7 @@ class Classifier:
 
 
 if __name__ == "__main__":
-    environment = {name: os.environ[name] for name in ("DEMUR_MODEL_PATH", "PYTHONPATH")}
+    environment = {"DEMUR_MODEL_PATH": os.environ["DEMUR_MODEL_PATH"], "PYTHONPATH": str(Path.cwd())}
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env={"env_vars": environment})
     serve.start(http_options={"host": "127.0.0.1", "port": int(os.environ["DEMUR_PORT"])})
     app = Classifier.bind()  # type: ignore[attr-defined]  # which the decorator adds
