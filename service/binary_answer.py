@@ -43,7 +43,8 @@ def record(classes: int) -> "np.dtype[np.void]":
 class BinaryAnswer:
     """Answers under one policy, as one of the media types of BINARY."""
 
-    k = 1  # it lists no likeliest labels
+    k = 0  # it lists no likeliest labels
+    whole = False
 
     def __init__(self, model: ModelRef, abstention: Abstention | None, policy: Policy, media_type: str) -> None:
         self.media_type = media_type

@@ -69,7 +69,8 @@ class FastLaneProtocol(HttpToolsProtocol):
         except Exception:
             self._hand_over()  # the application finds the same, and says it
             return
-        predictor.gathering.add(self._asked.inputs, self._asked.writer.k, self._answer)
+        writer = self._asked.writer
+        predictor.gathering.add(self._asked.inputs, writer.k, writer.whole, self._answer)
 
     def shutdown(self) -> None:
         """What is asked is answered before the connection is closed, and what has begun to come is waited for."""

@@ -21,21 +21,25 @@ class Rows(NamedTuple):
 
     together: Scores  # of all that were scored with them
     part: slice  # where theirs are
-    probabilities: list[list[float]]
+    probabilities: list[list[float]] | NDArray[np.float32]  # lists where those of every class are needed
     confidence: list[float]
     ood_score: list[float]
     likeliest: list[list[int]]  # the labels from the most probable on, at least as many as were asked for
 
     @classmethod
-    def of(cls, scores: Scores, k: int) -> "Rows":
-        """Those of N inputs, with the `k` likeliest labels."""
+    def of(cls, scores: Scores, k: int, *, whole: bool) -> "Rows":
+        """Those of N inputs, with the `k` likeliest labels.
+
+        `whole` is whether the probabilities of every class are needed one by one: of many classes lists of them would
+        take ten times the memory of the scores.
+        """
         return cls(
             scores,
             slice(None),
-            scores.probabilities.tolist(),
+            scores.probabilities.tolist() if whole else scores.probabilities,
             scores.confidence.tolist(),
             scores.ood_score.tolist(),
-            top_k(scores.probabilities, k).tolist(),
+            top_k(scores.probabilities, k).tolist() if k else [[]] * len(scores.confidence),
         )
 
     @property
@@ -64,6 +68,7 @@ Answered = Callable[[Rows | Exception], None]
 class _Waiting(NamedTuple):
     inputs: NDArray[Any]
     k: int
+    whole: bool
     answered: Answered
 
 
@@ -76,17 +81,17 @@ class Gathering:
         self._most = most
         self._waiting: list[_Waiting] = []
 
-    def add(self, inputs: NDArray[Any], k: int, answered: Answered) -> None:
-        """Ask for the scores of one request's inputs and their `k` likeliest labels.
+    def add(self, inputs: NDArray[Any], k: int, whole: bool, answered: Answered) -> None:
+        """Ask for the scores of one request's inputs, with `k` and `whole` as in `Rows.of`.
 
         `answered` is called with them, or with what went wrong, before the event loop turns to its sockets again.
         """
         if not self._waiting:
             # It runs after all that is ready to run now, so after every request that came in the same turn.
             asyncio.get_running_loop().call_soon(self.run)
-        self._waiting.append(_Waiting(inputs, k, answered))
+        self._waiting.append(_Waiting(inputs, k, whole, answered))
 
-    async def rows(self, inputs: NDArray[Any], k: int) -> Rows:
+    async def rows(self, inputs: NDArray[Any], k: int, whole: bool) -> Rows:
         """The same for who can wait."""
         future: asyncio.Future[Rows] = asyncio.get_running_loop().create_future()
 
@@ -98,7 +103,7 @@ class Gathering:
             else:
                 future.set_result(rows)
 
-        self.add(inputs, k, answered)
+        self.add(inputs, k, whole, answered)
         return await future
 
     def run(self) -> None:
@@ -118,7 +123,8 @@ class Gathering:
     def _answer(self, together: list[_Waiting]) -> None:
         try:
             inputs = together[0].inputs if len(together) == 1 else np.concatenate([one.inputs for one in together])
-            found = Rows.of(self._score(inputs), max(one.k for one in together))
+            whole = any(one.whole for one in together)
+            found = Rows.of(self._score(inputs), max(one.k for one in together), whole=whole)
         except Exception as error:
             for one in together:
                 one.answered(error)

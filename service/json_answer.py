@@ -7,7 +7,9 @@ Whatever is the same in every answer is made once; a test holds the bytes agains
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from service.certificates import Abstention, PredictionSets
@@ -18,6 +20,8 @@ from service.prediction_id import PredictionIds
 from service.reading.bodies import JSON
 from service.schemas.models import ModelRef
 from service.schemas.predict import SetsRef
+
+_Row = Sequence[float] | NDArray[np.float32]  # the latter where nothing goes through all of it
 
 
 class _Probable(TypedDict):
@@ -34,7 +38,7 @@ class _Prediction(TypedDict):
     reason: Reason | None
     confidence: float
     top_k: list[_Probable]
-    probabilities: list[float] | None
+    probabilities: _Row | None
     prediction_set: list[str] | None
 
 
@@ -63,6 +67,7 @@ class JsonAnswer:
         self._id_of = ids.under(policy)
         self.k = k
         self._probabilities = probabilities
+        self.whole = probabilities or sets is not None
         self._thresholds = None if sets is None else _of_each_label(sets, len(labels))
         named = None if sets is None else SetsRef(set_coverage=sets.set_coverage, method=sets.method)
         self._head = b'{"model":%b,"policy":%b,"prediction_sets":%b,"predictions":' % (
@@ -82,7 +87,7 @@ class JsonAnswer:
         columns = zip(decisions, rows.probabilities, rows.confidence, rows.likeliest, strict=True)
         return self._head + orjson.dumps([self._prediction(*entry) for entry in columns]) + b"}"
 
-    def _prediction(self, decision: Decision, row: list[float], confidence: float, likeliest: list[int]) -> _Prediction:
+    def _prediction(self, decision: Decision, row: _Row, confidence: float, likeliest: list[int]) -> _Prediction:
         labels = self._labels
         label, reason = decision
         return {
@@ -91,12 +96,12 @@ class JsonAnswer:
             "label": None if label is None else labels[label],
             "reason": reason,
             "confidence": confidence,
-            "top_k": [{"label": labels[i], "probability": row[i]} for i in likeliest[: self.k]],
+            "top_k": [{"label": labels[i], "probability": float(row[i])} for i in likeliest[: self.k]],
             "probabilities": row if self._probabilities else None,
             "prediction_set": None if self._thresholds is None else self._members(row, likeliest[0], self._thresholds),
         }
 
-    def _members(self, row: list[float], likeliest: int, thresholds: Sequence[float]) -> list[str]:
+    def _members(self, row: _Row, likeliest: int, thresholds: Sequence[float]) -> list[str]:
         """What `prediction_sets.members` says of one input."""
         entries = zip(self._labels, row, thresholds, strict=True)
         found = [label for label, probability, threshold in entries if probability >= threshold]

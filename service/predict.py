@@ -38,6 +38,11 @@ class Writer(Protocol):
         ...
 
     @property
+    def whole(self) -> bool:
+        """Whether it goes through the probabilities of every class one by one."""
+        ...
+
+    @property
     def media_type(self) -> str:
         """What it writes."""
         ...
@@ -99,11 +104,13 @@ class Predictor:
 
     def answer(self, question: Question) -> bytes:
         """The body of the answer, in this thread."""
-        return question.writer.write(Rows.of(self._scores(question.inputs), question.writer.k))
+        writer = question.writer
+        return writer.write(Rows.of(self._scores(question.inputs), writer.k, whole=writer.whole))
 
     async def answer_with_others(self, question: Question) -> bytes:
         """The same, scored together with the others that are asked now. For small ones: the event loop does it."""
-        return question.writer.write(await self.gathering.rows(question.inputs, question.writer.k))
+        writer = question.writer
+        return writer.write(await self.gathering.rows(question.inputs, writer.k, writer.whole))
 
     def _scores(self, inputs: NDArray[Any]) -> Scores:
         scores = self.classifier.scores(inputs)
