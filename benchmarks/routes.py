@@ -25,8 +25,8 @@ from fastapi.concurrency import run_in_threadpool
 
 from benchmarks.under_test import served
 from benchmarks.wrk import CONNECTIONS, rate, two_cores
+from service.answering.predict import Predictor
 from service.app import create_app
-from service.predict import Predictor
 from service.reading.bodies import JSON, RAW
 from service.settings import Settings
 from training.hardware import processor

@@ -4,8 +4,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from service import processes
 from service.errors import DemurError
+from service.http import processes
 from service.interrupt import interruptible
 from service.scoring import arguments
 from service.settings import Settings

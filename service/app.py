@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 import service
-from service import fast_lane, models, openapi, problems
-from service.place import ALONE, Place
-from service.request_id import RequestIdMiddleware
-from service.routes import router
+from service import models
+from service.http import fast_lane, openapi, problems
+from service.http.request_id import RequestIdMiddleware
+from service.http.routes import router
+from service.monitoring.place import ALONE, Place
 from service.settings import Settings
 
 _MOST_NAMED = 5  # models, in the description

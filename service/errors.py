@@ -4,7 +4,7 @@ DemurError
 ├── ModelError             the file is not one that may serve
 ├── SettingsError          a setting that does not exist, or a value that it cannot have
 ├── ScoringError           a file that cannot be scored, or answers that cannot be written
-└── RequestError           the request cannot be answered; `problems.py` gives each kind its status
+└── RequestError           the request cannot be answered; `http/problems.py` gives each kind its status
     ├── MalformedBody      the body is not what its content type says
     ├── UnsupportedType    a content type or an image format that is not taken
     ├── TooLarge           more bytes, inputs or pixels than a limit allows

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from service.answering.predict import Predictor
 from service.classifier import Classifier
 from service.decision import is_infeasible, resolve
-from service.drift import Drift
 from service.errors import InvalidValue, ModelError, ModelNotReady, SettingsError, UnknownModel
-from service.feedback import Feedback
-from service.feedback_store import FeedbackStore
 from service.manifest import Manifest
-from service.place import ALONE, Place
+from service.monitoring.drift import Drift
+from service.monitoring.feedback import Feedback
+from service.monitoring.feedback_store import FeedbackStore
+from service.monitoring.place import ALONE, Place
 from service.policy import Policy
-from service.predict import Predictor
 from service.reading.reader import Reader, reader_for
 from service.schemas.models import ModelRef
 from service.settings import PREFIX, Settings

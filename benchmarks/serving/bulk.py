@@ -20,7 +20,7 @@ from benchmarks.serving.rounds import Spread, ratios
 from benchmarks.serving.servers import TOLERANCE
 from benchmarks.under_test import served
 from benchmarks.wrk import rate, two_cores
-from service.binary_answer import record
+from service.answering.binary_answer import record
 from service.classifier import Classifier
 from service.reading.bodies import JSON, RAW
 

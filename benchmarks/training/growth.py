@@ -19,7 +19,7 @@ import torch
 
 from benchmarks.timing import seconds
 from benchmarks.training import growth_picture, made_model
-from service.predict import Predictor
+from service.answering.predict import Predictor
 from service.reading.bodies import RAW
 from training import hardware
 from training.abstention.principal_components import PrincipalComponents

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from service.answering.predict import Predictor
 from service.inputs import FeaturesInput
 from service.manifest import Training
 from service.models import load as load_models
-from service.predict import Predictor
 from service.settings import Settings
 from training import manifest
 from training.abstention.principal_components import PrincipalComponents

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from service.classifier import Classifier, Scores
-from service.drift import Drift
+from service.monitoring.drift import Drift
 from service.schemas.models import ModelRef
 from training.abstention.reference import histogram, reference
 from training.data import Dataset

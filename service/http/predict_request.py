@@ -6,9 +6,9 @@ from typing import NamedTuple
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive
 
-from service.predict import Predictor, Writer
+from service.answering.predict import Predictor, Writer
+from service.http.request_body import Headers, media_type, query_options, read_body
 from service.reading.bodies import JSON, NPY, RAW
-from service.request_body import Headers, media_type, query_options, read_body
 from service.schemas.predict import Options
 
 # A smaller body takes less time than a hand-over to a thread costs. A larger one is worked on in a thread, so

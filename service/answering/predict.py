@@ -5,18 +5,18 @@ from typing import Any, NamedTuple, Protocol
 
 from numpy.typing import NDArray
 
-from service.binary_answer import BINARY, BinaryAnswer
+from service.answering.binary_answer import BINARY, BinaryAnswer
+from service.answering.gathering import Gathering, Rows
+from service.answering.json_answer import JsonAnswer
+from service.answering.prediction_id import PredictionIds
 from service.classifier import Classifier, Scores
 from service.decision import resolve
-from service.drift import Drift
 from service.errors import InvalidValue, UnsupportedType
-from service.gathering import Gathering, Rows
-from service.json_answer import JsonAnswer
-from service.json_body import json_object, may_hold_booleans
+from service.monitoring.drift import Drift
 from service.policy import Policy
-from service.prediction_id import PredictionIds
 from service.prediction_sets import choose
 from service.reading.bodies import JSON
+from service.reading.json_body import json_object, may_hold_booleans
 from service.reading.reader import Reader
 from service.schemas.models import ModelRef
 from service.schemas.predict import DEFAULT_TOP_K, MANY_CLASSES, NO_OPTIONS, Options, PredictRequest

@@ -8,8 +8,8 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
+from service.http.problems import MEDIA_TYPE
 from service.models import Models
-from service.problems import MEDIA_TYPE
 from service.reading.bodies import JSON
 from service.reading.reader import Reader
 from service.schemas.feedback import FeedbackRequest

@@ -14,13 +14,13 @@ import httpx2
 import numpy as np
 import pytest
 
+from service.answering.prediction_id import PredictionIds
 from service.classifier import Scores
-from service.drift import Drift
-from service.feedback import Feedback
-from service.feedback_store import FeedbackStore
-from service.place import claim
+from service.monitoring.drift import Drift
+from service.monitoring.feedback import Feedback
+from service.monitoring.feedback_store import FeedbackStore
+from service.monitoring.place import claim
 from service.policy import ThresholdPolicy
-from service.prediction_id import PredictionIds
 from service.schemas.models import ModelRef
 from tests import tiny
 from tests.server import ROOT, Server, command_environment, free_port, serving

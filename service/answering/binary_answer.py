@@ -8,10 +8,10 @@ import io
 import numpy as np
 from numpy.typing import NDArray
 
+from service.answering.gathering import Rows
 from service.certificates import Abstention
 from service.classifier import Scores
 from service.decision import ANSWERED, outcomes
-from service.gathering import Rows
 from service.policy import Policy
 from service.reading.bodies import NPY, RAW
 from service.schemas.models import ModelRef

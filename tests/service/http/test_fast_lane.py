@@ -21,7 +21,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from service.app import create_app
-from service.fast_lane import FastLaneProtocol
+from service.http.fast_lane import FastLaneProtocol
 from service.settings import Settings
 from tests.server import free_port
 

@@ -3,10 +3,10 @@
 uvicorn makes a task, a scope and messages for each request, and FastAPI a stack of middleware, a match of routes and a
 response: five times what it takes to parse an image, run the model and write the answer. This is uvicorn's protocol
 (its setting `http` takes a class) with one difference. A small `POST` to a model's path is read here, scored together
-with those of other connections (`gathering.py`), and its answer written to the socket. Whatever is not plainly good
-(another method, a header out of the ordinary, a broken rule, a fault of ours) goes the way of every request, through
-the application, which alone knows how to refuse. So there is one description, one way to say no, and the same answers
-with the lane as without; the tests hold them side by side. docs/performance.md has the figures.
+with those of other connections (`answering/gathering.py`), and its answer written to the socket. Whatever is not
+plainly good (another method, a header out of the ordinary, a broken rule, a fault of ours) goes the way of every
+request, through the application, which alone knows how to refuse. So there is one description, one way to say no, and
+the same answers with the lane as without; the tests hold them side by side. docs/performance.md has the figures.
 """
 
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from service.gathering import Rows
-from service.predict import Predictor, Question
-from service.predict_request import INLINE_BODY_BYTES, wanted
-from service.request_body import media_type, query_options
-from service.request_id import request_id_of
+from service.answering.gathering import Rows
+from service.answering.predict import Predictor, Question
+from service.http.predict_request import INLINE_BODY_BYTES, wanted
+from service.http.request_body import media_type, query_options
+from service.http.request_id import request_id_of
 
 STATE = "predictors"  # in the lifespan's state: which predictor answers on which path
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from service.answering.predict import Predictor
 from service.classifier import Classifier
-from service.drift import Drift
 from service.errors import RequestError
+from service.monitoring.drift import Drift
 from service.policy import NeverAbstainPolicy
-from service.predict import Predictor
 from service.reading.reader import reader_for
 from service.settings import Settings
 

@@ -1,4 +1,4 @@
-"""The routes: HTTP in, HTTP out, and nothing in between; the work is done in `predict.py`.
+"""The routes: HTTP in, HTTP out, and nothing in between; the work is done in `answering/`.
 
 Those of one model stand under `/models/{name}`, and without that at the root for the default one.
 """
@@ -10,12 +10,12 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from service.errors import UnsupportedType
-from service.json_body import json_object
+from service.http.openapi import FEEDBACK_BODY, problem_responses
+from service.http.predict_request import answer
+from service.http.request_body import headers_of, media_type, read_body
 from service.models import Models, ServedModel
-from service.openapi import FEEDBACK_BODY, problem_responses
-from service.predict_request import answer
 from service.reading.bodies import JSON
-from service.request_body import headers_of, media_type, read_body
+from service.reading.json_body import json_object
 from service.schemas.drift import DriftResponse
 from service.schemas.feedback import FeedbackRequest, FeedbackResponse, PolicyFeedback
 from service.schemas.models import ModelsResponse, ServedModelEntry, Status

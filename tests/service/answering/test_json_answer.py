@@ -6,13 +6,13 @@ from itertools import compress
 import numpy as np
 import pytest
 
+from service.answering.gathering import Rows
+from service.answering.json_answer import JsonAnswer
+from service.answering.prediction_id import PredictionId, PredictionIds
 from service.certificates import PredictionSets
 from service.classifier import Scores
 from service.decision import decide, top_k
-from service.gathering import Rows
-from service.json_answer import JsonAnswer
 from service.policy import NeverAbstainPolicy, Policy, RejectCostPolicy, SelectiveRiskPolicy, ThresholdPolicy
-from service.prediction_id import PredictionId, PredictionIds
 from service.prediction_sets import members
 from service.schemas.models import ModelRef
 from service.schemas.predict import PredictResponse

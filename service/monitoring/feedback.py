@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from service.answering.prediction_id import PredictionId
 from service.certificates import Abstention
-from service.confidence_sequence import confidence_sequence
 from service.decision import resolve
 from service.errors import Conflict, InvalidValue
-from service.feedback_store import Count, FeedbackStore
 from service.manifest import Manifest
+from service.monitoring.confidence_sequence import confidence_sequence
+from service.monitoring.feedback_store import Count, FeedbackStore
 from service.policy import Policy, PolicyRequest, RejectCostPolicy, SelectiveRiskPolicy
-from service.prediction_id import PredictionId
 from service.schemas.feedback import PolicyFeedback, PromiseStatus
 from service.validation import shortened, shown
 

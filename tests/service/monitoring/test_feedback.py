@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from service.answering.prediction_id import PredictionIds
 from service.app import create_app
 from service.decision import resolve
 from service.errors import InvalidValue
-from service.feedback import Feedback
-from service.feedback_store import MAX_THRESHOLDS, FeedbackStore
+from service.monitoring.feedback import Feedback
+from service.monitoring.feedback_store import MAX_THRESHOLDS, FeedbackStore
 from service.policy import Policy, PolicyRequest
-from service.prediction_id import PredictionIds
 from service.settings import Settings
 from tests import tiny
 from tests.service.canon import assert_problem

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.classifier import Scores
-from service.place import ALONE, Place
+from service.monitoring.place import ALONE, Place
+from service.monitoring.ring import Ring
 from service.reference import Reference
-from service.ring import Ring
 from service.schemas.drift import (
     DriftResponse,
     DriftStatus,

@@ -6,7 +6,7 @@ import re
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.request_body import Headers, headers_of
+from service.http.request_body import Headers, headers_of
 
 HEADER = "X-Request-ID"
 _KEY = HEADER.lower().encode()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import betabinom, binom
 
-from service.confidence_sequence import confidence_sequence
+from service.monitoring.confidence_sequence import confidence_sequence
 
 
 def test_bounds_enclose_the_mean_and_tighten() -> None:

@@ -15,8 +15,8 @@ from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
 from service.app import create_app
-from service.fast_lane import FastLaneProtocol
-from service.place import claim
+from service.http.fast_lane import FastLaneProtocol
+from service.monitoring.place import claim
 from service.settings import Settings
 
 

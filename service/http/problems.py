@@ -21,7 +21,7 @@ from service.errors import (
     UnknownModel,
     UnsupportedType,
 )
-from service.request_id import HEADER
+from service.http.request_id import HEADER
 from service.schemas.problem import FieldError, ProblemDetails
 from service.validation import faults
 

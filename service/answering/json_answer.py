@@ -12,11 +12,11 @@ import orjson
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from service.answering.gathering import Rows
+from service.answering.prediction_id import PredictionIds
 from service.certificates import Abstention, PredictionSets
 from service.decision import Decision, Reason, decide, limits
-from service.gathering import Rows
 from service.policy import Policy
-from service.prediction_id import PredictionIds
 from service.reading.bodies import JSON
 from service.schemas.models import ModelRef
 from service.schemas.predict import SetsRef

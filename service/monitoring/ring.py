@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from service.place import Place
+from service.monitoring.place import Place
 
 COLUMNS = 3  # of an input: the bins of its label, its confidence, its ood_score
 _COUNT_BYTES = 8

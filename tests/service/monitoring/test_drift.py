@@ -10,7 +10,7 @@ from scipy import stats
 
 from service.app import create_app
 from service.classifier import Scores
-from service.drift import PSI_LIMIT, SIGNIFICANCE, Drift, exact_p_value, population_stability_index
+from service.monitoring.drift import PSI_LIMIT, SIGNIFICANCE, Drift, exact_p_value, population_stability_index
 from service.schemas.drift import DriftResponse
 from service.schemas.models import ModelRef
 from service.settings import Settings

@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from service.app import create_app
+from service.http.predict_request import INLINE_BODY_BYTES
 from service.policy import PolicyRequest
-from service.predict_request import INLINE_BODY_BYTES
 from service.schemas.predict import PredictResponse
 from service.settings import Settings
 from tests import tiny

@@ -5,8 +5,8 @@ import struct
 
 import pytest
 
+from service.answering.prediction_id import PredictionId, PredictionIds
 from service.policy import NeverAbstainPolicy, Policy, RejectCostPolicy, SelectiveRiskPolicy, ThresholdPolicy
-from service.prediction_id import PredictionId, PredictionIds
 
 POLICIES: list[tuple[Policy, str, float]] = [
     (ThresholdPolicy(threshold=0.1), "threshold", 0.1),

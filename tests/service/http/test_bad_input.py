@@ -17,7 +17,7 @@ from tests.service.pictures import announcing, blank
 
 BLACK = [0] * 784
 ROWS = [[0] * 28] * 28
-PICTURE = (Path(__file__).parent.parent.parent / "docs" / "ankle-boot.png").read_bytes()
+PICTURE = (Path(__file__).parents[3] / "docs" / "ankle-boot.png").read_bytes()
 MAX_BODY_BYTES = 2_000_000
 
 JSON = "application/json"

@@ -3,7 +3,7 @@
 import pytest
 
 from service.errors import InvalidValue, MalformedBody
-from service.json_body import json_object, may_hold_booleans
+from service.reading.json_body import json_object, may_hold_booleans
 
 
 @pytest.mark.parametrize(
