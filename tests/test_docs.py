@@ -1,8 +1,12 @@
 """What the documents say is what the program does: commands, answers, settings, numbers, links."""
 
+import ast
+import inspect
+import itertools
 import json
 import re
 import shlex
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -176,7 +180,14 @@ def test_settings_table_lists_every_setting_with_its_default() -> None:
     assert rows == {
         f"DEMUR_{name.upper()}": "" if field.default is None else f"`{field.default}`" for name, field in fields.items()
     }
-    assert all(field.description for field in fields.values())
+    (written,) = ast.parse(textwrap.dedent(inspect.getsource(Settings))).body
+    assert isinstance(written, ast.ClassDef)
+    explained = [
+        entry.target.id
+        for entry, after in itertools.pairwise(written.body)
+        if isinstance(entry, ast.AnnAssign) and isinstance(entry.target, ast.Name) and isinstance(after, ast.Expr)
+    ]
+    assert explained == list(fields)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

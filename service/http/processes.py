@@ -34,7 +34,7 @@ def _serve_alone(app: FastAPI, settings: Settings) -> int:
     # there, a clean stop would end as if killed.
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: sys.exit(0))
-    _leave_out_of_collection()
+    _collect_from_now_on()
     try:
         uvicorn.Server(_config(app, settings)).run()
     except SystemExit as end:  # ours after a signal, or uvicorn's when it cannot listen, which has said why
@@ -59,7 +59,7 @@ def _app_of_worker(settings: Settings, directory: Path) -> FastAPI:
     """Called in each worker, when it starts."""
     threading.Thread(target=_stop_with_the_parent, daemon=True).start()
     app = create_app(settings, claim(directory, settings.workers))
-    _leave_out_of_collection()
+    _collect_from_now_on()
     return app
 
 
@@ -85,6 +85,7 @@ def _config(app: object, settings: Settings) -> uvicorn.Config:
     )
 
 
-def _leave_out_of_collection() -> None:
+def _collect_from_now_on() -> None:
     """What is there before the first request stays: the collector need not look through it again and again."""
     gc.freeze()
+    gc.enable()
