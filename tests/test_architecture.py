@@ -63,6 +63,7 @@ def test_training_knows_of_the_service_the_contract_and_the_code_that_will_serve
         ("orjson", {"answering.json_answer", "reading.json_body"}),
         ("uvicorn", {"http.fast_lane", "http.processes"}),
         ("pydantic_settings", {"settings"}),
+        ("python_multipart", {"reading.multipart"}),
         ("pyarrow", {f"scoring.{room}" for room in ("columns", "files", "job", "parts", "table")}),
     ],
 )

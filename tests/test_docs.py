@@ -75,13 +75,25 @@ def test_readme_curl_gets_the_answer_that_stands_below_it(client: TestClient) ->
 
 
 def test_readme_pictures_that_are_not_answered_have_the_reasons_that_it_says(client: TestClient) -> None:
-    _, block = [block for block in _blocks("sh") if block.startswith("curl")]
+    block = [block for block in _blocks("sh") if block.startswith("curl")][1]
     answers = [_post(client, command)["predictions"][0] for command in block.splitlines()]
     assert [answer["label"] for answer in answers] == [None, None]
     reasons = [answer["reason"] for answer in answers]
     assert reasons == ["low_confidence", "out_of_distribution"]
     before, _, _ = README.partition(block)
     assert all(f"`{reason}`" in before for reason in reasons)
+
+
+def test_readme_form_gets_an_answer_for_each_file(client: TestClient) -> None:
+    command = next(block for block in _blocks("sh") if block.startswith("curl -F"))
+    program, *forms, url = shlex.split(command)
+    assert (program, forms[::2]) == ("curl", ["-F"] * 2)
+    pictures = [ROOT / form.removeprefix("file=@") for form in forms[1::2]]
+    parts = urlsplit(url)
+    sent = [("file", (path.name, path.read_bytes(), "image/png")) for path in pictures]
+    found = client.post(f"{parts.path}?{parts.query}", files=sent).json()["predictions"]
+    assert [len(prediction["top_k"]) for prediction in found] == [1, 1]
+    assert [prediction["label"] for prediction in found] == ["Ankle boot", None]
 
 
 def test_drift_in_the_documents_is_what_these_images_give(client: TestClient, dataset: Dataset) -> None:

@@ -17,6 +17,7 @@ from service.policy import Policy
 from service.prediction_sets import choose
 from service.reading.bodies import JSON
 from service.reading.json_body import json_object, may_hold_booleans
+from service.reading.multipart import without_boundary
 from service.reading.reader import Reader
 from service.schemas.models import ModelRef
 from service.schemas.predict import DEFAULT_TOP_K, MANY_CLASSES, NO_OPTIONS, Options, PredictRequest
@@ -81,8 +82,8 @@ class Predictor:
     def question(self, body: bytes, media_type: str, query: Options = NO_OPTIONS, wanted: str = JSON) -> Question:
         """Read one request whose answer is wanted in JSON or one of BINARY.
 
-        `query` holds the options of its query string, for all bodies but JSON. Raises the RequestError that says what
-        is wrong with it.
+        The `media_type` of a form is with its boundary. `query` holds the options of its query string, for all bodies
+        but JSON. Raises the RequestError that says what is wrong with it.
         """
         options, inputs = self._read(body, media_type, query)
         if options is NO_OPTIONS and wanted == JSON:
@@ -122,9 +123,10 @@ class Predictor:
             if query is not NO_OPTIONS:
                 raise InvalidValue("query", " string: with a JSON body the options belong in the body")
             return self._read_json(body)
-        if media_type in self.reader.media_types:
-            return query, self.reader.from_body(body, media_type, resize=query.resize)
-        came = f"content type {media_type}" if media_type else "a body without a content type"
+        form = without_boundary(media_type)
+        if form in self.reader.media_types:
+            return query, self.reader.from_body(body, media_type, resize=query.resize, invert=query.invert)
+        came = f"content type {form}" if form else "a body without a content type"
         raise UnsupportedType(f"{came} is not taken: {', '.join((JSON, *self.reader.media_types))} are")
 
     def _read_json(self, body: bytes) -> tuple[Options, NDArray[Any]]:
@@ -136,7 +138,7 @@ class Predictor:
         if type(inputs) is not list:
             inputs = validated(PredictRequest, sent).inputs  # which says what is wrong
         options = validated(Options, {name: value for name, value in sent.items() if name != "inputs"})
-        return options, self.reader.from_json(inputs, resize=options.resize, booleans=booleans)
+        return options, self.reader.from_json(inputs, resize=options.resize, invert=options.invert, booleans=booleans)
 
     def _policy(self, options: Options, within: str) -> Policy:
         if options.policy is None:

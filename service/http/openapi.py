@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 from service.http.problems import MEDIA_TYPE
 from service.models import Models
 from service.reading.bodies import JSON
+from service.reading.multipart import MULTIPART
 from service.reading.reader import Reader
 from service.schemas.feedback import FeedbackRequest
 from service.schemas.predict import PredictRequest
@@ -18,6 +19,15 @@ from service.schemas.problem import ProblemDetails
 
 _REFERENCE = "#/components/schemas/{model}"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
+_FORM = {
+    "schema": {
+        "type": "object",
+        "properties": {"file": {"type": "array", "items": _BINARY["schema"], "minItems": 1}},
+        "additionalProperties": {"type": "array", "items": _BINARY["schema"]},
+        "description": "PNG and JPEG files, told apart by their content; each gets one prediction, in their order. "
+        "Any field name will do, and every field must be a file.",
+    }
+}
 
 
 def _json_of(model: str) -> dict[str, Any]:
@@ -96,13 +106,15 @@ def _describe_inputs(
     """Fill in what depends on the kinds of input that are taken: those of `readers`."""
     request = copy.deepcopy(plain)
     media_types = dict.fromkeys(media_type for reader in readers for media_type in reader.media_types)
-    predict["requestBody"] = {"required": True, "content": {**_json_of(name), **dict.fromkeys(media_types, _BINARY)}}
+    binary = {media_type: _FORM if media_type == MULTIPART else _BINARY for media_type in media_types}
+    predict["requestBody"] = {"required": True, "content": {**_json_of(name), **binary}}
     items: list[dict[str, Any]] = []
     for reader in readers:
         if reader.input_schema not in items:
             items.append(reader.input_schema)
     request["properties"]["inputs"]["items"] = items[0] if len(items) == 1 else {"anyOf": items}
     if not any(reader.resizes for reader in readers):
-        del request["properties"]["resize"]
-        predict["parameters"] = [option for option in predict["parameters"] if option["name"] != "resize"]
+        for pictures_only in ("resize", "invert"):
+            del request["properties"][pictures_only]
+        predict["parameters"] = [p for p in predict["parameters"] if p["name"] not in ("resize", "invert")]
     schemas[name] = request

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
 from service.errors import InvalidValue, TooLarge, UnsupportedType
+from service.reading.multipart import MULTIPART, with_boundary
 from service.schemas.predict import NO_OPTIONS, Options, QueryOptions
 from service.validation import validated
 
@@ -55,8 +56,10 @@ async def _next(receive: Receive) -> tuple[bytes, bool]:
 
 
 def media_type(headers: Headers) -> str:
-    """The content type, without its parameters; empty where there is none."""
-    return headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
+    """The content type, without its parameters but a form's boundary; empty where there is none."""
+    content_type = headers.get(b"content-type", b"").decode("latin-1")
+    plain = content_type.partition(";")[0].strip().lower()
+    return with_boundary(content_type) if plain == MULTIPART else plain
 
 
 @lru_cache(maxsize=256)  # clients ask for the same again and again

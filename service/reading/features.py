@@ -53,9 +53,11 @@ class FeatureReader:
         base64 = {"type": "string", "description": f"Base64 of {width} little-endian float32."}
         return {"anyOf": [{**numbers, "description": "The numbers."}, base64]}
 
-    def from_json(self, inputs: Sequence[object], *, resize: bool, booleans: bool = True) -> Features:
+    def from_json(
+        self, inputs: Sequence[object], *, resize: bool, invert: bool = False, booleans: bool = True
+    ) -> Features:
         """Read the elements of a JSON list: rows of a table by name or in order, embeddings as numbers or base64."""
-        _refuse(resize)
+        _refuse(resize, invert)
         del booleans  # each number's type is looked at in any case
         check_count("inputs", len(inputs), self._max_batch_size, "row")
         if self._table is not None:
@@ -65,9 +67,9 @@ class FeatureReader:
             rows[i] = self._embedding(value, f"inputs[{i}]")
         return rows
 
-    def from_body(self, body: bytes, media_type: str, *, resize: bool) -> Features:
+    def from_body(self, body: bytes, media_type: str, *, resize: bool, invert: bool = False) -> Features:
         """Read N rows as `width` little-endian float32 each, or as a NumPy array `[N, width]`."""
-        _refuse(resize)
+        _refuse(resize, invert)
         width = self._kind.width
         if media_type == NPY:
             rows = read_npy(body, _NPY_DTYPES, [(width,)])
@@ -126,6 +128,6 @@ class FeatureReader:
         return found
 
 
-def _refuse(resize: bool) -> None:
-    if resize:
-        raise InvalidValue("resize", "=true is for pictures: this model takes rows of numbers")
+def _refuse(resize: bool, invert: bool = False) -> None:
+    if resize or invert:
+        raise InvalidValue("resize" if resize else "invert", "=true is for pictures: this model takes rows of numbers")

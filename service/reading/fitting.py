@@ -1,6 +1,6 @@
 """How a picture of any size and colour becomes one of the model's: those it learns from, and those it is asked about.
 
-What a picture lies on is black, and so is what shows through it.
+What a picture lies on is black, and so is what shows through it; or white, where it is to be inverted afterwards.
 """
 
 from typing import Literal
@@ -8,20 +8,21 @@ from typing import Literal
 from PIL import Image, ImageOps
 
 Mode = Literal["L", "RGB"]
+Ground = Literal["black", "white"]
 
 # Modes whose conversion to 8 bits a channel loses nothing but colour and transparency.
 CONVERTIBLE = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})
 
 
-def converted(image: Image.Image, mode: Mode) -> Image.Image:
-    """To grey or RGB, on black; `image` is of a mode in CONVERTIBLE."""
+def converted(image: Image.Image, mode: Mode, ground: Ground = "black") -> Image.Image:
+    """To grey or RGB, on `ground`; `image` is of a mode in CONVERTIBLE."""
     if image.has_transparency_data:
-        backdrop = Image.new("RGBA", image.size, "black")
+        backdrop = Image.new("RGBA", image.size, ground)
         image = Image.alpha_composite(backdrop, image.convert("RGBA"))
     return image.convert(mode)
 
 
-def fitted(image: Image.Image, mode: Mode, size: tuple[int, int]) -> Image.Image:
-    """Turned upright, converted, shrunk or enlarged to fit `size` (width, height), and centred on black."""
-    upright = converted(ImageOps.exif_transpose(image), mode)
-    return ImageOps.pad(upright, size, Image.Resampling.LANCZOS, color=0)
+def fitted(image: Image.Image, mode: Mode, size: tuple[int, int], ground: Ground = "black") -> Image.Image:
+    """Turned upright, converted, shrunk or enlarged to fit `size` (width, height), and centred on `ground`."""
+    upright = converted(ImageOps.exif_transpose(image), mode, ground)
+    return ImageOps.pad(upright, size, Image.Resampling.LANCZOS, color=ground)

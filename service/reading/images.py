@@ -1,7 +1,8 @@
 """Images as they arrive, turned into the model's input: uint8 `[N, H, W]` or `[N, H, W, 3]`, 0 = black, 255 = white.
 
 Everything that depends on the input kind `image` on the way in is here and in `pixels.py`: JSON numbers, base64, raw
-bytes, NumPy arrays, and PNG or JPEG files. What it refuses, it refuses by the exceptions of `errors.py`.
+bytes, NumPy arrays, and PNG or JPEG files, one or a form of several. What it refuses, it refuses by the exceptions of
+`errors.py`.
 """
 
 import io
@@ -16,7 +17,8 @@ from PIL import Image
 from service.errors import InvalidValue, MalformedBody, TooLarge, UnsupportedType
 from service.inputs import ImageInput
 from service.reading.bodies import NPY, RAW, check_count, from_base64, whole_number_of
-from service.reading.fitting import CONVERTIBLE, Mode, fitted
+from service.reading.fitting import CONVERTIBLE, Ground, Mode, fitted
+from service.reading.multipart import MULTIPART, files
 from service.reading.npy import read_npy
 from service.reading.pixels import pixel_bytes, pixels_schema, rows_of_pixels
 from service.validation import shortened, shown
@@ -26,6 +28,27 @@ Format = Literal["PNG", "JPEG"]
 
 _FILES: dict[str, Format] = {"image/png": "PNG", "image/jpeg": "JPEG"}
 _SIGNATURES: dict[bytes, Format] = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What a request asks to be done to its pictures."""
+
+    resize: bool
+    invert: bool = False
+
+    @property
+    def ground(self) -> Ground:
+        """What pictures are fitted on: white becomes black when all is inverted at the end."""
+        return "white" if self.invert else "black"
+
+    def finished(self, images: Images) -> Images:
+        """The last step, pixels and files alike.
+
+        >>> Fit(resize=False, invert=True).finished(np.array([0, 1, 255], np.uint8)).tolist()
+        [255, 254, 0]
+        """
+        return np.invert(images) if self.invert else images
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +62,7 @@ class ImageReader:
     @property
     def media_types(self) -> tuple[str, ...]:
         """The content types that are taken beside JSON."""
-        return (*_FILES, RAW, NPY)
+        return (*_FILES, MULTIPART, RAW, NPY)
 
     @property
     def resizes(self) -> bool:
@@ -52,19 +75,25 @@ class ImageReader:
         base64 = {"type": "string", "description": "Base64 of a PNG, a JPEG, or the pixels as bytes."}
         return {"anyOf": [*pixels_schema(self.kind), base64]}
 
-    def from_json(self, inputs: Sequence[object], *, resize: bool, booleans: bool = True) -> Images:
+    def from_json(
+        self, inputs: Sequence[object], *, resize: bool, invert: bool = False, booleans: bool = True
+    ) -> Images:
         """Read the elements of a JSON list: nested rows, flat pixels, or base64 of a file or raw bytes."""
+        fit = Fit(resize, invert)
         check_count("inputs", len(inputs), self.max_batch_size, "image")
-        images = [self._from_json_value(value, f"inputs[{i}]", resize, booleans) for i, value in enumerate(inputs)]
-        return np.frombuffer(b"".join(images), np.uint8).reshape(-1, *self.kind.row_shape)
+        images = [self._from_json_value(value, f"inputs[{i}]", fit, booleans) for i, value in enumerate(inputs)]
+        return fit.finished(np.frombuffer(b"".join(images), np.uint8).reshape(-1, *self.kind.row_shape))
 
-    def from_body(self, body: bytes, media_type: str, *, resize: bool) -> Images:
-        """Read a body of one of `media_types`."""
+    def from_body(self, body: bytes, media_type: str, *, resize: bool, invert: bool = False) -> Images:
+        """Read a body of one of `media_types`; a form's has its boundary."""
+        fit = Fit(resize, invert)
         if media_type == RAW:
-            return self.from_bytes(body)
+            return fit.finished(self.from_bytes(body))
         if media_type == NPY:
-            return self.from_npy(body)
-        return self.from_file(body, _FILES[media_type], resize=resize)
+            return fit.finished(self.from_npy(body))
+        if media_type in _FILES:
+            return fit.finished(self._decode(body, "body", _FILES[media_type], fit)[np.newaxis])
+        return fit.finished(self._from_form(body, media_type, fit))
 
     def from_bytes(self, body: bytes) -> Images:
         """Read N images as N * H * W bytes, row by row; three bytes a pixel where the model takes RGB."""
@@ -79,7 +108,7 @@ class ImageReader:
 
     def from_file(self, body: bytes, declared: Format, *, resize: bool) -> Images:
         """Read one PNG or JPEG file."""
-        return self._decode(body, "body", declared, resize)[np.newaxis]
+        return self._decode(body, "body", declared, Fit(resize))[np.newaxis]
 
     def from_columns(self, columns: Mapping[str, NDArray[Any]], *, resize: bool, first_row: int = 0) -> Images:
         """Read N images from one array: uint8 `[N, H * W]` or `[N, H * W * 3]`, or `[N]` of bytes.
@@ -91,12 +120,24 @@ class ImageReader:
             if rows.shape[1] != self.kind.values:
                 raise InvalidValue(name, f" has {rows.shape[1]} pixels a row: an image has {self.kind.values}")
             return np.ascontiguousarray(rows).reshape(-1, *self.kind.row_shape)
-        images = [self._from_raw(raw, f"row {first_row + i}: {shortened(name)}", resize) for i, raw in enumerate(rows)]
+        fit = Fit(resize)
+        images = [self._from_raw(raw, f"row {first_row + i}: {shortened(name)}", fit) for i, raw in enumerate(rows)]
         return np.frombuffer(b"".join(images), np.uint8).reshape(-1, *self.kind.row_shape)
 
-    def _from_json_value(self, value: object, field: str, resize: bool, booleans: bool) -> bytes:
+    def _from_form(self, body: bytes, media_type: str, fit: Fit) -> Images:
+        """Each file of a form is one image."""
+        sent = files(body, media_type, self.max_batch_size)
+        images = np.empty((len(sent), *self.kind.row_shape), np.uint8)
+        for image, (field, content) in zip(images, sent, strict=True):
+            found = _sniff(content)
+            if found is None:
+                raise UnsupportedType(f"{field} is {'neither PNG nor JPEG' if content else 'empty'}")
+            image[:] = self._decode(content, field, found, fit)
+        return images
+
+    def _from_json_value(self, value: object, field: str, fit: Fit, booleans: bool) -> bytes:
         if isinstance(value, str):
-            return self._from_raw(from_base64(value, field), field, resize)
+            return self._from_raw(from_base64(value, field), field, fit)
         if not isinstance(value, list):
             raise InvalidValue(
                 field,
@@ -105,17 +146,17 @@ class ImageReader:
             )
         return pixel_bytes(value, field, self.kind, booleans=booleans)
 
-    def _from_raw(self, raw: bytes, field: str, resize: bool) -> bytes:
+    def _from_raw(self, raw: bytes, field: str, fit: Fit) -> bytes:
         found = _sniff(raw)
         if found is not None:
-            return self._decode(raw, field, found, resize).tobytes()
+            return self._decode(raw, field, found, fit).tobytes()
         if len(raw) != self.kind.values:
             raise InvalidValue(
                 field, f" holds {len(raw)} bytes: it must be a PNG, a JPEG or the {self.kind.values} raw bytes"
             )
         return raw
 
-    def _decode(self, raw: bytes, field: str, declared: Format, resize: bool) -> Images:
+    def _decode(self, raw: bytes, field: str, declared: Format, fit: Fit) -> Images:
         found = _sniff(raw)
         if found != declared:
             raise MalformedBody(f"{field} was declared as {declared} and is {found or 'neither PNG nor JPEG'}")
@@ -130,7 +171,7 @@ class ImageReader:
             raise TooLarge(f"{field} is an image of far too many pixels: at most {self.max_image_pixels}") from None
         except Exception as error:  # a broken file raises whatever its parser met: SyntaxError, struct.error, ...
             raise MalformedBody(f"{field} is not a readable {declared}: {error or type(error).__name__}") from None
-        return self._fit(image, field) if resize else self._as_it_is(image, field)
+        return self._fit(image, field, fit.ground) if fit.resize else self._as_it_is(image, field)
 
     def _check_pixels(self, image: Image.Image, field: str) -> None:
         if image.width * image.height > self.max_image_pixels:
@@ -153,11 +194,11 @@ class ImageReader:
             )
         return np.asarray(image)
 
-    def _fit(self, image: Image.Image, field: str) -> Images:
+    def _fit(self, image: Image.Image, field: str, ground: Ground) -> Images:
         """What `resize` asks for."""
         if image.mode not in CONVERTIBLE:
             raise UnsupportedType(f"{field} is an image of mode {image.mode}: 8 bits a channel are taken")
-        return np.asarray(fitted(image, self._mode, (self.kind.width, self.kind.height)))
+        return np.asarray(fitted(image, self._mode, (self.kind.width, self.kind.height), ground))
 
 
 def _sniff(raw: bytes) -> Format | None:

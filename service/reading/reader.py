@@ -25,7 +25,7 @@ class Reader(Protocol):
 
     @property
     def resizes(self) -> bool:
-        """Whether the option `resize` means anything to this kind."""
+        """Whether the options `resize` and `invert` mean anything to this kind."""
         ...
 
     @property
@@ -33,11 +33,13 @@ class Reader(Protocol):
         """The JSON Schema of one element of `inputs`."""
         ...
 
-    def from_json(self, inputs: Sequence[object], *, resize: bool, booleans: bool = True) -> NDArray[Any]:
+    def from_json(
+        self, inputs: Sequence[object], *, resize: bool, invert: bool = False, booleans: bool = True
+    ) -> NDArray[Any]:
         """Read the elements of a JSON list; `booleans` is whether there may be a true or a false among them."""
         ...
 
-    def from_body(self, body: bytes, media_type: str, *, resize: bool) -> NDArray[Any]:
+    def from_body(self, body: bytes, media_type: str, *, resize: bool, invert: bool = False) -> NDArray[Any]:
         """Read a body of one of `media_types`."""
         ...
 

@@ -52,16 +52,18 @@ class TokenReader:
             "description": "The tokens, oldest first: each as text, or by its number in the vocabulary.",
         }
 
-    def from_json(self, inputs: Sequence[object], *, resize: bool, booleans: bool = True) -> Tokens:
+    def from_json(
+        self, inputs: Sequence[object], *, resize: bool, invert: bool = False, booleans: bool = True
+    ) -> Tokens:
         """Read the elements of a JSON list: each a list of `context` strings or numbers."""
-        _refuse(resize)
+        _refuse(resize, invert)
         del booleans  # each number's type is looked at in any case
         check_count("inputs", len(inputs), self._max_batch_size, "context")
         return np.array([self._context(value, f"inputs[{i}]") for i, value in enumerate(inputs)], np.int64)
 
-    def from_body(self, body: bytes, media_type: str, *, resize: bool) -> Tokens:
+    def from_body(self, body: bytes, media_type: str, *, resize: bool, invert: bool = False) -> Tokens:
         """Read N contexts as `context` little-endian int64 each, or as a NumPy array `[N, context]`."""
-        _refuse(resize)
+        _refuse(resize, invert)
         context = self._kind.context
         if media_type == NPY:
             rows = read_npy(body, _NPY_DTYPES, [(context,)])
@@ -105,6 +107,6 @@ class TokenReader:
         return np.ascontiguousarray(rows, np.int64)
 
 
-def _refuse(resize: bool) -> None:
-    if resize:
-        raise InvalidValue("resize", "=true is for pictures: this model takes tokens")
+def _refuse(resize: bool, invert: bool = False) -> None:
+    if resize or invert:
+        raise InvalidValue("resize" if resize else "invert", "=true is for pictures: this model takes tokens")

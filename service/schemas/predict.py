@@ -30,7 +30,13 @@ class Options(BaseModel):
         False,
         description="Turn PNG and JPEG files upright, convert them to the model's grey or RGB, fit them to its size "
         "and centre them on black. The training images are light on dark: a photograph of a dark "
-        "object on a light ground looks to the model like something else.",
+        "object on a light ground looks to the model like something else: see `invert`.",
+    )
+    invert: bool = Field(
+        False,
+        description="Take the negative of pictures, 255 less each pixel, in whatever form they come: for dark objects "
+        "on a light ground, where the training images are light on dark. With `resize` too, what is added around them "
+        "and what shows through is black all the same.",
     )
     policy: PolicyRequest | None = Field(None, description="When to answer; the service's default if absent.")
     probabilities: bool | None = Field(
@@ -63,6 +69,7 @@ class QueryOptions(BaseModel):
         None, description=Options.model_fields["top_k"].description, json_schema_extra={"minimum": 1}
     )
     resize: bool = Field(False, description=Options.model_fields["resize"].description)
+    invert: bool = Field(False, description=Options.model_fields["invert"].description)
     threshold: float | None = Field(None, ge=0, le=1)
     selective_risk: float | None = Field(None, gt=0, lt=1)
     reject_cost: float | None = Field(None, gt=0)

@@ -48,12 +48,14 @@ def test_predict_names_its_bodies_options_and_errors(description: dict[str, Any]
         "application/json",
         "image/png",
         "image/jpeg",
+        "multipart/form-data",
         "application/octet-stream",
         "application/x-npy",
     }
     assert {parameter["name"] for parameter in predict["parameters"] if parameter["in"] == "query"} == {
         "top_k",
         "resize",
+        "invert",
         "threshold",
         "selective_risk",
         "reject_cost",

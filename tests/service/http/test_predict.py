@@ -17,7 +17,8 @@ from service.policy import PolicyRequest
 from service.schemas.predict import PredictResponse
 from service.settings import Settings
 from tests import tiny
-from tests.service.pictures import encoded
+from tests.service.canon import assert_problem
+from tests.service.pictures import blank, encoded
 from training.export import to_onnx
 
 RAW = {"content-type": "application/octet-stream"}
@@ -225,6 +226,33 @@ def test_resize_by_body_and_by_query(client: TestClient) -> None:
     by_body = client.post("/predict", json={"inputs": [base64.b64encode(picture).decode()], "resize": True})
     assert _without_ids(by_query.json()["predictions"]) == _without_ids(by_body.json()["predictions"])
     np.testing.assert_allclose(by_query.json()["predictions"][0]["probabilities"], tiny.PROBABILITIES[3], atol=1e-7)
+
+
+def test_files_of_a_form_are_answered_in_their_order(client: TestClient) -> None:
+    pictures = [encoded(Image.fromarray(image)) for image in tiny.IMAGES]
+    sent = [(f"field{i}", (f"{i}.png", picture, "image/png")) for i, picture in enumerate(pictures)]
+    found = client.post("/predict?top_k=1", files=sent)
+    assert found.status_code == 200, found.text
+    np.testing.assert_allclose(
+        [prediction["probabilities"] for prediction in found.json()["predictions"]], tiny.PROBABILITIES, atol=1e-7
+    )
+
+
+def test_text_field_of_a_form_is_refused_and_a_wrong_file_named(client: TestClient) -> None:
+    picture = ("a.png", encoded(Image.fromarray(LEFT)), "image/png")
+    answer = client.post("/predict", data={"resize": "true"}, files={"file": picture})
+    assert_problem(answer, 422, "resize is no file: a form holds files alone, and the options stand in the query")
+    answer = client.post("/predict", files=[("file", picture), ("file", ("big.png", blank(size=(9, 9)), "image/png"))])
+    rule = "file[1] big.png is an image of 9x9 pixels, mode L: it must be 2x1 grey (mode L), or sent with resize=true"
+    body = assert_problem(answer, 422, rule)
+    assert body["errors"][0]["field"] == "file[1] big.png"
+
+
+def test_invert_by_body_and_by_query(client: TestClient) -> None:
+    by_query = client.post("/predict?invert=true", content=LEFT.tobytes(), headers=RAW).json()["predictions"]
+    by_body = client.post("/predict", json={"inputs": [LEFT.tolist()], "invert": True}).json()["predictions"]
+    assert _without_ids(by_query) == _without_ids(by_body)
+    np.testing.assert_allclose(by_query[0]["probabilities"], tiny.PROBABILITIES[2], atol=1e-7)
 
 
 def test_large_body_is_answered_as_small_ones_are(tiny_model: Path) -> None:

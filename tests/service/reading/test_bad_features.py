@@ -157,3 +157,5 @@ def test_resize_means_nothing_to_rows(embedding: TestClient) -> None:
     for media_type in (RAW, NPY):
         answer = embedding.post("/predict?resize=true", content=bytes(8), headers={"content-type": media_type})
         assert_problem(answer, 422, rule)
+    answer = embedding.post("/predict?invert=true", content=bytes(8), headers={"content-type": RAW})
+    assert_problem(answer, 422, "invert=true is for pictures: this model takes rows of numbers")

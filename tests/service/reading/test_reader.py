@@ -15,7 +15,9 @@ from service.settings import Settings
 from tests import tiny, tiny_features
 from tests.service.canon import assert_problem
 
-IMAGE_TYPES = "application/json, image/png, image/jpeg, application/octet-stream, application/x-npy"
+IMAGE_TYPES = (
+    "application/json, image/png, image/jpeg, multipart/form-data, application/octet-stream, application/x-npy"
+)
 FEATURE_TYPES = "application/json, application/octet-stream, application/x-npy"
 
 
