@@ -72,7 +72,7 @@ def test_library_stays_in_its_room(library: str, rooms: set[str]) -> None:
 
 
 def test_pictures_are_decoded_in_one_room_of_each_half() -> None:
-    assert _users("PIL") == {"service.reading.fitting", "service.reading.images", "training.data.pictures"}
+    assert _users("PIL") == {"service.reading.fitting", "service.reading.picture_file", "training.data.pictures"}
 
 
 def test_one_module_knows_how_processes_are_started() -> None:

@@ -5,19 +5,16 @@ bytes, NumPy arrays, and PNG or JPEG files, one or a form of several. What it re
 `errors.py`.
 """
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from service.errors import InvalidValue, MalformedBody, TooLarge, UnsupportedType
+from service.errors import InvalidValue, MalformedBody, UnsupportedType
 from service.inputs import ImageInput
 from service.reading.bodies import NPY, RAW, check_count, from_base64, whole_number_of
-from service.reading.fitting import CONVERTIBLE, Ground, Mode, fitted
 from service.reading.multipart import MULTIPART, files
 from service.reading.npy import read_npy
 from service.reading.pixels import pixel_bytes, pixels_schema, rows_of_pixels
@@ -38,7 +35,7 @@ class Fit:
     invert: bool = False
 
     @property
-    def ground(self) -> Ground:
+    def ground(self) -> Literal["black", "white"]:
         """What pictures are fitted on: white becomes black when all is inverted at the end."""
         return "white" if self.invert else "black"
 
@@ -160,45 +157,11 @@ class ImageReader:
         found = _sniff(raw)
         if found != declared:
             raise MalformedBody(f"{field} was declared as {declared} and is {found or 'neither PNG nor JPEG'}")
-        try:
-            # An explicit list of formats: Pillow's other parsers never see the bytes.
-            image = Image.open(io.BytesIO(raw), formats=(declared,))
-            self._check_pixels(image, field)  # the header alone is read so far
-            image.load()
-        except TooLarge:
-            raise
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # Pillow's own, higher limits
-            raise TooLarge(f"{field} is an image of far too many pixels: at most {self.max_image_pixels}") from None
-        except Exception as error:  # a broken file raises whatever its parser met: SyntaxError, struct.error, ...
-            raise MalformedBody(f"{field} is not a readable {declared}: {error or type(error).__name__}") from None
-        return self._fit(image, field, fit.ground) if fit.resize else self._as_it_is(image, field)
+        # Pillow is imported with the first picture: a twentieth of the start, which many services never need.
+        from service.reading.picture_file import decoded
 
-    def _check_pixels(self, image: Image.Image, field: str) -> None:
-        if image.width * image.height > self.max_image_pixels:
-            raise TooLarge(
-                f"{field} is an image of {image.width}x{image.height} pixels: at most {self.max_image_pixels} are taken"
-            )
-
-    @property
-    def _mode(self) -> Mode:
-        """Pillow's name for what the model takes."""
-        return "L" if self.kind.channels == 1 else "RGB"
-
-    def _as_it_is(self, image: Image.Image, field: str) -> Images:
-        if image.size != (self.kind.width, self.kind.height) or image.mode != self._mode:
-            form = "grey (mode L)" if self._mode == "L" else "in colour (mode RGB)"
-            raise InvalidValue(
-                field,
-                f" is an image of {image.width}x{image.height} pixels, mode {image.mode}: it must be "
-                f"{self.kind.width}x{self.kind.height} {form}, or sent with resize=true",
-            )
-        return np.asarray(image)
-
-    def _fit(self, image: Image.Image, field: str, ground: Ground) -> Images:
-        """What `resize` asks for."""
-        if image.mode not in CONVERTIBLE:
-            raise UnsupportedType(f"{field} is an image of mode {image.mode}: 8 bits a channel are taken")
-        return np.asarray(fitted(image, self._mode, (self.kind.width, self.kind.height), ground))
+        ground = fit.ground if fit.resize else None
+        return decoded(raw, field, declared, self.kind, max_pixels=self.max_image_pixels, ground=ground)
 
 
 def _sniff(raw: bytes) -> Format | None:
