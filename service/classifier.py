@@ -70,7 +70,8 @@ class Classifier:
     """A model that has passed every check of `load`; safe to share between threads."""
 
     manifest: Manifest
-    version: str  # the first 12 hex digits of the file's SHA-256
+    path: Path  # where it was loaded from
+    sha256: str  # of the file
     _session: Any  # onnxruntime.InferenceSession, which has no type stubs
 
     @classmethod
@@ -81,15 +82,20 @@ class Classifier:
         reason, when the file is missing, larger than `max_bytes`, not a model, without a valid manifest,
         dependent on other files, or gives other probabilities here than its golden vectors say.
         """
-        file = _read(path, max_bytes)
+        file = read_model(path, max_bytes)
         if _EXTERNAL_DATA.search(file):
             raise ModelError(f"{path} refers to external data: a model must be one self-contained file")
-        session = _session(path, file, intra_op_threads)
+        session = open_session(path, file, intra_op_threads)
         manifest = _manifest(path, session)
         _check_interface(path, session, manifest)
-        model = cls(manifest, hashlib.sha256(file).hexdigest()[:VERSION_DIGITS], session)
+        model = cls(manifest, path, sha256(file), session)
         model._replay_golden_vectors(path)
         return model
+
+    @property
+    def version(self) -> str:
+        """The first 12 hex digits of the file's SHA-256."""
+        return self.sha256[:VERSION_DIGITS]
 
     def scores(self, inputs: NDArray[Any]) -> Scores:
         """Score a batch of inputs, `[N, *row_shape]` in the manifest's dtype (images: uint8 `[N, H, W]`)."""
@@ -106,7 +112,13 @@ class Classifier:
             )
 
 
-def _read(path: Path, max_bytes: int) -> bytes:
+def sha256(file: bytes) -> str:
+    """In hex digits."""
+    return hashlib.sha256(file).hexdigest()
+
+
+def read_model(path: Path, max_bytes: int) -> bytes:
+    """The file. Raises ModelError where it cannot be read or is larger than `max_bytes`."""
     try:
         with path.open("rb") as stream:
             file = stream.read(max_bytes + 1)
@@ -117,7 +129,8 @@ def _read(path: Path, max_bytes: int) -> bytes:
     return file
 
 
-def _session(path: Path, file: bytes, intra_op_threads: int) -> Any:
+def open_session(path: Path, file: bytes, intra_op_threads: int) -> Any:
+    """An onnxruntime.InferenceSession of the file's bytes. Raises ModelError, naming `path`."""
     options = ort.SessionOptions()
     # Explicit counts: left at 0, onnxruntime takes every core of the host, whatever the container's share is.
     options.intra_op_num_threads = intra_op_threads

@@ -10,6 +10,7 @@ from service.answering.predict import Predictor
 from service.classifier import Classifier
 from service.decision import is_infeasible, resolve
 from service.errors import InvalidValue, ModelError, ModelNotReady, SettingsError, UnknownModel
+from service.explainer import Explainer
 from service.manifest import Manifest
 from service.monitoring.drift import Drift
 from service.monitoring.feedback import Feedback
@@ -31,6 +32,7 @@ class ServedModel:
     predictor: Predictor
     feedback: Feedback
     drift: Drift
+    explainer: Explainer
 
     @property
     def ref(self) -> ModelRef:
@@ -134,7 +136,8 @@ def _served(name: str | None, path: Path, settings: Settings, place: Place) -> S
     predictor = Predictor(name, classifier, reader_for(manifest.input, settings), policy, drift)
     store = FeedbackStore(place.path("feedback", name), settings.max_feedback)
     feedback = Feedback(manifest, classifier.version, store)
-    return ServedModel(predictor, feedback, drift)
+    explainer = Explainer(classifier, settings.intra_op_threads, settings.max_model_bytes)
+    return ServedModel(predictor, feedback, drift, explainer)
 
 
 def _default_policy(name: str, manifest: Manifest, settings: Settings) -> Policy:

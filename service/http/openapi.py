@@ -13,6 +13,7 @@ from service.models import Models
 from service.reading.bodies import JSON
 from service.reading.multipart import MULTIPART
 from service.reading.reader import Reader
+from service.schemas.explain import ExplainRequest
 from service.schemas.feedback import FeedbackRequest
 from service.schemas.predict import PredictRequest
 from service.schemas.problem import ProblemDetails
@@ -54,6 +55,7 @@ def install(app: FastAPI, models: Models) -> None:
             _, own = models_json_schema(
                 [
                     (PredictRequest, "validation"),
+                    (ExplainRequest, "validation"),
                     (FeedbackRequest, "validation"),
                     (ProblemDetails, "serialization"),
                 ],
@@ -61,7 +63,8 @@ def install(app: FastAPI, models: Models) -> None:
             )
             schemas.update(own["$defs"])
             _leave_out_unsent(description["paths"], schemas)
-            _describe_predict(description["paths"], schemas, models)
+            for path, name in (("predict", "PredictRequest"), ("explain", "ExplainRequest")):
+                _describe_bodies(path, name, description["paths"], schemas, models)
         return generate()
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the description
@@ -78,21 +81,18 @@ def _leave_out_unsent(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
                 del operation["responses"]["422"]
 
 
-def _describe_predict(paths: dict[str, Any], schemas: dict[str, Any], models: Models) -> None:
-    """The bodies of `/predict` are the default model's; of `/models/{name}/predict` they are any model's."""
-    plain = schemas.pop("PredictRequest")
+def _describe_bodies(path: str, name: str, paths: dict[str, Any], schemas: dict[str, Any], models: Models) -> None:
+    """The bodies of `/{path}` are the default model's; of `/models/{name}/{path}` they are any model's."""
+    plain = schemas.pop(name)
     named = [model.reader for model in models.ready()]
-    _describe_inputs(paths["/models/{name}/predict"]["post"], "PredictRequest", plain, schemas, named)
+    _describe_inputs(paths[f"/models/{{name}}/{path}"]["post"], name, plain, schemas, named)
     if models.default_name is None:
-        for path in [
-            path for path, operations in paths.items() if "{name}" not in path and _may_be_unknown(operations)
-        ]:
-            del paths[path]
+        for other in [p for p, operations in paths.items() if "{name}" not in p and _may_be_unknown(operations)]:
+            del paths[other]
         return
     default = [models.get(None).reader]
     alike = len(named) == 1
-    name = "PredictRequest" if alike else "DefaultPredictRequest"
-    _describe_inputs(paths["/predict"]["post"], name, plain, schemas, default)
+    _describe_inputs(paths[f"/{path}"]["post"], name if alike else f"Default{name}", plain, schemas, default)
 
 
 def _may_be_unknown(operations: dict[str, Any]) -> bool:

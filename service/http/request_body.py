@@ -69,14 +69,17 @@ def query_options(query_string: bytes) -> Options:
     Raises InvalidValue for one that stands there twice: the last of two would win, and a proxy that adds one would
     loosen a promise without a word. Raises InvalidRequest for a name or a value that is none.
     """
-    if not query_string:
-        return NO_OPTIONS
+    return validated(QueryOptions, query_fields(query_string)).options() if query_string else NO_OPTIONS
+
+
+def query_fields(query_string: bytes) -> dict[str, str]:
+    """What stands in a query string, by name. Raises InvalidValue for a name that stands there twice."""
     pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)
     names = [name for name, _ in pairs]
     for name in names:
         if names.count(name) > 1:
             raise InvalidValue(name[:80], " is given more than once in the query string")
-    return validated(QueryOptions, dict(pairs)).options()
+    return dict(pairs)
 
 
 def _text(value: bytes) -> str:

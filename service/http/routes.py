@@ -9,14 +9,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
+from service.answering.explain import explain
 from service.errors import UnsupportedType
 from service.http.openapi import FEEDBACK_BODY, problem_responses
 from service.http.predict_request import answer
-from service.http.request_body import headers_of, media_type, read_body
+from service.http.request_body import headers_of, media_type, query_fields, read_body
 from service.models import Models, ServedModel
 from service.reading.bodies import JSON
 from service.reading.json_body import json_object
 from service.schemas.drift import DriftResponse
+from service.schemas.explain import ExplainQuery, ExplainResponse
 from service.schemas.feedback import FeedbackRequest, FeedbackResponse, PolicyFeedback
 from service.schemas.models import ModelsResponse, ServedModelEntry, Status
 from service.schemas.predict import PredictResponse, QueryOptions
@@ -54,6 +56,20 @@ async def predict(request: Request, query: Annotated[QueryOptions, Query()]) -> 
     scope = request.scope
     found = await answer(predictor, headers_of(scope), scope["query_string"], request.receive, max_body_bytes)
     return Response(found.body, headers=dict(found.said), media_type=found.media_type)
+
+
+@of_model.post("/explain", responses=problem_responses((*_BODY_ERRORS, HTTPStatus.CONFLICT)))
+async def explain_inputs(request: Request, query: Annotated[ExplainQuery, Query()]) -> ExplainResponse:
+    """Say what each part of an input adds to the logit of a class. Bodies as for `/predict`.
+
+    With a JSON body the options stand in the body, otherwise in the query string.
+    """
+    del query  # here for the description, as in `predict`
+    model = _model(request)
+    headers, fields = headers_of(request.scope), query_fields(request.scope["query_string"])
+    body = await read_body(headers, request.receive, request.app.state.settings.max_body_bytes)
+    asked = validated(ExplainQuery, fields)
+    return await run_in_threadpool(explain, model.predictor, model.explainer, body, media_type(headers), asked)
 
 
 @of_model.post(

@@ -41,6 +41,14 @@ def test_every_schema_is_used(description: dict[str, Any]) -> None:
     assert set(description["components"]["schemas"]) == references
 
 
+def test_explain_names_its_bodies_and_options(description: dict[str, Any]) -> None:
+    explain = description["paths"]["/explain"]["post"]
+    assert explain["requestBody"]["content"].keys() >= {"application/json", "multipart/form-data"}
+    assert {parameter["name"] for parameter in explain["parameters"]} == {"label", "resize", "invert"}
+    inputs = description["components"]["schemas"]["ExplainRequest"]["properties"]["inputs"]
+    assert (inputs["maxItems"], len(inputs["items"]["anyOf"])) == (16, 3)
+
+
 @pytest.mark.parametrize("path", ["/predict", "/models/{name}/predict"])
 def test_predict_names_its_bodies_options_and_errors(description: dict[str, Any], path: str) -> None:
     predict = description["paths"][path]["post"]
@@ -82,7 +90,7 @@ def test_asking_twice_gives_the_same(client: TestClient, description: dict[str, 
 
 def test_operation_ids_are_unique(description: dict[str, Any]) -> None:
     ids = [operation["operationId"] for path in description["paths"].values() for operation in path.values()]
-    assert len(ids) == len(set(ids)) == 14
+    assert len(ids) == len(set(ids)) == 16
 
 
 def test_name_of_a_model_is_a_parameter(description: dict[str, Any]) -> None:

@@ -1,0 +1,59 @@
+"""From a request's body to the explanations of its inputs."""
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from service.answering.predict import Predictor
+from service.errors import InvalidValue, TooLarge, UnsupportedType
+from service.explainer import Explainer, in_shape_of
+from service.reading.bodies import JSON
+from service.reading.json_body import json_object
+from service.reading.multipart import without_boundary
+from service.schemas.explain import MOST_EXPLAINED, ExplainQuery, ExplainRequest, ExplainResponse, Explanation
+from service.validation import shortened, shown, validated
+
+
+def explain(
+    predictor: Predictor, explainer: Explainer, body: bytes, media_type: str, query: ExplainQuery
+) -> ExplainResponse:
+    """Read one request and answer it. Raises the RequestError that says what is wrong with it."""
+    options, inputs = _read(predictor, body, media_type, query)
+    if len(inputs) > MOST_EXPLAINED:
+        raise TooLarge(f"there are {len(inputs)} inputs: at most {MOST_EXPLAINED} are explained in one request")
+    manifest = predictor.classifier.manifest
+    asked = None if options.label is None else _index(options.label, manifest.labels)
+    parts = explainer.parts(inputs)
+    explanations = []
+    for row, probabilities in enumerate(parts.probabilities):
+        label = int(probabilities.argmax()) if asked is None else asked
+        explanations.append(
+            Explanation(
+                label=manifest.labels[label],
+                probability=float(probabilities[label]),
+                logit=float(parts.logits[row, label]),
+                bias=float(parts.biases[label]),
+                contributions=in_shape_of(manifest.input, parts.contributions(row, label)),
+            )
+        )
+    return ExplainResponse(model=predictor.model_ref, explanations=explanations)
+
+
+def _read(predictor: Predictor, body: bytes, media_type: str, query: ExplainQuery) -> tuple[ExplainQuery, NDArray[Any]]:
+    reader = predictor.reader
+    if media_type == JSON:
+        if query.model_fields_set:
+            raise InvalidValue("query", " string: with a JSON body the options belong in the body")
+        sent = validated(ExplainRequest, json_object(body, "inputs"))
+        return sent, reader.from_json(sent.inputs, resize=sent.resize, invert=sent.invert)
+    form = without_boundary(media_type)
+    if form not in reader.media_types:
+        came = f"content type {form}" if form else "a body without a content type"
+        raise UnsupportedType(f"{came} is not taken: {', '.join((JSON, *reader.media_types))} are")
+    return query, reader.from_body(body, media_type, resize=query.resize, invert=query.invert)
+
+
+def _index(label: str, labels: list[str]) -> int:
+    if label not in labels:
+        raise InvalidValue("label", f"={shown(label)} is none of the model's: {shortened(', '.join(labels))}")
+    return labels.index(label)

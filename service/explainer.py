@@ -1,0 +1,122 @@
+"""Why a model says what it says: for a linear model each input's exact share of a logit.
+
+The model's own graph is run with its inner tensors as further outputs. Protobuf messages whose bytes stand one after
+the other merge, and lists in them are joined: so a few bytes behind the file's make outputs of tensors, without a
+library that writes such files. A logit is then the bias and the sum of the features times their weights.
+"""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.classifier import Classifier, open_session, read_model, sha256
+from service.errors import Conflict, ModelError
+from service.inputs import FeaturesInput, ImageInput, Kind
+
+TENSORS = ("levels", "logits", "scaled_weights", "scaled_biases")  # as training/export.py names them
+
+# What protobuf writes before a field of bytes: its number and the kind of it, 2.
+_GRAPH, _OUTPUT, _NAME = (number << 3 | 2 for number in (7, 12, 1))  # ModelProto's, GraphProto's, ValueInfoProto's
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the logits of N inputs over C classes are made of: `levels @ weights + biases`."""
+
+    levels: NDArray[np.float64]  # [N, D], the features, each times what the weights are divided by
+    weights: NDArray[np.float64]  # [D, C], divided by the temperature
+    biases: NDArray[np.float64]  # [C], divided by the temperature
+    logits: NDArray[np.float64]  # [N, C]
+    probabilities: NDArray[np.float32]  # [N, C], as `/predict` says them
+
+    def contributions(self, row: int, label: int) -> NDArray[np.float64]:
+        """Of each feature to one logit of one input, `[D]`: their sum and the bias are the logit."""
+        products: NDArray[np.float64] = self.levels[row] * self.weights[:, label]
+        return products
+
+
+class Explainer:
+    """Takes the logits of one model apart; safe to share between threads.
+
+    The second session is made when it is first asked for: with many models it is memory, and few are ever asked.
+    """
+
+    def __init__(self, classifier: Classifier, intra_op_threads: int, max_bytes: int) -> None:
+        self._classifier = classifier
+        self._intra_op_threads = intra_op_threads
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._made: tuple[Any, NDArray[np.float64], NDArray[np.float64]] | None = None
+
+    def parts(self, inputs: NDArray[Any]) -> Parts:
+        """Of a batch, `[N, *row_shape]`.
+
+        Raises Conflict where the file is not the one that was loaded, or has no tensors of these names.
+        """
+        name = self._classifier.manifest.input.name
+        with self._lock:
+            if self._made is None:
+                session = self._session()
+                weights, biases = session.run(["scaled_weights", "scaled_biases"], {name: inputs[:1]})
+                self._made = session, weights, biases
+        session, weights, biases = self._made
+        levels, logits, probabilities = session.run(["levels", "logits", "probabilities"], {name: inputs})
+        return Parts(levels, weights, biases, logits, probabilities)
+
+    def _session(self) -> Any:
+        """From the bytes that were proved: read again, which takes less than to keep those of every model."""
+        path = self._classifier.path
+        try:
+            file = read_model(path, self._max_bytes)
+        except ModelError:
+            file = b""
+        if sha256(file) != self._classifier.sha256:
+            raise Conflict("the model's file is not the one that is served any more: start the service again")
+        try:
+            return open_session(path, file + outputs(TENSORS), self._intra_op_threads)
+        except ModelError:
+            raise Conflict(
+                f"this model cannot be explained: its graph does not name {', '.join(TENSORS)}. Train it again"
+            ) from None
+
+
+def outputs(names: Iterable[str]) -> bytes:
+    """A ModelProto of nothing but a graph with these outputs, to stand behind another's bytes.
+
+    >>> outputs(["ab"])
+    b':\\x06b\\x04\\n\\x02ab'
+    """
+    return _field(_GRAPH, b"".join(_field(_OUTPUT, _field(_NAME, name.encode())) for name in names))
+
+
+def _field(key: int, content: bytes) -> bytes:
+    assert len(content) < 128, "a longer one has its length in several bytes"
+    return bytes([key, len(content)]) + content
+
+
+def in_shape_of(kind: Kind, contributions: NDArray[np.float64]) -> list[Any] | dict[str, float]:
+    """Contributions of the D features as an input of the kind looks.
+
+    >>> in_shape_of(ImageInput(height=1, width=2), np.array([1.0, 2.0]))
+    [[1.0, 2.0]]
+    >>> columns = [{"name": "age"}, {"name": "sex", "categories": ["f", "m"]}]
+    >>> in_shape_of(FeaturesInput(width=2, columns=columns), np.array([1.0, 2.0, 3.0]))
+    {'age': 1.0, 'sex': 5.0}
+    """
+    if isinstance(kind, ImageInput):
+        return list(contributions.reshape(kind.row_shape).tolist())
+    if not isinstance(kind, FeaturesInput):
+        return list(contributions.reshape(kind.context, -1).sum(axis=1).tolist())  # an embedding's numbers a token
+    if kind.columns is None:
+        return list(contributions.tolist())
+    # The encoder puts the numbers first, and the categories of the other columns behind them.
+    numbers = iter(contributions)
+    found = {column.name: float(next(numbers)) for column in kind.columns if column.categories is None}
+    for column in kind.columns:
+        if column.categories is not None:
+            found[column.name] = float(sum(next(numbers) for _ in column.categories))
+    return {column.name: found[column.name] for column in kind.columns}

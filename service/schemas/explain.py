@@ -1,0 +1,50 @@
+"""The wire of `POST /explain`."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.schemas.models import ModelRef
+from service.schemas.predict import Options
+
+MOST_EXPLAINED = 16  # inputs: each answer is as long as its input
+
+
+class ExplainQuery(BaseModel):
+    """The options of a body that is not JSON."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    label: str | None = Field(None, description="The class to explain; each input's likeliest unless asked.")
+    resize: bool = Field(False, description=Options.model_fields["resize"].description)
+    invert: bool = Field(False, description=Options.model_fields["invert"].description)
+
+
+class ExplainRequest(ExplainQuery):
+    """The JSON body of `POST /explain`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    inputs: list[Any] = Field(
+        description="As for `/predict`.", json_schema_extra={"minItems": 1, "maxItems": MOST_EXPLAINED}
+    )
+
+
+class Explanation(BaseModel):
+    """What one logit is made of: the bias and the sum of the contributions."""
+
+    label: str
+    probability: float = Field(description="As `/predict` says it.")
+    logit: float = Field(description="After the temperature: the probabilities are the softmax of these.")
+    bias: float
+    contributions: list[Any] | dict[str, float] = Field(
+        description="In the shape of the input: a number for each pixel, by column name (a category's as one), for "
+        "each number of an embedding, or for each token."
+    )
+
+
+class ExplainResponse(BaseModel):
+    """The answer of `POST /explain`: one explanation an input, in their order."""
+
+    model: ModelRef
+    explanations: list[Explanation]
