@@ -6,8 +6,9 @@ from numpy.typing import NDArray
 
 from service.answering.predict import Predictor
 from service.errors import InvalidValue, TooLarge, UnsupportedType
-from service.explainer import Explainer, in_shape_of
+from service.explainer import Explainer
 from service.reading.bodies import JSON
+from service.reading.contributions import in_shape_of
 from service.reading.json_body import json_object
 from service.reading.multipart import without_boundary
 from service.schemas.explain import MOST_EXPLAINED, ExplainQuery, ExplainRequest, ExplainResponse, Explanation

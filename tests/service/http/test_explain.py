@@ -15,8 +15,9 @@ from PIL import Image
 
 from service.app import create_app
 from service.classifier import Classifier
-from service.explainer import Explainer, in_shape_of
+from service.explainer import Explainer
 from service.inputs import ImageInput
+from service.reading.contributions import in_shape_of
 from service.settings import Settings
 from tests import tiny, tiny_features, tiny_tokens
 from tests.service.canon import assert_problem

@@ -19,11 +19,13 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from PIL import Image
 
 from service.app import create_app
 from service.http.fast_lane import FastLaneProtocol
 from service.settings import Settings
 from tests.server import free_port
+from tests.service.pictures import encoded
 
 JSON, RAW = "application/json", "application/octet-stream"
 IMAGE = {"inputs": [[255, 0]]}
@@ -36,6 +38,12 @@ REQUESTS: dict[str, dict[str, Any]] = {
         "headers": {"content-type": RAW},
         "params": {"top_k": 2, "selective_risk": 0.1, "probabilities": "false"},
     },
+    "a form": {
+        "content": b'--b\r\nContent-Disposition: form-data; name="f"; filename="a.png"\r\n\r\n%b\r\n--b--\r\n'
+        % encoded(Image.new("L", (2, 1), 255)),
+        "headers": {"content-type": "multipart/form-data; boundary=b"},
+    },
+    "a broken form": {"content": b"--b", "headers": {"content-type": "multipart/form-data; boundary=b"}},
     "numbers": {"content": bytes(2), "headers": {"content-type": RAW, "accept": "application/x-npy"}},
     "numbers with top_k": {"json": {**IMAGE, "top_k": 1}, "headers": {"accept": RAW}},
     "no body": {},
