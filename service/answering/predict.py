@@ -13,7 +13,7 @@ from service.classifier import Classifier, Scores
 from service.decision import resolve
 from service.errors import InvalidValue, UnsupportedType
 from service.monitoring.drift import Drift
-from service.policy import Policy
+from service.policy import Policy, PolicyRequest
 from service.prediction_sets import choose
 from service.reading.bodies import JSON
 from service.reading.json_body import json_object, may_hold_booleans
@@ -77,7 +77,7 @@ class Predictor:
         self._ids = PredictionIds(classifier.version)
         self._writers: dict[tuple[Options, str, str], Writer] = {}
         self._plain = self._json_answer(NO_OPTIONS, "", JSON)
-        self.gathering = Gathering(self._scores, MOST_GATHERED)
+        self.gathering = Gathering(self.scores, MOST_GATHERED)
 
     def question(self, body: bytes, media_type: str, query: Options = NO_OPTIONS, wanted: str = JSON) -> Question:
         """Read one request whose answer is wanted in JSON or one of BINARY.
@@ -106,14 +106,15 @@ class Predictor:
     def answer(self, question: Question) -> bytes:
         """The body of the answer, in this thread."""
         writer = question.writer
-        return writer.write(Rows.of(self._scores(question.inputs), writer.k, whole=writer.whole))
+        return writer.write(Rows.of(self.scores(question.inputs), writer.k, whole=writer.whole))
 
     async def answer_with_others(self, question: Question) -> bytes:
         """The same, scored together with the others that are asked now. For small ones: the event loop does it."""
         writer = question.writer
         return writer.write(await self.gathering.rows(question.inputs, writer.k, writer.whole))
 
-    def _scores(self, inputs: NDArray[Any]) -> Scores:
+    def scores(self, inputs: NDArray[Any]) -> Scores:
+        """Score inputs as the reader gives them, and count them for drift."""
         scores = self.classifier.scores(inputs)
         self._drift.record(scores)
         return scores
@@ -140,10 +141,11 @@ class Predictor:
         options = validated(Options, {name: value for name, value in sent.items() if name != "inputs"})
         return options, self.reader.from_json(inputs, resize=options.resize, invert=options.invert, booleans=booleans)
 
-    def _policy(self, options: Options, within: str) -> Policy:
-        if options.policy is None:
+    def policy(self, asked: PolicyRequest | None, *, within: str) -> Policy:
+        """The policy that decides; `within` as in `resolve`, whose InvalidValue it raises."""
+        if asked is None:
             return self._default_policy
-        return resolve(options.policy, self.classifier.manifest.abstention, within=within)
+        return resolve(asked, self.classifier.manifest.abstention, within=within)
 
     def _json_answer(self, options: Options, within: str, _: str) -> JsonAnswer:
         manifest = self.classifier.manifest
@@ -158,7 +160,7 @@ class Predictor:
             self.model_ref,
             manifest.labels,
             manifest.abstention,
-            self._policy(options, within),
+            self.policy(options.policy, within=within),
             self._ids,
             k=k,
             probabilities=not many if options.probabilities is None else options.probabilities,
@@ -169,5 +171,5 @@ class Predictor:
         for field in _OF_JSON:
             if getattr(options, field) is not None:
                 raise InvalidValue(field, f" is for answers in {JSON}: one in {wanted} has the scores of every class")
-        policy = self._policy(options, within)
+        policy = self.policy(options.policy, within=within)
         return BinaryAnswer(self.model_ref, self.classifier.manifest.abstention, policy, wanted)

@@ -44,6 +44,12 @@ def problem_responses(statuses: Iterable[HTTPStatus]) -> dict[int | str, dict[st
     return {int(s): {"description": s.phrase, "content": {MEDIA_TYPE: {"schema": schema}}} for s in statuses}
 
 
+def standard_responses(statuses: Iterable[HTTPStatus]) -> dict[int | str, dict[str, Any]]:
+    """The same for a route of a standard protocol, whose errors are `{"error": "..."}`."""
+    schema = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
+    return {int(s): {"description": s.phrase, "content": {JSON: {"schema": schema}}} for s in statuses}
+
+
 def install(app: FastAPI, models: Models) -> None:
     """Make `app`'s description hold the schemas that the entries above refer to, and the bodies that `models` take."""
     generate = app.openapi

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -38,6 +38,8 @@ _STATUS: dict[type[RequestError], HTTPStatus] = {
 
 # RFC 9110's names, which Python's table has only from 3.13 on.
 _TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+
+_STANDARD = ("/v1/", "/v2/")
 
 _log = logging.getLogger("demur")
 
@@ -74,6 +76,11 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The response for an error of this status."""
+    headers = {HEADER: request.state.request_id, **(headers or {})}
+    if is_standard(request.url.path):
+        # The protocol knows one shape, of exactly this type, and 400 for whatever is wrong with a request.
+        status = HTTPStatus.BAD_REQUEST if status == HTTPStatus.UNPROCESSABLE_ENTITY else status
+        return JSONResponse({"error": detail}, status, headers=headers)
     body = ProblemDetails(
         title=_TITLES.get(status) or HTTPStatus(status).phrase,
         status=status,
@@ -84,9 +91,18 @@ def problem(
     return Response(
         body.model_dump_json(exclude_none=True),
         status,
-        headers={HEADER: request.state.request_id, **(headers or {})},
+        headers=headers,
         media_type=MEDIA_TYPE,
     )
+
+
+def is_standard(path: str) -> bool:
+    """Whether a path is one of the standard protocols', which have errors of their own shape.
+
+    >>> is_standard("/v2"), is_standard("/v1/models/a"), is_standard("/v20")
+    (True, True, False)
+    """
+    return path.startswith(_STANDARD) or f"{path}/" in _STANDARD
 
 
 async def _handle(request: Request, error: Exception) -> Response:

@@ -1,0 +1,152 @@
+"""The routes of the Open Inference Protocol: HTTP in, HTTP out; the work is done in `open_inference/`.
+
+Their bodies are read whatever content type they claim, since the stock clients claim none.
+"""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, HTTPException, Path, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from service.answering.predict import Predictor
+from service.errors import MalformedBody, UnknownModel
+from service.http.compression import compressed, decompressed, encoding_for
+from service.http.openapi import standard_responses
+from service.http.predict_request import INLINE_BODY_BYTES
+from service.http.request_body import Headers, headers_of, read_body
+from service.models import Models, ServedModel
+from service.open_inference import metadata
+from service.open_inference.infer import infer
+from service.reading.bodies import JSON, RAW
+from service.validation import shortened
+
+HEADER_LENGTH = "Inference-Header-Content-Length"
+_MODEL_ERRORS = standard_responses((HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE))
+_BODY_ERRORS = standard_responses(
+    (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+)
+_BODIES: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            JSON: {"schema": {"type": "object", "required": ["inputs"]}},
+            RAW: {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+
+router = APIRouter(prefix="/v2")
+
+
+async def _named(name: Annotated[str, Path(description="Of the model, as `GET /models` lists it.")]) -> None:
+    """Describes the name in the path."""
+
+
+async def _versioned(version: Annotated[str, Path(description="Of the model, as its metadata states it.")]) -> None:
+    """Describes the version in the path."""
+
+
+_of_model = APIRouter(responses=_MODEL_ERRORS)
+
+
+@router.get("")
+@router.get("/", include_in_schema=False)
+async def server_metadata() -> dict[str, Any]:
+    """What the server is, and which extensions of the protocol it has."""
+    return metadata.of_server()
+
+
+@router.get("/health/live")
+async def live() -> dict[str, bool]:
+    """The process answers."""
+    return {"live": True}
+
+
+@router.get("/health/ready")
+async def ready() -> dict[str, bool]:
+    """A proven model is loaded. `live` is what the protocol's text says, `ready` what clients read."""
+    return {"live": True, "ready": True}
+
+
+@_of_model.get("")
+async def model_metadata(request: Request) -> dict[str, Any]:
+    """The model's tensors and labels."""
+    return metadata.of_model(_model(request))
+
+
+@_of_model.get("/ready")
+async def model_ready(request: Request) -> dict[str, Any]:
+    """The model is proven and answers."""
+    return {"name": _model(request).ref.name, "ready": True}
+
+
+@_of_model.post("/infer", openapi_extra=_BODIES, responses=_BODY_ERRORS)
+async def model_infer(request: Request) -> Response:
+    """Classify tensors: JSON, JSON followed by binary tensors, or with a header length of 0 one input's bytes alone."""
+    predictor = _model(request).predictor
+    headers = headers_of(request.scope)
+    most = request.app.state.settings.max_body_bytes
+    as_it_comes = {name: value for name, value in headers.items() if name != b"content-encoding"}
+    body = await read_body(as_it_comes, request.receive, most)
+    if len(body) > INLINE_BODY_BYTES or len(as_it_comes) < len(headers):
+        return await run_in_threadpool(_answer, predictor, headers, body, most)
+    return _answer(predictor, headers, body, most)
+
+
+router.include_router(_of_model, prefix="/models/{name}", dependencies=[Depends(_named)])
+router.include_router(
+    _of_model, prefix="/models/{name}/versions/{version}", dependencies=[Depends(_named), Depends(_versioned)]
+)
+
+
+@router.post("/repository/index")
+async def repository_index(request: Request) -> list[dict[str, str]]:
+    """The models of this service, whether they are ready or not."""
+    return metadata.index(request.app.state.models)
+
+
+@router.post(
+    "/repository/models/{name}/{action}",
+    responses=standard_responses((HTTPStatus.FORBIDDEN,)),
+    include_in_schema=False,
+)
+async def change_repository(action: str) -> None:
+    """Always refused: which models there are is decided when the service starts."""
+    if action not in ("load", "unload"):
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    raise HTTPException(HTTPStatus.FORBIDDEN, f"{action} is not allowed: the models are those of the start")
+
+
+def _answer(predictor: Predictor, headers: Headers, body: bytes, most: int) -> Response:
+    encoding = headers.get(b"content-encoding", b"identity").decode("latin-1").strip().lower()
+    body = decompressed(body, encoding, most)
+    found = infer(predictor, body, _header_length(headers))
+    said = {"Vary": "Accept-Encoding"}
+    if found.header_length is not None:
+        said[HEADER_LENGTH] = str(found.header_length)
+    wanted = encoding_for(headers.get(b"accept-encoding", b"").decode("latin-1"), found.body)
+    content = found.body
+    if wanted is not None:
+        said["Content-Encoding"] = wanted
+        content = compressed(content, wanted)
+    return Response(content, headers=said, media_type=JSON if found.header_length is None else RAW)
+
+
+def _header_length(headers: Headers) -> int | None:
+    text = headers.get(HEADER_LENGTH.lower().encode())
+    if text is None:
+        return None
+    if not text.isdigit() or len(text) > 18:
+        raise MalformedBody(f"{HEADER_LENGTH}={shortened(text.decode('latin-1'))}: it must be a number of bytes")
+    return int(text)
+
+
+def _model(request: Request) -> ServedModel:
+    """The model that the path names, of the version that it names, if any."""
+    held: Models = request.app.state.models
+    model = held.get(request.path_params["name"])
+    version = request.path_params.get("version", model.ref.version)
+    if version != model.ref.version:
+        raise UnknownModel(f"model {model.ref.name} has no version {shortened(version)}: it has {model.ref.version}")
+    return model
