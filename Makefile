@@ -9,7 +9,7 @@ FIT ?=
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train serve test test-slow test-guarantees lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e lock clean
+.PHONY: help setup data train serve test test-slow test-guarantees test-clients lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -33,6 +33,14 @@ test-slow: setup data ## the slow tests: accuracies over five seeds, fetching th
 
 test-guarantees: setup data ## the promises, held against thousands of calibration splits; takes minutes
 	$(BIN)/python -m pytest -m guarantee
+
+test-clients: setup build/clients/made ## stock clients of the Open Inference Protocol, installed under build/clients
+	$(BIN)/python -m pytest -m clients tests/clients
+
+build/clients/made: requirements/clients.txt
+	$(PYTHON) -m venv build/clients
+	build/clients/bin/pip install --quiet -r requirements/clients.txt
+	touch $@
 
 lint: setup ## style, formatting and types
 	$(BIN)/ruff check .

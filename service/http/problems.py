@@ -39,7 +39,7 @@ _STATUS: dict[type[RequestError], HTTPStatus] = {
 # RFC 9110's names, which Python's table has only from 3.13 on.
 _TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 
-_STANDARD = ("/v1/", "/v2/")
+_STANDARD = ("/v2/",)  # what stands below a standard protocol
 
 _log = logging.getLogger("demur")
 
@@ -99,7 +99,7 @@ def problem(
 def is_standard(path: str) -> bool:
     """Whether a path is one of the standard protocols', which have errors of their own shape.
 
-    >>> is_standard("/v2"), is_standard("/v1/models/a"), is_standard("/v20")
+    >>> is_standard("/v2"), is_standard("/v2/models/a"), is_standard("/v20")
     (True, True, False)
     """
     return path.startswith(_STANDARD) or f"{path}/" in _STANDARD
