@@ -1,4 +1,4 @@
-"""Draw what a model sees of a photograph: `python docs/examples/photograph.py MODEL [PICTURE]`.
+"""Draw what a model sees of a photograph: `python -m docs.examples.photograph MODEL [PICTURE]`.
 
 The photograph is made of Fashion-MNIST's first test image, an ankle boot: enlarged, dark on light, with a
 margin. Beside it is what the model is given with `resize`, and with `resize` and `invert`, and what it answers.
