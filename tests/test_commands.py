@@ -16,8 +16,8 @@ pytestmark = pytest.mark.slow
 
 
 def _command(program: str) -> str:
-    """The README's block of shell that begins with `program`."""
-    (command,) = re.findall(rf"^```sh\n({program}.*)\n```", README, re.MULTILINE)
+    """The README's first block of shell that is a line of `program`."""
+    command, *_ = re.findall(rf"^```sh\n({program}.*)\n```", README, re.MULTILINE)
     return str(command)
 
 
