@@ -5,12 +5,12 @@ from typing import Any
 from numpy.typing import NDArray
 
 from service.answering.predict import Predictor
-from service.errors import InvalidValue, TooLarge, UnsupportedType
+from service.errors import InvalidValue, TooLarge
 from service.explainer import Explainer
 from service.reading.bodies import JSON
 from service.reading.contributions import in_shape_of
 from service.reading.json_body import json_object
-from service.reading.multipart import without_boundary
+from service.reading.reader import read_other
 from service.schemas.explain import MOST_EXPLAINED, ExplainQuery, ExplainRequest, ExplainResponse, Explanation
 from service.validation import shortened, shown, validated
 
@@ -47,11 +47,7 @@ def _read(predictor: Predictor, body: bytes, media_type: str, query: ExplainQuer
             raise InvalidValue("query", " string: with a JSON body the options belong in the body")
         sent = validated(ExplainRequest, json_object(body, "inputs"))
         return sent, reader.from_json(sent.inputs, resize=sent.resize, invert=sent.invert)
-    form = without_boundary(media_type)
-    if form not in reader.media_types:
-        came = f"content type {form}" if form else "a body without a content type"
-        raise UnsupportedType(f"{came} is not taken: {', '.join((JSON, *reader.media_types))} are")
-    return query, reader.from_body(body, media_type, resize=query.resize, invert=query.invert)
+    return query, read_other(reader, body, media_type, resize=query.resize, invert=query.invert)
 
 
 def _index(label: str, labels: list[str]) -> int:

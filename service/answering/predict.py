@@ -11,14 +11,13 @@ from service.answering.json_answer import JsonAnswer
 from service.answering.prediction_id import PredictionIds
 from service.classifier import Classifier, Scores
 from service.decision import resolve
-from service.errors import InvalidValue, UnsupportedType
+from service.errors import InvalidValue
 from service.monitoring.drift import Drift
 from service.policy import Policy, PolicyRequest
 from service.prediction_sets import choose
 from service.reading.bodies import JSON
 from service.reading.json_body import json_object, may_hold_booleans
-from service.reading.multipart import without_boundary
-from service.reading.reader import Reader
+from service.reading.reader import Reader, read_other
 from service.schemas.models import ModelRef
 from service.schemas.predict import DEFAULT_TOP_K, MANY_CLASSES, NO_OPTIONS, Options, PredictRequest
 from service.validation import shown, validated
@@ -124,11 +123,7 @@ class Predictor:
             if query is not NO_OPTIONS:
                 raise InvalidValue("query", " string: with a JSON body the options belong in the body")
             return self._read_json(body)
-        form = without_boundary(media_type)
-        if form in self.reader.media_types:
-            return query, self.reader.from_body(body, media_type, resize=query.resize, invert=query.invert)
-        came = f"content type {form}" if form else "a body without a content type"
-        raise UnsupportedType(f"{came} is not taken: {', '.join((JSON, *self.reader.media_types))} are")
+        return query, read_other(self.reader, body, media_type, resize=query.resize, invert=query.invert)
 
     def _read_json(self, body: bytes) -> tuple[Options, NDArray[Any]]:
         sent = json_object(body, "inputs")

@@ -26,6 +26,7 @@ def serve(settings: Settings) -> int:
     Raises ModelError or SettingsError before a socket is opened.
     """
     app = create_app(settings)  # of several workers each makes its own, and none needs to start where this one cannot
+    _collect_from_now_on()
     return _serve_alone(app, settings) if settings.workers == 1 else _serve_together(settings)
 
 
@@ -34,7 +35,6 @@ def _serve_alone(app: FastAPI, settings: Settings) -> int:
     # there, a clean stop would end as if killed.
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: sys.exit(0))
-    _collect_from_now_on()
     try:
         uvicorn.Server(_config(app, settings)).run()
     except SystemExit as end:  # ours after a signal, or uvicorn's when it cannot listen, which has said why

@@ -6,11 +6,12 @@ Those of one model stand under `/models/{name}`, and without that at the root fo
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from service.answering.explain import explain
 from service.errors import UnsupportedType
+from service.http.asked_model import asked_model, named
 from service.http.openapi import FEEDBACK_BODY, problem_responses
 from service.http.predict_request import answer
 from service.http.request_body import headers_of, media_type, query_fields, read_body
@@ -51,7 +52,7 @@ async def predict(request: Request, query: Annotated[QueryOptions, Query()]) -> 
     `Accept` asks for them.
     """
     del query  # here for the description: the answer is made of the request itself, as it is in `fast_lane.py`
-    predictor = _model(request).predictor
+    predictor = asked_model(request).predictor
     max_body_bytes = request.app.state.settings.max_body_bytes
     scope = request.scope
     found = await answer(predictor, headers_of(scope), scope["query_string"], request.receive, max_body_bytes)
@@ -65,7 +66,7 @@ async def explain_inputs(request: Request, query: Annotated[ExplainQuery, Query(
     With a JSON body the options stand in the body, otherwise in the query string.
     """
     del query  # here for the description, as in `predict`
-    model = _model(request)
+    model = asked_model(request)
     headers, fields = headers_of(request.scope), query_fields(request.scope["query_string"])
     body = await read_body(headers, request.receive, request.app.state.settings.max_body_bytes)
     asked = validated(ExplainQuery, fields)
@@ -83,7 +84,7 @@ async def give_feedback(request: Request) -> PolicyFeedback:
 
     The same feedback twice counts once.
     """
-    model = _model(request)
+    model = asked_model(request)
     headers = headers_of(request.scope)
     body = await read_body(headers, request.receive, MAX_FEEDBACK_BYTES)
     form = media_type(headers)
@@ -96,7 +97,7 @@ async def give_feedback(request: Request) -> PolicyFeedback:
 @of_model.get("/feedback")
 async def feedback(request: Request) -> FeedbackResponse:
     """How often the answers were right, by policy, as far as feedback came, and whether each certificate holds."""
-    model = _model(request)
+    model = asked_model(request)
     return FeedbackResponse(model=model.ref, policies=model.feedback.states())
 
 
@@ -107,7 +108,7 @@ async def drift(request: Request) -> DriftResponse:
     It cannot see errors: only feedback can. Inputs that look alike may be classified worse than they were, and others
     as well as ever.
     """
-    model = _model(request)
+    model = asked_model(request)
     return await run_in_threadpool(model.drift.state, model.ref, model.manifest.labels)
 
 
@@ -115,23 +116,17 @@ router = APIRouter()
 router.include_router(of_model)
 
 
-async def _named(
-    name: Annotated[str, Path(description="Of the model, as `GET /models` lists it.")],
-) -> None:
-    """Describes the name in the path."""
-
-
-router.include_router(of_model, prefix="/models/{name}", dependencies=[Depends(_named)])
+router.include_router(of_model, prefix="/models/{name}", dependencies=[Depends(named)])
 
 
 @router.get("/model", responses=problem_responses(_MODEL_ERRORS))
-@router.get("/models/{name}", responses=problem_responses(_MODEL_ERRORS), dependencies=[Depends(_named)])
+@router.get("/models/{name}", responses=problem_responses(_MODEL_ERRORS), dependencies=[Depends(named)])
 async def model(request: Request) -> dict[str, Any]:
     """The model card: what the model is, what it was trained on, how good it is, and which policies it offers.
 
     `abstention` holds the certificates, `metrics.operating_points` what each policy came to on the report split.
     """
-    asked = _model(request)
+    asked = asked_model(request)
     return {"served_as": asked.ref.name, "version": asked.ref.version, **asked.manifest.card()}
 
 
@@ -142,10 +137,10 @@ async def models(request: Request) -> ModelsResponse:
     return ModelsResponse(models=[_entry(name, served, held.default_name) for name, served in held.by_name.items()])
 
 
-@router.get("/models/{name}/readyz", responses=problem_responses(_MODEL_ERRORS), dependencies=[Depends(_named)])
+@router.get("/models/{name}/readyz", responses=problem_responses(_MODEL_ERRORS), dependencies=[Depends(named)])
 async def model_readyz(request: Request) -> Status:
     """The model is proven and answers."""
-    _model(request)
+    asked_model(request)
     return Status(status="ready")
 
 
@@ -159,12 +154,6 @@ async def livez() -> Status:
 async def readyz() -> Status:
     """A proven model is loaded: the service listens only from then on."""
     return Status(status="ready")
-
-
-def _model(request: Request) -> ServedModel:
-    """The model that the path names, or the default one."""
-    held: Models = request.app.state.models
-    return held.get(request.path_params.get("name"))
 
 
 def _entry(name: str, served: ServedModel | None, default_name: str | None) -> ServedModelEntry:

@@ -4,18 +4,18 @@ Their bodies are read whatever content type they claim, since the stock clients 
 """
 
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, HTTPException, Path, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from service.answering.predict import Predictor
-from service.errors import MalformedBody, UnknownModel
+from service.errors import MalformedBody
+from service.http.asked_model import asked_model, named, versioned
 from service.http.compression import compressed, decompressed, encoding_for
 from service.http.openapi import standard_responses
 from service.http.predict_request import INLINE_BODY_BYTES
 from service.http.request_body import Headers, headers_of, read_body
-from service.models import Models, ServedModel
 from service.open_inference import metadata
 from service.open_inference.infer import infer
 from service.reading.bodies import JSON, RAW
@@ -37,14 +37,6 @@ _BODIES: dict[str, Any] = {
 }
 
 router = APIRouter(prefix="/v2")
-
-
-async def _named(name: Annotated[str, Path(description="Of the model, as `GET /models` lists it.")]) -> None:
-    """Describes the name in the path."""
-
-
-async def _versioned(version: Annotated[str, Path(description="Of the model, as its metadata states it.")]) -> None:
-    """Describes the version in the path."""
 
 
 _of_model = APIRouter(responses=_MODEL_ERRORS)
@@ -72,19 +64,19 @@ async def ready() -> dict[str, bool]:
 @_of_model.get("")
 async def model_metadata(request: Request) -> dict[str, Any]:
     """The model's tensors and labels."""
-    return metadata.of_model(_model(request))
+    return metadata.of_model(asked_model(request))
 
 
 @_of_model.get("/ready")
 async def model_ready(request: Request) -> dict[str, Any]:
     """The model is proven and answers."""
-    return {"name": _model(request).ref.name, "ready": True}
+    return {"name": asked_model(request).ref.name, "ready": True}
 
 
 @_of_model.post("/infer", openapi_extra=_BODIES, responses=_BODY_ERRORS)
 async def model_infer(request: Request) -> Response:
     """Classify tensors: JSON, JSON followed by binary tensors, or with a header length of 0 one input's bytes alone."""
-    predictor = _model(request).predictor
+    predictor = asked_model(request).predictor
     headers = headers_of(request.scope)
     most = request.app.state.settings.max_body_bytes
     as_it_comes = {name: value for name, value in headers.items() if name != b"content-encoding"}
@@ -94,9 +86,9 @@ async def model_infer(request: Request) -> Response:
     return _answer(predictor, headers, body, most)
 
 
-router.include_router(_of_model, prefix="/models/{name}", dependencies=[Depends(_named)])
+router.include_router(_of_model, prefix="/models/{name}", dependencies=[Depends(named)])
 router.include_router(
-    _of_model, prefix="/models/{name}/versions/{version}", dependencies=[Depends(_named), Depends(_versioned)]
+    _of_model, prefix="/models/{name}/versions/{version}", dependencies=[Depends(named), Depends(versioned)]
 )
 
 
@@ -140,13 +132,3 @@ def _header_length(headers: Headers) -> int | None:
     if not text.isdigit() or len(text) > 18:
         raise MalformedBody(f"{HEADER_LENGTH}={shortened(text.decode('latin-1'))}: it must be a number of bytes")
     return int(text)
-
-
-def _model(request: Request) -> ServedModel:
-    """The model that the path names, of the version that it names, if any."""
-    held: Models = request.app.state.models
-    model = held.get(request.path_params["name"])
-    version = request.path_params.get("version", model.ref.version)
-    if version != model.ref.version:
-        raise UnknownModel(f"model {model.ref.name} has no version {shortened(version)}: it has {model.ref.version}")
-    return model

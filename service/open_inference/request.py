@@ -5,12 +5,11 @@
 
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import InvalidValue, MalformedBody
 from service.inputs import ImageInput, Kind
-from service.open_inference.tensors import cast, checked_datatype, checked_shape, from_bytes, from_json
+from service.open_inference.tensors import cast, checked_datatype, checked_shape, datatype_of, from_bytes, from_json
 from service.policy import POLICY_FIELDS, PolicyRequest
 from service.reading.json_body import json_object
 from service.validation import shortened, shown, validated
@@ -40,7 +39,7 @@ def read(body: bytes, header_length: int | None, kind: Kind) -> InferRequest:
     Raises the RequestError that says what is wrong.
     """
     if header_length == 0:
-        row = from_bytes(memoryview(body), kind.row_shape, _datatype(kind), "body")
+        row = from_bytes(memoryview(body), kind.row_shape, datatype_of(kind.dtype), "body")
         return InferRequest(None, cast(row, kind.dtype, "body"), None, None, binary=True)
     if header_length is not None and header_length > len(body):
         raise MalformedBody(f"Inference-Header-Content-Length={header_length}: the body has {len(body)} bytes")
@@ -123,7 +122,3 @@ def _flag(parameters: dict[str, Any], name: str, default: bool) -> bool:
     if not isinstance(value, bool):
         raise InvalidValue(name, f"={shown(value)}: it must be true or false")
     return value
-
-
-def _datatype(kind: Kind) -> str:
-    return {"uint8": "UINT8", "float32": "FP32", "int64": "INT64"}[np.dtype(kind.dtype).name]

@@ -103,10 +103,6 @@ class ImageReader:
         check_count("body", len(images), self.max_batch_size, "image")
         return np.ascontiguousarray(images).reshape(-1, *self.kind.row_shape)
 
-    def from_file(self, body: bytes, declared: Format, *, resize: bool) -> Images:
-        """Read one PNG or JPEG file."""
-        return self._decode(body, "body", declared, Fit(resize))[np.newaxis]
-
     def from_columns(self, columns: Mapping[str, NDArray[Any]], *, resize: bool, first_row: int = 0) -> Images:
         """Read N images from one array: uint8 `[N, H * W]` or `[N, H * W * 3]`, or `[N]` of bytes.
 

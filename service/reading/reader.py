@@ -5,9 +5,12 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from service.errors import UnsupportedType
 from service.inputs import FeaturesInput, ImageInput, Kind, TokensInput
+from service.reading.bodies import JSON
 from service.reading.features import FeatureReader
 from service.reading.images import ImageReader
+from service.reading.multipart import without_boundary
 from service.reading.tokens import TokenReader
 from service.settings import Settings
 
@@ -49,6 +52,15 @@ class Reader(Protocol):
         What a column's array holds is the kind's affair, and each reader says it.
         """
         ...
+
+
+def read_other(reader: Reader, body: bytes, media_type: str, *, resize: bool, invert: bool) -> NDArray[Any]:
+    """Read a body that is not JSON. Raises UnsupportedType for a content type that the reader does not take."""
+    form = without_boundary(media_type)
+    if form in reader.media_types:
+        return reader.from_body(body, media_type, resize=resize, invert=invert)
+    came = f"content type {form}" if form else "a body without a content type"
+    raise UnsupportedType(f"{came} is not taken: {', '.join((JSON, *reader.media_types))} are")
 
 
 def reader_for(kind: Kind, settings: Settings) -> Reader:

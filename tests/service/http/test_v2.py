@@ -266,3 +266,16 @@ def test_rows_and_tokens(tmp_path: Path) -> None:
             wrong = {**tensor, "data": [2**61 - 1, *tensor["data"][1:]]}
             bad = client.post(f"{path}/infer", json={"inputs": [wrong]})
             _assert_error(bad, 400)
+
+
+def test_bug_has_the_shape_of_the_protocol_too(tiny_model: Path) -> None:
+    app = create_app(Settings(model_path=tiny_model))
+
+    @app.get("/v2/bug")
+    async def bug() -> None:
+        raise KeyError("a secret")
+
+    with TestClient(app, raise_server_exceptions=False) as client:
+        answer = client.get("/v2/bug")
+    _assert_error(answer, 500, "The log has more under this request_id")
+    assert "secret" not in answer.text

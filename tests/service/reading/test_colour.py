@@ -88,12 +88,12 @@ READER = ImageReader(ImageInput(height=4, width=4, channels=3), max_batch_size=1
     ],
 )
 def test_resize_converts_to_colour_on_black(mode: str, colour: int | tuple[int, ...], pixel: list[int]) -> None:
-    found = READER.from_file(encoded(Image.new(mode, (9, 9), colour)), "PNG", resize=True)
+    found = READER.from_body(encoded(Image.new(mode, (9, 9), colour)), "image/png", resize=True)
     np.testing.assert_array_equal(found, np.full((1, 4, 4, 3), pixel))
 
 
 def test_resize_centres_colour_on_black() -> None:
-    wide = READER.from_file(encoded(Image.new("RGB", (8, 4), (255, 0, 255))), "PNG", resize=True)[0]
+    wide = READER.from_body(encoded(Image.new("RGB", (8, 4), (255, 0, 255))), "image/png", resize=True)[0]
     assert wide[0].max() == wide[3].max() == 0
     assert wide[1:3].tolist() == [[[255, 0, 255]] * 4] * 2
 

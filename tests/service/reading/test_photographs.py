@@ -37,7 +37,7 @@ def test_form_gives_what_each_file_gives_alone() -> None:
     jpeg = encoded(Image.new("RGB", (60, 40), (200, 30, 90)), "JPEG")
     png = encoded(Image.fromarray(PIXELS))
     found = READER.from_body(_form(("a.jpg", jpeg), ("b.png", png)), FORM, resize=True)
-    np.testing.assert_array_equal(found[0], READER.from_file(jpeg, "JPEG", resize=True)[0])
+    np.testing.assert_array_equal(found[0], READER.from_body(jpeg, "image/jpeg", resize=True)[0])
     np.testing.assert_array_equal(found[1], PIXELS)
 
 
@@ -65,7 +65,7 @@ def test_form_names_the_file_that_is_wrong(second: bytes, kind: type[Exception],
 def test_jpeg_that_is_cut_is_refused(share: float) -> None:
     jpeg = encoded(Image.fromarray(PIXELS), "JPEG")
     with pytest.raises(MalformedBody, match="body is not a readable JPEG"):
-        READER.from_file(jpeg[: int(share * len(jpeg))], "JPEG", resize=True)
+        READER.from_body(jpeg[: int(share * len(jpeg))], "image/jpeg", resize=True)
 
 
 def test_jpeg_in_printing_colours_is_taken() -> None:
@@ -92,7 +92,7 @@ def test_every_orientation_of_a_camera_is_turned_upright(orientation: int) -> No
     exif[0x0112] = orientation
     stream = io.BytesIO()
     turned.save(stream, "PNG", exif=exif)
-    found = READER.from_file(stream.getvalue(), "PNG", resize=True)[0]
+    found = READER.from_body(stream.getvalue(), "image/png", resize=True)[0]
     np.testing.assert_array_equal(found, np.asarray(upright))
 
 

@@ -96,7 +96,7 @@ def test_pictures_are_fitted_as_the_service_fits_them(tmp_path: Path, mode: str,
         converted.putalpha(Image.linear_gradient("L").resize(converted.size))
     converted.save(path)
     kind = ImageInput(height=12, width=10, channels=channels)
-    served = ImageReader(kind, 1, 10_000).from_file(path.read_bytes(), "PNG", resize=True)[0]
+    served = ImageReader(kind, 1, 10_000).from_body(path.read_bytes(), "image/png", resize=True)[0]
     np.testing.assert_array_equal(decode(str(path), Frame(12, 10, channels == 3, fit=True, convert=True)), served)
 
 
