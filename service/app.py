@@ -8,9 +8,10 @@ from fastapi import FastAPI
 import service
 from service import models
 from service.http import fast_lane, openapi, problems, v2
-from service.http.request_id import RequestIdMiddleware
+from service.http.exchanges import ExchangeMiddleware
 from service.http.routes import router
 from service.monitoring.place import ALONE, Place
+from service.observability.exchange import Observer
 from service.settings import Settings
 
 _MOST_NAMED = 5  # models, in the description
@@ -37,15 +38,17 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
     )
     app.state.settings = settings
     app.state.models = loaded
+    observers: tuple[Observer, ...] = ()
+    app.state.observers = observers
     app.include_router(router)
     app.include_router(v2.router)
     problems.install(app)
     openapi.install(app, loaded)
-    app.add_middleware(RequestIdMiddleware)
+    app.add_middleware(ExchangeMiddleware, observers=observers)
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
-    """What the protocol of a connection may know of the application: which predictor answers on which path."""
-    yield {fast_lane.STATE: app.state.models.predictors()}
+    """What the protocol of a connection may know of the application."""
+    yield {fast_lane.STATE: fast_lane.Lane(app.state.models.predictors(), app.state.observers)}

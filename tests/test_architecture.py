@@ -62,7 +62,7 @@ def test_training_knows_of_the_service_the_contract_and_the_code_that_will_serve
             "fastapi",
             {"app", "http.asked_model", "http.routes", "http.problems", "http.processes", "http.openapi", "http.v2"},
         ),
-        ("starlette", {f"http.{room}" for room in ("predict_request", "problems", "request_body", "request_id")}),
+        ("starlette", {f"http.{room}" for room in ("exchanges", "predict_request", "problems", "request_body")}),
         ("orjson", {"answering.json_answer", "open_inference.infer", "reading.json_body"}),
         ("uvicorn", {"http.fast_lane", "http.processes"}),
         ("pydantic_settings", {"settings"}),

@@ -14,13 +14,15 @@ from pydantic import BaseModel
 
 from service.answering.gathering import Rows
 from service.answering.prediction_id import PredictionIds
+from service.answering.writer import Written
 from service.certificates import Abstention, PredictionSets
-from service.decision import Decision, Reason, decide, limits
+from service.decision import REASONS, Decision, Reason, decide, limits, tally
 from service.policy import Policy
 from service.reading.bodies import JSON
 from service.schemas.models import ModelRef
 from service.schemas.predict import SetsRef
 
+_OF_ONE: Mapping[Reason | None, Mapping[str, int]] = {reason: tally([reason]) for reason in (None, *REASONS)}
 _Row = Sequence[float] | NDArray[np.float32]  # the latter where nothing goes through all of it
 
 
@@ -62,7 +64,7 @@ class JsonAnswer:
     ) -> None:
         self._labels = labels
         self._abstention = abstention
-        self._policy = policy
+        self.policy = policy
         self._limits = limits(policy, abstention)
         self._id_of = ids.under(policy)
         self.k = k
@@ -76,16 +78,17 @@ class JsonAnswer:
             b"null" if named is None else _json(named),
         )
 
-    def write(self, rows: Rows) -> bytes:
+    def write(self, rows: Rows) -> Written:
         """The JSON of the answers to N inputs."""
         if len(rows.confidence) == 1 and self._limits is not None:
             likeliest = rows.likeliest[0]
             decision = self._limits.decision(likeliest[0], rows.confidence[0], rows.ood_score[0])
             one = self._prediction(decision, rows.probabilities[0], rows.confidence[0], likeliest)
-            return self._head + orjson.dumps([one]) + b"}"
-        decisions = decide(rows.scores, self._policy, self._abstention)
+            return Written(self._head + orjson.dumps([one]) + b"}", _OF_ONE[decision.reason])
+        decisions = decide(rows.scores, self.policy, self._abstention)
         columns = zip(decisions, rows.probabilities, rows.confidence, rows.likeliest, strict=True)
-        return self._head + orjson.dumps([self._prediction(*entry) for entry in columns]) + b"}"
+        body = self._head + orjson.dumps([self._prediction(*entry) for entry in columns]) + b"}"
+        return Written(body, tally(decision.reason for decision in decisions))
 
     def _prediction(self, decision: Decision, row: _Row, confidence: float, likeliest: list[int]) -> _Prediction:
         labels = self._labels

@@ -16,8 +16,9 @@ from service.http.compression import compressed, decompressed, encoding_for
 from service.http.openapi import standard_responses
 from service.http.predict_request import INLINE_BODY_BYTES
 from service.http.request_body import Headers, headers_of, read_body
+from service.observability.exchange import Decided
 from service.open_inference import metadata
-from service.open_inference.infer import infer
+from service.open_inference.infer import Inferred, infer
 from service.reading.bodies import JSON, RAW
 from service.validation import shortened
 
@@ -82,8 +83,11 @@ async def model_infer(request: Request) -> Response:
     as_it_comes = {name: value for name, value in headers.items() if name != b"content-encoding"}
     body = await read_body(as_it_comes, request.receive, most)
     if len(body) > INLINE_BODY_BYTES or len(as_it_comes) < len(headers):
-        return await run_in_threadpool(_answer, predictor, headers, body, most)
-    return _answer(predictor, headers, body, most)
+        response, found = await run_in_threadpool(_answer, predictor, headers, body, most)
+    else:
+        response, found = _answer(predictor, headers, body, most)
+    request.state.decided = Decided(predictor.model_ref, found.policy, found.decisions)
+    return response
 
 
 router.include_router(_of_model, prefix="/models/{name}", dependencies=[Depends(named)])
@@ -110,7 +114,7 @@ async def change_repository(action: str) -> None:
     raise HTTPException(HTTPStatus.FORBIDDEN, f"{action} is not allowed: the models are those of the start")
 
 
-def _answer(predictor: Predictor, headers: Headers, body: bytes, most: int) -> Response:
+def _answer(predictor: Predictor, headers: Headers, body: bytes, most: int) -> tuple[Response, Inferred]:
     encoding = headers.get(b"content-encoding", b"identity").decode("latin-1").strip().lower()
     body = decompressed(body, encoding, most)
     found = infer(predictor, body, _header_length(headers))
@@ -122,7 +126,7 @@ def _answer(predictor: Predictor, headers: Headers, body: bytes, most: int) -> R
     if wanted is not None:
         said["Content-Encoding"] = wanted
         content = compressed(content, wanted)
-    return Response(content, headers=said, media_type=JSON if found.header_length is None else RAW)
+    return Response(content, headers=said, media_type=JSON if found.header_length is None else RAW), found
 
 
 def _header_length(headers: Headers) -> int | None:

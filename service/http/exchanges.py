@@ -1,0 +1,65 @@
+"""Account of every exchange: an id for each request, and a word to the observers when it is answered."""
+
+import time
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.http.request_body import headers_of
+from service.http.request_id import HEADER, request_id_of, traceparent_of
+from service.observability.exchange import UNMATCHED, Exchange, Observer
+
+
+class ExchangeMiddleware:
+    """Puts the id into `request.state.request_id` and into the response's headers, and tells the observers.
+
+    A route that decides says so in `request.state.decided`.
+    """
+
+    def __init__(self, app: ASGIApp, observers: Sequence[Observer]) -> None:
+        self.app = app
+        self._observers = observers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        headers = headers_of(scope)
+        request_id = request_id_of(headers)
+        scope.setdefault("state", {})["request_id"] = request_id
+        status = int(HTTPStatus.INTERNAL_SERVER_ERROR)  # what is sent above here for an exception that comes through
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[HEADER] = request_id
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        finally:
+            if self._observers:
+                seconds = time.perf_counter() - began
+                exchange = Exchange(
+                    request_id=request_id,
+                    traceparent=traceparent_of(headers),
+                    method=scope["method"],
+                    path=scope["path"],
+                    route=_route_of(scope),
+                    status=status,
+                    began=time.time() - seconds,
+                    seconds=seconds,
+                    decided=scope["state"].get("decided"),
+                )
+                for observe in self._observers:
+                    observe(exchange)
+
+
+def _route_of(scope: Scope) -> str:
+    """The template of the route that answered. `scope["route"]` is without the prefix of its router."""
+    context = scope.get("fastapi", {}).get("effective_route_context")
+    return UNMATCHED if context is None else context.path_format
