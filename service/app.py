@@ -1,6 +1,7 @@
 """The assembly: settings in, a complete application out. Nothing is made at import time."""
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -11,7 +12,9 @@ from service.http import fast_lane, openapi, problems, v2
 from service.http.exchanges import ExchangeMiddleware
 from service.http.routes import router
 from service.monitoring.place import ALONE, Place
+from service.observability import request_log
 from service.observability.exchange import Observer
+from service.observability.logs import lines_for
 from service.settings import Settings
 
 _MOST_NAMED = 5  # models, in the description
@@ -38,7 +41,7 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
     )
     app.state.settings = settings
     app.state.models = loaded
-    observers: tuple[Observer, ...] = ()
+    observers = _observers(settings)
     app.state.observers = observers
     app.include_router(router)
     app.include_router(v2.router)
@@ -48,7 +51,17 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
     return app
 
 
+def _observers(settings: Settings) -> Sequence[Observer]:
+    """Whoever keeps account of requests."""
+    found: list[Observer] = []
+    if logging.getLogger(request_log.NAME).isEnabledFor(logging.ERROR):
+        found.append(request_log.RequestLog(lines_for(settings.log_format)))
+    return found
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
     """What the protocol of a connection may know of the application."""
     yield {fast_lane.STATE: fast_lane.Lane(app.state.models.predictors(), app.state.observers)}
+    for observer in app.state.observers:
+        observer.close()

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class _Policy(BaseModel):
+    """`str` of a policy is what was asked for, as in a query string."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
@@ -22,11 +24,17 @@ class ThresholdPolicy(_Policy):
     kind: Literal["threshold"] = "threshold"
     threshold: float = Field(ge=0, le=1, description="The least confidence at which the model answers.")
 
+    def __str__(self) -> str:
+        return f"threshold={self.threshold}"
+
 
 class NeverAbstainPolicy(_Policy):
     """Always answer with the most probable label."""
 
     kind: Literal["never_abstain"] = "never_abstain"
+
+    def __str__(self) -> str:
+        return "never_abstain"
 
 
 class SelectiveRiskPolicy(_Policy):
@@ -39,6 +47,9 @@ class SelectiveRiskPolicy(_Policy):
         ge=0, le=1, description="The certified least confidence; null where there is none: then nothing is answered."
     )
 
+    def __str__(self) -> str:
+        return f"selective_risk={self.selective_risk}"
+
 
 class RejectCostPolicy(_Policy):
     """Give the answer of least expected cost, or abstain where that is over `reject_cost` (Chow's rule)."""
@@ -49,6 +60,9 @@ class RejectCostPolicy(_Policy):
     answer_cost_bound: float | None = Field(
         ge=0, description="What an answer costs on average, at most; null where not certified: nothing is answered."
     )
+
+    def __str__(self) -> str:
+        return f"reject_cost={self.reject_cost}"
 
 
 Policy = Annotated[

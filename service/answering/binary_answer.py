@@ -8,6 +8,7 @@ import io
 import numpy as np
 from numpy.typing import NDArray
 
+from service.answering.decided import Decided
 from service.answering.gathering import Rows
 from service.answering.writer import Written
 from service.certificates import Abstention
@@ -50,18 +51,20 @@ class BinaryAnswer:
     def __init__(self, model: ModelRef, abstention: Abstention | None, policy: Policy, media_type: str) -> None:
         self.media_type = media_type
         self._abstention = abstention
-        self.policy = policy
+        self._model = model
+        self._policy = policy
         self.said = {"Demur-Model": f"{model.name}/{model.version}", "Demur-Policy": policy.model_dump_json()}
 
     def write(self, rows: Rows) -> Written:
         """The answers to N inputs."""
-        found = outcomes(rows.scores, self.policy, self._abstention)
+        found = outcomes(rows.scores, self._policy, self._abstention)
+        decided = Decided(self._model, self._policy, found.tally())
         records = _records(rows.scores, found)
         if self.media_type == RAW:
-            return Written(records.tobytes(), found.tally())
+            return Written(records.tobytes(), decided)
         file = io.BytesIO()
         np.lib.format.write_array(file, records, allow_pickle=False)
-        return Written(file.getvalue(), found.tally())
+        return Written(file.getvalue(), decided)
 
 
 def _records(scores: Scores, found: Outcomes) -> NDArray[np.void]:

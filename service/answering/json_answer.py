@@ -12,6 +12,7 @@ import orjson
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from service.answering.decided import Decided
 from service.answering.gathering import Rows
 from service.answering.prediction_id import PredictionIds
 from service.answering.writer import Written
@@ -22,7 +23,6 @@ from service.reading.bodies import JSON
 from service.schemas.models import ModelRef
 from service.schemas.predict import SetsRef
 
-_OF_ONE: Mapping[Reason | None, Mapping[str, int]] = {reason: tally([reason]) for reason in (None, *REASONS)}
 _Row = Sequence[float] | NDArray[np.float32]  # the latter where nothing goes through all of it
 
 
@@ -64,7 +64,9 @@ class JsonAnswer:
     ) -> None:
         self._labels = labels
         self._abstention = abstention
-        self.policy = policy
+        self._model = model
+        self._policy = policy
+        self._of_one = {reason: Decided(model, policy, tally([reason])) for reason in (None, *REASONS)}
         self._limits = limits(policy, abstention)
         self._id_of = ids.under(policy)
         self.k = k
@@ -84,11 +86,11 @@ class JsonAnswer:
             likeliest = rows.likeliest[0]
             decision = self._limits.decision(likeliest[0], rows.confidence[0], rows.ood_score[0])
             one = self._prediction(decision, rows.probabilities[0], rows.confidence[0], likeliest)
-            return Written(self._head + orjson.dumps([one]) + b"}", _OF_ONE[decision.reason])
-        decisions = decide(rows.scores, self.policy, self._abstention)
+            return Written(self._head + orjson.dumps([one]) + b"}", self._of_one[decision.reason])
+        decisions = decide(rows.scores, self._policy, self._abstention)
         columns = zip(decisions, rows.probabilities, rows.confidence, rows.likeliest, strict=True)
         body = self._head + orjson.dumps([self._prediction(*entry) for entry in columns]) + b"}"
-        return Written(body, tally(decision.reason for decision in decisions))
+        return Written(body, Decided(self._model, self._policy, tally(decision.reason for decision in decisions)))
 
     def _prediction(self, decision: Decision, row: _Row, confidence: float, likeliest: list[int]) -> _Prediction:
         labels = self._labels

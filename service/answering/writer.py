@@ -3,24 +3,19 @@
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
+from service.answering.decided import Decided
 from service.answering.gathering import Rows
-from service.policy import Policy
 
 
 class Written(NamedTuple):
-    """An answer's body, and how many inputs were answered or why not, as `decision.tally` counts them."""
+    """An answer."""
 
     body: bytes
-    decisions: Mapping[str, int]
+    decided: Decided
 
 
 class Writer(Protocol):
     """Writes the answers to some inputs, in the form that a request wants."""
-
-    @property
-    def policy(self) -> Policy:
-        """What decides."""
-        ...
 
     @property
     def k(self) -> int:

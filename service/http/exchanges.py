@@ -2,18 +2,24 @@
 
 import time
 from collections.abc import Sequence
-from http import HTTPStatus
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.http.problems import response_to
 from service.http.request_body import headers_of
 from service.http.request_id import HEADER, request_id_of, traceparent_of
 from service.observability.exchange import UNMATCHED, Exchange, Observer
 
+_NOTHING_SENT = 499  # as a status, nginx's for a client that went away
+
 
 class ExchangeMiddleware:
     """Puts the id into `request.state.request_id` and into the response's headers, and tells the observers.
+
+    What no handler has caught is answered here: further out it would be raised again and logged twice, and the
+    connection closed unannounced.
 
     A route that decides says so in `request.state.decided`.
     """
@@ -30,7 +36,7 @@ class ExchangeMiddleware:
         headers = headers_of(scope)
         request_id = request_id_of(headers)
         scope.setdefault("state", {})["request_id"] = request_id
-        status = int(HTTPStatus.INTERNAL_SERVER_ERROR)  # what is sent above here for an exception that comes through
+        status = _NOTHING_SENT
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -41,6 +47,10 @@ class ExchangeMiddleware:
 
         try:
             await self.app(scope, receive, send_with_id)
+        except Exception as error:
+            if status != _NOTHING_SENT:  # the answer cannot be taken back: uvicorn breaks it off
+                raise
+            await response_to(Request(scope), error)(scope, receive, send_with_id)
         finally:
             if self._observers:
                 seconds = time.perf_counter() - began

@@ -6,10 +6,10 @@ from typing import NamedTuple
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive
 
+from service.answering.decided import Decided
 from service.answering.predict import Predictor
 from service.answering.writer import Writer, Written
 from service.http.request_body import Headers, media_type, query_options, read_body
-from service.observability.exchange import Decided
 from service.reading.bodies import JSON, NPY, RAW
 from service.schemas.predict import Options
 
@@ -40,8 +40,7 @@ async def answer(
         question = predictor.question(body, form, options, answer_form)
         writer = question.writer
         written = await predictor.answer_with_others(question)
-    decided = Decided(predictor.model_ref, writer.policy, written.decisions)
-    return Answer(written.body, writer.media_type, writer.said, decided)
+    return Answer(written.body, writer.media_type, writer.said, written.decided)
 
 
 def _at_once(

@@ -16,7 +16,6 @@ from service.http.compression import compressed, decompressed, encoding_for
 from service.http.openapi import standard_responses
 from service.http.predict_request import INLINE_BODY_BYTES
 from service.http.request_body import Headers, headers_of, read_body
-from service.observability.exchange import Decided
 from service.open_inference import metadata
 from service.open_inference.infer import Inferred, infer
 from service.reading.bodies import JSON, RAW
@@ -86,7 +85,7 @@ async def model_infer(request: Request) -> Response:
         response, found = await run_in_threadpool(_answer, predictor, headers, body, most)
     else:
         response, found = _answer(predictor, headers, body, most)
-    request.state.decided = Decided(predictor.model_ref, found.policy, found.decisions)
+    request.state.decided = found.decided
     return response
 
 

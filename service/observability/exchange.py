@@ -1,20 +1,10 @@
 """One request and its answer, as those see it who keep account of them."""
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from service.policy import Policy
-from service.schemas.models import ModelRef
+from service.answering.decided import Decided
 
 UNMATCHED = "unmatched"  # in the place of the route's template, where no route is
-
-
-class Decided(NamedTuple):
-    """What was decided of the inputs of one request."""
-
-    model: ModelRef
-    policy: Policy
-    decisions: Mapping[str, int]  # how many inputs got `answer`, and how many each reason for abstaining
 
 
 class Exchange(NamedTuple):
@@ -31,4 +21,13 @@ class Exchange(NamedTuple):
     decided: Decided | None
 
 
-Observer = Callable[[Exchange], None]
+class Observer(Protocol):
+    """Whoever keeps account. It is called on the event loop, so it must be quick, and may not raise."""
+
+    def __call__(self, exchange: Exchange) -> None:
+        """Take note of it."""
+        ...
+
+    def close(self) -> None:
+        """There will be no more: the service ends."""
+        ...

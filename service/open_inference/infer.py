@@ -1,10 +1,10 @@
 """The whole way of an inference request: read, score, decide, write."""
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import orjson
 
+from service.answering.decided import Decided
 from service.answering.predict import Predictor
 from service.decision import outcomes
 from service.errors import InvalidValue
@@ -20,8 +20,7 @@ class Inferred(NamedTuple):
 
     body: bytes
     header_length: int | None  # of the JSON that it begins with; None where it is JSON alone
-    policy: Policy
-    decisions: Mapping[str, int]  # as `decision.tally` counts them, whether or not they are among the outputs
+    decided: Decided  # whether or not it is among the outputs
 
 
 def infer(predictor: Predictor, body: bytes, header_length: int | None) -> Inferred:
@@ -39,13 +38,13 @@ def infer(predictor: Predictor, body: bytes, header_length: int | None) -> Infer
     # The bytes go through the reader of the model's kind, which holds the limits and the rules of its values.
     inputs = predictor.reader.from_body(request.inputs.tobytes(), RAW, resize=False)
     scores = predictor.scores(inputs)
-    decided = outcomes(scores, policy, manifest.abstention)
-    found = values(scores, decided, manifest, [output.name for output in wanted])
+    outcome = outcomes(scores, policy, manifest.abstention)
+    found = values(scores, outcome, manifest, [output.name for output in wanted])
     for output in wanted:
         if output.classification is not None:
             found[output.name] = classified(found[output.name], output.classification, manifest.labels)
     body, length = _written(predictor, request, policy, [(output, found[output.name]) for output in wanted])
-    return Inferred(body, length, policy, decided.tally())
+    return Inferred(body, length, Decided(predictor.model_ref, policy, outcome.tally()))
 
 
 def _written(

@@ -31,7 +31,7 @@ def check_names(names: list[str], manifest: Manifest) -> None:
             raise InvalidValue("outputs", f" names {shortened(name)}: the outputs are {', '.join(known)}")
 
 
-def values(scores: Scores, decided: Outcomes, manifest: Manifest, names: list[str]) -> dict[str, NDArray[Any]]:
+def values(scores: Scores, outcome: Outcomes, manifest: Manifest, names: list[str]) -> dict[str, NDArray[Any]]:
     """The outputs of those names. `label` is empty in an abstention, `reason` in an answer."""
     found: dict[str, NDArray[Any]] = {
         "probabilities": scores.probabilities,
@@ -39,10 +39,10 @@ def values(scores: Scores, decided: Outcomes, manifest: Manifest, names: list[st
         "ood_score": scores.ood_score,
     }
     if not {"decision", "label", "reason"}.isdisjoint(names):
-        answered = decided.reasons == ANSWERED
+        answered = outcome.reasons == ANSWERED
         found["decision"] = np.where(answered, "answer", "abstain").astype(object)
-        found["label"] = np.where(answered, np.array(manifest.labels, object)[decided.labels], "")
-        found["reason"] = np.array([*REASONS, ""], object)[decided.reasons]  # ANSWERED is -1: the last
+        found["label"] = np.where(answered, np.array(manifest.labels, object)[outcome.labels], "")
+        found["reason"] = np.array([*REASONS, ""], object)[outcome.reasons]  # ANSWERED is -1: the last
     if "prediction_set" in names:
         sets = choose(manifest.abstention, None, None)
         assert sets is not None  # the name was checked
