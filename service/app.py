@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 import service
 from service import models
+from service.errors import SettingsError
 from service.http import fast_lane, openapi, problems, v2
 from service.http.exchanges import ExchangeMiddleware
 from service.http.routes import router
@@ -15,7 +16,7 @@ from service.monitoring.place import ALONE, Place
 from service.observability import request_log
 from service.observability.exchange import Observer
 from service.observability.logs import lines_for
-from service.settings import Settings
+from service.settings import PREFIX, Settings
 
 _MOST_NAMED = 5  # models, in the description
 
@@ -56,7 +57,17 @@ def _observers(settings: Settings) -> Sequence[Observer]:
     found: list[Observer] = []
     if logging.getLogger(request_log.NAME).isEnabledFor(logging.ERROR):
         found.append(request_log.RequestLog(lines_for(settings.log_format)))
+    if settings.traces:
+        found.append(_traces())
     return found
+
+
+def _traces() -> Observer:
+    try:
+        from service.observability.traces import Traces
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"{PREFIX}TRACES=true: {error.name} is missing: pip install '.[serve,traces]'") from None
+    return Traces()
 
 
 @asynccontextmanager

@@ -57,6 +57,8 @@ class Settings(BaseSettings):
     """How the log looks: `json`, `text`, or `auto`, which is text on a terminal and JSON elsewhere."""
     log_level: LogLevel = "info"
     """From which level on the log has lines: `debug`, `info`, `warning` or `error`. Requests are info."""
+    traces: bool = False
+    """Whether a span of each request goes to an OpenTelemetry collector. Needs the extra `traces`."""
     shutdown_seconds: int = Field(10, ge=0)
     """How long requests in flight may take to finish after SIGTERM or SIGINT."""
 
