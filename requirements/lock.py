@@ -1,4 +1,4 @@
-"""Pins what each half needs, with all that it pulls in: `serve.txt`, `traces.txt`, `train.txt`, `dev.txt`, from `pyproject.toml`."""
+"""Pins what each half needs, with all that it pulls in, from `pyproject.toml`: each file of EXTRAS below."""
 
 import re
 import subprocess
