@@ -9,7 +9,7 @@ from fastapi import FastAPI
 import service
 from service import models
 from service.errors import SettingsError
-from service.http import fast_lane, openapi, problems, v2
+from service.http import api_page, fast_lane, openapi, problems, v2
 from service.http.exchanges import ExchangeMiddleware
 from service.http.routes import router
 from service.monitoring.place import ALONE, Place
@@ -34,7 +34,7 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
         title="Demur",
         summary=f"Classifies with {names}{more}, and says when it does not know.",
         version=service.__version__,
-        docs_url=None,  # their pages load scripts from other hosts
+        docs_url=None,  # their pages load scripts from other hosts; ours is `api_page`
         redoc_url=None,
         redirect_slashes=False,  # its redirects repeat the Host header, which a client may make up
         lifespan=_lifespan,
@@ -46,6 +46,7 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
     app.state.observers = observers
     app.include_router(router)
     app.include_router(v2.router)
+    app.include_router(api_page.router)
     problems.install(app)
     openapi.install(app, loaded)
     app.add_middleware(ExchangeMiddleware, observers=observers)
