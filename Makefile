@@ -34,8 +34,8 @@ test-slow: setup data ## the slow tests: accuracies over five seeds, fetching th
 test-guarantees: setup data ## the promises, held against thousands of calibration splits; takes minutes
 	$(BIN)/python -m pytest -m guarantee
 
-test-clients: setup build/clients/made ## stock clients of the Open Inference Protocol, installed under build/clients
-	$(BIN)/python -m pytest -m clients tests/clients
+test-clients: setup build/clients/made ## stock clients of the standard protocols, under build/clients; ADDRESS= for a service elsewhere
+	$(BIN)/python -m pytest -m clients tests/clients $(if $(ADDRESS),--address $(ADDRESS))
 
 build/clients/made: requirements/clients.txt
 	$(PYTHON) -m venv build/clients
@@ -98,7 +98,7 @@ bench-growth: setup ## time and memory of fit and answer against images, feature
 bench-sweep: setup data ## an epoch of 32 learning rates fitted together, beside an epoch of one fit
 	$(BIN)/python -m benchmarks.sweep
 
-e2e: setup data ## the whole path in real containers; needs a Docker engine
+e2e: setup data build/clients/made ## the whole path in real containers; needs a Docker engine
 	@docker info >/dev/null 2>&1 || { echo "make e2e: no Docker engine answers here, so nothing was tested"; exit 1; }
 	$(BIN)/python -m pytest -m e2e
 
