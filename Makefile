@@ -35,7 +35,7 @@ test-guarantees: setup data ## the promises, held against thousands of calibrati
 	$(BIN)/python -m pytest -m guarantee
 
 test-clients: setup build/clients/made ## stock clients of the standard protocols, under build/clients; ADDRESS= for a service elsewhere
-	$(BIN)/python -m pytest -m clients tests/clients $(if $(ADDRESS),--address $(ADDRESS))
+	$(BIN)/python -m pytest -m clients tests/clients tests/triton $(if $(ADDRESS),--address $(ADDRESS))
 
 build/clients/made: requirements/clients.txt
 	$(PYTHON) -m venv build/clients
