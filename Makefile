@@ -9,7 +9,7 @@ FIT ?=
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train serve test test-slow test-guarantees test-clients lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e lock clean
+.PHONY: help setup data train serve test test-slow test-guarantees test-clients test-hosts lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -40,6 +40,20 @@ test-clients: setup build/clients/made ## stock clients of the standard protocol
 build/clients/made: requirements/clients.txt
 	$(PYTHON) -m venv build/clients
 	build/clients/bin/pip install --quiet -r requirements/clients.txt
+	touch $@
+
+test-hosts: setup data build/hosts/web/made build/hosts/oldest/made ## the same file in the oldest onnxruntime and, by Node, in onnxruntime-web
+	$(BIN)/python -m pytest -m hosts -rP tests/hosts
+
+build/hosts/web/made: tests/hosts/package.json tests/hosts/package-lock.json
+	mkdir -p $(@D)
+	cp $^ $(@D)
+	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund
+	touch $@
+
+build/hosts/oldest/made: tests/hosts/oldest.txt
+	$(PYTHON) -m venv build/hosts/oldest
+	build/hosts/oldest/bin/pip install --quiet -r $<
 	touch $@
 
 lint: setup ## style, formatting and types
