@@ -42,7 +42,7 @@ build/clients/made: requirements/clients.txt
 	build/clients/bin/pip install --quiet -r requirements/clients.txt
 	touch $@
 
-test-hosts: setup data build/hosts/web/made build/hosts/oldest/made ## the same file in the oldest onnxruntime and, by Node, in onnxruntime-web
+test-hosts: setup data build/hosts/web/made build/hosts/oldest/made ## the same file in the oldest onnxruntime, and in onnxruntime-web in Node and Chromium
 	$(BIN)/python -m pytest -m hosts -rP tests/hosts
 
 build/hosts/web/made: tests/hosts/package.json tests/hosts/package-lock.json

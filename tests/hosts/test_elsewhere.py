@@ -18,6 +18,7 @@ from service.classifier import Classifier, Scores
 from service.decision import decide, resolve
 from service.policy import PolicyRequest
 from tests import tiny, tiny_features, tiny_tokens
+from tests.hosts.browser import told_by
 from tests.server import ROOT
 from training.data import Dataset
 from training.data.splits import split
@@ -53,6 +54,16 @@ def _web(model: Path, inputs: NDArray[Any], folder: Path) -> Found:
     (folder / "inputs").write_bytes(inputs.tobytes())
     _run(["node", HERE / "web.mjs", model, folder / "inputs", folder / "web"], HOSTS_WEB=str(HOSTS / "web"))
     return _read(folder / "web", len(inputs))
+
+
+def _browser(model: Path, inputs: NDArray[Any], folder: Path) -> Found:
+    (folder / "inputs").write_bytes(inputs.tobytes())
+    files = {"/model.onnx": model, "/inputs": folder / "inputs"}
+    told = told_by("/tests/hosts/page.html", files, "/json", folder)
+    assert "error" not in json.loads(told["/json"]), json.loads(told["/json"])["error"]
+    (folder / "browser.json").write_bytes(told["/json"])
+    (folder / "browser.f32").write_bytes(told["/f32"])
+    return _read(folder / "browser", len(inputs))
 
 
 def _read(out: Path, count: int) -> Found:
@@ -102,11 +113,12 @@ def _check_outcomes(found: Found, scores: Scores, classifier: Classifier) -> Non
         assert outcome["found"] == expected, outcome["policy"]
 
 
+@pytest.mark.parametrize("ask", [_web, _browser])
 def test_onnxruntime_web_decides_alike_on_the_report_split(
-    trained_model: Path, dataset: Dataset, tmp_path: Path
+    ask: Callable[[Path, NDArray[Any], Path], Found], trained_model: Path, dataset: Dataset, tmp_path: Path
 ) -> None:
     inputs, classifier = _report(dataset), Classifier.load(trained_model)
-    found, scores = _web(trained_model, inputs, tmp_path), classifier.scores(inputs)
+    found, scores = ask(trained_model, inputs, tmp_path), classifier.scores(inputs)
     _check_scores(found, scores)
     _check_outcomes(found, scores, classifier)
     assert len(found.said["outcomes"]) >= 9
