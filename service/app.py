@@ -9,7 +9,7 @@ from fastapi import FastAPI
 import service
 from service import models
 from service.errors import SettingsError
-from service.http import api_page, fast_lane, openapi, problems, v2
+from service.http import api_page, fast_lane, openapi, problems, v1, v2
 from service.http.exchanges import ExchangeMiddleware
 from service.http.routes import router
 from service.monitoring.place import ALONE, Place
@@ -45,6 +45,7 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
     observers = _observers(settings)
     app.state.observers = observers
     app.include_router(router)
+    app.include_router(v1.router)
     app.include_router(v2.router)
     app.include_router(api_page.router)
     problems.install(app)

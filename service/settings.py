@@ -26,6 +26,8 @@ class Settings(BaseSettings):
 
     model_path: Path = Path("build/model.onnx")
     """The model file."""
+    model_name: str | None = Field(None, max_length=200, pattern=r"^[^/]+$")
+    """The name that the one model is served under. Unset: the one in its file."""
     models: Path | None = None
     """A folder of model files, instead of the one: each `NAME.onnx` is served as the model NAME."""
     default_model: str | None = None

@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import signal
+import subprocess
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -227,6 +228,22 @@ def test_settings_table_lists_every_setting_with_its_default() -> None:
         if isinstance(entry, ast.AnnAssign) and isinstance(entry.target, ast.Name) and isinstance(after, ast.Expr)
     ]
     assert explained == list(fields)
+
+
+def test_standard_protocols_are_asked_by_the_commands_that_stand_there(trained_model: Path) -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    commands = re.findall(r"^```sh\n(curl -s http://127.0.0.1:8000/v.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert len(commands) == 2
+    with serving(trained_model) as server:
+        described, answered = (
+            json.loads(
+                subprocess.check_output(["bash", "-c", command.replace("http://127.0.0.1:8000", server.address)])
+            )
+            for command in commands
+        )
+    assert described["inputs"] == [{"name": "images", "datatype": "UINT8", "shape": [-1, 28, 28]}]
+    (prediction,) = answered["predictions"]
+    assert (prediction["label"], len(prediction["top_k"])) == ("Ankle boot", 1)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -19,7 +19,13 @@ def explain(
     predictor: Predictor, explainer: Explainer, body: bytes, media_type: str, query: ExplainQuery
 ) -> ExplainResponse:
     """Read one request and answer it. Raises the RequestError that says what is wrong with it."""
-    options, inputs = _read(predictor, body, media_type, query)
+    return explained(predictor, explainer, *_read(predictor, body, media_type, query))
+
+
+def explained(
+    predictor: Predictor, explainer: Explainer, options: ExplainQuery, inputs: NDArray[Any]
+) -> ExplainResponse:
+    """Explain inputs that are read already. Raises TooLarge for too many, InvalidValue for a label that is none."""
     if len(inputs) > MOST_EXPLAINED:
         raise TooLarge(f"there are {len(inputs)} inputs: at most {MOST_EXPLAINED} are explained in one request")
     manifest = predictor.classifier.manifest

@@ -57,9 +57,13 @@ class Predictor:
         but JSON. Raises the RequestError that says what is wrong with it.
         """
         options, inputs = self._read(body, media_type, query)
+        within = "policy." if media_type == JSON else ""  # in the query string its fields stand beside the others
+        return self.asked(inputs, options, within=within, wanted=wanted)
+
+    def asked(self, inputs: NDArray[Any], options: Options, *, within: str, wanted: str = JSON) -> Question:
+        """A request that is read already; `within` as in `resolve`. Raises InvalidValue for what the model has not."""
         if options is NO_OPTIONS and wanted == JSON:
             return Question(inputs, self._plain)
-        within = "policy." if media_type == JSON else ""  # in the query string its fields stand beside the others
         return Question(inputs, self._writer(options, within, wanted))
 
     def _writer(self, options: Options, within: str, wanted: str) -> Writer:

@@ -17,6 +17,7 @@ from service.reading.reader import Reader
 from service.schemas.examples import EXAMPLES
 from service.schemas.explain import ExplainRequest
 from service.schemas.feedback import FeedbackRequest
+from service.schemas.instances import InstancesRequest
 from service.schemas.open_inference import InferRequest, ProtocolError
 from service.schemas.predict import PredictRequest
 from service.schemas.problem import ProblemDetails
@@ -68,6 +69,7 @@ def install(app: FastAPI, models: Models) -> None:
                     (ExplainRequest, "validation"),
                     (FeedbackRequest, "validation"),
                     (InferRequest, "validation"),
+                    (InstancesRequest, "validation"),
                     (Manifest, "serialization"),
                     (ProblemDetails, "serialization"),
                     (ProtocolError, "serialization"),

@@ -39,7 +39,7 @@ _STATUS: dict[type[RequestError], HTTPStatus] = {
 # RFC 9110's names, which Python's table has only from 3.13 on.
 _TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 
-_STANDARD = ("/v2/",)  # what stands below a standard protocol
+_STANDARD = ("/v1/", "/v2/")  # what stands below a standard protocol
 
 _log = logging.getLogger("demur")
 

@@ -42,9 +42,18 @@ class Reader(Protocol):
         ...
 
     def from_json(
-        self, inputs: Sequence[object], *, resize: bool, invert: bool = False, booleans: bool = True
+        self,
+        inputs: Sequence[object],
+        *,
+        resize: bool,
+        invert: bool = False,
+        booleans: bool = True,
+        field: str = "inputs",
     ) -> NDArray[Any]:
-        """Read the elements of a JSON list; `booleans` is whether there may be a true or a false among them."""
+        """Read the elements of a JSON list; `booleans` is whether there may be a true or a false among them.
+
+        `field` is what the request calls the list, for messages.
+        """
         ...
 
     def from_body(self, body: bytes, media_type: str, *, resize: bool, invert: bool = False) -> NDArray[Any]:
