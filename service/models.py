@@ -137,6 +137,7 @@ def _served(name: str | None, path: Path, settings: Settings, place: Place) -> S
     name = name or manifest.name
     drift = Drift(manifest.reference, settings.drift_window, name, place)
     policy = _default_policy(name, manifest, settings)
+    _log.info("model %s %s passed its proof; it answers by %s unless asked otherwise", name, classifier.version, policy)
     predictor = Predictor(name, classifier, reader_for(manifest.input, settings), policy, drift)
     store = FeedbackStore(place.path("feedback", name), settings.max_feedback)
     feedback = Feedback(manifest, classifier.version, store)

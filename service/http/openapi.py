@@ -9,15 +9,20 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from service.http.problems import MEDIA_TYPE
+from service.manifest import Manifest
 from service.models import Models
 from service.reading.bodies import JSON
 from service.reading.multipart import MULTIPART
 from service.reading.reader import Reader
+from service.schemas.examples import EXAMPLES
 from service.schemas.explain import ExplainRequest
 from service.schemas.feedback import FeedbackRequest
+from service.schemas.instances import InstancesRequest
+from service.schemas.open_inference import InferRequest, ProtocolError
 from service.schemas.predict import PredictRequest
 from service.schemas.problem import ProblemDetails
 
+_MOST_EXAMPLES = 3  # of models, each with an input
 _REFERENCE = "#/components/schemas/{model}"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _FORM = {
@@ -31,11 +36,12 @@ _FORM = {
 }
 
 
-def _json_of(model: str) -> dict[str, Any]:
+def json_of(model: str) -> dict[str, Any]:
+    """A JSON body by the name of its schema."""
     return {JSON: {"schema": {"$ref": _REFERENCE.format(model=model)}}}
 
 
-FEEDBACK_BODY: dict[str, Any] = {"requestBody": {"required": True, "content": _json_of("FeedbackRequest")}}
+FEEDBACK_BODY: dict[str, Any] = {"requestBody": {"required": True, "content": json_of("FeedbackRequest")}}
 
 
 def problem_responses(statuses: Iterable[HTTPStatus]) -> dict[int | str, dict[str, Any]]:
@@ -46,8 +52,7 @@ def problem_responses(statuses: Iterable[HTTPStatus]) -> dict[int | str, dict[st
 
 def standard_responses(statuses: Iterable[HTTPStatus]) -> dict[int | str, dict[str, Any]]:
     """The same for a route of a standard protocol, whose errors are `{"error": "..."}`."""
-    schema = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
-    return {int(s): {"description": s.phrase, "content": {JSON: {"schema": schema}}} for s in statuses}
+    return {int(s): {"description": s.phrase, "content": json_of("ProtocolError")} for s in statuses}
 
 
 def install(app: FastAPI, models: Models) -> None:
@@ -63,17 +68,41 @@ def install(app: FastAPI, models: Models) -> None:
                     (PredictRequest, "validation"),
                     (ExplainRequest, "validation"),
                     (FeedbackRequest, "validation"),
+                    (InferRequest, "validation"),
+                    (InstancesRequest, "validation"),
+                    (Manifest, "serialization"),
                     (ProblemDetails, "serialization"),
+                    (ProtocolError, "serialization"),
                 ],
                 ref_template=_REFERENCE,
             )
             schemas.update(own["$defs"])
             _leave_out_unsent(description["paths"], schemas)
+            _describe_card(description["paths"], schemas)
+            # Not in the models, where FastAPI leaves out what is null.
+            for name in EXAMPLES.keys() & schemas.keys():
+                schemas[name]["examples"] = [EXAMPLES[name]]
+            _fill_in(schemas["InstancesRequest"], "instances", [model.reader for model in models.ready()])
             for path, name in (("predict", "PredictRequest"), ("explain", "ExplainRequest")):
                 _describe_bodies(path, name, description["paths"], schemas, models)
         return generate()
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the description
+
+
+def _describe_card(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """The model card is the manifest without its golden vectors, and how it is served."""
+    card = schemas.pop("Manifest")
+    del schemas["GoldenVectors"], card["properties"]["golden"]
+    served = {
+        "served_as": {"type": "string", "description": "The name that its routes and answers have."},
+        "version": {"type": "string", "description": "The first 12 hex digits of the SHA-256 of the model file."},
+    }
+    card["properties"] = {**served, **card["properties"]}
+    card["required"] = [*served, *(name for name in card["required"] if name != "golden")]
+    schemas["ModelCard"] = {**card, "title": "ModelCard", "description": "All that a model says of itself."}
+    for path in ("/model", "/models/{name}"):
+        paths[path]["get"]["responses"]["200"]["content"] = json_of("ModelCard")
 
 
 def _leave_out_unsent(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
@@ -113,14 +142,20 @@ def _describe_inputs(
     request = copy.deepcopy(plain)
     media_types = dict.fromkeys(media_type for reader in readers for media_type in reader.media_types)
     binary = {media_type: _FORM if media_type == MULTIPART else _BINARY for media_type in media_types}
-    predict["requestBody"] = {"required": True, "content": {**_json_of(name), **binary}}
-    items: list[dict[str, Any]] = []
-    for reader in readers:
-        if reader.input_schema not in items:
-            items.append(reader.input_schema)
-    request["properties"]["inputs"]["items"] = items[0] if len(items) == 1 else {"anyOf": items}
+    predict["requestBody"] = {"required": True, "content": {**json_of(name), **binary}}
+    _fill_in(request, "inputs", readers)
     if not any(reader.resizes for reader in readers):
         for pictures_only in ("resize", "invert"):
             del request["properties"][pictures_only]
         predict["parameters"] = [p for p in predict["parameters"] if p["name"] not in ("resize", "invert")]
     schemas[name] = request
+
+
+def _fill_in(request: dict[str, Any], field: str, readers: list[Reader]) -> None:
+    """Say what the elements of a list of inputs may be, and give examples."""
+    items: list[dict[str, Any]] = []
+    for reader in readers:
+        if reader.input_schema not in items:
+            items.append(reader.input_schema)
+    request["properties"][field]["items"] = items[0] if len(items) == 1 else {"anyOf": items}
+    request["examples"] = [{field: [reader.example]} for reader in readers[:_MOST_EXAMPLES]]

@@ -12,46 +12,33 @@ from fastapi.concurrency import run_in_threadpool
 
 from service.answering import instances
 from service.answering.predict import Predictor
+from service.answering.writer import Written
 from service.http.asked_model import asked_model, named
-from service.http.openapi import standard_responses
+from service.http.openapi import json_of, standard_responses
 from service.http.predict_request import INLINE_BODY_BYTES
 from service.http.request_body import headers_of, read_body
 from service.reading.bodies import JSON
 from service.schemas.explain import ExplainResponse
+from service.schemas.instances import ModelNames
+from service.schemas.open_inference import ModelReady
 from service.schemas.predict import PredictResponse
 
 _MODEL_ERRORS = standard_responses((HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE))
 _BODY_ERRORS = standard_responses(
     (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
 )
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            JSON: {
-                "schema": {
-                    "type": "object",
-                    "required": ["instances"],
-                    "properties": {
-                        "instances": {"type": "array", "minItems": 1, "description": "As `inputs` of `/predict`."},
-                        "parameters": {"type": "object", "description": "Options, by their names in a query string."},
-                    },
-                }
-            }
-        },
-    }
-}
+_BODY: dict[str, Any] = {"requestBody": {"required": True, "content": json_of("InstancesRequest")}}
 
 router = APIRouter(prefix="/v1")
 
 
-@router.get("/models")
+@router.get("/models", response_model=ModelNames)
 async def models(request: Request) -> dict[str, list[str]]:
     """The names of the models, whether they are ready or not."""
     return {"models": list(request.app.state.models.by_name)}
 
 
-@router.get("/models/{name}", responses=_MODEL_ERRORS, dependencies=[Depends(named)])
+@router.get("/models/{name}", response_model=ModelReady, responses=_MODEL_ERRORS, dependencies=[Depends(named)])
 async def model_ready(request: Request) -> dict[str, Any]:
     """The model is proven and answers."""
     return {"name": asked_model(request).ref.name, "ready": True}
@@ -69,8 +56,11 @@ async def predict(request: Request) -> Response:
     predictor = asked_model(request).predictor
     body = await _body(request)
     if len(body) > INLINE_BODY_BYTES:
-        return await run_in_threadpool(_answer, predictor, body)
-    return Response(await predictor.answer_with_others(instances.question(predictor, body)), media_type=JSON)
+        written = await run_in_threadpool(_answer, predictor, body)
+    else:
+        written = await predictor.answer_with_others(instances.question(predictor, body))
+    request.state.decided = written.decided
+    return Response(written.body, media_type=JSON)
 
 
 @router.post(
@@ -90,5 +80,5 @@ async def _body(request: Request) -> bytes:
     return await read_body(headers_of(request.scope), request.receive, request.app.state.settings.max_body_bytes)
 
 
-def _answer(predictor: Predictor, body: bytes) -> Response:
-    return Response(predictor.answer(instances.question(predictor, body)), media_type=JSON)
+def _answer(predictor: Predictor, body: bytes) -> Written:
+    return predictor.answer(instances.question(predictor, body))

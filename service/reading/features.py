@@ -50,8 +50,13 @@ class FeatureReader:
             return self._table.row_schema()
         width = self._kind.width
         numbers = {"type": "array", "items": number_schema(self._kind.missing), "minItems": width, "maxItems": width}
-        base64 = {"type": "string", "description": f"Base64 of {width} little-endian float32."}
-        return {"anyOf": [{**numbers, "description": "The numbers."}, base64]}
+        text = {"type": "string", "description": f"Base64 of {width} little-endian float32."}
+        return {"anyOf": [{**numbers, "description": "The numbers."}, text]}
+
+    @property
+    def example(self) -> Any:
+        """Of a table a row by the columns' names, of embeddings the origin."""
+        return [0.0] * self._kind.width if self._table is None else self._table.example
 
     def from_json(
         self,

@@ -5,6 +5,7 @@ bytes, NumPy arrays, and PNG or JPEG files, one or a form of several. What it re
 `errors.py`.
 """
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -69,8 +70,13 @@ class ImageReader:
     @property
     def input_schema(self) -> dict[str, Any]:
         """The JSON Schema of one image."""
-        base64 = {"type": "string", "description": "Base64 of a PNG, a JPEG, or the pixels as bytes."}
-        return {"anyOf": [*pixels_schema(self.kind), base64]}
+        text = {"type": "string", "description": "Base64 of a PNG, a JPEG, or the pixels as bytes."}
+        return {"anyOf": [*pixels_schema(self.kind), text]}
+
+    @property
+    def example(self) -> str:
+        """A black image, as base64 of its pixels."""
+        return base64.b64encode(bytes(self.kind.values)).decode()
 
     def from_json(
         self,

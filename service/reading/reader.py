@@ -36,6 +36,11 @@ class Reader(Protocol):
         """The JSON Schema of one element of `inputs`."""
         ...
 
+    @property
+    def example(self) -> Any:
+        """An element of `inputs` that is taken, for the description."""
+        ...
+
     def from_json(
         self,
         inputs: Sequence[object],

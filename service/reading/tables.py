@@ -90,6 +90,14 @@ class Table:
             ]
         }
 
+    @property
+    def example(self) -> dict[str, Any]:
+        """A row of zeros, and of the first category of each column that has some."""
+        return {
+            name: 0.0 if codes is None else next(iter(codes), "")
+            for name, codes in zip(self.names, self._codes, strict=True)
+        }
+
     def _in_order(self, value: object, field: str) -> list[Any]:
         """One row's values in the order of the columns."""
         if isinstance(value, dict):

@@ -52,6 +52,11 @@ class TokenReader:
             "description": "The tokens, oldest first: each as text, or by its number in the vocabulary.",
         }
 
+    @property
+    def example(self) -> list[int]:
+        """The first token again and again."""
+        return [0] * self._kind.context
+
     def from_json(
         self,
         inputs: Sequence[object],

@@ -107,6 +107,16 @@ def test_feedback_and_drift_are_each_models_own(folder: Path) -> None:
         assert client.get("/models/patients/drift").json()["inputs"] == 0
 
 
+def test_proved_file_is_in_the_log_with_its_version_and_policy(
+    tiny_model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "demur"):
+        loaded = models.load(Settings(model_path=tiny_model))
+    (record,) = caplog.records
+    version = loaded.get(None).ref.version
+    assert record.getMessage().startswith(f"model tiny {version} passed its proof; it answers by never_abstain")
+
+
 def test_refused_file_is_in_the_log_with_its_reason(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR, "demur"):
         models.load(Settings(models=folder))
