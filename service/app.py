@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 import service
 from service import models
-from service.http import fast_lane, openapi, problems, v2
+from service.http import fast_lane, openapi, page, problems, v2
 from service.http.request_id import RequestIdMiddleware
 from service.http.routes import router
 from service.monitoring.place import ALONE, Place
@@ -39,6 +39,7 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
     app.state.models = loaded
     app.include_router(router)
     app.include_router(v2.router)
+    app.include_router(page.router)
     problems.install(app)
     openapi.install(app, loaded)
     app.add_middleware(RequestIdMiddleware)

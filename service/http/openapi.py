@@ -15,6 +15,7 @@ from service.reading.multipart import MULTIPART
 from service.reading.reader import Reader
 from service.schemas.explain import ExplainRequest
 from service.schemas.feedback import FeedbackRequest
+from service.schemas.inputs import InputsRequest
 from service.schemas.predict import PredictRequest
 from service.schemas.problem import ProblemDetails
 
@@ -29,6 +30,10 @@ _FORM = {
         "Any field name will do, and every field must be a file.",
     }
 }
+
+
+# The routes whose bodies the model decides on, and what their JSON is.
+_BODIES_OF_INPUTS = {"predict": "PredictRequest", "explain": "ExplainRequest", "inputs": "InputsRequest"}
 
 
 def _json_of(model: str) -> dict[str, Any]:
@@ -62,6 +67,7 @@ def install(app: FastAPI, models: Models) -> None:
                 [
                     (PredictRequest, "validation"),
                     (ExplainRequest, "validation"),
+                    (InputsRequest, "validation"),
                     (FeedbackRequest, "validation"),
                     (ProblemDetails, "serialization"),
                 ],
@@ -69,7 +75,7 @@ def install(app: FastAPI, models: Models) -> None:
             )
             schemas.update(own["$defs"])
             _leave_out_unsent(description["paths"], schemas)
-            for path, name in (("predict", "PredictRequest"), ("explain", "ExplainRequest")):
+            for path, name in _BODIES_OF_INPUTS.items():
                 _describe_bodies(path, name, description["paths"], schemas, models)
         return generate()
 
