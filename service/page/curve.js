@@ -67,19 +67,20 @@ export class Curve {
     return parts;
   }
 
-  /** A cap at what is promised, above what the report split shows at the same threshold. */
+  /** A cap at what is promised, above what the report split shows at the same threshold, where that was measured. */
   #certificate(certificate) {
-    const policy = { kind: "selective_risk", selective_risk: certificate.selective_risk };
-    const [measured] = this.points.measured(policy);
-    const [x, low] = this.#xy({ coverage: measured.coverage, risk: measured.risk ?? 0 });
-    const [, high] = this.#xy({ coverage: measured.coverage, risk: certificate.selective_risk });
-    const words = `Promised: at most ${promised(certificate.selective_risk)} wrong, bound ${percent(certificate.risk_bound, 2)}`;
+    const risk = certificate.selective_risk;
+    const [measured] = this.points.measured({ kind: "selective_risk", selective_risk: risk });
+    const coverage = (measured ?? certificate).coverage;
+    const [x, high] = this.#xy({ coverage, risk });
+    const [, low] = this.#xy({ coverage, risk: measured?.risk ?? risk });
+    const words = `Promised: at most ${promised(risk)} wrong, bound ${percent(certificate.risk_bound, 2)}`;
     return shape(
       "g",
       { class: "certificate" },
       shape("title", {}, words),
       shape("path", { d: `M${x},${low}V${high}M${x - 7},${high}h14` }),
-      shape("text", { x, y: high - 5, "text-anchor": "middle" }, promised(certificate.selective_risk)),
+      shape("text", { x, y: high - 5, "text-anchor": "middle" }, promised(risk)),
     );
   }
 }

@@ -44,7 +44,7 @@ export function table(caption, heads, rows) {
   ];
   const content = element(
     "table",
-    { ariaLabel: caption },
+    {},
     element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head)))),
     element("tbody", {}, ...rows.map((row) => element("tr", {}, ...cells(row)))),
   );

@@ -22,12 +22,13 @@ export class Explanation {
       ...labels.map((label) => element("option", { value: label }, label)),
     );
     this.title = element("h3");
-    const narrow = this.kind.kind === "image" ? "" : "bars-only";
+    const form = this.kind.kind === "image" ? "body" : "body bars-only";
     const words = "The logit is the bias and the sum of what each part adds; it is divided by the temperature. " +
       "The probabilities are the softmax of the logits of all classes.";
     const terms = element("div", {}, this.sum, element("p", { className: "muted hint" }, words));
-    this.body = element("div", { className: narrow }, this.title, this.view.element, terms);
-    this.element = element("div", { className: "explanation" }, labelled("Of", this.choice), this.body, this.trouble);
+    this.body = element("div", { className: form }, this.view.element, terms);
+    const head = element("div", { className: "row" }, this.title, labelled("Explain", this.choice));
+    this.element = element("div", { className: "explanation" }, head, this.body, this.trouble);
   }
 
   /** Which class is asked for, chosen elsewhere on the page. */

@@ -74,8 +74,8 @@ function tools(picture, said, kind) {
   picture.onErasing = (erasing) => ((erasing ? eraser : brush).checked = true);
   const size = element("input", {
     type: "range",
-    min: 0.4,
-    max: Math.max(kind.height, kind.width) / 7,
+    min: 0.5,
+    max: Math.max(1, kind.height / 7, kind.width / 7),
     step: 0.1,
     value: picture.radius,
     oninput: () => (picture.radius = size.valueAsNumber),

@@ -13,6 +13,7 @@ export class PolicyControl {
     this.changed = changed;
     this.name = freshId("policy");
     this.choices = [];
+    this.isKnown = false; // which the default is
     this.promise = element("dd");
     this.found = element("dd");
     const risks = this.points.risks.map((c) => this.#choice(`${promised(c.selective_risk)}`, c, {
@@ -23,35 +24,33 @@ export class PolicyControl {
       kind: "reject_cost",
       reject_cost: c.reject_cost,
     }));
+    const choices = element(
+      "div",
+      { className: "choices" },
+      ...group("Wrong answers, at most", risks),
+      ...group("Cost of abstaining", costs),
+      ...group("No condition", [this.#choice("always answer", null, { kind: "never_abstain" })]),
+      ...group("Threshold by hand", [...this.#threshold()]),
+    );
+    const words = element(
+      "dl",
+      { className: "promise", ariaLive: "polite" },
+      element("dt", {}, "Promised"),
+      this.promise,
+      element("dt", {}, "Measured"),
+      this.found,
+    );
+    const keys = [
+      ["line", "measured on the report split"],
+      ...(this.curve.certified.length ? [["cap", "promised at most"]] : []),
+      ["dot", "this policy"],
+    ];
+    const legend = keys.map(([key, text]) => element("span", {}, element("span", { className: `key ${key}` }), text));
     this.element = element(
       "div",
       { className: "policy" },
-      element(
-        "div",
-        { className: "choices" },
-        ...group("Wrong answers, at most", risks),
-        ...group("Cost of abstaining", costs),
-        ...group("Threshold by hand", [...this.#threshold()]),
-        ...group("No condition", [this.#choice("always answer", null, { kind: "never_abstain" })]),
-      ),
-      element(
-        "dl",
-        { className: "promise", ariaLive: "polite" },
-        element("dt", {}, "Promised"),
-        this.promise,
-        element("dt", {}, "Measured"),
-        this.found,
-      ),
-      this.curve.element,
-      element(
-        "p",
-        { className: "legend muted" },
-        element("span", { className: "key line" }),
-        "measured on the report split ",
-        ...(this.curve.certified.length ? [element("span", { className: "key cap" }), "promised at most "] : []),
-        element("span", { className: "key dot" }),
-        "this policy",
-      ),
+      element("div", {}, choices, words),
+      element("div", {}, this.curve.element, element("p", { className: "legend muted" }, ...legend)),
     );
   }
 
@@ -64,7 +63,8 @@ export class PolicyControl {
 
   /** The policy that decided, as the service says: of the first answer it is the default. */
   decided(policy) {
-    if (this.chosen !== undefined) return;
+    if (this.chosen !== undefined || this.isKnown) return;
+    this.isKnown = true;
     const choice = this.choices.find((c) => same(c.policy, policy)) ?? this.byHand;
     choice.input.checked = true;
     choice.label.append(element("span", { className: "muted" }, " default"));
