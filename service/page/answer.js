@@ -36,7 +36,7 @@ export class Answer {
       {},
       this.verdict,
       element("div", { className: "bars-frame" }, this.bars, this.mark),
-      element("div", { className: "row" }, labelled("Top", this.k), ...(this.sets.length ? [labelled("Set", this.set)] : [])),
+      element("div", { className: "row" }, labelled("Top", this.k), ...(this.sets.length ? [labelled("Prediction set", this.set)] : [])),
       this.members,
       element("p", { className: "muted hint" }, "Choose a class to see why."),
     );
@@ -145,14 +145,14 @@ function setsInWords(sets) {
 function answerInWords({ confidence }, policy) {
   if ((policy.threshold ?? null) === null) return `confidence ${plain(confidence)}`;
   const [found, asked] = apart(confidence, policy.threshold);
-  return `confidence ${found}, and ${asked} is enough`;
+  return `confidence ${found} \u2265 threshold ${asked}`;
 }
 
 function reasonInWords({ reason, confidence }, policy) {
   switch (reason) {
     case "low_confidence": {
       const [found, asked] = apart(confidence, policy.threshold);
-      return `confidence ${found}, under the ${asked} that it takes`;
+      return `confidence ${found} < threshold ${asked}`;
     }
     case "out_of_distribution":
       return "it is unlike what the model was trained on";

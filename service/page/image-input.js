@@ -49,7 +49,7 @@ export function imageInput(kind, context) {
       "fieldset",
       {},
       element("legend", {}, "Your picture"),
-      element("div", { className: "row" }, files.chooser, element("span", { className: "muted" }, "or drop or paste one")),
+      element("div", { className: "row" }, files.chooser, element("span", { className: "muted" }, "or drop, paste")),
       files.strip,
       element(
         "div",

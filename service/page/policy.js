@@ -41,7 +41,7 @@ export class PolicyControl {
       this.found,
     );
     const keys = [
-      ["line", "measured on the report split"],
+      ["line", "measured, report split"],
       ...(this.curve.certified.length ? [["cap", "promised at most"]] : []),
       ["dot", "this policy"],
     ];

@@ -38,7 +38,7 @@ def test_model_without_certificates(several: Server, page: Page) -> None:
     del several
     ready(page, "/?model=plain")
     expect(page.get_by_role("group", name="Wrong answers, at most")).to_have_count(0)
-    expect(page.get_by_label("Set", exact=True)).to_have_count(0)
+    expect(page.get_by_label("Prediction set", exact=True)).to_have_count(0)
     slider = page.get_by_role("slider", name="Least confidence")
     slider.focus()
     page.keyboard.press("End")  # the strictest is 9/11, and the first sample has 1/3

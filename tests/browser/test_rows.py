@@ -135,7 +135,7 @@ def test_very_many_classes(several: Server, page: Page) -> None:
     name = page.locator(".bars .name").nth(2).inner_text()
     page.locator(".bars button").nth(2).click()
     expect(page.locator("#why h3")).to_have_text(f"What each token says of {name}")
-    page.get_by_label("Set", exact=True).select_option("90 % on average")
+    page.get_by_label("Prediction set", exact=True).select_option("90 % on average")
     expect(page.locator(".member").first).to_be_visible()
 
 
