@@ -60,7 +60,10 @@ def test_training_knows_of_the_service_the_contract_and_the_code_that_will_serve
         ("onnxruntime", {"classifier"}),
         (
             "fastapi",
-            {"app"} | {f"http.{r}" for r in "asked_model openapi page problems processes routes v2".split()},
+            {
+                "app",
+                *(f"http.{n}" for n in ("asked_model", "openapi", "page", "problems", "processes", "routes", "v2")),
+            },
         ),
         ("starlette", {f"http.{room}" for room in ("predict_request", "problems", "request_body", "request_id")}),
         ("orjson", {"answering.json_answer", "open_inference.infer", "reading.json_body"}),

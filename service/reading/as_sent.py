@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from service.inputs import Column, FeaturesInput, Kind, TokensInput
 
 
-def as_sent(kind: Kind, inputs: NDArray[Any]) -> list[Any]:
+def as_sent(kind: Kind, inputs: NDArray[np.generic]) -> list[Any]:
     """N inputs, `[N, *row_shape]`, in the plainest form that `/predict` takes; read again they are the same.
 
     Pictures are nested lists of whole numbers, rows of a table objects by column name, embeddings lists of numbers,

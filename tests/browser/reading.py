@@ -46,7 +46,10 @@ def bars(page: Page) -> dict[str, tuple[str, float]]:
     """By class its rank, empty where it has none, and its probability."""
     rows = page.locator(".bars button").all()
     return {
-        row.locator(".name").inner_text(): (row.locator(".rank").inner_text(), float(row.locator(".value").inner_text()))
+        row.locator(".name").inner_text(): (
+            row.locator(".rank").inner_text(),
+            float(row.locator(".value").inner_text()),
+        )
         for row in rows
     }
 

@@ -1,4 +1,4 @@
-"""The control for the policy: each move is answered by the service, and stands beside what was promised and measured."""
+"""The control for the policy: each move is answered by the service, beside what was promised and what was measured."""
 
 from typing import Any
 

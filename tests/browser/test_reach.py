@@ -135,11 +135,13 @@ _CONTRAST = """() => {
     let looked = 0;
     while (walker.nextNode()) {
         const element = walker.currentNode.parentElement;
-        if (!walker.currentNode.data.trim() || !element.checkVisibility() || element.closest("title, noscript")) continue;
+        if (!walker.currentNode.data.trim() || !element.checkVisibility()) continue;
+        if (element.closest("title, noscript")) continue;
         const style = getComputedStyle(element);
         const colour = element instanceof SVGElement ? style.fill : style.color;
         const [one, other] = [light(parse(colour)), light(ground(element))].sort((a, b) => b - a);
-        const large = parseFloat(style.fontSize) >= 24 || (parseFloat(style.fontSize) >= 18.66 && style.fontWeight >= 700);
+        const size = parseFloat(style.fontSize);
+        const large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
         looked += 1;
         const contrast = (one + 0.05) / (other + 0.05);
         if (contrast < (large ? 3 : 4.5)) poor.push(`${walker.currentNode.data}: ${contrast.toFixed(2)}`);
@@ -163,7 +165,7 @@ def test_contrast_is_enough(page: Page, scheme: Any) -> None:
 def test_schemes_differ(page: Page) -> None:
     grounds = []
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)
         ready(page)
         grounds.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
     assert grounds[0] != grounds[1]

@@ -45,7 +45,10 @@ def test_explanation_of_a_table_is_by_column(several: Server, page: Page) -> Non
     page.get_by_label("sex", exact=True).select_option("m")
     page.locator(".bars button", has_text="left").click()
     expect(page.locator("#why h3")).to_have_text("What each column says of left")
-    shares = {row.locator(".name").inner_text(): row.locator(".value").inner_text() for row in page.locator(".shares li").all()}
+    shares = {
+        row.locator(".name").inner_text(): row.locator(".value").inner_text()
+        for row in page.locator(".shares li").all()
+    }
     assert list(shares) == ["age", "sex", "mass"]
     assert numbers(shares["age"])[0] == pytest.approx(2 * math.log(9), abs=5e-4)
     assert numbers(page.locator(".sum b").last.inner_text())[0] == pytest.approx(2 * math.log(9), abs=1e-4)
@@ -56,7 +59,7 @@ def test_field_that_is_no_number_is_refused_in_the_services_words(several: Serve
     watch.refused = True
     ready(page, "/?model=table")
     page.get_by_label("age", exact=True).fill("forty")
-    expect(page.get_by_role("alert")).to_contain_text('inputs[0].age')
+    expect(page.get_by_role("alert")).to_contain_text("inputs[0].age")
     expect(page.get_by_role("alert")).to_contain_text('"forty"')
     expect(verdict(page)).to_have_text("\u2013")  # no answer stands there that is of another row
     page.get_by_label("age", exact=True).fill("")

@@ -1,7 +1,7 @@
 """`POST /inputs` and `GET /samples`: what the model sees, in a form that `/predict` takes."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from tests.service.canon import assert_problem
 from tests.service.pictures import encoded
 from training.export import to_onnx
 
-WRITERS = {
+WRITERS: dict[str, Callable[[Path], Path]] = {
     "pictures": tiny.write,
     "table": tiny_features.write_table,
     "embeddings": tiny_features.write_embedding,

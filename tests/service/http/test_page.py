@@ -1,4 +1,4 @@
-"""The page's files: what is served, what is not, and the headers that keep it to itself. A browser is in `tests/browser`."""
+"""The page's files: what is served, what is not, and the headers that keep it to itself; `tests/browser` uses it."""
 
 import re
 import tomllib

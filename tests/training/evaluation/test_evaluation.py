@@ -72,7 +72,8 @@ def test_curve_of_the_manifest_is_what_thresholds_by_hand_decide(evaluation: Eva
 
 def test_curve_where_there_is_no_gate_and_where_it_turns_everything_away(tiny_evaluation: Evaluation) -> None:
     found = curve(tiny_evaluation.report, None)
-    assert (found.thresholds[0], found.answered, found.errors) == (pytest.approx(9 / 11), [2, 3, 4], [0, 1, 1])
+    assert found.thresholds == pytest.approx([9 / 11, 9 / 19, 1 / 3])
+    assert (found.answered, found.errors) == ([2, 3, 4], [0, 1, 1])
     assert curve(tiny_evaluation.report, tiny.abstention(ood_threshold=2.0)).answered == [2, 3]
     assert curve(tiny_evaluation.report, tiny.abstention(ood_threshold=0.5)).answered == []
 
