@@ -90,8 +90,12 @@ async def show_inputs(request: Request, query: Annotated[InputsQuery, Query()]) 
 
 @of_model.get("/samples")
 async def show_samples(request: Request) -> InputsResponse:
-    """A few real inputs that the model's file brings, for a first try: the answer is a body for `/predict`."""
-    return samples(asked_model(request).predictor)
+    """A few real inputs that the model's file brings, for a first try: the answer is a body for `/predict`.
+
+    None where the service is set not to show them.
+    """
+    predictor = asked_model(request).predictor
+    return samples(predictor) if request.app.state.settings.samples else InputsResponse(inputs=[])
 
 
 @of_model.post(

@@ -31,15 +31,17 @@ export class Answer {
     this.bars = element("ul", { className: "bars", ariaLabel: "Probabilities" });
     this.mark = element("span", { className: "threshold", ariaHidden: "true", hidden: true });
     this.explained = explained;
+    const sets = this.sets.length ? [labelled("Prediction set", this.set)] : [];
     this.element = element(
       "div",
       {},
       this.verdict,
       element("div", { className: "bars-frame" }, this.bars, this.mark),
-      element("div", { className: "row" }, labelled("Top", this.k), ...(this.sets.length ? [labelled("Prediction set", this.set)] : [])),
+      element("div", { className: "row" }, labelled("Top", this.k), ...sets),
       this.members,
       element("p", { className: "muted hint" }, "Choose a class to see why."),
     );
+    this.clear();
   }
 
   /** What a request asks beside its inputs and its policy. */
@@ -87,8 +89,9 @@ export class Answer {
     const listed = members.slice(0, MOST_LISTED).map((label) => element("span", { className: "member" }, label));
     const more = members.length - listed.length;
     const each = sets.method === "lac" ? "" : ", for each class";
+    const promise = `Holds the true label in ${promised(sets.set_coverage)} of cases${each}: `;
     this.members.replaceChildren(
-      element("span", { className: "muted" }, `Holds the true label in ${promised(sets.set_coverage)} of cases${each}: `),
+      element("span", { className: "muted" }, promise),
       ...listed,
       ...(more > 0 ? [` and ${more} more`] : []),
     );
@@ -106,7 +109,8 @@ export class Answer {
   }
 
   #row() {
-    const [rank, name, fill, value] = ["rank", "name", "fill", "value"].map((part) => element("span", { className: part }));
+    const parts = ["rank", "name", "fill", "value"].map((part) => element("span", { className: part }));
+    const [rank, name, fill, value] = parts;
     const button = element(
       "button",
       { type: "button", onclick: () => this.explained(row.label) },

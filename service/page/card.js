@@ -5,6 +5,7 @@ import { count, percent, plain, promised } from "./numbers.js";
 import { OperatingPoints } from "./operating-points.js";
 
 const NONE = "\u2013";
+const MEASURED = ["Report: answered", "Report: wrong"];
 
 export function modelCard(card) {
   const points = new OperatingPoints(card);
@@ -77,7 +78,7 @@ function riskTable(points) {
   if (!points.risks.length) return [];
   return [table(
     "Certified risks: promised, from the calibration split, beside what was measured on the report split",
-    ["Wrong, at most", "Answers from", "Sure by", "Bound", "Calibration: answered", "Report: answered", "Report: wrong"],
+    ["Wrong, at most", "Answers from", "Sure by", "Bound", "Calibration: answered", ...MEASURED],
     points.risks.map((c) => {
       const [found] = points.measured({ kind: "selective_risk", selective_risk: c.selective_risk });
       const sure = promised(c.confidence_level);
@@ -98,7 +99,7 @@ function costTable(points) {
   if (!points.costs.length) return [];
   return [table(
     "Certified costs of abstaining: an answer costs at most as much on average",
-    ["Cost", "Sure by", "Bound", "Calibration: answered", "Report: answered", "Report: wrong"],
+    ["Cost", "Sure by", "Bound", "Calibration: answered", ...MEASURED],
     points.costs.map((c) => {
       const [found] = points.measured({ kind: "reject_cost", reject_cost: c.reject_cost });
       const bound = c.status === "certified" ? plain(c.answer_cost_bound, 4) : "infeasible";

@@ -4,7 +4,8 @@
 /** A function from -1..1 to `[red, green, blue]`, in the colours of the scheme that the page is in now. */
 export function scale() {
   const style = getComputedStyle(document.documentElement);
-  const [against, neutral, speaking] = ["--against", "--neutral", "--for"].map((name) => bytes(style.getPropertyValue(name)));
+  const colour = (name) => bytes(style.getPropertyValue(name));
+  const [against, neutral, speaking] = ["--against", "--neutral", "--for"].map(colour);
   return (share) => {
     const end = share < 0 ? against : speaking;
     return neutral.map((level, i) => level + Math.abs(share) * (end[i] - level));

@@ -60,7 +60,8 @@ export class Curve {
       text(LEFT - 6, y + 4, "end", promised(i * this.step));
     }
     for (const coverage of [0, 0.2, 0.4, 0.6, 0.8, 1]) {
-      text(this.#xy({ coverage, risk: 0 })[0], HEIGHT - BOTTOM + 15, coverage === 1 ? "end" : "middle", promised(coverage));
+      const [x] = this.#xy({ coverage, risk: 0 });
+      text(x, HEIGHT - BOTTOM + 15, coverage === 1 ? "end" : "middle", promised(coverage));
     }
     text((WIDTH + LEFT - RIGHT) / 2, HEIGHT - 4, "middle", "coverage: share answered");
     text(LEFT + 6, TOP + 15, "start", "selective risk: share wrong of the answered");

@@ -23,12 +23,13 @@ export class Explanation {
     );
     this.title = element("h3");
     const form = this.kind.kind === "image" ? "body" : "body bars-only";
-    const words = "The logit is the bias and the sum of what each part adds; it is divided by the temperature. " +
-      "The probabilities are the softmax of the logits of all classes.";
+    const words = "The logit is the sum of the bias and of what each part adds. The probabilities are the softmax of " +
+      "the logits of all classes.";
     const terms = element("div", {}, this.sum, element("p", { className: "muted hint" }, words));
     this.body = element("div", { className: form }, this.view.element, terms);
     const head = element("div", { className: "row" }, this.title, labelled("Explain", this.choice));
     this.element = element("div", { className: "explanation" }, head, this.body, this.trouble);
+    this.body.hidden = true;
   }
 
   /** Which class is asked for, chosen elsewhere on the page. */
@@ -41,9 +42,10 @@ export class Explanation {
 
   show({ label, logit, bias, contributions }, input) {
     this.#isThere(true);
-    const parts = { image: "pixel", tokens: "token", features: this.kind.columns ? "column" : "number" }[this.kind.kind];
-    this.title.textContent = `What each ${parts} says of ${label}`;
-    this.view.show(contributions, this.kind.kind === "tokens" ? input : label);
+    const { kind, columns } = this.kind;
+    const part = { image: "pixel", tokens: "token", features: columns ? "column" : "number" }[kind];
+    this.title.textContent = `What each ${part} says of ${label}`;
+    this.view.show(contributions, kind === "tokens" ? input : label);
     const values = (Array.isArray(contributions) ? contributions : Object.values(contributions)).flat(Infinity);
     const add = (some) => some.reduce((sum, value) => sum + value, 0);
     const [speaking, against] = [add(values.filter((v) => v > 0)), add(values.filter((v) => v < 0))];

@@ -35,7 +35,8 @@ export class HeatMap {
 
   /** `contributions` are in the shape of the picture; those of a pixel's colours are added. */
   show(contributions, label) {
-    this.values = contributions.flat().map((value) => (Array.isArray(value) ? value.reduce((a, b) => a + b, 0) : value));
+    const sum = (value) => (Array.isArray(value) ? value.reduce((a, b) => a + b, 0) : value);
+    this.values = contributions.flat().map(sum);
     this.most = this.values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
     this.canvas.ariaLabel = `What each pixel adds to the logit of ${label}`;
     const [least, middle, most] = this.ends;

@@ -33,10 +33,11 @@ export function imageInput(kind, context) {
     files.forget();
     show(input);
   });
+  const size = element("span", { className: "muted" }, `${kind.width}\u00a0×\u00a0${kind.height}`);
   const seen = element(
     "div",
     { className: "picture" },
-    element("h3", {}, "What the model sees ", element("span", { className: "muted" }, `${kind.width}\u00a0×\u00a0${kind.height}`)),
+    element("h3", {}, "What the model sees ", size),
     picture.element,
     picture.cursor.output,
   );
@@ -60,13 +61,14 @@ export function imageInput(kind, context) {
     ),
     tools(picture, said, kind),
   );
-  return { element: panel, start: () => strip.pick(0) };
+  return { element: panel, start: () => (context.samples.length ? strip.pick(0) : changed([...picture.pixels])) };
 }
 
 function tools(picture, said, kind) {
   const name = freshId("tool");
   const tool = (text, erasing) => {
-    const choice = element("input", { type: "radio", name, checked: !erasing, onchange: () => (picture.erasing = erasing) });
+    const chosen = () => (picture.erasing = erasing);
+    const choice = element("input", { type: "radio", name, checked: !erasing, onchange: chosen });
     return [choice, element("label", { className: "chip" }, choice, text)];
   };
   const [brush, brushLabel] = tool("Brush", false);

@@ -12,7 +12,8 @@ export class Picture {
   constructor(size, { changed, said }) {
     this.size = size;
     this.changed = changed;
-    this.radius = Math.max(0.5, (1.1 * Math.max(size.height, size.width)) / 28); // under a half it would not fill a pixel
+    // A brush of under a half would not fill a pixel.
+    this.radius = Math.max(0.5, (1.1 * Math.max(size.height, size.width)) / 28);
     this.ground = size.foreground === "dark on light" ? 255 : 0;
     this.colour = Array(size.channels).fill(255 - this.ground);
     this.erasing = false;

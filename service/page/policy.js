@@ -1,7 +1,7 @@
 // When to answer: one choice among a certified risk, a certified cost, a threshold by hand, and always.
 
 import { Curve, summary } from "./curve.js";
-import { element, freshId, labelled } from "./elements.js";
+import { element, freshId } from "./elements.js";
 import { count, percent, plain, promised } from "./numbers.js";
 import { OperatingPoints } from "./operating-points.js";
 
@@ -87,7 +87,7 @@ export class PolicyControl {
     return label;
   }
 
-  /** A slider over the thresholds that were measured, so that each of its places is exact, and a field for any other. */
+  /** A slider over the thresholds that were measured, so that each place of it is exact, and a field for any other. */
   *#threshold() {
     const { thresholds } = this.points.curve;
     const most = thresholds.length - 1;

@@ -26,16 +26,17 @@ export function tableInput(kind, context) {
     files.forget();
     show(row);
   });
+  const hint = mayMiss ? "An empty field is a missing value." : "No value may be missing.";
   const panel = element(
     "form",
     { className: "table-input", onsubmit: (event) => event.preventDefault() },
     element("div", { className: "row" }, element("span", { className: "muted" }, "Samples"), strip.element),
     element("div", { className: "fields" }, ...fields.flatMap((field) => [field.label, field.control])),
-    element("p", { className: "muted hint" }, mayMiss ? "An empty field is a missing value." : "No value may be missing."),
+    element("p", { className: "muted hint" }, hint),
     element("div", { className: "row" }, files.chooser),
     files.strip,
   );
-  return { element: panel, start: () => strip.pick(0) };
+  return { element: panel, start: () => context.samples.length && strip.pick(0) };
 }
 
 /** What is no number is sent as it stands, and the service says what is wrong with it. */
@@ -67,7 +68,7 @@ function choice(column, mayMiss, changed) {
     ...texts.map((text, i) => element("option", { value: String(i) }, text)),
   );
   const read = () => values[control.selectedIndex];
-  const write = (value) => (control.selectedIndex = values.includes(value) ? values.indexOf(value) : values.indexOf(other));
+  const write = (value) => (control.selectedIndex = values.indexOf(values.includes(value) ? value : other));
   return { name: column.name, label: label(column, control), control, read, write };
 }
 

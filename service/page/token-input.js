@@ -32,7 +32,7 @@ export function tokenInput(kind, context) {
     text,
     seen,
   );
-  return { element: panel, start: () => strip.pick(0) };
+  return { element: panel, start: () => context.samples.length && strip.pick(0) };
 }
 
 function chip(token, isKnown) {

@@ -44,7 +44,7 @@ export function vectorInput(kind, context) {
     element("div", { className: "row" }, files.chooser, element("span", { className: "muted" }, "or drop one")),
     files.strip,
   );
-  return { element: panel, start: () => strip.pick(0) };
+  return { element: panel, start: () => context.samples.length && strip.pick(0) };
 }
 
 /** Numbers between commas, spaces or brackets; what is none stays text, and the service says what is wrong with it. */

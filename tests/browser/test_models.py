@@ -1,13 +1,16 @@
 """Several models in one page, models that promise nothing, and the model card."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import httpx2
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.models import write_folder
 from tests.browser.reading import ready, reason, verdict
-from tests.server import Server
+from tests.browser.watching import watched
+from tests.server import Server, serving
 
 
 def test_models_are_chosen_by_name(several: Server, page: Page) -> None:
@@ -67,3 +70,22 @@ def test_card_states_what_the_service_does(page: Page, fashion: Server) -> None:
     for name, split in card["data"]["splits"].items():
         row = page.get_by_role("region", name=re.compile("^Data")).get_by_role("row", name=re.compile(f"^{name} "))
         expect(row).to_contain_text(f"{split['size']:,}")
+
+
+def test_page_without_samples_begins_with_nothing(browser: Browser, tmp_path: Path) -> None:
+    folder = write_folder(tmp_path)
+    with (
+        serving(folder, DEMUR_MODELS=str(folder), DEMUR_SAMPLES="false") as server,
+        watched(browser, server.address) as (page, watch),
+    ):
+        watch.refused = True  # a row of which half is typed
+        ready(page, "/?model=bytes")  # the picture is black
+        expect(page.locator(".sample")).to_have_count(0)
+        expect(verdict(page)).to_have_text("dark")
+        for model, field, text in (("vector", "2 numbers, typed or pasted", "1, 0"), ("table", "age", "50")):
+            page.goto(f"/?model={model}")
+            expect(verdict(page)).to_have_text("\u2013")
+            if model == "table":
+                page.get_by_label("mass").fill("70")
+            page.get_by_label(field, exact=True).fill(text)
+            expect(verdict(page)).to_have_text("left")

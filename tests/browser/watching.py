@@ -8,6 +8,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, Playwright, Request
 
+PATIENCE = 20_000  # milliseconds, of a machine that others use too
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -35,6 +36,7 @@ class Watch:
         page.on("console", lambda message: self._hear(message.text))
         page.on("pageerror", lambda error: self.said.append(str(error)))
         page.on("request", self._look)
+        page.on("filechooser", lambda _: None)  # from the start, so that the browser never opens a window of its own
 
     def _hear(self, text: str) -> None:
         if not (self.refused and text.startswith("Failed to load resource: the server responded with a status of 4")):
@@ -49,7 +51,7 @@ class Watch:
 def watched(browser: Browser, address: str, **options: Any) -> Iterator[tuple[Page, Watch]]:
     """A page of its own context; it must have kept quiet and asked this service alone."""
     context = browser.new_context(base_url=address, **options)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE)
     page, watch = context.new_page(), Watch(address)
     watch(page)
     yield page, watch

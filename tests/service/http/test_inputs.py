@@ -118,3 +118,8 @@ def test_samples_of_a_file_with_many_golden_vectors(tmp_path: Path) -> None:
     path.write_bytes(to_onnx(tiny.MODEL, stated.model_copy(update={"golden": golden})))
     with TestClient(create_app(Settings(model_path=path))) as client:
         assert client.get("/samples").json()["inputs"] == images[:16].tolist()
+
+
+def test_samples_can_be_kept_back(tiny_model: Path) -> None:
+    with TestClient(create_app(Settings(model_path=tiny_model, samples=False))) as client:
+        assert client.get("/samples").json() == {"inputs": []}
