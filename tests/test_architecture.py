@@ -61,11 +61,8 @@ def test_training_knows_of_the_service_the_contract_and_the_code_that_will_serve
         (
             "fastapi",
             {"app"}
-            | {
-                f"http.{room}"
-                for room in ("api_page", "asked_model", "assets", "routes", "problems", "processes", "openapi")
-            }
-            | {"http.v1", "http.v2"},
+            | {f"http.{room}" for room in ("api_page", "asked_model", "assets", "openapi", "page", "problems")}
+            | {f"http.{room}" for room in ("processes", "routes", "v1", "v2")},
         ),
         ("starlette", {f"http.{room}" for room in ("exchanges", "predict_request", "problems", "request_body")}),
         ("orjson", {"answering.json_answer", "observability.lines", "open_inference.infer", "reading.json_body"}),

@@ -31,6 +31,7 @@ _SCORES = {
 }
 EXAMPLES: dict[str, Any] = {
     "ModelNames": {"models": ["fashion-mnist"]},
+    "InputsResponse": {"inputs": [[[0, 255], [255, 0]]]},
     "Status": {"status": "ready"},
     "FeedbackResponse": {"model": _MODEL, "policies": [_POLICY_FEEDBACK]},
     "DriftResponse": {
