@@ -18,9 +18,11 @@ RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sb
 
 # The dependencies in layers of their own, before the source: a change of code does not install them again.
 FROM base AS serve-dependencies
-COPY requirements/serve.txt .
+# `traces.txt` is the same with OpenTelemetry.
+ARG SERVE_REQUIREMENTS=serve.txt
+COPY requirements/${SERVE_REQUIREMENTS} requirements.txt
 RUN python -m venv --without-pip /venv \
- && pip --python /venv/bin/python install --no-cache-dir --requirement serve.txt
+ && pip --python /venv/bin/python install --no-cache-dir --requirement requirements.txt
 
 FROM base AS train-dependencies
 COPY requirements/train.txt .

@@ -9,7 +9,7 @@ FIT ?=
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train serve test test-slow test-guarantees test-clients test-browser page-pictures lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e lock clean
+.PHONY: help setup data train serve test test-slow test-guarantees test-clients test-hosts test-browser page-pictures lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -34,8 +34,8 @@ test-slow: setup data ## the slow tests: accuracies over five seeds, fetching th
 test-guarantees: setup data ## the promises, held against thousands of calibration splits; takes minutes
 	$(BIN)/python -m pytest -m guarantee
 
-test-clients: setup build/clients/made ## stock clients of the Open Inference Protocol, installed under build/clients
-	$(BIN)/python -m pytest -m clients tests/clients
+test-clients: setup build/clients/made ## stock clients of the standard protocols, under build/clients; ADDRESS= for a service elsewhere
+	$(BIN)/python -m pytest -m clients tests/clients tests/triton $(if $(ADDRESS),--address $(ADDRESS))
 
 test-browser: setup data ## the page at /, in a real browser; needs chromium
 	$(BIN)/python -m pytest -m browser tests/browser
@@ -46,6 +46,20 @@ page-pictures: setup $(MODEL) ## docs/pictures/page-*.png, taken anew; needs chr
 build/clients/made: requirements/clients.txt
 	$(PYTHON) -m venv build/clients
 	build/clients/bin/pip install --quiet -r requirements/clients.txt
+	touch $@
+
+test-hosts: setup data build/hosts/web/made build/hosts/oldest/made ## the same file in the oldest onnxruntime, and in onnxruntime-web in Node and Chromium
+	$(BIN)/python -m pytest -m hosts -rP tests/hosts
+
+build/hosts/web/made: tests/hosts/package.json tests/hosts/package-lock.json
+	mkdir -p $(@D)
+	cp $^ $(@D)
+	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund
+	touch $@
+
+build/hosts/oldest/made: tests/hosts/oldest.txt
+	$(PYTHON) -m venv build/hosts/oldest
+	build/hosts/oldest/bin/pip install --quiet -r $<
 	touch $@
 
 lint: setup ## style, formatting and types
@@ -104,7 +118,7 @@ bench-growth: setup ## time and memory of fit and answer against images, feature
 bench-sweep: setup data ## an epoch of 32 learning rates fitted together, beside an epoch of one fit
 	$(BIN)/python -m benchmarks.sweep
 
-e2e: setup data ## the whole path in real containers; needs a Docker engine
+e2e: setup data build/clients/made ## the whole path in real containers; needs a Docker engine
 	@docker info >/dev/null 2>&1 || { echo "make e2e: no Docker engine answers here, so nothing was tested"; exit 1; }
 	$(BIN)/python -m pytest -m e2e
 

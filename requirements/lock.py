@@ -1,4 +1,4 @@
-"""Pins what each half needs, with all that it pulls in: `serve.txt`, `train.txt`, `dev.txt`, from `pyproject.toml`."""
+"""Pins what each half needs, with all that it pulls in, from `pyproject.toml`: each file of EXTRAS below."""
 
 import re
 import subprocess
@@ -6,13 +6,18 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-EXTRAS = {"serve": ["serve"], "train": ["serve", "train"], "dev": ["serve", "train", "dev"]}
+EXTRAS = {
+    "serve": ["serve"],
+    "traces": ["serve", "traces"],
+    "train": ["serve", "train"],
+    "dev": ["serve", "traces", "train", "dev"],
+}
 # Whose index or wheel folder a version came from is the machine's affair and does not belong into the file.
 QUIET = ["--no-emit-index-url", "--no-emit-trusted-host", "--no-emit-find-links", "--no-header", "--quiet"]
 
 
 def main() -> None:
-    """Write the three files."""
+    """Write the files."""
     for name, extras in EXTRAS.items():
         target = FOLDER / f"{name}.txt"
         command = [sys.executable, "-m", "piptools", "compile", *QUIET, "--strip-extras", "--upgrade"]

@@ -1,17 +1,22 @@
 """The assembly: settings in, a complete application out. Nothing is made at import time."""
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
 import service
 from service import models
-from service.http import fast_lane, openapi, page, problems, v2
-from service.http.request_id import RequestIdMiddleware
+from service.errors import SettingsError
+from service.http import api_page, fast_lane, openapi, page, problems, v1, v2
+from service.http.exchanges import ExchangeMiddleware
 from service.http.routes import router
 from service.monitoring.place import ALONE, Place
-from service.settings import Settings
+from service.observability import request_log
+from service.observability.exchange import Observer
+from service.observability.logs import lines_for
+from service.settings import PREFIX, Settings
 
 _MOST_NAMED = 5  # models, in the description
 
@@ -29,7 +34,7 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
         title="Demur",
         summary=f"Classifies with {names}{more}, and says when it does not know.",
         version=service.__version__,
-        docs_url=None,  # their pages load scripts from other hosts
+        docs_url=None,  # their pages load scripts from other hosts; ours is `api_page`
         redoc_url=None,
         redirect_slashes=False,  # its redirects repeat the Host header, which a client may make up
         lifespan=_lifespan,
@@ -37,16 +42,40 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
     )
     app.state.settings = settings
     app.state.models = loaded
+    observers = _observers(settings)
+    app.state.observers = observers
     app.include_router(router)
+    app.include_router(v1.router)
     app.include_router(v2.router)
     app.include_router(page.router)
+    app.include_router(api_page.router)
     problems.install(app)
     openapi.install(app, loaded)
-    app.add_middleware(RequestIdMiddleware)
+    app.add_middleware(ExchangeMiddleware, observers=observers)
     return app
+
+
+def _observers(settings: Settings) -> Sequence[Observer]:
+    """Whoever keeps account of requests."""
+    found: list[Observer] = []
+    if logging.getLogger(request_log.NAME).isEnabledFor(logging.ERROR):
+        found.append(request_log.RequestLog(lines_for(settings.log_format)))
+    if settings.traces:
+        found.append(_traces())
+    return found
+
+
+def _traces() -> Observer:
+    try:
+        from service.observability.traces import Traces
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"{PREFIX}TRACES=true: {error.name} is missing: pip install '.[serve,traces]'") from None
+    return Traces()
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
-    """What the protocol of a connection may know of the application: which predictor answers on which path."""
-    yield {fast_lane.STATE: app.state.models.predictors()}
+    """What the protocol of a connection may know of the application."""
+    yield {fast_lane.STATE: fast_lane.Lane(app.state.models.predictors(), app.state.observers)}
+    for observer in app.state.observers:
+        observer.close()

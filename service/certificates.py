@@ -23,12 +23,12 @@ class _Statement(BaseModel):
 
 
 class _Certificate(_Statement):
-    status: Status
+    status: Status = Field(description="Whether the promise is proved.")
     confidence_level: OpenShare = Field(
         description="The least probability, over draws of the calibration split, that the promise holds."
     )
     p_value: Probability | None = Field(description="Of the hypothesis that the promise is broken; null if untested.")
-    method: str
+    method: str = Field(description="How it was tested.")
     population: str = Field(description="What the calibration split was drawn from: the promise is about this.")
     size: int = Field(ge=1, description="Examples in the calibration split.")
     tune_fingerprint: Sha256 = Field(description="Of the split on which the rule was fixed beforehand.")
@@ -48,8 +48,8 @@ class RiskCertificate(_Certificate):
     `infeasible`: no threshold passed, and every other number is null; the service then never answers.
     """
 
-    selective_risk: OpenShare
-    threshold: Probability | None
+    selective_risk: OpenShare = Field(description="The most errors among the answered, as a share.")
+    threshold: Probability | None = Field(description="The least confidence at which the model answers.")
     answered: Count | None = Field(description="Calibration examples answered at the threshold.")
     errors: Count | None = Field(description="Wrong ones among them.")
     risk_bound: Probability | None = Field(description="Clopper-Pearson's upper bound of the selective risk.")
@@ -81,7 +81,7 @@ class CostCertificate(_Certificate):
 
     reject_cost: float = Field(gt=0, description="What an abstention costs.")
     answered: Count = Field(description="Calibration examples answered.")
-    coverage: Probability
+    coverage: Probability = Field(description="Share of the calibration split that is answered.")
     answer_cost: float | None = Field(ge=0, description="Mean realised cost of an answer; null where there was none.")
     answer_cost_bound: float = Field(ge=0, description="Upper bound of that mean, at the confidence level.")
     expected_cost: float = Field(ge=0, description="Mean realised cost of an input, abstentions included.")
@@ -104,27 +104,27 @@ class CostCertificate(_Certificate):
 class OutOfDistributionGate(_Statement):
     """An input is taken for one of the model's kind where `ood_score` <= threshold."""
 
-    threshold: float
+    threshold: float = Field(description="The largest `ood_score` that is answered.")
     false_alarm_rate: OpenShare = Field(description="At most this share of the model's own kind is turned away.")
     components: int = Field(ge=1, description="Principal components of the training inputs.")
-    explained_variance: Probability
+    explained_variance: Probability = Field(description="Share of the inputs' variance along the components.")
     order_statistic: int = Field(ge=1, description="The threshold is the score of this rank, from below, on `tune`.")
     size: int = Field(ge=1, description="Examples in `tune`.")
-    method: str
-    population: str
-    tune_fingerprint: Sha256
+    method: str = Field(description="How the threshold was set.")
+    population: str = Field(description="What `tune` was drawn from.")
+    tune_fingerprint: Sha256 = Field(description="Of the split that the threshold is from.")
 
 
 class PredictionSets(_Statement):
     """The set of the classes with probability >= threshold holds the true one in at least `set_coverage` of cases."""
 
-    set_coverage: OpenShare
+    set_coverage: OpenShare = Field(description="How often a set holds the true label, at least.")
     method: SetMethod = Field(description="One threshold for all, or one a class: then the promise is one a class.")
     thresholds: list[Probability] = Field(min_length=1, description="One, or one a class; 0 where data are too few.")
     order_statistics: list[int] = Field(description="Rank of each threshold, from above, among the true classes'.")
     sizes: list[int] = Field(description="Calibration examples behind each threshold.")
-    population: str
-    calibration_fingerprint: Sha256
+    population: str = Field(description="What the calibration split was drawn from: the promise is about this.")
+    calibration_fingerprint: Sha256 = Field(description="Of the split that the thresholds are from.")
 
     @model_validator(mode="after")
     def _one_each(self) -> Self:
@@ -136,12 +136,14 @@ class PredictionSets(_Statement):
 class Abstention(_Statement):
     """All that was decided on held-out data about when the model may answer: the operating points to choose from."""
 
-    out_of_distribution: OutOfDistributionGate
-    selective_risk: list[RiskCertificate]
+    out_of_distribution: OutOfDistributionGate = Field(
+        description="Which inputs are turned away under every policy but `never_abstain`."
+    )
+    selective_risk: list[RiskCertificate] = Field(description="The certified shares of errors.")
     cost_matrix: list[list[Annotated[float, Field(ge=0)]]] | None = Field(
         description="cost_matrix[answer][true]: what that answer costs; null: 1 for every wrong answer."
     )
-    reject_cost: list[CostCertificate]
+    reject_cost: list[CostCertificate] = Field(description="The certified costs of an abstention.")
     prediction_sets: list[PredictionSets] = Field(min_length=1, description="The first is the default.")
 
     @model_validator(mode="after")

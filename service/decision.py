@@ -1,6 +1,7 @@
 """Answer or abstain: what a policy makes of the scores. Pure numpy, no HTTP, no onnxruntime."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeVar, get_args
 
@@ -22,6 +23,7 @@ from service.policy import (
 Reason = Literal["low_confidence", "out_of_distribution", "expected_cost", "no_certified_threshold"]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 ANSWERED = -1  # in the place of a reason
+ANSWER = "answer"  # in a tally: the others are the reasons
 _SORTED = 1000  # classes; to sort more takes longer than to look for the k-th first
 
 _Certificate = TypeVar("_Certificate", RiskCertificate, CostCertificate)
@@ -59,6 +61,20 @@ class Outcomes:
 
     labels: NDArray[np.intp]  # [N], indices of the labels; without a meaning in an abstention
     reasons: NDArray[np.int8]  # [N], places in REASONS; ANSWERED in an answer
+
+    def tally(self) -> Mapping[str, int]:
+        """As `tally` counts them."""
+        counts = np.bincount(self.reasons - ANSWERED, minlength=len(REASONS) + 1).tolist()
+        return {name: count for name, count in zip((ANSWER, *REASONS), counts, strict=True) if count}
+
+
+def tally(reasons: Iterable[Reason | None]) -> Mapping[str, int]:
+    """How many inputs were answered, and how many each reason kept from it; None is an answer.
+
+    >>> dict(tally([None, "low_confidence", None]))
+    {'answer': 2, 'low_confidence': 1}
+    """
+    return Counter(ANSWER if reason is None else reason for reason in reasons)
 
 
 def resolve(request: PolicyRequest, abstention: Abstention | None, *, within: str = "policy.") -> Policy:

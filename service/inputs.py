@@ -20,10 +20,10 @@ class _Kind(BaseModel):
 class ImageInput(_Kind):
     """Images of one size, uint8 `[N, height, width]`, or `[N, height, width, 3]` for RGB; 0 = black, 255 = white."""
 
-    kind: Literal["image"] = "image"
-    name: Literal["images"] = "images"
-    height: int = Field(ge=1)
-    width: int = Field(ge=1)
+    kind: Literal["image"] = Field("image", description="Pictures.")
+    name: Literal["images"] = Field("images", description="Of the graph's input.")
+    height: int = Field(ge=1, description="Rows of pixels.")
+    width: int = Field(ge=1, description="Pixels in a row.")
     channels: Literal[1, 3] = Field(1, description="1 is grey, 3 is red, green and blue.")
     foreground: Literal["light on dark", "dark on light"] | None = Field(
         "light on dark", description="What the training images show; null where it was not stated."
@@ -53,7 +53,7 @@ class ImageInput(_Kind):
 class Column(_Kind):
     """One column of a table: numbers, or one of the categories."""
 
-    name: Name
+    name: Name = Field(description="As requests name it.")
     categories: list[str] | None = Field(
         None,
         description="In the order of their codes in the graph's input, from 0; null for a column of numbers. What is "
@@ -73,9 +73,9 @@ class FeaturesInput(_Kind):
     They come raw: the graph standardises numbers and expands categories.
     """
 
-    kind: Literal["features"] = "features"
-    name: Literal["features"] = "features"
-    width: int = Field(ge=1)
+    kind: Literal["features"] = Field("features", description="Rows of numbers.")
+    name: Literal["features"] = Field("features", description="Of the graph's input.")
+    width: int = Field(ge=1, description="Numbers in a row.")
     columns: list[Column] | None = Field(None, description="Of a table, in order; null for an embedding.")
     missing: Literal["refuse", "mean"] = Field(
         "refuse", description="A missing number is an error, or the mean of the training rows takes its place."
@@ -114,9 +114,9 @@ class FeaturesInput(_Kind):
 class TokensInput(_Kind):
     """Contexts of so many tokens, int64 `[N, context]`, each by its number in the vocabulary."""
 
-    kind: Literal["tokens"] = "tokens"
-    name: Literal["tokens"] = "tokens"
-    context: int = Field(ge=1)
+    kind: Literal["tokens"] = Field("tokens", description="Tokens of a text.")
+    name: Literal["tokens"] = Field("tokens", description="Of the graph's input.")
+    context: int = Field(ge=1, description="Tokens in an input.")
     vocabulary: list[str] = Field(min_length=1, description="The tokens, in the order of their numbers from 0.")
     unknown: int = Field(ge=0, description="The number that stands for a token that is not in the vocabulary.")
 

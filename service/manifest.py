@@ -31,18 +31,18 @@ class _Part(BaseModel):
 class Training(_Part):
     """The settings that the fit ran with, and where it stopped."""
 
-    recipe: Literal["chapter", "tuned", "next-token"]
+    recipe: Literal["chapter", "tuned", "next-token"] = Field(description="The settings that were begun with.")
     optimizer: Literal["sgd", "adam"] = Field("sgd", description="Of adam, momentum is that of its first moment.")
-    epochs: int = Field(ge=1)
-    batch_size: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
-    momentum: float = Field(ge=0, lt=1)
-    weight_decay: float = Field(ge=0)
-    schedule: Literal["constant", "cosine"]
-    clip_norm: float | None = Field(gt=0)
+    epochs: int = Field(ge=1, description="Passes over the training split.")
+    batch_size: int = Field(ge=1, description="Examples in a minibatch.")
+    learning_rate: float = Field(gt=0, description="The largest, where it changes.")
+    momentum: float = Field(ge=0, lt=1, description="Of the descent; 0 is none.")
+    weight_decay: float = Field(ge=0, description="Of the weights, not the biases.")
+    schedule: Literal["constant", "cosine"] = Field(description="How the learning rate goes.")
+    clip_norm: float | None = Field(gt=0, description="The largest norm of a gradient; null is no limit.")
     keep: Literal["last", "best"] = Field(description="Which epoch's weights: the last or the lowest tune loss.")
-    seed: int = Field(ge=0)
-    device: Literal["cpu", "cuda"]
+    seed: int = Field(ge=0, description="Of all that is drawn.")
+    device: Literal["cpu", "cuda"] = Field(description="What it ran on.")
     precision: Literal["float32", "float64"] = Field(description="Of the fit. The file's weights are float32.")
     processes: int = Field(ge=1, description="How many shared the fit.")
     best_epoch: int = Field(ge=1, description="The epoch whose weights are in the file, from 1.")
@@ -51,17 +51,17 @@ class Training(_Part):
 class Split(_Part):
     """One part of the data: how many examples, drawn from what, and the SHA-256 of images and labels."""
 
-    size: int = Field(ge=1)
-    source: str
-    fingerprint: Sha256
+    size: int = Field(ge=1, description="Examples in it.")
+    source: str = Field(description="What they were drawn from.")
+    fingerprint: Sha256 = Field(description="SHA-256 of inputs and labels.")
 
 
 class Data(_Part):
     """The data set and its splits."""
 
-    name: Name
+    name: Name = Field(description="Of the data set.")
     fingerprint: Sha256 = Field(description="SHA-256 over the checksums of the unpacked source files.")
-    splits: dict[SplitName, Split]
+    splits: dict[SplitName, Split] = Field(description="By name.")
     report_is_held_out: bool = Field(
         description="Whether nothing was chosen on the report split. False for the chapter's recipe, "
         "which validates on the test images; such a model can carry no certificate."
@@ -80,10 +80,10 @@ class ProbabilityQuality(_Part):
 class OperatingPoint(_Part):
     """What a policy came to on the report split. A measurement; the promise is in the certificate."""
 
-    policy: Policy
-    answered: int = Field(ge=0)
-    errors: int = Field(ge=0)
-    coverage: float = Field(ge=0, le=1)
+    policy: Policy = Field(description="The policy that was measured.")
+    answered: int = Field(ge=0, description="Inputs answered.")
+    errors: int = Field(ge=0, description="Wrong answers.")
+    coverage: float = Field(ge=0, le=1, description="Share of the inputs that is answered.")
     selective_risk: float | None = Field(ge=0, le=1, description="Null where nothing was answered.")
     mean_cost: float | None = Field(
         ge=0, description="Of an input, an abstention counted at reject_cost; null for the other policies."
@@ -119,12 +119,12 @@ class Metrics(ProbabilityQuality):
     The proof before publication showed that the file gives the same labels and probabilities there.
     """
 
-    split: Literal["report"] = "report"
-    size: int = Field(ge=1)
-    accuracy: float = Field(ge=0, le=1)
-    before_temperature: ProbabilityQuality
-    operating_points: list[OperatingPoint]
-    risk_coverage: RiskCoverageCurve
+    split: Literal["report"] = Field("report", description="What was measured on.")
+    size: int = Field(ge=1, description="Examples in it.")
+    accuracy: float = Field(ge=0, le=1, description="Share of right labels where everything is answered.")
+    before_temperature: ProbabilityQuality = Field(description="Of the probabilities as they were fitted.")
+    operating_points: list[OperatingPoint] = Field(description="One a policy.")
+    risk_coverage: RiskCoverageCurve = Field(description="What thresholds by hand come to.")
 
     @model_validator(mode="after")
     def _answers_to_the_split(self) -> Self:
@@ -165,26 +165,26 @@ class GoldenVectors(_Part):
 class Manifest(_Part):
     """All that a model file says about itself."""
 
-    schema_version: Literal[4] = SCHEMA_VERSION
-    name: Name
+    schema_version: Literal[4] = Field(SCHEMA_VERSION, description="Of this description.")
+    name: Name = Field(description="Of the model.")
     labels: list[Name] = Field(min_length=2, description="The classes, in the order of the probabilities.")
-    input: Input
+    input: Input = Field(description="What the graph takes.")
     temperature: float = Field(gt=0, description="The logits are divided by it, inside the graph.")
-    default_policy: Policy
+    default_policy: Policy = Field(description="Of a request that names none.")
     abstention: Abstention | None = Field(
         description="When the model may answer, with the evidence; null for a model without a calibration split."
     )
     reference: Reference = Field(description="How scores fall on a held-out split; what drift is measured against.")
-    training: Training
-    data: Data
-    metrics: Metrics
+    training: Training = Field(description="How it was fitted.")
+    data: Data = Field(description="What it was fitted, certified and measured on.")
+    metrics: Metrics = Field(description="How good it is.")
     versions: dict[str, str] = Field(description="The versions of Python and of the libraries that trained it.")
     git_revision: str | None = Field(description="The revision of the training code, where there is one.")
     created_at: datetime | None = Field(
         description="SOURCE_DATE_EPOCH or the revision's time; never the clock, so that the same training "
         "gives the same bytes."
     )
-    golden: GoldenVectors
+    golden: GoldenVectors = Field(description="What proves the file where it is loaded.")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

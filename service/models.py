@@ -91,8 +91,12 @@ def load(settings: Settings, place: Place = ALONE) -> Models:
     if settings.models is None:
         if settings.default_model is not None:
             raise SettingsError(f"{PREFIX}DEFAULT_MODEL={settings.default_model}: is for several, in {PREFIX}MODELS")
-        only = _served(None, settings.model_path, settings, place)
+        only = _served(settings.model_name, settings.model_path, settings, place)
         return Models({only.ref.name: only}, only.ref.name)
+    if settings.model_name is not None:
+        raise SettingsError(
+            f"{PREFIX}MODEL_NAME={settings.model_name}: is for one; those in a folder have their files'"
+        )
     files = _files(settings.models)
     default_name = _default_name(settings.default_model, files)
     by_name: dict[str, ServedModel | None] = {}
@@ -127,12 +131,13 @@ def _default_name(asked: str | None, files: Mapping[str, Path]) -> str | None:
 
 
 def _served(name: str | None, path: Path, settings: Settings, place: Place) -> ServedModel:
-    """The proved model, under its file's name, or under its own where that is None."""
+    """The proved model, under `name`, or under the one in its file where that is None."""
     classifier = Classifier.load(path, intra_op_threads=settings.intra_op_threads, max_bytes=settings.max_model_bytes)
     manifest = classifier.manifest
     name = name or manifest.name
     drift = Drift(manifest.reference, settings.drift_window, name, place)
     policy = _default_policy(name, manifest, settings)
+    _log.info("model %s %s passed its proof; it answers by %s unless asked otherwise", name, classifier.version, policy)
     predictor = Predictor(name, classifier, reader_for(manifest.input, settings), policy, drift)
     store = FeedbackStore(place.path("feedback", name), settings.max_feedback)
     feedback = Feedback(manifest, classifier.version, store)

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class _Policy(BaseModel):
+    """`str` of a policy is what was asked for, as in a query string."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
@@ -19,36 +21,48 @@ class ThresholdPolicy(_Policy):
     What is out of distribution is not answered, whatever its confidence.
     """
 
-    kind: Literal["threshold"] = "threshold"
+    kind: Literal["threshold"] = Field("threshold", description="Which policy it is.")
     threshold: float = Field(ge=0, le=1, description="The least confidence at which the model answers.")
+
+    def __str__(self) -> str:
+        return f"threshold={self.threshold}"
 
 
 class NeverAbstainPolicy(_Policy):
     """Always answer with the most probable label."""
 
-    kind: Literal["never_abstain"] = "never_abstain"
+    kind: Literal["never_abstain"] = Field("never_abstain", description="Which policy it is.")
+
+    def __str__(self) -> str:
+        return "never_abstain"
 
 
 class SelectiveRiskPolicy(_Policy):
     """Keep the share of errors among the answered at most `selective_risk`, as certified."""
 
-    kind: Literal["selective_risk"] = "selective_risk"
-    selective_risk: float = Field(gt=0, lt=1)
+    kind: Literal["selective_risk"] = Field("selective_risk", description="Which policy it is.")
+    selective_risk: float = Field(gt=0, lt=1, description="The most errors among the answered, as a share.")
     confidence_level: float = Field(gt=0, lt=1, description="How sure the certificate is of it.")
     threshold: float | None = Field(
         ge=0, le=1, description="The certified least confidence; null where there is none: then nothing is answered."
     )
 
+    def __str__(self) -> str:
+        return f"selective_risk={self.selective_risk}"
+
 
 class RejectCostPolicy(_Policy):
     """Give the answer of least expected cost, or abstain where that is over `reject_cost` (Chow's rule)."""
 
-    kind: Literal["reject_cost"] = "reject_cost"
-    reject_cost: float = Field(gt=0)
+    kind: Literal["reject_cost"] = Field("reject_cost", description="Which policy it is.")
+    reject_cost: float = Field(gt=0, description="What an abstention costs.")
     confidence_level: float = Field(gt=0, lt=1, description="How sure the certificate is of the bound.")
     answer_cost_bound: float | None = Field(
         ge=0, description="What an answer costs on average, at most; null where not certified: nothing is answered."
     )
+
+    def __str__(self) -> str:
+        return f"reject_cost={self.reject_cost}"
 
 
 Policy = Annotated[

@@ -34,11 +34,11 @@ class Reference(_Part):
     """The scores of a held-out split."""
 
     split: Literal["calibration", "report"] = Field(description="Report where there is no calibration split.")
-    size: int = Field(ge=1)
-    fingerprint: Sha256
+    size: int = Field(ge=1, description="Inputs in the split.")
+    fingerprint: Sha256 = Field(description="Of the split.")
     labels: list[int] = Field(description="How often each label is the likeliest, in the order of the labels.")
-    confidence: Histogram
-    ood_score: Histogram
+    confidence: Histogram = Field(description="How often the confidence lies in a range.")
+    ood_score: Histogram = Field(description="How often the ood_score lies in a range.")
 
     @model_validator(mode="after")
     def _all_counted(self) -> Self:

@@ -9,6 +9,8 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import SettingsError
+from service.observability.logs import Form as LogForm
+from service.observability.logs import Level as LogLevel
 from service.policy import PolicyRequest
 
 PREFIX = "DEMUR_"
@@ -24,6 +26,8 @@ class Settings(BaseSettings):
 
     model_path: Path = Path("build/model.onnx")
     """The model file."""
+    model_name: str | None = Field(None, max_length=200, pattern=r"^[^/]+$")
+    """The name that the one model is served under. Unset: the one in its file."""
     models: Path | None = None
     """A folder of model files, instead of the one: each `NAME.onnx` is served as the model NAME."""
     default_model: str | None = None
@@ -53,6 +57,12 @@ class Settings(BaseSettings):
     """How many of a model's latest inputs are compared with its reference."""
     workers: int = Field(1, ge=1)
     """How many processes serve on the port. One a core; each holds the models."""
+    log_format: LogForm = "auto"
+    """How the log looks: `json`, `text`, or `auto`, which is text on a terminal and JSON elsewhere."""
+    log_level: LogLevel = "info"
+    """From which level on the log has lines: `debug`, `info`, `warning` or `error`. Requests are info."""
+    traces: bool = False
+    """Whether a span of each request goes to an OpenTelemetry collector. Needs the extra `traces`."""
     shutdown_seconds: int = Field(10, ge=0)
     """How long requests in flight may take to finish after SIGTERM or SIGINT."""
 

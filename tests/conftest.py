@@ -18,6 +18,12 @@ from training.data.fetch import locate
 ROOT = Path(__file__).parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Of `make test-clients`."""
+    text = "ask the service there, which serves the model of tests/tiny.py, by the stock clients"
+    parser.addoption("--address", help=text)
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the machine's reaches a test; the data folder is the exception."""

@@ -4,11 +4,13 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import httpx2
 
@@ -21,10 +23,16 @@ class Server:
 
     process: "subprocess.Popen[str]"
     port: int
+    out: IO[str]
 
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def log(self) -> list[str]:
+        """The lines that it has written to standard output so far."""
+        self.out.seek(0)
+        return self.out.read().splitlines()
 
     def stop(self, signal: int) -> int:
         """Send `signal` and return the exit status."""
@@ -51,16 +59,22 @@ def serving(model: Path, **settings: str) -> Iterator[Server]:
     """Start the service on `model`, wait until it is ready, and end it afterwards if it still runs."""
     port = free_port()
     environment = command_environment(DEMUR_MODEL_PATH=str(model), DEMUR_PORT=str(port), **settings)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "service"], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
-    )
-    server = Server(process, port)
-    try:
-        wait_until_ready(server, seconds=20)
-        yield server
-    finally:
-        process.kill()
-        process.communicate()
+    with tempfile.TemporaryFile("w+") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "service"],
+            cwd=ROOT,
+            env=environment,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        server = Server(process, port, out)
+        try:
+            wait_until_ready(server, seconds=20)
+            yield server
+        finally:
+            process.kill()
+            process.communicate()
 
 
 def wait_until_ready(server: Server, seconds: float) -> None:
@@ -73,4 +87,4 @@ def wait_until_ready(server: Server, seconds: float) -> None:
         except httpx2.TransportError:
             time.sleep(0.05)
     server.process.terminate()  # which make, where that is the process, passes on
-    raise AssertionError(f"the service did not get ready: {server.process.communicate(timeout=20)[1]}")
+    raise AssertionError(f"the service did not get ready: {server.process.communicate(timeout=20)[1]}{server.log()}")

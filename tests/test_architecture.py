@@ -60,13 +60,16 @@ def test_training_knows_of_the_service_the_contract_and_the_code_that_will_serve
         ("onnxruntime", {"classifier"}),
         (
             "fastapi",
-            {
-                "app",
-                *(f"http.{n}" for n in ("asked_model", "openapi", "page", "problems", "processes", "routes", "v2")),
-            },
+            {"app"}
+            | {
+                f"http.{room}"
+                for room in ("api_page", "asked_model", "assets", "openapi", "page", "problems", "processes", "routes")
+            }
+            | {"http.v1", "http.v2"},
         ),
-        ("starlette", {f"http.{room}" for room in ("predict_request", "problems", "request_body", "request_id")}),
-        ("orjson", {"answering.json_answer", "open_inference.infer", "reading.json_body"}),
+        ("starlette", {f"http.{room}" for room in ("exchanges", "predict_request", "problems", "request_body")}),
+        ("orjson", {"answering.json_answer", "observability.lines", "open_inference.infer", "reading.json_body"}),
+        ("opentelemetry", {"observability.traces"}),
         ("uvicorn", {"http.fast_lane", "http.processes"}),
         ("pydantic_settings", {"settings"}),
         ("python_multipart", {"reading.multipart"}),

@@ -24,23 +24,27 @@ def _command(program: str) -> str:
 def test_make_serve_then_curl_gets_the_right_label(tmp_path: Path) -> None:
     port = free_port()
     # Another place for the model and another port, so that neither a model nor a service of the user's is touched.
+    said = (tmp_path / "said").open("w+")
     make = subprocess.Popen(
-        [*_command("make serve").split(), f"MODEL={tmp_path / 'model.onnx'}"],
+        [*_command("make serve").split(), f"MODEL={tmp_path / 'model' / 'model.onnx'}"],
         cwd=ROOT,
         env=command_environment(DEMUR_PORT=str(port)),
+        stdout=said,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-    wait_until_ready(Server(make, port), seconds=300)
+    server = Server(make, port, said)
+    wait_until_ready(server, seconds=300)
     try:
         curl = _command("curl").replace(":8000/", f":{port}/")
         answer = json.loads(subprocess.check_output(["bash", "-c", f"{curl} --silent"], cwd=ROOT, text=True))
         assert answer["predictions"][0]["label"] == "Ankle boot"
-        left = {path.name for path in tmp_path.iterdir()}
+        left = {path.name for path in (tmp_path / "model").iterdir()}
         assert left >= {"model.onnx", "metrics.json", "curves.png", "report.html", "risk-coverage.png"}
         assert {name.rpartition(".")[2] for name in left} == {"onnx", "json", "png", "html"}
     finally:
         os.killpg(make.pid, signal.SIGINT)  # as Ctrl-C does
-        _, said = make.communicate(timeout=30)
-    assert "Application shutdown complete" in said
+        make.communicate(timeout=30)
+    with said:
+        assert "Application shutdown complete" in "\n".join(server.log())

@@ -6,12 +6,15 @@ import itertools
 import json
 import re
 import shlex
+import signal
+import subprocess
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx2
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
@@ -20,9 +23,11 @@ from torch.distributed.run import get_args_parser
 from service.app import create_app
 from service.classifier import Classifier
 from service.settings import Settings
+from tests.server import serving
 from training import arguments, cost_matrix
 from training.data import Dataset, fashion_mnist
 
+RAW = "application/octet-stream"
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -96,9 +101,28 @@ def test_readme_form_gets_an_answer_for_each_file(client: TestClient) -> None:
     assert [prediction["label"] for prediction in found] == ["Ankle boot", None]
 
 
+def _example(heading: str) -> dict[str, Any]:
+    """The JSON in the section of docs/operations.md with this heading."""
+    section = (ROOT / "docs" / "operations.md").read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    (block,) = re.findall(r"^```json\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    found: dict[str, Any] = json.loads(block)
+    return found
+
+
+def test_line_of_the_log_in_the_documents_is_one(trained_model: Path) -> None:
+    stated = _example("Logs and traces")
+    trace = {"traceparent": f"00-{stated['trace_id']}-00f067aa0ba902b7-01"}
+    with serving(trained_model) as server:
+        httpx2.post(f"{server.address}/predict", content=bytes(3 * 784), headers={"content-type": RAW, **trace})
+        assert server.stop(signal.SIGTERM) == 0
+        found = json.loads(next(line for line in server.log() if stated["request_id"] in line))
+    assert list(found) == list(stated)
+    changing = {"time": 0, "seconds": 0, "version": 0, "decisions": 0}
+    assert {**found, **changing} == {**stated, **changing}
+
+
 def test_drift_in_the_documents_is_what_these_images_give(client: TestClient, dataset: Dataset) -> None:
-    text = (ROOT / "docs" / "operations.md").read_text()
-    (stated,) = (json.loads(block) for block in re.findall(r"^```json\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    stated = _example("Watching the promises")
     left_out = [dataset.classes.index(name) for name in ("Shirt", "Coat")]
     images = dataset.test.inputs[~np.isin(dataset.test.labels, left_out)]
     with TestClient(create_app(client.app.state.settings)) as fresh:  # type: ignore[attr-defined]
@@ -184,14 +208,18 @@ def test_ci_calls_the_same_make_targets_everywhere() -> None:
     assert steps(".ci/run") == steps(".github/workflows/ci.yml")
 
 
+def _shown(default: object) -> str:
+    if default is None:
+        return ""
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
 def test_settings_table_lists_every_setting_with_its_default() -> None:
     rows = dict(
         re.findall(r"^\| `(DEMUR_[A-Z_]+)` \| (.*?) \|", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE)
     )
     fields = Settings.model_fields
-    assert rows == {
-        f"DEMUR_{name.upper()}": "" if field.default is None else f"`{field.default}`" for name, field in fields.items()
-    }
+    assert rows == {f"DEMUR_{name.upper()}": _shown(field.default) for name, field in fields.items()}
     (written,) = ast.parse(textwrap.dedent(inspect.getsource(Settings))).body
     assert isinstance(written, ast.ClassDef)
     explained = [
@@ -200,6 +228,22 @@ def test_settings_table_lists_every_setting_with_its_default() -> None:
         if isinstance(entry, ast.AnnAssign) and isinstance(entry.target, ast.Name) and isinstance(after, ast.Expr)
     ]
     assert explained == list(fields)
+
+
+def test_standard_protocols_are_asked_by_the_commands_that_stand_there(trained_model: Path) -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    commands = re.findall(r"^```sh\n(curl -s http://127.0.0.1:8000/v.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert len(commands) == 2
+    with serving(trained_model) as server:
+        described, answered = (
+            json.loads(
+                subprocess.check_output(["bash", "-c", command.replace("http://127.0.0.1:8000", server.address)])
+            )
+            for command in commands
+        )
+    assert described["inputs"] == [{"name": "images", "datatype": "UINT8", "shape": [-1, 28, 28]}]
+    (prediction,) = answered["predictions"]
+    assert (prediction["label"], len(prediction["top_k"])) == ("Ankle boot", 1)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

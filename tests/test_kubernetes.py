@@ -138,7 +138,24 @@ def test_service_serves_what_the_job_publishes(client: TestClient, monkeypatch: 
         assert client.get(asked["path"]).status_code == 200
     # DEMUR_SERVE_PORT, say, which Kubernetes would set for the Service, is no setting of the service.
     assert _pod(DEPLOYMENT)["enableServiceLinks"] is False
-    assert _pod(DEPLOYMENT)["terminationGracePeriodSeconds"] > Settings().shutdown_seconds
+    asleep = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert _pod(DEPLOYMENT)["terminationGracePeriodSeconds"] > asleep + Settings().shutdown_seconds
+
+
+def test_scaling_is_of_the_deployment() -> None:
+    labels = {"matchLabels": DEPLOYMENT["spec"]["template"]["metadata"]["labels"]}
+    autoscaler = OBJECTS["scale.yaml", "HorizontalPodAutoscaler"]["spec"]
+    target = autoscaler["scaleTargetRef"]
+    assert {key: target[key] for key in ("apiVersion", "kind")} == {
+        key: DEPLOYMENT[key] for key in ("apiVersion", "kind")
+    }
+    assert target["name"] == DEPLOYMENT["metadata"]["name"]
+    assert "replicas" not in DEPLOYMENT["spec"]  # or each apply would undo the scaling
+    (metric,) = autoscaler["metrics"]
+    assert metric["resource"]["name"] in _container(DEPLOYMENT)["resources"]["requests"]  # of which it is a share
+    assert OBJECTS["scale.yaml", "PodDisruptionBudget"]["spec"]["selector"] == labels
+    (spread,) = _pod(DEPLOYMENT)["topologySpreadConstraints"]
+    assert spread["labelSelector"] == labels
 
 
 def test_readme_names_what_there_is() -> None:

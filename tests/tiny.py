@@ -1,6 +1,10 @@
-"""A model so small that its answers can be worked out by hand, made by the real export."""
+"""A model so small that its answers can be worked out by hand, made by the real export.
+
+`python -m tests.tiny FOLDER` writes it.
+"""
 
 import base64
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -195,3 +199,7 @@ def write(folder: Path, ood_threshold: float = 4.0) -> Path:
     stated = manifest().model_copy(update={"abstention": abstention(ood_threshold)})
     path.write_bytes(to_onnx(MODEL, stated))
     return path
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

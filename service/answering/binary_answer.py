@@ -8,10 +8,12 @@ import io
 import numpy as np
 from numpy.typing import NDArray
 
+from service.answering.decided import Decided
 from service.answering.gathering import Rows
+from service.answering.writer import Written
 from service.certificates import Abstention
 from service.classifier import Scores
-from service.decision import ANSWERED, outcomes
+from service.decision import ANSWERED, Outcomes, outcomes
 from service.policy import Policy
 from service.reading.bodies import NPY, RAW
 from service.schemas.models import ModelRef
@@ -49,21 +51,23 @@ class BinaryAnswer:
     def __init__(self, model: ModelRef, abstention: Abstention | None, policy: Policy, media_type: str) -> None:
         self.media_type = media_type
         self._abstention = abstention
+        self._model = model
         self._policy = policy
         self.said = {"Demur-Model": f"{model.name}/{model.version}", "Demur-Policy": policy.model_dump_json()}
 
-    def write(self, rows: Rows) -> bytes:
+    def write(self, rows: Rows) -> Written:
         """The answers to N inputs."""
-        records = _records(rows.scores, self._policy, self._abstention)
+        found = outcomes(rows.scores, self._policy, self._abstention)
+        decided = Decided(self._model, self._policy, found.tally())
+        records = _records(rows.scores, found)
         if self.media_type == RAW:
-            return records.tobytes()
+            return Written(records.tobytes(), decided)
         file = io.BytesIO()
         np.lib.format.write_array(file, records, allow_pickle=False)
-        return file.getvalue()
+        return Written(file.getvalue(), decided)
 
 
-def _records(scores: Scores, policy: Policy, abstention: Abstention | None) -> NDArray[np.void]:
-    found = outcomes(scores, policy, abstention)
+def _records(scores: Scores, found: Outcomes) -> NDArray[np.void]:
     records = np.empty(len(found.labels), record(scores.probabilities.shape[1]))
     records["label"] = np.where(found.reasons == ANSWERED, found.labels, ABSTAINED)
     records["reason"] = found.reasons

@@ -1,5 +1,9 @@
 """From a request's body to the explanations of its inputs."""
 
+from typing import Any
+
+from numpy.typing import NDArray
+
 from service.answering.inputs import read
 from service.answering.predict import Predictor
 from service.errors import InvalidValue, TooLarge
@@ -13,7 +17,13 @@ def explain(
     predictor: Predictor, explainer: Explainer, body: bytes, media_type: str, query: ExplainQuery
 ) -> ExplainResponse:
     """Read one request and answer it. Raises the RequestError that says what is wrong with it."""
-    options, inputs = read(predictor, body, media_type, query, ExplainRequest)
+    return explained(predictor, explainer, *read(predictor, body, media_type, query, ExplainRequest))
+
+
+def explained(
+    predictor: Predictor, explainer: Explainer, options: ExplainQuery, inputs: NDArray[Any]
+) -> ExplainResponse:
+    """Explain inputs that are read already. Raises TooLarge for too many, InvalidValue for a label that is none."""
     if len(inputs) > MOST_EXPLAINED:
         raise TooLarge(f"there are {len(inputs)} inputs: at most {MOST_EXPLAINED} are explained in one request")
     manifest = predictor.classifier.manifest

@@ -12,10 +12,12 @@ import orjson
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from service.answering.decided import Decided
 from service.answering.gathering import Rows
 from service.answering.prediction_id import PredictionIds
+from service.answering.writer import Written
 from service.certificates import Abstention, PredictionSets
-from service.decision import Decision, Reason, decide, limits
+from service.decision import REASONS, Decision, Reason, decide, limits, tally
 from service.policy import Policy
 from service.reading.bodies import JSON
 from service.schemas.models import ModelRef
@@ -62,7 +64,9 @@ class JsonAnswer:
     ) -> None:
         self._labels = labels
         self._abstention = abstention
+        self._model = model
         self._policy = policy
+        self._of_one = {reason: Decided(model, policy, tally([reason])) for reason in (None, *REASONS)}
         self._limits = limits(policy, abstention)
         self._id_of = ids.under(policy)
         self.k = k
@@ -76,16 +80,17 @@ class JsonAnswer:
             b"null" if named is None else _json(named),
         )
 
-    def write(self, rows: Rows) -> bytes:
+    def write(self, rows: Rows) -> Written:
         """The JSON of the answers to N inputs."""
         if len(rows.confidence) == 1 and self._limits is not None:
             likeliest = rows.likeliest[0]
             decision = self._limits.decision(likeliest[0], rows.confidence[0], rows.ood_score[0])
             one = self._prediction(decision, rows.probabilities[0], rows.confidence[0], likeliest)
-            return self._head + orjson.dumps([one]) + b"}"
+            return Written(self._head + orjson.dumps([one]) + b"}", self._of_one[decision.reason])
         decisions = decide(rows.scores, self._policy, self._abstention)
         columns = zip(decisions, rows.probabilities, rows.confidence, rows.likeliest, strict=True)
-        return self._head + orjson.dumps([self._prediction(*entry) for entry in columns]) + b"}"
+        body = self._head + orjson.dumps([self._prediction(*entry) for entry in columns]) + b"}"
+        return Written(body, Decided(self._model, self._policy, tally(decision.reason for decision in decisions)))
 
     def _prediction(self, decision: Decision, row: _Row, confidence: float, likeliest: list[int]) -> _Prediction:
         labels = self._labels

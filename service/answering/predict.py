@@ -1,7 +1,6 @@
 """From a request's body to its answer's: read, score, decide, write. Of HTTP it knows the content types."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -9,6 +8,7 @@ from service.answering.binary_answer import BINARY, BinaryAnswer
 from service.answering.gathering import Gathering, Rows
 from service.answering.json_answer import JsonAnswer
 from service.answering.prediction_id import PredictionIds
+from service.answering.writer import Writer, Written
 from service.classifier import Classifier, Scores
 from service.decision import resolve
 from service.errors import InvalidValue
@@ -27,34 +27,6 @@ MOST_GATHERED = 64  # inputs scored in one run for requests that came together
 
 # The options of an answer in JSON; one in numbers has all of the scores, and no sets.
 _OF_JSON = ("top_k", "probabilities", "set_coverage", "set_method")
-
-
-class Writer(Protocol):
-    """Writes the answers to some inputs, in the form that a request wants."""
-
-    @property
-    def k(self) -> int:
-        """How many of the likeliest labels it needs."""
-        ...
-
-    @property
-    def whole(self) -> bool:
-        """Whether it goes through the probabilities of every class one by one."""
-        ...
-
-    @property
-    def media_type(self) -> str:
-        """What it writes."""
-        ...
-
-    @property
-    def said(self) -> Mapping[str, str]:
-        """What else is said of it, in the headers."""
-        ...
-
-    def write(self, rows: Rows) -> bytes:
-        """The body."""
-        ...
 
 
 class Question(NamedTuple):
@@ -85,9 +57,13 @@ class Predictor:
         but JSON. Raises the RequestError that says what is wrong with it.
         """
         options, inputs = self._read(body, media_type, query)
+        within = "policy." if media_type == JSON else ""  # in the query string its fields stand beside the others
+        return self.asked(inputs, options, within=within, wanted=wanted)
+
+    def asked(self, inputs: NDArray[Any], options: Options, *, within: str, wanted: str = JSON) -> Question:
+        """A request that is read already; `within` as in `resolve`. Raises InvalidValue for what the model has not."""
         if options is NO_OPTIONS and wanted == JSON:
             return Question(inputs, self._plain)
-        within = "policy." if media_type == JSON else ""  # in the query string its fields stand beside the others
         return Question(inputs, self._writer(options, within, wanted))
 
     def _writer(self, options: Options, within: str, wanted: str) -> Writer:
@@ -102,12 +78,12 @@ class Predictor:
             self._writers[key] = writer
         return writer
 
-    def answer(self, question: Question) -> bytes:
-        """The body of the answer, in this thread."""
+    def answer(self, question: Question) -> Written:
+        """The answer, in this thread."""
         writer = question.writer
         return writer.write(Rows.of(self.scores(question.inputs), writer.k, whole=writer.whole))
 
-    async def answer_with_others(self, question: Question) -> bytes:
+    async def answer_with_others(self, question: Question) -> Written:
         """The same, scored together with the others that are asked now. For small ones: the event loop does it."""
         writer = question.writer
         return writer.write(await self.gathering.rows(question.inputs, writer.k, writer.whole))

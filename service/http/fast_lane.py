@@ -9,18 +9,30 @@ request, through the application, which alone knows how to refuse. So there is o
 the same answers with the lane as without; the tests hold them side by side. docs/performance.md has the figures.
 """
 
-from collections.abc import Mapping
-from typing import Any
+import time
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.answering.decided import Decided
 from service.answering.gathering import Rows
 from service.answering.predict import Predictor, Question
 from service.http.predict_request import INLINE_BODY_BYTES, wanted
 from service.http.request_body import media_type, query_options
-from service.http.request_id import request_id_of
+from service.http.request_id import request_id_of, traceparent_of
+from service.observability.exchange import Exchange, Observer
 
-STATE = "predictors"  # in the lifespan's state: which predictor answers on which path
+STATE = "lane"  # the name of a Lane in the lifespan's state
+
+
+class Lane(NamedTuple):
+    """What a connection knows of the application."""
+
+    predictors: Mapping[bytes, Predictor]  # by the paths that they answer on
+    observers: Sequence[Observer]
 
 
 class FastLaneProtocol(HttpToolsProtocol):
@@ -28,8 +40,10 @@ class FastLaneProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
-        self._predictors: Mapping[bytes, Predictor] = self.app_state.get(STATE, {})
+        self._lane: Lane = self.app_state.get(STATE, Lane({}, ()))
         self._predictor: Predictor | None = None  # of the request that is coming in by the lane
+        self._began = 0.0  # on the clock of `time.perf_counter`
+        self._path = b""
         self._query = b""
         self._body = bytearray()
         self._asked: Question | None = None  # what waits for the others, for the rest of this turn of the event loop
@@ -37,12 +51,13 @@ class FastLaneProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Answers stand in the order of their requests, also where a client does not wait for them."""
         self._answer_what_waits()
+        self._began = time.perf_counter()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Take the request into the lane, or start the application on it."""
-        path, _, self._query = self.url.partition(b"?")
-        self._predictor = self._predictors.get(path)
+        self._path, _, self._query = self.url.partition(b"?")
+        self._predictor = self._lane.predictors.get(self._path)
         if self._predictor is not None and self._is_plain():
             self._body.clear()
         else:
@@ -100,25 +115,37 @@ class FastLaneProtocol(HttpToolsProtocol):
         question, self._asked = self._asked, None
         if self.transport.is_closing() or question is None:
             return
+        writer = question.writer
         try:
             if isinstance(rows, Exception):
                 raise rows
-            body = question.writer.write(rows)
+            body, decided = writer.write(rows)
         except Exception:
             self._hand_over()
             return
         self._predictor = None
-        writer = question.writer
+        headers = dict(self.headers)
+        request_id = request_id_of(headers)
         head = [
             *((name, value) for name, value in self.server_state.default_headers),
             (b"content-type", writer.media_type.encode()),
             (b"content-length", b"%d" % len(body)),
-            (b"x-request-id", request_id_of(dict(self.headers)).encode()),
+            (b"x-request-id", request_id.encode()),
             *((name.lower().encode(), value.encode()) for name, value in writer.said.items()),
         ]
         lines = b"".join([b"%b: %b\r\n" % header for header in head])
         self.transport.write(b"HTTP/1.1 200 OK\r\n%b\r\n%b" % (lines, body))
+        if self._lane.observers:
+            self._tell(request_id, traceparent_of(headers), decided)
         self.on_response_complete()
+
+    def _tell(self, request_id: str, traceparent: str | None, decided: Decided) -> None:
+        seconds = time.perf_counter() - self._began
+        path, route = _named(self._path)
+        # Without the fields' names, which cost as much as the rest.
+        exchange = Exchange(request_id, traceparent, "POST", path, route, 200, time.time() - seconds, seconds, decided)
+        for observe in self._lane.observers:
+            observe(exchange)
 
     def _answer_what_waits(self) -> None:
         if self._asked is not None and self._predictor is not None:
@@ -134,6 +161,13 @@ class FastLaneProtocol(HttpToolsProtocol):
         self._predictor = None
         super().on_headers_complete()
         super().on_body(bytes(self._body))
+
+
+@lru_cache(maxsize=256)
+def _named(path: bytes) -> tuple[str, str]:
+    """A path of the lane, and the template of the route that it is of."""
+    text = unquote(path.decode())
+    return text, text if text == "/predict" else "/models/{name}/predict"
 
 
 _UNUSUAL = frozenset({b"transfer-encoding", b"content-encoding", b"expect", b"upgrade", b"connection"})

@@ -9,16 +9,21 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from service.http.problems import MEDIA_TYPE
+from service.manifest import Manifest
 from service.models import Models
 from service.reading.bodies import JSON
 from service.reading.multipart import MULTIPART
 from service.reading.reader import Reader
+from service.schemas.examples import EXAMPLES
 from service.schemas.explain import ExplainRequest
 from service.schemas.feedback import FeedbackRequest
 from service.schemas.inputs import InputsRequest
+from service.schemas.instances import InstancesRequest
+from service.schemas.open_inference import InferRequest, ProtocolError
 from service.schemas.predict import PredictRequest
 from service.schemas.problem import ProblemDetails
 
+_MOST_EXAMPLES = 3  # of models, each with an input
 _REFERENCE = "#/components/schemas/{model}"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _FORM = {
@@ -36,11 +41,12 @@ _FORM = {
 _BODIES_OF_INPUTS = {"predict": "PredictRequest", "explain": "ExplainRequest", "inputs": "InputsRequest"}
 
 
-def _json_of(model: str) -> dict[str, Any]:
+def json_of(model: str) -> dict[str, Any]:
+    """A JSON body by the name of its schema."""
     return {JSON: {"schema": {"$ref": _REFERENCE.format(model=model)}}}
 
 
-FEEDBACK_BODY: dict[str, Any] = {"requestBody": {"required": True, "content": _json_of("FeedbackRequest")}}
+FEEDBACK_BODY: dict[str, Any] = {"requestBody": {"required": True, "content": json_of("FeedbackRequest")}}
 
 
 def problem_responses(statuses: Iterable[HTTPStatus]) -> dict[int | str, dict[str, Any]]:
@@ -51,8 +57,7 @@ def problem_responses(statuses: Iterable[HTTPStatus]) -> dict[int | str, dict[st
 
 def standard_responses(statuses: Iterable[HTTPStatus]) -> dict[int | str, dict[str, Any]]:
     """The same for a route of a standard protocol, whose errors are `{"error": "..."}`."""
-    schema = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
-    return {int(s): {"description": s.phrase, "content": {JSON: {"schema": schema}}} for s in statuses}
+    return {int(s): {"description": s.phrase, "content": json_of("ProtocolError")} for s in statuses}
 
 
 def install(app: FastAPI, models: Models) -> None:
@@ -69,17 +74,40 @@ def install(app: FastAPI, models: Models) -> None:
                     (ExplainRequest, "validation"),
                     (InputsRequest, "validation"),
                     (FeedbackRequest, "validation"),
+                    (InferRequest, "validation"),
+                    (InstancesRequest, "validation"),
+                    (Manifest, "serialization"),
                     (ProblemDetails, "serialization"),
+                    (ProtocolError, "serialization"),
                 ],
                 ref_template=_REFERENCE,
             )
             schemas.update(own["$defs"])
             _leave_out_unsent(description["paths"], schemas)
+            _describe_card(description["paths"], schemas)
+            # Not in the models, where FastAPI leaves out what is null.
+            for name in EXAMPLES.keys() & schemas.keys():
+                schemas[name]["examples"] = [EXAMPLES[name]]
             for path, name in _BODIES_OF_INPUTS.items():
                 _describe_bodies(path, name, description["paths"], schemas, models)
         return generate()
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the description
+
+
+def _describe_card(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """The model card is the manifest without its golden vectors, and how it is served."""
+    card = schemas.pop("Manifest")
+    del schemas["GoldenVectors"], card["properties"]["golden"]
+    served = {
+        "served_as": {"type": "string", "description": "The name that its routes and answers have."},
+        "version": {"type": "string", "description": "The first 12 hex digits of the SHA-256 of the model file."},
+    }
+    card["properties"] = {**served, **card["properties"]}
+    card["required"] = [*served, *(name for name in card["required"] if name != "golden")]
+    schemas["ModelCard"] = {**card, "title": "ModelCard", "description": "All that a model says of itself."}
+    for path in ("/model", "/models/{name}"):
+        paths[path]["get"]["responses"]["200"]["content"] = json_of("ModelCard")
 
 
 def _leave_out_unsent(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
@@ -119,12 +147,13 @@ def _describe_inputs(
     request = copy.deepcopy(plain)
     media_types = dict.fromkeys(media_type for reader in readers for media_type in reader.media_types)
     binary = {media_type: _FORM if media_type == MULTIPART else _BINARY for media_type in media_types}
-    predict["requestBody"] = {"required": True, "content": {**_json_of(name), **binary}}
+    predict["requestBody"] = {"required": True, "content": {**json_of(name), **binary}}
     items: list[dict[str, Any]] = []
     for reader in readers:
         if reader.input_schema not in items:
             items.append(reader.input_schema)
     request["properties"]["inputs"]["items"] = items[0] if len(items) == 1 else {"anyOf": items}
+    request["examples"] = [{"inputs": [reader.example]} for reader in readers[:_MOST_EXAMPLES]]
     if not any(reader.resizes for reader in readers):
         for pictures_only in ("resize", "invert"):
             del request["properties"][pictures_only]

@@ -6,7 +6,9 @@ from typing import NamedTuple
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive
 
-from service.answering.predict import Predictor, Writer
+from service.answering.decided import Decided
+from service.answering.predict import Predictor
+from service.answering.writer import Writer, Written
 from service.http.request_body import Headers, media_type, query_options, read_body
 from service.reading.bodies import JSON, NPY, RAW
 from service.schemas.predict import Options
@@ -22,6 +24,7 @@ class Answer(NamedTuple):
     body: bytes
     media_type: str
     said: Mapping[str, str]
+    decided: Decided
 
 
 async def answer(
@@ -32,15 +35,17 @@ async def answer(
     options = query_options(query_string)
     form, answer_form = media_type(headers), wanted(headers)
     if len(body) > INLINE_BODY_BYTES:
-        writer, answered = await run_in_threadpool(_at_once, predictor, body, form, options, answer_form)
+        writer, written = await run_in_threadpool(_at_once, predictor, body, form, options, answer_form)
     else:
         question = predictor.question(body, form, options, answer_form)
         writer = question.writer
-        answered = await predictor.answer_with_others(question)
-    return Answer(answered, writer.media_type, writer.said)
+        written = await predictor.answer_with_others(question)
+    return Answer(written.body, writer.media_type, writer.said, written.decided)
 
 
-def _at_once(predictor: Predictor, body: bytes, form: str, options: Options, answer_form: str) -> tuple[Writer, bytes]:
+def _at_once(
+    predictor: Predictor, body: bytes, form: str, options: Options, answer_form: str
+) -> tuple[Writer, Written]:
     question = predictor.question(body, form, options, answer_form)
     return question.writer, predictor.answer(question)
 

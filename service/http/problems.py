@@ -39,14 +39,14 @@ _STATUS: dict[type[RequestError], HTTPStatus] = {
 # RFC 9110's names, which Python's table has only from 3.13 on.
 _TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 
-_STANDARD = ("/v2/",)  # what stands below a standard protocol
+_STANDARD = ("/v1/", "/v2/")  # what stands below a standard protocol
 
 _log = logging.getLogger("demur")
 
 
 def install(app: FastAPI) -> None:
-    """Give `app` the handlers that turn every exception into problem details."""
-    for kind in (RequestError, RequestValidationError, HTTPException, ClientDisconnect, Exception):
+    """Give `app` the handlers that turn what a request may raise into problem details. `exchanges` does the rest."""
+    for kind in (RequestError, RequestValidationError, HTTPException, ClientDisconnect):
         app.add_exception_handler(kind, _handle)
 
 
@@ -63,7 +63,8 @@ def response_to(request: Request, error: Exception) -> Response:
             # Nobody is there to read it, but a client that hangs up is no fault of the service and not to be logged.
             return problem(request, HTTPStatus.BAD_REQUEST, "The connection was closed before the whole body had come.")
         case _:
-            _log.error("request %s failed", request.state.request_id, exc_info=error)
+            request_id = request.state.request_id
+            _log.error("request %s failed", request_id, exc_info=error, extra={"request_id": request_id})
             detail = "The service failed. The log has more under this request_id."
             return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail)
 

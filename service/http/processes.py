@@ -17,6 +17,7 @@ from uvicorn.supervisors import Multiprocess
 from service.app import create_app
 from service.http.fast_lane import FastLaneProtocol
 from service.monitoring.place import claim
+from service.observability.logs import configure
 from service.settings import Settings
 
 
@@ -25,6 +26,7 @@ def serve(settings: Settings) -> int:
 
     Raises ModelError or SettingsError before a socket is opened.
     """
+    configure(settings.log_format, settings.log_level)
     app = create_app(settings)  # of several workers each makes its own, and none needs to start where this one cannot
     _collect_from_now_on()
     return _serve_alone(app, settings) if settings.workers == 1 else _serve_together(settings)
@@ -58,6 +60,7 @@ def _serve_together(settings: Settings) -> int:
 def _app_of_worker(settings: Settings, directory: Path) -> FastAPI:
     """Called in each worker, when it starts."""
     threading.Thread(target=_stop_with_the_parent, daemon=True).start()
+    configure(settings.log_format, settings.log_level)
     app = create_app(settings, claim(directory, settings.workers))
     _collect_from_now_on()
     return app
@@ -79,6 +82,7 @@ def _config(app: object, settings: Settings) -> uvicorn.Config:
         http=FastLaneProtocol,
         host=settings.host,
         port=settings.port,
+        log_config=None,  # what uvicorn says goes where all goes
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=settings.shutdown_seconds,

@@ -58,6 +58,7 @@ async def predict(request: Request, query: Annotated[QueryOptions, Query()]) -> 
     max_body_bytes = request.app.state.settings.max_body_bytes
     scope = request.scope
     found = await answer(predictor, headers_of(scope), scope["query_string"], request.receive, max_body_bytes)
+    request.state.decided = found.decided
     return Response(found.body, headers=dict(found.said), media_type=found.media_type)
 
 

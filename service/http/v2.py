@@ -13,12 +13,21 @@ from service.answering.predict import Predictor
 from service.errors import MalformedBody
 from service.http.asked_model import asked_model, named, versioned
 from service.http.compression import compressed, decompressed, encoding_for
-from service.http.openapi import standard_responses
+from service.http.openapi import json_of, standard_responses
 from service.http.predict_request import INLINE_BODY_BYTES
 from service.http.request_body import Headers, headers_of, read_body
 from service.open_inference import metadata
-from service.open_inference.infer import infer
+from service.open_inference.infer import Inferred, infer
 from service.reading.bodies import JSON, RAW
+from service.schemas.open_inference import (
+    IndexEntry,
+    InferResponse,
+    Live,
+    ModelMetadata,
+    ModelReady,
+    Ready,
+    ServerMetadata,
+)
 from service.validation import shortened
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
@@ -30,7 +39,7 @@ _BODIES: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            JSON: {"schema": {"type": "object", "required": ["inputs"]}},
+            **json_of("InferRequest"),
             RAW: {"schema": {"type": "string", "format": "binary"}},
         },
     }
@@ -42,38 +51,38 @@ router = APIRouter(prefix="/v2")
 _of_model = APIRouter(responses=_MODEL_ERRORS)
 
 
-@router.get("")
+@router.get("", response_model=ServerMetadata)
 @router.get("/", include_in_schema=False)
 async def server_metadata() -> dict[str, Any]:
     """What the server is, and which extensions of the protocol it has."""
     return metadata.of_server()
 
 
-@router.get("/health/live")
+@router.get("/health/live", response_model=Live)
 async def live() -> dict[str, bool]:
     """The process answers."""
     return {"live": True}
 
 
-@router.get("/health/ready")
+@router.get("/health/ready", response_model=Ready)
 async def ready() -> dict[str, bool]:
     """A proven model is loaded. `live` is what the protocol's text says, `ready` what clients read."""
     return {"live": True, "ready": True}
 
 
-@_of_model.get("")
+@_of_model.get("", response_model=ModelMetadata)
 async def model_metadata(request: Request) -> dict[str, Any]:
     """The model's tensors and labels."""
     return metadata.of_model(asked_model(request))
 
 
-@_of_model.get("/ready")
+@_of_model.get("/ready", response_model=ModelReady)
 async def model_ready(request: Request) -> dict[str, Any]:
     """The model is proven and answers."""
     return {"name": asked_model(request).ref.name, "ready": True}
 
 
-@_of_model.post("/infer", openapi_extra=_BODIES, responses=_BODY_ERRORS)
+@_of_model.post("/infer", response_model=InferResponse, openapi_extra=_BODIES, responses=_BODY_ERRORS)
 async def model_infer(request: Request) -> Response:
     """Classify tensors: JSON, JSON followed by binary tensors, or with a header length of 0 one input's bytes alone."""
     predictor = asked_model(request).predictor
@@ -82,8 +91,11 @@ async def model_infer(request: Request) -> Response:
     as_it_comes = {name: value for name, value in headers.items() if name != b"content-encoding"}
     body = await read_body(as_it_comes, request.receive, most)
     if len(body) > INLINE_BODY_BYTES or len(as_it_comes) < len(headers):
-        return await run_in_threadpool(_answer, predictor, headers, body, most)
-    return _answer(predictor, headers, body, most)
+        response, found = await run_in_threadpool(_answer, predictor, headers, body, most)
+    else:
+        response, found = _answer(predictor, headers, body, most)
+    request.state.decided = found.decided
+    return response
 
 
 router.include_router(_of_model, prefix="/models/{name}", dependencies=[Depends(named)])
@@ -92,7 +104,7 @@ router.include_router(
 )
 
 
-@router.post("/repository/index")
+@router.post("/repository/index", response_model=list[IndexEntry], response_model_exclude_none=True)
 async def repository_index(request: Request) -> list[dict[str, str]]:
     """The models of this service, whether they are ready or not."""
     return metadata.index(request.app.state.models)
@@ -110,7 +122,7 @@ async def change_repository(action: str) -> None:
     raise HTTPException(HTTPStatus.FORBIDDEN, f"{action} is not allowed: the models are those of the start")
 
 
-def _answer(predictor: Predictor, headers: Headers, body: bytes, most: int) -> Response:
+def _answer(predictor: Predictor, headers: Headers, body: bytes, most: int) -> tuple[Response, Inferred]:
     encoding = headers.get(b"content-encoding", b"identity").decode("latin-1").strip().lower()
     body = decompressed(body, encoding, most)
     found = infer(predictor, body, _header_length(headers))
@@ -122,7 +134,7 @@ def _answer(predictor: Predictor, headers: Headers, body: bytes, most: int) -> R
     if wanted is not None:
         said["Content-Encoding"] = wanted
         content = compressed(content, wanted)
-    return Response(content, headers=said, media_type=JSON if found.header_length is None else RAW)
+    return Response(content, headers=said, media_type=JSON if found.header_length is None else RAW), found
 
 
 def _header_length(headers: Headers) -> int | None:

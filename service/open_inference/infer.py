@@ -4,7 +4,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from service.answering.decided import Decided
 from service.answering.predict import Predictor
+from service.decision import outcomes
 from service.errors import InvalidValue
 from service.open_inference.outputs import check_names, classified, described, values
 from service.open_inference.request import InferRequest, Output, read
@@ -18,6 +20,7 @@ class Inferred(NamedTuple):
 
     body: bytes
     header_length: int | None  # of the JSON that it begins with; None where it is JSON alone
+    decided: Decided  # whether or not it is among the outputs
 
 
 def infer(predictor: Predictor, body: bytes, header_length: int | None) -> Inferred:
@@ -34,14 +37,19 @@ def infer(predictor: Predictor, body: bytes, header_length: int | None) -> Infer
     policy = predictor.policy(request.policy, within="parameters.")
     # The bytes go through the reader of the model's kind, which holds the limits and the rules of its values.
     inputs = predictor.reader.from_body(request.inputs.tobytes(), RAW, resize=False)
-    found = values(predictor.scores(inputs), policy, manifest, [output.name for output in wanted])
+    scores = predictor.scores(inputs)
+    outcome = outcomes(scores, policy, manifest.abstention)
+    found = values(scores, outcome, manifest, [output.name for output in wanted])
     for output in wanted:
         if output.classification is not None:
             found[output.name] = classified(found[output.name], output.classification, manifest.labels)
-    return _written(predictor, request, policy, [(output, found[output.name]) for output in wanted])
+    body, length = _written(predictor, request, policy, [(output, found[output.name]) for output in wanted])
+    return Inferred(body, length, Decided(predictor.model_ref, policy, outcome.tally()))
 
 
-def _written(predictor: Predictor, request: InferRequest, policy: Policy, found: list[tuple[Output, Any]]) -> Inferred:
+def _written(
+    predictor: Predictor, request: InferRequest, policy: Policy, found: list[tuple[Output, Any]]
+) -> tuple[bytes, int | None]:
     said: dict[str, Any] = {"model_name": predictor.model_ref.name, "model_version": predictor.model_ref.version}
     if request.id is not None:
         said["id"] = request.id
@@ -56,4 +64,4 @@ def _written(predictor: Predictor, request: InferRequest, policy: Policy, found:
             entry["data"] = to_json(array)
         said["outputs"].append(entry)
     text = orjson.dumps(said)
-    return Inferred(b"".join([text, *binary]), len(text) if binary else None)
+    return b"".join([text, *binary]), len(text) if binary else None

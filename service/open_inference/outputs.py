@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.classifier import Scores
-from service.decision import ANSWERED, REASONS, outcomes, top_k
+from service.decision import ANSWERED, REASONS, Outcomes, top_k
 from service.errors import InvalidValue
 from service.manifest import Manifest
-from service.policy import Policy
 from service.prediction_sets import choose, members
 from service.validation import shortened
 
@@ -32,7 +31,7 @@ def check_names(names: list[str], manifest: Manifest) -> None:
             raise InvalidValue("outputs", f" names {shortened(name)}: the outputs are {', '.join(known)}")
 
 
-def values(scores: Scores, policy: Policy, manifest: Manifest, names: list[str]) -> dict[str, NDArray[Any]]:
+def values(scores: Scores, outcome: Outcomes, manifest: Manifest, names: list[str]) -> dict[str, NDArray[Any]]:
     """The outputs of those names. `label` is empty in an abstention, `reason` in an answer."""
     found: dict[str, NDArray[Any]] = {
         "probabilities": scores.probabilities,
@@ -40,7 +39,6 @@ def values(scores: Scores, policy: Policy, manifest: Manifest, names: list[str])
         "ood_score": scores.ood_score,
     }
     if not {"decision", "label", "reason"}.isdisjoint(names):
-        outcome = outcomes(scores, policy, manifest.abstention)
         answered = outcome.reasons == ANSWERED
         found["decision"] = np.where(answered, "answer", "abstain").astype(object)
         found["label"] = np.where(answered, np.array(manifest.labels, object)[outcome.labels], "")

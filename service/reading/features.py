@@ -50,21 +50,32 @@ class FeatureReader:
             return self._table.row_schema()
         width = self._kind.width
         numbers = {"type": "array", "items": number_schema(self._kind.missing), "minItems": width, "maxItems": width}
-        base64 = {"type": "string", "description": f"Base64 of {width} little-endian float32."}
-        return {"anyOf": [{**numbers, "description": "The numbers."}, base64]}
+        text = {"type": "string", "description": f"Base64 of {width} little-endian float32."}
+        return {"anyOf": [{**numbers, "description": "The numbers."}, text]}
+
+    @property
+    def example(self) -> Any:
+        """Of a table a row by the columns' names, of embeddings the origin."""
+        return [0.0] * self._kind.width if self._table is None else self._table.example
 
     def from_json(
-        self, inputs: Sequence[object], *, resize: bool, invert: bool = False, booleans: bool = True
+        self,
+        inputs: Sequence[object],
+        *,
+        resize: bool,
+        invert: bool = False,
+        booleans: bool = True,
+        field: str = "inputs",
     ) -> Features:
         """Read the elements of a JSON list: rows of a table by name or in order, embeddings as numbers or base64."""
         _refuse(resize, invert)
         del booleans  # each number's type is looked at in any case
-        check_count("inputs", len(inputs), self._max_batch_size, "row")
+        check_count(field, len(inputs), self._max_batch_size, "row")
         if self._table is not None:
-            return self._table.from_json(inputs)
+            return self._table.from_json(inputs, field)
         rows = np.empty((len(inputs), self._kind.width), np.float32)
         for i, value in enumerate(inputs):
-            rows[i] = self._embedding(value, f"inputs[{i}]")
+            rows[i] = self._embedding(value, f"{field}[{i}]")
         return rows
 
     def from_body(self, body: bytes, media_type: str, *, resize: bool, invert: bool = False) -> Features:

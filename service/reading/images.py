@@ -5,6 +5,7 @@ bytes, NumPy arrays, and PNG or JPEG files, one or a form of several. What it re
 `errors.py`.
 """
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -69,16 +70,27 @@ class ImageReader:
     @property
     def input_schema(self) -> dict[str, Any]:
         """The JSON Schema of one image."""
-        base64 = {"type": "string", "description": "Base64 of a PNG, a JPEG, or the pixels as bytes."}
-        return {"anyOf": [*pixels_schema(self.kind), base64]}
+        text = {"type": "string", "description": "Base64 of a PNG, a JPEG, or the pixels as bytes."}
+        return {"anyOf": [*pixels_schema(self.kind), text]}
+
+    @property
+    def example(self) -> str:
+        """A black image, as base64 of its pixels."""
+        return base64.b64encode(bytes(self.kind.values)).decode()
 
     def from_json(
-        self, inputs: Sequence[object], *, resize: bool, invert: bool = False, booleans: bool = True
+        self,
+        inputs: Sequence[object],
+        *,
+        resize: bool,
+        invert: bool = False,
+        booleans: bool = True,
+        field: str = "inputs",
     ) -> Images:
         """Read the elements of a JSON list: nested rows, flat pixels, or base64 of a file or raw bytes."""
         fit = Fit(resize, invert)
-        check_count("inputs", len(inputs), self.max_batch_size, "image")
-        images = [self._from_json_value(value, f"inputs[{i}]", fit, booleans) for i, value in enumerate(inputs)]
+        check_count(field, len(inputs), self.max_batch_size, "image")
+        images = [self._from_json_value(value, f"{field}[{i}]", fit, booleans) for i, value in enumerate(inputs)]
         return fit.finished(np.frombuffer(b"".join(images), np.uint8).reshape(-1, *self.kind.row_shape))
 
     def from_body(self, body: bytes, media_type: str, *, resize: bool, invert: bool = False) -> Images:

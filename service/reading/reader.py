@@ -36,10 +36,24 @@ class Reader(Protocol):
         """The JSON Schema of one element of `inputs`."""
         ...
 
+    @property
+    def example(self) -> Any:
+        """An element of `inputs` that is taken, for the description."""
+        ...
+
     def from_json(
-        self, inputs: Sequence[object], *, resize: bool, invert: bool = False, booleans: bool = True
+        self,
+        inputs: Sequence[object],
+        *,
+        resize: bool,
+        invert: bool = False,
+        booleans: bool = True,
+        field: str = "inputs",
     ) -> NDArray[Any]:
-        """Read the elements of a JSON list; `booleans` is whether there may be a true or a false among them."""
+        """Read the elements of a JSON list; `booleans` is whether there may be a true or a false among them.
+
+        `field` is what the request calls the list, for messages.
+        """
         ...
 
     def from_body(self, body: bytes, media_type: str, *, resize: bool, invert: bool = False) -> NDArray[Any]:

@@ -30,12 +30,12 @@ class Table:
         self._highest = np.array([len(codes) - 1 for codes in self._codes if codes is not None], np.float32)
         self._known = frozenset(self.names)
 
-    def from_json(self, inputs: Sequence[object]) -> NDArray[np.float32]:
-        """Objects by column name, or lists in column order -> float32 `[N, width]`, checked."""
-        rows = [self._in_order(value, f"inputs[{i}]") for i, value in enumerate(inputs)]
+    def from_json(self, inputs: Sequence[object], field: str) -> NDArray[np.float32]:
+        """Objects by column name, or lists in column order -> float32 `[N, width]`, checked; `field` holds them."""
+        rows = [self._in_order(value, f"{field}[{i}]") for i, value in enumerate(inputs)]
         found = np.empty((len(rows), len(self.names)), np.float32)
         for j, values in enumerate(zip(*rows, strict=True)):
-            found[:, j] = self._column(j, values)
+            found[:, j] = self._column(j, values, field)
         return found
 
     def from_columns(self, columns: Mapping[str, NDArray[Any]], first_row: int) -> NDArray[np.float32]:
@@ -90,6 +90,14 @@ class Table:
             ]
         }
 
+    @property
+    def example(self) -> dict[str, Any]:
+        """A row of zeros, and of the first category of each column that has some."""
+        return {
+            name: 0.0 if codes is None else next(iter(codes), "")
+            for name, codes in zip(self.names, self._codes, strict=True)
+        }
+
     def _in_order(self, value: object, field: str) -> list[Any]:
         """One row's values in the order of the columns."""
         if isinstance(value, dict):
@@ -115,16 +123,16 @@ class Table:
     def _listed(self) -> str:
         return f"{len(self.names)} ({shortened(', '.join(self.names))})"
 
-    def _column(self, j: int, values: Sequence[Any]) -> NDArray[np.float32]:
+    def _column(self, j: int, values: Sequence[Any], field: str) -> NDArray[np.float32]:
         codes = self._codes[j]
         if codes is None:
-            return float32s(values, self.missing, lambda i: self._field(i, j))
+            return float32s(values, self.missing, lambda i: self._field(field, i, j))
         taken = {str, type(None)} if self.missing == "mean" else {str}
         if not set(map(type, values)) <= taken:
             i, value = next((i, v) for i, v in enumerate(values) if type(v) not in taken)
             null = " or null" if self.missing == "mean" else ""
             raise InvalidValue(
-                self._field(i, j),
+                self._field(field, i, j),
                 f" is {shown(value)}: it must be a string{null}; its categories are {shortened(', '.join(codes))}",
             )
         return np.array([codes.get(value, UNKNOWN) for value in values], np.float32)
@@ -150,8 +158,8 @@ class Table:
             )
         return np.array([codes.get(value, UNKNOWN) for value in names], np.float32)
 
-    def _field(self, i: int, j: int) -> str:
-        return f"inputs[{i}].{shortened(self.names[j])}"
+    def _field(self, field: str, i: int, j: int) -> str:
+        return f"{field}[{i}].{shortened(self.names[j])}"
 
     def _value_schema(self, codes: dict[str, int] | None) -> dict[str, Any]:
         if codes is None:

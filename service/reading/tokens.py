@@ -52,14 +52,25 @@ class TokenReader:
             "description": "The tokens, oldest first: each as text, or by its number in the vocabulary.",
         }
 
+    @property
+    def example(self) -> list[int]:
+        """The first token again and again."""
+        return [0] * self._kind.context
+
     def from_json(
-        self, inputs: Sequence[object], *, resize: bool, invert: bool = False, booleans: bool = True
+        self,
+        inputs: Sequence[object],
+        *,
+        resize: bool,
+        invert: bool = False,
+        booleans: bool = True,
+        field: str = "inputs",
     ) -> Tokens:
         """Read the elements of a JSON list: each a list of `context` strings or numbers."""
         _refuse(resize, invert)
         del booleans  # each number's type is looked at in any case
-        check_count("inputs", len(inputs), self._max_batch_size, "context")
-        return np.array([self._context(value, f"inputs[{i}]") for i, value in enumerate(inputs)], np.int64)
+        check_count(field, len(inputs), self._max_batch_size, "context")
+        return np.array([self._context(value, f"{field}[{i}]") for i, value in enumerate(inputs)], np.int64)
 
     def from_body(self, body: bytes, media_type: str, *, resize: bool, invert: bool = False) -> Tokens:
         """Read N contexts as `context` little-endian int64 each, or as a NumPy array `[N, context]`."""

@@ -1,6 +1,6 @@
 """The wire of `POST /explain`."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,10 +29,10 @@ class ExplainRequest(ExplainQuery):
 class Explanation(BaseModel):
     """What one logit is made of: the bias and the sum of the contributions."""
 
-    label: str
+    label: str = Field(description="The class whose logit it is.")
     probability: float = Field(description="As `/predict` says it.")
     logit: float = Field(description="After the temperature: the probabilities are the softmax of these.")
-    bias: float
+    bias: float = Field(description="What the logit is of an input that adds nothing.")
     contributions: list[Any] | dict[str, float] = Field(
         description="In the shape of the input: a number for each pixel, by column name (a category's as one), for "
         "each number of an embedding, or for each token."
@@ -42,5 +42,5 @@ class Explanation(BaseModel):
 class ExplainResponse(BaseModel):
     """The answer of `POST /explain`: one explanation an input, in their order."""
 
-    model: ModelRef
-    explanations: list[Explanation]
+    model: Annotated[ModelRef, Field(description="The model that is explained.")]
+    explanations: list[Explanation] = Field(description="One an input.")

@@ -60,6 +60,10 @@ class PredictRequest(Options):
     inputs: list[Any] = Field(description="The inputs; each gets one prediction.", json_schema_extra={"minItems": 1})
 
 
+def _described(policy: str) -> str:
+    return f"{PolicyRequest.model_fields[policy].description} At most one policy."
+
+
 class QueryOptions(BaseModel):
     """The options of a body that is not JSON, in the query string; the policies stand beside the rest."""
 
@@ -70,10 +74,10 @@ class QueryOptions(BaseModel):
     )
     resize: bool = Field(False, description=Options.model_fields["resize"].description)
     invert: bool = Field(False, description=Options.model_fields["invert"].description)
-    threshold: float | None = Field(None, ge=0, le=1)
-    selective_risk: float | None = Field(None, gt=0, lt=1)
-    reject_cost: float | None = Field(None, gt=0)
-    never_abstain: bool | None = None
+    threshold: float | None = Field(None, ge=0, le=1, description=_described("threshold"))
+    selective_risk: float | None = Field(None, gt=0, lt=1, description=_described("selective_risk"))
+    reject_cost: float | None = Field(None, gt=0, description=_described("reject_cost"))
+    never_abstain: bool | None = Field(None, description=_described("never_abstain"))
     probabilities: bool | None = Field(None, description=Options.model_fields["probabilities"].description)
     set_coverage: float | None = Field(None, gt=0, lt=1, description=Options.model_fields["set_coverage"].description)
     set_method: SetMethod | None = Field(None, description=Options.model_fields["set_method"].description)
@@ -91,22 +95,22 @@ class QueryOptions(BaseModel):
 class LabelProbability(BaseModel):
     """A class and its probability."""
 
-    label: str
-    probability: float
+    label: str = Field(description="The class.")
+    probability: float = Field(description="A float32, in full.")
 
 
 class SetsRef(BaseModel):
     """Which promise the prediction sets keep."""
 
-    set_coverage: float
-    method: SetMethod
+    set_coverage: float = Field(description="How often a set holds the true label, at least.")
+    method: SetMethod = Field(description="On average (lac), or for each class (lac_class_conditional).")
 
 
 class Prediction(BaseModel):
     """The outcome for one input."""
 
     id: str = Field(description="To give feedback by: `POST /feedback`.")
-    decision: Literal["answer", "abstain"]
+    decision: Literal["answer", "abstain"] = Field(description="Whether the model answers.")
     label: str | None = Field(description="The label; null in an abstention.")
     reason: Reason | None = Field(description="Why the model abstains; null in an answer.")
     confidence: float = Field(description="The largest probability.")
@@ -123,7 +127,7 @@ class Prediction(BaseModel):
 class PredictResponse(BaseModel):
     """The answer of `POST /predict`: one prediction an input, in their order."""
 
-    model: ModelRef
+    model: Annotated[ModelRef, Field(description="The model that answered.")]
     policy: Annotated[Policy, Field(description="The policy that decided.")]
     prediction_sets: SetsRef | None = Field(description="What is promised of each prediction_set.")
-    predictions: list[Prediction]
+    predictions: list[Prediction] = Field(description="One an input.")

@@ -6,16 +6,16 @@ from pydantic import BaseModel, Field
 class FieldError(BaseModel):
     """One field that is wrong."""
 
-    field: str
-    detail: str
+    field: str = Field(description="As the client writes it.")
+    detail: str = Field(description="What came and what is allowed.")
 
 
 class ProblemDetails(BaseModel):
     """Every error's body (RFC 9457)."""
 
-    type: str = "about:blank"
-    title: str
-    status: int
+    type: str = Field("about:blank", description="Always this: the status says what kind of error it is.")
+    title: str = Field(description="The status in words.")
+    status: int = Field(description="The HTTP status.")
     detail: str = Field(description="What came and what is allowed.")
-    request_id: str
+    request_id: str = Field(description="As in the header X-Request-ID, and in the log.")
     errors: list[FieldError] | None = Field(None, description="The fields that are wrong, where there are any.")

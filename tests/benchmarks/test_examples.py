@@ -5,10 +5,10 @@ from types import ModuleType
 
 import pytest
 
-from benchmarks.serving import open_loop, rounds, targets
+from benchmarks.serving import capacity, open_loop, rounds, targets
 
 
-@pytest.mark.parametrize("module", [open_loop, rounds, targets], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [capacity, open_loop, rounds, targets], ids=lambda module: module.__name__)
 def test_examples_are_true(module: ModuleType) -> None:
     found = doctest.testmod(module)
     assert found.attempted > 0

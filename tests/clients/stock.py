@@ -87,6 +87,35 @@ async def _kserve(address: str) -> None:
         np.testing.assert_allclose(outputs["probabilities"].as_numpy()[0], FIRST, rtol=1e-6)
 
 
+def kserve_v1(address: str) -> None:
+    """The same client by the protocol's first version, which is its default."""
+    asyncio.run(_kserve_v1(address))
+
+
+async def _kserve_v1(address: str) -> None:
+    from httpx import HTTPStatusError
+    from kserve import InferenceRESTClient
+
+    client = InferenceRESTClient()
+    assert await client.is_model_ready(address, "tiny") is True
+    found: Any = await client.infer(address, {"instances": IMAGES.tolist()}, model_name="tiny")
+    assert [prediction["label"] for prediction in found["predictions"]] == LABELS
+    np.testing.assert_allclose(found["predictions"][0]["probabilities"], FIRST, rtol=1e-6)
+    asked = {"instances": IMAGES.tolist(), "parameters": {"threshold": 0.8}}
+    found = await client.infer(address, asked, model_name="tiny")
+    assert [prediction["label"] for prediction in found["predictions"]] == [None, "left", "right", None]
+    explained = await client.explain(address, "tiny", {"instances": IMAGES.tolist()})
+    assert [len(explanation["contributions"]) for explanation in explained["explanations"]] == [1] * 4
+    refused = []
+    for model, instances in (("none", [[0, 0]]), ("tiny", [[0]])):
+        try:
+            await client.infer(address, {"instances": instances}, model_name=model)
+        except HTTPStatusError as error:
+            refused.append(str(error))
+    assert "model none does not exist" in refused[0]
+    assert "instances[0]" in refused[1]
+
+
 def open_inference_openapi(address: str) -> None:
     """The client generated from the protocol's description, which sends all numbers as floats."""
     from open_inference.openapi import BadRequestError, NotFoundError
@@ -117,5 +146,5 @@ def open_inference_openapi(address: str) -> None:
 
 
 if __name__ == "__main__":
-    asking = (tritonclient_sync, tritonclient_aio, kserve, open_inference_openapi)
+    asking = (tritonclient_sync, tritonclient_aio, kserve, kserve_v1, open_inference_openapi)
     {function.__name__: function for function in asking}[sys.argv[1]](sys.argv[2])

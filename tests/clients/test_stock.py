@@ -1,20 +1,27 @@
-"""Stock clients of the Open Inference Protocol, unmodified, against a real service."""
+"""Stock clients of the standard protocols, unmodified, against a real service: one of this machine, or `--address`."""
 
-import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.server import ROOT, serving
+from tests.clients.asking import CLIENTS, ask_by
+from tests.server import serving
 
-PYTHON = ROOT / "build" / "clients" / "bin" / "python"
-SCRIPT = Path(__file__).parent / "stock.py"
+pytestmark = pytest.mark.clients
 
 
-@pytest.mark.clients
-@pytest.mark.parametrize("client", ["tritonclient_sync", "tritonclient_aio", "kserve", "open_inference_openapi"])
-def test_stock_client_gets_its_answers(tiny_model: Path, client: str) -> None:
+@pytest.fixture(scope="module")
+def address(request: pytest.FixtureRequest, tiny_model: Path) -> Iterator[str]:
+    """Where a service with the tiny model is."""
+    given: str | None = request.config.getoption("--address")
+    if given is not None:
+        yield given.removesuffix("/")
+        return
     with serving(tiny_model) as server:
-        command = [str(PYTHON), str(SCRIPT), client, server.address]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
+        yield server.address
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_stock_client_gets_its_answers(address: str, client: str) -> None:
+    ask_by(client, address)

@@ -3,25 +3,22 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import numpy as np
 import pytest
 
+from tests.e2e.engine import READY_SECONDS, call, wait_until_ready
+from tests.server import ROOT, free_port
 from training.data import Dataset
 from training.data.splits import split
 
 pytestmark = pytest.mark.e2e
-
-ROOT = Path(__file__).parent.parent.parent
-READY_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -39,48 +36,26 @@ class Stack:
         """Run docker compose, of either generation, on this project."""
         v2 = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
         program = ["docker", "compose"] if v2 else ["docker-compose"]
-        return _call([*program, "--project-name", self.project, *arguments], PORT=str(self.port))
+        return call([*program, "--project-name", self.project, *arguments], PORT=str(self.port))
 
     def container(self, service: str) -> dict[str, Any]:
         """What the engine knows of a service's container."""
         labels = [f"com.docker.compose.project={self.project}", f"com.docker.compose.service={service}"]
         filters = [argument for label in labels for argument in ("--filter", f"label={label}")]
-        name = _call(["docker", "ps", "--all", "--quiet", *filters]).stdout.split()[0]
-        inspected: list[dict[str, Any]] = json.loads(_call(["docker", "inspect", name]).stdout)
+        name = call(["docker", "ps", "--all", "--quiet", *filters]).stdout.split()[0]
+        inspected: list[dict[str, Any]] = json.loads(call(["docker", "inspect", name]).stdout)
         return inspected[0]
 
     def wait_until_ready(self) -> None:
         """Return when /readyz says 200; fails the test with the logs otherwise."""
-        deadline = time.monotonic() + READY_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                if httpx2.get(f"{self.address}/readyz", timeout=2).status_code == 200:
-                    return
-            except httpx2.TransportError:
-                time.sleep(0.2)
-        pytest.fail(f"not ready within {READY_SECONDS} s:\n{self.compose('logs').stdout}")
-
-
-def _call(command: list[str], **environment: str) -> "subprocess.CompletedProcess[str]":
-    result = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, f"{command} gave {result.returncode}:\n{result.stdout}\n{result.stderr}"
-    return result
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
+        wait_until_ready(self.address, lambda: self.compose("logs").stdout)
 
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     """`up` on a fresh volume, and everything taken away again at the end."""
     assert shutil.which("docker"), "no docker on this machine"
-    stack = Stack(f"demur-e2e-{os.getpid()}", _free_port())
+    stack = Stack(f"demur-e2e-{os.getpid()}", free_port())
     try:
         stack.compose("up", "--build", "--detach")
         stack.wait_until_ready()

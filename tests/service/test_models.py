@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from pydantic import ValidationError
 
 from service import models
 from service.app import create_app
@@ -106,6 +107,16 @@ def test_feedback_and_drift_are_each_models_own(folder: Path) -> None:
         assert client.get("/models/patients/drift").json()["inputs"] == 0
 
 
+def test_proved_file_is_in_the_log_with_its_version_and_policy(
+    tiny_model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "demur"):
+        loaded = models.load(Settings(model_path=tiny_model))
+    (record,) = caplog.records
+    version = loaded.get(None).ref.version
+    assert record.getMessage().startswith(f"model tiny {version} passed its proof; it answers by never_abstain")
+
+
 def test_refused_file_is_in_the_log_with_its_reason(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR, "demur"):
         models.load(Settings(models=folder))
@@ -131,7 +142,19 @@ def test_settings_that_do_not_go_together(folder: Path, tmp_path: Path, tiny_mod
         models.load(Settings(models=folder, default_model="cats"))
     with pytest.raises(SettingsError, match=r"DEMUR_DEFAULT_MODEL=tiny: is for several, in DEMUR_MODELS"):
         models.load(Settings(model_path=tiny_model, default_model="tiny"))
+    with pytest.raises(SettingsError, match=r"DEMUR_MODEL_NAME=shoes: is for one; those in a folder have their files'"):
+        models.load(Settings(models=folder, model_name="shoes"))
     with pytest.raises(SettingsError, match=r"DEMUR_MODELS=.*: holds no file \*\.onnx"):
         models.load(Settings(models=tmp_path))
     with pytest.raises(SettingsError, match=r"DEMUR_MODELS=.*README.txt: is no folder"):
         models.load(Settings(models=folder / "README.txt"))
+
+
+def test_one_model_is_served_under_the_name_that_is_set(tiny_model: Path) -> None:
+    with TestClient(create_app(Settings(model_path=tiny_model, model_name="shoes"))) as client:
+        assert [model["name"] for model in client.get("/models").json()["models"]] == ["shoes"]
+        assert client.post("/models/shoes/predict", json={"inputs": [[0, 0]]}).json()["model"]["name"] == "shoes"
+        assert client.get("/models/tiny").status_code == 404
+        assert client.get("/model").json()["name"] == "tiny"
+    with pytest.raises(ValidationError, match="pattern"):
+        Settings(model_path=tiny_model, model_name="a/b")

@@ -19,6 +19,7 @@ def test_defaults_listen_on_loopback() -> None:
     ("variable", "text", "value"),
     [
         ("DEMUR_MODEL_PATH", "/models/m.onnx", Path("/models/m.onnx")),
+        ("DEMUR_MODEL_NAME", "shoes", "shoes"),
         ("DEMUR_PORT", "9000", 9000),
         ("DEMUR_MAX_BODY_BYTES", "1", 1),
         ("DEMUR_INTRA_OP_THREADS", "4", 4),

@@ -68,7 +68,7 @@ def test_answer_is_the_response_model(policy: Policy, sets: PredictionSets | Non
     answer = JsonAnswer(model, LABELS, abstention, policy, PredictionIds(VERSION), k=2, probabilities=True, sets=sets)
     batches = [_scores(40)] if count > 1 else [_row(_scores(40), i) for i in range(40)]
     for scores in batches:
-        written = answer.write(Rows.of(scores, 3, whole=answer.whole))
+        written = answer.write(Rows.of(scores, 3, whole=answer.whole)).body
         response = PredictResponse.model_validate_json(written, strict=True)
         assert json.loads(response.model_dump_json()) == json.loads(written)
         assert (response.model, response.policy) == (model, policy)
@@ -100,7 +100,7 @@ def test_what_is_not_asked_for_is_null() -> None:
         probabilities=False,
         sets=None,
     )
-    response = PredictResponse.model_validate_json(answer.write(Rows.of(_scores(1), 1, whole=answer.whole)))
+    response = PredictResponse.model_validate_json(answer.write(Rows.of(_scores(1), 1, whole=answer.whole)).body)
     assert not answer.whole
     assert response.predictions[0].top_k[0].probability == _scores(1).confidence.item()
     assert response.prediction_sets is None

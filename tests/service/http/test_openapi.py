@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from fastapi.testclient import TestClient
 
@@ -91,7 +92,7 @@ def test_asking_twice_gives_the_same(client: TestClient, description: dict[str, 
 
 def test_operation_ids_are_unique(description: dict[str, Any]) -> None:
     ids = [operation["operationId"] for path in description["paths"].values() for operation in path.values()]
-    assert len(ids) == len(set(ids)) == 30
+    assert len(ids) == len(set(ids)) == 34
 
 
 def test_name_of_a_model_is_a_parameter(description: dict[str, Any]) -> None:
@@ -115,7 +116,9 @@ def test_several_models_are_described_by_all_that_they_take(tmp_path: Path) -> N
         assert len(schemas["PredictRequest"]["properties"]["inputs"]["items"]["anyOf"]) == 2
         assert "resize" in schemas["PredictRequest"]["properties"]
         if bodies is None:
-            roots = [path for path in description["paths"] if "{name}" not in path and not path.startswith("/v2")]
+            roots = [
+                path for path in description["paths"] if "{name}" not in path and not path.startswith(("/v1", "/v2"))
+            ]
             assert roots == ["/models", "/livez", "/readyz"]
         else:
             assert set(description["paths"]["/predict"]["post"]["requestBody"]["content"]) == bodies
@@ -169,3 +172,41 @@ def test_descriptions_of_two_applications_are_their_own(tmp_path: Path, client: 
     before = client.get("/openapi.json").json()
     _described(tiny_features.write_embedding(tmp_path))
     assert client.get("/openapi.json").json() == before
+
+
+def _operations(description: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, operations in description["paths"].items():
+        for method, operation in operations.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def test_every_route_option_and_field_is_described(description: dict[str, Any]) -> None:
+    for name, operation in _operations(description):
+        assert operation["description"], name
+        for parameter in operation.get("parameters", []):
+            assert parameter.get("description") or parameter["schema"].get("description"), (name, parameter["name"])
+    for name, schema in description["components"]["schemas"].items():
+        assert schema["description"], name
+        for field, its_schema in schema.get("properties", {}).items():
+            assert its_schema.get("description"), (name, field)
+
+
+def test_every_json_body_has_an_example_that_its_schema_takes(description: dict[str, Any]) -> None:
+    for name, operation in _operations(description):
+        bodies = [operation["requestBody"]] if "requestBody" in operation else []
+        for body in [*bodies, *operation["responses"].values()]:
+            for media_type, content in body["content"].items():
+                if "json" not in media_type or content["schema"].get("$ref", "").endswith("/ModelCard"):
+                    continue  # a card is as long as a page, and GET /model is its example
+                schema = {**content["schema"], "components": description["components"]}
+                examples = [content["example"]] if "example" in content else _examples(content["schema"], description)
+                assert examples, (name, media_type)
+                for example in examples:
+                    jsonschema.validate(example, schema, jsonschema.Draft202012Validator)
+
+
+def _examples(schema: dict[str, Any], description: dict[str, Any]) -> list[Any]:
+    if schema.get("type") == "array":
+        return [[example] for example in _examples(schema["items"], description)]
+    found: list[Any] = description["components"]["schemas"][schema["$ref"].rpartition("/")[2]].get("examples", [])
+    return found

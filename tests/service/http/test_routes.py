@@ -37,11 +37,6 @@ def test_no_application_for_a_model_that_may_not_serve(tmp_path: Path) -> None:
         create_app(Settings(model_path=tmp_path / "nothing.onnx"))
 
 
-def test_no_page_that_loads_scripts_from_elsewhere(client: TestClient) -> None:
-    assert_problem(client.get("/docs"), 404)
-    assert_problem(client.get("/redoc"), 404)
-
-
 def test_bug_gives_problem_details_without_its_text(app: FastAPI, caplog: pytest.LogCaptureFixture) -> None:
     @app.get("/bug")
     async def bug() -> None:

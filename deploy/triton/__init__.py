@@ -1,0 +1,1 @@
+"""Demur's model file on Triton Inference Server."""

@@ -1,0 +1,75 @@
+"""Account of every exchange: an id for each request, and a word to the observers when it is answered."""
+
+import time
+from collections.abc import Sequence
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.http.problems import response_to
+from service.http.request_body import headers_of
+from service.http.request_id import HEADER, request_id_of, traceparent_of
+from service.observability.exchange import UNMATCHED, Exchange, Observer
+
+_NOTHING_SENT = 499  # as a status, nginx's for a client that went away
+
+
+class ExchangeMiddleware:
+    """Puts the id into `request.state.request_id` and into the response's headers, and tells the observers.
+
+    What no handler has caught is answered here: further out it would be raised again and logged twice, and the
+    connection closed unannounced.
+
+    A route that decides says so in `request.state.decided`.
+    """
+
+    def __init__(self, app: ASGIApp, observers: Sequence[Observer]) -> None:
+        self.app = app
+        self._observers = observers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        headers = headers_of(scope)
+        request_id = request_id_of(headers)
+        scope.setdefault("state", {})["request_id"] = request_id
+        status = _NOTHING_SENT
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[HEADER] = request_id
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        except Exception as error:
+            if status != _NOTHING_SENT:  # the answer cannot be taken back: uvicorn breaks it off
+                raise
+            await response_to(Request(scope), error)(scope, receive, send_with_id)
+        finally:
+            if self._observers:
+                seconds = time.perf_counter() - began
+                exchange = Exchange(
+                    request_id=request_id,
+                    traceparent=traceparent_of(headers),
+                    method=scope["method"],
+                    path=scope["path"],
+                    route=_route_of(scope),
+                    status=status,
+                    began=time.time() - seconds,
+                    seconds=seconds,
+                    decided=scope["state"].get("decided"),
+                )
+                for observe in self._observers:
+                    observe(exchange)
+
+
+def _route_of(scope: Scope) -> str:
+    """The template of the route that answered. `scope["route"]` is without the prefix of its router."""
+    context = scope.get("fastapi", {}).get("effective_route_context")
+    return UNMATCHED if context is None else context.path_format

@@ -1,0 +1,84 @@
+"""The routes of KServe's first protocol (V1): HTTP in, HTTP out; the work is done in `answering/`.
+
+Their bodies are JSON, whatever content type they claim. Answers are those of `/predict` and `/explain`, which hold the
+`predictions` and the `explanations` that the protocol asks for.
+"""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from service.answering import instances
+from service.answering.predict import Predictor
+from service.answering.writer import Written
+from service.http.asked_model import asked_model, named
+from service.http.openapi import json_of, standard_responses
+from service.http.predict_request import INLINE_BODY_BYTES
+from service.http.request_body import headers_of, read_body
+from service.reading.bodies import JSON
+from service.schemas.explain import ExplainResponse
+from service.schemas.instances import ModelNames
+from service.schemas.open_inference import ModelReady
+from service.schemas.predict import PredictResponse
+
+_MODEL_ERRORS = standard_responses((HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE))
+_BODY_ERRORS = standard_responses(
+    (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+)
+_BODY: dict[str, Any] = {"requestBody": {"required": True, "content": json_of("InstancesRequest")}}
+
+router = APIRouter(prefix="/v1")
+
+
+@router.get("/models", response_model=ModelNames)
+async def models(request: Request) -> dict[str, list[str]]:
+    """The names of the models, whether they are ready or not."""
+    return {"models": list(request.app.state.models.by_name)}
+
+
+@router.get("/models/{name}", response_model=ModelReady, responses=_MODEL_ERRORS, dependencies=[Depends(named)])
+async def model_ready(request: Request) -> dict[str, Any]:
+    """The model is proven and answers."""
+    return {"name": asked_model(request).ref.name, "ready": True}
+
+
+@router.post(
+    "/models/{name}:predict",
+    response_model=PredictResponse,
+    openapi_extra=_BODY,
+    responses=_MODEL_ERRORS | _BODY_ERRORS,
+    dependencies=[Depends(named)],
+)
+async def predict(request: Request) -> Response:
+    """Classify instances."""
+    predictor = asked_model(request).predictor
+    body = await _body(request)
+    if len(body) > INLINE_BODY_BYTES:
+        written = await run_in_threadpool(_answer, predictor, body)
+    else:
+        written = await predictor.answer_with_others(instances.question(predictor, body))
+    request.state.decided = written.decided
+    return Response(written.body, media_type=JSON)
+
+
+@router.post(
+    "/models/{name}:explain",
+    openapi_extra=_BODY,
+    responses=_MODEL_ERRORS | _BODY_ERRORS | standard_responses((HTTPStatus.CONFLICT,)),
+    dependencies=[Depends(named)],
+)
+async def explain(request: Request) -> ExplainResponse:
+    """Say what each part of an instance adds to the logit of a class."""
+    model = asked_model(request)
+    body = await _body(request)
+    return await run_in_threadpool(instances.explain_instances, model.predictor, model.explainer, body)
+
+
+async def _body(request: Request) -> bytes:
+    return await read_body(headers_of(request.scope), request.receive, request.app.state.settings.max_body_bytes)
+
+
+def _answer(predictor: Predictor, body: bytes) -> Written:
+    return predictor.answer(instances.question(predictor, body))

@@ -1,0 +1,26 @@
+"""The log: what the service says on standard output, in one form, whoever says it."""
+
+import logging
+import sys
+from typing import Literal
+
+from service.observability.lines import JsonLines, LineFormatter, Lines, TextLines
+
+Form = Literal["auto", "json", "text"]
+Level = Literal["debug", "info", "warning", "error"]
+
+
+def lines_for(form: Form) -> Lines:
+    """The form; `auto` is text on a terminal, and JSON where a machine reads."""
+    return TextLines() if form == "text" or (form == "auto" and sys.stdout.isatty()) else JsonLines()
+
+
+def configure(form: Form, level: Level) -> None:
+    """Send what `logging` gets to standard output: ours and uvicorn's from `level` on, of libraries the warnings."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(LineFormatter(lines_for(form)))
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)
+    for name in ("demur", "uvicorn"):
+        logging.getLogger(name).setLevel(level.upper())

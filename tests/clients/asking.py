@@ -1,0 +1,20 @@
+"""Runs the stock clients against a service, wherever it is."""
+
+import subprocess
+from pathlib import Path
+
+from tests.server import ROOT
+
+CLIENTS = ["tritonclient_sync", "tritonclient_aio", "kserve", "kserve_v1", "open_inference_openapi"]
+PYTHON = ROOT / "build" / "clients" / "bin" / "python"
+_SCRIPT = Path(__file__).parent / "stock.py"
+
+
+def ask_by(client: str, address: str) -> None:
+    """Ask the service at `address`, which serves the model of `tests/tiny.py`, by one stock client.
+
+    Raises AssertionError with what the client said where it does not get its answers.
+    """
+    command = [str(PYTHON), str(_SCRIPT), client, address]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr

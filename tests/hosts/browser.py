@@ -1,0 +1,62 @@
+"""A page in a real browser, headless, from a server of this machine that takes what the page has to say."""
+
+import shutil
+import subprocess
+import threading
+from collections.abc import Mapping
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from tests.server import ROOT
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_SECONDS = 120
+
+
+def told_by(page: str, files: Mapping[str, Path], last: str, folder: Path) -> dict[str, bytes]:
+    """What the page at this path of the repository posts, by path, once it has posted to `last`.
+
+    `files` are served beside the repository. The browser can reach this machine alone. Raises AssertionError where
+    there is none, or it says nothing in time.
+    """
+    program = next((found for name in _NAMES if (found := shutil.which(name))), None)
+    assert program is not None, f"none of {', '.join(_NAMES)} is there"
+    told: dict[str, bytes] = {}
+    over = threading.Event()
+
+    class Handler(SimpleHTTPRequestHandler):
+        """Files, and what is posted."""
+
+        extensions_map = {".mjs": "text/javascript", ".wasm": "application/wasm", ".html": "text/html"}  # noqa: RUF012
+
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments, directory=str(ROOT))
+
+        def translate_path(self, path: str) -> str:
+            return str(files[path]) if path in files else super().translate_path(path)
+
+        def do_POST(self) -> None:
+            told[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(204)
+            self.end_headers()
+            if self.path == last:
+                over.set()
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing: a test's output is what went wrong."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'browser'}"]
+    options += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--remote-debugging-port=0"]
+    address = f"http://127.0.0.1:{server.server_port}{page}"
+    with subprocess.Popen([program, *options, address], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        try:
+            assert over.wait(_SECONDS), f"{program} said only {sorted(told)}"
+        finally:
+            process.terminate()
+            process.communicate()
+            server.shutdown()
+            server.server_close()
+    return told

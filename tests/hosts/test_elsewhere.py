@@ -1,0 +1,165 @@
+"""The same file in the oldest onnxruntime and, in Node, in onnxruntime-web: they decide as the service does."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+from numpy.typing import NDArray
+
+from service.classifier import Classifier, Scores
+from service.decision import decide, resolve
+from service.policy import PolicyRequest
+from tests import tiny, tiny_features, tiny_tokens
+from tests.hosts.browser import told_by
+from tests.server import ROOT
+from training.data import Dataset
+from training.data.splits import split
+
+pytestmark = pytest.mark.hosts
+
+HOSTS = ROOT / "build" / "hosts"
+HERE = Path(__file__).parent
+TOLERANCE = 1e-6  # as the proof at the start of the service has it
+
+
+class Found(NamedTuple):
+    """What a host says of a model and its inputs."""
+
+    said: dict[str, Any]
+    scores: Scores
+
+
+def _run(command: list[str | Path], **more: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **more})
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def _oldest(model: Path, inputs: NDArray[Any], folder: Path) -> Found:
+    np.save(folder / "inputs.npy", inputs)
+    python = HOSTS / "oldest" / "bin" / "python"
+    _run([python, HERE / "alone.py", model, folder / "inputs.npy", folder / "oldest"])
+    return _read(folder / "oldest", len(inputs))
+
+
+def _web(model: Path, inputs: NDArray[Any], folder: Path) -> Found:
+    (folder / "inputs").write_bytes(inputs.tobytes())
+    _run(["node", HERE / "web.mjs", model, folder / "inputs", folder / "web"], HOSTS_WEB=str(HOSTS / "web"))
+    return _read(folder / "web", len(inputs))
+
+
+def _browser(model: Path, inputs: NDArray[Any], folder: Path) -> Found:
+    (folder / "inputs").write_bytes(inputs.tobytes())
+    files = {"/model.onnx": model, "/inputs": folder / "inputs"}
+    told = told_by("/tests/hosts/page.html", files, "/json", folder)
+    assert "error" not in json.loads(told["/json"]), json.loads(told["/json"])["error"]
+    (folder / "browser.json").write_bytes(told["/json"])
+    (folder / "browser.f32").write_bytes(told["/f32"])
+    return _read(folder / "browser", len(inputs))
+
+
+def _read(out: Path, count: int) -> Found:
+    numbers = np.frombuffer(out.with_suffix(".f32").read_bytes(), np.float32)
+    scores = Scores(numbers[: -2 * count].reshape(count, -1), numbers[-2 * count : -count], numbers[-count:])
+    return Found(json.loads(out.with_suffix(".json").read_text()), scores)
+
+
+def _check_scores(found: Found, scores: Scores) -> None:
+    probability, ood_score = found.scores.distance(scores.probabilities, scores.ood_score)
+    hosts = f"{found.said['host']} and onnxruntime {ort.__version__}"
+    sys.stdout.write(f"{hosts}: {len(scores.confidence)} inputs, {probability=:.1e}, {ood_score=:.1e}\n")
+    assert probability <= TOLERANCE
+    assert ood_score <= TOLERANCE
+    np.testing.assert_array_equal(found.scores.confidence, found.scores.probabilities.max(axis=1))
+
+
+def _report(dataset: Dataset) -> NDArray[Any]:
+    inputs = split(dataset, "tuned", 0).report.inputs
+    assert len(inputs) == 5000
+    return inputs
+
+
+def test_oldest_onnxruntime_decides_alike_on_the_report_split(
+    trained_model: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    inputs, classifier = _report(dataset), Classifier.load(trained_model)
+    found, scores = _oldest(trained_model, inputs, tmp_path), classifier.scores(inputs)
+    version = tuple(int(part) for part in found.said["host"].split()[1].split(".")[:2])
+    assert version < tuple(int(part) for part in ort.__version__.split(".")[:2])
+    _check_scores(found, scores)
+    manifest = classifier.manifest
+    assert len(found.said["labels"]) == 5
+    for risk, labels in found.said["labels"].items():
+        policy = resolve(PolicyRequest(selective_risk=float(risk)), manifest.abstention)
+        ours = [d.label for d in decide(scores, policy, manifest.abstention)]
+        assert labels == [None if label is None else manifest.labels[label] for label in ours]
+        assert 1000 < sum(label is not None for label in labels) < 4500
+
+
+def _check_outcomes(found: Found, scores: Scores, classifier: Classifier) -> None:
+    abstention, labels = classifier.manifest.abstention, classifier.manifest.labels
+    for outcome in found.said["outcomes"]:
+        policy = resolve(PolicyRequest.model_validate(outcome["policy"]), abstention)
+        ours = decide(scores, policy, abstention)
+        expected = [[None if d.label is None else labels[d.label], d.reason] for d in ours]
+        assert outcome["found"] == expected, outcome["policy"]
+
+
+@pytest.mark.parametrize("ask", [_web, _browser])
+def test_onnxruntime_web_decides_alike_on_the_report_split(
+    ask: Callable[[Path, NDArray[Any], Path], Found], trained_model: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    inputs, classifier = _report(dataset), Classifier.load(trained_model)
+    found, scores = ask(trained_model, inputs, tmp_path), classifier.scores(inputs)
+    _check_scores(found, scores)
+    _check_outcomes(found, scores, classifier)
+    assert len(found.said["outcomes"]) >= 9
+    reasons = {reason for outcome in found.said["outcomes"] for _, reason in outcome["found"]}
+    assert reasons >= {None, "low_confidence", "out_of_distribution", "expected_cost"}
+    assert "selective_risk=0.123 is not certified" in found.said["refused"][0]
+    assert "a policy is one of" in found.said["refused"][1]
+
+
+@pytest.mark.parametrize(
+    ("write", "inputs"),
+    [
+        (tiny.write, tiny.IMAGES),
+        (tiny_features.write_table, tiny_features.ROWS),
+        (tiny_features.write_embedding, tiny_features.EMBEDDINGS),
+        (tiny_tokens.write, tiny_tokens.TOKENS),
+    ],
+    ids=["image", "table", "embedding", "tokens"],
+)
+@pytest.mark.parametrize("ask", [_oldest, _web])
+def test_every_kind_of_input(
+    ask: Callable[[Path, NDArray[Any], Path], Found],
+    write: Callable[[Path], Path],
+    inputs: NDArray[Any],
+    tmp_path: Path,
+) -> None:
+    model = write(tmp_path)
+    classifier = Classifier.load(model)
+    found, scores = ask(model, inputs, tmp_path), classifier.scores(inputs)
+    _check_scores(found, scores)
+    if "outcomes" in found.said:
+        _check_outcomes(found, scores, classifier)
+
+
+def test_example_of_the_documents_prints_what_stands_there(trained_model: Path) -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    (example,) = re.findall(r"^```js\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    for there, here in (("./deploy/", f"{ROOT}/deploy/"), ("build/model.onnx", str(trained_model))):
+        assert there in example
+        example = example.replace(there, here)
+    script = HOSTS / "web" / "example.mjs"
+    script.write_text(example)
+    (stated,) = re.findall(r"^console\.log.* // (.*)$", example, re.MULTILINE)
+    assert _run(["node", script]).strip() == stated

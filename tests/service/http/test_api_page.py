@@ -1,0 +1,45 @@
+"""`/docs`: served from here, whole, and under a policy that lets nothing else in."""
+
+import re
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.service.canon import assert_problem
+
+
+def test_all_that_the_page_names_is_here(client: TestClient) -> None:
+    page = client.get("/docs")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    named = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(named) == 5
+    for path in named:
+        assert "//" not in path
+        assert client.get(f"/{path}").status_code == 200
+    assert "SwaggerUIBundle" in client.get("/docs/swagger-ui-bundle.js").text
+
+
+def test_policy_lets_no_script_in_but_ours(client: TestClient) -> None:
+    policy = dict(part.split(" ", 1) for part in client.get("/docs").headers["content-security-policy"].split("; "))
+    assert policy["default-src"] == policy["frame-ancestors"] == "'none'"
+    assert policy["script-src"] == policy["connect-src"] == "'self'"
+
+
+@pytest.mark.parametrize(("given", "status"), [("W/{}", 304), ("{}", 304), ('"another"', 200), ("*", 304)])
+def test_browser_gets_a_file_again_only_where_it_has_changed(client: TestClient, given: str, status: int) -> None:
+    etag = client.get("/docs/start.js").headers["etag"]
+    answer = client.get("/docs/start.js", headers={"if-none-match": given.format(etag)})
+    assert (answer.status_code, answer.headers["etag"]) == (status, etag)
+    assert (answer.content == b"") == (status == 304)
+
+
+def test_head_has_the_headers_alone(client: TestClient) -> None:
+    answer = client.head("/docs")
+    assert answer.status_code == 200
+    assert answer.content == b""
+    assert int(answer.headers["content-length"]) == len(client.get("/docs").content)
+
+
+@pytest.mark.parametrize("name", ["nothing.js", "METADATA", "..%2fstart.js", "..%2f..%2fpage%2findex.html"])
+def test_nothing_else_is_there(client: TestClient, name: str) -> None:
+    assert_problem(client.get(f"/docs/{name}"), 404)

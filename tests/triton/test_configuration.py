@@ -1,0 +1,70 @@
+"""The configuration of deploy/triton, read as Triton reads it: by its own protobuf message."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import onnxruntime as ort
+import pytest
+
+from deploy.triton.layout import config, lay_out
+from service.classifier import Classifier
+from tests import tiny, tiny_features, tiny_tokens
+from tests.clients.asking import PYTHON
+
+pytestmark = pytest.mark.clients
+
+_ELEMENTS = {"tensor(uint8)": "TYPE_UINT8", "tensor(float)": "TYPE_FP32", "tensor(int64)": "TYPE_INT64"}
+
+
+def _read(path: Path) -> "subprocess.CompletedProcess[str]":
+    command = [str(PYTHON), str(Path(__file__).parent / "configuration.py"), str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    done = _read(path)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize(
+    "write", [tiny.write, tiny_features.write_table, tiny_features.write_embedding, tiny_tokens.write]
+)
+def test_tensors_are_those_of_the_graph(write: Callable[[Path], Path], tmp_path: Path) -> None:
+    model = write(tmp_path)
+    found = _parsed(lay_out(model, tmp_path / "models", name="m-1.x") / "config.pbtxt")
+    assert (found["name"], found["backend"]) == ("m-1.x", "onnxruntime")
+    session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
+    for ours, graph in ((found["input"], session.get_inputs()), (found["output"], session.get_outputs())):
+        assert [tensor["name"] for tensor in ours] == [tensor.name for tensor in graph]
+        for tensor, node in zip(ours, graph, strict=True):
+            assert tensor["data_type"] == _ELEMENTS[node.type]
+            shape = tensor["dims"] if "reshape" not in tensor else tensor["reshape"].get("shape", [])
+            assert [int(size) for size in shape] == node.shape[1:]  # the batch goes before it
+            assert isinstance(node.shape[0], str)  # which is free, as max_batch_size wants it
+    assert found["max_batch_size"] == 1024
+    (labelled,) = (output for output in found["output"] if "label_filename" in output)
+    assert (labelled["name"], labelled["label_filename"]) == ("probabilities", "labels.txt")
+
+
+def test_thresholds_are_in_the_configuration_letter_by_letter(tiny_model: Path, tmp_path: Path) -> None:
+    classifier = Classifier.load(tiny_model)
+    parameters = _parsed(lay_out(tiny_model, tmp_path) / "config.pbtxt")["parameters"]
+    assert parameters["demur.version"]["string_value"] == classifier.version
+    assert classifier.manifest.abstention is not None
+    stated = json.loads(parameters["demur.abstention"]["string_value"])
+    assert stated == classifier.manifest.abstention.model_dump(mode="json")
+    name = 'a "b" \\ \n ä'
+    (tmp_path / "odd.pbtxt").write_text(config(classifier.manifest, "0", name, 8))
+    assert _parsed(tmp_path / "odd.pbtxt")["name"] == name
+
+
+def test_slip_is_found(tiny_model: Path, tmp_path: Path) -> None:
+    text = (lay_out(tiny_model, tmp_path) / "config.pbtxt").read_text()
+    for right, wrong in (("TYPE_UINT8", "UINT8"), ("max_batch_size", "max_batch"), ("label_filename", "labels")):
+        (tmp_path / "wrong.pbtxt").write_text(text.replace(right, wrong))
+        assert "ParseError" in _read(tmp_path / "wrong.pbtxt").stderr
