@@ -1,4 +1,4 @@
-"""The page at `/` and its files: those of the folder `service/page`, by their exact names, and nothing else."""
+"""The page at `/` and its files, those of the folder `service/page`."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -9,7 +9,8 @@ from fastapi import APIRouter, Request, Response
 from service.http.assets import Asset, content_security_policy, read_assets, send_asset
 
 _FOLDER = Path(__file__).parent.parent / "page"
-_POLICY = content_security_policy(img_src="blob:")  # as a picture is that is drawn or chosen
+# The page sets text as text alone: so no text may become markup or a script.
+_POLICY = f"{content_security_policy()}; require-trusted-types-for 'script'; trusted-types 'none'"
 
 router = APIRouter(include_in_schema=False)
 
@@ -30,5 +31,5 @@ async def page_file(request: Request, name: str) -> Response:
 
 @cache
 def _assets() -> Mapping[str, Asset]:
-    """Read when first asked for: most services never are."""
+    """Read when first asked for."""
     return read_assets([_FOLDER])
