@@ -12,6 +12,9 @@ from service.http.exchanges import ExchangeMiddleware
 from service.http.routes import router
 from service.monitoring.place import ALONE, Place
 from service.observability.exchange import Observer
+from service.observability.metrics import Metrics
+from service.observability.scrape import Scrape
+from service.observability.tallies import Tallies
 from service.settings import Settings
 
 _MOST_NAMED = 5  # models, in the description
@@ -23,7 +26,8 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
     Raises ModelError when a model may not serve, and SettingsError for a setting that contradicts a model, so that no
     socket is ever opened for it. `place` is this process's among several workers.
     """
-    loaded = models.load(settings, place)
+    metrics = Metrics(Tallies(place))
+    loaded = models.load(settings, place, metrics)
     names = ", ".join(f"{model.ref.name} {model.ref.version}" for model in loaded.ready()[:_MOST_NAMED])
     more = "" if len(loaded.ready()) <= _MOST_NAMED else " and more"
     app = FastAPI(
@@ -38,13 +42,14 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
     )
     app.state.settings = settings
     app.state.models = loaded
-    observers: tuple[Observer, ...] = ()
+    app.state.scrape = Scrape(metrics, loaded, place)
+    observers: tuple[Observer, ...] = (metrics,)
     app.state.observers = observers
     app.include_router(router)
     app.include_router(v2.router)
     problems.install(app)
     openapi.install(app, loaded)
-    app.add_middleware(ExchangeMiddleware, observers=observers)
+    app.add_middleware(ExchangeMiddleware, observers=observers, metrics=metrics)
     return app
 
 

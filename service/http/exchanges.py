@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.http.request_body import headers_of
 from service.http.request_id import HEADER, request_id_of, traceparent_of
 from service.observability.exchange import UNMATCHED, Exchange, Observer
+from service.observability.metrics import Metrics
 
 
 class ExchangeMiddleware:
@@ -18,9 +19,10 @@ class ExchangeMiddleware:
     A route that decides says so in `request.state.decided`.
     """
 
-    def __init__(self, app: ASGIApp, observers: Sequence[Observer]) -> None:
+    def __init__(self, app: ASGIApp, observers: Sequence[Observer], metrics: Metrics) -> None:
         self.app = app
         self._observers = observers
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -39,9 +41,11 @@ class ExchangeMiddleware:
                 status = message["status"]
             await send(message)
 
+        self._metrics.begin()
         try:
             await self.app(scope, receive, send_with_id)
         finally:
+            self._metrics.end()
             if self._observers:
                 seconds = time.perf_counter() - began
                 exchange = Exchange(
