@@ -166,13 +166,20 @@ async def metrics(request: Request) -> Response:
     headers = headers_of(request.scope)
     scrape: Scrape = request.app.state.scrape
     accept = headers.get(b"accept", b"").decode("latin-1")
-    body, form = await run_in_threadpool(scrape.text, accept)
+    body, form = await run_in_threadpool(_exposed, scrape, accept)
     said = {"Vary": "Accept, Accept-Encoding"}
     wanted = encoding_for(headers.get(b"accept-encoding", b"").decode("latin-1"), body)
     if wanted is not None:
         said["Content-Encoding"] = wanted
         body = await run_in_threadpool(compressed, body, wanted)
     return Response(body, headers=said, media_type=form)
+
+
+def _exposed(scrape: Scrape, accept: str) -> tuple[bytes, str]:
+    # prometheus-client is loaded with the first scrape: no start waits for it, and who is not scraped never has it.
+    from service.observability.exposition import expose
+
+    return expose(scrape, accept)
 
 
 def _entry(name: str, served: ServedModel | None, default_name: str | None) -> ServedModelEntry:

@@ -25,14 +25,18 @@ from service.observability.metrics import (
     STARTS,
 )
 from service.observability.promises import promises
-from service.observability.scrape import Exposed, Scrape
+from service.observability.scrape import Scrape
 from service.observability.tallies import Numbers
 
 
-def expose(scrape: Scrape, accept: str) -> Exposed:
-    """All families, in the form that `accept` asks for."""
+def expose(scrape: Scrape, accept: str) -> tuple[bytes, str]:
+    """All families in the form that `accept` asks for, Prometheus' own or OpenMetrics, and its media type.
+
+    Takes some milliseconds; safe to call in any thread.
+    """
     encode, media_type = choose_encoder(accept)
-    return Exposed(encode(_Collector(scrape)), media_type)
+    with scrape.lock:
+        return encode(_Collector(scrape)), media_type
 
 
 class _Collector:
@@ -92,9 +96,8 @@ def _requests(counted: Numbers) -> Iterator[Metric]:
         SECONDS,
         _labelled(counted, DURATIONS),
     )
-    in_flight = counted[IN_FLIGHT,][0]
     yield GaugeMetricFamily(
-        "demur_requests_in_flight", "Requests that the application is at work on, this one among them.", in_flight
+        "demur_requests_in_flight", "Requests that the application works on, a scrape too.", counted[IN_FLIGHT,][0]
     )
 
 

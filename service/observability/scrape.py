@@ -1,12 +1,7 @@
-"""One look at all that there is to see: what a scrape of `/metrics` is made of.
-
-prometheus-client, which writes it, is loaded with the first scrape: the start does not wait for it, and a service that
-nobody scrapes never has it.
-"""
+"""What a scrape of `/metrics` looks at, and what it remembers of the scrapes before it."""
 
 import threading
 import time
-from typing import NamedTuple
 
 from service.models import Models, ServedModel
 from service.monitoring.place import Place
@@ -15,32 +10,18 @@ from service.observability.tallies import Numbers
 from service.schemas.drift import DriftResponse
 
 # The exact tests of drift take some milliseconds a model. Those of many models are made in turn, a few a scrape.
-_DRIFT_SECONDS = 0.008
-
-
-class Exposed(NamedTuple):
-    """The body of an answer, and what it is."""
-
-    body: bytes
-    media_type: str
+_DRIFT_SECONDS = 0.002
 
 
 class Scrape:
-    """What all workers have counted, and what this one knows of its models; safe to share between threads."""
+    """What all workers have counted, and what this one knows of its models. Whoever looks holds its lock."""
 
     def __init__(self, metrics: Metrics, models: Models, place: Place) -> None:
         self.metrics = metrics
         self.models = models
         self.workers = place.workers
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._drift: dict[str, tuple[int, DriftResponse]] = {}  # how many inputs had been seen; the longest ago first
-
-    def text(self, accept: str) -> Exposed:
-        """All metrics, in the form of Prometheus or of OpenMetrics, as `accept` asks. Takes some milliseconds."""
-        from service.observability.exposition import expose
-
-        with self._lock:
-            return expose(self, accept)
 
     def drift(self, counted: Numbers) -> list[DriftResponse]:
         """How the inputs of each model compare with its reference; of many models, some of them a few scrapes ago."""
