@@ -21,8 +21,8 @@ from service.observability.metrics import (
     IN_FLIGHT,
     PID,
     REQUESTS,
+    RESTARTS,
     SECONDS,
-    STARTS,
 )
 from service.observability.promises import promises
 from service.observability.scrape import Scrape
@@ -69,7 +69,8 @@ def _service(scrape: Scrape, counted: Numbers) -> Iterator[Metric]:
     yield GaugeMetricFamily("demur_ready", "Whether the service takes requests, as /readyz says.", int(not draining))
     yield GaugeMetricFamily("demur_draining", "Whether a worker is stopping.", int(draining))
     yield GaugeMetricFamily("demur_workers", "Workers that there are to be.", scrape.workers)
-    yield CounterMetricFamily("demur_worker_starts", "Workers started, first or in a dead one's stead.", _one(counted))
+    restarts = counted[RESTARTS,][0]
+    yield CounterMetricFamily("demur_worker_restarts", "Workers started in a dead one's stead.", restarts)
     info = GaugeMetricFamily("demur_model_info", "A model that serves; always 1.", labels=["model", "version", "kind"])
     ready = GaugeMetricFamily("demur_model_ready", "Whether a model has passed its proof.", labels=["model"])
     for name, model in scrape.models.by_name.items():
@@ -78,10 +79,6 @@ def _service(scrape: Scrape, counted: Numbers) -> Iterator[Metric]:
             info.add_metric([name, model.ref.version, model.manifest.input.kind], 1)
     yield info
     yield ready
-
-
-def _one(counted: Numbers) -> float:
-    return counted[STARTS,][0]
 
 
 def _requests(counted: Numbers) -> Iterator[Metric]:

@@ -24,7 +24,7 @@ OTHER = "other"  # in the place of a method that is none of these
 # The first part of a key of the tallies: what is counted. The rest are the values of its labels.
 REQUESTS, DURATIONS, IN_FLIGHT = "requests", "durations", "in_flight"
 DECISIONS, CONFIDENCE = "decisions", "confidence"
-STARTS, PID, DRAINING = "starts", "pid", "draining"
+PID, RESTARTS, DRAINING = "pid", "restarts", "draining"
 
 
 def policy_name(policy: Policy) -> str:
@@ -52,8 +52,9 @@ class Metrics:
         self._draining = tallies.begin((DRAINING,))
         self._numbers[self._in_flight] = 0  # those of a worker that was killed are gone with it
         self._numbers[self._draining] = 0
-        self._numbers[tallies.begin((PID,))] = os.getpid()
-        self._numbers[tallies.begin((STARTS,))] += 1
+        pid, restarts = tallies.begin((PID,)), tallies.begin((RESTARTS,))
+        self._numbers[restarts] += self._numbers[pid] > 0  # where one was here before
+        self._numbers[pid] = os.getpid()
 
     def begin(self) -> None:
         """The application has begun with a request."""

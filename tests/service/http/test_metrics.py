@@ -1,9 +1,6 @@
-"""`GET /metrics`: what Prometheus reads is what the service did, by the lane, by the application, of every worker."""
+"""`GET /metrics`: what Prometheus reads is what the service did, by the lane and by the application."""
 
-import os
-import signal
 import socket
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
@@ -18,9 +15,8 @@ from service.monitoring.feedback_store import MAX_THRESHOLDS, FeedbackStore
 from service.policy import ThresholdPolicy
 from service.settings import Settings
 from tests import tiny
-from tests.server import Server, serving
 from tests.service.http.test_fast_lane import running
-from tests.service.http.test_processes import _wait_until, _workers
+from tests.service.http.test_processes import _wait_until
 from tests.service.observability.scraped import Scraped, read
 
 RAW = {"content-type": "application/octet-stream"}
@@ -253,52 +249,3 @@ def test_applications_of_one_process_count_for_themselves(tiny_model: Path, clie
     with TestClient(create_app(Settings(model_path=tiny_model))) as other:
         assert _scrape(other).value("demur_inputs_total", model="tiny") == 0
     assert _scrape(client).value("demur_inputs_total", model="tiny") == 1
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="asks Linux for a process's children")
-def test_every_worker_tells_of_all_and_a_killed_one_takes_nothing_with_it(tiny_model: Path) -> None:
-    of = {"method": "POST", "route": "/predict", "status": "200"}
-    with serving(tiny_model, DEMUR_WORKERS="2") as server:
-        _wait_until(lambda: _started(server) == 2)
-        _ask(server, 60)
-        scrapes = [_of_any(server) for _ in range(12)]
-        assert {scraped.value("demur_inputs_total", model="tiny") for scraped in scrapes} == {60}
-        assert {scraped.value("demur_confidence_count", model="tiny") for scraped in scrapes} == {60}
-        assert {scraped.value("demur_requests_total", **of) for scraped in scrapes} == {60}
-        assert scrapes[0].value("demur_workers") == 2
-        assert scrapes[0].labels("process_resident_memory_bytes", "worker") == {"0", "1"}
-        assert len({scraped.value("process_start_time_seconds", worker="0") for scraped in scrapes}) == 1
-        assert scrapes[0].total("process_resident_memory_bytes") > 2**24
-
-        os.kill(_workers(server)[0], signal.SIGKILL)
-        _wait_until(lambda: _started(server) == 3)
-        after = _of_any(server)
-        assert after.value("demur_inputs_total", model="tiny") == 60
-        assert after.value("demur_confidence_count", model="tiny") == 60
-        assert after.value("demur_requests_total", **of) == 60
-        _ask(server, 20)
-        assert {_of_any(server).value("demur_inputs_total", model="tiny") for _ in range(12)} == {80}
-
-
-def _ask(server: Server, requests: int) -> None:
-    """On a connection of its own each, so that every worker gets some."""
-
-    def ask(_: int) -> int:
-        query = f"{server.address}/predict?selective_risk=0.1"
-        return httpx2.post(query, content=IMAGE, headers=RAW).status_code
-
-    with ThreadPoolExecutor(4) as threads:
-        assert set(threads.map(ask, range(requests))) == {200}
-
-
-def _of_any(server: Server) -> Scraped:
-    """The scrape of whichever worker takes the connection."""
-    return read(httpx2.get(f"{server.address}/metrics").text)
-
-
-def _started(server: Server) -> float:
-    """How many workers have started; 0 while a killed one's connections are still refused."""
-    try:
-        return _of_any(server).total("demur_worker_starts_total")
-    except httpx2.TransportError:
-        return 0
