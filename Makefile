@@ -9,7 +9,7 @@ FIT ?=
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train serve test test-slow test-guarantees test-clients lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e lock clean
+.PHONY: help setup data train serve test test-slow test-guarantees test-clients test-rules lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -41,6 +41,10 @@ build/clients/made: requirements/clients.txt
 	$(PYTHON) -m venv build/clients
 	build/clients/bin/pip install --quiet -r requirements/clients.txt
 	touch $@
+
+test-rules: setup ## the alert rules, by Prometheus itself; needs Debian's package prometheus
+	@command -v promtool prometheus >/dev/null || { echo "make test-rules: no promtool and prometheus here, so nothing was tested"; exit 1; }
+	$(BIN)/python -m pytest -m rules tests/observability
 
 lint: setup ## style, formatting and types
 	$(BIN)/ruff check .
