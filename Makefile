@@ -43,7 +43,7 @@ build/clients/made: requirements/clients.txt
 	touch $@
 
 test-rules: setup ## the alert rules, by Prometheus itself; needs Debian's package prometheus
-	@command -v promtool prometheus >/dev/null || { echo "make test-rules: no promtool and prometheus here, so nothing was tested"; exit 1; }
+	@command -v promtool >/dev/null && command -v prometheus >/dev/null || { echo "make test-rules: no promtool and prometheus here, so nothing was tested"; exit 1; }
 	$(BIN)/python -m pytest -m rules tests/observability
 
 lint: setup ## style, formatting and types
@@ -76,10 +76,11 @@ bench-peers: setup $(MODEL) ## ours beside KServe, MLServer, BentoML, LitServe a
 bench-gate: setup $(MODEL) ## fails where one JSON image gets under 0.30 of the limit; under a minute, needs wrk
 	$(BIN)/python -m benchmarks.serving $(MODEL) gate
 
-bench-choices: setup $(MODEL) ## the figures of docs/architecture.md: precision, kinds of route, many models; needs wrk
+bench-choices: setup $(MODEL) ## the figures of docs/architecture.md: precision, kinds of route, many models, metrics; needs wrk
 	$(BIN)/python -m benchmarks.precision $(MODEL)
 	$(BIN)/python -m benchmarks.routes $(MODEL)
 	$(BIN)/python -m benchmarks.models
+	$(BIN)/python -m benchmarks.scrape $(MODEL)
 
 chapter: setup data ## docs/chapter: every exercise of the chapter, measured anew; takes minutes
 	$(BIN)/python -m training.exercises all --out docs/chapter

@@ -45,7 +45,7 @@ def test_what_is_recorded_is_asked_for() -> None:
 
 
 def test_table_of_metrics_is_the_scrape(scraped: Scraped) -> None:
-    rows = re.findall(r"^\| `((?:demur|process)_\w+)` \| (\w+) \| (.*?) \| (.+) \|$", OPERATIONS, re.MULTILINE)
+    rows = re.findall(r"^\| `((?:demur|process)_\w+)` \| (\w+) \|(.*?)\| (.+) \|$", OPERATIONS, re.MULTILINE)
     stated = {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels, _ in rows}
     assert len(stated) == len(rows)
     found = {}
