@@ -1,12 +1,15 @@
 """Every metric that a rule, the dashboard or a document names is one that the service has, and the other way."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from fastapi.testclient import TestClient
 
+from service.app import create_app
+from service.settings import Settings
 from tests import tiny
 from tests.observability.deployed import CONFIGURATION, DASHBOARD, FOLDER, alerts, names, questions, rules
 from tests.server import ROOT
@@ -17,13 +20,14 @@ OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 RECORDED = {rule["record"] for rule in rules() if "record" in rule}
 
 
-@pytest.fixture
-def scraped(client: TestClient) -> Scraped:
+@pytest.fixture(scope="module")
+def scraped(tiny_model: Path) -> Scraped:
     """Of a service that has done something of everything."""
-    for policy in ("selective_risk=0.1", "reject_cost=0.2"):
-        answer = client.post(f"/predict?{policy}", content=tiny.IMAGES.tobytes() * 50, headers=RAW).json()
-        client.post("/feedback", json={"id": answer["predictions"][1]["id"], "label": "left"})
-    return read(client.get("/metrics").text)
+    with TestClient(create_app(Settings(model_path=tiny_model))) as client:
+        for policy in ("selective_risk=0.1", "reject_cost=0.2"):
+            answer = client.post(f"/predict?{policy}", content=tiny.IMAGES.tobytes() * 50, headers=RAW).json()
+            client.post("/feedback", json={"id": answer["predictions"][1]["id"], "label": "left"})
+        return read(client.get("/metrics").text)
 
 
 @pytest.mark.parametrize("expression", [*(rule["expr"] for rule in rules()), *questions()])

@@ -228,6 +228,14 @@ def test_model_that_may_not_serve_is_not_ready(tmp_path: Path) -> None:
     assert scraped.value("demur_draining") == 0
 
 
+def test_name_of_a_model_is_written_as_it_is(tmp_path: Path) -> None:
+    name = 'a "b" \\c{d}'
+    tiny.write(tmp_path).rename(tmp_path / f"{name}.onnx")
+    with TestClient(create_app(Settings(models=tmp_path))) as client:
+        client.post("/predict", content=IMAGE, headers=RAW)
+        assert _scrape(client).value("demur_inputs_total", model=name) == 1
+
+
 def test_forms_that_scrapers_ask_for(client: TestClient) -> None:
     plain = client.get("/metrics", headers={"accept-encoding": "identity"})
     assert plain.headers["content-type"].startswith("text/plain; version=0.0.4")
