@@ -145,8 +145,11 @@ def test_feedback_is_counted(stack: Stack) -> None:
 
 
 def test_metrics_are_there(stack: Stack) -> None:
+    before = read(httpx2.get(f"{stack.address}/metrics").text)
+    content = (ROOT / "docs" / "ankle-boot.png").read_bytes()
+    httpx2.post(f"{stack.address}/predict", content=content, headers={"content-type": "image/png"})
     scraped = read(httpx2.get(f"{stack.address}/metrics").text)
-    assert scraped.value("demur_inputs_total", model="fashion-mnist") > 0
+    assert scraped.total("demur_inputs_total") == before.total("demur_inputs_total") + 1
     assert scraped.value("process_resident_memory_bytes", worker="0") > 0
 
 
