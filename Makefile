@@ -9,7 +9,7 @@ FIT ?=
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train serve test test-slow test-guarantees test-clients test-hosts lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e lock clean
+.PHONY: help setup data train serve test test-slow test-guarantees test-clients test-hosts test-browser page-pictures lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -36,6 +36,12 @@ test-guarantees: setup data ## the promises, held against thousands of calibrati
 
 test-clients: setup build/clients/made ## stock clients of the standard protocols, under build/clients; ADDRESS= for a service elsewhere
 	$(BIN)/python -m pytest -m clients tests/clients tests/triton $(if $(ADDRESS),--address $(ADDRESS))
+
+test-browser: setup data ## the page at /, in a real browser; needs chromium
+	$(BIN)/python -m pytest -m browser tests/browser
+
+page-pictures: setup $(MODEL) ## docs/pictures/page-*.png, taken anew; needs chromium
+	$(BIN)/python -m tests.browser.pictures $(MODEL) docs/pictures
 
 build/clients/made: requirements/clients.txt
 	$(PYTHON) -m venv build/clients

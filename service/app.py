@@ -9,7 +9,7 @@ from fastapi import FastAPI
 import service
 from service import models
 from service.errors import SettingsError
-from service.http import api_page, fast_lane, openapi, problems, v1, v2
+from service.http import api_page, fast_lane, openapi, page, problems, v1, v2
 from service.http.exchanges import ExchangeMiddleware
 from service.http.routes import router
 from service.monitoring.place import ALONE, Place
@@ -47,6 +47,7 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
     app.include_router(router)
     app.include_router(v1.router)
     app.include_router(v2.router)
+    app.include_router(page.router)
     app.include_router(api_page.router)
     problems.install(app)
     openapi.install(app, loaded)

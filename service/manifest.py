@@ -19,7 +19,7 @@ from service.policy import Policy, RejectCostPolicy, SelectiveRiskPolicy
 from service.reference import Reference
 
 METADATA_KEY = "demur.manifest"
-SCHEMA_VERSION: Literal[3] = 3
+SCHEMA_VERSION: Literal[4] = 4
 
 SplitName = Literal["train", "tune", "calibration", "report"]
 
@@ -90,6 +90,29 @@ class OperatingPoint(_Part):
     )
 
 
+class RiskCoverageCurve(_Part):
+    """What thresholds by hand come to on the report split, some fifty of them. A measurement, and no promise.
+
+    Decided as the service decides: what the gate turns away is answered at no threshold. Coverage is `answered` over
+    the size of the split, the selective risk `errors` over `answered`.
+    """
+
+    thresholds: list[float] = Field(description="Falling; each is a confidence that an example has.")
+    answered: list[int] = Field(description="Examples answered at each threshold.")
+    errors: list[int] = Field(description="Wrong ones among them.")
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if not len(self.thresholds) == len(self.answered) == len(self.errors):
+            raise ValueError("thresholds, answered and errors must be equally many")
+        steps = zip(self.thresholds, self.thresholds[1:], strict=False)
+        if any(high <= low for high, low in steps) or self.answered != sorted(set(self.answered)):
+            raise ValueError("thresholds must fall and answered must rise")
+        if any(not 0 <= errors <= answered for errors, answered in zip(self.errors, self.answered, strict=True)):
+            raise ValueError("errors must be from 0 to as many as are answered")
+        return self
+
+
 class Metrics(ProbabilityQuality):
     """Quality on the report split, computed in float64 from the fitted model.
 
@@ -101,6 +124,13 @@ class Metrics(ProbabilityQuality):
     accuracy: float = Field(ge=0, le=1, description="Share of right labels where everything is answered.")
     before_temperature: ProbabilityQuality = Field(description="Of the probabilities as they were fitted.")
     operating_points: list[OperatingPoint] = Field(description="One a policy.")
+    risk_coverage: RiskCoverageCurve = Field(description="What thresholds by hand come to.")
+
+    @model_validator(mode="after")
+    def _answers_to_the_split(self) -> Self:
+        if max(self.risk_coverage.answered, default=0) > self.size:
+            raise ValueError(f"risk_coverage answers more than the {self.size} examples of the split")
+        return self
 
 
 class GoldenVectors(_Part):
@@ -135,7 +165,7 @@ class GoldenVectors(_Part):
 class Manifest(_Part):
     """All that a model file says about itself."""
 
-    schema_version: Literal[3] = Field(SCHEMA_VERSION, description="Of this description.")
+    schema_version: Literal[4] = Field(SCHEMA_VERSION, description="Of this description.")
     name: Name = Field(description="Of the model.")
     labels: list[Name] = Field(min_length=2, description="The classes, in the order of the probabilities.")
     input: Input = Field(description="What the graph takes.")

@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     """The largest model file."""
     intra_op_threads: int = Field(1, ge=1)
     """onnxruntime's threads within one operator. One is best for a small model."""
+    samples: bool = True
+    """Whether `GET /samples` and the page show the real inputs that a model's file brings."""
     max_feedback: int = Field(100_000, ge=1)
     """How much of the latest feedback on a model is remembered, so that no prediction is counted twice."""
     drift_window: int = Field(10_000, ge=100)

@@ -60,18 +60,9 @@ def test_training_knows_of_the_service_the_contract_and_the_code_that_will_serve
         ("onnxruntime", {"classifier"}),
         (
             "fastapi",
-            {
-                "app",
-                "http.api_page",
-                "http.asked_model",
-                "http.assets",
-                "http.routes",
-                "http.problems",
-                "http.processes",
-                "http.openapi",
-                "http.v1",
-                "http.v2",
-            },
+            {"app"}
+            | {f"http.{room}" for room in ("api_page", "asked_model", "assets", "openapi", "page", "problems")}
+            | {f"http.{room}" for room in ("processes", "routes", "v1", "v2")},
         ),
         ("starlette", {f"http.{room}" for room in ("exchanges", "predict_request", "problems", "request_body")}),
         ("orjson", {"answering.json_answer", "observability.lines", "open_inference.infer", "reading.json_body"}),

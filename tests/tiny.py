@@ -19,6 +19,7 @@ from service.manifest import (
     Manifest,
     Metrics,
     ProbabilityQuality,
+    RiskCoverageCurve,
     Split,
     Training,
 )
@@ -177,6 +178,7 @@ def manifest() -> Manifest:
             accuracy=1.0,
             before_temperature=ProbabilityQuality(**quality),
             operating_points=[],
+            risk_coverage=RiskCoverageCurve(thresholds=[9 / 11, 9 / 19, 1 / 3], answered=[2, 3, 4], errors=[0, 1, 1]),
             **quality,
         ),
         versions={"python": "3.11"},

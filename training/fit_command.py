@@ -59,7 +59,7 @@ def _lead(options: argparse.Namespace, workers: Workers, show: Say, say: Say) ->
         progress.close()
     manifest, points = outcome.manifest, outcome.manifest.metrics.operating_points
     show(table(_summary(job, outcome)))
-    if points:
+    if manifest.abstention is not None:
         show("\n" + operating_points.as_text(manifest, points))
     for caution in cautions(manifest, points):
         show(f"\nwarning: {caution}")

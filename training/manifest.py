@@ -7,7 +7,7 @@ import numpy as np
 
 from service.certificates import Abstention
 from service.classifier import Scores
-from service.manifest import GoldenVectors, Manifest, Metrics, OperatingPoint, Training
+from service.manifest import GoldenVectors, Manifest, Metrics, OperatingPoint, RiskCoverageCurve, Training
 from service.policy import NeverAbstainPolicy, Policy
 from service.reference import Reference
 from training import provenance
@@ -46,17 +46,20 @@ def draft(
     )
 
 
-def certified(
-    draft: Manifest, abstention: Abstention, reference: Reference, default_policy: Policy, points: list[OperatingPoint]
-) -> Manifest:
-    """The draft with its certificates and their reference, and with what they came to on the report split."""
+def certified(draft: Manifest, abstention: Abstention, reference: Reference, default_policy: Policy) -> Manifest:
+    """The draft with its certificates and their reference."""
     stated = {
         "abstention": abstention,
         "reference": reference,
         "default_policy": default_policy,
-        "metrics": draft.metrics.model_copy(update={"operating_points": points}),
     }
     return Manifest(**dict(draft) | stated)
+
+
+def measured(draft: Manifest, points: list[OperatingPoint], curve: RiskCoverageCurve) -> Manifest:
+    """The draft with what its policies and thresholds came to on the report split."""
+    found = {"operating_points": points, "risk_coverage": curve}
+    return Manifest(**dict(draft) | {"metrics": draft.metrics.model_copy(update=found)})
 
 
 def _golden(report: Labelled, expected: Expected) -> GoldenVectors:

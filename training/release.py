@@ -17,13 +17,13 @@ from training import manifest
 from training.abstention.certify import certify, check_size
 from training.abstention.principal_components import PrincipalComponents
 from training.abstention.reference import reference
-from training.abstention.scored import score
+from training.abstention.scored import Scored, score
 from training.abstention.settings import AbstentionSettings
 from training.abstention.temperature import fit_temperature
 from training.data import Labelled, LabelledData
 from training.data.splits import Splits
 from training.errors import GateError
-from training.evaluation.operating_points import measure, policies
+from training.evaluation.operating_points import curve, measure, policies
 from training.evaluation.quality import measure_quality
 from training.export import to_onnx
 from training.inputs import Encoder
@@ -85,8 +85,11 @@ def release(fitted: Fitted, dataset: LabelledData, splits: Splits, terms: Terms)
     model = Model(encoder, regression, temperature, _components(encoder, splits.train))
     expected = _expected(model, splits.report)
     stated = manifest.draft(dataset, splits, fitted.training, model, metrics, expected)
+    # The graph that is scored here is the graph that is published: what else is found is kept in the metadata.
+    scored = load_draft(to_onnx(model, stated))
     if splits.calibration is not None:
-        stated = _certified(model, stated, splits.tune, splits.calibration, splits.report, terms.abstention)
+        stated = _certified(model, stated, scored, splits.tune, splits.calibration, terms.abstention)
+    stated = _measured(stated, score(scored, splits.report))
     classifier, difference = publish(
         to_onnx(model, stated),
         terms.out,
@@ -126,22 +129,23 @@ def _expected(model: Model, report: Labelled) -> Expected:
 def _certified(
     model: Model,
     draft: Manifest,
+    classifier: Classifier,
     tune: Labelled,
     calibration: Labelled,
-    report: Labelled,
     settings: AbstentionSettings,
 ) -> Manifest:
-    """The draft with its certificates, made from the scores of the exported file itself.
-
-    They are kept in the metadata, so the graph that is scored here is the graph that is published.
-    """
-    classifier = load_draft(to_onnx(model, draft))
+    """The draft with its certificates, made from the scores of the exported file itself."""
     calibrated = score(classifier, calibration)
     abstention = certify(score(classifier, tune), calibrated, model.components, settings)
-    reported = score(classifier, report)
-    points = [measure(reported, policy, abstention) for policy in policies(abstention)]
     seen = reference("calibration", calibrated.fingerprint, calibrated.scores)
-    return manifest.certified(draft, abstention, seen, _default_policy(abstention, settings), points)
+    return manifest.certified(draft, abstention, seen, _default_policy(abstention, settings))
+
+
+def _measured(stated: Manifest, report: Scored) -> Manifest:
+    """With what it comes to on the report split."""
+    abstention = stated.abstention
+    points = [measure(report, policy, abstention) for policy in policies(abstention)]
+    return manifest.measured(stated, points, curve(report, abstention))
 
 
 def _default_policy(abstention: Abstention, settings: AbstentionSettings) -> Policy:

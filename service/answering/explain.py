@@ -4,22 +4,20 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from service.answering.inputs import read
 from service.answering.predict import Predictor
 from service.errors import InvalidValue, TooLarge
 from service.explainer import Explainer
-from service.reading.bodies import JSON
 from service.reading.contributions import in_shape_of
-from service.reading.json_body import json_object
-from service.reading.reader import read_other
 from service.schemas.explain import MOST_EXPLAINED, ExplainQuery, ExplainRequest, ExplainResponse, Explanation
-from service.validation import shortened, shown, validated
+from service.validation import shortened, shown
 
 
 def explain(
     predictor: Predictor, explainer: Explainer, body: bytes, media_type: str, query: ExplainQuery
 ) -> ExplainResponse:
     """Read one request and answer it. Raises the RequestError that says what is wrong with it."""
-    return explained(predictor, explainer, *_read(predictor, body, media_type, query))
+    return explained(predictor, explainer, *read(predictor, body, media_type, query, ExplainRequest))
 
 
 def explained(
@@ -44,16 +42,6 @@ def explained(
             )
         )
     return ExplainResponse(model=predictor.model_ref, explanations=explanations)
-
-
-def _read(predictor: Predictor, body: bytes, media_type: str, query: ExplainQuery) -> tuple[ExplainQuery, NDArray[Any]]:
-    reader = predictor.reader
-    if media_type == JSON:
-        if query.model_fields_set:
-            raise InvalidValue("query", " string: with a JSON body the options belong in the body")
-        sent = validated(ExplainRequest, json_object(body, "inputs"))
-        return sent, reader.from_json(sent.inputs, resize=sent.resize, invert=sent.invert)
-    return query, read_other(reader, body, media_type, resize=query.resize, invert=query.invert)
 
 
 def _index(label: str, labels: list[str]) -> int:

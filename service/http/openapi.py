@@ -17,6 +17,7 @@ from service.reading.reader import Reader
 from service.schemas.examples import EXAMPLES
 from service.schemas.explain import ExplainRequest
 from service.schemas.feedback import FeedbackRequest
+from service.schemas.inputs import InputsRequest
 from service.schemas.instances import InstancesRequest
 from service.schemas.open_inference import InferRequest, ProtocolError
 from service.schemas.predict import PredictRequest
@@ -34,6 +35,10 @@ _FORM = {
         "Any field name will do, and every field must be a file.",
     }
 }
+
+
+# The routes whose bodies the model decides on, and what their JSON is.
+_BODIES_OF_INPUTS = {"predict": "PredictRequest", "explain": "ExplainRequest", "inputs": "InputsRequest"}
 
 
 def json_of(model: str) -> dict[str, Any]:
@@ -67,6 +72,7 @@ def install(app: FastAPI, models: Models) -> None:
                 [
                     (PredictRequest, "validation"),
                     (ExplainRequest, "validation"),
+                    (InputsRequest, "validation"),
                     (FeedbackRequest, "validation"),
                     (InferRequest, "validation"),
                     (InstancesRequest, "validation"),
@@ -83,7 +89,7 @@ def install(app: FastAPI, models: Models) -> None:
             for name in EXAMPLES.keys() & schemas.keys():
                 schemas[name]["examples"] = [EXAMPLES[name]]
             _fill_in(schemas["InstancesRequest"], "instances", [model.reader for model in models.ready()])
-            for path, name in (("predict", "PredictRequest"), ("explain", "ExplainRequest")):
+            for path, name in _BODIES_OF_INPUTS.items():
                 _describe_bodies(path, name, description["paths"], schemas, models)
         return generate()
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from service.answering.explain import explain
+from service.answering.inputs import samples, seen
 from service.errors import UnsupportedType
 from service.http.asked_model import asked_model, named
 from service.http.openapi import FEEDBACK_BODY, problem_responses
@@ -21,6 +22,7 @@ from service.reading.json_body import json_object
 from service.schemas.drift import DriftResponse
 from service.schemas.explain import ExplainQuery, ExplainResponse
 from service.schemas.feedback import FeedbackRequest, FeedbackResponse, PolicyFeedback
+from service.schemas.inputs import InputsQuery, InputsResponse
 from service.schemas.models import ModelsResponse, ServedModelEntry, Status
 from service.schemas.predict import PredictResponse, QueryOptions
 from service.validation import validated
@@ -72,6 +74,29 @@ async def explain_inputs(request: Request, query: Annotated[ExplainQuery, Query(
     body = await read_body(headers, request.receive, request.app.state.settings.max_body_bytes)
     asked = validated(ExplainQuery, fields)
     return await run_in_threadpool(explain, model.predictor, model.explainer, body, media_type(headers), asked)
+
+
+@of_model.post("/inputs", responses=problem_responses(_BODY_ERRORS))
+async def show_inputs(request: Request, query: Annotated[InputsQuery, Query()]) -> InputsResponse:
+    """Show inputs as the model sees them: what was read of the body, a picture fitted and turned grey. Bodies as for
+    `/predict`, which takes the answer as it is.
+    """
+    del query  # here for the description, as in `predict`
+    model = asked_model(request)
+    headers, fields = headers_of(request.scope), query_fields(request.scope["query_string"])
+    body = await read_body(headers, request.receive, request.app.state.settings.max_body_bytes)
+    asked = validated(InputsQuery, fields)
+    return await run_in_threadpool(seen, model.predictor, body, media_type(headers), asked)
+
+
+@of_model.get("/samples")
+async def show_samples(request: Request) -> InputsResponse:
+    """A few real inputs that the model's file brings, for a first try: the answer is a body for `/predict`.
+
+    None where the service is set not to show them.
+    """
+    predictor = asked_model(request).predictor
+    return samples(predictor) if request.app.state.settings.samples else InputsResponse(inputs=[])
 
 
 @of_model.post(

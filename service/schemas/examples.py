@@ -30,6 +30,7 @@ _SCORES = {
     ],
 }
 EXAMPLES: dict[str, Any] = {
+    "ModelNames": {"models": ["fashion-mnist"]},
     "Status": {"status": "ready"},
     "FeedbackResponse": {"model": _MODEL, "policies": [_POLICY_FEEDBACK]},
     "DriftResponse": {
@@ -87,6 +88,7 @@ EXAMPLES: dict[str, Any] = {
         "request_id": "d93abf5e50c5e3d6c85a25b02ebace6a",
         "errors": [{"field": "top_k", "detail": "top_k=12 is out of range: 1 to 10"}],
     },
+    "InputsResponse": {"inputs": [{"age": 40.0, "sex": "f", "mass": 70.5}]},
     "FeedbackRequest": {"id": "dmfKkXTvr-8w5XL_uoUBP6mZmZmZmZoAAAAJ", "label": "Ankle boot"},
     "PolicyFeedback": _POLICY_FEEDBACK,
     "ExplainResponse": {

@@ -4,20 +4,16 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.schemas.inputs import InputsQuery
 from service.schemas.models import ModelRef
-from service.schemas.predict import Options
 
 MOST_EXPLAINED = 16  # inputs: each answer is as long as its input
 
 
-class ExplainQuery(BaseModel):
+class ExplainQuery(InputsQuery):
     """The options of a body that is not JSON."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     label: str | None = Field(None, description="The class to explain; each input's likeliest unless asked.")
-    resize: bool = Field(False, description=Options.model_fields["resize"].description)
-    invert: bool = Field(False, description=Options.model_fields["invert"].description)
 
 
 class ExplainRequest(ExplainQuery):

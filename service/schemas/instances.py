@@ -21,5 +21,3 @@ class ModelNames(BaseModel):
     """The models, ready or not."""
 
     models: list[str] = Field(description="Their names.")
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"models": ["fashion-mnist"]}]})

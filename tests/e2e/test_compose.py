@@ -108,6 +108,12 @@ def test_clear_boot_is_answered_and_a_doubtful_shirt_and_noise_are_not(
     assert (prediction["label"], prediction["reason"]) == (label, reason)
 
 
+def test_page_is_in_the_image(stack: Stack) -> None:
+    page = httpx2.get(f"{stack.address}/")
+    assert page.headers["content-type"].startswith("text/html")
+    assert httpx2.get(f"{stack.address}/page/main.js").status_code == 200
+
+
 def test_feedback_is_counted(stack: Stack) -> None:
     content = (ROOT / "docs" / "ankle-boot.png").read_bytes()
     answer = httpx2.post(f"{stack.address}/predict", content=content, headers={"content-type": "image/png"}).json()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from service.manifest import Manifest
+from service.manifest import Manifest, Metrics
 from tests import tiny
 
 
@@ -35,7 +35,7 @@ def test_card_is_everything_but_the_golden_vectors() -> None:
 
 WRONG: dict[str, tuple[str, object, str]] = {
     "unknown field": ("speed", 1, "Extra inputs are not permitted"),
-    "schema": ("schema_version", 1, "Input should be 3"),
+    "schema": ("schema_version", 1, "Input should be 4"),
     "empty name": ("name", "", "at least 1 character"),
     "one label": ("labels", ["a"], "at least 2 items"),
     "labels alike": ("labels", ["a", "b", "a"], "labels must differ from one another"),
@@ -52,6 +52,23 @@ WRONG: dict[str, tuple[str, object, str]] = {
 def test_manifest_that_breaks_a_rule(field: str, value: object, message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Manifest.model_validate({**tiny.manifest().model_dump(), field: value})
+
+
+WRONG_CURVE: dict[str, tuple[dict[str, Any], str]] = {
+    "of several lengths": ({"thresholds": [0.9]}, "must be equally many"),
+    "rising thresholds": ({"thresholds": [0.5, 0.6, 0.7]}, "thresholds must fall"),
+    "falling answers": ({"answered": [3, 2, 4]}, "answered must rise"),
+    "more errors than answers": ({"errors": [3, 3, 3]}, "errors must be from 0 to as many as are answered"),
+    "more answers than examples": ({"answered": [2, 3, 5]}, "answers more than the 4 examples"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), WRONG_CURVE.values(), ids=WRONG_CURVE)
+def test_curve_that_is_none(change: dict[str, Any], message: str) -> None:
+    metrics = tiny.manifest().metrics.model_dump()
+    curve = {**metrics["risk_coverage"], **change}
+    with pytest.raises(ValidationError, match=message):
+        Metrics.model_validate({**metrics, "risk_coverage": curve})
 
 
 _RISK = tiny.abstention().selective_risk[1].model_dump()

@@ -75,6 +75,9 @@ def test_chapters_model_says_that_its_report_is_not_held_out(tmp_path: Path, dat
     assert outcome.manifest.temperature == 1.0
     assert outcome.manifest.default_policy == NeverAbstainPolicy()
     assert outcome.manifest.metrics.size == 10_000
+    assert [point.policy for point in outcome.manifest.metrics.operating_points] == [NeverAbstainPolicy()]
+    curve = outcome.manifest.metrics.risk_coverage
+    assert (curve.answered[-1], curve.errors[-1]) == (10_000, round(10_000 * (1 - outcome.manifest.metrics.accuracy)))
     assert outcome.fit.history[0].tune.accuracy == pytest.approx(outcome.manifest.metrics.accuracy)
 
 

@@ -1,13 +1,16 @@
-"""What each policy of a model comes to on a split: decided by the very code that serves."""
+"""What each policy of a model, and each threshold, comes to on a split: decided by the very code that serves."""
 
 import numpy as np
 
 from service.certificates import Abstention
-from service.decision import decide
-from service.manifest import OperatingPoint
-from service.policy import NeverAbstainPolicy, Policy, RejectCostPolicy
+from service.decision import ANSWERED, decide, outcomes
+from service.manifest import OperatingPoint, RiskCoverageCurve
+from service.policy import NeverAbstainPolicy, Policy, RejectCostPolicy, ThresholdPolicy
 from training.abstention.cost import realised_cost
 from training.abstention.scored import Scored
+from training.evaluation.risk_coverage import RiskCoverage
+
+_POINTS = 51  # of the curve in the manifest: a step of two hundredths in coverage
 
 
 def policies(abstention: Abstention | None) -> list[Policy]:
@@ -39,4 +42,15 @@ def measure(scored: Scored, policy: Policy, abstention: Abstention | None) -> Op
         coverage=count / len(scored),
         selective_risk=errors / count if count else None,
         mean_cost=mean_cost,
+    )
+
+
+def curve(scored: Scored, abstention: Abstention | None) -> RiskCoverageCurve:
+    """The risk-coverage curve of thresholds by hand, thinned. Empty where the gate turns everything away."""
+    inside = outcomes(scored.scores, ThresholdPolicy(threshold=0), abstention).reasons == ANSWERED
+    if not inside.any():
+        return RiskCoverageCurve(thresholds=[], answered=[], errors=[])
+    found = RiskCoverage.of(scored.scores.confidence[inside], scored.wrong[inside]).thinned(_POINTS)
+    return RiskCoverageCurve(
+        thresholds=found.thresholds.tolist(), answered=found.answered.tolist(), errors=found.errors.tolist()
     )

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from service.manifest import Metrics, ProbabilityQuality
+from service.manifest import Metrics, ProbabilityQuality, RiskCoverageCurve
 from training import metrics
 from training.softmax import cross_entropy, softmax
 
@@ -15,7 +15,8 @@ def measure_quality(logits: torch.Tensor, labels: NDArray[np.int64], temperature
         size=len(labels),
         accuracy=metrics.accuracy(logits.numpy(), labels),
         before_temperature=_quality(logits, labels),
-        operating_points=[],
+        operating_points=[],  # of the file itself, once there is one
+        risk_coverage=RiskCoverageCurve(thresholds=[], answered=[], errors=[]),
         **dict(_quality(logits / temperature, labels)),
     )
 

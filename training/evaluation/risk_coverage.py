@@ -61,6 +61,16 @@ class RiskCoverage:
         ideal: _Floats = np.maximum(0, self.answered - right) / self.answered
         return ideal
 
+    def thinned(self, most: int) -> "RiskCoverage":
+        """At most so many of the points, evenly by coverage, the first and the last among them.
+
+        >>> RiskCoverage(np.array([0.9, 0.8, 0.7, 0.6]), np.array([1, 2, 3, 4]), np.zeros(4, int)).thinned(3).answered
+        array([1, 3, 4])
+        """
+        wanted = np.linspace(self.answered[0], self.answered[-1], most)
+        kept = np.unique(np.searchsorted(self.answered, wanted))  # the first that answers as many
+        return RiskCoverage(self.thresholds[kept], self.answered[kept], self.errors[kept])
+
     def metrics(self) -> dict[str, float]:
         """All that `measure` states of the curve."""
         return {name: float(value) for name, value in measure(self.answered, self.errors).items()}

@@ -272,7 +272,7 @@ def test_wrong_method(client: httpx2.Client, method: str, path: str, allowed: st
     assert answer.headers["allow"] == allowed
 
 
-@pytest.mark.parametrize("path", ["/", "/predict/", "/nothing", "/%00", "/" + "x" * 5000])
+@pytest.mark.parametrize("path", ["/page", "/predict/", "/nothing", "/%00", "/" + "x" * 5000])
 def test_unknown_path(client: httpx2.Client, path: str) -> None:
     assert_problem(client.get(path), 404, "does not exist")
 

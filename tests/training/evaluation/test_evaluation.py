@@ -12,6 +12,7 @@ from tests import tiny
 from tests.training.conftest import tiny_splits
 from training.errors import TrainingError
 from training.evaluation.evaluation import ClassQuality, Evaluation, check_stated, evaluate
+from training.evaluation.operating_points import curve, measure
 
 
 def test_tiny_model_by_hand(tiny_evaluation: Evaluation) -> None:
@@ -56,6 +57,25 @@ def test_default_policy_shapes_the_classes(evaluation: Evaluation) -> None:
 
 def test_points_are_those_of_the_manifest(evaluation: Evaluation) -> None:
     assert evaluation.points == evaluation.manifest.metrics.operating_points
+
+
+def test_curve_of_the_manifest_is_what_thresholds_by_hand_decide(evaluation: Evaluation) -> None:
+    stated, report = evaluation.manifest.metrics.risk_coverage, evaluation.report
+    assert 45 <= len(stated.thresholds) <= 51
+    for threshold, answered, errors in zip(stated.thresholds, stated.answered, stated.errors, strict=True):
+        point = measure(report, ThresholdPolicy(threshold=threshold), evaluation.manifest.abstention)
+        assert (point.answered, point.errors) == (answered, errors)
+    # The lowest confidence answers all that the gate lets in.
+    assert stated.answered[-1] == len(report) - (evaluation.false_alarms or 0)
+    assert max(np.diff(stated.answered)) <= len(report) / 45
+
+
+def test_curve_where_there_is_no_gate_and_where_it_turns_everything_away(tiny_evaluation: Evaluation) -> None:
+    found = curve(tiny_evaluation.report, None)
+    assert found.thresholds == pytest.approx([9 / 11, 9 / 19, 1 / 3])
+    assert (found.answered, found.errors) == ([2, 3, 4], [0, 1, 1])
+    assert curve(tiny_evaluation.report, tiny.abstention(ood_threshold=2.0)).answered == [2, 3]
+    assert curve(tiny_evaluation.report, tiny.abstention(ood_threshold=0.5)).answered == []
 
 
 def test_headline_agrees_with_the_manifest(evaluation: Evaluation) -> None:

@@ -1,0 +1,170 @@
+// The answer: a label or why there is none, the prediction set, and the probabilities as bars.
+
+import { element, labelled } from "./elements.js";
+import { apart, percent, plain, promised } from "./numbers.js";
+
+const MOST_BARS = 20; // with more classes there are bars for the likeliest alone
+const MOST_LISTED = 40; // members of a prediction set
+
+export class Answer {
+  /** `asked()` is called when an option has changed, `explained(label)` when a class is chosen. */
+  constructor(card, { asked, explained }) {
+    this.labels = card.labels;
+    this.few = card.labels.length <= MOST_BARS;
+    this.sets = card.abstention?.prediction_sets ?? [];
+    this.k = element("input", {
+      type: "number",
+      min: 1,
+      max: card.labels.length,
+      value: Math.min(this.few ? 3 : 10, card.labels.length),
+      onchange: asked,
+    });
+    this.set = element(
+      "select",
+      { onchange: asked },
+      ...this.sets.map((sets, i) => element("option", { value: String(i) }, setsInWords(sets))),
+      ...(this.few ? [] : [element("option", { value: "", selected: true }, "none")]),
+    );
+    this.verdict = element("div", { className: "verdict", role: "status" });
+    this.members = element("p", { className: "members" });
+    this.rows = [];
+    this.bars = element("ul", { className: "bars", ariaLabel: "Probabilities" });
+    this.mark = element("span", { className: "threshold", ariaHidden: "true", hidden: true });
+    this.explained = explained;
+    const sets = this.sets.length ? [labelled("Prediction set", this.set)] : [];
+    this.element = element(
+      "div",
+      {},
+      this.verdict,
+      element("div", { className: "bars-frame" }, this.bars, this.mark),
+      element("div", { className: "row" }, labelled("Top", this.k), ...sets),
+      this.members,
+      element("p", { className: "muted hint" }, "Choose a class to see why."),
+    );
+    this.clear();
+  }
+
+  /** What a request asks beside its inputs and its policy. */
+  options() {
+    const sets = this.set.value === "" ? undefined : this.sets[Number(this.set.value)];
+    return {
+      top_k: this.k.valueAsNumber,
+      ...(sets && { set_coverage: sets.set_coverage, set_method: sets.method }),
+    };
+  }
+
+  /** Show the service's answer to one input. */
+  show({ policy, prediction_sets: sets, predictions: [prediction] }) {
+    const answered = prediction.decision === "answer";
+    this.verdict.className = `verdict ${prediction.decision}`;
+    this.verdict.replaceChildren(
+      element("strong", {}, answered ? prediction.label : "No answer"),
+      element("span", {}, answered ? answerInWords(prediction, policy) : reasonInWords(prediction, policy)),
+      ...(answered ? [] : [element("code", {}, prediction.reason)]),
+    );
+    this.#showMembers(prediction.prediction_set, sets);
+    this.#showBars(prediction);
+    this.#showThreshold(policy.threshold ?? null);
+  }
+
+  /** There is none. */
+  clear() {
+    this.verdict.className = "verdict";
+    this.verdict.replaceChildren(element("strong", {}, "\u2013"));
+    this.members.replaceChildren();
+    for (const row of this.rows) row.show({ probability: 0, rank: null });
+  }
+
+  /** Mark the class that is explained. */
+  markExplained(label) {
+    this.chosen = label;
+    for (const row of this.rows) row.press(row.label === label);
+  }
+
+  #showMembers(members, sets) {
+    if (members === null) {
+      this.members.replaceChildren();
+      return;
+    }
+    const listed = members.slice(0, MOST_LISTED).map((label) => element("span", { className: "member" }, label));
+    const more = members.length - listed.length;
+    const each = sets.method === "lac" ? "" : ", for each class";
+    const promise = `Holds the true label in ${promised(sets.set_coverage)} of cases${each}: `;
+    this.members.replaceChildren(
+      element("span", { className: "muted" }, promise),
+      ...listed,
+      ...(more > 0 ? [` and ${more} more`] : []),
+    );
+  }
+
+  #showBars({ top_k: top, probabilities }) {
+    const rank = new Map(top.map((entry, i) => [entry.label, i + 1]));
+    const entries = this.few
+      ? this.labels.map((label, i) => ({ label, probability: probabilities[i], rank: rank.get(label) ?? null }))
+      : top.map((entry, i) => ({ ...entry, rank: i + 1 }));
+    while (this.rows.length < entries.length) this.rows.push(this.#row());
+    for (const row of this.rows.splice(entries.length)) row.element.remove();
+    entries.forEach((entry, i) => this.rows[i].show(entry));
+    this.markExplained(this.chosen);
+  }
+
+  #row() {
+    const parts = ["rank", "name", "fill", "value"].map((part) => element("span", { className: part }));
+    const [rank, name, fill, value] = parts;
+    const button = element(
+      "button",
+      { type: "button", onclick: () => this.explained(row.label) },
+      rank,
+      name,
+      element("span", { className: "track" }, fill),
+      value,
+    );
+    const row = {
+      label: null,
+      element: element("li", {}, button),
+      press: (is) => (button.ariaPressed = String(is)),
+      show: ({ label = row.label, probability, rank: place }) => {
+        row.label = label;
+        name.textContent = label;
+        rank.textContent = place ?? "";
+        value.textContent = plain(probability);
+        button.classList.toggle("ranked", place !== null);
+        fill.style.setProperty("width", `${100 * probability}%`);
+      },
+    };
+    this.bars.append(row.element);
+    return row;
+  }
+
+  #showThreshold(threshold) {
+    this.mark.hidden = threshold === null;
+    if (threshold !== null) this.mark.style.setProperty("--at", threshold);
+  }
+}
+
+function setsInWords(sets) {
+  return `${promised(sets.set_coverage)} ${sets.method === "lac" ? "on average" : "for each class"}`;
+}
+
+function answerInWords({ confidence }, policy) {
+  if ((policy.threshold ?? null) === null) return `confidence ${plain(confidence)}`;
+  const [found, asked] = apart(confidence, policy.threshold);
+  return `confidence ${found} \u2265 threshold ${asked}`;
+}
+
+function reasonInWords({ reason, confidence }, policy) {
+  switch (reason) {
+    case "low_confidence": {
+      const [found, asked] = apart(confidence, policy.threshold);
+      return `confidence ${found} < threshold ${asked}`;
+    }
+    case "out_of_distribution":
+      return "it is unlike what the model was trained on";
+    case "expected_cost":
+      return `each answer is expected to cost more than abstaining, ${policy.reject_cost}`;
+    case "no_certified_threshold":
+      return "the promise could not be certified for this model";
+    default:
+      return percent(confidence);
+  }
+}

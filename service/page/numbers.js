@@ -1,0 +1,45 @@
+// Numbers as a person reads them.
+
+/** A share in percent: 0.6964 is "69.6 %". */
+export function percent(share, digits = 1) {
+  return `${(100 * share).toFixed(digits)} %`;
+}
+
+/** A promised share, as it was asked for: 0.05 is "5 %". */
+export function promised(share) {
+  return `${Number((100 * share).toPrecision(6))} %`;
+}
+
+/** With its sign, and a minus that is as wide as the plus. */
+export function signed(value, digits = 3) {
+  const text = Math.abs(value).toFixed(digits);
+  return `${value < 0 && Number(text) ? "\u2212" : "+"}${text}`;
+}
+
+/** The same without the plus. */
+export function plain(value, digits = 3) {
+  return signed(value, digits).replace("+", "");
+}
+
+/** Whole numbers by thousands. */
+export function count(value) {
+  return value.toLocaleString("en");
+}
+
+/** Two numbers with as many digits as it takes to tell which is larger. */
+export function apart(one, other) {
+  for (let digits = 3; digits < 17; digits += 1) {
+    const texts = [one.toFixed(digits), other.toFixed(digits)];
+    if (texts[0] !== texts[1] || one === other) return texts;
+  }
+  return [String(one), String(other)];
+}
+
+/** The shortest decimal that is this float32. */
+export function shortest(value) {
+  for (let digits = 1; digits < 10; digits += 1) {
+    const found = Number(value.toPrecision(digits));
+    if (Math.fround(found) === Math.fround(value)) return found;
+  }
+  return value;
+}

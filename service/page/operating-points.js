@@ -1,0 +1,45 @@
+// What each policy promises, and what it came to on the report split: two things that are never mixed up.
+
+/** The certificates, the measured points and the curve of one model card. */
+export class OperatingPoints {
+  constructor(card) {
+    this.size = card.metrics.size;
+    this.curve = card.metrics.risk_coverage;
+    this.points = card.metrics.operating_points;
+    this.risks = card.abstention?.selective_risk ?? [];
+    this.costs = card.abstention?.reject_cost ?? [];
+  }
+
+  /** The certificate of a policy; undefined where it promises nothing. */
+  certificate(policy) {
+    if (policy.kind === "selective_risk") return this.risks.find((c) => c.selective_risk === policy.selective_risk);
+    if (policy.kind === "reject_cost") return this.costs.find((c) => c.reject_cost === policy.reject_cost);
+    return undefined;
+  }
+
+  /**
+   * What was measured, as one place or two: the curve holds some fifty thresholds, and between two of them the
+   * coverage is between theirs. Empty where nothing was.
+   */
+  measured(policy) {
+    if (policy.kind === "threshold") return this.#onCurve(policy.threshold);
+    const same = (other) => ["kind", "selective_risk", "reject_cost"].every((key) => other[key] === policy[key]);
+    const found = this.points.find((point) => same(point.policy));
+    return found ? [{ coverage: found.coverage, risk: found.selective_risk, meanCost: found.mean_cost }] : [];
+  }
+
+  /** The place of one of the curve's thresholds. */
+  at(i) {
+    const { answered, errors } = this.curve;
+    return { coverage: answered[i] / this.size, risk: errors[i] / answered[i] };
+  }
+
+  #onCurve(threshold) {
+    const { thresholds } = this.curve;
+    if (!thresholds.length) return [];
+    const next = thresholds.findIndex((point) => point < threshold); // the first that asks for less
+    if (next === -1) return [this.at(thresholds.length - 1)];
+    if (next === 0) return [{ coverage: 0, risk: null }, this.at(0)];
+    return thresholds[next - 1] === threshold ? [this.at(next - 1)] : [this.at(next - 1), this.at(next)];
+  }
+}

@@ -1,0 +1,165 @@
+// When to answer: one choice among a certified risk, a certified cost, a threshold by hand, and always.
+
+import { Curve, summary } from "./curve.js";
+import { element, freshId } from "./elements.js";
+import { count, percent, plain, promised } from "./numbers.js";
+import { OperatingPoints } from "./operating-points.js";
+
+export class PolicyControl {
+  /** `changed()` is called when a person has chosen another. */
+  constructor(card, { changed }) {
+    this.points = new OperatingPoints(card);
+    this.curve = new Curve(this.points);
+    this.changed = changed;
+    this.name = freshId("policy");
+    this.choices = [];
+    this.isKnown = false; // which the default is
+    this.promise = element("dd");
+    this.found = element("dd");
+    const risks = this.points.risks.map((c) => this.#choice(`${promised(c.selective_risk)}`, c, {
+      kind: "selective_risk",
+      selective_risk: c.selective_risk,
+    }));
+    const costs = this.points.costs.map((c) => this.#choice(String(c.reject_cost), c, {
+      kind: "reject_cost",
+      reject_cost: c.reject_cost,
+    }));
+    const choices = element(
+      "div",
+      { className: "choices" },
+      ...group("Wrong answers, at most", risks),
+      ...group("Cost of abstaining", costs),
+      ...group("No condition", [this.#choice("always answer", null, { kind: "never_abstain" })]),
+      ...group("Threshold by hand", [...this.#threshold()]),
+    );
+    const words = element(
+      "dl",
+      { className: "promise", ariaLive: "polite" },
+      element("dt", {}, "Promised"),
+      this.promise,
+      element("dt", {}, "Measured"),
+      this.found,
+    );
+    const keys = [
+      ["line", "measured, report split"],
+      ...(this.curve.certified.length ? [["cap", "promised at most"]] : []),
+      ["dot", "this policy"],
+    ];
+    const legend = keys.map(([key, text]) => element("span", {}, element("span", { className: `key ${key}` }), text));
+    this.element = element(
+      "div",
+      { className: "policy" },
+      element("div", {}, choices, words),
+      element("div", {}, this.curve.element, element("p", { className: "legend muted" }, ...legend)),
+    );
+  }
+
+  /** What a request asks for; undefined as long as nobody has chosen, which asks for the service's default. */
+  request() {
+    if (this.chosen === undefined) return undefined;
+    const { kind, ...value } = this.chosen;
+    return kind === "never_abstain" ? { never_abstain: true } : value;
+  }
+
+  /** The policy that decided, as the service says: of the first answer it is the default. */
+  decided(policy) {
+    if (this.chosen !== undefined || this.isKnown) return;
+    this.isKnown = true;
+    const choice = this.choices.find((c) => same(c.policy, policy)) ?? this.byHand;
+    choice.input.checked = true;
+    choice.label.append(element("span", { className: "muted" }, " default"));
+    if (policy.kind === "threshold") this.#setThreshold(policy.threshold);
+    this.#show(policy);
+  }
+
+  #choose(policy) {
+    this.chosen = policy;
+    this.#show(policy);
+    this.changed();
+  }
+
+  #choice(text, certificate, policy) {
+    const input = element("input", { type: "radio", name: this.name, onchange: () => this.#choose(policy) });
+    const infeasible = certificate?.status === "infeasible";
+    const label = element("label", { className: infeasible ? "chip infeasible" : "chip" }, input, text);
+    if (infeasible) label.title = "could not be certified: nothing is answered";
+    this.choices.push({ input, label, policy });
+    return label;
+  }
+
+  /** A slider over the thresholds that were measured, so that each place of it is exact, and a field for any other. */
+  *#threshold() {
+    const { thresholds } = this.points.curve;
+    const most = thresholds.length - 1;
+    const use = (threshold) => {
+      this.#setThreshold(threshold);
+      this.byHand.input.checked = true;
+      this.#choose({ kind: "threshold", threshold });
+    };
+    this.field = element("input", {
+      type: "number",
+      min: 0,
+      max: 1,
+      step: "any",
+      ariaLabel: "Least confidence",
+      onchange: () => use(this.field.valueAsNumber),
+    });
+    this.slider = element("input", {
+      type: "range",
+      min: 0,
+      max: Math.max(0, most),
+      ariaLabel: "Least confidence, of those that were measured",
+      oninput: () => use(thresholds[most - this.slider.valueAsNumber]),
+    });
+    const input = element("input", { type: "radio", name: this.name, onchange: () => use(this.threshold) });
+    const label = element("label", { className: "chip" }, input, "\u2265");
+    input.ariaLabel = "Threshold by hand";
+    this.byHand = { input, label };
+    this.#setThreshold(thresholds[Math.floor(most / 2)] ?? 0.5);
+    yield label;
+    yield this.field;
+    if (thresholds.length) yield this.slider;
+  }
+
+  #setThreshold(threshold) {
+    const { thresholds } = this.points.curve;
+    const next = thresholds.findIndex((point) => point <= threshold);
+    this.slider.valueAsNumber = thresholds.length - 1 - (next === -1 ? thresholds.length - 1 : next);
+    this.slider.ariaValueText = plain(threshold, 4);
+    this.threshold = threshold; // as it is asked for; the field shows it rounded
+    this.field.value = Number(threshold.toFixed(4));
+  }
+
+  #show(policy) {
+    this.promise.textContent = promiseInWords(policy, this.points.certificate(policy));
+    const places = this.points.measured(policy);
+    const cost = places[0]?.meanCost ?? null;
+    this.found.textContent = summary(places) + (cost === null ? "" : ` An input costs ${plain(cost)} on average.`);
+    this.curve.show(policy);
+  }
+}
+
+function group(title, controls) {
+  if (!controls.length) return [];
+  const legend = element("legend", {}, title);
+  return [element("fieldset", {}, legend, element("div", { className: "chips" }, ...controls))];
+}
+
+function same(one, other) {
+  return ["kind", "selective_risk", "reject_cost"].every((key) => one[key] === other[key]);
+}
+
+function promiseInWords(policy, certificate) {
+  if (certificate === undefined) return "Nothing.";
+  if (certificate.status === "infeasible") return "It could not be certified, so nothing is answered.";
+  const sure = `sure by ${promised(certificate.confidence_level)}`;
+  if (policy.kind === "reject_cost") {
+    const bound = plain(certificate.answer_cost_bound, 4);
+    return `An answer costs at most ${policy.reject_cost} on average, ${sure}: the bound is ${bound}.`;
+  }
+  const { answered, errors, size, risk_bound: bound } = certificate;
+  return (
+    `At most ${promised(policy.selective_risk)} of the answers are wrong, ${sure}. Of ${count(size)} calibration ` +
+    `examples ${count(answered)} were answered, ${count(errors)} of them wrong: the bound is ${percent(bound, 2)}.`
+  );
+}

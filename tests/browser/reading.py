@@ -1,0 +1,87 @@
+"""What stands on the page, as numbers, and what the tests do to it again and again."""
+
+import base64
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from playwright.sync_api import Locator, Page, expect
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def ready(page: Page, path: str = "/") -> None:
+    """Open the page, and wait until it has asked about its first sample."""
+    page.goto(path)
+    expect(page.locator(".verdict strong")).not_to_be_empty()
+    expect(page.locator(".sum .term").last).to_be_visible()
+
+
+def verdict(page: Page) -> Locator:
+    """The label, or that there is no answer."""
+    return page.locator(".verdict strong")
+
+
+def reason(page: Page) -> Locator:
+    """The name of the reason for an abstention."""
+    return page.locator(".verdict code")
+
+
+def pixels(page: Page, canvas: str = "#picture") -> NDArray[np.uint8]:
+    """What a canvas shows, `[H, W, 3]`."""
+    found = page.locator(canvas).evaluate(
+        """c => {
+            const copy = new OffscreenCanvas(c.width, c.height).getContext("2d", { willReadFrequently: true });
+            copy.drawImage(c, 0, 0);
+            return [c.height, c.width, [...copy.getImageData(0, 0, c.width, c.height).data]];
+        }"""
+    )
+    height, width, data = found
+    return np.array(data, np.uint8).reshape(height, width, 4)[..., :3]
+
+
+def bars(page: Page) -> dict[str, tuple[str, float]]:
+    """By class its rank, empty where it has none, and its probability."""
+    rows = page.locator(".bars button").all()
+    return {
+        row.locator(".name").inner_text(): (
+            row.locator(".rank").inner_text(),
+            float(row.locator(".value").inner_text()),
+        )
+        for row in rows
+    }
+
+
+def numbers(text: str) -> list[float]:
+    """All numbers of a text, in order, whatever minus it has."""
+    return [float(n.replace(",", "")) for n in re.findall(r"-?\d[\d,]*(?:\.\d+)?", text.replace("\u2212", "-"))]
+
+
+def transfer(page: Page, *files: tuple[str, str, bytes]) -> Any:
+    """A DataTransfer of files `(name, type, content)`, in the page."""
+    sent = [[name, kind, base64.b64encode(content).decode()] for name, kind, content in files]
+    return page.evaluate_handle(
+        """files => {
+            const held = new DataTransfer();
+            for (const [name, type, content] of files) {
+                const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
+                held.items.add(new File([bytes], name, { type }));
+            }
+            return held;
+        }""",
+        sent,
+    )
+
+
+def drop(page: Page, *files: tuple[str, str, bytes]) -> None:
+    """Drop files somewhere on the page, as a browser tells of it."""
+    held = transfer(page, *files)
+    page.dispatch_event("main", "dragover", {"dataTransfer": held})
+    page.dispatch_event("main", "drop", {"dataTransfer": held})
+
+
+def picture(name: str) -> tuple[str, str, bytes]:
+    """A picture of the documents as a file."""
+    return (name, "image/png", (ROOT / "docs" / name).read_bytes())

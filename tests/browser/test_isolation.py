@@ -1,0 +1,53 @@
+"""The page's policy is enforced: what does not come from the service does not run and is not loaded."""
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.reading import ready
+from tests.browser.watching import Watch
+from tests.server import Server
+
+
+def test_script_that_got_into_the_page_does_not_run(page: Page, watch: Watch) -> None:
+    """Also: the watch of the other tests hears of it."""
+    ready(page)
+    assert watch.said == []
+    page.evaluate(
+        """() => {
+            const script = document.createElement("script");
+            try { script.textContent = "window.ran = true"; } catch { /* a text is no trusted script */ }
+            document.body.append(script);
+            const styled = document.createElement("p");
+            styled.setAttribute("style", "color: red");
+            document.body.append(styled);
+            try { document.body.insertAdjacentHTML("beforeend", "<p id=markup>"); } catch { /* nor trusted markup */ }
+        }"""
+    )
+    assert page.evaluate("window.ran") is None
+    expect(page.locator("#markup")).to_have_count(0)
+    assert any("Content Security Policy" in text for text in watch.said), watch.said
+    watch.said.clear()
+
+
+def test_nothing_is_loaded_from_another_host(page: Page, watch: Watch, several: Server) -> None:
+    """The other host is the same machine, by another name."""
+    ready(page)
+    other = several.address.replace("127.0.0.1", "localhost")
+    found = page.evaluate(
+        """async (url) => {
+            try { await fetch(url); return "loaded"; } catch { return "refused"; }
+        }""",
+        f"{other}/livez",
+    )
+    assert found == "refused"
+    assert any("Content Security Policy" in text for text in watch.said), watch.said
+    watch.said.clear()
+    watch.strangers.clear()
+
+
+def test_page_is_in_nobodys_frame(page: Page, watch: Watch, several: Server) -> None:
+    page.goto(f"{several.address}/livez")
+    page.set_content(f"<iframe src='{several.address}/'></iframe>")
+    page.wait_for_load_state("networkidle")
+    expect(page.frame_locator("iframe").locator("main")).to_have_count(0)
+    assert any("frame-ancestors" in text for text in watch.said), watch.said
+    watch.said.clear()

@@ -1,0 +1,125 @@
+"""The control for the policy: each move is answered by the service, beside what was promised and what was measured."""
+
+from typing import Any
+
+import httpx2
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.reading import numbers, pixels, ready, reason, verdict
+from tests.server import Server
+
+
+@pytest.fixture
+def card(fashion: Server) -> dict[str, Any]:
+    found: dict[str, Any] = httpx2.get(f"{fashion.address}/model").json()
+    return found
+
+
+def _choose(page: Page, group: str, text: str) -> None:
+    page.get_by_role("group", name=group).get_by_text(text, exact=True).click()
+
+
+def test_first_policy_is_the_services_default(page: Page, card: dict[str, Any]) -> None:
+    ready(page)
+    risk = card["default_policy"]["selective_risk"]
+    default = page.get_by_role("group", name="Wrong answers, at most").get_by_role("radio", checked=True)
+    expect(default).to_have_count(1)
+    expect(page.locator(".promise dd").first).to_contain_text(f"At most {risk:.0%}".replace("%", " %"))
+    expect(page.get_by_text("default")).to_have_count(1)
+
+
+def test_slider_goes_until_the_model_abstains(page: Page, card: dict[str, Any], fashion: Server) -> None:
+    """By the keyboard, from the laxest threshold that was measured to the strictest."""
+    ready(page)
+    curve, size = card["metrics"]["risk_coverage"], card["metrics"]["size"]
+    page.get_by_role("button", name="Sample 3", exact=True).click()
+    slider = page.get_by_role("slider", name="Least confidence")
+    slider.focus()
+    page.keyboard.press("Home")
+    expect(page.get_by_role("radio", name="Threshold by hand")).to_be_checked()
+    expect(page.locator(".promise dd").first).to_have_text("Nothing.")
+    decisions = []
+    for i, threshold in reversed(list(enumerate(curve["thresholds"]))):
+        coverage, risk = curve["answered"][i] / size, curve["errors"][i] / curve["answered"][i]
+        measured = f"Answers {100 * coverage:.1f} % of the report split; {100 * risk:.1f} % of those answers are wrong."
+        expect(page.locator(".promise dd").last).to_have_text(measured)
+        asked = {"inputs": [pixels(page)[..., 0].tolist()], "policy": {"threshold": threshold}}
+        (said,) = httpx2.post(f"{fashion.address}/predict", json=asked).json()["predictions"]
+        expect(verdict(page)).to_have_text(said["label"] or "No answer")
+        decisions.append(said["decision"])
+        page.keyboard.press("ArrowRight")
+    assert decisions == sorted(decisions, reverse=True)  # answers, and from one place on abstentions
+    assert set(decisions) == {"answer", "abstain"}
+    expect(reason(page)).to_have_text("low_confidence")
+    found, asked_for = numbers(page.locator(".verdict span").inner_text())
+    assert found < asked_for
+
+
+def test_certified_risk_shows_the_promise_and_the_measurement_apart(page: Page, card: dict[str, Any]) -> None:
+    ready(page)
+    page.get_by_role("button", name="Sample 3", exact=True).click()
+    expect(verdict(page)).not_to_have_text("No answer")
+    _choose(page, "Wrong answers, at most", "1 %")
+    expect(reason(page)).to_have_text("low_confidence")
+    certificate = card["abstention"]["selective_risk"][0]
+    promise = numbers(page.locator(".promise dd").first.inner_text())
+    bound = round(100 * certificate["risk_bound"], 2)
+    assert promise == [1, 95, certificate["size"], certificate["answered"], certificate["errors"], bound]
+    point = card["metrics"]["operating_points"][0]
+    measured = numbers(page.locator(".promise dd").last.inner_text())
+    assert measured == pytest.approx([100 * point["coverage"], 100 * point["selective_risk"]], abs=0.051)
+
+
+def test_cost_and_no_condition(page: Page, card: dict[str, Any]) -> None:
+    ready(page)
+    page.get_by_role("button", name="Sample 8", exact=True).click()
+    expect(reason(page)).to_have_text("low_confidence")
+    cost = card["abstention"]["reject_cost"][1]
+    _choose(page, "Cost of abstaining", str(cost["reject_cost"]))
+    expect(reason(page)).to_have_text("expected_cost")
+    assert numbers(page.locator(".promise dd").first.inner_text()) == [
+        cost["reject_cost"],
+        95,
+        round(cost["answer_cost_bound"], 4),
+    ]
+    _choose(page, "No condition", "always answer")
+    expect(verdict(page)).not_to_have_text("No answer")
+    expect(page.locator(".promise dd").first).to_have_text("Nothing.")
+
+
+def test_threshold_between_two_that_were_measured(page: Page, card: dict[str, Any]) -> None:
+    ready(page)
+    curve, size = card["metrics"]["risk_coverage"], card["metrics"]["size"]
+    i = next(i for i, threshold in enumerate(curve["thresholds"]) if threshold < 0.75)
+    page.get_by_label("Least confidence", exact=True).fill("0.75")
+    page.keyboard.press("Enter")
+    low, high, *_ = numbers(page.locator(".promise dd").last.inner_text())
+    assert [low, high] == pytest.approx([100 * curve["answered"][j] / size for j in (i - 1, i)], abs=0.051)
+    page.get_by_label("Least confidence", exact=True).fill("1.5")
+    page.get_by_label("Least confidence", exact=True).fill("1")
+    page.keyboard.press("Enter")
+    expect(reason(page)).to_have_text("low_confidence")
+    assert numbers(page.locator(".promise dd").last.inner_text())[0] == 0
+
+
+def test_curve_is_the_manifests_and_marks_where_the_policy_stands(page: Page, card: dict[str, Any]) -> None:
+    ready(page)
+    curve = card["metrics"]["risk_coverage"]
+    points = page.locator(".curve .measured").evaluate("line => [...line.points].map((p) => [p.x, p.y])")
+    assert len(points) == len(curve["thresholds"])
+    assert (np.diff([x for x, _ in points]) > 0).all()
+    certified = [c for c in card["abstention"]["selective_risk"] if c["status"] == "certified"]
+    expect(page.locator(".curve .certificate")).to_have_count(len(certified))
+    titles = page.locator(".curve .certificate title").all_text_contents()
+    assert [numbers(title)[0] / 100 for title in titles] == pytest.approx([c["selective_risk"] for c in certified])
+    places = []
+    for text in ("1 %", "10 %"):
+        _choose(page, "Wrong answers, at most", text)
+        expect(page.locator(".curve")).to_have_attribute(
+            "aria-label", f"Risk-coverage curve. {page.locator('.promise dd').last.inner_text()}"
+        )
+        places.append(page.locator(".curve circle").evaluate("c => [c.cx.baseVal.value, c.cy.baseVal.value]"))
+    assert places[0][0] < places[1][0]  # answers more
+    assert places[0][1] > places[1][1]  # at a higher risk, which stands higher

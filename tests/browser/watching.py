@@ -1,0 +1,60 @@
+"""A page in a real browser, watched: what it says on its console, and which hosts it asks."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from playwright.sync_api import Browser, Page, Playwright, Request
+
+PATIENCE = 20_000  # milliseconds, of a machine that others use too
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@contextmanager
+def launched(playwright: Playwright) -> Iterator[Browser]:
+    """The machine's own Chromium, without a window."""
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    assert program is not None, f"none of {', '.join(PROGRAMS)} is on this machine: apt-get install chromium"
+    browser = playwright.chromium.launch(executable_path=program)
+    yield browser
+    browser.close()
+
+
+@dataclass
+class Watch:
+    """What a page did that it should not do."""
+
+    address: str
+    said: list[str] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+    refused: bool = False  # whether the service's refusals, which a browser reports on its console, are expected
+
+    def __call__(self, page: Page) -> None:
+        """Watch this page."""
+        page.on("console", lambda message: self._hear(message.text))
+        page.on("pageerror", lambda error: self.said.append(str(error)))
+        page.on("request", self._look)
+        page.on("filechooser", lambda _: None)  # from the start, so that the browser never opens a window of its own
+
+    def _hear(self, text: str) -> None:
+        if not (self.refused and text.startswith("Failed to load resource: the server responded with a status of 4")):
+            self.said.append(text)
+
+    def _look(self, request: Request) -> None:
+        if not request.url.startswith((f"{self.address}/", "blob:", "data:")):
+            self.strangers.append(request.url)
+
+
+@contextmanager
+def watched(browser: Browser, address: str, **options: Any) -> Iterator[tuple[Page, Watch]]:
+    """A page of its own context; it must have kept quiet and asked this service alone."""
+    context = browser.new_context(base_url=address, **options)
+    context.set_default_timeout(PATIENCE)
+    page, watch = context.new_page(), Watch(address)
+    watch(page)
+    yield page, watch
+    context.close()
+    assert not watch.said, watch.said
+    assert not watch.strangers, watch.strangers

@@ -1,0 +1,78 @@
+"""docs/api.md: every example is run as it stands there, and gives in each language what stands below it."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.server import ROOT, Server, serving
+
+pytestmark = pytest.mark.clients
+
+TEXT = (ROOT / "docs" / "api.md").read_text()
+SECTIONS = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
+LANGUAGES = ("sh", "python", "js")
+# What differs from one request or one training to the next.
+CHANGING = {"id", "request_id", "version"}
+
+
+@pytest.fixture(scope="module")
+def server(trained_model: Path) -> Iterator[Server]:
+    with serving(trained_model) as running:
+        yield running
+
+
+def _block(section: str, language: str) -> str:
+    (block,) = re.findall(rf"^```{language}\n(.*?)^```", SECTIONS[section], re.MULTILINE | re.DOTALL)
+    return str(block)
+
+
+def _run(language: str, code: str, folder: Path) -> Any:
+    """What an example prints, from JSON."""
+    script = folder / f"example.{'mjs' if language == 'js' else language}"
+    script.write_text(code)
+    node = shutil.which("node")
+    assert node is not None, "JavaScript's examples need Node"
+    program = {"sh": ["bash", "-o", "pipefail"], "python": [sys.executable, "-W", "error"], "js": [node]}[language]
+    said = subprocess.run([*program, str(script)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (said.returncode, said.stderr) == (0, ""), said.stderr
+    return json.loads(said.stdout)
+
+
+def _assert_alike(stated: Any, found: Any, field: str = "") -> None:
+    """The same but for numbers, since each machine's training ends in slightly other weights."""
+    if isinstance(stated, dict):
+        assert list(stated) == list(found)
+        for name, value in stated.items():
+            _assert_alike(value, found[name], name)
+    elif isinstance(stated, list):
+        assert len(stated) == len(found), field
+        for one, other in zip(stated, found, strict=True):
+            _assert_alike(one, other, field)
+    elif isinstance(stated, float):
+        assert found == pytest.approx(stated, abs=0.5 if field in ("logit", "total") else 0.1), field
+    elif field not in CHANGING:
+        assert stated == found
+
+
+def _without_ids(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: None if name in CHANGING else _without_ids(inner) for name, inner in value.items()}
+    return [_without_ids(inner) for inner in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_example_gives_what_stands_below_it_in_each_language(section: str, server: Server, tmp_path: Path) -> None:
+    found = []
+    for language in LANGUAGES:
+        code = _block(section, language)
+        assert "http://127.0.0.1:8000" in code
+        found.append(_run(language, code.replace("http://127.0.0.1:8000", server.address), tmp_path))
+    _assert_alike(json.loads(_block(section, "json")), found[0])
+    assert _without_ids(found[0]) == _without_ids(found[1]) == _without_ids(found[2])
