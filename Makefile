@@ -9,7 +9,7 @@ FIT ?=
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train serve test test-slow test-guarantees test-clients test-hosts test-browser page-pictures lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e lock clean
+.PHONY: help setup data train serve test test-slow test-guarantees test-clients test-hosts test-browser test-rules page-pictures lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -62,6 +62,11 @@ build/hosts/oldest/made: tests/hosts/oldest.txt
 	build/hosts/oldest/bin/pip install --quiet -r $<
 	touch $@
 
+test-rules: setup ## the alert rules, by Prometheus itself; needs Debian's package prometheus
+	@command -v promtool >/dev/null && command -v prometheus >/dev/null || { echo "make test-rules: no promtool and prometheus here, so nothing was tested"; exit 1; }
+	$(BIN)/python -m pytest -m rules tests/observability
+
+
 lint: setup ## style, formatting and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -92,10 +97,11 @@ bench-peers: setup $(MODEL) ## ours beside KServe, MLServer, BentoML, LitServe a
 bench-gate: setup $(MODEL) ## fails where one JSON image gets under 0.30 of the limit; under a minute, needs wrk
 	$(BIN)/python -m benchmarks.serving $(MODEL) gate
 
-bench-choices: setup $(MODEL) ## the figures of docs/architecture.md: precision, kinds of route, many models; needs wrk
+bench-choices: setup $(MODEL) ## the figures of docs/architecture.md: precision, kinds of route, many models, metrics; needs wrk
 	$(BIN)/python -m benchmarks.precision $(MODEL)
 	$(BIN)/python -m benchmarks.routes $(MODEL)
 	$(BIN)/python -m benchmarks.models
+	$(BIN)/python -m benchmarks.scrape $(MODEL)
 
 chapter: setup data ## docs/chapter: every exercise of the chapter, measured anew; takes minutes
 	$(BIN)/python -m training.exercises all --out docs/chapter

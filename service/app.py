@@ -16,6 +16,9 @@ from service.monitoring.place import ALONE, Place
 from service.observability import request_log
 from service.observability.exchange import Observer
 from service.observability.logs import lines_for
+from service.observability.metrics import Metrics
+from service.observability.scrape import Scrape
+from service.observability.tallies import Tallies
 from service.settings import PREFIX, Settings
 
 _MOST_NAMED = 5  # models, in the description
@@ -27,7 +30,8 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
     Raises ModelError when a model may not serve, and SettingsError for a setting that contradicts a model, so that no
     socket is ever opened for it. `place` is this process's among several workers.
     """
-    loaded = models.load(settings, place)
+    metrics = Metrics(Tallies(place))
+    loaded = models.load(settings, place, metrics)
     names = ", ".join(f"{model.ref.name} {model.ref.version}" for model in loaded.ready()[:_MOST_NAMED])
     more = "" if len(loaded.ready()) <= _MOST_NAMED else " and more"
     app = FastAPI(
@@ -42,7 +46,8 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
     )
     app.state.settings = settings
     app.state.models = loaded
-    observers = _observers(settings)
+    app.state.scrape = Scrape(metrics, loaded, place)
+    observers = [metrics, *_observers(settings)]
     app.state.observers = observers
     app.include_router(router)
     app.include_router(v1.router)
@@ -51,7 +56,7 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
     app.include_router(api_page.router)
     problems.install(app)
     openapi.install(app, loaded)
-    app.add_middleware(ExchangeMiddleware, observers=observers)
+    app.add_middleware(ExchangeMiddleware, observers=observers, metrics=metrics)
     return app
 
 

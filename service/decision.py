@@ -160,6 +160,19 @@ def is_infeasible(policy: Policy) -> bool:
             return False
 
 
+def possible_reasons(policy: Policy) -> tuple[Reason, ...]:
+    """Why an input may get no answer under a policy.
+
+    >>> possible_reasons(ThresholdPolicy(threshold=0.75)), possible_reasons(NeverAbstainPolicy())
+    (('low_confidence', 'out_of_distribution'), ())
+    """
+    if is_infeasible(policy):
+        return ("no_certified_threshold",)
+    if isinstance(policy, NeverAbstainPolicy):
+        return ()
+    return "expected_cost" if isinstance(policy, RejectCostPolicy) else "low_confidence", "out_of_distribution"
+
+
 def limits(policy: Policy, abstention: Abstention | None) -> Limits | None:
     """What a policy asks of an input that it answers; None for one of costs, and for one that answers nothing.
 

@@ -16,6 +16,8 @@ from service.monitoring.drift import Drift
 from service.monitoring.feedback import Feedback
 from service.monitoring.feedback_store import FeedbackStore
 from service.monitoring.place import ALONE, Place
+from service.observability.metrics import Metrics
+from service.observability.tallies import Tallies
 from service.policy import Policy
 from service.reading.reader import Reader, reader_for
 from service.schemas.models import ModelRef
@@ -82,16 +84,17 @@ class Models:
         return [model for model in self.by_name.values() if model is not None]
 
 
-def load(settings: Settings, place: Place = ALONE) -> Models:
+def load(settings: Settings, place: Place = ALONE, metrics: Metrics | None = None) -> Models:
     """Load and prove the one model, or every `*.onnx` of the folder that the settings name.
 
     In a folder a file that may not serve is logged and does not stop the others. Raises ModelError where none may, or
     the default one may not, and SettingsError for a default policy that a model is not certified for.
     """
+    metrics = metrics or Metrics(Tallies(place))
     if settings.models is None:
         if settings.default_model is not None:
             raise SettingsError(f"{PREFIX}DEFAULT_MODEL={settings.default_model}: is for several, in {PREFIX}MODELS")
-        only = _served(settings.model_name, settings.model_path, settings, place)
+        only = _served(settings.model_name, settings.model_path, settings, place, metrics)
         return Models({only.ref.name: only}, only.ref.name)
     if settings.model_name is not None:
         raise SettingsError(
@@ -102,7 +105,7 @@ def load(settings: Settings, place: Place = ALONE) -> Models:
     by_name: dict[str, ServedModel | None] = {}
     for name, path in files.items():
         try:
-            by_name[name] = _served(name, path, settings, place)
+            by_name[name] = _served(name, path, settings, place, metrics)
         except ModelError as error:
             if name == default_name:
                 raise
@@ -130,7 +133,7 @@ def _default_name(asked: str | None, files: Mapping[str, Path]) -> str | None:
     return asked
 
 
-def _served(name: str | None, path: Path, settings: Settings, place: Place) -> ServedModel:
+def _served(name: str | None, path: Path, settings: Settings, place: Place, metrics: Metrics) -> ServedModel:
     """The proved model, under `name`, or under the one in its file where that is None."""
     classifier = Classifier.load(path, intra_op_threads=settings.intra_op_threads, max_bytes=settings.max_model_bytes)
     manifest = classifier.manifest
@@ -138,7 +141,8 @@ def _served(name: str | None, path: Path, settings: Settings, place: Place) -> S
     drift = Drift(manifest.reference, settings.drift_window, name, place)
     policy = _default_policy(name, manifest, settings)
     _log.info("model %s %s passed its proof; it answers by %s unless asked otherwise", name, classifier.version, policy)
-    predictor = Predictor(name, classifier, reader_for(manifest.input, settings), policy, drift)
+    reader = reader_for(manifest.input, settings)
+    predictor = Predictor(name, classifier, reader, policy, drift, metrics.confidences(name))
     store = FeedbackStore(place.path("feedback", name), settings.max_feedback)
     feedback = Feedback(manifest, classifier.version, store)
     explainer = Explainer(classifier, settings.intra_op_threads, settings.max_model_bytes)

@@ -13,8 +13,9 @@ from service.explainer import Explainer
 from service.policy import POLICY_FIELDS, PolicyRequest
 from service.reading.json_body import json_object
 from service.schemas.explain import ExplainRequest, ExplainResponse
+from service.schemas.instances import InstancesRequest
 from service.schemas.predict import NO_OPTIONS, Options
-from service.validation import shown, validated
+from service.validation import validated
 
 _FIELD = "instances"
 
@@ -38,17 +39,8 @@ def explain_instances(predictor: Predictor, explainer: Explainer, body: bytes) -
 
 
 def _read(body: bytes) -> tuple[list[Any], dict[str, Any]]:
-    sent = json_object(body, _FIELD)
-    if _FIELD not in sent:
-        raise InvalidValue(_FIELD, " is missing")
-    instances, parameters = sent[_FIELD], sent.get("parameters")
-    if not isinstance(instances, list):
-        raise InvalidValue(_FIELD, f" is {shown(instances)}: it must be a list")
-    if parameters is None:
-        return instances, {}
-    if not isinstance(parameters, dict):
-        raise InvalidValue("parameters", f" is {shown(parameters)}: it must be an object")
-    return instances, parameters
+    sent = validated(InstancesRequest, json_object(body, _FIELD))
+    return sent.instances, sent.parameters or {}
 
 
 def _options(parameters: dict[str, Any]) -> Options:

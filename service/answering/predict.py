@@ -13,6 +13,7 @@ from service.classifier import Classifier, Scores
 from service.decision import resolve
 from service.errors import InvalidValue
 from service.monitoring.drift import Drift
+from service.observability.metrics import Confidences
 from service.policy import Policy, PolicyRequest
 from service.prediction_sets import choose
 from service.reading.bodies import JSON
@@ -39,12 +40,21 @@ class Question(NamedTuple):
 class Predictor:
     """Answers `POST /predict` with one model; safe to share between threads."""
 
-    def __init__(self, name: str, classifier: Classifier, reader: Reader, default_policy: Policy, drift: Drift) -> None:
+    def __init__(
+        self,
+        name: str,
+        classifier: Classifier,
+        reader: Reader,
+        default_policy: Policy,
+        drift: Drift,
+        confidences: Confidences,
+    ) -> None:
         self.model_ref = ModelRef(name=name, version=classifier.version)
         self.classifier = classifier
         self.reader = reader
-        self._default_policy = default_policy
+        self.default_policy = default_policy
         self._drift = drift
+        self._confidences = confidences
         self._ids = PredictionIds(classifier.version)
         self._writers: dict[tuple[Options, str, str], Writer] = {}
         self._plain = self._json_answer(NO_OPTIONS, "", JSON)
@@ -89,9 +99,10 @@ class Predictor:
         return writer.write(await self.gathering.rows(question.inputs, writer.k, writer.whole))
 
     def scores(self, inputs: NDArray[Any]) -> Scores:
-        """Score inputs as the reader gives them, and count them for drift."""
+        """Score inputs as the reader gives them, and count them for drift and metrics."""
         scores = self.classifier.scores(inputs)
         self._drift.record(scores)
+        self._confidences.record(scores)
         return scores
 
     def _read(self, body: bytes, media_type: str, query: Options) -> tuple[Options, NDArray[Any]]:
@@ -115,7 +126,7 @@ class Predictor:
     def policy(self, asked: PolicyRequest | None, *, within: str) -> Policy:
         """The policy that decides; `within` as in `resolve`, whose InvalidValue it raises."""
         if asked is None:
-            return self._default_policy
+            return self.default_policy
         return resolve(asked, self.classifier.manifest.abstention, within=within)
 
     def _json_answer(self, options: Options, within: str, _: str) -> JsonAnswer:

@@ -11,6 +11,7 @@ from service.http.problems import response_to
 from service.http.request_body import headers_of
 from service.http.request_id import HEADER, request_id_of, traceparent_of
 from service.observability.exchange import UNMATCHED, Exchange, Observer
+from service.observability.metrics import Metrics
 
 _NOTHING_SENT = 499  # as a status, nginx's for a client that went away
 
@@ -24,9 +25,10 @@ class ExchangeMiddleware:
     A route that decides says so in `request.state.decided`.
     """
 
-    def __init__(self, app: ASGIApp, observers: Sequence[Observer]) -> None:
+    def __init__(self, app: ASGIApp, observers: Sequence[Observer], metrics: Metrics) -> None:
         self.app = app
         self._observers = observers
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -45,6 +47,7 @@ class ExchangeMiddleware:
                 status = message["status"]
             await send(message)
 
+        self._metrics.begin()
         try:
             await self.app(scope, receive, send_with_id)
         except Exception as error:
@@ -52,6 +55,7 @@ class ExchangeMiddleware:
                 raise
             await response_to(Request(scope), error)(scope, receive, send_with_id)
         finally:
+            self._metrics.end()
             if self._observers:
                 seconds = time.perf_counter() - began
                 exchange = Exchange(

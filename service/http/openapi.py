@@ -88,6 +88,7 @@ def install(app: FastAPI, models: Models) -> None:
             # Not in the models, where FastAPI leaves out what is null.
             for name in EXAMPLES.keys() & schemas.keys():
                 schemas[name]["examples"] = [EXAMPLES[name]]
+            _fill_in(schemas["InstancesRequest"], "instances", [model.reader for model in models.ready()])
             for path, name in _BODIES_OF_INPUTS.items():
                 _describe_bodies(path, name, description["paths"], schemas, models)
         return generate()
@@ -148,14 +149,19 @@ def _describe_inputs(
     media_types = dict.fromkeys(media_type for reader in readers for media_type in reader.media_types)
     binary = {media_type: _FORM if media_type == MULTIPART else _BINARY for media_type in media_types}
     predict["requestBody"] = {"required": True, "content": {**json_of(name), **binary}}
-    items: list[dict[str, Any]] = []
-    for reader in readers:
-        if reader.input_schema not in items:
-            items.append(reader.input_schema)
-    request["properties"]["inputs"]["items"] = items[0] if len(items) == 1 else {"anyOf": items}
-    request["examples"] = [{"inputs": [reader.example]} for reader in readers[:_MOST_EXAMPLES]]
+    _fill_in(request, "inputs", readers)
     if not any(reader.resizes for reader in readers):
         for pictures_only in ("resize", "invert"):
             del request["properties"][pictures_only]
         predict["parameters"] = [p for p in predict["parameters"] if p["name"] not in ("resize", "invert")]
     schemas[name] = request
+
+
+def _fill_in(request: dict[str, Any], field: str, readers: list[Reader]) -> None:
+    """Say what the elements of a list of inputs may be, and give examples."""
+    items: list[dict[str, Any]] = []
+    for reader in readers:
+        if reader.input_schema not in items:
+            items.append(reader.input_schema)
+    request["properties"][field]["items"] = items[0] if len(items) == 1 else {"anyOf": items}
+    request["examples"] = [{field: [reader.example]} for reader in readers[:_MOST_EXAMPLES]]

@@ -8,15 +8,18 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import PlainTextResponse
 
 from service.answering.explain import explain
 from service.answering.inputs import samples, seen
 from service.errors import UnsupportedType
 from service.http.asked_model import asked_model, named
+from service.http.compression import compressed, encoding_for
 from service.http.openapi import FEEDBACK_BODY, problem_responses
 from service.http.predict_request import answer
 from service.http.request_body import headers_of, media_type, query_fields, read_body
 from service.models import Models, ServedModel
+from service.observability.scrape import Scrape
 from service.reading.bodies import JSON
 from service.reading.json_body import json_object
 from service.schemas.drift import DriftResponse
@@ -180,6 +183,28 @@ async def livez() -> Status:
 async def readyz() -> Status:
     """A proven model is loaded: the service listens only from then on."""
     return Status(status="ready")
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+async def metrics(request: Request) -> Response:
+    """What is to be watched, for Prometheus: in its text format, or in OpenMetrics where `Accept` asks for it."""
+    headers = headers_of(request.scope)
+    scrape: Scrape = request.app.state.scrape
+    accept = headers.get(b"accept", b"").decode("latin-1")
+    body, form = await run_in_threadpool(_exposed, scrape, accept)
+    said = {"Vary": "Accept, Accept-Encoding"}
+    wanted = encoding_for(headers.get(b"accept-encoding", b"").decode("latin-1"), body)
+    if wanted is not None:
+        said["Content-Encoding"] = wanted
+        body = await run_in_threadpool(compressed, body, wanted)
+    return Response(body, headers=said, media_type=form)
+
+
+def _exposed(scrape: Scrape, accept: str) -> tuple[bytes, str]:
+    # prometheus-client is loaded with the first scrape: no start waits for it, and who is not scraped never has it.
+    from service.observability.exposition import expose
+
+    return expose(scrape, accept)
 
 
 def _entry(name: str, served: ServedModel | None, default_name: str | None) -> ServedModelEntry:

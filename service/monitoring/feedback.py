@@ -11,7 +11,7 @@ from service.decision import resolve
 from service.errors import Conflict, InvalidValue
 from service.manifest import Manifest
 from service.monitoring.confidence_sequence import confidence_sequence
-from service.monitoring.feedback_store import Count, FeedbackStore
+from service.monitoring.feedback_store import Count, FeedbackStore, Totals
 from service.policy import Policy, PolicyRequest, RejectCostPolicy, SelectiveRiskPolicy
 from service.schemas.feedback import PolicyFeedback, PromiseStatus
 from service.validation import shortened, shown
@@ -62,9 +62,13 @@ class Feedback:
                 self._store.save(count)
         return self._state(count)
 
-    def states(self) -> list[PolicyFeedback]:
-        """Where every policy stands that feedback came for."""
-        return [self._state(count) for count in self._store.counts()]
+    def states(self, *, made_up: bool = True) -> list[PolicyFeedback]:
+        """Where every policy stands that feedback came for; thresholds, which clients make up, only where `made_up`."""
+        return [self._state(count) for count in self._store.counts(made_up=made_up)]
+
+    def of_thresholds(self) -> Totals:
+        """The feedback on all thresholds together."""
+        return self._store.thresholds()
 
     def _decoded(self, text: str) -> PredictionId:
         try:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
@@ -23,7 +24,11 @@ _TABLES = """
         policy TEXT PRIMARY KEY, answered INTEGER, errors INTEGER, abstained INTEGER, cost REAL, warning TEXT,
         made_up INTEGER, used INTEGER
     );
+    CREATE TABLE IF NOT EXISTS let_go (one INTEGER PRIMARY KEY, answered INTEGER, errors INTEGER, abstained INTEGER);
+    INSERT OR IGNORE INTO let_go VALUES (1, 0, 0, 0);
 """
+_OLD = "made_up AND policy NOT IN (SELECT policy FROM counts WHERE made_up ORDER BY used DESC LIMIT ?)"
+_SUMS = "ifnull(sum(answered), 0), ifnull(sum(errors), 0), ifnull(sum(abstained), 0)"
 _LOCK_SECONDS = 10  # how long another worker's transaction is waited for; one takes less than a millisecond
 
 
@@ -37,6 +42,14 @@ class Count:
     abstained: int = 0
     cost: float = 0.0  # of the answers
     warning: str | None = None  # why the promise is broken; further feedback does not undo the evidence
+
+
+class Totals(NamedTuple):
+    """What is known of several policies together."""
+
+    answered: int = 0
+    errors: int = 0
+    abstained: int = 0
 
 
 class FeedbackStore:
@@ -87,16 +100,34 @@ class FeedbackStore:
             "INSERT OR REPLACE INTO counts VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT 1 + ifnull(max(used), 0) FROM counts))",
             (count.policy.model_dump_json(), *row),
         )
-        database.execute(
-            "DELETE FROM counts WHERE made_up AND policy NOT IN "
-            "(SELECT policy FROM counts WHERE made_up ORDER BY used DESC LIMIT ?)",
-            (MAX_THRESHOLDS,),
-        )
+        dropped = database.execute(f"SELECT {_SUMS} FROM counts WHERE {_OLD}", (MAX_THRESHOLDS,)).fetchone()
+        if any(dropped):
+            database.execute(
+                "UPDATE let_go SET answered = answered + ?, errors = errors + ?, abstained = abstained + ?", dropped
+            )
+        database.execute(f"DELETE FROM counts WHERE {_OLD}", (MAX_THRESHOLDS,))
 
-    def counts(self) -> list[Count]:
-        """What is known of every policy: first those that the model is certified for, and of each the oldest first."""
+    def counts(self, *, made_up: bool = True) -> list[Count]:
+        """What is known of every policy: first those that the model is certified for, and of each the oldest first.
+
+        Those of thresholds only where `made_up`.
+        """
         with self._lock:
-            return self._select("ORDER BY made_up, rowid")
+            if self._is_empty():
+                return []
+            return self._select("ORDER BY made_up, rowid" if made_up else "WHERE NOT made_up ORDER BY rowid")
+
+    def thresholds(self) -> Totals:
+        """What is known of all thresholds together, those let go among them: numbers that never fall."""
+        with self._lock:
+            if self._is_empty():
+                return Totals()
+            kept = f"SELECT {_SUMS} FROM (SELECT answered, errors, abstained FROM counts WHERE made_up UNION ALL "
+            return Totals(*self._opened().execute(f"{kept} SELECT answered, errors, abstained FROM let_go)").fetchone())
+
+    def _is_empty(self) -> bool:
+        """Whether no feedback has come, here or to another worker: then nothing need be opened."""
+        return self._database is None and (self._path is None or not self._path.exists())
 
     def _select(self, rest: str, *values: str) -> list[Count]:
         columns = "policy, answered, errors, abstained, cost, warning"

@@ -31,7 +31,6 @@ _SCORES = {
 }
 EXAMPLES: dict[str, Any] = {
     "ModelNames": {"models": ["fashion-mnist"]},
-    "InstancesRequest": {"instances": [[0] * 784], "parameters": {"top_k": 1}},
     "Status": {"status": "ready"},
     "FeedbackResponse": {"model": _MODEL, "policies": [_POLICY_FEEDBACK]},
     "DriftResponse": {

@@ -1,18 +1,23 @@
-"""The wire of `/v1` as `/openapi.json` describes it; `answering/instances.py` reads it."""
+"""The wire of `/v1`, beside what `/predict` and `/explain` answer."""
 
 from typing import Any
 
-from pydantic import BaseModel, Field
-
-
-class ModelNames(BaseModel):
-    """Which models there are."""
-
-    models: list[str] = Field(description="Their names, whether they are ready or not.")
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class InstancesRequest(BaseModel):
-    """The JSON body of `:predict` and `:explain`."""
+    """The JSON body of `:predict` and `:explain`. Other keys are passed over."""
 
-    instances: list[Any] = Field(min_length=1, description="As the `inputs` of `/predict`.")
-    parameters: dict[str, Any] | None = Field(None, description="Options, by their names in a query string.")
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    # Looked at by the model's reader, and described by it in `/openapi.json`.
+    instances: list[Any] = Field(description="As `inputs` of `/predict`.", json_schema_extra={"minItems": 1})
+    parameters: dict[str, Any] | None = Field(
+        None, description="The options, with the names that they have in a query string."
+    )
+
+
+class ModelNames(BaseModel):
+    """The models, ready or not."""
+
+    models: list[str] = Field(description="Their names.")

@@ -5,16 +5,18 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 import numpy as np
 import pytest
+import yaml
 
 from tests.e2e.engine import READY_SECONDS, call, wait_until_ready
 from tests.server import ROOT, free_port
+from tests.service.observability.scraped import read
 from training.data import Dataset
 from training.data.splits import split
 
@@ -32,11 +34,11 @@ class Stack:
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def compose(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def compose(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         """Run docker compose, of either generation, on this project."""
         v2 = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
         program = ["docker", "compose"] if v2 else ["docker-compose"]
-        return call([*program, "--project-name", self.project, *arguments], PORT=str(self.port))
+        return call([*program, "--project-name", self.project, *arguments], PORT=str(self.port), **environment)
 
     def container(self, service: str) -> dict[str, Any]:
         """What the engine knows of a service's container."""
@@ -61,7 +63,7 @@ def stack() -> Iterator[Stack]:
         stack.wait_until_ready()
         yield stack
     finally:
-        stack.compose("down", "--volumes", "--remove-orphans")
+        stack.compose("--profile", "observability", "down", "--volumes", "--remove-orphans")
 
 
 def test_report_split_over_http_equals_what_training_reported(stack: Stack, dataset: Dataset) -> None:
@@ -121,6 +123,58 @@ def test_feedback_is_counted(stack: Stack) -> None:
     assert httpx2.post(f"{stack.address}/feedback", json=feedback).json()["errors"] == 0
     (state,) = httpx2.get(f"{stack.address}/feedback").json()["policies"]
     assert (state["policy"]["kind"], state["answered"], state["promise"]) == ("selective_risk", 1, "open")
+
+
+def test_metrics_are_there(stack: Stack) -> None:
+    before = read(httpx2.get(f"{stack.address}/metrics").text)
+    content = (ROOT / "docs" / "ankle-boot.png").read_bytes()
+    httpx2.post(f"{stack.address}/predict", content=content, headers={"content-type": "image/png"})
+    scraped = read(httpx2.get(f"{stack.address}/metrics").text)
+    assert scraped.total("demur_inputs_total") == before.total("demur_inputs_total") + 1
+    assert scraped.value("process_resident_memory_bytes", worker="0") > 0
+
+
+def test_monitoring_starts_beside_the_service(stack: Stack) -> None:
+    profile = ("--profile", "observability")
+    images = [service["image"] for service in _services().values() if service.get("profiles") == ["observability"]]
+    for image in images:
+        if any(_docker(*words, image).returncode == 0 for words in (("image", "inspect"), ("pull",))):
+            continue
+        pytest.skip(f"{image} cannot be pulled here")
+    ports = {"PROMETHEUS_PORT": free_port(), "GRAFANA_PORT": free_port()}
+    stack.compose(*profile, "up", "--detach", **{name: str(port) for name, port in ports.items()})
+    prometheus, grafana = (f"http://127.0.0.1:{port}" for port in ports.values())
+    _wait_until(lambda: _json(f"{prometheus}/api/v1/query?query=up")["data"]["result"][0]["value"][1] == "1")
+    assert len(_json(f"{prometheus}/api/v1/rules")["data"]["groups"]) == 3
+    _wait_until(lambda: _json(f"{grafana}/api/dashboards/uid/demur")["dashboard"]["title"] == "Demur")
+    asked = {"query": "up", "time": str(int(time.time()))}
+    answer = httpx2.get(f"{grafana}/api/datasources/proxy/uid/prometheus/api/v1/query", params=asked).json()
+    assert answer["data"]["result"]
+
+
+def _services() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    return found
+
+
+def _docker(*words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(["docker", *words], capture_output=True, text=True, check=False)
+
+
+def _json(url: str) -> Any:
+    return httpx2.get(url).json()
+
+
+def _wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        try:
+            if holds():
+                return
+        except (httpx2.TransportError, ValueError, LookupError):
+            pass  # it is not up yet
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.5)
 
 
 def test_second_up_does_not_train_again(stack: Stack) -> None:

@@ -25,7 +25,7 @@ def _failing_start(**settings: str) -> str:
         check=False,
     )
     assert result.returncode == 1
-    return result.stderr
+    return result.stderr + result.stdout
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])

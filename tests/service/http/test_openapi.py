@@ -92,7 +92,7 @@ def test_asking_twice_gives_the_same(client: TestClient, description: dict[str, 
 
 def test_operation_ids_are_unique(description: dict[str, Any]) -> None:
     ids = [operation["operationId"] for path in description["paths"].values() for operation in path.values()]
-    assert len(ids) == len(set(ids)) == 34
+    assert len(ids) == len(set(ids)) == 35
 
 
 def test_name_of_a_model_is_a_parameter(description: dict[str, Any]) -> None:
@@ -119,7 +119,7 @@ def test_several_models_are_described_by_all_that_they_take(tmp_path: Path) -> N
             roots = [
                 path for path in description["paths"] if "{name}" not in path and not path.startswith(("/v1", "/v2"))
             ]
-            assert roots == ["/models", "/livez", "/readyz"]
+            assert roots == ["/models", "/livez", "/readyz", "/metrics"]
         else:
             assert set(description["paths"]["/predict"]["post"]["requestBody"]["content"]) == bodies
             assert "resize" not in schemas["DefaultPredictRequest"]["properties"]

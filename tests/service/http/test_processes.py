@@ -24,6 +24,7 @@ from service.policy import ThresholdPolicy
 from service.schemas.models import ModelRef
 from tests import tiny
 from tests.server import ROOT, Server, command_environment, free_port, serving
+from tests.service.observability.scraped import Scraped, read
 
 RAW = {"content-type": "application/octet-stream"}
 WORKERS = 2
@@ -62,6 +63,11 @@ def _predict(server: Server, requests: int) -> list[str]:
         return list(threads.map(ask, range(requests)))
 
 
+def _scrape(server: Server) -> Scraped:
+    """That of whichever worker takes the connection."""
+    return read(httpx2.get(f"{server.address}/metrics").text)
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="asks Linux for a process's children")
 class TestService:
     """One service with two workers."""
@@ -81,15 +87,38 @@ class TestService:
         again = httpx2.post(f"{server.address}/feedback", json={"id": ids[0], "label": tiny.LABELS[2]})
         assert again.status_code == 409
 
+    def test_every_worker_scraped_tells_of_all(self, server: Server) -> None:
+        before = _scrape(server)
+        _predict(server, 60)
+        scrapes = [_scrape(server) for _ in range(12)]
+        for name in (
+            "demur_inputs_total",
+            "demur_decisions_total",
+            "demur_confidence_count",
+            "demur_request_duration_seconds_count",
+        ):
+            of = {"route": "/predict"} if name.startswith("demur_request") else {}
+            assert {scraped.total(name, **of) - before.total(name, **of) for scraped in scrapes} == {60}
+        assert {scraped.value("demur_workers") for scraped in scrapes} == {WORKERS}
+        for slot in ("0", "1"):  # of each worker's process, whichever is asked
+            assert len({scraped.value("process_start_time_seconds", worker=slot) for scraped in scrapes}) == 1
+            assert scrapes[0].value("process_resident_memory_bytes", worker=slot) > 2**24
+
     def test_worker_that_dies_is_replaced_and_nothing_is_forgotten(self, server: Server) -> None:
         ids = _predict(server, 1)
         counted = httpx2.post(f"{server.address}/feedback", json={"id": ids[0], "label": "left"}).json()
+        scraped = _scrape(server)
         before = _workers(server)
         os.kill(before[0], signal.SIGKILL)
         _wait_until(lambda: len(set(_workers(server)) - {before[0]}) == WORKERS)
         _wait_until(lambda: httpx2.get(f"{server.address}/readyz").status_code == 200)
         (policy,) = httpx2.get(f"{server.address}/feedback").json()["policies"]
         assert policy == counted
+        _wait_until(lambda: _scrape(server).value("demur_worker_restarts_total") == 1)
+        _predict(server, 20)
+        after = [_scrape(server) for _ in range(12)]
+        for name in ("demur_inputs_total", "demur_decisions_total", "demur_confidence_count"):
+            assert {found.total(name) - scraped.total(name) for found in after} == {20}
 
     def test_it_leaves_nothing_behind(self, tiny_model: Path, tmp_path: Path) -> None:
         with serving(tiny_model, DEMUR_WORKERS="2", TMPDIR=str(tmp_path)) as running:

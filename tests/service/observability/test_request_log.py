@@ -102,6 +102,7 @@ def test_every_kind_of_answer_has_its_line_and_a_probe_none(tiny_model: Path) ->
         ("GET", "/no/such%0a%1b[31m", {}, 404, "unmatched"),
         ("POST", "/v2/models/tiny/infer", {"json": {"inputs": [tensor]}}, 200, "/v2/models/{name}/infer"),
         ("POST", "/v2/models/tiny/infer", {"content": b"{"}, 400, "/v2/models/{name}/infer"),
+        ("POST", "/v1/models/tiny:predict", {"json": {"instances": [[255, 0]]}}, 200, "/v1/models/{name}:predict"),
     ]
     with serving(tiny_model) as server, httpx2.Client(base_url=server.address) as client:
         for method, path, more, status, _ in asked:
@@ -111,7 +112,7 @@ def test_every_kind_of_answer_has_its_line_and_a_probe_none(tiny_model: Path) ->
     assert [(line["method"], line["status"], line["route"]) for line in lines] == [
         (method, status, route) for method, _, _, status, route in asked
     ]
-    assert [line.get("decisions") for line in lines] == [None] * 5 + [{"answer": 1}, None]
+    assert [line.get("decisions") for line in lines] == [None] * 5 + [{"answer": 1}, None, {"answer": 1}]
 
 
 @contextmanager

@@ -14,6 +14,9 @@ from service.answering.predict import Predictor
 from service.classifier import Classifier
 from service.errors import RequestError
 from service.monitoring.drift import Drift
+from service.monitoring.place import ALONE
+from service.observability.metrics import Confidences
+from service.observability.tallies import Tallies
 from service.policy import NeverAbstainPolicy
 from service.reading.reader import reader_for
 from service.settings import Settings
@@ -113,7 +116,8 @@ def predictor(tiny_model: Path) -> Predictor:
     classifier = Classifier.load(tiny_model)
     manifest = classifier.manifest
     reader = reader_for(manifest.input, Settings(max_batch_size=4))
-    return Predictor("tiny", classifier, reader, NeverAbstainPolicy(), Drift(manifest.reference, 100))
+    counted = Confidences(Tallies(ALONE), "tiny")
+    return Predictor("tiny", classifier, reader, NeverAbstainPolicy(), Drift(manifest.reference, 100), counted)
 
 
 def _compare(predictor: Predictor, bodies: int, seed: int) -> tuple[int, int]:

@@ -1,0 +1,42 @@
+"""What deploy/observability holds: rules, alerts, and what the dashboard asks."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from tests.server import ROOT
+
+FOLDER = ROOT / "deploy" / "observability"
+RULES = FOLDER / "demur.rules.yml"
+RULES_TEST = FOLDER / "demur.rules.test.yml"
+CONFIGURATION: dict[str, Any] = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
+GROUPS: list[dict[str, Any]] = yaml.safe_load(RULES.read_text())["groups"]
+DASHBOARD: dict[str, Any] = json.loads((FOLDER / "grafana" / "dashboards" / "demur.json").read_text())
+
+_NAME = re.compile(r"(?<![\w:])(?:(?:demur|process)_\w+|\w+(?::\w+)+)")
+
+
+def rules() -> Iterator[dict[str, Any]]:
+    """All rules, recorded ones and alerts."""
+    for group in GROUPS:
+        yield from group["rules"]
+
+
+def alerts() -> dict[str, dict[str, Any]]:
+    """The alerts by name."""
+    return {rule["alert"]: rule for rule in rules() if "alert" in rule}
+
+
+def questions() -> list[str]:
+    """What the dashboard's panels ask, in PromQL with Grafana's variables."""
+    return [target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", [])]
+
+
+def names(expression: str) -> set[str]:
+    """The metrics that a PromQL expression names, apart from those that Prometheus makes itself."""
+    without_text = re.sub(r'"[^"]*"', '""', expression)
+    without_labels = re.sub(r"\b(?:by|on|without|ignoring) *\([^)]*\)", "", re.sub(r"\{[^}]*\}", "", without_text))
+    return set(_NAME.findall(without_labels))

@@ -1,0 +1,112 @@
+"""Every metric that a rule, the dashboard or a document names is one that the service has, and the other way."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from fastapi.testclient import TestClient
+
+from service.app import create_app
+from service.settings import Settings
+from tests import tiny
+from tests.observability.deployed import CONFIGURATION, DASHBOARD, FOLDER, alerts, names, questions, rules
+from tests.server import ROOT
+from tests.service.observability.scraped import Scraped, read
+
+RAW = {"content-type": "application/octet-stream"}
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+RECORDED = {rule["record"] for rule in rules() if "record" in rule}
+
+
+@pytest.fixture(scope="module")
+def scraped(tiny_model: Path) -> Scraped:
+    """Of a service that has done something of everything."""
+    with TestClient(create_app(Settings(model_path=tiny_model))) as client:
+        for policy in ("selective_risk=0.1", "reject_cost=0.2"):
+            answer = client.post(f"/predict?{policy}", content=tiny.IMAGES.tobytes() * 50, headers=RAW).json()
+            client.post("/feedback", json={"id": answer["predictions"][1]["id"], "label": "left"})
+        return read(client.get("/metrics").text)
+
+
+@pytest.mark.parametrize("expression", [*(rule["expr"] for rule in rules()), *questions()])
+def test_metric_that_is_asked_for_is_there(scraped: Scraped, expression: str) -> None:
+    own = {name for name, _ in scraped.samples}
+    asked = names(expression)
+    assert asked or re.search(r"\b(?:up|ALERTS)\b", expression)
+    assert asked <= own | RECORDED
+
+
+def test_names_are_found_wherever_they_stand() -> None:
+    expression = 'sum by (demur_label) (rate(demur_a_total{b="demur_c"}[5m])) / on (demur_d) a:demur_e:ratio offset 1d'
+    assert names(expression) == {"demur_a_total", "a:demur_e:ratio"}
+
+
+def test_what_is_recorded_is_asked_for() -> None:
+    asked = {name for text in (*(rule["expr"] for rule in rules()), *questions()) for name in names(text)}
+    assert asked >= RECORDED
+
+
+def test_table_of_metrics_is_the_scrape(scraped: Scraped) -> None:
+    rows = re.findall(r"^\| `((?:demur|process)_\w+)` \| (\w+) \|(.*?)\| (.+) \|$", OPERATIONS, re.MULTILINE)
+    stated = {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels, _ in rows}
+    assert len(stated) == len(rows)
+    found = {}
+    for name, kind in scraped.types.items():
+        series = f"{name}_count" if kind == "histogram" else name
+        found[name] = kind, {label for key, labels in scraped.samples if key == series for label, _ in labels}
+    assert stated == found
+
+
+def test_table_of_alerts_is_the_rules() -> None:
+    rows = dict(re.findall(r"^\| `(Demur\w+)` \| (\w+) \| .+ \|$", OPERATIONS, re.MULTILINE))
+    assert rows == {name: rule["labels"]["severity"] for name, rule in alerts().items()}
+
+
+@pytest.mark.parametrize("alert", alerts().values(), ids=alerts())
+def test_alert_says_what_it_is_and_what_to_do(alert: dict[str, Any]) -> None:
+    assert set(alert["annotations"]) == {"summary", "description"}
+    assert len(alert["annotations"]["summary"]) <= 120
+    assert len(alert["annotations"]["description"].split()) >= 20
+
+
+def test_targets_are_those_of_the_compose_file() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    (scraping,) = CONFIGURATION["scrape_configs"]
+    assert scraping["job_name"] == "demur"  # which the rules name
+    (target,) = scraping["static_configs"][0]["targets"]
+    name, _, port = target.partition(":")
+    assert services[name]["ports"][0].endswith(f":{port}")
+    (source,) = yaml.safe_load((FOLDER / "grafana" / "datasources" / "prometheus.yml").read_text())["datasources"]
+    name, _, port = source["url"].removeprefix("http://").partition(":")
+    assert services[name]["ports"][0].endswith(f":{port}")
+
+
+@pytest.mark.parametrize("name", ["prometheus", "grafana"])
+def test_who_does_not_ask_for_it_gets_no_monitoring(name: str) -> None:
+    service = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"][name]
+    assert service["profiles"] == ["observability"]
+    assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+    assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+    assert re.fullmatch(r"\w+/\w+:v?\d+\.\d+\.\d+", service["image"])
+    for mount in service["volumes"]:
+        source = mount.split(":")[0]
+        assert (ROOT / source).is_dir() if source.startswith("./") else source == name
+
+
+def test_dashboard_is_consistent() -> None:
+    panels = DASHBOARD["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    taken: set[tuple[int, int]] = set()
+    for panel in panels:
+        at = panel["gridPos"]
+        cells = {(at["x"] + i, at["y"] + j) for i in range(at["w"]) for j in range(at["h"])}
+        assert at["x"] + at["w"] <= 24
+        assert not cells & taken
+        taken |= cells
+        for target in panel.get("targets", []):
+            assert target["datasource"]["uid"] == panel["datasource"]["uid"] == "${datasource}"
+    variables = {variable["name"] for variable in DASHBOARD["templating"]["list"]}
+    used = {name for text in questions() for name in re.findall(r"\$(\w+)", text)} - {"__rate_interval"}
+    assert used | {"datasource"} == variables

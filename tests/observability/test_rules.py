@@ -1,0 +1,53 @@
+"""Prometheus' own promtool on the configuration and the rules, and on a scrape. `make test-rules`."""
+
+import copy
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from fastapi.testclient import TestClient
+
+from tests.observability.deployed import FOLDER, GROUPS, RULES, RULES_TEST, alerts
+
+pytestmark = pytest.mark.rules
+
+
+def _promtool(*words: str | Path, given: str | None = None) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(["promtool", *words], input=given, capture_output=True, text=True, check=False)
+
+
+def test_configuration_is_accepted() -> None:
+    done = _promtool("check", "config", "--lint=all", "--lint-fatal", FOLDER / "prometheus.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_rules_do_what_their_tests_say() -> None:
+    done = _promtool("test", "rules", RULES_TEST)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _with(folder: Path, alert: str, expression: str) -> "subprocess.CompletedProcess[str]":
+    """The tests of the rules, where one alert has another expression."""
+    groups: list[dict[str, Any]] = copy.deepcopy(GROUPS)
+    (rule,) = [rule for group in groups for rule in group["rules"] if rule.get("alert") == alert]
+    rule["expr"] = expression
+    (folder / RULES.name).write_text(yaml.safe_dump({"groups": groups}))
+    shutil.copy(RULES_TEST, folder)
+    return _promtool("test", "rules", folder / RULES_TEST.name)
+
+
+@pytest.mark.parametrize("alert", alerts())
+@pytest.mark.parametrize("expression", ["vector(1) > 2", "vector(1)"], ids=["never", "always"])
+def test_alert_that_is_never_or_always_there_fails_its_tests(tmp_path: Path, alert: str, expression: str) -> None:
+    done = _with(tmp_path, alert, expression)
+    assert done.returncode != 0
+    assert alert in done.stdout + done.stderr
+
+
+def test_scrape_is_as_the_naming_guide_wants_it(client: TestClient) -> None:
+    client.post("/predict", content=bytes(2), headers={"content-type": "application/octet-stream"})
+    done = _promtool("check", "metrics", given=client.get("/metrics").text)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
