@@ -1,9 +1,10 @@
 // The answer: a label or why there is none, the prediction set, and the probabilities as bars.
 
 import { element, labelled } from "./elements.js";
-import { apart, percent, plain, promised } from "./numbers.js";
+import { apart, plain, promised } from "./numbers.js";
 
 const MOST_BARS = 20; // with more classes there are bars for the likeliest alone
+const MANY = 1000; // with more the service states a prediction set only where it is asked for
 const MOST_LISTED = 40; // members of a prediction set
 
 export class Answer {
@@ -23,7 +24,7 @@ export class Answer {
       "select",
       { onchange: asked },
       ...this.sets.map((sets, i) => element("option", { value: String(i) }, setsInWords(sets))),
-      ...(this.few ? [] : [element("option", { value: "", selected: true }, "none")]),
+      ...(card.labels.length > MANY ? [element("option", { value: "", selected: true }, "none")] : []),
     );
     this.verdict = element("div", { className: "verdict", role: "status" });
     this.members = element("p", { className: "members" });
@@ -165,6 +166,6 @@ function reasonInWords({ reason, confidence }, policy) {
     case "no_certified_threshold":
       return "the promise could not be certified for this model";
     default:
-      return percent(confidence);
+      return "";
   }
 }

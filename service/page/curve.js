@@ -4,10 +4,10 @@ import { shape } from "./elements.js";
 import { percent, promised } from "./numbers.js";
 
 const WIDTH = 400;
-const HEIGHT = 230;
+const HEIGHT = 240;
 const LEFT = 42;
 const RIGHT = 12;
-const TOP = 12;
+const TOP = 26;
 const BOTTOM = 36;
 const STEPS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25];
 const MOST_TICKS = 5;
@@ -64,7 +64,7 @@ export class Curve {
       text(x, HEIGHT - BOTTOM + 15, coverage === 1 ? "end" : "middle", promised(coverage));
     }
     text((WIDTH + LEFT - RIGHT) / 2, HEIGHT - 4, "middle", "coverage: share answered");
-    text(LEFT + 6, TOP + 15, "start", "selective risk: share wrong of the answered");
+    text(2, 11, "start", "selective risk: share wrong of the answered");
     return parts;
   }
 

@@ -91,7 +91,8 @@ export class PolicyControl {
   *#threshold() {
     const { thresholds } = this.points.curve;
     const most = thresholds.length - 1;
-    const use = (threshold) => {
+    const use = (asked) => {
+      const threshold = Number.isNaN(asked) ? this.threshold : asked; // a field that was emptied asks for nothing
       this.#setThreshold(threshold);
       this.byHand.input.checked = true;
       this.#choose({ kind: "threshold", threshold });

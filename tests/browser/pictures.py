@@ -18,7 +18,7 @@ VIEWS: dict[str, dict[str, Any]] = {
     "page-dark": {"viewport": WIDE, "color_scheme": "dark"},
     "page-phone": {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True},
 }
-COLOURS = 128  # of a picture that is kept: it is a third of the bytes, and looks the same
+COLOURS = 256  # of a picture that is kept: less than half of the bytes, and it looks the same
 
 
 def take(browser: Browser, address: str, name: str, folder: Path) -> Path:

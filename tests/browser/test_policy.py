@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.reading import numbers, pixels, ready, reason, verdict
+from tests.browser.watching import Watch
 from tests.server import Server
 
 
@@ -89,7 +90,7 @@ def test_cost_and_no_condition(page: Page, card: dict[str, Any]) -> None:
     expect(page.locator(".promise dd").first).to_have_text("Nothing.")
 
 
-def test_threshold_between_two_that_were_measured(page: Page, card: dict[str, Any]) -> None:
+def test_threshold_that_is_typed(page: Page, card: dict[str, Any], watch: Watch) -> None:
     ready(page)
     curve, size = card["metrics"]["risk_coverage"], card["metrics"]["size"]
     i = next(i for i, threshold in enumerate(curve["thresholds"]) if threshold < 0.75)
@@ -97,11 +98,19 @@ def test_threshold_between_two_that_were_measured(page: Page, card: dict[str, An
     page.keyboard.press("Enter")
     low, high, *_ = numbers(page.locator(".promise dd").last.inner_text())
     assert [low, high] == pytest.approx([100 * curve["answered"][j] / size for j in (i - 1, i)], abs=0.051)
-    page.get_by_label("Least confidence", exact=True).fill("1.5")
     page.get_by_label("Least confidence", exact=True).fill("1")
     page.keyboard.press("Enter")
     expect(reason(page)).to_have_text("low_confidence")
     assert numbers(page.locator(".promise dd").last.inner_text())[0] == 0
+    page.get_by_label("Least confidence", exact=True).fill("")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Least confidence", exact=True)).to_have_value("1")
+    watch.refused = True
+    page.get_by_label("Least confidence", exact=True).fill("1.5")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("policy.threshold=1.5")
+    page.get_by_role("group", name="Wrong answers, at most").get_by_text("10 %", exact=True).click()
+    expect(page.get_by_role("alert")).to_be_hidden()
 
 
 def test_curve_is_the_manifests_and_marks_where_the_policy_stands(page: Page, card: dict[str, Any]) -> None:
