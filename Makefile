@@ -9,7 +9,7 @@ FIT ?=
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train serve test test-slow test-guarantees test-clients test-hosts test-browser test-rules page-pictures lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e lock clean
+.PHONY: help setup data train serve test test-slow test-guarantees test-clients test-hosts test-browser test-rules openapi page-pictures lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -39,6 +39,10 @@ test-clients: setup build/clients/made ## stock clients of the standard protocol
 
 test-browser: setup data ## the page at /, in a real browser; needs chromium
 	$(BIN)/python -m pytest -m browser tests/browser
+
+openapi: setup $(MODEL) ## docs/openapi.json, written anew
+	PYTHONPATH=. $(BIN)/python docs/openapi.py $(MODEL) > $(dir $(MODEL))openapi.json
+	mv $(dir $(MODEL))openapi.json docs/openapi.json
 
 page-pictures: setup $(MODEL) ## docs/pictures/page-*.png, taken anew; needs chromium
 	$(BIN)/python -m tests.browser.pictures $(MODEL) docs/pictures

@@ -8,6 +8,7 @@ import re
 import shlex
 import signal
 import subprocess
+import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -212,6 +213,13 @@ def _shown(default: object) -> str:
     if default is None:
         return ""
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+def test_description_of_the_api_is_the_one_that_is_kept(trained_model: Path) -> None:
+    """Where it is meant to change, `make openapi` writes it anew, and the difference shows what clients will see."""
+    command = [sys.executable, "docs/openapi.py", str(trained_model)]
+    said = subprocess.run(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True)
+    assert said.stdout == (ROOT / "docs" / "openapi.json").read_text()
 
 
 def test_settings_table_lists_every_setting_with_its_default() -> None:
