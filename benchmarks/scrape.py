@@ -44,7 +44,7 @@ def counting() -> float:
     def count() -> None:
         for _ in range(CALLS):
             confidences.record(scores)
-            metrics(exchange)
+            metrics([exchange])
 
     return min(_seconds(count) for _ in range(ROUNDS)) / CALLS * 1e6
 

@@ -14,6 +14,7 @@ from service.http.exchanges import ExchangeMiddleware
 from service.http.routes import router
 from service.monitoring.place import ALONE, Place
 from service.observability import request_log
+from service.observability.account import Account
 from service.observability.exchange import Observer
 from service.observability.logs import lines_for
 from service.observability.metrics import Metrics
@@ -47,8 +48,8 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
     app.state.settings = settings
     app.state.models = loaded
     app.state.scrape = Scrape(metrics, loaded, place)
-    observers = [metrics, *_observers(settings)]
-    app.state.observers = observers
+    account = Account([metrics, *_observers(settings)])
+    app.state.account = account
     app.include_router(router)
     app.include_router(v1.router)
     app.include_router(v2.router)
@@ -56,12 +57,12 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
     app.include_router(api_page.router)
     problems.install(app)
     openapi.install(app, loaded)
-    app.add_middleware(ExchangeMiddleware, observers=observers, metrics=metrics)
+    app.add_middleware(ExchangeMiddleware, account=account, metrics=metrics)
     return app
 
 
 def _observers(settings: Settings) -> Sequence[Observer]:
-    """Whoever keeps account of requests."""
+    """Whoever keeps account of requests, beside the metrics."""
     found: list[Observer] = []
     if logging.getLogger(request_log.NAME).isEnabledFor(logging.ERROR):
         found.append(request_log.RequestLog(lines_for(settings.log_format)))
@@ -81,6 +82,5 @@ def _traces() -> Observer:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
     """What the protocol of a connection may know of the application."""
-    yield {fast_lane.STATE: fast_lane.Lane(app.state.models.predictors(), app.state.observers)}
-    for observer in app.state.observers:
-        observer.close()
+    yield {fast_lane.STATE: fast_lane.Lane(app.state.models.predictors(), app.state.account)}
+    app.state.account.close()

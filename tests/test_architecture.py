@@ -65,7 +65,11 @@ def test_training_knows_of_the_service_the_contract_and_the_code_that_will_serve
             | {f"http.{room}" for room in ("processes", "routes", "v1", "v2")},
         ),
         ("starlette", {f"http.{room}" for room in ("exchanges", "predict_request", "problems", "request_body")}),
-        ("orjson", {"answering.json_answer", "observability.lines", "open_inference.infer", "reading.json_body"}),
+        (
+            "orjson",
+            {"answering.json_answer", "answering.predict", "observability.lines", "open_inference.infer"}
+            | {"reading.json_body"},
+        ),
         ("opentelemetry", {"observability.traces"}),
         ("uvicorn", {"http.fast_lane", "http.processes"}),
         ("pydantic_settings", {"settings"}),

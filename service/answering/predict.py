@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import orjson
 from numpy.typing import NDArray
 
 from service.answering.binary_answer import BINARY, BinaryAnswer
@@ -56,6 +57,7 @@ class Predictor:
         self._drift = drift
         self._confidences = confidences
         self._ids = PredictionIds(classifier.version)
+        self._known: dict[bytes, Options] = {}  # by their JSON
         self._writers: dict[tuple[Options, str, str], Writer] = {}
         self._plain = self._json_answer(NO_OPTIONS, "", JSON)
         self.gathering = Gathering(self.scores, MOST_GATHERED)
@@ -120,8 +122,20 @@ class Predictor:
             return NO_OPTIONS, self.reader.from_json(inputs, resize=False, booleans=booleans)
         if type(inputs) is not list:
             inputs = validated(PredictRequest, sent).inputs  # which says what is wrong
-        options = validated(Options, {name: value for name, value in sent.items() if name != "inputs"})
+        sent.pop("inputs")
+        options = self._options(sent)
         return options, self.reader.from_json(inputs, resize=options.resize, invert=options.invert, booleans=booleans)
+
+    def _options(self, sent: dict[str, Any]) -> Options:
+        """Validated once for what is asked again and again."""
+        key = orjson.dumps(sent)
+        options = self._known.get(key)
+        if options is None:
+            options = validated(Options, sent)
+            if len(self._known) >= _MOST_WRITERS:
+                self._known.clear()
+            self._known[key] = options
+        return options
 
     def policy(self, asked: PolicyRequest | None, *, within: str) -> Policy:
         """The policy that decides; `within` as in `resolve`, whose InvalidValue it raises."""

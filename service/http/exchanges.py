@@ -1,7 +1,6 @@
-"""Account of every exchange: an id for each request, and a word to the observers when it is answered."""
+"""Account of every exchange: an id for each request, and an entry when it is answered."""
 
 import time
-from collections.abc import Sequence
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -10,14 +9,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.http.problems import response_to
 from service.http.request_body import headers_of
 from service.http.request_id import HEADER, request_id_of, traceparent_of
-from service.observability.exchange import UNMATCHED, Exchange, Observer
+from service.observability.account import Account
+from service.observability.exchange import UNMATCHED, Exchange
 from service.observability.metrics import Metrics
 
 _NOTHING_SENT = 499  # as a status, nginx's for a client that went away
 
 
 class ExchangeMiddleware:
-    """Puts the id into `request.state.request_id` and into the response's headers, and tells the observers.
+    """Puts the id into `request.state.request_id` and into the response's headers, and the exchange into the account.
 
     What no handler has caught is answered here: further out it would be raised again and logged twice, and the
     connection closed unannounced.
@@ -25,9 +25,9 @@ class ExchangeMiddleware:
     A route that decides says so in `request.state.decided`.
     """
 
-    def __init__(self, app: ASGIApp, observers: Sequence[Observer], metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, account: Account, metrics: Metrics) -> None:
         self.app = app
-        self._observers = observers
+        self._account = account
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,9 +56,9 @@ class ExchangeMiddleware:
             await response_to(Request(scope), error)(scope, receive, send_with_id)
         finally:
             self._metrics.end()
-            if self._observers:
-                seconds = time.perf_counter() - began
-                exchange = Exchange(
+            seconds = time.perf_counter() - began
+            self._account.add(
+                Exchange(
                     request_id=request_id,
                     traceparent=traceparent_of(headers),
                     method=scope["method"],
@@ -69,8 +69,7 @@ class ExchangeMiddleware:
                     seconds=seconds,
                     decided=scope["state"].get("decided"),
                 )
-                for observe in self._observers:
-                    observe(exchange)
+            )
 
 
 def _route_of(scope: Scope) -> str:

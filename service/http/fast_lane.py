@@ -10,7 +10,7 @@ the same answers with the lane as without; the tests hold them side by side. doc
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -21,9 +21,10 @@ from service.answering.decided import Decided
 from service.answering.gathering import Rows
 from service.answering.predict import Predictor, Question
 from service.http.predict_request import INLINE_BODY_BYTES, wanted
-from service.http.request_body import media_type, query_options
+from service.http.request_body import Headers, media_type, query_options
 from service.http.request_id import request_id_of, traceparent_of
-from service.observability.exchange import Exchange, Observer
+from service.observability.account import Account
+from service.observability.exchange import Exchange
 
 STATE = "lane"  # the name of a Lane in the lifespan's state
 
@@ -32,7 +33,7 @@ class Lane(NamedTuple):
     """What a connection knows of the application."""
 
     predictors: Mapping[bytes, Predictor]  # by the paths that they answer on
-    observers: Sequence[Observer]
+    account: Account
 
 
 class FastLaneProtocol(HttpToolsProtocol):
@@ -40,8 +41,9 @@ class FastLaneProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
-        self._lane: Lane = self.app_state.get(STATE, Lane({}, ()))
+        self._lane: Lane = self.app_state.get(STATE) or Lane({}, Account(()))
         self._predictor: Predictor | None = None  # of the request that is coming in by the lane
+        self._named: Headers = {}
         self._began = 0.0  # on the clock of `time.perf_counter`
         self._path = b""
         self._query = b""
@@ -57,6 +59,7 @@ class FastLaneProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Take the request into the lane, or start the application on it."""
         self._path, _, self._query = self.url.partition(b"?")
+        self._named = dict(self.headers)
         self._predictor = self._lane.predictors.get(self._path)
         if self._predictor is not None and self._is_plain():
             self._body.clear()
@@ -77,7 +80,7 @@ class FastLaneProtocol(HttpToolsProtocol):
         if predictor is None:
             super().on_message_complete()
             return
-        headers = dict(self.headers)
+        headers = self._named
         try:
             options = query_options(self._query)
             self._asked = predictor.question(bytes(self._body), media_type(headers), options, wanted(headers))
@@ -96,7 +99,7 @@ class FastLaneProtocol(HttpToolsProtocol):
 
     def _is_plain(self) -> bool:
         """Whether nothing about the request is out of the ordinary."""
-        headers = dict(self.headers)
+        headers = self._named
         length = headers.get(b"content-length", b"")
         return (
             self.parser.get_method() == b"POST"
@@ -124,10 +127,9 @@ class FastLaneProtocol(HttpToolsProtocol):
             self._hand_over()
             return
         self._predictor = None
-        headers = dict(self.headers)
-        request_id = request_id_of(headers)
+        request_id = request_id_of(self._named)
         head = [
-            *((name, value) for name, value in self.server_state.default_headers),
+            *self.server_state.default_headers,
             (b"content-type", writer.media_type.encode()),
             (b"content-length", b"%d" % len(body)),
             (b"x-request-id", request_id.encode()),
@@ -135,17 +137,16 @@ class FastLaneProtocol(HttpToolsProtocol):
         ]
         lines = b"".join([b"%b: %b\r\n" % header for header in head])
         self.transport.write(b"HTTP/1.1 200 OK\r\n%b\r\n%b" % (lines, body))
-        if self._lane.observers:
-            self._tell(request_id, traceparent_of(headers), decided)
+        self._enter(request_id, decided)
         self.on_response_complete()
 
-    def _tell(self, request_id: str, traceparent: str | None, decided: Decided) -> None:
+    def _enter(self, request_id: str, decided: Decided) -> None:
+        """Put the exchange into the account."""
         seconds = time.perf_counter() - self._began
         path, route = _named(self._path)
         # Without the fields' names, which cost as much as the rest.
-        exchange = Exchange(request_id, traceparent, "POST", path, route, 200, time.time() - seconds, seconds, decided)
-        for observe in self._lane.observers:
-            observe(exchange)
+        traceparent, began = traceparent_of(self._named), time.time() - seconds
+        self._lane.account.add(Exchange(request_id, traceparent, "POST", path, route, 200, began, seconds, decided))
 
     def _answer_what_waits(self) -> None:
         if self._asked is not None and self._predictor is not None:

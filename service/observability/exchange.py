@@ -1,5 +1,6 @@
 """One request and its answer, as those see it who keep account of them."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from service.answering.decided import Decided
@@ -24,8 +25,8 @@ class Exchange(NamedTuple):
 class Observer(Protocol):
     """Whoever keeps account. It is called on the event loop, so it must be quick, and may not raise."""
 
-    def __call__(self, exchange: Exchange) -> None:
-        """Take note of it."""
+    def __call__(self, exchanges: Sequence[Exchange]) -> None:
+        """Take note of them."""
         ...
 
     def close(self) -> None:

@@ -6,6 +6,7 @@
 import os
 import threading
 from bisect import bisect_left
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -70,8 +71,12 @@ class Metrics:
         """This worker takes no more requests."""
         self._numbers[self._draining] = 1
 
-    def __call__(self, exchange: Exchange) -> None:
-        """Count one exchange."""
+    def __call__(self, exchanges: Sequence[Exchange]) -> None:
+        """Count them."""
+        for exchange in exchanges:
+            self._count(exchange)
+
+    def _count(self, exchange: Exchange) -> None:
         method = exchange.method if exchange.method in METHODS else OTHER
         asked = method, exchange.route, exchange.status
         found = self._requests.get(asked)

@@ -1,12 +1,8 @@
-"""A line of the log for every request.
+"""A line of the log for every request. Lines that come together are written together."""
 
-Lines that come in one turn of the event loop are written together, after their answers: a write for each would cost
-as much as the rest of a small prediction.
-"""
-
-import asyncio
 import logging
 import sys
+from collections.abc import Sequence
 
 from service.observability.exchange import Exchange
 from service.observability.lines import Lines
@@ -24,24 +20,20 @@ class RequestLog:
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
         self._logger = logging.getLogger(NAME)
-        self._waiting: list[bytes] = []
         self._lost = 0
 
-    def __call__(self, exchange: Exchange) -> None:
-        """Write a line about it before the event loop's next turn is over."""
-        level = _level(exchange)
-        if not self._logger.isEnabledFor(level):
-            return
-        if not self._waiting:
-            asyncio.get_running_loop().call_soon(self.write)
-        self._waiting.append(self._lines.of_exchange(exchange, level))
+    def __call__(self, exchanges: Sequence[Exchange]) -> None:
+        """Write a line about each.
 
-    def write(self) -> None:
-        """Write what waits. Lines that the system does not take are counted, and no reason to stop answering."""
-        waiting, self._waiting = self._waiting, []
+        Lines that the system does not take are counted, and no reason to stop answering.
+        """
         piece: list[bytes] = []
         size = 0
-        for line in waiting:
+        for exchange in exchanges:
+            level = _level(exchange)
+            if not self._logger.isEnabledFor(level):
+                continue
+            line = self._lines.of_exchange(exchange, level)
             if piece and size + len(line) > _AT_ONCE_BYTES:
                 self._put(piece)
                 piece, size = [], 0
@@ -51,8 +43,7 @@ class RequestLog:
             self._put(piece)
 
     def close(self) -> None:
-        """Write what still waits."""
-        self.write()
+        """Nothing waits to be written."""
 
     def _put(self, lines: list[bytes]) -> None:
         out = sys.stdout.buffer

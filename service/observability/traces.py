@@ -4,6 +4,8 @@ Where the spans go and which are kept is OpenTelemetry's own affair: `OTEL_EXPOR
 `OTEL_TRACES_SAMPLER` and the rest of its environment variables.
 """
 
+from collections.abc import Sequence
+
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -30,8 +32,12 @@ class Traces:
         self._tracer = self._provider.get_tracer("demur", service.__version__)
         self._propagator = TraceContextTextMapPropagator()
 
-    def __call__(self, exchange: Exchange) -> None:
-        """Hand its span over; a thread sends it."""
+    def __call__(self, exchanges: Sequence[Exchange]) -> None:
+        """Hand their spans over; a thread sends them."""
+        for exchange in exchanges:
+            self._trace(exchange)
+
+    def _trace(self, exchange: Exchange) -> None:
         parent = self._propagator.extract({"traceparent": exchange.traceparent or ""})
         span = self._tracer.start_span(
             f"{exchange.method} {exchange.route}",

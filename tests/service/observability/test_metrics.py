@@ -45,7 +45,7 @@ def test_request_is_counted_by_method_route_and_status(metrics: Metrics) -> None
         _exchange(status=422),
         _exchange(route=UNMATCHED, path="/x", status=404),
     ):
-        metrics(exchange)
+        metrics([exchange])
     found = metrics.tallies.of_all()
     assert found["requests", "POST", "/predict", "200"] == [2]
     assert found["requests", "POST", "/predict", "422"] == [1]
@@ -55,14 +55,14 @@ def test_request_is_counted_by_method_route_and_status(metrics: Metrics) -> None
 
 def test_methods_that_clients_make_up_are_one(metrics: Metrics) -> None:
     for method in ("BREW", "PROPFIND", "get"):
-        metrics(_exchange(method=method))
+        metrics([_exchange(method=method)])
     found = [key for key in metrics.tallies.of_all() if key[0] == "requests"]
     assert found == [("requests", "other", "/predict", "200")]
 
 
 @pytest.mark.parametrize(("seconds", "bin_"), [(0.0, 0), (0.0001, 0), (0.00011, 1), (10.0, 15), (10.1, 16)])
 def test_duration_falls_into_the_bin_that_ends_at_it_or_above(metrics: Metrics, seconds: float, bin_: int) -> None:
-    metrics(_exchange(seconds=seconds))
+    metrics([_exchange(seconds=seconds)])
     *bins, total = metrics.tallies.of_all()["durations", "/predict", "200"]
     assert (bins.index(1), sum(bins), total) == (bin_, 1, seconds)
     assert len(bins) == len(SECONDS) + 1
@@ -72,8 +72,8 @@ def test_decisions_are_counted_by_model_policy_and_reason(metrics: Metrics) -> N
     abstention = tiny.abstention()
     for asked in ASKED:
         decided = Decided(MODEL, resolve(asked, abstention), {"answer": 2, "low_confidence": 1})
-        metrics(_exchange(decided=decided))
-    metrics(_exchange(decided=Decided(MODEL, ThresholdPolicy(threshold=0.5), {"answer": 1})))
+        metrics([_exchange(decided=decided)])
+    metrics([_exchange(decided=Decided(MODEL, ThresholdPolicy(threshold=0.5), {"answer": 1}))])
     found = {key[2:]: numbers for key, numbers in metrics.tallies.of_all().items() if key[0] == "decisions"}
     assert found["threshold", "answer"] == [3]  # of all thresholds together: clients make them up
     assert found["selective_risk=0.1", "low_confidence"] == [1]
@@ -122,7 +122,7 @@ def test_one_input_and_many_are_counted_alike() -> None:
 def test_worker_in_a_dead_ones_stead_has_nothing_in_flight(tmp_path: Path) -> None:
     place = Place(tmp_path, 0, 1)
     killed = Metrics(Tallies(place))
-    killed(_exchange())
+    killed([_exchange()])
     killed.begin()
     killed.drain()
     before = killed.tallies.of_all()
