@@ -149,6 +149,9 @@ def _describe_inputs(
     media_types = dict.fromkeys(media_type for reader in readers for media_type in reader.media_types)
     binary = {media_type: _FORM if media_type == MULTIPART else _BINARY for media_type in media_types}
     predict["requestBody"] = {"required": True, "content": {**json_of(name), **binary}}
+    for parameter in predict["parameters"]:
+        # A form that is made of the description would send it, and beside a JSON body no options are taken.
+        parameter["schema"].pop("default", None)
     _fill_in(request, "inputs", readers)
     if not any(reader.resizes for reader in readers):
         for pictures_only in ("resize", "invert"):
