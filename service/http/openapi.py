@@ -6,22 +6,14 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
-from pydantic.json_schema import models_json_schema
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from service.http.problems import MEDIA_TYPE
-from service.manifest import Manifest
 from service.models import Models
 from service.reading.bodies import JSON
 from service.reading.multipart import MULTIPART
 from service.reading.reader import Reader
-from service.schemas.examples import EXAMPLES
-from service.schemas.explain import ExplainRequest
-from service.schemas.feedback import FeedbackRequest
-from service.schemas.inputs import InputsRequest
-from service.schemas.instances import InstancesRequest
-from service.schemas.open_inference import InferRequest, ProtocolError
-from service.schemas.predict import PredictRequest
-from service.schemas.problem import ProblemDetails
 
 _MOST_EXAMPLES = 3  # of models, each with an input
 _REFERENCE = "#/components/schemas/{model}"
@@ -46,6 +38,11 @@ def json_of(model: str) -> dict[str, Any]:
     return {JSON: {"schema": {"$ref": _REFERENCE.format(model=model)}}}
 
 
+def answer_of(model: str) -> dict[int | str, dict[str, Any]]:
+    """The entry of a route whose answer is written without its model, by the name of the model's schema."""
+    return {200: {"description": "Successful Response", "content": json_of(model)}}
+
+
 FEEDBACK_BODY: dict[str, Any] = {"requestBody": {"required": True, "content": json_of("FeedbackRequest")}}
 
 
@@ -68,24 +65,12 @@ def install(app: FastAPI, models: Models) -> None:
         if app.openapi_schema is None:
             description = generate()
             schemas = description["components"]["schemas"]
-            _, own = models_json_schema(
-                [
-                    (PredictRequest, "validation"),
-                    (ExplainRequest, "validation"),
-                    (InputsRequest, "validation"),
-                    (FeedbackRequest, "validation"),
-                    (InferRequest, "validation"),
-                    (InstancesRequest, "validation"),
-                    (Manifest, "serialization"),
-                    (ProblemDetails, "serialization"),
-                    (ProtocolError, "serialization"),
-                ],
-                ref_template=_REFERENCE,
-            )
-            schemas.update(own["$defs"])
+            schemas.update(_named_schemas())
             _leave_out_unsent(description["paths"], schemas)
             _describe_card(description["paths"], schemas)
             # Not in the models, where FastAPI leaves out what is null.
+            from service.schemas.examples import EXAMPLES
+
             for name in EXAMPLES.keys() & schemas.keys():
                 schemas[name]["examples"] = [EXAMPLES[name]]
             _fill_in(schemas["InstancesRequest"], "instances", [model.reader for model in models.ready()])
@@ -94,6 +79,37 @@ def install(app: FastAPI, models: Models) -> None:
         return generate()
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the description
+
+
+def _named_schemas() -> dict[str, Any]:
+    """Those of the bodies that the routes name.
+
+    Loaded when the description is first asked for: no start waits for models that do nothing else.
+    """
+    from service.manifest import Manifest
+    from service.schemas import explain, feedback, inputs, instances, open_inference, predict, problem
+
+    read = (predict.PredictRequest, explain.ExplainRequest, inputs.InputsRequest, feedback.FeedbackRequest)
+    read_by_protocol = (open_inference.InferRequest, instances.InstancesRequest)
+    written = (predict.PredictResponse, Manifest, problem.ProblemDetails)
+    written_by_protocol = (
+        open_inference.ServerMetadata,
+        open_inference.Live,
+        open_inference.Ready,
+        open_inference.ModelMetadata,
+        open_inference.ModelReady,
+        open_inference.InferResponse,
+        open_inference.RepositoryIndex,
+        open_inference.ProtocolError,
+        instances.ModelNames,
+    )
+    modes: list[tuple[type[BaseModel], JsonSchemaMode]] = [
+        *((model, "validation") for model in (*read, *read_by_protocol)),
+        *((model, "serialization") for model in (*written, *written_by_protocol)),
+    ]
+    _, found = models_json_schema(modes, ref_template=_REFERENCE)
+    schemas: dict[str, Any] = found["$defs"]
+    return schemas
 
 
 def _describe_card(paths: dict[str, Any], schemas: dict[str, Any]) -> None:

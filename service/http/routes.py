@@ -15,7 +15,7 @@ from service.answering.inputs import samples, seen
 from service.errors import UnsupportedType
 from service.http.asked_model import asked_model, named
 from service.http.compression import compressed, encoding_for
-from service.http.openapi import FEEDBACK_BODY, problem_responses
+from service.http.openapi import FEEDBACK_BODY, answer_of, problem_responses
 from service.http.predict_request import answer
 from service.http.request_body import headers_of, media_type, query_fields, read_body
 from service.models import Models, ServedModel
@@ -27,7 +27,7 @@ from service.schemas.explain import ExplainQuery, ExplainResponse
 from service.schemas.feedback import FeedbackRequest, FeedbackResponse, PolicyFeedback
 from service.schemas.inputs import InputsQuery, InputsResponse
 from service.schemas.models import ModelsResponse, ServedModelEntry, Status
-from service.schemas.predict import PredictResponse, QueryOptions
+from service.schemas.predict import QueryOptions
 from service.validation import validated
 
 MAX_FEEDBACK_BYTES = 8 * 1024  # an id and a label need far less
@@ -47,8 +47,7 @@ of_model = APIRouter(responses=problem_responses(_MODEL_ERRORS))
 
 @of_model.post(
     "/predict",
-    response_model=PredictResponse,
-    responses=problem_responses(_BODY_ERRORS),
+    responses=answer_of("PredictResponse") | problem_responses(_BODY_ERRORS),
 )
 async def predict(request: Request, query: Annotated[QueryOptions, Query()]) -> Response:
     """Classify inputs: a JSON body, or another of the forms that the model takes them in.

@@ -14,14 +14,11 @@ from service.answering import instances
 from service.answering.predict import Predictor
 from service.answering.writer import Written
 from service.http.asked_model import asked_model, named
-from service.http.openapi import json_of, standard_responses
+from service.http.openapi import answer_of, json_of, standard_responses
 from service.http.predict_request import INLINE_BODY_BYTES
 from service.http.request_body import headers_of, read_body
 from service.reading.bodies import JSON
 from service.schemas.explain import ExplainResponse
-from service.schemas.instances import ModelNames
-from service.schemas.open_inference import ModelReady
-from service.schemas.predict import PredictResponse
 
 _MODEL_ERRORS = standard_responses((HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE))
 _BODY_ERRORS = standard_responses(
@@ -32,13 +29,18 @@ _BODY: dict[str, Any] = {"requestBody": {"required": True, "content": json_of("I
 router = APIRouter(prefix="/v1")
 
 
-@router.get("/models", response_model=ModelNames)
+@router.get("/models", response_model=None, responses=answer_of("ModelNames"))
 async def models(request: Request) -> dict[str, list[str]]:
     """The names of the models, whether they are ready or not."""
     return {"models": list(request.app.state.models.by_name)}
 
 
-@router.get("/models/{name}", response_model=ModelReady, responses=_MODEL_ERRORS, dependencies=[Depends(named)])
+@router.get(
+    "/models/{name}",
+    response_model=None,
+    responses=answer_of("ModelReady") | _MODEL_ERRORS,
+    dependencies=[Depends(named)],
+)
 async def model_ready(request: Request) -> dict[str, Any]:
     """The model is proven and answers."""
     return {"name": asked_model(request).ref.name, "ready": True}
@@ -46,9 +48,8 @@ async def model_ready(request: Request) -> dict[str, Any]:
 
 @router.post(
     "/models/{name}:predict",
-    response_model=PredictResponse,
     openapi_extra=_BODY,
-    responses=_MODEL_ERRORS | _BODY_ERRORS,
+    responses=answer_of("PredictResponse") | _MODEL_ERRORS | _BODY_ERRORS,
     dependencies=[Depends(named)],
 )
 async def predict(request: Request) -> Response:

@@ -13,21 +13,12 @@ from service.answering.predict import Predictor
 from service.errors import MalformedBody
 from service.http.asked_model import asked_model, named, versioned
 from service.http.compression import compressed, decompressed, encoding_for
-from service.http.openapi import json_of, standard_responses
+from service.http.openapi import answer_of, json_of, standard_responses
 from service.http.predict_request import INLINE_BODY_BYTES
 from service.http.request_body import Headers, headers_of, read_body
 from service.open_inference import metadata
 from service.open_inference.infer import Inferred, infer
 from service.reading.bodies import JSON, RAW
-from service.schemas.open_inference import (
-    IndexEntry,
-    InferResponse,
-    Live,
-    ModelMetadata,
-    ModelReady,
-    Ready,
-    ServerMetadata,
-)
 from service.validation import shortened
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
@@ -51,38 +42,38 @@ router = APIRouter(prefix="/v2")
 _of_model = APIRouter(responses=_MODEL_ERRORS)
 
 
-@router.get("", response_model=ServerMetadata)
+@router.get("", response_model=None, responses=answer_of("ServerMetadata"))
 @router.get("/", include_in_schema=False)
 async def server_metadata() -> dict[str, Any]:
     """What the server is, and which extensions of the protocol it has."""
     return metadata.of_server()
 
 
-@router.get("/health/live", response_model=Live)
+@router.get("/health/live", response_model=None, responses=answer_of("Live"))
 async def live() -> dict[str, bool]:
     """The process answers."""
     return {"live": True}
 
 
-@router.get("/health/ready", response_model=Ready)
+@router.get("/health/ready", response_model=None, responses=answer_of("Ready"))
 async def ready() -> dict[str, bool]:
     """A proven model is loaded. `live` is what the protocol's text says, `ready` what clients read."""
     return {"live": True, "ready": True}
 
 
-@_of_model.get("", response_model=ModelMetadata)
+@_of_model.get("", response_model=None, responses=answer_of("ModelMetadata"))
 async def model_metadata(request: Request) -> dict[str, Any]:
     """The model's tensors and labels."""
     return metadata.of_model(asked_model(request))
 
 
-@_of_model.get("/ready", response_model=ModelReady)
+@_of_model.get("/ready", response_model=None, responses=answer_of("ModelReady"))
 async def model_ready(request: Request) -> dict[str, Any]:
     """The model is proven and answers."""
     return {"name": asked_model(request).ref.name, "ready": True}
 
 
-@_of_model.post("/infer", response_model=InferResponse, openapi_extra=_BODIES, responses=_BODY_ERRORS)
+@_of_model.post("/infer", openapi_extra=_BODIES, responses=answer_of("InferResponse") | _BODY_ERRORS)
 async def model_infer(request: Request) -> Response:
     """Classify tensors: JSON, JSON followed by binary tensors, or with a header length of 0 one input's bytes alone."""
     predictor = asked_model(request).predictor
@@ -104,7 +95,7 @@ router.include_router(
 )
 
 
-@router.post("/repository/index", response_model=list[IndexEntry], response_model_exclude_none=True)
+@router.post("/repository/index", response_model=None, responses=answer_of("RepositoryIndex"))
 async def repository_index(request: Request) -> list[dict[str, str]]:
     """The models of this service, whether they are ready or not."""
     return metadata.index(request.app.state.models)

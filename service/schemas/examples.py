@@ -128,6 +128,7 @@ EXAMPLES: dict[str, Any] = {
             {"name": "reason", "datatype": "BYTES", "shape": [1], "data": ["out_of_distribution"]},
         ],
     },
+    "RepositoryIndex": [{"name": "fashion-mnist", "version": "30e572ffba85", "state": "READY"}],
     "IndexEntry": {"name": "fashion-mnist", "version": "30e572ffba85", "state": "READY"},
     "ProtocolError": {"error": "model x does not exist: there are y"},
 }

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, RootModel
 
 _IMAGE: dict[str, JsonValue] = {"name": "images", "datatype": "UINT8", "shape": [-1, 28, 28]}
 _MODEL, _VERSION = "fashion-mnist", "30e572ffba85"
@@ -125,6 +125,10 @@ class IndexEntry(BaseModel):
     reason: str | None = Field(None, description="Why it is not ready.")
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": _MODEL, "version": _VERSION, "state": "READY"}]})
+
+
+class RepositoryIndex(RootModel[list[IndexEntry]]):
+    """Every model, with its state."""
 
 
 class ProtocolError(BaseModel):
