@@ -9,7 +9,7 @@ from fastapi import FastAPI
 import service
 from service import models
 from service.errors import SettingsError
-from service.http import api_page, fast_lane, openapi, page, problems, v1, v2
+from service.http import fast_lane, openapi, pages, problems, v1, v2
 from service.http.exchanges import ExchangeMiddleware
 from service.http.routes import router
 from service.monitoring.place import ALONE, Place
@@ -39,7 +39,7 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
         title="Demur",
         summary=f"Classifies with {names}{more}, and says when it does not know.",
         version=service.__version__,
-        docs_url=None,  # their pages load scripts from other hosts; ours is `api_page`
+        docs_url=None,  # their pages load scripts from other hosts; ours is in `pages`
         redoc_url=None,
         redirect_slashes=False,  # its redirects repeat the Host header, which a client may make up
         lifespan=_lifespan,
@@ -53,8 +53,7 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
     app.include_router(router)
     app.include_router(v1.router)
     app.include_router(v2.router)
-    app.include_router(page.router)
-    app.include_router(api_page.router)
+    app.include_router(pages.router)
     problems.install(app)
     openapi.install(app, loaded)
     app.add_middleware(ExchangeMiddleware, account=account, metrics=metrics)

@@ -61,7 +61,7 @@ def test_training_knows_of_the_service_the_contract_and_the_code_that_will_serve
         (
             "fastapi",
             {"app"}
-            | {f"http.{room}" for room in ("api_page", "asked_model", "assets", "openapi", "page", "problems")}
+            | {f"http.{room}" for room in ("asked_model", "assets", "openapi", "pages", "problems")}
             | {f"http.{room}" for room in ("processes", "routes", "v1", "v2")},
         ),
         ("starlette", {f"http.{room}" for room in ("exchanges", "predict_request", "problems", "request_body")}),
