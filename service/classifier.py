@@ -82,7 +82,11 @@ class Classifier:
         reason, when the file is missing, larger than `max_bytes`, not a model, without a valid manifest,
         dependent on other files, or gives other probabilities here than its golden vectors say.
         """
-        file = read_model(path, max_bytes)
+        return cls.of_bytes(read_model(path, max_bytes), path, intra_op_threads=intra_op_threads)
+
+    @classmethod
+    def of_bytes(cls, file: bytes, path: Path, *, intra_op_threads: int = 1) -> Self:
+        """Check and prove the model that `file` is, by the name of `path`, as `load` does."""
         if _EXTERNAL_DATA.search(file):
             raise ModelError(f"{path} refers to external data: a model must be one self-contained file")
         session = open_session(path, file, intra_op_threads)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from training.data import LabelledData
 from training.data.splits import Splits
+from training.drafts import remove_left_behind
 from training.errors import CheckpointError, TrainingError
 from training.fit import Best, Epoch, Quality, State
 from training.publish import publish
@@ -92,6 +93,15 @@ class Checkpoint:
                 f"the checkpoint {self.path} is of another fit ({'; '.join(differences)}): "
                 "remove it, or name another by --checkpoint"
             )
+
+
+def remove(path: Path) -> None:
+    """The checkpoint of a fit that is published, and what killed jobs left beside it. Raises CheckpointError."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise CheckpointError(f"cannot remove the checkpoint {path}: {error.strerror}") from None
+    remove_left_behind(path)
 
 
 def _plain(state: State) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from service.classifier import Classifier
 from service.errors import ModelError
-from training import arguments, data_arguments
+from training import arguments, checkpoint, data_arguments
 from training.data import LabelledData
 from training.data.capacity import shortages
 from training.data.opening import load
@@ -67,7 +67,7 @@ def _lead(options: argparse.Namespace, workers: Workers, show: Say, say: Say) ->
         evaluation = evaluate(outcome.classifier, outcome.splits)
         write_fit(options.report_dir, evaluation, outcome.fit.history, outcome.seconds)
     if job.checkpoint is not None:
-        job.checkpoint.unlink(missing_ok=True)  # last: until here a job that is started again goes on from it
+        checkpoint.remove(job.checkpoint)  # last: until here a job that is started again goes on from it
 
 
 def _say_nothing(line: str) -> None:

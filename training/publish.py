@@ -2,7 +2,6 @@
 
 import errno
 import os
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from service.classifier import Classifier, Scores
 from service.errors import ModelError
+from training.drafts import drafted, remove_left_behind
 from training.errors import ProofError, TrainingError
 from training.folder import make_writable
 
@@ -33,26 +33,18 @@ def publish(content: bytes, target: Path, prove: Callable[[Path], _Proof]) -> _P
     """Write `content` to `target` if `prove` accepts it, and return what `prove` returned.
 
     `prove` gets the finished file under a temporary name in the same folder; where it raises, or the process
-    dies at any moment, whatever was at `target` stays as it was.
+    dies at any moment, whatever was at `target` stays as it was. The draft of a job that died goes with the next.
     """
     check_place(target)
+    remove_left_behind(target)
     try:
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-", suffix=".tmp")
-    except OSError as error:
-        raise TrainingError(f"cannot write into {target.parent}: {error.strerror}") from None
-    draft = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        outcome = prove(draft)
-        draft.chmod(_MODE)
-        draft.replace(target)
+        with drafted(target) as draft:
+            _write(draft, content)
+            outcome = prove(draft)
+            draft.chmod(_MODE)
+            draft.replace(target)
     except OSError as error:
         raise TrainingError(f"cannot write {target}: {error.strerror}") from None
-    finally:
-        draft.unlink(missing_ok=True)
     _sync_folder(target.parent)
     return outcome
 
@@ -66,11 +58,11 @@ class Expected:
 
 
 def load_draft(content: bytes) -> Classifier:
-    """A file that is not published yet, as the service would load it. Raises ProofError where it would not."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "draft.onnx"
-        path.write_bytes(content)
-        return _load(path)
+    """A file that is not published yet, as the service would load it. Raises ProofError where it would not.
+
+    It is on no disk: so none can be full, and a job that is killed leaves nothing.
+    """
+    return _sound(lambda: Classifier.of_bytes(content, Path("draft.onnx")))
 
 
 def prove_export(path: Path, blocks: Iterable[NDArray[Any]], expected: Expected) -> tuple[Classifier, float]:
@@ -79,7 +71,7 @@ def prove_export(path: Path, blocks: Iterable[NDArray[Any]], expected: Expected)
     `blocks` holds the N inputs, some at a time. Returns the classifier and the largest difference in a probability.
     Raises ProofError when that, or the relative one in an `ood_score`, is over 1e-6, or any label differs.
     """
-    classifier = _load(path)
+    classifier = _sound(lambda: Classifier.load(path))
     found = Scores.joined(classifier.scores(block) for block in blocks)
     difference, relative = found.distance(expected.probabilities, expected.ood_score)
     labels = int((found.probabilities.argmax(axis=1) != expected.probabilities.argmax(axis=1)).sum())
@@ -92,11 +84,19 @@ def prove_export(path: Path, blocks: Iterable[NDArray[Any]], expected: Expected)
     return classifier, difference
 
 
-def _load(path: Path) -> Classifier:
+def _sound(load: Callable[[], Classifier]) -> Classifier:
     try:
-        return Classifier.load(path)
+        return load()
     except ModelError as error:
         raise ProofError(f"the service refuses the exported file: {error}") from None
+
+
+def _write(draft: Path, content: bytes) -> None:
+    """All of it, and onto the disk."""
+    with draft.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def _sync_folder(folder: Path) -> None:
