@@ -45,7 +45,8 @@ FROM base AS serve
 COPY --from=serve-dependencies /venv /venv
 COPY service service
 ENV DEMUR_HOST=0.0.0.0 \
-    DEMUR_MODEL_PATH=/models/model.onnx
+    DEMUR_MODEL_PATH=/models/model.onnx \
+    DEMUR_DRAIN_SECONDS=5
 USER 10001
 EXPOSE 8000
 HEALTHCHECK --interval=5s --timeout=3s --start-period=10s \

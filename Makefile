@@ -9,7 +9,7 @@ FIT ?=
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train serve test test-slow test-guarantees test-clients test-hosts test-browser test-rules openapi page-pictures lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e lock clean
+.PHONY: help setup data train serve test test-slow test-guarantees test-clients test-hosts test-browser test-rules test-rolling openapi page-pictures lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -70,6 +70,9 @@ test-rules: setup ## the alert rules, by Prometheus itself; needs Debian's packa
 	@command -v promtool >/dev/null && command -v prometheus >/dev/null || { echo "make test-rules: no promtool and prometheus here, so nothing was tested"; exit 1; }
 	$(BIN)/python -m pytest -m rules tests/observability
 
+test-rolling: setup ## two services behind nginx, restarted in turn under load; needs nginx, takes minutes
+	@command -v nginx >/dev/null || { echo "make test-rolling: no nginx here, so nothing was tested"; exit 1; }
+	$(BIN)/python -m pytest -m rolling -rP tests/nginx
 
 lint: setup ## style, formatting and types
 	$(BIN)/ruff check .

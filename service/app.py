@@ -9,7 +9,7 @@ from fastapi import FastAPI
 import service
 from service import models
 from service.errors import SettingsError
-from service.http import fast_lane, openapi, pages, problems, v1, v2
+from service.http import drain, fast_lane, openapi, pages, problems, v1, v2
 from service.http.exchanges import ExchangeMiddleware
 from service.http.routes import router
 from service.monitoring.place import ALONE, Place
@@ -50,13 +50,15 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
     app.state.scrape = Scrape(metrics, loaded, place)
     account = Account([metrics, *_observers(settings)])
     app.state.account = account
+    app.state.lane = fast_lane.Lane(loaded.predictors(), account)
+    app.state.drain = drain.Drain(metrics, app.state.lane.predictors)
     app.include_router(router)
     app.include_router(v1.router)
     app.include_router(v2.router)
     app.include_router(pages.router)
     problems.install(app)
     openapi.install(app, loaded)
-    app.add_middleware(ExchangeMiddleware, account=account, metrics=metrics)
+    app.add_middleware(ExchangeMiddleware, account=account, metrics=metrics, drain=app.state.drain)
     return app
 
 
@@ -80,6 +82,6 @@ def _traces() -> Observer:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
-    """What the protocol of a connection may know of the application."""
-    yield {fast_lane.STATE: fast_lane.Lane(app.state.models.predictors(), app.state.account)}
+    """What the server, and the protocol of a connection, may know of the application."""
+    yield {fast_lane.STATE: app.state.lane, drain.STATE: app.state.drain}
     app.state.account.close()

@@ -58,6 +58,10 @@ class ModelNotReady(RequestError):
     """A model whose file did not pass its proof."""
 
 
+class Stopping(RequestError):
+    """The service is on its way out. Said to probes alone: requests are answered to the end."""
+
+
 class Conflict(RequestError):
     """The request contradicts an earlier one."""
 

@@ -63,8 +63,10 @@ class Settings(BaseSettings):
     """From which level on the log has lines: `debug`, `info`, `warning` or `error`. Requests are info."""
     traces: bool = False
     """Whether a span of each request goes to an OpenTelemetry collector. Needs the extra `traces`."""
+    drain_seconds: int = Field(0, ge=0)
+    """How long requests are still taken after SIGTERM, while `/readyz` says 503."""
     shutdown_seconds: int = Field(10, ge=0)
-    """How long requests in flight may take to finish after SIGTERM or SIGINT."""
+    """How long requests in flight may then take to finish."""
 
     @classmethod
     def from_environment(cls) -> Self:

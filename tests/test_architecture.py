@@ -64,14 +64,17 @@ def test_training_knows_of_the_service_the_contract_and_the_code_that_will_serve
             | {f"http.{room}" for room in ("asked_model", "assets", "openapi", "pages", "problems")}
             | {f"http.{room}" for room in ("processes", "routes", "v1", "v2")},
         ),
-        ("starlette", {f"http.{room}" for room in ("exchanges", "predict_request", "problems", "request_body")}),
+        (
+            "starlette",
+            {f"http.{room}" for room in ("drain", "exchanges", "predict_request", "problems", "request_body")},
+        ),
         (
             "orjson",
             {"answering.json_answer", "answering.predict", "observability.lines", "open_inference.infer"}
             | {"reading.json_body"},
         ),
         ("opentelemetry", {"observability.traces"}),
-        ("uvicorn", {"http.fast_lane", "http.processes"}),
+        ("uvicorn", {"http.fast_lane", "http.processes", "http.stopping"}),
         ("pydantic_settings", {"settings"}),
         ("python_multipart", {"reading.multipart"}),
         ("prometheus_client", {"observability.exposition", "observability.promises"}),

@@ -138,8 +138,11 @@ def test_service_serves_what_the_job_publishes(client: TestClient, monkeypatch: 
         assert client.get(asked["path"]).status_code == 200
     # DEMUR_SERVE_PORT, say, which Kubernetes would set for the Service, is no setting of the service.
     assert _pod(DEPLOYMENT)["enableServiceLinks"] is False
-    asleep = container["lifecycle"]["preStop"]["sleep"]["seconds"]
-    assert _pod(DEPLOYMENT)["terminationGracePeriodSeconds"] > asleep + Settings().shutdown_seconds
+    settings = Settings.from_environment()
+    assert settings.drain_seconds > 0
+    # What the connections may take that are open when the drain ends, and the process to end, comes on top.
+    most = settings.drain_seconds + settings.shutdown_seconds + 2
+    assert _pod(DEPLOYMENT)["terminationGracePeriodSeconds"] > most
 
 
 def test_scaling_is_of_the_deployment() -> None:

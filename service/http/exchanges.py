@@ -6,6 +6,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.http.drain import Drain
 from service.http.problems import response_to
 from service.http.request_body import headers_of
 from service.http.request_id import HEADER, request_id_of, traceparent_of
@@ -22,11 +23,14 @@ class ExchangeMiddleware:
     What no handler has caught is answered here: further out it would be raised again and logged twice, and the
     connection closed unannounced.
 
+    During a drain each answer ends its connection.
+
     A route that decides says so in `request.state.decided`.
     """
 
-    def __init__(self, app: ASGIApp, account: Account, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, account: Account, metrics: Metrics, drain: Drain) -> None:
         self.app = app
+        self._drain = drain
         self._account = account
         self._metrics = metrics
 
@@ -43,7 +47,10 @@ class ExchangeMiddleware:
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[HEADER] = request_id
+                said = MutableHeaders(scope=message)
+                said[HEADER] = request_id
+                if self._drain.begun:
+                    said["Connection"] = "close"
                 status = message["status"]
             await send(message)
 

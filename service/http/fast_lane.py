@@ -10,7 +10,7 @@ the same answers with the lane as without; the tests hold them side by side. doc
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -32,7 +32,7 @@ STATE = "lane"  # the name of a Lane in the lifespan's state
 class Lane(NamedTuple):
     """What a connection knows of the application."""
 
-    predictors: Mapping[bytes, Predictor]  # by the paths that they answer on
+    predictors: MutableMapping[bytes, Predictor]  # by the paths that they answer on; none during a drain
     account: Account
 
 

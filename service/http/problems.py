@@ -17,6 +17,7 @@ from service.errors import (
     MalformedBody,
     ModelNotReady,
     RequestError,
+    Stopping,
     TooLarge,
     UnknownModel,
     UnsupportedType,
@@ -32,6 +33,7 @@ _STATUS: dict[type[RequestError], HTTPStatus] = {
     UnsupportedType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     UnknownModel: HTTPStatus.NOT_FOUND,
     ModelNotReady: HTTPStatus.SERVICE_UNAVAILABLE,
+    Stopping: HTTPStatus.SERVICE_UNAVAILABLE,
     Conflict: HTTPStatus.CONFLICT,
     InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
 }

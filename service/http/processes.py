@@ -12,10 +12,10 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.supervisors import Multiprocess
 
 from service.app import create_app
 from service.http.fast_lane import FastLaneProtocol
+from service.http.stopping import DrainingServer, Supervisor
 from service.monitoring.place import claim
 from service.observability.logs import configure
 from service.settings import Settings
@@ -38,7 +38,7 @@ def _serve_alone(app: FastAPI, settings: Settings) -> int:
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: sys.exit(0))
     try:
-        uvicorn.Server(_config(app, settings)).run()
+        DrainingServer(_config(app, settings), settings.drain_seconds).run()
     except SystemExit as end:  # ours after a signal, or uvicorn's when it cannot listen, which has said why
         return 1 if end.code else 0
     return 0
@@ -53,7 +53,7 @@ def _serve_together(settings: Settings) -> int:
         except SystemExit:  # uvicorn's when it cannot listen, which has said why
             return 1
         with listening:
-            Multiprocess(config, sockets=[listening]).run()
+            Supervisor(config, [listening], settings.drain_seconds).run()
     return 0
 
 
@@ -71,7 +71,7 @@ def _stop_with_the_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)  # which does not wait: whoever comes next wants the port
 
 
 def _config(app: object, settings: Settings) -> uvicorn.Config:

@@ -15,6 +15,7 @@ from service.answering.inputs import samples, seen
 from service.errors import UnsupportedType
 from service.http.asked_model import asked_model, named
 from service.http.compression import compressed, encoding_for
+from service.http.drain import accepting
 from service.http.openapi import FEEDBACK_BODY, answer_of, problem_responses
 from service.http.predict_request import answer
 from service.http.request_body import headers_of, media_type, query_fields, read_body
@@ -165,9 +166,13 @@ async def models(request: Request) -> ModelsResponse:
     return ModelsResponse(models=[_entry(name, served, held.default_name) for name, served in held.by_name.items()])
 
 
-@router.get("/models/{name}/readyz", responses=problem_responses(_MODEL_ERRORS), dependencies=[Depends(named)])
+@router.get(
+    "/models/{name}/readyz",
+    responses=problem_responses(_MODEL_ERRORS),
+    dependencies=[Depends(named), Depends(accepting)],
+)
 async def model_readyz(request: Request) -> Status:
-    """The model is proven and answers."""
+    """The model is proven and answers, and the service is not stopping."""
     asked_model(request)
     return Status(status="ready")
 
@@ -178,9 +183,11 @@ async def livez() -> Status:
     return Status(status="live")
 
 
-@router.get("/readyz")
+@router.get(
+    "/readyz", responses=problem_responses((HTTPStatus.SERVICE_UNAVAILABLE,)), dependencies=[Depends(accepting)]
+)
 async def readyz() -> Status:
-    """A proven model is loaded: the service listens only from then on."""
+    """A proven model is loaded, without which the service does not listen, and the service is not stopping."""
     return Status(status="ready")
 
 

@@ -14,6 +14,7 @@ from service.answering import instances
 from service.answering.predict import Predictor
 from service.answering.writer import Written
 from service.http.asked_model import asked_model, named
+from service.http.drain import accepting
 from service.http.openapi import answer_of, json_of, standard_responses
 from service.http.predict_request import INLINE_BODY_BYTES
 from service.http.request_body import headers_of, read_body
@@ -39,10 +40,10 @@ async def models(request: Request) -> dict[str, list[str]]:
     "/models/{name}",
     response_model=None,
     responses=answer_of("ModelReady") | _MODEL_ERRORS,
-    dependencies=[Depends(named)],
+    dependencies=[Depends(named), Depends(accepting)],
 )
 async def model_ready(request: Request) -> dict[str, Any]:
-    """The model is proven and answers."""
+    """The model is proven and answers, and the service is not stopping."""
     return {"name": asked_model(request).ref.name, "ready": True}
 
 

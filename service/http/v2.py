@@ -13,6 +13,7 @@ from service.answering.predict import Predictor
 from service.errors import MalformedBody
 from service.http.asked_model import asked_model, named, versioned
 from service.http.compression import compressed, decompressed, encoding_for
+from service.http.drain import accepting
 from service.http.openapi import answer_of, json_of, standard_responses
 from service.http.predict_request import INLINE_BODY_BYTES
 from service.http.request_body import Headers, headers_of, read_body
@@ -55,9 +56,17 @@ async def live() -> dict[str, bool]:
     return {"live": True}
 
 
-@router.get("/health/ready", response_model=None, responses=answer_of("Ready"))
+@router.get(
+    "/health/ready",
+    response_model=None,
+    responses=answer_of("Ready") | standard_responses((HTTPStatus.SERVICE_UNAVAILABLE,)),
+    dependencies=[Depends(accepting)],
+)
 async def ready() -> dict[str, bool]:
-    """A proven model is loaded. `live` is what the protocol's text says, `ready` what clients read."""
+    """A proven model is loaded, and the service is not stopping.
+
+    `live` is what the protocol's text says, `ready` what clients read.
+    """
     return {"live": True, "ready": True}
 
 
@@ -67,9 +76,9 @@ async def model_metadata(request: Request) -> dict[str, Any]:
     return metadata.of_model(asked_model(request))
 
 
-@_of_model.get("/ready", response_model=None, responses=answer_of("ModelReady"))
+@_of_model.get("/ready", response_model=None, responses=answer_of("ModelReady"), dependencies=[Depends(accepting)])
 async def model_ready(request: Request) -> dict[str, Any]:
-    """The model is proven and answers."""
+    """The model is proven and answers, and the service is not stopping."""
     return {"name": asked_model(request).ref.name, "ready": True}
 
 

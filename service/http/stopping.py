@@ -1,0 +1,132 @@
+"""What signals do: uvicorn's server, which closes its sockets at once on SIGTERM, and its supervisor, taught to drain.
+
+The first SIGTERM begins the drain. SIGINT, or a second signal, ends it: no more connections are taken, and requests in
+flight are finished. One signal more drops those too. Of several workers the supervisor does the counting: a worker may
+be told the same twice, by it and by whoever tells a whole group of processes, as a terminal or systemd does.
+"""
+
+import asyncio
+import logging
+import os
+import select
+import signal
+import socket
+import time
+from contextlib import suppress
+from types import FrameType
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess, multiprocess
+
+from service.http import drain
+
+# How long connections that are open at the end of the drain may take to send what they were opened for.
+_LAST_SECONDS = 1.0
+
+_log = logging.getLogger("demur")
+
+
+class DrainingServer(uvicorn.Server):
+    """uvicorn's server, which answers `drain_seconds` more after SIGTERM; a `worker` does not count signals."""
+
+    def __init__(self, config: uvicorn.Config, drain_seconds: float, worker: bool = False) -> None:
+        super().__init__(config)
+        self._drain_seconds = drain_seconds
+        self._worker = worker
+        self._drain_until: float | None = None  # on the clock of `time.monotonic`
+        self._said = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Called with a signal. It may come between any two steps, so that nothing is logged here."""
+        if self.should_exit:
+            self.force_exit = not self._worker
+        elif sig == signal.SIGTERM and self.started and self._drain_seconds > 0 and self._drain_until is None:
+            self._drain_until = time.monotonic() + self._drain_seconds
+            self.lifespan.state[drain.STATE].begin()
+        elif sig != signal.SIGTERM or self._drain_until is None or not self._worker:
+            self._drain_until = None
+            super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called ten times a second; returns whether to stop."""
+        until = self._drain_until
+        if until is not None:
+            if not self._said:
+                self._said = True
+                _log.info("draining for %g seconds: /readyz says 503", self._drain_seconds)
+            if time.monotonic() >= until:
+                self.should_exit = True
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take what is connected, but no more; after a drain wait until it has asked; then stop as uvicorn does."""
+        await self._stop_listening()
+        until = time.monotonic() + (_LAST_SECONDS if self._drain_until is not None else 0)
+        while self.server_state.connections and not self.force_exit and time.monotonic() < until:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)  # uvicorn keeps a set, and has no event for it
+        await super().shutdown(sockets)
+
+    async def _stop_listening(self) -> None:
+        """Close the sockets when nobody waits at them: a connection that waits there when they are closed is reset."""
+        until = time.monotonic() + _LAST_SECONDS
+        for server in self.servers:
+            listening = [found.fileno() for found in server.sockets]
+            while select.select(listening, [], [], 0)[0] and time.monotonic() < until:  # noqa: ASYNC110
+                await asyncio.sleep(0)  # in which the event loop accepts them
+            server.close()
+
+
+class Supervisor(Multiprocess):
+    """uvicorn's supervisor of workers that drain."""
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket], drain_seconds: float) -> None:
+        super().__init__(config, sockets)
+        self._drain_seconds = drain_seconds
+        self._told: signal.Signals | None = None
+        for stop in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(stop, self._pass_on)
+
+    def init_processes(self) -> None:
+        """Start the workers."""
+        _Worker.drain_seconds = self._drain_seconds
+        multiprocess.Process = _Worker  # type: ignore[misc]  # what uvicorn starts: it has no setting for it
+        super().init_processes()
+
+    def terminate_all(self) -> None:
+        """Called when no worker will be started any more."""
+        for listening in self.sockets:
+            listening.close()  # or, when the workers have closed theirs, connections would come and wait for nobody
+        self._tell(self._told or signal.SIGINT)
+
+    def _pass_on(self, sig: int, _: FrameType | None) -> None:
+        """Tell the workers at once: uvicorn looks for signals twice a second, and stops then."""
+        if self._told is None and sig == signal.SIGTERM and self._drain_seconds > 0:
+            self._told = signal.SIGTERM
+        elif self._told in (None, signal.SIGTERM):
+            self._told = signal.SIGINT
+        else:
+            self._told = signal.SIGKILL
+        self._tell(self._told)
+        self.signal_queue.append(sig)
+
+    def _tell(self, sig: signal.Signals) -> None:
+        for process in self.processes:
+            if process.pid is not None and process.exitcode is None:
+                with suppress(ProcessLookupError):
+                    os.kill(process.pid, sig)
+
+
+class _Worker(multiprocess.Process):
+    """uvicorn's process of a worker, with our server in it."""
+
+    drain_seconds = 0.0
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+        self.drains = self.drain_seconds  # which goes to the process with the rest
+        super().__init__(config, sockets)
+
+    @property
+    def server(self) -> uvicorn.Server:
+        if self._server is None:
+            self._server = DrainingServer(self.config, self.drains, worker=True)
+        return self._server

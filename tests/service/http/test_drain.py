@@ -1,0 +1,178 @@
+"""On the way out: probes say 503, all else is answered and ends its connection; what each signal does."""
+
+import http.client
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.server import Server, serving
+
+RAW = {"content-type": "application/octet-stream"}
+HALF = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: 2\r\n\r\n\xff"
+LONG = "300"  # seconds, longer than any test waits
+BOTH = pytest.mark.parametrize(
+    "workers",
+    [
+        1,
+        pytest.param(
+            2, marks=pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="asks for a process's children")
+        ),
+    ],
+)
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/models/tiny/readyz"])
+def test_probe_says_503(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 200
+    client.app.state.drain.begin()  # type: ignore[attr-defined]
+    found = client.get(path)
+    assert (found.status_code, found.headers["content-type"]) == (503, "application/problem+json")
+    assert found.json()["detail"] == "the service is stopping: send requests elsewhere"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/models/tiny", "/v2/health/ready", "/v2/models/tiny/ready", "/v2/models/tiny/versions/{version}/ready"],
+)
+def test_probe_of_a_standard_protocol_says_503_in_its_form(client: TestClient, path: str) -> None:
+    path = path.format(version=client.get("/models/tiny").json()["version"])
+    assert client.get(path).status_code == 200
+    client.app.state.drain.begin()  # type: ignore[attr-defined]
+    found = client.get(path)
+    assert (found.status_code, found.headers["content-type"]) == (503, "application/json")
+    assert found.json() == {"error": "the service is stopping: send requests elsewhere"}
+
+
+def test_all_else_is_answered(client: TestClient) -> None:
+    client.app.state.drain.begin()  # type: ignore[attr-defined]
+    tensor = {"name": "images", "datatype": "UINT8", "shape": [1, 1, 2], "data": [0, 255]}
+    answers = [
+        client.get("/livez"),
+        client.get("/v2/health/live"),
+        client.get("/model"),
+        client.post("/predict", content=bytes(2), headers=RAW),
+        client.post("/models/tiny/predict", json={"inputs": [[[0, 255]]]}),
+        client.post("/v1/models/tiny:predict", json={"instances": [[[0, 255]]]}),
+        client.post("/v2/models/tiny/infer", json={"inputs": [tensor]}),
+        client.get("/metrics"),
+    ]
+    assert [(found.status_code, found.headers["connection"]) for found in answers] == [(200, "close")] * len(answers)
+    assert "demur_ready 0.0\n" in answers[-1].text
+    assert "demur_draining 1.0\n" in answers[-1].text
+
+
+@contextmanager
+def _serving(model: Path, workers: int, **settings: str) -> Iterator[Server]:
+    with serving(model, DEMUR_WORKERS=str(workers), **settings) as server:
+        _wait_until(lambda: sum("startup complete" in line for line in server.log()) == workers)
+        yield server
+
+
+def _wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.01)
+
+
+def _statuses(server: Server, path: str, asked: int = 1) -> set[int]:
+    """On as many connections, so that every worker takes some."""
+    return {httpx2.get(f"{server.address}{path}").status_code for _ in range(asked)}
+
+
+def _refuses(server: Server) -> bool:
+    """Whether nobody listens there any more."""
+    try:
+        socket.create_connection(("127.0.0.1", server.port), timeout=1).close()
+    except OSError:
+        return True
+    return False
+
+
+def _connection(server: Server) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", server.port), timeout=20)
+
+
+@BOTH
+def test_it_answers_after_sigterm_and_stops_on_a_second_signal(tiny_model: Path, workers: int) -> None:
+    with _serving(tiny_model, workers, DEMUR_DRAIN_SECONDS=LONG) as server, _connection(server) as in_flight:
+        kept = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        kept.request("POST", "/predict", bytes(2), RAW)
+        before = kept.getresponse()
+        assert (before.status, before.read()[:9], before.headers["connection"]) == (200, b'{"model":', None)
+        if workers > 1:  # as systemd does, which tells the whole group of processes
+            children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+            for pid in children:
+                if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    os.kill(int(pid), signal.SIGTERM)
+        server.process.send_signal(signal.SIGTERM)
+        _wait_until(lambda: _statuses(server, "/readyz", 10) == {503})
+        assert _statuses(server, "/livez", 10) == {200}
+        kept.request("POST", "/predict", bytes(2), RAW)
+        found = kept.getresponse()
+        assert (found.status, found.read()[:9], found.headers["connection"]) == (200, b'{"model":', "close")
+        fresh = httpx2.post(f"{server.address}/predict", content=bytes(2), headers=RAW)
+        assert (fresh.status_code, fresh.headers["connection"]) == (200, "close")
+        in_flight.sendall(HALF)
+        assert _statuses(server, "/livez", 10) == {200}  # by which the first half has been read
+        server.process.send_signal(signal.SIGTERM)
+        _wait_until(lambda: _refuses(server))
+        in_flight.sendall(b"\x00")
+        assert in_flight.recv(1000).startswith(b"HTTP/1.1 200 ")
+        assert server.process.wait(timeout=20) == 0
+        said = [line for line in server.log() if "draining for 300 seconds: /readyz says 503" in line]
+        assert len(said) == workers
+
+
+@BOTH
+def test_drain_ends_by_itself(tiny_model: Path, workers: int) -> None:
+    with _serving(tiny_model, workers, DEMUR_DRAIN_SECONDS="1") as server:
+        began = time.monotonic()
+        assert server.stop(signal.SIGTERM) == 0
+        assert time.monotonic() - began >= 1
+
+
+def test_connection_that_was_open_at_the_end_may_ask_once(tiny_model: Path) -> None:
+    with _serving(tiny_model, 1, DEMUR_DRAIN_SECONDS="1") as server, _connection(server) as connection:
+        server.process.send_signal(signal.SIGTERM)
+        _wait_until(lambda: _refuses(server))
+        connection.sendall(HALF + b"\x00")
+        assert b"\r\nconnection: close\r\n" in connection.recv(1000)
+        assert server.process.wait(timeout=20) == 0
+
+
+def test_ctrl_c_does_not_wait(tiny_model: Path) -> None:
+    with _serving(tiny_model, 1, DEMUR_DRAIN_SECONDS=LONG) as server:
+        assert server.stop(signal.SIGINT) == 0
+        assert not any("draining" in line for line in server.log())
+
+
+@BOTH
+def test_last_signal_waits_for_nobody(tiny_model: Path, workers: int) -> None:
+    settings = {"DEMUR_DRAIN_SECONDS": LONG, "DEMUR_SHUTDOWN_SECONDS": LONG}
+    with _serving(tiny_model, workers, **settings) as server, _connection(server) as in_flight:
+        in_flight.sendall(HALF)
+        assert _statuses(server, "/livez", 10) == {200}
+        server.process.send_signal(signal.SIGTERM)
+        _wait_until(lambda: _statuses(server, "/readyz", 10) == {503})
+        server.process.send_signal(signal.SIGTERM)
+        _wait_until(lambda: _refuses(server))
+        assert server.process.poll() is None
+        assert server.stop(signal.SIGTERM) == 0
+
+
+def test_without_a_drain_a_second_signal_waits_for_nobody(tiny_model: Path) -> None:
+    with _serving(tiny_model, 1, DEMUR_SHUTDOWN_SECONDS=LONG) as server, _connection(server) as in_flight:
+        in_flight.sendall(HALF)
+        assert _statuses(server, "/livez") == {200}
+        server.process.send_signal(signal.SIGTERM)
+        _wait_until(lambda: _refuses(server))
+        assert server.stop(signal.SIGTERM) == 0
