@@ -169,7 +169,8 @@ def _require_better_than_guessing(fitted: Fit, classes: int, settings: FitSettin
         if quality.loss > (LARGEST + 1) * math.log(classes):
             raise DivergedError(
                 f"the fit diverged: epoch {kept.number}, which is kept, has a loss of {quality.loss:.4g} on {part}, "
-                f"and equal probabilities have {math.log(classes):.3g}. Try a --learning-rate under {settings.learning_rate:g}."
+                f"and equal probabilities have {math.log(classes):.3g}. "
+                f"Try a --learning-rate under {settings.learning_rate:g}."
             )
 
 
