@@ -10,7 +10,7 @@ class DataError(TrainingError):
 
 
 class DivergedError(TrainingError):
-    """The loss is no longer a number."""
+    """The loss is no longer a number, or so large that no temperature mends it."""
 
 
 class WorkersError(TrainingError):

@@ -101,11 +101,7 @@ def fit(
     train_at = _trainer(train, model, sgd, settings, generator, workers)
     for number in range(len(history) + 1, settings.epochs + 1):
         epoch = Epoch(number, train_at(_rates(settings, len(train), number)), evaluate(model, tune, workers))
-        if not (math.isfinite(epoch.train.loss) and math.isfinite(epoch.tune.loss)):
-            raise DivergedError(
-                f"the fit diverged in epoch {number}: the loss is {epoch.train.loss}. "
-                f"Try a --learning-rate under {settings.learning_rate} or a --clip-norm."
-            )
+        _require_finite(epoch, settings)
         history.append(epoch)
         if on_epoch is not None:
             on_epoch(epoch)
@@ -116,6 +112,15 @@ def fit(
         if on_state is not None:
             on_state(State(model, sgd.velocity, best, history, generator.get_state()))
     return Fit(best.model, best.epoch, history)
+
+
+def _require_finite(epoch: Epoch, settings: FitSettings) -> None:
+    for part, quality in (("train", epoch.train), ("tune", epoch.tune)):
+        if not math.isfinite(quality.loss):
+            raise DivergedError(
+                f"the fit diverged in epoch {epoch.number}: the loss on {part} is {quality.loss}. "
+                f"Try a --learning-rate under {settings.learning_rate:g} or a --clip-norm."
+            )
 
 
 def evaluate(model: SoftmaxRegression, source: Source, workers: Workers = ALONE) -> Quality:

@@ -1,6 +1,7 @@
 """The training job: data -> fit -> release, which certifies, proves and publishes."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,10 +14,11 @@ import torch
 from service.classifier import Classifier
 from service.manifest import Manifest, Training
 from training.abstention.settings import AbstentionSettings
+from training.abstention.temperature import LARGEST
 from training.checkpoint import Checkpoint, identity
 from training.data import Labelled, LabelledData
 from training.data.splits import Splits, split
-from training.errors import TrainingError
+from training.errors import DivergedError, TrainingError
 from training.examples import Examples, Levels, Source
 from training.fit import Epoch, Fit, fit
 from training.inputs import Encoder, encoder_for
@@ -82,6 +84,7 @@ def run(
     if job.checkpoint is not None:
         check_place(job.checkpoint)
     encoder, fitted, seconds = _fit(job, dataset, splits, device, workers, on_epoch)
+    _require_better_than_guessing(fitted, len(dataset.classes), job.settings)
     regression = fitted.model.to(_CPU, torch.float32)
     training = _training(job, fitted, device, workers)
     released = release(Fitted(encoder, regression, training), dataset, splits, terms)
@@ -152,6 +155,23 @@ def _fit(
         on_state=checkpoint.save if checkpoint is not None and workers.leads else None,
     )
     return encoder, fitted, time.perf_counter() - start
+
+
+def _require_better_than_guessing(fitted: Fit, classes: int, settings: FitSettings) -> None:
+    """Raise DivergedError where no temperature can make probabilities of the logits that are better than equal ones.
+
+    The loss at a temperature T is at least (the loss - log C) / T. So over (T + 1) log C it stays over log C, that of
+    equal probabilities, and T is 100 at most. Weights that a far too high learning rate throws about are so large,
+    though every number in them is finite.
+    """
+    kept = next(epoch for epoch in fitted.history if epoch.number == fitted.best_epoch)
+    for part, quality in (("train", kept.train), ("tune", kept.tune)):
+        if quality.loss > (LARGEST + 1) * math.log(classes):
+            raise DivergedError(
+                f"the fit diverged: epoch {kept.number}, which is kept, has a loss of {quality.loss:.4g} on {part}, "
+                f"and equal probabilities have {math.log(classes):.3g}. "
+                f"Try a --learning-rate under {settings.learning_rate:g}."
+            )
 
 
 def _training(job: Job, fitted: Fit, device: torch.device, workers: Workers) -> Training:

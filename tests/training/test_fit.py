@@ -89,7 +89,7 @@ def test_keep_chooses_the_epoch() -> None:
 
 def test_divergence_stops_with_the_epoch_and_the_rate() -> None:
     with pytest.raises(
-        DivergedError, match=r"diverged in epoch \d: the loss is (nan|inf)\. .* under 1e\+38 or a --clip"
+        DivergedError, match=r"diverged in epoch \d: the loss on train is (nan|inf)\. .* under 1e\+38 or a --clip"
     ):
         _fit(dataclasses.replace(CHAPTER, learning_rate=1e38, batch_size=4))
 
@@ -97,7 +97,7 @@ def test_divergence_stops_with_the_epoch_and_the_rate() -> None:
 def test_nan_in_the_data_stops() -> None:
     features = TRAIN.features.clone()
     features[7, 0] = float("nan")
-    with pytest.raises(DivergedError, match="diverged in epoch 1: the loss is nan"):
+    with pytest.raises(DivergedError, match="diverged in epoch 1: the loss on train is nan"):
         _fit(CHAPTER, train=Examples(features, TRAIN.labels))
 
 

@@ -3,6 +3,7 @@
 import os
 import resource
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -111,6 +112,14 @@ def test_disk_too_full_for_the_report(
     version = Classifier.load(out).version
     assert line.startswith(f"training: version {version} is published, but its report is not: cannot write {disk}")
     assert line.endswith(": No space left on device")
+
+
+def test_no_room_for_temporary_files(
+    disk: Path, tmp_path: Path, data: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fill(disk)
+    monkeypatch.setattr(tempfile, "tempdir", str(disk))  # as TMPDIR names it at the start
+    assert main(["fit", *data, "--out", str(tmp_path / "model.onnx")]) == 0
 
 
 def test_read_only_disk(disk: Path, data: list[str], capsys: pytest.CaptureFixture[str]) -> None:

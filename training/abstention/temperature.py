@@ -7,7 +7,7 @@ from scipy.optimize import minimize_scalar
 
 from training.softmax import log_softmax
 
-_LARGEST = 100.0
+LARGEST = 100.0  # temperature
 
 
 def fit_temperature(logits: torch.Tensor, labels: NDArray[np.int64]) -> float:
@@ -31,5 +31,5 @@ def fit_temperature(logits: torch.Tensor, labels: NDArray[np.int64]) -> float:
         of_others = (logs.sum(dim=1) - of_truth) / (logs.shape[1] - 1)
         return -((1 - doubt) * of_truth + doubt * of_others).mean().item()
 
-    found = minimize_scalar(loss, bounds=(1 / _LARGEST, _LARGEST), method="bounded", options={"xatol": 1e-9})
+    found = minimize_scalar(loss, bounds=(1 / LARGEST, LARGEST), method="bounded", options={"xatol": 1e-9})
     return 1 / float(found.x)

@@ -26,21 +26,19 @@ class Scan:
 
 
 def scan(raw: Raw, classes: tuple[str, ...], findings: Findings) -> Scan:
-    """Look at every input once. Adds to `findings` missing values, infinities and constant columns."""
+    """Look at every input once. Adds to `findings` missing values, infinities, constant columns and pixels."""
     digest = hashlib.sha256()
     hashes = np.empty(len(raw.inputs), dtype=np.uint64)
     row_bytes = raw.inputs.dtype.itemsize * int(np.prod(raw.inputs.shape[1:]))
     hash_rows = _hasher(row_bytes)
-    numbers = _Numbers(raw, raw.input) if isinstance(raw.input, FeaturesInput) else None
+    seen = _Numbers(raw, raw.input) if isinstance(raw.input, FeaturesInput) else _Pixels()
     size = max(1, _BLOCK_BYTES // row_bytes)
     for start in range(0, len(raw.inputs), size):
         block = np.ascontiguousarray(raw.inputs[start : start + size])
         digest.update(block.data)
         hashes[start : start + size] = hash_rows(block)
-        if numbers is not None:
-            numbers.see(block, start)
-    if numbers is not None:
-        numbers.report(findings)
+        seen.see(block, start)
+    seen.report(findings)
     digest.update(Labelled("", raw.inputs[:0], raw.labels.codes).fingerprint().encode())
     digest.update("\0".join(classes).encode())
     return Scan(digest.hexdigest(), hashes)
@@ -63,6 +61,34 @@ def _hasher(row_bytes: int) -> Callable[[NDArray[Any]], NDArray[np.uint64]]:
         return hashes
 
     return hash_rows
+
+
+@dataclass(slots=True)
+class _Pixels:
+    """What is seen in pictures, block by block."""
+
+    least: NDArray[Any] | None = None  # [H, W] or [H, W, 3]
+    most: NDArray[Any] | None = None
+
+    def see(self, block: NDArray[Any], _: int) -> None:
+        least, most = block.min(axis=0), block.max(axis=0)
+        self.least = least if self.least is None else np.minimum(self.least, least)
+        self.most = most if self.most is None else np.maximum(self.most, most)
+
+    def report(self, findings: Findings) -> None:
+        assert self.least is not None
+        assert self.most is not None
+        same = self.least == self.most
+        if same.ndim == 3:
+            same = same.all(axis=-1)
+        if same.all():
+            findings.errors.append("every picture is the same, in all its pixels: nothing can be learnt from it")
+        elif same.any():
+            row, column = np.argwhere(same)[0].tolist()
+            findings.warnings.append(
+                f"{same.sum()} of {same.size} pixels are the same in every picture, the first in row {row}, column "
+                f"{column}: nothing can be learnt from them"
+            )
 
 
 @dataclass(slots=True)
@@ -105,7 +131,9 @@ class _Numbers:
             [self.kind.columns is None or self.kind.columns[i].categories is None for i in range(len(names))]
         )
         constant = np.flatnonzero((self.least == self.most) & numeric).tolist()
-        if constant:
+        if len(constant) == len(names):
+            findings.errors.append(f"every row is the same, in all {len(names)} columns: nothing can be learnt from it")
+        elif constant:
             shown = ", ".join(names[i] for i in constant[:_SHOWN]) + (", ..." if len(constant) > _SHOWN else "")
             findings.warnings.append(
                 f"{len(constant)} constant column{'s' * (len(constant) > 1)} ({shown}): nothing can be learnt from it"

@@ -1,0 +1,120 @@
+"""Data that cannot be learnt from, and fits that run away: a line says what and where, and nothing is published."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from training.__main__ import main
+
+N = 1200
+RNG = np.random.default_rng(0)
+LABELS = RNG.integers(0, 3, N)
+ROWS = (RNG.normal(size=(N, 3)) + np.array([[0, 0, 0], [5, 0, 0], [0, 5, 0]])[LABELS]).astype(np.float32)
+PICTURES = RNG.integers(0, 256, (N, 4, 5), dtype=np.uint8)
+
+Made = list[str]  # options of `fit`
+
+
+def _embeddings(folder: Path, rows: NDArray[Any] = ROWS, labels: NDArray[Any] = LABELS) -> Made:
+    np.save(folder / "x.npy", rows)
+    np.save(folder / "y.npy", labels)
+    return ["--data", str(folder / "x.npy"), "--labels", str(folder / "y.npy")]
+
+
+def _embeddings_with(value: float) -> Callable[[Path], Made]:
+    rows = ROWS.copy()
+    rows[7, 1] = value
+    return lambda folder: _embeddings(folder, rows)
+
+
+def _table_with(value: str) -> Callable[[Path], Made]:
+    def make(folder: Path) -> Made:
+        with (folder / "t.csv").open("w", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["depth", "width", "label"])
+            for number, (row, label) in enumerate(zip(ROWS, LABELS, strict=True)):
+                writer.writerow([row[0], value if number == 9 else row[1], label])
+        return ["--data", str(folder / "t.csv")]
+
+    return make
+
+
+def _pictures(folder: Path, pictures: NDArray[np.uint8]) -> Made:
+    np.savez(folder / "p.npz", images=pictures, labels=LABELS)
+    return ["--data", str(folder / "p.npz")]
+
+
+def _folders(folder: Path) -> Made:
+    for number, picture in enumerate(PICTURES[:40]):
+        place = folder / "pictures" / ("cat", "dog")[number % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(place / f"{number}.png")
+    (folder / "pictures" / "empty").mkdir()
+    return ["--data", str(folder / "pictures")]
+
+
+def _with(*options: str) -> Callable[[Path], Made]:
+    return lambda folder: [*_embeddings(folder), *options]
+
+
+LABELS_WITH_NAN = np.where(np.arange(N) == 5, np.nan, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("make", "line"),
+    [
+        (_embeddings_with(np.nan), "column 1 has 1 missing values (NaN), the first in row 7: fill them in"),
+        (_embeddings_with(-np.inf), "column 1 has 1 values that are infinite in float32, the first in row 7: every"),
+        (_table_with("nan"), "column 'width' has 1 missing values (NaN), the first in row 10: fill them in"),
+        (_table_with("1e60"), "column 'width' has 1 values that are infinite in float32, the first in row 10: every"),
+        (lambda f: _embeddings(f, labels=LABELS_WITH_NAN), "1 of 1200 labels are missing, the first in row 5: every"),
+        (lambda f: _embeddings(f, labels=LABELS + 0.5), "labels are of type float64: they must be whole numbers or"),
+        (_with("--classes", "0", "1"), "the label '2', in row 0 for one, is none of --classes 0 1"),
+        (_with("--classes", "0", "1", "2", "3"), "too few examples of a class: '3' has 0, and each needs 10"),
+        (lambda f: _embeddings(f, labels=0 * LABELS), "there is one class only, '0': a classifier needs two or more"),
+        (_folders, "pictures/empty has no picture"),
+        (lambda f: _embeddings(f, 0 * ROWS), "every row is the same, in all 3 columns: nothing can be learnt from it"),
+        (lambda f: _pictures(f, 0 * PICTURES), "every picture is the same, in all its pixels: nothing can be learnt"),
+        (_with("--learning-rate", "1e38"), "the fit diverged in epoch 1: the loss on train is nan. Try a --learning-"),
+        (_with("--learning-rate", "1e6", "--epochs", "2"), "and equal probabilities have 1.1. Try a --learning-rate u"),
+        (_with("--learning-rate", "1e6", "--epochs", "2", "--clip-norm", "1"), "the fit diverged: epoch "),
+    ],
+)
+def test_stops_with_a_line_and_publishes_nothing(
+    tmp_path: Path, make: Callable[[Path], Made], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "models" / "model.onnx"
+    out.parent.mkdir()
+    out.write_bytes(b"the one before")
+    assert main(["fit", *make(tmp_path), "--out", str(out)]) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("training: ")
+    assert line in last
+    assert out.read_bytes() == b"the one before"
+    assert list(out.parent.iterdir()) == [out]
+
+
+def test_constant_columns_and_pixels_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A warning: what else there is can be learnt from. What is constant then speaks for no class."""
+    rows, pictures = ROWS.copy(), PICTURES.copy()
+    rows[:, 2], pictures[:, 1:3, 4] = 3, 255
+    out = ["--epochs", "1", "--out", str(tmp_path / "m.onnx")]
+    assert main(["fit", *_embeddings(tmp_path, rows), *out]) == 0
+    assert "warning: 1 constant column (2): nothing can be learnt from it\n" in capsys.readouterr().err
+    assert main(["fit", *_pictures(tmp_path, pictures), *out]) == 0
+    assert (
+        "warning: 2 of 20 pixels are the same in every picture, the first in row 1, column 4: nothing can be learnt "
+        "from them\n" in capsys.readouterr().err
+    )
+
+
+def test_high_rate_that_ends_well_is_published(tmp_path: Path) -> None:
+    """Large losses on the way, or larger than they need be, are no divergence: the temperature mends them."""
+    made = _with("--learning-rate", "30", "--epochs", "5", "--recipe", "tuned")(tmp_path)
+    assert main(["fit", *made, "--out", str(tmp_path / "m.onnx")]) == 0
