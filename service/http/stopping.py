@@ -40,9 +40,10 @@ class DrainingServer(uvicorn.Server):
         """Called with a signal. It may come between any two steps, so that nothing is logged here."""
         if self.should_exit:
             self.force_exit = not self._worker
-        elif sig == signal.SIGTERM and self.started and self._drain_seconds > 0 and self._drain_until is None:
+        elif sig == signal.SIGTERM and self._drain_seconds > 0 and self._drain_until is None:
             self._drain_until = time.monotonic() + self._drain_seconds
-            self.lifespan.state[drain.STATE].begin()
+            if self.started:
+                self.lifespan.state[drain.STATE].begin()
         elif sig != signal.SIGTERM or self._drain_until is None or not self._worker:
             self._drain_until = None
             super().handle_exit(sig, frame)
@@ -53,6 +54,7 @@ class DrainingServer(uvicorn.Server):
         if until is not None:
             if not self._said:
                 self._said = True
+                self.lifespan.state[drain.STATE].begin()  # again, but where the signal came before the start was over
                 _log.info("draining for %g seconds: /readyz says 503", self._drain_seconds)
             if time.monotonic() >= until:
                 self.should_exit = True
@@ -94,8 +96,7 @@ class Supervisor(Multiprocess):
 
     def terminate_all(self) -> None:
         """Called when no worker will be started any more."""
-        for listening in self.sockets:
-            listening.close()  # or, when the workers have closed theirs, connections would come and wait for nobody
+        self._stop_listening()
         self._tell(self._told or signal.SIGINT)
 
     def _pass_on(self, sig: int, _: FrameType | None) -> None:
@@ -108,6 +109,13 @@ class Supervisor(Multiprocess):
             self._told = signal.SIGKILL
         self._tell(self._told)
         self.signal_queue.append(sig)
+        if not _Worker.starting:
+            self._stop_listening()
+
+    def _stop_listening(self) -> None:
+        """When the workers have closed theirs, nobody would take what comes to ours, and to close it would reset it."""
+        for listening in self.sockets:
+            listening.close()
 
     def _tell(self, sig: signal.Signals) -> None:
         for process in self.processes:
@@ -120,10 +128,18 @@ class _Worker(multiprocess.Process):
     """uvicorn's process of a worker, with our server in it."""
 
     drain_seconds = 0.0
+    starting = False  # whether one is given the sockets just now
 
     def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
         self.drains = self.drain_seconds  # which goes to the process with the rest
         super().__init__(config, sockets)
+
+    def start(self) -> None:
+        _Worker.starting = True
+        try:
+            super().start()
+        finally:
+            _Worker.starting = False
 
     @property
     def server(self) -> uvicorn.Server:
