@@ -22,6 +22,8 @@ from service.http import drain
 
 # How long connections that are open at the end of the drain may take to send what they were opened for.
 _LAST_SECONDS = 1.0
+# How long a worker may take to start before it counts as hung.
+_START_SECONDS = 60
 
 _log = logging.getLogger("demur")
 
@@ -94,6 +96,11 @@ class Supervisor(Multiprocess):
         multiprocess.Process = _Worker  # type: ignore[misc]  # what uvicorn starts: it has no setting for it
         super().init_processes()
 
+    def keep_subprocess_alive(self) -> None:
+        """Start a worker again where one has died, but not where they are to end."""
+        if self._told is None:
+            super().keep_subprocess_alive()
+
     def terminate_all(self) -> None:
         """Called when no worker will be started any more."""
         self._stop_listening()
@@ -107,6 +114,7 @@ class Supervisor(Multiprocess):
             self._told = signal.SIGINT
         else:
             self._told = signal.SIGKILL
+        _Worker.stopping = True
         self._tell(self._told)
         self.signal_queue.append(sig)
         if not _Worker.starting:
@@ -129,17 +137,32 @@ class _Worker(multiprocess.Process):
 
     drain_seconds = 0.0
     starting = False  # whether one is given the sockets just now
+    stopping = False  # whether none is to be started any more
 
     def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
         self.drains = self.drain_seconds  # which goes to the process with the rest
+        self.answered = False  # a ping, which it cannot while it starts
+        self.patience_until = time.monotonic() + _START_SECONDS
         super().__init__(config, sockets)
 
     def start(self) -> None:
         _Worker.starting = True
         try:
-            super().start()
+            if not _Worker.stopping:  # the signal may have come while uvicorn waited for a worker that then ended
+                super().start()
         finally:
             _Worker.starting = False
+
+    def join(self) -> None:
+        if self.pid is not None:
+            super().join()
+
+    def is_alive(self, timeout: float = 5) -> bool:
+        """As uvicorn asks, but that a start may take longer than an answer, as it does where many start at once."""
+        if not self.answered and time.monotonic() < self.patience_until:
+            self.answered = self.process.is_alive() and self.ping(timeout=0.1)
+            return self.process.is_alive()
+        return super().is_alive(timeout)
 
     @property
     def server(self) -> uvicorn.Server:
