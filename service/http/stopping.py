@@ -22,6 +22,8 @@ from service.http import drain
 
 # How long connections that are open at the end of the drain may take to send what they were opened for.
 _LAST_SECONDS = 1.0
+# How long a worker may take to start before it counts as hung.
+_START_SECONDS = 60
 
 _log = logging.getLogger("demur")
 
@@ -40,9 +42,10 @@ class DrainingServer(uvicorn.Server):
         """Called with a signal. It may come between any two steps, so that nothing is logged here."""
         if self.should_exit:
             self.force_exit = not self._worker
-        elif sig == signal.SIGTERM and self.started and self._drain_seconds > 0 and self._drain_until is None:
+        elif sig == signal.SIGTERM and self._drain_seconds > 0 and self._drain_until is None:
             self._drain_until = time.monotonic() + self._drain_seconds
-            self.lifespan.state[drain.STATE].begin()
+            if self.started:
+                self.lifespan.state[drain.STATE].begin()
         elif sig != signal.SIGTERM or self._drain_until is None or not self._worker:
             self._drain_until = None
             super().handle_exit(sig, frame)
@@ -53,6 +56,7 @@ class DrainingServer(uvicorn.Server):
         if until is not None:
             if not self._said:
                 self._said = True
+                self.lifespan.state[drain.STATE].begin()  # again, but where the signal came before the start was over
                 _log.info("draining for %g seconds: /readyz says 503", self._drain_seconds)
             if time.monotonic() >= until:
                 self.should_exit = True
@@ -92,10 +96,14 @@ class Supervisor(Multiprocess):
         multiprocess.Process = _Worker  # type: ignore[misc]  # what uvicorn starts: it has no setting for it
         super().init_processes()
 
+    def keep_subprocess_alive(self) -> None:
+        """Start a worker again where one has died, but not where they are to end."""
+        if self._told is None:
+            super().keep_subprocess_alive()
+
     def terminate_all(self) -> None:
         """Called when no worker will be started any more."""
-        for listening in self.sockets:
-            listening.close()  # or, when the workers have closed theirs, connections would come and wait for nobody
+        self._stop_listening()
         self._tell(self._told or signal.SIGINT)
 
     def _pass_on(self, sig: int, _: FrameType | None) -> None:
@@ -106,8 +114,16 @@ class Supervisor(Multiprocess):
             self._told = signal.SIGINT
         else:
             self._told = signal.SIGKILL
+        _Worker.stopping = True
         self._tell(self._told)
         self.signal_queue.append(sig)
+        if not _Worker.starting:
+            self._stop_listening()
+
+    def _stop_listening(self) -> None:
+        """When the workers have closed theirs, nobody would take what comes to ours, and to close it would reset it."""
+        for listening in self.sockets:
+            listening.close()
 
     def _tell(self, sig: signal.Signals) -> None:
         for process in self.processes:
@@ -120,10 +136,33 @@ class _Worker(multiprocess.Process):
     """uvicorn's process of a worker, with our server in it."""
 
     drain_seconds = 0.0
+    starting = False  # whether one is given the sockets just now
+    stopping = False  # whether none is to be started any more
 
     def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
         self.drains = self.drain_seconds  # which goes to the process with the rest
+        self.answered = False  # a ping, which it cannot while it starts
+        self.patience_until = time.monotonic() + _START_SECONDS
         super().__init__(config, sockets)
+
+    def start(self) -> None:
+        _Worker.starting = True
+        try:
+            if not _Worker.stopping:  # the signal may have come while uvicorn waited for a worker that then ended
+                super().start()
+        finally:
+            _Worker.starting = False
+
+    def join(self) -> None:
+        if self.pid is not None:
+            super().join()
+
+    def is_alive(self, timeout: float = 5) -> bool:
+        """As uvicorn asks, but that a start may take longer than an answer, as it does where many start at once."""
+        if not self.answered and time.monotonic() < self.patience_until:
+            self.answered = self.process.is_alive() and self.ping(timeout=0.1)
+            return self.process.is_alive()
+        return super().is_alive(timeout)
 
     @property
     def server(self) -> uvicorn.Server:
