@@ -9,7 +9,7 @@ FIT ?=
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train serve test test-slow test-guarantees test-clients test-hosts test-browser test-rules test-rolling openapi page-pictures lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e lock clean
+.PHONY: help setup data train serve test test-slow test-guarantees test-clients test-hosts test-browser test-rules test-rolling test-contract fuzz openapi page-pictures lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -73,6 +73,23 @@ test-rules: setup ## the alert rules, by Prometheus itself; needs Debian's packa
 test-rolling: setup ## two services behind nginx, restarted in turn under load; needs nginx, takes minutes
 	@command -v nginx >/dev/null || { echo "make test-rolling: no nginx here, so nothing was tested"; exit 1; }
 	$(BIN)/python -m pytest -m rolling -rP tests/nginx
+
+test-contract: setup build/contract/made ## schemathesis on the API's description, minutes; CASES=1000 for thousands of each operation
+	$(BIN)/python -m pytest -m contract -rP tests/contract $(if $(CASES),--cases $(CASES))
+
+build/contract/made: requirements/contract.txt
+	$(PYTHON) -m venv build/contract
+	build/contract/bin/pip install --quiet -r $<
+	touch $@
+
+fuzz: setup build/fuzz/made ## a million inputs, guided by coverage, for each reader of a client's bytes; RUNS= for fewer
+	for target in $$($(BIN)/python -m tests.fuzz.targets); do \
+	    PYTHONPATH=build/fuzz/site $(BIN)/python -m tests.fuzz $$target build/fuzz/$$target -runs=$(or $(RUNS),1000000) || exit 1; \
+	done
+
+build/fuzz/made: requirements/fuzz.txt
+	$(BIN)/pip install --quiet --no-deps --target build/fuzz/site --upgrade -r $<
+	touch $@
 
 lint: setup ## style, formatting and types
 	$(BIN)/ruff check .

@@ -16,12 +16,15 @@ from training.data import Dataset, fashion_mnist
 from training.data.fetch import locate
 
 ROOT = Path(__file__).parent.parent
+collect_ignore = ["contract/rules.py"]  # schemathesis's, which is in an environment of its own
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Of `make test-clients`."""
+    """Of `make test-clients` and `make test-contract`."""
     text = "ask the service there, which serves the model of tests/tiny.py, by the stock clients"
     parser.addoption("--address", help=text)
+    parser.addoption("--cases", default="30", help="how many cases of each operation, in each of schemathesis's phases")
+    parser.addoption("--cases-seed", default="1", help="what they are drawn by")
 
 
 @pytest.fixture(autouse=True)

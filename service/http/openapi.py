@@ -10,7 +10,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from service.http.problems import MEDIA_TYPE
+from service.inputs import Kind
 from service.models import Models
+from service.open_inference.tensors import DTYPES, datatype_of
 from service.reading.bodies import JSON
 from service.reading.multipart import MULTIPART
 from service.reading.reader import Reader
@@ -74,6 +76,7 @@ def install(app: FastAPI, models: Models) -> None:
             for name in EXAMPLES.keys() & schemas.keys():
                 schemas[name]["examples"] = [EXAMPLES[name]]
             _fill_in(schemas["InstancesRequest"], "instances", [model.reader for model in models.ready()])
+            _describe_tensors(schemas, [model.manifest.input for model in models.ready()])
             for path, name in _BODIES_OF_INPUTS.items():
                 _describe_bodies(path, name, description["paths"], schemas, models)
         return generate()
@@ -174,6 +177,29 @@ def _describe_inputs(
             del request["properties"][pictures_only]
         predict["parameters"] = [p for p in predict["parameters"] if p["name"] not in ("resize", "invert")]
     schemas[name] = request
+
+
+def _describe_tensors(schemas: dict[str, Any], kinds: list[Kind]) -> None:
+    """The tensors of the Open Inference Protocol are those of the models."""
+    if not kinds:
+        return
+    tensor = schemas["InferInput"]["properties"]
+    tensor["name"]["enum"] = list(dict.fromkeys(kind.name for kind in kinds))
+    tensor["datatype"]["enum"] = list(DTYPES)
+    schemas["InferRequest"]["examples"] = [
+        {
+            "inputs": [
+                {
+                    "name": kind.name,
+                    "datatype": datatype_of(kind.dtype),
+                    "shape": [1, *kind.row_shape],
+                    "data": [0] * kind.values,
+                }
+            ],
+            "outputs": [{"name": "decision"}, {"name": "reason"}],
+        }
+        for kind in kinds[:1]
+    ]
 
 
 def _fill_in(request: dict[str, Any], field: str, readers: list[Reader]) -> None:

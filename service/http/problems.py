@@ -7,6 +7,7 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -125,8 +126,18 @@ def _to_http_exception(request: Request, error: HTTPException) -> Response:
         case HTTPStatus.NOT_FOUND:
             detail = f"{request.url.path[:200]} does not exist: /openapi.json lists what does"
         case HTTPStatus.METHOD_NOT_ALLOWED:
-            allowed = (error.headers or {}).get("Allow", "")
+            allowed = ", ".join(sorted(_methods(request, error)))
             detail = f"{request.method} is not allowed on {request.url.path}: allowed is {allowed}"
+            return problem(request, error.status_code, detail, headers={"Allow": allowed})
         case _:
             detail = error.detail
     return problem(request, error.status_code, detail, headers=error.headers)
+
+
+def _methods(request: Request, error: HTTPException) -> set[str]:
+    """The methods of a path. Each is a route of its own, and FastAPI's `Allow` is that of the first alone."""
+    matched = request.scope.get("fastapi", {}).get("effective_route_context")
+    if matched is None:  # a route of FastAPI's own
+        return set((error.headers or {}).get("Allow", "").split(", "))
+    routes = iter_route_contexts(request.app.routes)
+    return {method for route in routes if route.path_format == matched.path_format for method in route.methods or ()}

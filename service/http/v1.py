@@ -36,17 +36,6 @@ async def models(request: Request) -> dict[str, list[str]]:
     return {"models": list(request.app.state.models.by_name)}
 
 
-@router.get(
-    "/models/{name}",
-    response_model=None,
-    responses=answer_of("ModelReady") | _MODEL_ERRORS,
-    dependencies=[Depends(named), Depends(accepting)],
-)
-async def model_ready(request: Request) -> dict[str, Any]:
-    """The model is proven and answers, and the service is not stopping."""
-    return {"name": asked_model(request).ref.name, "ready": True}
-
-
 @router.post(
     "/models/{name}:predict",
     openapi_extra=_BODY,
@@ -76,6 +65,18 @@ async def explain(request: Request) -> ExplainResponse:
     model = asked_model(request)
     body = await _body(request)
     return await run_in_threadpool(instances.explain_instances, model.predictor, model.explainer, body)
+
+
+# After those, whose paths it would take for names.
+@router.get(
+    "/models/{name}",
+    response_model=None,
+    responses=answer_of("ModelReady") | _MODEL_ERRORS,
+    dependencies=[Depends(named), Depends(accepting)],
+)
+async def model_ready(request: Request) -> dict[str, Any]:
+    """The model is proven and answers, and the service is not stopping."""
+    return {"name": asked_model(request).ref.name, "ready": True}
 
 
 async def _body(request: Request) -> bytes:

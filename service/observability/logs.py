@@ -8,6 +8,8 @@ from service.observability.lines import JsonLines, LineFormatter, Lines, TextLin
 
 Form = Literal["auto", "json", "text"]
 Level = Literal["debug", "info", "warning", "error"]
+# What these have to say is of a client's bytes. The client is told, and must not be able to fill the log.
+_OF_BODIES = ("python_multipart", "PIL")
 
 
 def lines_for(form: Form) -> Lines:
@@ -24,3 +26,5 @@ def configure(form: Form, level: Level) -> None:
     root.setLevel(logging.WARNING)
     for name in ("demur", "uvicorn"):
         logging.getLogger(name).setLevel(level.upper())
+    for name in _OF_BODIES:
+        logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -56,7 +56,8 @@ def number_rule(missing: Missing) -> str:
 
 def number_schema(missing: Missing) -> dict[str, Any]:
     """The JSON Schema of one number."""
-    return {"type": ["number", "null"] if missing == "mean" else "number"}
+    kind = ["number", "null"] if missing == "mean" else "number"
+    return {"type": kind, "exclusiveMinimum": -_PAST_FLOAT32, "exclusiveMaximum": _PAST_FLOAT32}
 
 
 def _is_sound(value: object, taken: frozenset[type]) -> bool:

@@ -17,10 +17,12 @@ from service.validation import shortened
 
 _MAGIC = b"\x93NUMPY"
 _MOST_HEADER_BYTES = 1024  # NumPy writes 118 for an array of numbers
-_SHAPE = rb"\(\s*(?:\d+\s*,\s*)*(?:\d+\s*)?\)"
-_ENTRY = re.compile(
-    rb"""\s*['"](descr|fortran_order|shape)['"]\s*:\s*('[^']*'|"[^"]*"|\[[^\]]*\]|True|False|%b)\s*(?:,|$)""" % _SHAPE
-)
+# As Python's own parser reads it: its blanks alone, quotation marks in pairs, no number with a zero in front.
+_BLANK = b" \t\n"
+_B, _NUMBER = b"[%b]*" % _BLANK, rb"(?:0|[1-9]\d*)"
+_SHAPE = rb"\(%b(?:%b%b,%b)*(?:%b%b)?\)" % (_B, _NUMBER, _B, _B, _NUMBER, _B)
+_VALUE = rb"""'[^']*'|"[^"]*"|\[[^\]]*\]|True|False|%b""" % _SHAPE
+_ENTRY = re.compile(rb"""%b(['"])(descr|fortran_order|shape)\1%b:%b(%b)%b(?:,|$)""" % (_B, _B, _B, _VALUE, _B))
 _DESCR = re.compile(r"[<>|=]?[?biufcmMOSUV]\d{0,3}")  # of a type without fields
 
 
@@ -45,9 +47,10 @@ def _parts(body: bytes) -> tuple[bytes, memoryview]:
     """The header's text and the data after it."""
     if not body.startswith(_MAGIC):
         raise MalformedBody("the body is not a .npy file: it does not begin as one")
-    major = body[len(_MAGIC)] if len(body) > len(_MAGIC) else 0
-    if major not in (1, 2, 3):
-        raise MalformedBody(f"the body is a .npy file of version {major}: 1, 2 and 3 are taken")
+    major, minor = body[len(_MAGIC) : len(_MAGIC) + 2].ljust(2, b"\0")
+    if major not in (1, 2, 3) or minor:
+        version = f"{major}.{minor}" if minor else major
+        raise MalformedBody(f"the body is a .npy file of version {version}: 1, 2 and 3 are taken")
     length = struct.Struct("<H" if major == 1 else "<I")
     start = len(_MAGIC) + 2 + length.size
     if len(body) < start:
@@ -62,10 +65,10 @@ def _parts(body: bytes) -> tuple[bytes, memoryview]:
 
 def _fields(header: bytes) -> dict[bytes, bytes]:
     """The header's three entries, each as the text that it is."""
-    text = header.strip()
-    inner, found, position = text[1:-1].strip(), dict[bytes, bytes](), 0
+    text = header.strip(_BLANK)
+    inner, found, position = text[1:-1].strip(_BLANK), dict[bytes, bytes](), 0
     while match := _ENTRY.match(inner, position):
-        found[match[1]] = match[2]
+        found[match[2]] = match[3]
         position = match.end()
     sound = (
         text[:1] + text[-1:] == b"{}"

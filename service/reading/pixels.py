@@ -36,12 +36,16 @@ def rows_of_pixels(kind: ImageInput) -> str:
 
 def pixels_schema(kind: ImageInput) -> list[dict[str, Any]]:
     """The forms as JSON Schemas: flat, nested."""
-    flat = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 255}}
-    row = flat if kind.channels == 1 else {"type": "array", "items": flat}
+    number = {"type": "integer", "minimum": 0, "maximum": 255}
+    row = _list_of(number if kind.channels == 1 else _list_of(number, kind.channels), kind.width)
     return [
-        {**flat, "description": "The pixels, row by row, in one list."},
-        {"type": "array", "items": row, "description": "The rows of pixels."},
+        {**_list_of(number, kind.values), "description": "The pixels, row by row, in one list."},
+        {**_list_of(row, kind.height), "description": "The rows of pixels."},
     ]
+
+
+def _list_of(items: dict[str, Any], count: int) -> dict[str, Any]:
+    return {"type": "array", "items": items, "minItems": count, "maxItems": count}
 
 
 def _nested(rows: list[Any], field: str, kind: ImageInput, booleans: bool) -> bytes:

@@ -1,6 +1,6 @@
 """The wire of `/v2` as `/openapi.json` describes it; `open_inference/` reads and writes it."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, RootModel
 
@@ -65,7 +65,7 @@ class InferInput(BaseModel):
 
     name: str = Field(description="As the model's metadata names it.")
     datatype: str = Field(description="As the model's metadata names it.")
-    shape: list[int] = Field(description="The batch first.")
+    shape: list[Annotated[int, Field(ge=0)]] = Field(description="The batch first.", min_length=1, max_length=8)
     data: list[Any] | None = Field(None, description="The numbers, flat or nested, in row-major order.")
     parameters: dict[str, Any] | None = Field(
         None, description="`binary_data_size`: how many bytes after the JSON are this tensor's, instead of `data`."
@@ -90,7 +90,7 @@ class InferRequest(BaseModel):
         description="A policy: `threshold`, `selective_risk`, `reject_cost` or `never_abstain`. `binary_data_output`: "
         "all outputs in bytes after the JSON.",
     )
-    inputs: list[InferInput] = Field(description="The model's one.")
+    inputs: list[InferInput] = Field(description="The model's one.", min_length=1, max_length=1)
     outputs: list[AskedOutput] | None = Field(None, description="All of them unless named.")
 
 

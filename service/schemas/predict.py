@@ -77,7 +77,9 @@ class QueryOptions(BaseModel):
     threshold: float | None = Field(None, ge=0, le=1, description=_described("threshold"))
     selective_risk: float | None = Field(None, gt=0, lt=1, description=_described("selective_risk"))
     reject_cost: float | None = Field(None, gt=0, description=_described("reject_cost"))
-    never_abstain: bool | None = Field(None, description=_described("never_abstain"))
+    never_abstain: bool | None = Field(
+        None, description=_described("never_abstain"), json_schema_extra={"enum": [True]}
+    )
     probabilities: bool | None = Field(None, description=Options.model_fields["probabilities"].description)
     set_coverage: float | None = Field(None, gt=0, lt=1, description=Options.model_fields["set_coverage"].description)
     set_method: SetMethod | None = Field(None, description=Options.model_fields["set_method"].description)

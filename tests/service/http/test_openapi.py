@@ -13,6 +13,9 @@ from service.app import create_app
 from service.settings import Settings
 from tests import tiny, tiny_features
 
+PAST = 2.0**128 - 2.0**103  # the least number that float32 rounds to infinity
+FLOAT32 = {"type": "number", "exclusiveMinimum": -PAST, "exclusiveMaximum": PAST}
+
 
 @pytest.fixture
 def description(client: TestClient) -> dict[str, Any]:
@@ -83,7 +86,15 @@ def test_pixels_have_their_bounds(description: dict[str, Any]) -> None:
     items = description["components"]["schemas"]["PredictRequest"]["properties"]["inputs"]["items"]["anyOf"]
     assert items[0]["items"] == {"type": "integer", "minimum": 0, "maximum": 255}
     assert items[1]["items"]["items"] == {"type": "integer", "minimum": 0, "maximum": 255}
+    counts = [(part["minItems"], part["maxItems"]) for part in (items[0], items[1], items[1]["items"])]
+    assert counts == [(2, 2), (1, 1), (2, 2)]
     assert items[2]["type"] == "string"
+
+
+def test_example_of_a_tensor_is_answered(client: TestClient, description: dict[str, Any]) -> None:
+    (example,) = description["components"]["schemas"]["InferRequest"]["examples"]
+    assert client.post("/v2/models/tiny/infer", json=example).status_code == 200
+    assert description["components"]["schemas"]["InferInput"]["properties"]["name"]["enum"] == ["images"]
 
 
 def test_asking_twice_gives_the_same(client: TestClient, description: dict[str, Any]) -> None:
@@ -142,7 +153,7 @@ def test_description_of_a_table_names_its_columns_and_categories(tmp_path: Path)
     by_name, in_order = properties["inputs"]["items"]["anyOf"]
     assert list(by_name["properties"]) == by_name["required"] == ["age", "sex", "mass"]
     assert by_name["additionalProperties"] is False
-    assert by_name["properties"]["age"] == {"type": "number"}
+    assert by_name["properties"]["age"] == FLOAT32
     assert by_name["properties"]["sex"]["anyOf"][0] == {"type": "string", "enum": ["f", "m"]}
     assert in_order["prefixItems"] == list(by_name["properties"].values())
     assert (in_order["minItems"], in_order["maxItems"]) == (3, 3)
@@ -157,14 +168,14 @@ def test_description_of_a_table_names_its_columns_and_categories(tmp_path: Path)
 def test_description_says_where_values_may_be_missing(tmp_path: Path) -> None:
     _, properties = _described(tiny_features.write_table(tmp_path, "mean"))
     columns = properties["inputs"]["items"]["anyOf"][0]["properties"]
-    assert columns["age"] == {"type": ["number", "null"]}
+    assert columns["age"] == {**FLOAT32, "type": ["number", "null"]}
     assert columns["sex"]["anyOf"][-1] == {"type": "null"}
 
 
 def test_description_of_an_embedding_says_its_width(tmp_path: Path) -> None:
     _, properties = _described(tiny_features.write_embedding(tmp_path))
     numbers, text = properties["inputs"]["items"]["anyOf"]
-    assert (numbers["items"], numbers["minItems"], numbers["maxItems"]) == ({"type": "number"}, 2, 2)
+    assert (numbers["items"], numbers["minItems"], numbers["maxItems"]) == (FLOAT32, 2, 2)
     assert (text["type"], text["description"]) == ("string", "Base64 of 2 little-endian float32.")
 
 

@@ -126,6 +126,7 @@ def test_errors_have_the_shape_of_the_protocol(client: TestClient) -> None:
     for path in ("/v1/models/none", "/v1/models/tiny:predict", "/v1/nothing", "/v1"):
         _assert_error(client.get(path), 404)
     _assert_error(client.post("/v1/models/tiny"), 405)
+    assert client.options("/v1/models/tiny:predict").headers["allow"] == "POST"
 
 
 def test_model_that_is_not_ready_is_503(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

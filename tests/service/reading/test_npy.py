@@ -1,5 +1,6 @@
 """NumPy files as bodies: what NumPy and others write is read, and nothing else does more than be refused."""
 
+import io
 import pickle
 import warnings
 from contextlib import suppress
@@ -88,9 +89,22 @@ def test_unsound_header(header: bytes) -> None:
         _read(npy_of(header, VALUES.tobytes()))
 
 
+@pytest.mark.parametrize(
+    "entry", [b"\"fortran_order': False,", b"'fortran_order':\x0bFalse,", b"'fortran_order': False, 'shape': (02, 3),"]
+)
+def test_header_that_numpy_cannot_read_is_not_read_otherwise(entry: bytes) -> None:
+    body = npy_of(b"{'descr': '<f4', %b 'shape': (2, 3)}" % entry, VALUES.tobytes())
+    with pytest.raises(ValueError, match="Cannot parse header"):
+        np.load(io.BytesIO(body))
+    with pytest.raises(MalformedBody):
+        _read(body)
+
+
 def test_version_and_header_of_unreasonable_size() -> None:
     with pytest.raises(MalformedBody, match=r"a \.npy file of version 9: 1, 2 and 3 are taken"):
         _read(npy_of(b"{}", version=b"\x09\x00"))
+    with pytest.raises(MalformedBody, match=r"a \.npy file of version 1\.16: 1, 2 and 3 are taken"):
+        _read(npy_of(b"{}", version=b"\x01\x10"))
     with pytest.raises(MalformedBody, match="with a header of 1025 bytes: at most 1024"):
         _read(npy_of(b" " * 1025))
     with pytest.raises(MalformedBody, match="with a header of 4294967295 bytes: at most 1024"):

@@ -1,0 +1,45 @@
+"""What a refusal of a request may rest on that its description lets pass: rules that a schema cannot say.
+
+Loaded into schemathesis, which reports every refusal of what the description allows. Those of these rules are left
+out, each by the words that the service answers with; any other is a fault of the description, or of the service.
+"""
+
+import re
+
+import schemathesis
+from schemathesis.core.failures import Failure
+
+JSON = "application/json"
+# In a JSON body, or about a request whatever its body is.
+_RULES = re.compile(
+    "|".join(
+        (
+            "with a JSON body the options belong in the body|a policy is exactly one of",
+            # Of this model, and of no other.
+            "is of model .*, and this is|is not the id of a prediction|is none of|outputs names",
+            "is out of range: 1 to|is certified|are certified",
+            # JSON Schema's integers hold 1.0, and its strings whatever they stand for.
+            "a pixel is an integer from 0 to 255|a pixel is three integers|should be a valid integer",
+            "a token is a string, or its number",
+            "is not base64|holds [0-9]+ bytes: it must be|is not a readable|is an image of",
+            # Numbers in bytes, and the options of the standard protocols, which stand in `parameters`.
+            "binary_data_size|no such field|inputs\\[0\\].(shape|data)",
+        )
+    )
+)
+
+
+@schemathesis.hook
+def filter_failure(
+    context: schemathesis.HookContext,
+    failure: Failure,
+    case: schemathesis.Case,
+    response: schemathesis.Response,
+) -> bool:
+    """Whether it is a failure."""
+    del context
+    if type(failure).__name__ != "RejectedPositiveData":
+        return True
+    if case.media_type not in (None, JSON) and response.status_code in (400, 413, 415, 422):
+        return False  # to a schema a file is a string of bytes
+    return not _RULES.search(response.text)

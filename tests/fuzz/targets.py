@@ -1,0 +1,250 @@
+"""What reads bytes of a client's, each held to one property, for any bytes at all. As a command: their names.
+
+A target takes bytes. It returns whether they were accepted, and raises whatever is no RequestError. What is accepted
+must mean what a plain reading by `json`, `zlib` and numpy says: a target raises AssertionError where it does not.
+"""
+
+import io
+import json
+import re
+import sys
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from service.errors import RequestError
+from service.http.compression import decompressed
+from service.inputs import Column, FeaturesInput, ImageInput
+from service.open_inference.request import read
+from service.open_inference.tensors import DTYPES
+from service.reading.features import FeatureReader
+from service.reading.fitting import Ground
+from service.reading.images import Format, ImageReader
+from service.reading.json_body import json_object, may_hold_booleans
+from service.reading.multipart import files, with_boundary
+from service.reading.npy import read_npy
+from service.reading.picture_file import decoded
+
+MOST = 4  # inputs in a request, so that too many come up
+MOST_BYTES = 4096  # of a decompressed body
+MOST_PIXELS = 4096
+GREY = ImageInput(height=2, width=3)
+COLOUR = ImageInput(height=2, width=1, channels=3)
+COLUMNS = [Column(name="age"), Column(name="sex", categories=["f", "m"])]
+TABLE = FeaturesInput(width=2, columns=COLUMNS, missing="mean")
+EMBEDDING = FeaturesInput(width=2)
+
+
+def plain_json(text: bytes) -> Any:
+    """JSON by Python's own parser, as strict as ours: no NaN, no key twice."""
+    return json.loads(text.decode(), object_pairs_hook=_once, parse_constant=_refuse, parse_int=_integer)
+
+
+def json_body(data: bytes) -> bool:
+    """`json_object`."""
+    value = json_object(data, "inputs")
+    assert _same(value, plain_json(data)), value
+    return True
+
+
+def grey_images(data: bytes) -> bool:
+    """The `inputs` of a JSON body, as grey images."""
+    return _images(data, GREY)
+
+
+def colour_images(data: bytes) -> bool:
+    """The `inputs` of a JSON body, as images in colour."""
+    return _images(data, COLOUR)
+
+
+def table_rows(data: bytes) -> bool:
+    """The `inputs` of a JSON body, as rows of a table in which values may be missing."""
+    inputs = _inputs(data)
+    found = FeatureReader(TABLE, MOST).from_json(inputs, resize=False)
+    rows = [list(map(row.get, ("age", "sex"))) if isinstance(row, dict) else row for row in inputs]
+    codes: dict[Any, float] = {"f": 0.0, "m": 1.0}
+    wanted = [[_float32(age), codes.get(sex, -1.0)] for age, sex in rows]
+    assert all(sex is None or type(sex) is str for _, sex in rows)
+    assert np.array_equal(found, np.array(wanted, np.float32), equal_nan=True), (found, wanted)
+    return True
+
+
+def embeddings(data: bytes) -> bool:
+    """The `inputs` of a JSON body, as embeddings."""
+    inputs = _inputs(data)
+    found = FeatureReader(EMBEDDING, MOST).from_json(inputs, resize=False)
+    assert found.dtype == np.float32
+    assert found.shape == (len(inputs), 2)
+    assert np.isfinite(found).all()
+    for row, values in zip(found, inputs, strict=True):
+        if isinstance(values, list):
+            assert row.tolist() == [_float32(value) for value in values]
+    return True
+
+
+def npy(data: bytes) -> bool:
+    """`read_npy`."""
+    found = read_npy(data, ("uint8", "float32", "float64"), [(2, 3), (6,)])
+    wanted = np.load(io.BytesIO(data), allow_pickle=False)
+    assert (found.dtype, found.shape) == (wanted.dtype, wanted.shape)
+    assert np.array_equal(found, wanted, equal_nan=True)
+    return True
+
+
+def raw_rows(data: bytes) -> bool:
+    """Raw bytes, as rows of a table."""
+    found = FeatureReader(TABLE, MOST).from_body(data, "application/octet-stream", resize=False)
+    wanted = np.frombuffer(data, "<f4").reshape(-1, 2)
+    assert np.array_equal(found[:, 0], wanted[:, 0], equal_nan=True)
+    assert np.isin(found[:, 1], (-1, 0, 1)).all()
+    assert not np.isinf(found).any()
+    return True
+
+
+def multipart(data: bytes) -> bool:
+    """A content type's parameters, to the first line's end, and the form that follows."""
+    parameters, _, body = data.partition(b"\n")
+    media_type = with_boundary("multipart/form-data;" + parameters.decode("latin-1"))
+    found = files(body, media_type, MOST)
+    boundary = media_type.partition("=")[2].encode("latin-1")
+    line = rb"--" + re.escape(boundary)
+    assert 1 <= len(found) <= MOST
+    at = body.index(b"--" + boundary)  # what stands before it is passed over
+    for file in found:
+        begin = body.index(b"\r\n\r\n", at) + 4
+        end = re.compile(rb"\r\n" + line + rb"(?=--|[ \t]*\r\n)").search(body, begin)
+        assert end is not None
+        assert file.content == body[begin : end.start()]
+        at = end.end()
+    return True
+
+
+def picture(data: bytes) -> bool:
+    """PNG and JPEG files: by the first byte fitted to the model's size or taken as they are."""
+    raw, kind = data[1:], GREY if data[:1] < b"\x80" else COLOUR
+    declared: Format = "PNG" if raw.startswith(b"\x89PNG") else "JPEG"
+    ground: Ground | None = "black" if data[:1] and data[0] & 1 else None
+    found = decoded(raw, "body", declared, kind, max_pixels=MOST_PIXELS, ground=ground)
+    assert (found.dtype.name, found.shape) == ("uint8", kind.row_shape)
+    if ground is None:
+        assert np.array_equal(found, np.asarray(Image.open(io.BytesIO(raw))))
+    return True
+
+
+def infer(data: bytes) -> bool:
+    """A body of `/v2`, after two bytes that say how long its JSON is: 0 to 32,767, or none said where negative."""
+    said, body = int.from_bytes(data[:2], "big", signed=True), data[2:]
+    length = said if said >= 0 else None
+    found = read(body, length, GREY)
+    if length == 0:
+        assert found.inputs.tobytes() == body
+        return True
+    tensor = plain_json(body[:length])["inputs"][0]
+    if "binary_data_size" in (tensor.get("parameters") or {}):
+        wanted: list[Any] = np.frombuffer(body[length:], DTYPES[tensor["datatype"]]).tolist()
+    else:
+        wanted = list(_flat(tensor["data"]))
+    assert found.inputs.dtype == np.uint8
+    assert found.inputs.tolist() == wanted
+    return True
+
+
+def gzip_body(data: bytes) -> bool:
+    """A compressed body: by the first byte gzip or deflate."""
+    encoding, window = ("gzip", 31) if data[:1] < b"\x80" else ("deflate", 15)
+    found = decompressed(data[1:], encoding, MOST_BYTES)
+    assert len(found) <= MOST_BYTES
+    assert found == zlib.decompress(data[1:], window)
+    return True
+
+
+TARGETS: dict[str, Callable[[bytes], bool]] = {
+    target.__name__: target
+    for target in (
+        json_body,
+        grey_images,
+        colour_images,
+        table_rows,
+        embeddings,
+        npy,
+        raw_rows,
+        multipart,
+        picture,
+        infer,
+        gzip_body,
+    )
+}
+
+
+def accepts(name: str, data: bytes) -> bool:
+    """Whether the target accepts `data`. Raises whatever is no refusal: that is a fault of the service."""
+    try:
+        return TARGETS[name](data)
+    except RequestError as error:
+        refusal = str(error)
+    assert len(refusal) < 2000, "a refusal is short, whatever came"
+    return False
+
+
+def _images(data: bytes, kind: ImageInput) -> bool:
+    inputs = _inputs(data)
+    found = ImageReader(kind, MOST, MOST_PIXELS).from_json(inputs, resize=False, booleans=may_hold_booleans(data))
+    assert (found.dtype.name, found.shape) == ("uint8", (len(inputs), *kind.row_shape))
+    for image, values in zip(found, inputs, strict=True):
+        if isinstance(values, list):
+            flat = list(_flat(values))
+            assert all(type(value) is int for value in flat)
+            assert image.ravel().tolist() == flat
+    return True
+
+
+def _inputs(data: bytes) -> list[Any]:
+    """The list of inputs; none of them where the body holds no list."""
+    value = json_object(data, "inputs").get("inputs")
+    return value if isinstance(value, list) else []
+
+
+def _flat(value: Any) -> Any:
+    for inner in value:
+        if isinstance(inner, list):
+            yield from _flat(inner)
+        else:
+            yield inner
+
+
+def _float32(value: Any) -> float:
+    assert value is None or type(value) in (int, float)
+    return float("nan") if value is None else float(np.float32(float(value)))
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal, and of equal types all the way down: 1, 1.0 and true are three values."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(one == other)
+
+
+def _integer(digits: str) -> int | float:
+    """Past 64 bits a JSON integer is a float, as orjson has it."""
+    value = int(digits)
+    return value if -(2**63) <= value < 2**64 else float(digits)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    assert len(dict(pairs)) == len(pairs), "a key is there twice"
+    return dict(pairs)
+
+
+def _refuse(constant: str) -> None:
+    raise AssertionError(f"{constant} is no JSON")
+
+
+if __name__ == "__main__":
+    sys.stdout.write("\n".join(TARGETS))

@@ -1,0 +1,106 @@
+"""A thousand bad requests among good ones: each has its refusal, and no good answer changes."""
+
+import random
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests import tiny
+from tests.fuzz.corpus import kept
+from tests.server import Server, serving
+
+BAD = 1000
+_BODY = b'{"inputs": [[[0, 255]], [255, 0]], "probabilities": true}'
+_FORMS = {
+    "json_body": "application/json",
+    "grey_images": "application/json",
+    "npy": "application/x-npy",
+    "picture": "image/png",
+    "multipart": "multipart/form-data; boundary=x",
+}
+
+
+@pytest.fixture(scope="module")
+def server(tiny_model: Path) -> Iterator[Server]:
+    with serving(tiny_model, DEMUR_MAX_BODY_BYTES="4096") as running:
+        yield running
+
+
+def _answer(client: httpx2.Client) -> Any:
+    answer = client.post("/predict", content=_BODY, headers={"content-type": "application/json"})
+    assert answer.status_code == 200
+    return [{name: value for name, value in one.items() if name != "id"} for one in answer.json()["predictions"]]
+
+
+def _bad_bodies() -> list[tuple[str, bytes, dict[str, str]]]:
+    """Path, body and headers, drawn from what the fuzzer kept and spoilt by a byte, so that none is good."""
+    draw = random.Random(0)
+    kinds = [(form, data) for name, form in _FORMS.items() for data in kept(name)]
+    found = []
+    for _ in range(BAD // 2):
+        form, data = draw.choice(kinds)
+        found.append(("/predict", b"\x00" + data, {"content-type": form}))
+    tensors = kept("infer")
+    for _ in range(BAD // 4):
+        data = draw.choice(tensors)
+        length = str(draw.choice([draw.randrange(1, 2000), -1, 10**30]))
+        found.append(("/v2/models/tiny/infer", b"\x00" + data, {"inference-header-content-length": length}))
+    return found
+
+
+def _bad_bytes() -> list[bytes]:
+    """What is hardly HTTP: a good request cut short, with bytes changed, or none at all."""
+    draw = random.Random(1)
+    good = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+    whole = good % (len(_BODY), _BODY)
+    found = []
+    for _ in range(BAD - len(_bad_bodies())):
+        raw = bytearray(draw.choice([whole[: draw.randrange(len(whole))], draw.randbytes(200)]))
+        for _ in range(draw.randrange(4)):
+            if raw:
+                raw[draw.randrange(len(raw))] = draw.randrange(256)
+        found.append(bytes(raw))
+    return found
+
+
+def _send(port: int, raw: bytes) -> bytes:
+    """What comes back until the service or we hang up."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(raw)
+        connection.shutdown(socket.SHUT_WR)
+        found = b""
+        while piece := connection.recv(4096):
+            found += piece
+        return found
+
+
+def test_bad_requests_among_good_ones_change_no_good_answer(server: Server) -> None:
+    with httpx2.Client(base_url=server.address, timeout=20) as client:
+        wanted = _answer(client)
+        assert [one["label"] for one in wanted] == ["right", "left"]
+        assert wanted[0]["probabilities"] == pytest.approx(tiny.PROBABILITIES[2])
+
+        def refused(asked: tuple[str, bytes, dict[str, str]]) -> int:
+            path, body, headers = asked
+            return client.post(path, content=body, headers=headers).status_code
+
+        with ThreadPoolExecutor(4) as pool:
+            bad = pool.map(refused, _bad_bodies())
+            broken = pool.map(lambda raw: _send(server.port, raw), _bad_bytes())
+            good = pool.map(lambda _: _answer(client), range(200))
+            # Those in the pool wait for their turn in its order, so these are asked meanwhile.
+            meanwhile = [_answer(client) for _ in range(300)]
+            assert all(answer == wanted for answer in [*good, *meanwhile])
+            statuses = list(bad)
+            assert set(statuses) <= {400, 413, 415, 422}, set(statuses)
+            heads = [answer.partition(b"\r\n")[0].split(b" ")[1:2] for answer in broken]
+            assert all(
+                status in ([], [b"200"], [b"400"], [b"404"], [b"405"], [b"413"], [b"415"], [b"422"]) for status in heads
+            ), heads
+    assert server.process.poll() is None
+    assert not [line for line in server.log() if '"level":"error"' in line or "Traceback" in line]
