@@ -118,7 +118,7 @@ bench: setup $(MODEL) ## every target of serving, asked and measured: ours, the 
 bench-peers: setup $(MODEL) ## ours beside KServe, MLServer, BentoML, LitServe and Ray Serve, installed under build/peers; a quarter of an hour
 	$(BIN)/python -m benchmarks.serving $(MODEL) peers
 
-bench-gate: setup $(MODEL) ## fails where one JSON image gets under 0.30 of the limit; under a minute, needs wrk
+bench-gate: setup $(MODEL) ## fails where one JSON image gets under 0.30 of the limit, three times; a minute, needs wrk
 	$(BIN)/python -m benchmarks.serving $(MODEL) gate
 
 bench-choices: setup $(MODEL) ## the figures of docs/architecture.md: precision, kinds of route, many models, metrics; needs wrk
