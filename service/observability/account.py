@@ -1,7 +1,7 @@
 """Whoever keeps account is told of requests a turn of the event loop at a time.
 
-After the answers, and of all that came together at once: what each observer does is then done several times in a row,
-which takes a fraction of the time that it takes between one request's work and the next one's.
+After the answers, so that none of them waits for it, and of all that came together at once, so that the log writes once
+for all of them.
 """
 
 import asyncio

@@ -31,7 +31,7 @@ class JsonLines:
     """An object a line. `time` is UTC; of a request it is the time of its answer."""
 
     def of_record(self, record: logging.LogRecord) -> str:
-        """As `Lines`. What `extra` names stands in the object if it is text or a number."""
+        """As `Lines`; with the `request_id` that `extra` names."""
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC),
             "level": record.levelname.lower(),

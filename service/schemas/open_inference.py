@@ -2,10 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, RootModel
-
-_IMAGE: dict[str, JsonValue] = {"name": "images", "datatype": "UINT8", "shape": [-1, 28, 28]}
-_MODEL, _VERSION = "fashion-mnist", "30e572ffba85"
+from pydantic import BaseModel, Field, RootModel
 
 
 class ServerMetadata(BaseModel):
@@ -21,15 +18,11 @@ class Live(BaseModel):
 
     live: bool = Field(description="The process answers.")
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"live": True}]})
-
 
 class Ready(Live):
     """Whether the server is ready. `live` is what the protocol's text says, `ready` what clients read."""
 
     ready: bool = Field(description="A proven model is loaded.")
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"live": True, "ready": True}]})
 
 
 class ModelReady(BaseModel):
@@ -37,8 +30,6 @@ class ModelReady(BaseModel):
 
     name: str = Field(description="Of the model.")
     ready: bool = Field(description="It is proven and answers.")
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"name": _MODEL, "ready": True}]})
 
 
 class TensorMetadata(BaseModel):
@@ -124,8 +115,6 @@ class IndexEntry(BaseModel):
     state: str = Field(description="READY or UNAVAILABLE.")
     reason: str | None = Field(None, description="Why it is not ready.")
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"name": _MODEL, "version": _VERSION, "state": "READY"}]})
-
 
 class RepositoryIndex(RootModel[list[IndexEntry]]):
     """Every model, with its state."""
@@ -135,5 +124,3 @@ class ProtocolError(BaseModel):
     """Every error of the protocol."""
 
     error: str = Field(description="What came and what is allowed.")
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"error": "model x does not exist: there are y"}]})
