@@ -9,7 +9,7 @@ FIT ?=
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train serve test test-slow test-guarantees test-clients test-hosts test-browser test-rules test-rolling test-contract fuzz openapi page-pictures lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e lock clean
+.PHONY: help setup data train serve test test-slow test-guarantees test-clients test-hosts test-browser test-rules test-rolling test-contract fuzz soak soak-memory openapi page-pictures lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -90,6 +90,13 @@ fuzz: setup build/fuzz/made ## a million inputs, guided by coverage, for each re
 build/fuzz/made: requirements/fuzz.txt
 	$(BIN)/pip install --quiet --no-deps --target build/fuzz/site --upgrade -r $<
 	touch $@
+
+soak: setup ## load, swaps, restarts, bad input and slow clients at once, behind nginx: 10 minutes; MINUTES= for longer
+	@command -v nginx >/dev/null || { echo "make soak: no nginx here, so nothing was tested"; exit 1; }
+	$(BIN)/python -m tests.soak chaos --minutes $(or $(MINUTES),10)
+
+soak-memory: setup ## a million requests by every form: memory, descriptors and threads must not grow; REQUESTS= for fewer
+	$(BIN)/python -m tests.soak steady --requests $(or $(REQUESTS),1000000)
 
 lint: setup ## style, formatting and types
 	$(BIN)/ruff check .

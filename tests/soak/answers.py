@@ -57,7 +57,7 @@ def alike(one: Answer, other: Answer) -> bool:
     """
     if one.status != other.status or any(one.headers.get(name) != other.headers.get(name) for name in _COMPARED):
         return False
-    first, second = (_ID.sub(b"", answer.body) for answer in (one, other))
+    first, second = (_ID.sub(b'"id":""', answer.body) for answer in (one, other))
     return first == second or _close(_values(first), _values(second))
 
 

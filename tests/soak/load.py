@@ -3,13 +3,12 @@
 import json
 import random
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 
 from tests.soak.answers import Answers
 from tests.soak.connection import Answer, Connection, Lost
 from tests.soak.questions import Question, feedback
 from tests.soak.tally import Tally, reason_of
-
-OVERLOADED = 503
 
 
 async def ask_on(
@@ -32,10 +31,10 @@ async def ask_on(
             if answers.is_right(question, answer):
                 counts.answered += 1
                 following = _feedback_on(question, answer, draw) or following
-            elif answer.status == OVERLOADED and b"retry-after" in answer.headers:
+            elif answer.status == HTTPStatus.SERVICE_UNAVAILABLE and b"retry-after" in answer.headers:
                 counts.refused[reason_of(answer)] += 1
-            elif question.name == "feedback" and answer.status == 409:
-                counts.refused["409 of a version that is gone"] += 1
+            elif answer.status in question.may_be:
+                counts.refused[f"{reason_of(answer)}, {question.name}"] += 1
             else:
                 tally.wrong(counts, f"{question.name}: {answer.status} {answer.body[:300]!r}")
             question = following

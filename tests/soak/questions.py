@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,10 @@ _PEOPLE = [
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request. `fixed` says whether a model's version gives it the same answer always."""
+    """A request. `fixed` says whether a model's version gives it the same answer always.
+
+    `may_be` are statuses that are no fault while models are swapped and services restarted.
+    """
 
     name: str
     method: str
@@ -33,6 +37,7 @@ class Question:
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
     fixed: bool = True
+    may_be: tuple[int, ...] = ()
 
     @property
     def message(self) -> bytes:
@@ -50,7 +55,7 @@ def questions() -> list[Question]:
 def feedback(path: str, prediction_id: str, label: str) -> Question:
     """The true label of a prediction."""
     body = json.dumps({"id": prediction_id, "label": label}).encode()
-    return Question("feedback", "POST", path, body, (("Content-Type", JSON),), fixed=False)
+    return Question("feedback", "POST", path, body, (("Content-Type", JSON),), fixed=False, may_be=_OF_ANOTHER_FILE)
 
 
 def _predict(name: str, form: str, body: bytes, media_type: str, query: str = "", **headers: str) -> Question:
@@ -59,8 +64,8 @@ def _predict(name: str, form: str, body: bytes, media_type: str, query: str = ""
 
 
 def _json(name: str, form: str, what: str = "predict", **fields: Any) -> Question:
-    body = json.dumps(fields).encode()
-    return Question(f"{name}, {form}", "POST", f"/models/{name}/{what}", body, (("Content-Type", JSON),))
+    body, may_be = json.dumps(fields).encode(), _OF_ANOTHER_FILE if what == "explain" else ()
+    return Question(f"{name}, {form}", "POST", f"/models/{name}/{what}", body, (("Content-Type", JSON),), may_be=may_be)
 
 
 def _arrays(name: str, rows: NDArray[Any]) -> Iterator[Question]:
@@ -139,10 +144,14 @@ def _about() -> Iterator[Question]:
     """What is asked of a service beside predictions."""
     yield Question("model card", "GET", "/models/table")
     yield Question("/v2 metadata", "GET", "/v2/models/pictures")
-    for path in ("/models", "/feedback", "/drift", "/metrics", "/readyz", "/v2/health/ready", "/", "/openapi.json"):
+    for path in ("/models", "/feedback", "/drift", "/metrics", "/", "/openapi.json"):
         yield Question(path, "GET", path, fixed=False)
+    for path in ("/readyz", "/v2/health/ready"):
+        yield Question(path, "GET", path, fixed=False, may_be=(HTTPStatus.SERVICE_UNAVAILABLE,))
 
 
+# A prediction of a version that is served no more; an explanation while a file that may not serve lies in the place.
+_OF_ANOTHER_FILE = (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
 _FORM = "multipart/form-data; boundary=soak"
 
 

@@ -35,25 +35,26 @@ class Tally:
     def wrong(self, counts: Counts, what: str) -> None:
         """An answer that should not be."""
         counts.wrong += 1
-        self._note(f"wrong: {what}")
+        self.note(f"wrong: {what}")
 
     def lost(self, counts: Counts, what: str) -> None:
         """A request without an answer."""
         counts.lost += 1
-        self._note(f"lost: {what}")
+        self.note(f"lost: {what}")
 
     def errors_in(self, log: list[str]) -> None:
         """Lines of a service's log, as JSON, that speak of a fault of its own."""
         for line in log:
             if '"level":"error"' in line or "Traceback" in line:
-                self._note(f"in the log: {line[:500]}")
+                self.note(f"in the log: {line[:500]}")
 
     @property
     def is_clean(self) -> bool:
         """Whether nothing was wrong or lost, and something was answered."""
         return not self.faults and any(counts.answered for counts in self.of.values())
 
-    def _note(self, text: str) -> None:
+    def note(self, text: str) -> None:
+        """What went wrong, in words; of very many the first."""
         if len(self.faults) < _MOST_SHOWN:
             self.faults.append(text)
 
