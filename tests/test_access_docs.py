@@ -56,10 +56,7 @@ def test_secret_of_compose_is_where_the_setting_looks() -> None:
 
 
 def test_secret_of_kubernetes_is_where_the_setting_looks() -> None:
-    given: dict[str, Any] = yaml.safe_load(
-        "pod:\n" + _blocks("yaml")[1].replace("      volumes:", "          volumes:")
-    )
-    added = given["pod"]
+    added: dict[str, Any] = yaml.safe_load(_blocks("yaml")[1])
     deployment = yaml.safe_load(yaml.safe_dump(DEPLOYMENT))
     pod = deployment["spec"]["template"]["spec"]
     for name in ("env", "volumeMounts"):
