@@ -9,7 +9,7 @@ FIT ?=
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train serve test test-slow test-guarantees test-clients test-hosts test-browser test-rules test-rolling test-contract fuzz openapi page-pictures lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e lock clean
+.PHONY: help setup data train serve test test-slow test-guarantees test-clients test-hosts test-browser test-rules test-rolling test-proxy test-contract fuzz openapi page-pictures lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -73,6 +73,10 @@ test-rules: setup ## the alert rules, by Prometheus itself; needs Debian's packa
 test-rolling: setup ## two services behind nginx, restarted in turn under load; needs nginx, takes minutes
 	@command -v nginx >/dev/null || { echo "make test-rolling: no nginx here, so nothing was tested"; exit 1; }
 	$(BIN)/python -m pytest -m rolling -rP tests/nginx
+
+test-proxy: setup ## the service behind nginx with TLS and limits for each client; needs nginx, openssl and curl
+	@command -v nginx >/dev/null || { echo "make test-proxy: no nginx here, so nothing was tested"; exit 1; }
+	$(BIN)/python -m pytest -m proxy tests/nginx
 
 test-contract: setup build/contract/made ## schemathesis on the API's description, minutes; CASES=1000 for thousands of each operation
 	$(BIN)/python -m pytest -m contract -rP tests/contract $(if $(CASES),--cases $(CASES))

@@ -65,7 +65,7 @@ def test_secret_of_kubernetes_is_where_the_setting_looks() -> None:
     assert kubernetes_validate.validate(deployment, KUBERNETES, strict=True) == KUBERNETES
     (mount,), (variable,), (volume,) = added["volumeMounts"], added["env"], added["volumes"]
     assert mount["name"] == volume["name"]
-    name = re.search(r"create secret generic (\S+) --from-file=(\w+)", SECTION)
-    assert name is not None
-    assert volume["secret"]["secretName"] == name[1]
-    assert variable["value"] == f"{mount['mountPath']}/{name[2]}"
+    made = re.search(r"create secret generic (\S+) --from-file=(\w+)", SECTION)
+    assert made is not None
+    assert volume["secret"]["secretName"] == made[1]
+    assert variable["value"] == f"{mount['mountPath']}/{made[2]}"

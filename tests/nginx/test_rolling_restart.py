@@ -1,12 +1,10 @@
 """Two services behind a real nginx, by deploy/nginx/demur.conf, restarted in turn under load. `make test-rolling`."""
 
-import os
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,6 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.nginx.starting import given, nginx
 from tests.server import ROOT, Server, command_environment, free_port, wait_until_ready
 
 pytestmark = pytest.mark.rolling
@@ -82,34 +81,10 @@ def _started(model: Path, port: int, log: Path, **settings: str) -> Iterator[Ser
 def _nginx(folder: Path, first: int, second: int) -> Iterator[str]:
     """nginx with the configuration that we give away, on other ports; yields its address."""
     port = free_port()
-    given = (ROOT / "deploy" / "nginx" / "demur.conf").read_text()
-    for written, taken in {8000: port, 8001: first, 8002: second}.items():
-        assert f"127.0.0.1:{written}" in given
-        given = given.replace(f"127.0.0.1:{written}", f"127.0.0.1:{taken}")
-    (folder / "demur.conf").write_text(given)
-    places = " ".join(
-        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    user = "user root;" if os.getuid() == 0 else ""
-    (folder / "nginx.conf").write_text(
-        f"{user} daemon off; pid {folder}/pid; error_log {folder}/error.log warn; events {{}}\n"
-        f"http {{ access_log off; {places} include {folder}/demur.conf; }}\n"
-    )
-    process = subprocess.Popen(["nginx", "-p", folder, "-e", folder / "error.log", "-c", folder / "nginx.conf"])
-    try:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                httpx2.get(f"http://127.0.0.1:{port}/livez").raise_for_status()
-                break
-            except httpx2.HTTPError:
-                assert process.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+    ports = {8000: port, 8001: first, 8002: second}
+    replaced = {f"127.0.0.1:{written}": f"127.0.0.1:{taken}" for written, taken in ports.items()}
+    with nginx(folder, given("demur.conf", **replaced), port):
         yield f"http://127.0.0.1:{port}"
-    finally:
-        process.send_signal(signal.SIGQUIT)
-        process.wait(timeout=20)
 
 
 def _roll(model: Path, rounds: int, **settings: str) -> tuple[Counter[int | str], int, list[str]]:

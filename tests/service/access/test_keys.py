@@ -143,7 +143,7 @@ def test_command_adds_a_line_to_the_file_and_prints_the_key(tmp_path: Path) -> N
         assert (made.returncode, made.stderr) == (0, "")
         found = held.find(made.stdout.strip().encode())
         assert found is not None
-        assert (found.name, found.scopes) == (name, scopes)
+        assert (found.name, set(found.scopes)) == (name, scopes)
         assert made.stdout.strip() not in path.read_text()
 
 

@@ -68,7 +68,7 @@ def app(tiny_model: Path, file: Path) -> FastAPI:
 def test_every_route_has_the_scope_that_stands_here(app: FastAPI) -> None:
     stated = {(scope, path) for scope, paths in ROUTES.items() for path in paths.split()}
     found = {
-        (scope_of(method, route.path_format), route.path_format)
+        (scope_of(method, str(route.path_format)), route.path_format)
         for route in iter_route_contexts(app.routes)
         for method in route.methods or ()
     }
