@@ -1,31 +1,27 @@
 """Two services behind a real nginx, by deploy/nginx/demur.conf, that can be ended and started again one by one."""
 
-import os
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx2
-
+from tests.nginx.starting import given, nginx
 from tests.server import ROOT, Server, command_environment, free_port, wait_until_ready
 
 _START_SECONDS = 30
 
 
 class Pair:
-    """The two, on ports of their own, and nginx, which leads to either."""
+    """The two, on ports of their own, and the port of nginx, which leads to either."""
 
     def __init__(self, folder: Path, settings: dict[str, str]) -> None:
         self._folder = folder
         self._settings = settings
         self._ports = [free_port(), free_port()]
         self._started: list[Server] = []
-        self._nginx: subprocess.Popen[bytes] | None = None
         self.port = free_port()
         self.servers: list[Server] = []
 
@@ -35,9 +31,13 @@ class Pair:
         return f"http://127.0.0.1:{self.port}"
 
     def open(self) -> None:
-        """Start all three."""
+        """Start the two."""
         self.servers = [self._start(port) for port in self._ports]
-        self._nginx = _nginx(self._folder, self.port, *self._ports)
+
+    def configuration(self) -> str:
+        """nginx's, on the ports that these have."""
+        ports = dict(zip((8000, 8001, 8002), (self.port, *self._ports), strict=True))
+        return given("demur.conf", **{f"127.0.0.1:{written}": f"127.0.0.1:{taken}" for written, taken in ports.items()})
 
     def end(self, slot: int, sig: signal.Signals) -> tuple[int, list[str]]:
         """Send the service a signal and wait for its end; returns its exit status and its log."""
@@ -58,10 +58,7 @@ class Pair:
         return [line for server in self._started for line in server.log()]
 
     def close(self) -> None:
-        """End all three."""
-        if self._nginx is not None:
-            self._nginx.send_signal(signal.SIGQUIT)
-            self._nginx.wait(timeout=20)
+        """End the two."""
         for server in self._started:
             server.process.kill()
             server.process.wait()
@@ -85,33 +82,7 @@ def pair(**settings: str) -> Iterator[Pair]:
         running = Pair(Path(folder), settings)
         try:
             running.open()
-            yield running
+            with nginx(Path(folder), running.configuration(), running.port):
+                yield running
         finally:
             running.close()
-
-
-def _nginx(folder: Path, port: int, first: int, second: int) -> "subprocess.Popen[bytes]":
-    """nginx with the configuration that we give away, on other ports."""
-    given = (ROOT / "deploy" / "nginx" / "demur.conf").read_text()
-    for written, taken in {8000: port, 8001: first, 8002: second}.items():
-        assert f"127.0.0.1:{written}" in given
-        given = given.replace(f"127.0.0.1:{written}", f"127.0.0.1:{taken}")
-    (folder / "demur.conf").write_text(given)
-    places = " ".join(
-        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    user = "user root;" if os.getuid() == 0 else ""
-    (folder / "nginx.conf").write_text(
-        f"{user} daemon off; pid {folder}/pid; error_log {folder}/error.log warn; events {{}}\n"
-        f"http {{ access_log off; {places} include {folder}/demur.conf; }}\n"
-    )
-    process = subprocess.Popen(["nginx", "-p", folder, "-e", folder / "error.log", "-c", folder / "nginx.conf"])
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            httpx2.get(f"http://127.0.0.1:{port}/livez").raise_for_status()
-            return process
-        except httpx2.HTTPError:
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
