@@ -10,6 +10,9 @@ DemurError
     ├── TooLarge           more bytes, inputs or pixels than a limit allows
     ├── UnknownModel       a model that the service does not have
     ├── ModelNotReady      a model whose file did not pass its proof
+    ├── Overloaded         more requests than the service answers in time
+    │   └── NotAnswered    it was not answered in time
+    ├── NotSent            it was not sent in time
     ├── Conflict           it contradicts what came earlier
     └── InvalidRequest     well-formed, but one or more fields break a rule
         └── InvalidValue   one field
@@ -60,6 +63,24 @@ class ModelNotReady(RequestError):
 
 class Stopping(RequestError):
     """The service is on its way out. Said to probes alone: requests are answered to the end."""
+
+
+class Overloaded(RequestError):
+    """More requests are in work or waiting than the service answers in time."""
+
+
+class NotAnswered(Overloaded):
+    """The service has not answered the request in the time that one may take."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the request was not answered within {seconds:g} s")
+
+
+class NotSent(RequestError):
+    """The client has not sent the request in the time that one may take."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the request was not sent as a whole within {seconds:g} s")
 
 
 class Conflict(RequestError):

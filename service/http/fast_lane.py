@@ -15,11 +15,10 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from service.answering.decided import Decided
 from service.answering.gathering import Rows
 from service.answering.predict import Predictor, Question
+from service.http.guarded import GuardedProtocol
 from service.http.predict_request import INLINE_BODY_BYTES, wanted
 from service.http.request_body import Headers, media_type, query_options
 from service.http.request_id import request_id_of, traceparent_of
@@ -36,7 +35,7 @@ class Lane(NamedTuple):
     account: Account
 
 
-class FastLaneProtocol(HttpToolsProtocol):
+class FastLaneProtocol(GuardedProtocol):
     """One connection."""
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
@@ -44,7 +43,7 @@ class FastLaneProtocol(HttpToolsProtocol):
         self._lane: Lane = self.app_state.get(STATE) or Lane({}, Account(()))
         self._predictor: Predictor | None = None  # of the request that is coming in by the lane
         self._named: Headers = {}
-        self._began = 0.0  # on the clock of `time.perf_counter`
+        self._admission = self.guard.admission
         self._path = b""
         self._query = b""
         self._body = bytearray()
@@ -53,7 +52,6 @@ class FastLaneProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Answers stand in the order of their requests, also where a client does not wait for them."""
         self._answer_what_waits()
-        self._began = time.perf_counter()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -62,6 +60,7 @@ class FastLaneProtocol(HttpToolsProtocol):
         self._named = dict(self.headers)
         self._predictor = self._lane.predictors.get(self._path)
         if self._predictor is not None and self._is_plain():
+            self.in_head = False
             self._body.clear()
         else:
             self._predictor = None
@@ -80,6 +79,10 @@ class FastLaneProtocol(HttpToolsProtocol):
         if predictor is None:
             super().on_message_complete()
             return
+        self.receiving = False
+        if self._admission.refuses():
+            self._refuse_at_once()
+            return
         headers = self._named
         try:
             options = query_options(self._query)
@@ -88,6 +91,7 @@ class FastLaneProtocol(HttpToolsProtocol):
             self._hand_over()  # the application finds the same, and says it
             return
         writer = self._asked.writer
+        self._admission.requests += 1
         predictor.gathering.add(self._asked.inputs, writer.k, writer.whole, self._answer)
 
     def shutdown(self) -> None:
@@ -115,6 +119,7 @@ class FastLaneProtocol(HttpToolsProtocol):
 
     def _answer(self, rows: Rows | Exception) -> None:
         """Called with the scores of what was asked."""
+        self._admission.requests -= 1
         question, self._asked = self._asked, None
         if self.transport.is_closing() or question is None:
             return
@@ -137,16 +142,24 @@ class FastLaneProtocol(HttpToolsProtocol):
         ]
         lines = b"".join([b"%b: %b\r\n" % header for header in head])
         self.transport.write(b"HTTP/1.1 200 OK\r\n%b\r\n%b" % (lines, body))
-        self._enter(request_id, decided)
+        self._lane.account.add(self._exchange(request_id, 200, decided))
         self.on_response_complete()
 
-    def _enter(self, request_id: str, decided: Decided) -> None:
-        """Put the exchange into the account."""
-        seconds = time.perf_counter() - self._began
+    def _refuse_at_once(self) -> None:
+        """It costs a fraction of an answer, as it has to: a line of the log for each would be a good part of that."""
+        self._predictor = None
+        request_id = request_id_of(self._named)
+        dated = self.server_state.default_headers
+        self.transport.write(self.guard.overloaded.written(request_id, "", dated, close=False))
+        self.guard.metrics((self._exchange(request_id, 503, None),))
+        self.on_response_complete()
+
+    def _exchange(self, request_id: str, status: int, decided: Decided | None) -> Exchange:
+        seconds = time.perf_counter() - self.began
         path, route = _named(self._path)
         # Without the fields' names, which cost as much as the rest.
         traceparent, began = traceparent_of(self._named), time.time() - seconds
-        self._lane.account.add(Exchange(request_id, traceparent, "POST", path, route, 200, began, seconds, decided))
+        return Exchange(request_id, traceparent, "POST", path, route, status, began, seconds, decided)
 
     def _answer_what_waits(self) -> None:
         if self._asked is not None and self._predictor is not None:

@@ -17,12 +17,15 @@ from service.errors import (
     InvalidRequest,
     MalformedBody,
     ModelNotReady,
+    NotSent,
+    Overloaded,
     RequestError,
     Stopping,
     TooLarge,
     UnknownModel,
     UnsupportedType,
 )
+from service.http.admission import RETRY_AFTER_SECONDS
 from service.http.request_id import HEADER
 from service.schemas.problem import FieldError, ProblemDetails
 from service.validation import faults
@@ -35,6 +38,8 @@ _STATUS: dict[type[RequestError], HTTPStatus] = {
     UnknownModel: HTTPStatus.NOT_FOUND,
     ModelNotReady: HTTPStatus.SERVICE_UNAVAILABLE,
     Stopping: HTTPStatus.SERVICE_UNAVAILABLE,
+    Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
+    NotSent: HTTPStatus.REQUEST_TIMEOUT,
     Conflict: HTTPStatus.CONFLICT,
     InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
 }
@@ -116,8 +121,11 @@ async def _handle(request: Request, error: Exception) -> Response:
 def _to_request_error(request: Request, error: RequestError) -> Response:
     status = next(status for kind, status in _STATUS.items() if isinstance(error, kind))
     faults = error.faults if isinstance(error, InvalidRequest) else None
-    # The rest of a body that is too large is not waited for.
-    headers = {"Connection": "close"} if isinstance(error, TooLarge) else None
+    headers = {}
+    if isinstance(error, TooLarge | NotSent):  # the rest of the body is not waited for
+        headers["Connection"] = "close"
+    if isinstance(error, Overloaded):
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return problem(request, status, str(error), faults, headers)
 
 

@@ -28,6 +28,10 @@ OTHER = "other"  # in the place of a method that is none of these
 REQUESTS, DURATIONS, IN_FLIGHT = "requests", "durations", "in_flight"
 DECISIONS, CONFIDENCE = "decisions", "confidence"
 PID, RESTARTS, DRAINING = "pid", "restarts", "draining"
+REJECTED = "rejected"
+
+# Why requests and connections are turned away: by the names of the settings, where there is one.
+REASONS = ("max_concurrent_requests", "max_connections", "request_seconds", "header_size")
 
 
 def policy_name(policy: Policy) -> str:
@@ -55,6 +59,7 @@ class Metrics:
         self._draining = tallies.begin((DRAINING,))
         self._numbers[self._in_flight] = 0  # those of a worker that was killed are gone with it
         self._numbers[self._draining] = 0
+        self._rejected = {reason: tallies.begin((REJECTED, reason)) for reason in REASONS}
         pid, restarts = tallies.begin((PID,)), tallies.begin((RESTARTS,))
         self._numbers[restarts] += self._numbers[pid] > 0  # where one was here before
         self._numbers[pid] = os.getpid()
@@ -70,6 +75,10 @@ class Metrics:
     def drain(self) -> None:
         """This worker takes no more requests."""
         self._numbers[self._draining] = 1
+
+    def reject(self, reason: str) -> None:
+        """A request or a connection was turned away, for one of `REASONS`."""
+        self._numbers[self._rejected[reason]] += 1
 
     def __call__(self, exchanges: Sequence[Exchange]) -> None:
         """Count them."""
