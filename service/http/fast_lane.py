@@ -44,13 +44,19 @@ class FastLaneProtocol(GuardedProtocol):
         self._predictor: Predictor | None = None  # of the request that is coming in by the lane
         self._named: Headers = {}
         self._admission = self.guard.admission
+        self._is_behind = False  # whether the request came before the one ahead of it was answered
         self._path = b""
         self._query = b""
         self._body = bytearray()
         self._asked: Question | None = None  # what waits for the others, for the rest of this turn of the event loop
 
     def on_message_begin(self) -> None:
-        """Answers stand in the order of their requests, also where a client does not wait for them."""
+        """Answers stand in the order of their requests, also where a client does not wait for them.
+
+        The lane takes one request at a time of a connection. Those that have come behind it are the application's,
+        which lets others have their turn between them.
+        """
+        self._is_behind = self._asked is not None
         self._answer_what_waits()
         super().on_message_begin()
 
@@ -113,6 +119,7 @@ class FastLaneProtocol(GuardedProtocol):
             and not headers.keys() & _UNUSUAL
             and self.parser.get_http_version() == "1.1"
             and self.parser.should_keep_alive()
+            and not self._is_behind
             and (self.cycle is None or self.cycle.response_complete)
             and not self.flow.write_paused
         )

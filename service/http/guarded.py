@@ -11,11 +11,13 @@ uvicorn waits for whoever has begun to send a request or to take an answer for a
 """
 
 import asyncio
+import socket
+import struct
 import time
 from http import HTTPStatus
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from service.errors import NotSent
 from service.http.connections import STATE, Connections
@@ -42,6 +44,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.receiving = False  # a request, its head or its body
         self._head_bytes = 0
         self._over = False  # it ends, and nothing that comes is read
+        self._running: RequestResponseCycle | None = None
         self._untaken_since: float | None = None  # when an answer was first seen to wait for the client
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -60,7 +63,10 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """It is gone, with all that it held."""
         self.guard.closed(self)
-        if self.transport is not None:  # as it is where it was turned away
+        if self.transport is not None:  # which it is where it was turned away
+            if self._running is not None:  # uvicorn tells the cycle of the last request alone
+                self._running.disconnected = True
+                self._running.message_event.set()
             self._unset_keepalive_if_required()
             super().connection_lost(exc)
 
@@ -113,7 +119,7 @@ class GuardedProtocol(HttpToolsProtocol):
                 self._untaken_since = now
             elif now - self._untaken_since >= self.guard.request_seconds:
                 self.guard.metrics.reject("request_seconds")
-                self.transport.abort()
+                _reset(self.transport)
             return
         self._untaken_since = None
         waited = now - self.began
@@ -125,6 +131,10 @@ class GuardedProtocol(HttpToolsProtocol):
                 self._refuse(Refusal(HTTPStatus.REQUEST_TIMEOUT, str(NotSent(self.guard.request_seconds))))
         elif waited >= self.guard.request_seconds + self.guard.keep_alive_seconds:
             self.transport.close()  # it has sent something, but no request
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _is_busy(self) -> bool:
         """Whether the application owes an answer."""
@@ -154,6 +164,12 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _path_so_far(self) -> str:
         return self.url.partition(b"?")[0].decode("latin-1")
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    """End a connection with all that the kernel holds for its client, which may be megabytes, for minutes."""
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 class _TooManyError(Exception):

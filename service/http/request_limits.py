@@ -5,6 +5,7 @@ import time
 from functools import lru_cache
 
 import anyio
+from anyio.lowlevel import checkpoint_if_cancelled
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,7 +19,7 @@ from service.observability.metrics import Metrics
 # is for, where no route has been looked for.
 BEGAN, ROUTE = "began", "route"
 # The ends of the paths of what is always answered: whoever asks them wants to know how things are.
-_EXEMPT = ("/livez", "/readyz", "/metrics", "/live", "/ready")
+EXEMPT = ("/livez", "/readyz", "/metrics", "/live", "/ready")
 
 
 class RequestLimitsMiddleware:
@@ -37,7 +38,7 @@ class RequestLimitsMiddleware:
         self._route = lru_cache(256)(_route)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].endswith(_EXEMPT):
+        if scope["type"] != "http" or scope["path"].endswith(EXEMPT):
             await self.app(scope, receive, send)
             return
         if self._admission.refuses():
@@ -61,6 +62,7 @@ class RequestLimitsMiddleware:
             return message
 
         async def send_untimed(message: Message) -> None:
+            await checkpoint_if_cancelled()  # so that no answer is begun that would then be broken off
             timeout.deadline = math.inf
             await send(message)
 
