@@ -22,6 +22,7 @@ from service.http.guarded import GuardedProtocol
 from service.http.predict_request import INLINE_BODY_BYTES, wanted
 from service.http.request_body import Headers, media_type, query_options
 from service.http.request_id import request_id_of, traceparent_of
+from service.http.whole_request import UNUSUAL, whole_post
 from service.observability.account import Account
 from service.observability.exchange import Exchange
 
@@ -49,6 +50,18 @@ class FastLaneProtocol(GuardedProtocol):
         self._query = b""
         self._body = bytearray()
         self._asked: Question | None = None  # what waits for the others, for the rest of this turn of the event loop
+
+    def data_received(self, data: bytes) -> None:
+        """Parse it, or refuse it without."""
+        admission = self._admission
+        if admission.requests >= admission.limit and not (self.receiving or self._is_busy() or self._asked):
+            plain = whole_post(data)
+            if plain is not None and plain[0].partition(b"?")[0] in self._lane.predictors and admission.refuses():
+                (target, self._named) = plain
+                self._path = target.partition(b"?")[0]
+                self._refuse_at_once()
+                return
+        super().data_received(data)
 
     def on_message_begin(self) -> None:
         """Answers stand in the order of their requests, also where a client does not wait for them.
@@ -116,7 +129,7 @@ class FastLaneProtocol(GuardedProtocol):
             and length.isdigit()
             and int(length) <= INLINE_BODY_BYTES
             and len(headers) == len(self.headers)  # none is there twice
-            and not headers.keys() & _UNUSUAL
+            and not headers.keys() & UNUSUAL
             and self.parser.get_http_version() == "1.1"
             and self.parser.should_keep_alive()
             and not self._is_behind
@@ -149,24 +162,24 @@ class FastLaneProtocol(GuardedProtocol):
         ]
         lines = b"".join([b"%b: %b\r\n" % header for header in head])
         self.transport.write(b"HTTP/1.1 200 OK\r\n%b\r\n%b" % (lines, body))
-        self._lane.account.add(self._exchange(request_id, 200, decided))
+        self._enter(request_id, decided)
         self.on_response_complete()
 
     def _refuse_at_once(self) -> None:
         """It costs a fraction of an answer, as it has to: a line of the log for each would be a good part of that."""
         self._predictor = None
-        request_id = request_id_of(self._named)
         dated = self.server_state.default_headers
-        self.transport.write(self.guard.overloaded.written(request_id, "", dated, close=False))
-        self.guard.metrics((self._exchange(request_id, 503, None),))
+        self.transport.write(self.guard.overloaded.written(request_id_of(self._named), "", dated, close=False))
+        self.guard.metrics.refuse_at_once(_named(self._path)[1])
         self.on_response_complete()
 
-    def _exchange(self, request_id: str, status: int, decided: Decided | None) -> Exchange:
+    def _enter(self, request_id: str, decided: Decided) -> None:
+        """Put the exchange into the account."""
         seconds = time.perf_counter() - self.began
         path, route = _named(self._path)
         # Without the fields' names, which cost as much as the rest.
         traceparent, began = traceparent_of(self._named), time.time() - seconds
-        return Exchange(request_id, traceparent, "POST", path, route, status, began, seconds, decided)
+        self._lane.account.add(Exchange(request_id, traceparent, "POST", path, route, 200, began, seconds, decided))
 
     def _answer_what_waits(self) -> None:
         if self._asked is not None and self._predictor is not None:
@@ -189,6 +202,3 @@ def _named(path: bytes) -> tuple[str, str]:
     """A path of the lane, and the template of the route that it is of."""
     text = unquote(path.decode())
     return text, text if text == "/predict" else "/models/{name}/predict"
-
-
-_UNUSUAL = frozenset({b"transfer-encoding", b"content-encoding", b"expect", b"upgrade", b"connection"})

@@ -39,7 +39,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self.guard: Connections = self.app_state[STATE]
-        self.began = time.perf_counter()  # of the request that came last, or of the connection
+        self.began = self._since = time.perf_counter()  # of the request that came last; of the time without one
         self.in_head = False  # of a request
         self.receiving = False  # a request, its head or its body
         self._head_bytes = 0
@@ -58,7 +58,6 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         super().connection_made(transport)
         self.guard.opened(self)
-        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is gone, with all that it held."""
@@ -67,7 +66,6 @@ class GuardedProtocol(HttpToolsProtocol):
             if self._running is not None:  # uvicorn tells the cycle of the last request alone
                 self._running.disconnected = True
                 self._running.message_event.set()
-            self._unset_keepalive_if_required()
             super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -104,6 +102,16 @@ class GuardedProtocol(HttpToolsProtocol):
         self.receiving = False
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """As uvicorn's, but that it sets no timer for each answer: `look` sees which connection is not used."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self._since = time.perf_counter()
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+
     def send_400_response(self, msg: str) -> None:
         """Called where the parser stops."""
         self._over = True
@@ -122,15 +130,14 @@ class GuardedProtocol(HttpToolsProtocol):
                 _reset(self.transport)
             return
         self._untaken_since = None
-        waited = now - self.began
         if self._is_busy() or self.transport.is_closing():
             return
         if self.receiving:
-            if waited >= self.guard.request_seconds:
+            if now - self.began >= self.guard.request_seconds:
                 self.guard.metrics.reject("request_seconds")
                 self._refuse(Refusal(HTTPStatus.REQUEST_TIMEOUT, str(NotSent(self.guard.request_seconds))))
-        elif waited >= self.guard.request_seconds + self.guard.keep_alive_seconds:
-            self.transport.close()  # it has sent something, but no request
+        elif now - self._since >= self.guard.keep_alive_seconds:
+            self.transport.close()  # though it may have sent something, which is no request
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle

@@ -87,7 +87,6 @@ def _config(app: object, settings: Settings) -> uvicorn.Config:
         log_config=None,  # what uvicorn says goes where all goes
         access_log=False,
         server_header=False,
-        timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
 

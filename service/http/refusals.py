@@ -16,6 +16,8 @@ class Refusal:
     def __init__(self, status: HTTPStatus, detail: str, *headers: tuple[str, str]) -> None:
         self.status = int(status)
         said = "".join(f"{name}: {value}\r\n" for name, value in headers)
+        self._more: Sequence[tuple[bytes, bytes]] = ()
+        self._lines = b""
         head = f"HTTP/1.1 {int(status)} {status.phrase}\r\ncontent-type: {MEDIA_TYPE}\r\n{said}"
         body = ProblemDetails(title=status.phrase, status=int(status), detail=detail, request_id=_ID)
         text = body.model_dump_json(exclude_none=True)
@@ -31,6 +33,14 @@ class Refusal:
         head, body = self._head, b"%b%b%b" % (self._body[0], own_id, self._body[1])
         if is_standard(path):
             head, body = self._standard
-        lines = b"".join([b"%b: %b\r\n" % header for header in more])
+        if more is not self._more:  # which is the same list for a second
+            self._more, self._lines = more, b"".join([b"%b: %b\r\n" % header for header in more])
         end = b"connection: close\r\n" if close else b""
-        return b"%b%bx-request-id: %b\r\ncontent-length: %d\r\n%b\r\n%b" % (head, lines, own_id, len(body), end, body)
+        return b"%b%bx-request-id: %b\r\ncontent-length: %d\r\n%b\r\n%b" % (
+            head,
+            self._lines,
+            own_id,
+            len(body),
+            end,
+            body,
+        )

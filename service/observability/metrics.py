@@ -88,13 +88,7 @@ class Metrics:
     def _count(self, exchange: Exchange) -> None:
         method = exchange.method if exchange.method in METHODS else OTHER
         asked = method, exchange.route, exchange.status
-        found = self._requests.get(asked)
-        if found is None:
-            status = str(exchange.status)
-            count = self.tallies.begin((REQUESTS, method, exchange.route, status))
-            bins = self.tallies.begin((DURATIONS, exchange.route, status), len(SECONDS) + 2)
-            found = self._requests[asked] = count, bins
-        count, bins = found
+        count, bins = self._requests.get(asked) or self._begin(asked)
         numbers, seconds = self._numbers, exchange.seconds
         numbers[count] += 1
         numbers[bins + bisect_left(SECONDS, seconds)] += 1
@@ -102,6 +96,22 @@ class Metrics:
         if exchange.decided is not None:
             for at, inputs in self._places(exchange.decided):
                 numbers[at] += inputs
+
+    def refuse_at_once(self, route: str) -> None:
+        """A `POST` was refused with 503 as soon as it came: in no time that could be told."""
+        asked = "POST", route, 503
+        count, bins = self._requests.get(asked) or self._begin(asked)
+        self._numbers[count] += 1
+        self._numbers[bins] += 1
+
+    def _begin(self, asked: tuple[str, str, int]) -> tuple[int, int]:
+        """Where requests of this method, route and status are counted: how many, and the bins of their durations."""
+        method, route, code = asked
+        status = str(code)
+        count = self.tallies.begin((REQUESTS, method, route, status))
+        bins = self.tallies.begin((DURATIONS, route, status), len(SECONDS) + 2)
+        self._requests[asked] = count, bins
+        return count, bins
 
     def close(self) -> None:
         """Nothing waits to be counted."""

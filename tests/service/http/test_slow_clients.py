@@ -113,7 +113,7 @@ def test_hundreds_of_slow_clients_hold_nothing(server: Server, stack: ExitStack)
     for connection in slow:
         connection.close()
     _until(lambda: _held(server)[0] <= files + 1)  # of those who read nothing too, whose clients are still there
-    assert _held(server)[1:] == (threads, 0, late + EACH * 7)
+    assert _held(server)[1:] == (threads, 0, late + EACH * 8)
     statuses = {name: {answer[:12] for answer in found} for name, found in answers.items()}
     late_by_name = {name: {b"HTTP/1.1 408"} for name in SLOW}
     assert statuses == {
