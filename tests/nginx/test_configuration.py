@@ -2,8 +2,6 @@
 
 import re
 
-import uvicorn
-
 from service.settings import Settings
 from tests.server import ROOT
 
@@ -22,4 +20,12 @@ def test_bodies_may_be_as_large() -> None:
 
 def test_connection_that_nobody_uses_is_closed_by_nginx_first() -> None:
     """Closed by the service, it may be at the very moment at which nginx sends a request on it."""
-    assert int(_value("keepalive_timeout").removesuffix("s")) < uvicorn.Config("").timeout_keep_alive
+    assert int(_value("keepalive_timeout").removesuffix("s")) < Settings().keep_alive_seconds
+
+
+def test_it_is_the_service_that_says_what_was_late() -> None:
+    assert int(_value("proxy_read_timeout").removesuffix("s")) > Settings().request_seconds
+
+
+def test_no_request_that_was_refused_is_sent_to_the_other_service() -> None:
+    assert not [condition for condition in _value("proxy_next_upstream").split() if condition.startswith("http_")]

@@ -1,4 +1,7 @@
-"""Two services behind a real nginx, by deploy/nginx/demur.conf, restarted in turn under load. `make test-rolling`."""
+"""Two services behind a real nginx, by deploy/nginx/demur.conf: restarted in turn under load, and asked too much.
+
+`make test-rolling`.
+"""
 
 import os
 import signal
@@ -9,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -16,6 +20,7 @@ import httpx2
 import pytest
 
 from tests.server import ROOT, Server, command_environment, free_port, wait_until_ready
+from tests.service.observability.scraped import read
 
 pytestmark = pytest.mark.rolling
 
@@ -154,3 +159,48 @@ def test_no_request_fails(tiny_model: Path, workers: int) -> None:
     sys.stdout.write(f"{rounds} rolling restarts, {workers=}: {dict(found)}, {in_drains} of them in drains\n")
     assert set(found) == {200}, complaints
     assert in_drains > 2 * rounds  # or the drains were not what was tested
+
+
+def _waiting(ports: list[int]) -> int:
+    """Connections to these ports on which something has come that nobody has read."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(int(row[1].split(":")[1], 16) in ports and int(row[4].split(":")[1], 16) > 0 for row in rows)
+
+
+def test_a_refusal_comes_through_and_no_request_becomes_two(tiny_model: Path) -> None:
+    count = 40
+    with ExitStack() as running:
+        folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="demur-nginx-")))
+        ports = [free_port(), free_port()]
+        few = {"DEMUR_MAX_CONCURRENT_REQUESTS": "2"}
+        services = [running.enter_context(_started(tiny_model, port, folder / f"{port}.log", **few)) for port in ports]
+        for server in services:
+            wait_until_ready(server, seconds=30)
+        address = running.enter_context(_nginx(folder, *ports))
+        clients = running.enter_context(ThreadPoolExecutor(count))
+
+        def at_once() -> list[httpx2.Response]:
+            for server in services:
+                server.process.send_signal(signal.SIGSTOP)
+            asked = [
+                clients.submit(httpx2.post, f"{address}/predict", content=bytes(2), headers=RAW, timeout=30)
+                for _ in range(count)
+            ]
+            deadline = time.monotonic() + 20
+            while _waiting(ports) < count:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            for server in services:
+                server.process.send_signal(signal.SIGCONT)
+            return [one.result() for one in asked]
+
+        # Connections are taken one by one: those that nginx has kept bring their requests together.
+        answers = at_once() + at_once()
+        statuses = Counter(answer.status_code for answer in answers)
+        assert set(statuses) == {200, 503}
+        assert {answer.headers.get("retry-after") for answer in answers if answer.status_code == 503} == {"1"}
+        scraped = [read(httpx2.get(f"{server.address}/metrics").text) for server in services]
+        for status, number in statuses.items():
+            found = (each.total("demur_requests_total", route="/predict", status=str(status)) for each in scraped)
+            assert sum(found) == number
+        sys.stdout.write(f"{count} at once through nginx: {dict(statuses)}\n")
