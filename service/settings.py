@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     """The most pixels in one PNG or JPEG, checked before it is decoded."""
     max_connections: int = Field(1000, ge=1)
     """The most connections to a worker. One more is answered 503 and closed."""
-    max_concurrent_requests: int = Field(256, ge=1)
+    max_concurrent_requests: int = Field(128, ge=1)
     """The most requests that a worker has in work or waiting. One more is answered 503."""
     request_seconds: int = Field(30, ge=1)
     """How long a request may take to be sent, answered and its answer taken, each."""

@@ -11,7 +11,9 @@ import logging
 
 from service.observability.metrics import Metrics
 
-_SHARE = 32  # while it is overloaded
+# While it is overloaded. What is taken in one turn of the event loop is answered at its end, after all that is refused
+# in it, so that this is what the latency of an answer then grows with.
+_SHARE = 64
 RETRY_AFTER_SECONDS = 1
 OVERLOADED = f"the service is overloaded: wait {RETRY_AFTER_SECONDS} s or longer, then send the request again"
 

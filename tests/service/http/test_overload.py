@@ -108,13 +108,13 @@ def test_those_too_many_are_refused_at_once_and_counted(server: Server, path: st
 
 
 def test_the_log_has_one_line_a_second_for_all_that_were_refused(caplog: pytest.LogCaptureFixture) -> None:
-    admission = Admission(64, Metrics(Tallies(ALONE)))
+    admission = Admission(128, Metrics(Tallies(ALONE)))
     with caplog.at_level(logging.WARNING, "demur"):
-        admission.requests = 63
+        admission.requests = 127
         assert not admission.refuses()
-        admission.requests = 64
+        admission.requests = 128
         assert [admission.refuses() for _ in range(3)] == [True] * 3
-        admission.requests = 2  # a 32nd, which is all that is taken from now on
+        admission.requests = 2  # a 64th, which is all that is taken from now on
         assert admission.refuses()
         admission.requests = 1
         assert not admission.refuses()
@@ -123,7 +123,7 @@ def test_the_log_has_one_line_a_second_for_all_that_were_refused(caplog: pytest.
         assert admission.refuses()  # as long as any was refused in the last second
         admission.look()
         admission.look()
-        admission.requests = 63
+        admission.requests = 127
         assert not admission.refuses()
     assert caplog.messages == [f"overloaded: refused {n} requests in the last second" for n in (4, 1)]
 
