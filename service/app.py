@@ -55,7 +55,7 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
     account = Account([metrics, *_observers(settings)])
     app.state.account = account
     app.state.lane = fast_lane.Lane(loaded.predictors(), account)
-    admission = Admission(settings.max_concurrent_requests, metrics)
+    admission = Admission(settings.max_concurrent_requests, settings.max_bodies_bytes, metrics)
     app.state.connections = Connections(settings, admission, metrics, account)
     app.state.drain = drain.Drain(metrics, app.state.lane.predictors)
     app.include_router(router)

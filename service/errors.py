@@ -11,7 +11,8 @@ DemurError
     ├── UnknownModel       a model that the service does not have
     ├── ModelNotReady      a model whose file did not pass its proof
     ├── Overloaded         more requests than the service answers in time
-    │   └── NotAnswered    it was not answered in time
+    │   ├── NotAnswered    it was not answered in time
+    │   └── NoRoom         no room for its body
     ├── NotSent            it was not sent in time
     ├── Conflict           it contradicts what came earlier
     └── InvalidRequest     well-formed, but one or more fields break a rule
@@ -74,6 +75,10 @@ class NotAnswered(Overloaded):
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"the request was not answered within {seconds:g} s")
+
+
+class NoRoom(Overloaded):
+    """The bodies that the service holds leave no room for the request's."""
 
 
 class NotSent(RequestError):

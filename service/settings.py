@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     """The policy of a request that names none, as JSON: `{"selective_risk": 0.02}`. Unset: the manifest's."""
     max_body_bytes: int = Field(16 * 1024 * 1024, ge=1)
     """The largest request body, counted as received."""
+    max_bodies_bytes: int = Field(256 * 1024 * 1024, ge=1)
+    """The most bytes of request bodies that a worker holds at a time. A request of one more is answered 503."""
     max_batch_size: int = Field(1024, ge=1)
     """The most inputs in one request."""
     # Pillow warns past 89 million pixels and refuses twice as many, whatever this is.

@@ -26,10 +26,13 @@ class Admission:
     A request whose body is still coming does not count: it is no work, and slow clients would take all the room.
     """
 
-    def __init__(self, most: int, metrics: Metrics) -> None:
+    def __init__(self, most: int, most_bytes: int, metrics: Metrics) -> None:
+        """At most `most` requests, and `most_bytes` of the bodies of those that the application has begun with."""
         self.most = most
         self.requests = 0  # in work or waiting
         self.limit = most  # of them, as things are
+        self.held_bytes = 0
+        self._most_bytes = most_bytes
         self._metrics = metrics
         self._refused = 0  # since the last look
 
@@ -41,6 +44,14 @@ class Admission:
         self._refused += 1
         self._metrics.reject("max_concurrent_requests")
         return True
+
+    def hold(self, size: int) -> bool:
+        """So many more bytes of a body have come, to be taken from `held_bytes` in the end. Whether they may stay."""
+        self.held_bytes += size
+        if self.held_bytes <= self._most_bytes:
+            return True
+        self._metrics.reject("max_bodies_bytes")
+        return False
 
     def look(self) -> None:
         """Called once a second. One line of the log stands for all that were refused: more would be work as well."""

@@ -168,8 +168,10 @@ class FastLaneProtocol(GuardedProtocol):
     def _refuse_at_once(self) -> None:
         """It costs a fraction of an answer, as it has to: a line of the log for each would be a good part of that."""
         self._predictor = None
-        dated = self.server_state.default_headers
-        self.transport.write(self.guard.overloaded.written(request_id_of(self._named), "", dated, close=False))
+        close, dated = self._named.get(b"connection", b"").lower() == b"close", self.server_state.default_headers
+        self.transport.write(self.guard.overloaded.written(request_id_of(self._named), "", dated, close=close))
+        if close:
+            self.transport.close()
         self.guard.metrics.refuse_at_once(_named(self._path)[1])
         self.on_response_complete()
 

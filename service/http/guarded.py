@@ -71,6 +71,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse it, as long as it is not too much."""
         if self._over:
+            self.flow.pause_reading()
             return
         in_head = self.in_head
         super().data_received(data)
@@ -157,7 +158,7 @@ class GuardedProtocol(HttpToolsProtocol):
             request_id, path = request_id_of(dict(reversed(self.headers))), self._path_so_far()
             self.transport.write(refusal.written(request_id, path, self.server_state.default_headers, close=True))
             seconds = time.perf_counter() - self.began
-            method = self.parser.get_method().decode("latin-1")
+            method = self.parser.get_method().decode("latin-1") if self.url else "unknown"
             self.guard.account.add(
                 Exchange(
                     request_id, None, method, path, UNMATCHED, refusal.status, time.time() - seconds, seconds, None

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import NotAnswered, NotSent, Overloaded
+from service.errors import NoRoom, NotAnswered, NotSent, Overloaded
 from service.http.admission import OVERLOADED, Admission
 from service.observability.exchange import UNMATCHED
 from service.observability.metrics import Metrics
@@ -44,7 +44,7 @@ class RequestLimitsMiddleware:
         if self._admission.refuses():
             scope["state"][ROUTE] = self._route(scope["app"], scope["path"])
             raise Overloaded(OVERLOADED)
-        entered = False
+        entered, held = False, 0
         left = scope["state"][BEGAN] + self._seconds - time.perf_counter()
         # anyio's, which lets a thread's work come to its end: asyncio's would leave it to run uncounted.
         timeout = anyio.move_on_after(left)
@@ -56,7 +56,12 @@ class RequestLimitsMiddleware:
             timeout.deadline = anyio.current_time() + self._seconds
 
         async def receive_and_see() -> Message:
+            nonlocal held
             message = await receive()
+            size = len(message.get("body", b""))
+            held += size
+            if not self._admission.hold(size):
+                raise NoRoom(OVERLOADED)
             if not entered and not message.get("more_body", False):
                 enter()
             return message
@@ -73,6 +78,7 @@ class RequestLimitsMiddleware:
                 await self.app(scope, receive_and_see, send_untimed)
         finally:
             self._admission.requests -= entered
+            self._admission.held_bytes -= held
         if timeout.cancelled_caught:
             self._metrics.reject("request_seconds")
             raise NotAnswered(self._seconds) if entered else NotSent(self._seconds)

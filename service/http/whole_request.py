@@ -8,6 +8,7 @@ from service.http.request_body import Headers
 
 # Whatever changes where a request ends, or what may follow it.
 UNUSUAL = frozenset({b"transfer-encoding", b"content-encoding", b"expect", b"upgrade", b"connection"})
+_ENDS_OTHERWISE = UNUSUAL - {b"connection"}
 
 
 def whole_post(data: bytes) -> tuple[bytes, Headers] | None:
@@ -27,7 +28,12 @@ def whole_post(data: bytes) -> tuple[bytes, Headers] | None:
         name, _, value = line.partition(b":")
         headers[name.lower()] = value.strip()
     length = headers.get(b"content-length", b"")
-    if not length.isdigit() or int(length) != len(body) or len(headers) != len(lines) or headers.keys() & UNUSUAL:
+    if (
+        not length.isdigit()
+        or int(length) != len(body)
+        or len(headers) != len(lines)
+        or headers.keys() & _ENDS_OTHERWISE
+    ):
         return None
     if any(name.strip() != name for name in headers):  # a line that goes on from the one before, or a blank
         return None

@@ -31,7 +31,7 @@ PID, RESTARTS, DRAINING = "pid", "restarts", "draining"
 REJECTED = "rejected"
 
 # Why requests and connections are turned away: by the names of the settings, where there is one.
-REASONS = ("max_concurrent_requests", "max_connections", "request_seconds", "header_size")
+REASONS = ("max_concurrent_requests", "max_bodies_bytes", "max_connections", "request_seconds", "header_size")
 
 
 def policy_name(policy: Policy) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import select
 import signal
 import socket
 import threading
@@ -107,8 +108,16 @@ def test_those_too_many_are_refused_at_once_and_counted(server: Server, path: st
     assert '"status":503' not in "".join(server.log())
 
 
+def test_a_client_that_ends_its_connections_is_refused_as_well(server: Server) -> None:
+    closing = _request("/predict", BODY).replace(b"X-Request", b"Connection: close\r\nX-Request")
+    found = _at_once(server, [closing] * COUNT)
+    statuses = [status for status, _, _ in found]
+    assert set(statuses) == {200, 503}
+    assert {headers["connection"] for _, headers, _ in found} == {"close"}
+
+
 def test_the_log_has_one_line_a_second_for_all_that_were_refused(caplog: pytest.LogCaptureFixture) -> None:
-    admission = Admission(128, Metrics(Tallies(ALONE)))
+    admission = Admission(128, 1, Metrics(Tallies(ALONE)))
     with caplog.at_level(logging.WARNING, "demur"):
         admission.requests = 127
         assert not admission.refuses()
@@ -126,6 +135,26 @@ def test_the_log_has_one_line_a_second_for_all_that_were_refused(caplog: pytest.
         admission.requests = 127
         assert not admission.refuses()
     assert caplog.messages == [f"overloaded: refused {n} requests in the last second" for n in (4, 1)]
+
+
+def test_bodies_are_bounded_together(tiny_model: Path) -> None:
+    with serving(tiny_model, DEMUR_MAX_BODIES_BYTES="1000000", DEMUR_MAX_BODY_BYTES="400000") as server:
+        with ExitStack() as stack:
+            connections = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port))) for _ in range(8)]
+            for connection in connections:
+                connection.sendall(_request("/explain", bytes(300_000))[:-1])  # which may come to 2.4 MB
+            refused, _, _ = select.select(connections, [], [], 10)
+            answers = [_answer(stack.enter_context(connection.makefile("rb"))) for connection in refused]
+            assert {(status, headers["retry-after"]) for status, headers, _ in answers} == {(503, "1")}
+            small = httpx2.post(f"{server.address}/predict", content=BODY, headers={"content-type": "application/json"})
+            assert small.status_code == 200
+        deadline = time.monotonic() + 10
+        large = {"content": BODY + b" " * 300_000, "headers": {"content-type": "application/json"}}
+        while httpx2.post(f"{server.address}/predict", **large).status_code != 200:  # type: ignore[arg-type]
+            assert time.monotonic() < deadline
+        found = read(httpx2.get(f"{server.address}/metrics").text)
+        assert found.value("demur_rejected_total", reason="max_bodies_bytes") >= len(refused)
+        assert server.stop(signal.SIGTERM) == 0
 
 
 def _app(tiny_model: Path, released: threading.Event) -> FastAPI:
