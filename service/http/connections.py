@@ -82,4 +82,7 @@ class Connections:
             self._turned_away = 0
         now = time.perf_counter()
         for connection in [*self._open, *self._surplus]:
-            connection.look(now)
+            try:
+                connection.look(now)
+            except Exception:  # a fault of ours with one, by which nobody would look at the others any more
+                _log.exception("a connection could not be looked at")

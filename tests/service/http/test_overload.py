@@ -157,6 +157,29 @@ def test_bodies_are_bounded_together(tiny_model: Path) -> None:
         assert server.stop(signal.SIGTERM) == 0
 
 
+class _Looked:
+    """A connection that notes that it was looked at, and then fails, if it is to."""
+
+    def __init__(self, *, fails: bool) -> None:
+        self.fails, self.looked = fails, 0
+
+    def look(self, _: float) -> None:
+        self.looked += 1
+        if self.fails:
+            raise RuntimeError
+
+
+def test_a_connection_that_fails_hides_no_other(tiny_model: Path, caplog: pytest.LogCaptureFixture) -> None:
+    held = create_app(Settings(model_path=tiny_model)).state.connections
+    every = [_Looked(fails=i % 2 == 0) for i in range(4)]
+    for one in every:
+        held.opened(one)
+    held.look()
+    held.look()
+    assert [one.looked for one in every] == [2] * 4
+    assert caplog.messages.count("a connection could not be looked at") == 4
+
+
 def _app(tiny_model: Path, released: threading.Event) -> FastAPI:
     """With a route whose work takes as long as it is let to."""
     app = create_app(Settings(model_path=tiny_model, request_seconds=1, max_concurrent_requests=2))
