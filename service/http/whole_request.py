@@ -17,24 +17,25 @@ def whole_post(data: bytes) -> tuple[bytes, Headers] | None:
     >>> whole_post(b"POST /predict HTTP/1.1" + bytes([13, 10]) + b"Content-Length: 1" + bytes([13, 10, 13, 10]) + b"a")
     (b'/predict', {b'content-length': b'1'})
     """
-    head, end, body = data.partition(b"\r\n\r\n")
-    first, *lines = head.split(b"\r\n")
-    method, _, rest = first.partition(b" ")
-    target, _, version = rest.partition(b" ")
-    if not end or method != b"POST" or version != b"HTTP/1.1":
+    end = data.find(b"\r\n\r\n")
+    head = data[: max(end, 0)]
+    if not head.startswith(b"POST "):
         return None
+    first, *lines = head.split(b"\r\n")
+    target, _, version = first[5:].partition(b" ")
     headers = {}
     for line in lines:
         name, _, value = line.partition(b":")
+        if name != name.strip():  # a line that goes on from the one before, or a blank where no name has one
+            return None
         headers[name.lower()] = value.strip()
     length = headers.get(b"content-length", b"")
     if (
-        not length.isdigit()
-        or int(length) != len(body)
+        version != b"HTTP/1.1"
+        or not length.isdigit()
+        or int(length) != len(data) - end - 4
         or len(headers) != len(lines)
         or headers.keys() & _ENDS_OTHERWISE
     ):
-        return None
-    if any(name.strip() != name for name in headers):  # a line that goes on from the one before, or a blank
         return None
     return target, headers
