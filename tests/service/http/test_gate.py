@@ -193,6 +193,14 @@ def test_hosts_are_those_named(server: Server, way: dict[str, str], host: str, s
     assert httpx2.post(f"{server.address}/predict", content=bytes(2), headers=headers).status_code == status
 
 
+def test_application_may_stand_below_a_prefix(app: FastAPI) -> None:
+    with TestClient(app, root_path="/demur") as client:
+        for path, status in (("/demur/livez", 200), ("/demur/metrics", 401), ("/demur/model", 401), ("/metrics", 401)):
+            assert client.get(path).status_code == status
+        assert client.get("/demur/metrics", headers={"x-api-key": KEY["admin"]}).status_code == 200
+        assert client.get("/demur/model", headers={"x-api-key": KEY["admin"]}).status_code == 403
+
+
 def test_hosts_alone_need_no_key(tiny_model: Path) -> None:
     with TestClient(create_app(Settings(model_path=tiny_model, trusted_hosts="demur.example"))) as client:
         assert client.get("/metrics", headers={"host": "demur.example"}).status_code == 200
