@@ -222,10 +222,14 @@ def test_log_and_metrics_have_the_name_and_never_the_key(tiny_model: Path, file:
     requests = [line for line in map(json.loads, lines) if line["logger"] == "demur.requests"]
     asked = [(line["status"], line.get("key")) for line in requests if line["path"] == "/predict"]
     assert sorted(asked, key=str) == [
-        (200, "predict"), (200, "predict"), (401, None), (401, None), (403, None), (403, None), (415, "predict"),
+        (200, "predict"), (200, "predict"), (401, None), (401, None), (403, "admin"), (403, "admin"), (415, "predict"),
     ]  # fmt: skip
     counted = re.findall(r"^demur_key_requests_total\{(.*?)\} (.*)$", scraped, re.MULTILINE)
-    assert counted == [('key="predict",status="200"', "2.0"), ('key="predict",status="415"', "1.0")]
+    assert counted == [
+        ('key="admin",status="403"', "2.0"),
+        ('key="predict",status="200"', "2.0"),
+        ('key="predict",status="415"', "1.0"),
+    ]
     for presented in KEY.values():
         assert presented not in "\n".join(lines) + scraped
 
