@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
@@ -25,6 +26,9 @@ from service.observability.metrics import Metrics
 from service.observability.scrape import Scrape
 from service.observability.tallies import Tallies
 from service.settings import PREFIX, Settings
+
+if TYPE_CHECKING:
+    from service.http.gate import Gate
 
 _MOST_NAMED = 5  # models, in the description
 
@@ -54,7 +58,8 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
     app.state.scrape = Scrape(metrics, loaded, place)
     account = Account([metrics, *_observers(settings)])
     app.state.account = account
-    app.state.lane = fast_lane.Lane(loaded.predictors(), account, _put_gate(app, settings))
+    gate = _gate(settings)
+    app.state.lane = fast_lane.Lane(loaded.predictors(), account, gate)
     admission = Admission(settings.max_concurrent_requests, settings.max_bodies_bytes, metrics)
     app.state.connections = Connections(settings, admission, metrics, account)
     app.state.drain = drain.Drain(metrics, app.state.lane.predictors)
@@ -64,31 +69,37 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
     app.include_router(pages.router)
     problems.install(app)
     openapi.install(app, loaded)
-    if settings.api_keys is not None:
-        from service.http import openapi_security
-
-        openapi_security.install(app)
     seconds = settings.request_seconds
     app.add_middleware(RequestLimitsMiddleware, admission=admission, metrics=metrics, seconds=seconds)
+    if gate is not None:
+        _put_in_front(app, gate)  # of all but the account, so that who does not get in takes up nothing
     app.add_middleware(ExchangeMiddleware, account=account, metrics=metrics, drain=app.state.drain)
     return app
 
 
-def _put_gate(app: FastAPI, settings: Settings) -> fast_lane.Asked | None:
-    """Put a gate in front of the application, unless all get in; returns it. Raises SettingsError."""
+def _gate(settings: Settings) -> "Gate | None":
+    """Who gets in; None, and nothing loaded, where all do. Raises SettingsError."""
     path, hosts = settings.api_keys, settings.trusted_hosts
     if path is None and hosts is None:
         return None
     from service.access import keys
     from service.access.hosts import Hosts
-    from service.http.gate import Gate, GateMiddleware
+    from service.http.gate import Gate
 
-    gate = Gate(
+    return Gate(
         None if path is None else keys.read(path),
         None if hosts is None else Hosts.parse(hosts, f"{PREFIX}TRUSTED_HOSTS"),
     )
+
+
+def _put_in_front(app: FastAPI, gate: "Gate") -> None:
+    from service.http.gate import GateMiddleware
+
     app.add_middleware(GateMiddleware, gate=gate)
-    return gate
+    if gate.keys is not None:
+        from service.http import openapi_security
+
+        openapi_security.install(app)
 
 
 def _observers(settings: Settings) -> Sequence[Observer]:

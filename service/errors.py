@@ -74,7 +74,11 @@ class Unauthenticated(RequestError):
 
 
 class Forbidden(RequestError):
-    """An API key that does not let in to what is asked."""
+    """An API key that does not let in to what is asked. `key` is its name."""
+
+    def __init__(self, message: str, key: str) -> None:
+        super().__init__(message)
+        self.key = key
 
 
 class UntrustedHost(RequestError):

@@ -76,7 +76,7 @@ class Gate:
             raise Unauthenticated("the API key is not known")
         if scope not in key.scopes:
             has = ", ".join(sorted(key.scopes))
-            raise Forbidden(f"the API key {key.name} is for {has}: {method} {path[:200]} needs {scope}")
+            raise Forbidden(f"the API key {key.name} is for {has}: {method} {path[:200]} needs {scope}", key.name)
         return key
 
 
@@ -97,8 +97,12 @@ class GateMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            name = self._gate.pass_in(scope["method"], _routed(scope), headers_of(scope))
-            scope.setdefault("state", {})[STATE] = name
+            state = scope.setdefault("state", {})
+            try:
+                state[STATE] = self._gate.pass_in(scope["method"], _routed(scope), headers_of(scope))
+            except Forbidden as error:
+                state[STATE] = error.key
+                raise
         elif scope["type"] != "lifespan":
             return  # there are no routes for anything else
         await self.app(scope, receive, send)

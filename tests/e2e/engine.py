@@ -11,6 +11,9 @@ import pytest
 from tests.server import ROOT
 
 READY_SECONDS = 60
+# As compose and Kubernetes confine the service.
+CONFINED = ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+CONFINED += ["--memory", "512m", "--pids-limit", "256", "--cpus", "1"]
 
 
 def call(command: list[str], **environment: str) -> "subprocess.CompletedProcess[str]":

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.asking import CLIENTS, ask_by
-from tests.e2e.engine import call, wait_until_ready
+from tests.e2e.engine import CONFINED, call, wait_until_ready
 from tests.kserve.environment import environment
 from tests.server import free_port
 
@@ -24,11 +24,10 @@ def address(request: pytest.FixtureRequest, tiny_model: Path) -> Iterator[str]:
     call(["docker", "build", "--target", "serve", "--tag", "demur-serve", "."])
     tiny_model.chmod(0o644)  # for the image's user
     port = free_port()
-    confined = ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
     mounted = ["--volume", f"{tiny_model}:{model}:ro"]
     published = ["--publish", f"127.0.0.1:{port}:{by_kserve.get('DEMUR_PORT', '8000')}"]
     variables = [word for name, value in by_kserve.items() for word in ("--env", f"{name}={value}")]
-    command = ["docker", "run", "--detach", *confined, *mounted, *published, *variables, "demur-serve"]
+    command = ["docker", "run", "--detach", *CONFINED, *mounted, *published, *variables, "demur-serve"]
     container = call(command).stdout.strip()
     try:
         address = f"http://127.0.0.1:{port}"

@@ -17,6 +17,7 @@ import yaml
 from tests.e2e.engine import READY_SECONDS, call, wait_until_ready
 from tests.server import ROOT, free_port
 from tests.service.observability.scraped import read
+from tests.supply.lock import pins, plain
 from training.data import Dataset
 from training.data.splits import split
 
@@ -202,6 +203,10 @@ def test_container_is_confined(stack: Stack, service: str) -> None:
     assert container["HostConfig"]["ReadonlyRootfs"] is True
     assert container["HostConfig"]["CapDrop"] == ["ALL"]
     assert "no-new-privileges:true" in container["HostConfig"]["SecurityOpt"]
+    assert container["HostConfig"]["PidsLimit"] == 256
+    assert container["HostConfig"]["Memory"] == (512 if service == "serve" else 2048) * 2**20
+    processors = "NanoCpus" if service == "serve" else "CpuShares"
+    assert container["HostConfig"][processors] == (10**9 if service == "serve" else 256)
 
 
 def test_engine_calls_the_service_healthy(stack: Stack) -> None:
@@ -216,6 +221,13 @@ def test_engine_calls_the_service_healthy(stack: Stack) -> None:
 def test_serving_image_has_nothing_of_training(stack: Stack, module: str) -> None:
     with pytest.raises(AssertionError, match=f"No module named '{module}'"):
         stack.compose("exec", "-T", "serve", "python", "-c", f"import {module}")
+
+
+def test_serving_image_has_the_packages_of_the_lock_and_no_other(stack: Stack) -> None:
+    code = "import importlib.metadata as m; [print(d.name, d.version) for d in m.distributions()]"
+    lines = stack.compose("exec", "-T", "serve", "python", "-c", code).stdout.splitlines()
+    found = dict(line.split() for line in lines)
+    assert {plain(name): version for name, version in found.items()} == {n: p.version for n, p in pins("serve").items()}
 
 
 def test_stop_is_graceful(stack: Stack) -> None:

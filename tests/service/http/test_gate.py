@@ -193,6 +193,14 @@ def test_hosts_are_those_named(server: Server, way: dict[str, str], host: str, s
     assert httpx2.post(f"{server.address}/predict", content=bytes(2), headers=headers).status_code == status
 
 
+def test_application_may_stand_below_a_prefix(app: FastAPI) -> None:
+    with TestClient(app, root_path="/demur") as client:
+        for path, status in (("/demur/livez", 200), ("/demur/metrics", 401), ("/demur/model", 401), ("/metrics", 401)):
+            assert client.get(path).status_code == status
+        assert client.get("/demur/metrics", headers={"x-api-key": KEY["admin"]}).status_code == 200
+        assert client.get("/demur/model", headers={"x-api-key": KEY["admin"]}).status_code == 403
+
+
 def test_hosts_alone_need_no_key(tiny_model: Path) -> None:
     with TestClient(create_app(Settings(model_path=tiny_model, trusted_hosts="demur.example"))) as client:
         assert client.get("/metrics", headers={"host": "demur.example"}).status_code == 200
@@ -214,10 +222,14 @@ def test_log_and_metrics_have_the_name_and_never_the_key(tiny_model: Path, file:
     requests = [line for line in map(json.loads, lines) if line["logger"] == "demur.requests"]
     asked = [(line["status"], line.get("key")) for line in requests if line["path"] == "/predict"]
     assert sorted(asked, key=str) == [
-        (200, "predict"), (200, "predict"), (401, None), (401, None), (403, None), (403, None), (415, "predict"),
+        (200, "predict"), (200, "predict"), (401, None), (401, None), (403, "admin"), (403, "admin"), (415, "predict"),
     ]  # fmt: skip
     counted = re.findall(r"^demur_key_requests_total\{(.*?)\} (.*)$", scraped, re.MULTILINE)
-    assert counted == [('key="predict",status="200"', "2.0"), ('key="predict",status="415"', "1.0")]
+    assert counted == [
+        ('key="admin",status="403"', "2.0"),
+        ('key="predict",status="200"', "2.0"),
+        ('key="predict",status="415"', "1.0"),
+    ]
     for presented in KEY.values():
         assert presented not in "\n".join(lines) + scraped
 
