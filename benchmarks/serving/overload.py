@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.processes import processor_seconds
 from benchmarks.serving import servers
 from benchmarks.serving.open_loop import at_random, percentiles, written
 from benchmarks.serving.questions import Question
@@ -136,14 +137,17 @@ def one(model: Path) -> dict[str, Any]:
     ask = server.question
     with server.running(model, cores) as ready:
         for duration in (WARM_UP_SECONDS, SECONDS):
+            used = processor_seconds(ready.pid)
             highest = rate(ready.address, [ask.path], ask.body, ask.content_type, cores[1], duration)
+            answer = (processor_seconds(ready.pid) - used) / (highest * duration)
         before = os.sched_getaffinity(0)
         os.sched_setaffinity(0, cores[1:])  # where wrk was
         gc.disable()  # a pause of ours would count as the server's
         try:
             unloaded = run(ready.address, ask, at_random(UNLOADED * highest, UNLOADED_SECONDS), 64)
-            known = counted(ready)
+            known, used = counted(ready), processor_seconds(ready.pid)
             loaded = run(ready.address, ask, at_random(TIMES * highest, OVERLOAD_SECONDS))
+            used = processor_seconds(ready.pid) - used
         finally:
             gc.enable()
             os.sched_setaffinity(0, before)
@@ -151,6 +155,9 @@ def one(model: Path) -> dict[str, Any]:
     found = loaded.document()
     found["uncounted"] = sum(after.values()) - sum(known.values()) - found["asked_a_second"] * loaded.seconds
     found["p99_over_unloaded"] = found["answered"]["p99"] / percentiles(np.array(unloaded.answered))["p99"]
+    # Of the server's own processor time, which does not count what others on the machine take.
+    found["answer_seconds"] = answer
+    found["refusal_seconds"] = (used - answer * len(loaded.answered)) / max(1, len(loaded.refused))
     return {"highest": highest, "unloaded": unloaded.document(), "loaded": found}
 
 
@@ -173,10 +180,9 @@ def measure(model: Path, rounds: int = ROUNDS) -> dict[str, Any]:
 
 def table(document: dict[str, Any]) -> str:
     """A row a round; milliseconds."""
-    lines = [
-        "| highest | asked | answered | refused | p99 unloaded | p50 | p99 | over unloaded | refused p99 | lost |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
+    heads = "highest|asked|answered|refused|p99 unloaded|p50|p99|over unloaded|refused p99|lost|price of a refusal"
+    names = heads.split("|")
+    lines = [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
     for each in document["rounds"]:
         loaded, unloaded = each["loaded"], each["unloaded"]
         rates = [each["highest"], *(loaded[f"{name}_a_second"] for name in ("asked", "answered", "refused"))]
@@ -184,5 +190,6 @@ def table(document: dict[str, Any]) -> str:
         late = loaded["refused"]["p99"] if loaded["refused"] else 0.0
         cells = [f"{value:,.0f}/s" for value in rates] + [f"{value * 1000:.2f} ms" for value in times]
         cells += [f"{loaded['p99_over_unloaded']:.1f}", f"{late * 1000:.2f} ms", str(loaded["lost"])]
+        cells.append(f"{loaded['refusal_seconds'] / loaded['answer_seconds']:.2f} of an answer")
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
