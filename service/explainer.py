@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.classifier import Classifier, open_session, read_model, sha256
+from service.classifier import Classifier, open_session
 from service.errors import Conflict, ModelError
+from service.model_file import read_model, sha256
 
 TENSORS = ("levels", "logits", "scaled_weights", "scaled_biases")  # as training/export.py names them
 

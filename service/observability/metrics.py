@@ -28,6 +28,9 @@ OTHER = "other"  # in the place of a method that is none of these
 REQUESTS, DURATIONS, IN_FLIGHT = "requests", "durations", "in_flight"
 DECISIONS, CONFIDENCE = "decisions", "confidence"
 PID, RESTARTS, DRAINING = "pid", "restarts", "draining"
+RELOADS = "reloads"
+
+SWAPPED, REFUSED = "swapped", "refused"  # what came of another file
 
 
 def policy_name(policy: Policy) -> str:
@@ -44,12 +47,13 @@ def policy_name(policy: Policy) -> str:
 
 
 class Metrics:
-    """Counts exchanges: an `Observer`. For use on one event loop, but for `confidences`."""
+    """Counts exchanges: an `Observer`. For use on one event loop, but for `confidences` and `reload`."""
 
     def __init__(self, tallies: Tallies) -> None:
         self.tallies = tallies
         self._numbers = tallies.numbers
         self._requests: dict[tuple[str, str, int], tuple[int, int]] = {}
+        self._confidences: dict[str, Confidences] = {}
         self._places = lru_cache(512)(self._places_of)  # those of single inputs come again and again
         self._in_flight = tallies.begin((IN_FLIGHT,))
         self._draining = tallies.begin((DRAINING,))
@@ -106,8 +110,15 @@ class Metrics:
         )
 
     def confidences(self, model: str) -> "Confidences":
-        """Where the confidences of a model's inputs are counted."""
-        return Confidences(self.tallies, model)
+        """Where the confidences of a model's inputs are counted: those of all its versions."""
+        found = self._confidences.get(model)
+        if found is None:
+            found = self._confidences[model] = Confidences(self.tallies, model)
+        return found
+
+    def reload(self, model: str, outcome: str) -> None:
+        """Count a file that was swapped in, or refused. For one thread an outcome."""
+        self._numbers[self.tallies.begin((RELOADS, model, outcome))] += 1
 
 
 class Confidences:
