@@ -18,28 +18,28 @@ class KeptFile:
     """The copy of one model's file. A worker that is alone keeps none, and reads none."""
 
     def __init__(self, place: Place, path: Path) -> None:
-        """`path` is where the model's file has its place."""
-        self._path = place.path("model", str(path.absolute()))
+        """`path` is where the model's file has its place; `self.path` is where the copy has."""
+        self.path = place.path("model", str(path.absolute()))
         self._slot = place.slot
 
     def read(self, max_bytes: int) -> bytes | None:
         """The file that the workers serve; None where there is none yet."""
-        if self._path is None or not self._path.exists():
+        if self.path is None or not self.path.exists():
             return None
         try:
-            return read_model(self._path, max_bytes)
+            return read_model(self.path, max_bytes)
         except ModelError as error:
             _log.warning("the copy that the workers keep cannot be read, so the file itself is: %s", error)
             return None
 
     def write(self, file: bytes) -> None:
         """Keep what is served from now on, whole or not at all."""
-        if self._path is None:
+        if self.path is None:
             return
-        draft = self._path.with_name(f"{self._path.name}-{self._slot}")
+        draft = self.path.with_name(f"{self.path.name}-{self._slot}")
         try:
             draft.write_bytes(file)
-            os.replace(draft, self._path)
+            os.replace(draft, self.path)
         except OSError as error:
             draft.unlink(missing_ok=True)
             _log.warning(
@@ -50,5 +50,5 @@ class KeptFile:
 
     def remove(self) -> None:
         """It is served no more."""
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)

@@ -3,6 +3,8 @@
 import hashlib
 import os
 import stat
+import weakref
+from contextlib import suppress
 from pathlib import Path
 
 from service.errors import ModelError
@@ -14,6 +16,7 @@ MAX_MODEL_BYTES = 256 * 1024 * 1024
 # the manifest's own text can never match. onnxruntime would follow such a name into the working directory.
 _EXTERNAL_DATA = b"location"
 _BEFORE_IT = frozenset({0, 8})
+_HELD_SHARE = 0.25  # of the descriptors that the process may have: the rest is for connections
 _LOOKED_THROUGH = 1 << 24  # bytes at a time: while they are looked through, no other thread runs
 
 
@@ -54,3 +57,36 @@ def refers_elsewhere(file: bytes) -> bool:
         # Pieces overlap, so that it cannot lie between two of them.
         at = found + 1 if found >= 0 else at + _LOOKED_THROUGH - len(_EXTERNAL_DATA)
     return False
+
+
+class HeldFile:
+    """A file that can be read again after another has taken its place: it stays until nobody holds it open.
+
+    It costs a descriptor, so that it is not held where they are few; nor on Windows, where nothing could replace it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Takes what lies at `path`, or nothing: whoever reads it compares."""
+        self._descriptor: int | None = None
+        if os.name == "posix":
+            with suppress(OSError):
+                self._hold(_without_waiting(str(path), os.O_RDONLY))
+
+    def read(self, max_bytes: int) -> bytes:
+        """What is there, up to so many bytes; nothing where it could not be held."""
+        if self._descriptor is None:
+            return b""
+        with open(self._descriptor, "rb", closefd=False) as stream:
+            stream.seek(0)
+            return stream.read(max_bytes)
+
+    def _hold(self, descriptor: int) -> None:
+        import resource
+
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        if regular and (most == resource.RLIM_INFINITY or descriptor < most * _HELD_SHARE):
+            self._descriptor = descriptor
+            weakref.finalize(self, os.close, descriptor)
+        else:
+            os.close(descriptor)

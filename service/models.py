@@ -169,7 +169,7 @@ def _loaded(name: str | None, path: Path, settings: Settings, place: Place, metr
         classifier = proved(file, path, settings)
         kept.write(file)
     else:
-        classifier = proved(file, path, settings)
+        classifier = proved(file, kept.path or path, settings)
     return served(name, classifier, settings, place, metrics)
 
 

@@ -15,16 +15,21 @@ HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)  # there is none
 
 
 class Hangup:
-    """What SIGHUP does in this process. Until `watch` the signal waits, so that none ends a service that starts."""
+    """What SIGHUP does in this process. Until `watch` it is noted, so that none ends a service that starts.
+
+    To be made in the main thread.
+    """
 
     def __init__(self) -> None:
+        self._came = False
         self._terminal = False
         if HANGUP is not None:
-            signal.pthread_sigmask(signal.SIG_BLOCK, {HANGUP})
             self._terminal = signal.getsignal(HANGUP) != signal.SIG_IGN and _has_terminal()
+            signal.signal(HANGUP, self._note)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {HANGUP})  # where it was held
 
     def watch(self, reload: Callable[[], None], stop: Callable[[], None]) -> None:
-        """From now on call `reload` with the signal, or `stop` where the terminal is gone; in the main thread."""
+        """From now on call `reload` with the signal, or `stop` where the terminal is gone. In the main thread."""
         if HANGUP is None:
             return
 
@@ -35,12 +40,16 @@ class Hangup:
                 reload()
 
         signal.signal(HANGUP, handle)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {HANGUP})
+        if self._came:
+            handle(HANGUP, None)
+
+    def _note(self, _: int, __: FrameType | None) -> None:
+        self._came = True
 
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Let the signal wait, for this thread and for a process that it starts meanwhile, until that watches it itself."""
+    """Let the signal wait, for this thread and for a process that it starts meanwhile, until that makes a `Hangup`."""
     if HANGUP is None:
         yield
         return

@@ -32,13 +32,16 @@ _log = logging.getLogger("demur")
 
 
 class DrainingServer(uvicorn.Server):
-    """uvicorn's server, which answers `drain_seconds` more after SIGTERM; a `worker` does not count signals."""
+    """uvicorn's server, which answers `drain_seconds` more after SIGTERM.
 
-    def __init__(self, config: uvicorn.Config, drain_seconds: float, hangup: Hangup, worker: bool = False) -> None:
+    Without a `hangup` it is that of a worker, which does not count signals: its supervisor does.
+    """
+
+    def __init__(self, config: uvicorn.Config, drain_seconds: float, hangup: Hangup | None = None) -> None:
         super().__init__(config)
         self._hangup = hangup
         self._drain_seconds = drain_seconds
-        self._worker = worker
+        self._worker = hangup is None
         self._drain_until: float | None = None  # on the clock of `time.monotonic`
         self._said = False
 
@@ -60,7 +63,7 @@ class DrainingServer(uvicorn.Server):
         reloader: Reloader = self.lifespan.state[RELOADER]
         # Of several workers the supervisor is told as well when the terminal is closed, and ends them.
         stop = reloader.ask if self._worker else partial(self.handle_exit, signal.SIGINT, None)
-        self._hangup.watch(reloader.ask, stop)
+        (self._hangup or Hangup()).watch(reloader.ask, stop)
 
     async def on_tick(self, counter: int) -> bool:
         """Called ten times a second; returns whether to stop."""
@@ -117,6 +120,11 @@ class Supervisor(Multiprocess):
         """Start a worker again where one has died, but not where they are to end."""
         if self._told is None:
             super().keep_subprocess_alive()
+
+    def handle_hup(self) -> None:
+        """Called for one that came before it was watched. uvicorn would start all workers anew."""
+        if HANGUP is not None:
+            self._tell(HANGUP)
 
     def terminate_all(self) -> None:
         """Called when no worker will be started any more."""
@@ -185,5 +193,5 @@ class _Worker(multiprocess.Process):
     @property
     def server(self) -> uvicorn.Server:
         if self._server is None:
-            self._server = DrainingServer(self.config, self.drains, Hangup(), worker=True)
+            self._server = DrainingServer(self.config, self.drains)
         return self._server
