@@ -11,7 +11,8 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
+from pydantic_core import from_json
 
 from service.errors import ModelError
 from service.manifest import METADATA_KEY, SCHEMA_VERSION, Manifest
@@ -27,6 +28,7 @@ OUTPUTS = ("probabilities", "confidence", "ood_score")
 # 2,000 classes is 4,000,000; most of the text are real inputs.
 MAX_MANIFEST_CHARACTERS = 128 * 1024 * 1024
 MAX_MANIFEST_VALUES = 4_100_000
+MAX_FIELDS = 256  # of one object: each that is not known is an error that takes a kilobyte
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,17 +151,15 @@ def _manifest(path: Path, session: Any) -> Manifest:
     if text is None:
         raise ModelError(f"{path} has no metadata {METADATA_KEY!r}: it was not made by `python -m training fit`")
     _check_size(path, text)
-    try:
-        written_for = _Written.model_validate_json(text).schema_version
-    except ValidationError:
-        written_for = SCHEMA_VERSION  # what is wrong, the validation says
+    stated = _parsed(path, text)
+    written_for = stated.get("schema_version") if isinstance(stated, dict) else SCHEMA_VERSION
     if written_for != SCHEMA_VERSION:
         raise ModelError(
             f"{path} has a manifest of schema version {written_for}, and this service reads {SCHEMA_VERSION}: "
             "train it again with `python -m training fit`"
         )
     try:
-        return Manifest.model_validate_json(text)
+        return Manifest.model_validate(stated)  # not the text: then each error would hold a copy of all that is in it
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole"
@@ -175,10 +175,22 @@ def _check_size(path: Path, text: str) -> None:
         raise ModelError(f"{path} has a manifest of {values} values: at most {MAX_MANIFEST_VALUES} are read")
 
 
-class _Written(BaseModel):
-    """What is read of a manifest of any version."""
-
-    schema_version: Any = None
+def _parsed(path: Path, text: str) -> Any:
+    """The manifest as JSON values. Refuses what is none, and objects with more fields than any has."""
+    try:
+        whole = from_json(text)
+    except ValueError as error:
+        raise ModelError(f"{path} has an invalid manifest: the whole: Invalid JSON: {error}") from None
+    left = [whole]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            if len(value) > MAX_FIELDS:
+                raise ModelError(f"{path} has a manifest with an object of {len(value)} fields: at most {MAX_FIELDS}")
+            left.extend(value.values())
+        elif isinstance(value, list):
+            left.extend(one for one in value if isinstance(one, dict | list))
+    return whole
 
 
 def _check_interface(path: Path, session: Any, manifest: Manifest) -> None:

@@ -55,7 +55,9 @@ class Ring:
                 yield self._held(self._memory)
             else:
                 with suppress(FileNotFoundError):  # of a worker that has not started, or serves another version
-                    yield self._held(path.read_bytes())
+                    found = path.read_bytes()
+                    if len(found) == self._bytes:  # less, where it is made just now
+                        yield self._held(found)
 
     def _held(self, memory: bytes | memoryview) -> Bins:
         count = min(int.from_bytes(memory[:_COUNT_BYTES], "little"), self.size)

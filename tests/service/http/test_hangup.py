@@ -15,7 +15,7 @@ import httpx2
 import pytest
 
 from tests import tiny, versions
-from tests.server import ROOT, Server, command_environment, free_port, serving
+from tests.server import ROOT, Server, command_environment, free_port, notes_hangup, serving, workers_of
 
 RAW = {"content-type": "application/octet-stream"}
 BOTH = pytest.mark.parametrize("workers", [1, 2])
@@ -28,8 +28,12 @@ def path(tmp_path: Path) -> Path:
     return found
 
 
-def _serving(path: Path, workers: int, **settings: str) -> contextlib.AbstractContextManager[Server]:
-    return serving(path, DEMUR_WORKERS=str(workers), DEMUR_LOG_FORMAT="text", **settings)
+@contextlib.contextmanager
+def _serving(path: Path, workers: int, **settings: str) -> Iterator[Server]:
+    with serving(path, DEMUR_WORKERS=str(workers), DEMUR_LOG_FORMAT="text", **settings) as server:
+        if workers > 1:  # one that starts later would begin with what the others serve by then
+            _wait_until(lambda: sum(notes_hangup(pid) for pid in workers_of(server)) == workers)
+        yield server
 
 
 def _wait_until(holds: Callable[[], bool], seconds: float = 30) -> None:
@@ -55,11 +59,6 @@ def _versions(server: Server, asked: int = 12) -> set[str]:
 def _is_version(server: Server, number: int) -> Callable[[], bool]:
     expected = {versions.version_of(versions.good(number))}
     return lambda: _versions(server) == expected
-
-
-def _workers(server: Server) -> list[int]:
-    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
-    return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 @BOTH
@@ -93,19 +92,13 @@ def test_sighup_does_not_end_a_service_that_starts(path: Path) -> None:
         [sys.executable, "-m", "service"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
     ) as process:
         try:
-            status = Path(f"/proc/{process.pid}/status")
-            _wait_until(lambda: _notes_hangup(status.read_text()))
+            _wait_until(lambda: notes_hangup(process.pid))
             process.send_signal(signal.SIGHUP)
             _wait_until(lambda: _answers(port))
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=20) == 0
         finally:
             process.kill()
-
-
-def _notes_hangup(status: str) -> bool:
-    (mask,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
-    return bool(int(mask, 16) >> (signal.SIGHUP - 1) & 1)
 
 
 def _answers(port: int) -> bool:
@@ -121,9 +114,9 @@ def test_worker_that_dies_comes_back_with_what_the_others_serve(path: Path) -> N
         _wait_until(_is_version(server, 1))
         versions.publish(versions.BAD["other labels"][0](), path)
         _wait_until(lambda: sum("is refused" in line for line in server.log()) == 2)
-        before = set(_workers(server))
+        before = set(workers_of(server))
         os.kill(min(before), signal.SIGKILL)
-        _wait_until(lambda: len(set(_workers(server)) - before) == 1)
+        _wait_until(lambda: len(set(workers_of(server)) - before) == 1)
         # It comes to the same findings: it serves what it served, and refuses what lies there.
         _wait_until(lambda: sum("is refused" in line for line in server.log()) == 3)
         assert _is_version(server, 1)()

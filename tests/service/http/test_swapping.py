@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from tests import tiny, versions
-from tests.server import Server, serving
+from tests.server import Server, notes_hangup, serving, workers_of
 from tests.service.http.swapping import WAYS, Swapping
 from tests.service.observability.scraped import read
 
@@ -29,6 +29,14 @@ def _wait_until(server: Server, outcome: str, count: int) -> None:
         time.sleep(0.01)
 
 
+def _wait_until_all_serve(server: Server, workers: int) -> None:
+    """One that starts later begins with what the other serves by then, and has nothing to swap."""
+    deadline = time.monotonic() + 60
+    while len([pid for pid in _serving_processes(server, workers) if notes_hangup(pid)]) < workers:
+        assert time.monotonic() < deadline, "not all workers have started"
+        time.sleep(0.02)
+
+
 def _resident(pid: int) -> int:
     """Bytes."""
     (line,) = (line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS:"))
@@ -36,10 +44,7 @@ def _resident(pid: int) -> int:
 
 
 def _serving_processes(server: Server, workers: int) -> list[int]:
-    if workers == 1:
-        return [server.process.pid]
-    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
-    return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [server.process.pid] if workers == 1 else workers_of(server)
 
 
 def _swap(path: Path, workers: int, swaps: int) -> tuple[Swapping, list[int]]:
@@ -52,6 +57,7 @@ def _swap(path: Path, workers: int, swaps: int) -> tuple[Swapping, list[int]]:
     versions.publish(files[0], path)
     settings = {"DEMUR_WORKERS": str(workers), "DEMUR_RELOAD_SECONDS": "0", "DEMUR_LOG_LEVEL": "warning"}
     with serving(path, **settings) as server:
+        _wait_until_all_serve(server, workers)
         swapping = Swapping(server, known)
         swapping.start()
         before: list[int] = []
@@ -67,6 +73,7 @@ def _swap(path: Path, workers: int, swaps: int) -> tuple[Swapping, list[int]]:
         swapping.stop()
         after = [_resident(pid) for pid in _serving_processes(server, workers)]
         assert server.stop(signal.SIGTERM) == 0
+        swapping.failures.extend(line for line in server.log() if "Traceback" in line)
     return swapping, [later - earlier for earlier, later in zip(before, after, strict=True)]
 
 
