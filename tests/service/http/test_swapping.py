@@ -100,4 +100,4 @@ def test_two_hundred_swaps_under_load(tmp_path: Path, workers: int) -> None:
         print(f"  {way}: {asked} answers, the slowest {seconds * 1000:.0f} ms")  # noqa: T201
     print(f"  resident memory since the 40th: {', '.join(f'{by / 1e6:+.1f} MB' for by in grown)}")  # noqa: T201
     _check(swapping)
-    assert max(grown) < 16e6
+    assert max(grown) < 24e6  # 160 sessions that were not freed would be twice as much
