@@ -99,9 +99,7 @@ def main(model: Path) -> None:
         before = _resident()
         longest = uvloop.run(measured(path, [bomb]))
         more = _resident("VmHWM") - before
-        print(
-            f"longest wait, a manifest of {MAX_MANIFEST_VALUES:,} values: {longest:.1f} ms, at most {more:.0f} MB more"
-        )
+        print(f"longest wait, a manifest of {MAX_MANIFEST_VALUES:,} values: {longest:.1f} ms; {more:.0f} MB at most")
         _publish(served, path)
         settled, last = uvloop.run(grown(path, files))
         print(f"resident memory after {SETTLED} swaps {settled:.1f} MB, after {SWAPS} {last:.1f} MB")
