@@ -22,7 +22,7 @@ FROM base AS serve-dependencies
 ARG SERVE_REQUIREMENTS=serve.txt
 COPY requirements/${SERVE_REQUIREMENTS} requirements.txt
 RUN python -m venv --without-pip /venv \
- && pip --python /venv/bin/python install --no-cache-dir --requirement requirements.txt
+ && pip --python /venv/bin/python install --no-cache-dir --require-hashes --requirement requirements.txt
 
 FROM base AS train-dependencies
 COPY requirements/train.txt .

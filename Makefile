@@ -9,7 +9,7 @@ FIT ?=
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train serve test test-slow test-guarantees test-clients test-hosts test-browser test-rules test-rolling test-contract fuzz openapi page-pictures lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e lock clean
+.PHONY: help setup data train serve test test-slow test-guarantees test-clients test-hosts test-browser test-rules test-rolling test-proxy test-contract fuzz soak soak-memory openapi page-pictures lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e sbom audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -74,6 +74,10 @@ test-rolling: setup ## two services behind nginx, restarted in turn under load; 
 	@command -v nginx >/dev/null || { echo "make test-rolling: no nginx here, so nothing was tested"; exit 1; }
 	$(BIN)/python -m pytest -m rolling -rP tests/nginx
 
+test-proxy: setup ## the service behind nginx with TLS and limits for each client; needs nginx, openssl and curl
+	@command -v nginx >/dev/null || { echo "make test-proxy: no nginx here, so nothing was tested"; exit 1; }
+	$(BIN)/python -m pytest -m proxy tests/nginx
+
 test-contract: setup build/contract/made ## schemathesis on the API's description, minutes; CASES=1000 for thousands of each operation
 	$(BIN)/python -m pytest -m contract -rP tests/contract $(if $(CASES),--cases $(CASES))
 
@@ -90,6 +94,13 @@ fuzz: setup build/fuzz/made ## a million inputs, guided by coverage, for each re
 build/fuzz/made: requirements/fuzz.txt
 	$(BIN)/pip install --quiet --no-deps --target build/fuzz/site --upgrade -r $<
 	touch $@
+
+soak: setup ## load, swaps, restarts, bad input and slow clients at once, behind nginx: 10 minutes; MINUTES= for longer
+	@command -v nginx >/dev/null || { echo "make soak: no nginx here, so nothing was tested"; exit 1; }
+	$(BIN)/python -m tests.soak chaos --minutes $(or $(MINUTES),10)
+
+soak-memory: setup ## a million requests by every form: memory, descriptors and threads must not grow; REQUESTS= for fewer
+	$(BIN)/python -m tests.soak steady --requests $(or $(REQUESTS),1000000)
 
 lint: setup ## style, formatting and types
 	$(BIN)/ruff check .
@@ -152,6 +163,27 @@ bench-sweep: setup data ## an epoch of 32 learning rates fitted together, beside
 e2e: setup data build/clients/made ## the whole path in real containers; needs a Docker engine
 	@docker info >/dev/null 2>&1 || { echo "make e2e: no Docker engine answers here, so nothing was tested"; exit 1; }
 	$(BIN)/python -m pytest -m e2e
+
+sbom: setup build/sbom/made ## build/demur-serve.cdx.json: what the serving image installs, as CycloneDX
+	rm -rf build/sbom/serving
+	$(PYTHON) -m venv --without-pip build/sbom/serving
+	build/sbom/bin/pip --python build/sbom/serving/bin/python install --quiet --require-hashes --requirement requirements/serve.txt
+	build/sbom/bin/cyclonedx-py environment --pyproject pyproject.toml --sv 1.6 --output-reproducible --validate \
+	    --output-file build/demur-serve.cdx.json build/sbom/serving/bin/python
+	$(BIN)/python -m pytest -m sbom tests/supply
+
+build/sbom/made: requirements/sbom.txt
+	$(PYTHON) -m venv build/sbom
+	build/sbom/bin/pip install --quiet -r $<
+	touch $@
+
+audit: setup build/audit/made ## known vulnerabilities of what the serving image installs; needs an advisory service in reach
+	$(BIN)/python -m tests.supply.audit build/audit/bin/pip-audit
+
+build/audit/made: requirements/audit.txt
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/pip install --quiet -r $<
+	touch $@
 
 lock: setup ## pin the newest versions that pyproject.toml allows
 	$(BIN)/python requirements/lock.py

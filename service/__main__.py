@@ -1,10 +1,11 @@
-"""`python -m service`: serve over HTTP until SIGTERM or SIGINT; `python -m service score`: score files."""
+"""`python -m service`: serve over HTTP until SIGTERM or SIGINT; `score`: score files; `key`: make an API key."""
 
 import argparse
 import gc
 import sys
 from collections.abc import Sequence
 
+from service.access import command as access
 from service.errors import DemurError
 from service.interrupt import interruptible
 from service.scoring import arguments
@@ -15,12 +16,26 @@ _INTERRUPTED = 130  # 128 and the number of SIGINT, as a shell says it
 def main(words: Sequence[str] | None = None) -> int:
     """Do what the command line says; returns the exit status."""
     program = argparse.ArgumentParser(
-        prog="python -m service", description="Serves a model over HTTP; with `score`, scores files with it."
+        prog="python -m service",
+        description="Serves a model over HTTP; with `score`, scores files with it; with `key`, makes an API key.",
     )
     commands = program.add_subparsers(dest="command")
     arguments.add(commands.add_parser("score", help="answer every row of Parquet files", allow_abbrev=False))
+    access.add(commands.add_parser("key", help="make an API key", allow_abbrev=False))
     options = program.parse_args(words)
-    return serve() if options.command is None else score(options)
+    if options.command is None:
+        return serve()
+    return key(options) if options.command == "key" else score(options)
+
+
+def key(options: argparse.Namespace) -> int:
+    """Make an API key; returns the exit status: 0 done, 1 not."""
+    try:
+        access.run(options)
+    except DemurError as error:
+        print(f"demur: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def score(options: argparse.Namespace) -> int:

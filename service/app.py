@@ -51,7 +51,7 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
     app.state.scrape = Scrape(metrics, serving, place)
     account = Account([metrics, *_observers(settings)])
     app.state.account = account
-    app.state.lane = fast_lane.Lane(serving.lane, account)
+    app.state.lane = fast_lane.Lane(serving.lane, account, _put_gate(app, settings))
     app.state.drain = drain.Drain(metrics, serving)
     app.include_router(router)
     app.include_router(v1.router)
@@ -59,8 +59,29 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
     app.include_router(pages.router)
     problems.install(app)
     openapi.install(app, serving)
+    if settings.api_keys is not None:
+        from service.http import openapi_security
+
+        openapi_security.install(app)
     app.add_middleware(ExchangeMiddleware, account=account, metrics=metrics, drain=app.state.drain)
     return app
+
+
+def _put_gate(app: FastAPI, settings: Settings) -> fast_lane.Asked | None:
+    """Put a gate in front of the application, unless all get in; returns it. Raises SettingsError."""
+    path, hosts = settings.api_keys, settings.trusted_hosts
+    if path is None and hosts is None:
+        return None
+    from service.access import keys
+    from service.access.hosts import Hosts
+    from service.http.gate import Gate, GateMiddleware
+
+    gate = Gate(
+        None if path is None else keys.read(path),
+        None if hosts is None else Hosts.parse(hosts, f"{PREFIX}TRUSTED_HOSTS"),
+    )
+    app.add_middleware(GateMiddleware, gate=gate)
+    return gate
 
 
 def _observers(settings: Settings) -> Sequence[Observer]:

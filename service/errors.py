@@ -10,6 +10,9 @@ DemurError
     ├── TooLarge           more bytes, inputs or pixels than a limit allows
     ├── UnknownModel       a model that the service does not have
     ├── ModelNotReady      a model whose file did not pass its proof
+    ├── Unauthenticated    no API key, where one is needed, or none of ours
+    ├── Forbidden          the key does not let in to this
+    ├── UntrustedHost      asked by a name that is not the service's
     ├── Conflict           it contradicts what came earlier
     └── InvalidRequest     well-formed, but one or more fields break a rule
         └── InvalidValue   one field
@@ -60,6 +63,18 @@ class ModelNotReady(RequestError):
 
 class Stopping(RequestError):
     """The service is on its way out. Said to probes alone: requests are answered to the end."""
+
+
+class Unauthenticated(RequestError):
+    """No API key, where one is needed, or none of ours."""
+
+
+class Forbidden(RequestError):
+    """An API key that does not let in to what is asked."""
+
+
+class UntrustedHost(RequestError):
+    """The service is asked by a name that is not one of its own."""
 
 
 class Conflict(RequestError):

@@ -38,6 +38,10 @@ class Settings(BaseSettings):
     """The address to listen on; loopback unless asked otherwise."""
     port: int = Field(8000, ge=0, le=65535)
     """The port to listen on; 0 takes a free one."""
+    api_keys: Path | None = None
+    """A file of API keys, each for some scopes. Unset: whoever reaches the port may ask for everything."""
+    trusted_hosts: str | None = None
+    """The names that the service may be asked by, with commas between them: `demur.example, *.inside`. Unset: any."""
     default_policy: PolicyRequest | None = None
     """The policy of a request that names none, as JSON: `{"selective_risk": 0.02}`. Unset: the manifest's."""
     max_body_bytes: int = Field(16 * 1024 * 1024, ge=1)

@@ -61,12 +61,23 @@ def test_training_knows_of_the_service_the_contract_and_the_code_that_will_serve
         (
             "fastapi",
             {"app"}
-            | {f"http.{room}" for room in ("asked_model", "assets", "openapi", "pages", "problems")}
+            | {f"http.{room}" for room in ("asked_model", "assets", "openapi", "openapi_security", "pages", "problems")}
             | {f"http.{room}" for room in ("processes", "routes", "v1", "v2")},
         ),
         (
             "starlette",
-            {f"http.{room}" for room in ("drain", "exchanges", "predict_request", "problems", "request_body")},
+            {
+                f"http.{room}"
+                for room in (
+                    "drain",
+                    "exchanges",
+                    "gate",
+                    "predict_request",
+                    "problems",
+                    "request_body",
+                    "security_headers",
+                )
+            },
         ),
         (
             "orjson",

@@ -6,6 +6,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.http import security_headers
 from service.http.drain import Drain
 from service.http.problems import response_to
 from service.http.request_body import headers_of
@@ -49,6 +50,7 @@ class ExchangeMiddleware:
             if message["type"] == "http.response.start":
                 said = MutableHeaders(scope=message)
                 said[HEADER] = request_id
+                security_headers.add_to(said)
                 if self._drain.begun:
                     said["Connection"] = "close"
                 status = message["status"]
@@ -75,6 +77,7 @@ class ExchangeMiddleware:
                     began=time.time() - seconds,
                     seconds=seconds,
                     decided=scope["state"].get("decided"),
+                    key=scope["state"].get("key"),
                 )
             )
 

@@ -12,7 +12,7 @@ the same answers with the lane as without; the tests hold them side by side. doc
 import time
 from collections.abc import MutableMapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -20,6 +20,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from service.answering.decided import Decided
 from service.answering.gathering import Rows
 from service.answering.predict import Predictor, Question
+from service.errors import RequestError
+from service.http import security_headers
 from service.http.predict_request import INLINE_BODY_BYTES, wanted
 from service.http.request_body import Headers, media_type, query_options
 from service.http.request_id import request_id_of, traceparent_of
@@ -29,11 +31,20 @@ from service.observability.exchange import Exchange
 STATE = "lane"  # the name of a Lane in the lifespan's state
 
 
+class Asked(Protocol):
+    """Who gets in: `gate.Gate`, which is loaded only where there is one."""
+
+    def pass_in(self, method: str, path: str, headers: Headers) -> str | None:
+        """Return the name of the request's key; raises RequestError for who does not get in."""
+        ...
+
+
 class Lane(NamedTuple):
     """What a connection knows of the application."""
 
     predictors: MutableMapping[bytes, Predictor]  # by the paths that they answer on; none during a drain
     account: Account
+    gate: Asked | None  # who gets in; None where all do
 
 
 class FastLaneProtocol(HttpToolsProtocol):
@@ -41,10 +52,11 @@ class FastLaneProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
-        self._lane: Lane = self.app_state.get(STATE) or Lane({}, Account(()))
+        self._lane: Lane = self.app_state.get(STATE) or Lane({}, Account(()), None)
         self._predictor: Predictor | None = None  # of the request that is coming in by the lane
         self._named: Headers = {}
         self._began = 0.0  # on the clock of `time.perf_counter`
+        self._key: str | None = None  # the name of the API key that let it in
         self._path = b""
         self._query = b""
         self._body = bytearray()
@@ -61,7 +73,11 @@ class FastLaneProtocol(HttpToolsProtocol):
         self._path, _, self._query = self.url.partition(b"?")
         self._named = dict(self.headers)
         self._predictor = self._lane.predictors.get(self._path)
-        if self._predictor is not None and self._is_plain():
+        if (
+            self._predictor is not None
+            and self._is_plain()
+            and (self._lane.gate is None or self._gets_in(self._lane.gate))
+        ):
             self._body.clear()
         else:
             self._predictor = None
@@ -113,6 +129,15 @@ class FastLaneProtocol(HttpToolsProtocol):
             and not self.flow.write_paused
         )
 
+    def _gets_in(self, gate: Asked) -> bool:
+        """Whether it is let in. Where it is not, the application finds the same, and says it."""
+        path, _ = _named(self._path)
+        try:
+            self._key = gate.pass_in("POST", path, self._named)
+        except RequestError:
+            return False
+        return True
+
     def _answer(self, rows: Rows | Exception) -> None:
         """Called with the scores of what was asked."""
         question, self._asked = self._asked, None
@@ -136,7 +161,7 @@ class FastLaneProtocol(HttpToolsProtocol):
             *((name.lower().encode(), value.encode()) for name, value in writer.said.items()),
         ]
         lines = b"".join([b"%b: %b\r\n" % header for header in head])
-        self.transport.write(b"HTTP/1.1 200 OK\r\n%b\r\n%b" % (lines, body))
+        self.transport.write(b"HTTP/1.1 200 OK\r\n%b%b\r\n%b" % (lines, security_headers.LINES, body))
         self._enter(request_id, decided)
         self.on_response_complete()
 
@@ -146,7 +171,9 @@ class FastLaneProtocol(HttpToolsProtocol):
         path, route = _named(self._path)
         # Without the fields' names, which cost as much as the rest.
         traceparent, began = traceparent_of(self._named), time.time() - seconds
-        self._lane.account.add(Exchange(request_id, traceparent, "POST", path, route, 200, began, seconds, decided))
+        self._lane.account.add(
+            Exchange(request_id, traceparent, "POST", path, route, 200, began, seconds, decided, self._key)
+        )
 
     def _answer_what_waits(self) -> None:
         if self._asked is not None and self._predictor is not None:

@@ -14,14 +14,17 @@ from starlette.requests import ClientDisconnect
 from service.errors import (
     Conflict,
     Fault,
+    Forbidden,
     InvalidRequest,
     MalformedBody,
     ModelNotReady,
     RequestError,
     Stopping,
     TooLarge,
+    Unauthenticated,
     UnknownModel,
     UnsupportedType,
+    UntrustedHost,
 )
 from service.http.request_id import HEADER
 from service.schemas.problem import FieldError, ProblemDetails
@@ -35,8 +38,16 @@ _STATUS: dict[type[RequestError], HTTPStatus] = {
     UnknownModel: HTTPStatus.NOT_FOUND,
     ModelNotReady: HTTPStatus.SERVICE_UNAVAILABLE,
     Stopping: HTTPStatus.SERVICE_UNAVAILABLE,
+    Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    UntrustedHost: HTTPStatus.MISDIRECTED_REQUEST,
     Conflict: HTTPStatus.CONFLICT,
     InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
+}
+
+_HEADERS: dict[type[RequestError], Mapping[str, str]] = {
+    TooLarge: {"Connection": "close"},  # the rest of the body is not waited for
+    Unauthenticated: {"WWW-Authenticate": 'Bearer realm="demur"'},
 }
 
 # RFC 9110's names, which Python's table has only from 3.13 on.
@@ -116,9 +127,7 @@ async def _handle(request: Request, error: Exception) -> Response:
 def _to_request_error(request: Request, error: RequestError) -> Response:
     status = next(status for kind, status in _STATUS.items() if isinstance(error, kind))
     faults = error.faults if isinstance(error, InvalidRequest) else None
-    # The rest of a body that is too large is not waited for.
-    headers = {"Connection": "close"} if isinstance(error, TooLarge) else None
-    return problem(request, status, str(error), faults, headers)
+    return problem(request, status, str(error), faults, _HEADERS.get(type(error)))
 
 
 def _to_http_exception(request: Request, error: HTTPException) -> Response:

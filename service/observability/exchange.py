@@ -20,6 +20,7 @@ class Exchange(NamedTuple):
     began: float  # seconds since the epoch
     seconds: float  # from the request's first byte to the answer's last, as far as the service sees them
     decided: Decided | None
+    key: str | None = None  # the name of the API key that let it in
 
 
 class Observer(Protocol):

@@ -24,6 +24,7 @@ from service.observability.metrics import (
     REFUSED,
     RELOADS,
     REQUESTS,
+    REQUESTS_OF_KEY,
     RESTARTS,
     SECONDS,
     SWAPPED,
@@ -105,6 +106,10 @@ def _requests(counted: Numbers) -> Iterator[Metric]:
     for labels, (count,) in _labelled(counted, REQUESTS):
         requests.add_metric(labels, count)
     yield requests
+    of_keys = CounterMetricFamily("demur_key_requests", "Requests answered, by API key.", labels=["key", "status"])
+    for labels, (count,) in _labelled(counted, REQUESTS_OF_KEY):
+        of_keys.add_metric(labels, count)
+    yield of_keys
     yield _histogram(
         "demur_request_duration_seconds",
         "From a request's first byte to its answer's last.",

@@ -46,11 +46,11 @@ class JsonLines:
 
     def of_exchange(self, exchange: Exchange, level: int) -> bytes:
         """As `Lines`."""
-        request_id, traceparent, method, path, route, status, began, seconds, decided = exchange
+        request_id, traceparent, method, path, route, status, began, seconds, decided, key = exchange
         second, fraction = divmod(began + seconds, 1)
         # Both ids are of characters that stand in JSON as they are; all else is the same again and again.
         trace = "" if traceparent is None else f'"trace_id":"{traceparent[3:35]}",'
-        rest = _rest(level, method, path, route, status, decided)
+        rest = _rest(level, method, path, route, status, decided, key)
         line = f'{{"time":"{_second(int(second))}.{int(fraction * 1e6):06}Z",{rest},"request_id":"{request_id}",{trace}'
         return f'{line}"seconds":{seconds:.6f}}}\n'.encode()
 
@@ -78,6 +78,8 @@ class TextLines:
         if (decided := exchange.decided) is not None:
             counts = ", ".join(f"{count} {name}" for name, count in decided.decisions.items())
             words.append(f"{decided.model.name} {decided.policy}: {counts}")
+        if exchange.key is not None:
+            words.append(f"key {exchange.key}")
         words.append(exchange.request_id)
         return (" ".join(words) + "\n").encode()
 
@@ -100,7 +102,7 @@ def _second(seconds: int) -> str:
 
 
 @lru_cache(maxsize=512)
-def _rest(level: int, method: str, path: str, route: str, status: int, decided: Decided | None) -> str:
+def _rest(level: int, method: str, path: str, route: str, status: int, decided: Decided | None, key: str | None) -> str:
     """What of a line is the same for many requests, without the braces."""
     line: dict[str, Any] = {
         "level": logging.getLevelName(level).lower(),
@@ -115,6 +117,8 @@ def _rest(level: int, method: str, path: str, route: str, status: int, decided: 
         line["version"] = decided.model.version
         line["policy"] = str(decided.policy)
         line["decisions"] = decided.decisions
+    if key is not None:
+        line["key"] = key
     return orjson.dumps(line)[1:-1].decode()
 
 

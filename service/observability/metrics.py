@@ -26,6 +26,7 @@ OTHER = "other"  # in the place of a method that is none of these
 
 # The first part of a key of the tallies: what is counted. The rest are the values of its labels.
 REQUESTS, DURATIONS, IN_FLIGHT = "requests", "durations", "in_flight"
+REQUESTS_OF_KEY = "requests_of_key"
 DECISIONS, CONFIDENCE = "decisions", "confidence"
 PID, RESTARTS, DRAINING = "pid", "restarts", "draining"
 RELOADS = "reloads"
@@ -54,6 +55,7 @@ class Metrics:
         self._numbers = tallies.numbers
         self._requests: dict[tuple[str, str, int], tuple[int, int]] = {}
         self._confidences: dict[str, Confidences] = {}
+        self._of_keys: dict[tuple[str, int], int] = {}
         self._places = lru_cache(512)(self._places_of)  # those of single inputs come again and again
         self._in_flight = tallies.begin((IN_FLIGHT,))
         self._draining = tallies.begin((DRAINING,))
@@ -94,9 +96,18 @@ class Metrics:
         numbers[count] += 1
         numbers[bins + bisect_left(SECONDS, seconds)] += 1
         numbers[bins + len(SECONDS) + 1] += seconds
+        if exchange.key is not None:
+            self._count_key(exchange.key, exchange.status)
         if exchange.decided is not None:
             for at, inputs in self._places(exchange.decided):
                 numbers[at] += inputs
+
+    def _count_key(self, key: str, status: int) -> None:
+        """Of keys there are as many as in their file."""
+        at = self._of_keys.get((key, status))
+        if at is None:
+            at = self._of_keys[key, status] = self.tallies.begin((REQUESTS_OF_KEY, key, str(status)))
+        self._numbers[at] += 1
 
     def close(self) -> None:
         """Nothing waits to be counted."""

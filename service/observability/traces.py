@@ -64,6 +64,8 @@ def _attributes(exchange: Exchange) -> dict[str, AttributeValue]:
         "url.path": exchange.path,
         "demur.request_id": exchange.request_id,
     }
+    if exchange.key is not None:
+        found["demur.key"] = exchange.key
     if (decided := exchange.decided) is not None:
         found["demur.model.name"] = decided.model.name
         found["demur.model.version"] = decided.model.version

@@ -5,9 +5,10 @@ import { modelCard } from "./card.js";
 import { element } from "./elements.js";
 import { Explanation } from "./explanation.js";
 import { imageInput } from "./image-input.js";
+import { askForKey } from "./key.js";
 import { latest } from "./latest.js";
 import { PolicyControl } from "./policy.js";
-import { Dismissed, Model, models, ServiceError } from "./service.js";
+import { Dismissed, KeyWanted, Model, models, ServiceError } from "./service.js";
 import { tableInput } from "./table-input.js";
 import { tokenInput } from "./token-input.js";
 import { vectorInput } from "./vector-input.js";
@@ -21,6 +22,7 @@ function failed(error) {
   if (!(error instanceof ServiceError)) throw error;
   problem.textContent = error.message;
   problem.hidden = false;
+  if (error instanceof KeyWanted) askForKey(place("key"), () => start().catch(failed));
 }
 
 function inputFor(kind) {
@@ -98,11 +100,11 @@ async function start() {
   const ready = entries.filter((entry) => entry.ready);
   const first = ready.find((entry) => entry.name === asked) ?? ready.find((entry) => entry.default) ?? ready[0];
   choice.value = first.name;
-  choice.addEventListener("change", () => {
+  choice.onchange = () => {
     const entry = entries.find((other) => other.name === choice.value);
     history.replaceState(null, "", `?${new URLSearchParams({ model: entry.name })}`);
     open(entry).catch(failed);
-  });
+  };
   await open(first);
 }
 

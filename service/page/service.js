@@ -1,7 +1,12 @@
 // The service, as the page asks it. Addresses are relative, so that it may stand below a prefix.
 
+import { keyHeader } from "./key.js";
+
 /** What the service says is wrong, in its own words. */
 export class ServiceError extends Error {}
+
+/** An API key is needed, or another than the one that is used. */
+export class KeyWanted extends ServiceError {}
 
 /** The page has turned to another model, and the answer is of no interest. */
 export class Dismissed extends Error {}
@@ -56,12 +61,13 @@ async function ask(path, options = {}) {
   let response;
   let body;
   try {
-    response = await fetch(path, options);
+    response = await fetch(path, { ...options, headers: { ...options.headers, ...keyHeader() } });
     body = await response.json();
   } catch {
     if (options.signal?.aborted) throw new Dismissed();
     throw new ServiceError(`the service did not answer ${path.split("?")[0]}`);
   }
+  if (response.status === 401 || response.status === 403) throw new KeyWanted(body.detail);
   if (!response.ok) throw new ServiceError(body.detail ?? `the service answered ${path} with ${response.status}`);
   return body;
 }

@@ -11,18 +11,11 @@ import httpx2
 import pytest
 
 from tests import tiny
-from tests.fuzz.corpus import kept
+from tests.fuzz import spoilt
 from tests.server import Server, serving
 
 BAD = 1000
 _BODY = b'{"inputs": [[[0, 255]], [255, 0]], "probabilities": true}'
-_FORMS = {
-    "json_body": "application/json",
-    "grey_images": "application/json",
-    "npy": "application/x-npy",
-    "picture": "image/png",
-    "multipart": "multipart/form-data; boundary=x",
-}
 
 
 @pytest.fixture(scope="module")
@@ -35,37 +28,6 @@ def _answer(client: httpx2.Client) -> Any:
     answer = client.post("/predict", content=_BODY, headers={"content-type": "application/json"})
     assert answer.status_code == 200
     return [{name: value for name, value in one.items() if name != "id"} for one in answer.json()["predictions"]]
-
-
-def _bad_bodies() -> list[tuple[str, bytes, dict[str, str]]]:
-    """Path, body and headers, drawn from what the fuzzer kept and spoilt by a byte, so that none is good."""
-    draw = random.Random(0)
-    kinds = [(form, data) for name, form in _FORMS.items() for data in kept(name)]
-    found = []
-    for _ in range(BAD // 2):
-        form, data = draw.choice(kinds)
-        found.append(("/predict", b"\x00" + data, {"content-type": form}))
-    tensors = kept("infer")
-    for _ in range(BAD // 4):
-        data = draw.choice(tensors)
-        length = str(draw.choice([draw.randrange(1, 2000), -1, 10**30]))
-        found.append(("/v2/models/tiny/infer", b"\x00" + data, {"inference-header-content-length": length}))
-    return found
-
-
-def _bad_bytes() -> list[bytes]:
-    """What is hardly HTTP: a good request cut short, with bytes changed, or none at all."""
-    draw = random.Random(1)
-    good = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
-    whole = good % (len(_BODY), _BODY)
-    found = []
-    for _ in range(BAD - len(_bad_bodies())):
-        raw = bytearray(draw.choice([whole[: draw.randrange(len(whole))], draw.randbytes(200)]))
-        for _ in range(draw.randrange(4)):
-            if raw:
-                raw[draw.randrange(len(raw))] = draw.randrange(256)
-        found.append(bytes(raw))
-    return found
 
 
 def _send(port: int, raw: bytes) -> bytes:
@@ -90,8 +52,8 @@ def test_bad_requests_among_good_ones_change_no_good_answer(server: Server) -> N
             return client.post(path, content=body, headers=headers).status_code
 
         with ThreadPoolExecutor(4) as pool:
-            bad = pool.map(refused, _bad_bodies())
-            broken = pool.map(lambda raw: _send(server.port, raw), _bad_bytes())
+            bad = pool.map(refused, spoilt.bodies(BAD * 3 // 4, "tiny", random.Random(0)))
+            broken = pool.map(lambda raw: _send(server.port, raw), spoilt.streams(BAD // 4, random.Random(1)))
             good = pool.map(lambda _: _answer(client), range(200))
             # Those in the pool wait for their turn in its order, so these are asked meanwhile.
             meanwhile = [_answer(client) for _ in range(300)]

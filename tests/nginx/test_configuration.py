@@ -1,25 +1,29 @@
-"""deploy/nginx/demur.conf agrees with the service's settings."""
+"""What deploy/nginx holds agrees with the service's settings."""
 
 import re
 
+import pytest
 import uvicorn
 
 from service.settings import Settings
 from tests.server import ROOT
 
-GIVEN = (ROOT / "deploy" / "nginx" / "demur.conf").read_text()
+GIVEN = {path.name: path.read_text() for path in (ROOT / "deploy" / "nginx").glob("*.conf")}
+EACH = pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
 
 
-def _value(directive: str) -> str:
-    (found,) = re.findall(rf"^ *{directive} (.*);", GIVEN, re.MULTILINE)
+def _value(given: str, directive: str) -> str:
+    (found,) = re.findall(rf"^ *{directive} (.*);", given, re.MULTILINE)
     assert isinstance(found, str)
     return found
 
 
-def test_bodies_may_be_as_large() -> None:
-    assert _value("client_max_body_size") == f"{Settings().max_body_bytes // 2**20}m"
+@EACH
+def test_bodies_may_be_as_large(given: str) -> None:
+    assert _value(given, "client_max_body_size") == f"{Settings().max_body_bytes // 2**20}m"
 
 
-def test_connection_that_nobody_uses_is_closed_by_nginx_first() -> None:
+@EACH
+def test_connection_that_nobody_uses_is_closed_by_nginx_first(given: str) -> None:
     """Closed by the service, it may be at the very moment at which nginx sends a request on it."""
-    assert int(_value("keepalive_timeout").removesuffix("s")) < uvicorn.Config("").timeout_keep_alive
+    assert int(_value(given, "keepalive_timeout").removesuffix("s")) < uvicorn.Config("").timeout_keep_alive

@@ -1,21 +1,15 @@
 """Two services behind a real nginx, by deploy/nginx/demur.conf, restarted in turn under load. `make test-rolling`."""
 
-import os
 import signal
-import subprocess
 import sys
-import tempfile
 import threading
-import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from tests.server import ROOT, Server, command_environment, free_port, wait_until_ready
+from tests.nginx.pair import pair
 
 pytestmark = pytest.mark.rolling
 
@@ -64,86 +58,22 @@ class Load:
             self.found += found
 
 
-@contextmanager
-def _started(model: Path, port: int, log: Path, **settings: str) -> Iterator[Server]:
-    environment = command_environment(DEMUR_MODEL_PATH=str(model), DEMUR_PORT=str(port), **settings)
-    with log.open("w+") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "service"], cwd=ROOT, env=environment, stdout=out, stderr=out, text=True
-        )
-        try:
-            yield Server(process, port, out)
-        finally:
-            process.kill()
-            process.wait()
-
-
-@contextmanager
-def _nginx(folder: Path, first: int, second: int) -> Iterator[str]:
-    """nginx with the configuration that we give away, on other ports; yields its address."""
-    port = free_port()
-    given = (ROOT / "deploy" / "nginx" / "demur.conf").read_text()
-    for written, taken in {8000: port, 8001: first, 8002: second}.items():
-        assert f"127.0.0.1:{written}" in given
-        given = given.replace(f"127.0.0.1:{written}", f"127.0.0.1:{taken}")
-    (folder / "demur.conf").write_text(given)
-    places = " ".join(
-        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    user = "user root;" if os.getuid() == 0 else ""
-    (folder / "nginx.conf").write_text(
-        f"{user} daemon off; pid {folder}/pid; error_log {folder}/error.log warn; events {{}}\n"
-        f"http {{ access_log off; {places} include {folder}/demur.conf; }}\n"
-    )
-    process = subprocess.Popen(["nginx", "-p", folder, "-e", folder / "error.log", "-c", folder / "nginx.conf"])
-    try:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                httpx2.get(f"http://127.0.0.1:{port}/livez").raise_for_status()
-                break
-            except httpx2.HTTPError:
-                assert process.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.send_signal(signal.SIGQUIT)
-        process.wait(timeout=20)
-
-
 def _roll(model: Path, rounds: int, **settings: str) -> tuple[Counter[int | str], int, list[str]]:
     """Restart each of two services so many times.
 
     Returns what the clients got, the requests of the drains, and what nginx says of more than a refused connection.
     """
     in_drains = 0
-    with ExitStack() as running:
-        folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="demur-nginx-")))
-        ports = [free_port(), free_port()]
-
-        def start(slot: int) -> tuple[ExitStack, Server]:
-            one = running.enter_context(ExitStack())
-            server = one.enter_context(_started(model, ports[slot], folder / f"{slot}.log", **settings))
-            wait_until_ready(server, seconds=30)
-            return one, server
-
-        services = [start(slot) for slot in range(2)]
-        load = running.enter_context(ExitStack())
-        clients = load.enter_context(Load(running.enter_context(_nginx(folder, *ports))))
-        for _ in range(rounds):
-            for slot in range(2):
-                stack, server = services[slot]
-                server.process.send_signal(signal.SIGTERM)
-                assert server.process.wait(timeout=30) == 0
-                lines = server.log()
-                drains = [i for i, line in enumerate(lines) if "draining for" in line]
-                in_drains += sum("POST" in line for line in lines[drains[0] :]) if drains else 0
-                stack.close()
-                services[slot] = start(slot)
-        load.close()
-        complaints = [line for line in (folder / "error.log").read_text().splitlines() if "refused" not in line]
-        return clients.found, in_drains, complaints
+    with pair(DEMUR_MODEL_PATH=str(model), **settings) as running:
+        with Load(running.address) as clients:
+            for _ in range(rounds):
+                for slot in range(2):
+                    status, lines = running.end(slot, signal.SIGTERM)
+                    assert status == 0
+                    drains = [i for i, line in enumerate(lines) if "draining for" in line]
+                    in_drains += sum("POST" in line for line in lines[drains[0] :]) if drains else 0
+                    running.start(slot)
+        return clients.found, in_drains, running.complaints()
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from fastapi.testclient import TestClient
 
+from service.access import keys
 from service.app import create_app
 from service.settings import Settings
 from tests import tiny
@@ -21,9 +22,13 @@ RECORDED = {rule["record"] for rule in rules() if "record" in rule}
 
 
 @pytest.fixture(scope="module")
-def scraped(tiny_model: Path) -> Scraped:
+def scraped(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Scraped:
     """Of a service that has done something of everything."""
-    with TestClient(create_app(Settings(model_path=tiny_model))) as client:
+    presented, key = keys.new("all", frozenset(keys.SCOPES))
+    file = tmp_path_factory.mktemp("keys") / "keys"
+    file.write_text(key.line())
+    with TestClient(create_app(Settings(model_path=tiny_model, api_keys=file))) as client:
+        client.headers["x-api-key"] = presented
         for policy in ("selective_risk=0.1", "reject_cost=0.2"):
             answer = client.post(f"/predict?{policy}", content=tiny.IMAGES.tobytes() * 50, headers=RAW).json()
             client.post("/feedback", json={"id": answer["predictions"][1]["id"], "label": "left"})

@@ -1,0 +1,1 @@
+"""Who gets in: API keys, and the names that the service may be asked by. No HTTP."""

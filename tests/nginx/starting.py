@@ -1,0 +1,50 @@
+"""A real nginx with a configuration that we give away, in a folder of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.server import ROOT
+
+
+def given(name: str, **replaced: str) -> str:
+    """A file of deploy/nginx with other ports and paths; each piece that is replaced has to be there."""
+    text = (ROOT / "deploy" / "nginx" / name).read_text()
+    for written, taken in replaced.items():
+        assert written in text, written
+        text = text.replace(written, taken)
+    return text
+
+
+@contextmanager
+def nginx(folder: Path, configuration: str, port: int) -> Iterator[None]:
+    """Run nginx until it is no longer needed; it listens on `port` when this yields."""
+    (folder / "given.conf").write_text(configuration)
+    places = " ".join(
+        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    user = "user root;" if os.getuid() == 0 else ""
+    (folder / "nginx.conf").write_text(
+        f"{user} daemon off; pid {folder}/pid; error_log {folder}/error.log warn; events {{}}\n"
+        f"http {{ access_log off; {places} include {folder}/given.conf; }}\n"
+    )
+    process = subprocess.Popen(["nginx", "-p", folder, "-e", folder / "error.log", "-c", folder / "nginx.conf"])
+    try:
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                assert process.poll() is None, (folder / "error.log").read_text()
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        yield
+    finally:
+        process.send_signal(signal.SIGQUIT)
+        process.wait(timeout=20)

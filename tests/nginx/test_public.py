@@ -1,0 +1,232 @@
+"""The service behind a real nginx by deploy/nginx/public.conf: TLS, limits for each client, and what is passed on."""
+
+import http.server
+import json
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from service.access import keys
+from tests.nginx.starting import given, nginx
+from tests.server import Server, free_port, serving
+
+pytestmark = pytest.mark.proxy
+
+NAME = "demur.example"
+PRESENTED, KEY = keys.new("shop", frozenset(keys.SCOPES))
+RAW = {"content-type": "application/octet-stream", "x-api-key": PRESENTED}
+Client = Callable[..., httpx2.Client]
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the name in the configuration, signed by itself; its key lies beside it."""
+    folder = tmp_path_factory.mktemp("tls")
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -out tls.crt -keyout"
+    named = ["tls.key", "-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}"]
+    subprocess.run([*command.split(), *named], cwd=folder, check=True, capture_output=True)
+    return folder / "tls.crt"
+
+
+@contextmanager
+def _public(folder: Path, certificate: Path, upstream: int, **replaced: str) -> Iterator[tuple[int, Client]]:
+    """nginx in front of a port; yields its plain port and what makes a client of it, at one of loopback's addresses."""
+    secure, plain = free_port(), free_port()
+    ports = {"listen 443": f"listen 127.0.0.1:{secure}", "listen 80": f"listen 127.0.0.1:{plain}"}
+    places = {"/etc/nginx/demur": str(certificate.parent), "127.0.0.1:8000": f"127.0.0.1:{upstream}"}
+    trusted = ssl.create_default_context(cafile=str(certificate))
+
+    def client(address: str = "127.0.0.1", name: str = NAME) -> httpx2.Client:
+        transport = httpx2.HTTPTransport(verify=trusted, local_address=address)
+        made = httpx2.Client(transport=transport, base_url=f"https://127.0.0.1:{secure}", timeout=30)
+
+        def by_name(request: httpx2.Request) -> None:
+            request.extensions["sni_hostname"] = name
+            request.headers["host"] = name
+
+        made.event_hooks = {"request": [by_name]}
+        return made
+
+    # The clients of one test are not to be limited by those of another: each asks from an address of its own.
+    with nginx(folder, given("public.conf", **ports, **places, **replaced), secure):
+        yield plain, client
+
+
+@pytest.fixture(scope="module")
+def running(
+    tiny_model: Path, certificate: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Server, int, Client]]:
+    folder = tmp_path_factory.mktemp("nginx")
+    (folder / "keys").write_text(KEY.line())
+    settings = {"DEMUR_API_KEYS": str(folder / "keys"), "DEMUR_TRUSTED_HOSTS": NAME}
+    with serving(tiny_model, **settings) as server, _public(folder, certificate, server.port) as (plain, client):
+        yield server, plain, client
+
+
+def test_prediction_comes_over_tls_as_the_service_gives_it(running: tuple[Server, int, Client]) -> None:
+    server, _, client = running
+    direct = httpx2.post(f"{server.address}/predict", content=bytes(2), headers={**RAW, "host": NAME}).json()
+    with client("127.0.0.2") as asking:
+        found = asking.post("/predict", content=bytes(2), headers={**RAW, "x-request-id": "order-7"})
+        assert (found.status_code, found.headers["x-request-id"]) == (200, "order-7")
+        assert {**found.json()["predictions"][0], "id": 0} == {**direct["predictions"][0], "id": 0}
+        assert found.headers["strict-transport-security"] == "max-age=63072000"
+        assert found.headers["server"] == "nginx"  # and no version
+        assert found.headers.get_list("x-content-type-options") == ["nosniff"]
+        unsound = asking.post("/predict", content=bytes(2), headers={**RAW, "x-request-id": "no, not this"})
+        assert len(unsound.headers["x-request-id"]) == 32
+        refused = asking.post("/predict", content=bytes(2), headers={**RAW, "x-api-key": "x"})
+        assert (refused.status_code, refused.headers["www-authenticate"]) == (401, 'Bearer realm="demur"')
+        assert refused.json()["detail"] == "the API key is not known"
+    logged = [json.loads(line) for line in server.log()]
+    assert [line["key"] for line in logged if line.get("request_id") == "order-7"] == ["shop"]
+
+
+def test_http2_is_spoken(running: tuple[Server, int, Client], certificate: Path) -> None:
+    _, _, client = running
+    with client() as asking:
+        port = asking.base_url.port
+    command = f"curl -sS --http2 --cacert {certificate} --resolve {NAME}:{port}:127.0.0.1 -o /dev/null"
+    found = subprocess.run(
+        [*command.split(), "-w", "%{http_code} %{http_version}", f"https://{NAME}:{port}/livez"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert found.stdout == "200 2"
+
+
+def test_another_name_gets_no_certificate(running: tuple[Server, int, Client]) -> None:
+    _, _, client = running
+    with client(name="evil.example") as asking, pytest.raises(httpx2.ConnectError, match=r"(?i)unrecognized.name"):
+        asking.get("/livez")
+
+
+def test_plain_http_leads_to_tls_under_our_name(running: tuple[Server, int, Client]) -> None:
+    _, plain, _ = running
+    found = httpx2.get(f"http://127.0.0.1:{plain}/model?x=1", headers={"host": "evil.example"})
+    assert (found.status_code, found.headers["location"]) == (308, f"https://{NAME}/model?x=1")
+
+
+def _assert_ours(found: httpx2.Response, status: int, detail: str) -> None:
+    """Whether a refusal of nginx's looks as the service's do."""
+    assert found.status_code == status
+    assert found.headers.get_list("content-type") == ["application/problem+json"]
+    body = found.json()
+    assert body["request_id"] == found.headers["x-request-id"]
+    assert set(body) == {"type", "title", "status", "detail", "request_id"}
+    assert (body["status"], body["detail"]) == (status, detail)
+    assert found.headers["strict-transport-security"]
+    assert found.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/drift", "/models/tiny/drift"])
+def test_what_operators_read_is_not_passed_on(running: tuple[Server, int, Client], path: str) -> None:
+    _, _, client = running
+    with client("127.0.0.3") as asking:
+        _assert_ours(asking.get(path, headers=RAW), 404, "This does not exist.")
+
+
+def test_body_that_is_too_large_is_refused_before_it_is_passed_on(running: tuple[Server, int, Client]) -> None:
+    server, _, client = running
+    size = 16 * 2**20 + 1
+    with client("127.0.0.4") as asking:
+        too_large = asking.post("/predict", content=bytes(size), headers={**RAW, "x-request-id": "large"})
+        _assert_ours(too_large, 413, "The body has more bytes than are taken.")
+        standard = asking.post("/v2/models/tiny/infer", content=bytes(size), headers=RAW)
+        assert standard.headers.get_list("content-type") == ["application/json"]
+        assert (standard.status_code, standard.json()) == (413, {"error": "The body has more bytes than are taken."})
+        just = asking.post("/predict", content=bytes(size - 1), headers={**RAW, "x-request-id": "just"})
+        assert "at most 1024" in just.json()["detail"]
+    said = [json.loads(line).get("request_id") for line in server.log()]
+    assert ("large" in said, "just" in said) == (False, True)
+
+
+def test_request_that_nginx_does_not_take_is_refused_in_our_form(running: tuple[Server, int, Client]) -> None:
+    _, _, client = running
+    with client("127.0.0.8") as asking:
+        found = asking.get("/livez", headers={"x-long": "x" * 40_000})
+        _assert_ours(found, 400, "The request is no HTTP that is taken.")
+
+
+def test_client_that_asks_too_often_is_told_so_and_others_are_not(running: tuple[Server, int, Client]) -> None:
+    _, _, client = running
+    with client("127.0.0.5") as often, client("127.0.0.6") as seldom:
+        answers = [often.get("/livez") for _ in range(300)]
+        found = Counter(answer.status_code for answer in answers)
+        assert set(found) == {200, 429}
+        assert found[200] >= 101
+        last = next(answer for answer in answers if answer.status_code == 429)
+        _assert_ours(last, 429, "Too many requests from this address: ask again later.")
+        assert last.headers["retry-after"] == "1"
+        protocol = [often.get("/v2/health/live") for _ in range(50)]
+        assert {"error": "Too many requests from this address: ask again later."} in [one.json() for one in protocol]
+        assert seldom.post("/predict", content=bytes(2), headers=RAW).status_code == 200
+
+
+class _Echo(http.server.BaseHTTPRequestHandler):
+    """Answers with the headers that it got."""
+
+    def do_GET(self) -> None:
+        body = json.dumps({name.lower(): value for name, value in self.headers.items()}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        pass
+
+
+def test_service_is_told_the_client_as_nginx_sees_it(certificate: Path, tmp_path: Path) -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Echo) as echo:
+        threading.Thread(target=echo.serve_forever, daemon=True).start()
+        with _public(tmp_path, certificate, echo.server_port) as (_, client), client("127.0.0.7") as asking:
+            lies = {"x-forwarded-for": "10.0.0.1", "x-forwarded-host": "evil", "forwarded": "for=10.0.0.1"}
+            found = asking.get("/livez", headers={**lies, "authorization": "Bearer x"}).json()
+        echo.shutdown()
+    assert found["x-forwarded-for"] == "127.0.0.7"
+    assert (found["x-forwarded-host"], found["host"], found["x-forwarded-proto"]) == (NAME, NAME, "https")
+    assert found["authorization"] == "Bearer x"
+    assert len(found["x-request-id"]) == 32
+    assert "forwarded" not in found
+
+
+def test_service_that_is_not_there_is_said_in_our_form(certificate: Path, tmp_path: Path) -> None:
+    with _public(tmp_path, certificate, free_port()) as (_, client), client() as asking:
+        found = asking.get("/livez")
+    _assert_ours(found, 502, "The service does not answer: ask again later.")
+    assert found.headers["retry-after"] == "1"
+
+
+def test_client_that_sends_slowly_is_let_go(tiny_model: Path, certificate: Path, tmp_path: Path) -> None:
+    """With the timeouts of the configuration cut to a second."""
+    head = f"POST /predict HTTP/1.1\r\nHost: {NAME}\r\nContent-Type: application/octet-stream\r\nContent-Length: 2\r\n"
+    short = {
+        "client_header_timeout 10s": "client_header_timeout 1s",
+        "client_body_timeout 10s": "client_body_timeout 1s",
+    }
+    trusted = ssl.create_default_context(cafile=str(certificate))
+    with serving(tiny_model) as server, _public(tmp_path, certificate, server.port, **short) as (_, client):
+        with client() as asking:
+            port = asking.base_url.port
+            assert port is not None
+        for sent in (head, f"{head}\r\nx"):  # within the headers, within the body
+            with (
+                socket.create_connection(("127.0.0.1", port), timeout=20) as plain,
+                trusted.wrap_socket(plain, server_hostname=NAME) as secure,
+            ):
+                secure.sendall(sent.encode())
+                assert secure.recv(1000) == b""  # it is closed
+        assert server.stop(signal.SIGTERM) == 0
+        assert not any("/predict" in line for line in server.log())

@@ -1,0 +1,36 @@
+"""`python -m tests.soak steady`, or `chaos`: prints a table, and ends with 1 where anything in it should not be."""
+
+import argparse
+import asyncio
+import sys
+
+from tests.soak import chaos, steady
+
+
+def main() -> int:
+    """Do what the command line says; returns the exit status."""
+    program = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    commands = program.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("steady", help="one service and good clients; is its memory steady?")
+    one.add_argument("--requests", type=int, default=1_000_000)
+    two = commands.add_parser("chaos", help="two services behind nginx, and everything at once")
+    two.add_argument("--minutes", type=float, default=10)
+    two.add_argument("--seed", type=int, default=0)
+    options = program.parse_args()
+    return _steady(options.requests) if options.command == "steady" else _chaos(options.minutes, options.seed)
+
+
+def _steady(requests: int) -> int:
+    done = asyncio.run(steady.run(requests, parts=10))
+    sys.stdout.write(done.tally.table() + "\n\n" + done.table() + "\n")
+    return 0 if done.is_steady else 1
+
+
+def _chaos(minutes: float, seed: int) -> int:
+    done = asyncio.run(chaos.run(minutes * 60, seed))
+    sys.stdout.write(done.table() + "\n")
+    return 0 if done.tally.is_clean else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

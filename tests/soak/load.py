@@ -1,0 +1,50 @@
+"""Good clients: they ask one question after the other, and hold each answer to the right one."""
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+
+from tests.soak.answers import Answers
+from tests.soak.connection import Answer, Connection, Lost
+from tests.soak.questions import Question, feedback
+from tests.soak.tally import Tally, reason_of
+
+
+async def ask_on(
+    port: int, asked: Sequence[Question], answers: Answers, tally: Tally, seed: int, goes_on: Callable[[], bool]
+) -> None:
+    """One client. It tells the truth of some of its predictions, as a client does who learns it."""
+    draw = random.Random(seed)
+    counts = tally.client("good")
+    async with Connection(port) as connection:
+        question = asked[0]
+        while goes_on():
+            counts.sent += 1
+            try:
+                answer = await connection.ask(question.message)
+            except Lost as loss:
+                tally.lost(counts, f"{question.name}: {loss}")
+                continue
+            finally:
+                following = draw.choice(asked)
+            if answers.is_right(question, answer):
+                counts.answered += 1
+                following = _feedback_on(question, answer, draw) or following
+            elif answer.status == HTTPStatus.SERVICE_UNAVAILABLE and b"retry-after" in answer.headers:
+                counts.refused[reason_of(answer)] += 1
+            elif answer.status in question.may_be:
+                counts.refused[f"{reason_of(answer)}, {question.name}"] += 1
+            else:
+                tally.wrong(counts, f"{question.name}: {answer.status} {answer.body[:300]!r}")
+            question = following
+
+
+def _feedback_on(question: Question, answer: Answer, draw: random.Random) -> Question | None:
+    """On the first prediction of one answer in twenty."""
+    if not question.path.endswith("/predict") or draw.random() > 0.05:
+        return None
+    if answer.headers.get(b"content-type") != b"application/json":
+        return None
+    prediction = json.loads(answer.body)["predictions"][0]
+    return feedback(question.path.replace("/predict", "/feedback"), prediction["id"], draw.choice(["dark", "left"]))

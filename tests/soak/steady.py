@@ -1,0 +1,105 @@
+"""A million requests to one service: its memory, descriptors and threads must not grow."""
+
+import asyncio
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.processes import resident
+from tests.server import Server, serving
+from tests.soak.answers import Answers
+from tests.soak.load import ask_on
+from tests.soak.models import NAMES, write_version
+from tests.soak.questions import questions
+from tests.soak.tally import Tally
+
+CLIENTS = 8
+MOST_GROWTH = 1.02  # of resident memory, after the first part
+# What the service keeps on purpose is full before the first look: feedback, and the window of drift.
+SETTINGS = {"DEMUR_MAX_FEEDBACK": "1000", "DEMUR_DRIFT_WINDOW": "1000"}
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a process holds."""
+
+    resident_kb: int
+    descriptors: int
+    threads: int
+
+    @classmethod
+    def by(cls, pid: int) -> "Held":
+        """By a process now."""
+        process = Path("/proc") / str(pid)
+        return cls(resident(pid), *(len(list((process / what).iterdir())) for what in ("fd", "task")))
+
+
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """What came of it: one look after each of the parts that the requests were sent in."""
+
+    tally: Tally
+    requests: int
+    looks: list[Held]
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether nothing was wrong or lost, and nothing grew between the first look and the last."""
+        first, last = self.looks[0], self.looks[-1]
+        grown = last.resident_kb > first.resident_kb * MOST_GROWTH
+        return (
+            self.tally.is_clean
+            and not grown
+            and last.descriptors <= first.descriptors
+            and last.threads <= first.threads
+        )
+
+    def table(self) -> str:
+        """In Markdown: what the service held after each part."""
+        lines = ["| requests | resident MB | descriptors | threads |", "|---|---|---|---|"]
+        for part, held in enumerate(self.looks, 1):
+            asked = self.requests * part // len(self.looks)
+            lines.append(f"| {asked:,} | {held.resident_kb / 1024:.1f} | {held.descriptors} | {held.threads} |")
+        return "\n".join(lines)
+
+
+async def run(requests: int, parts: int) -> Steady:
+    """Send so many requests in so many parts, with a look at the service after each."""
+    asked, answers, tally = questions(), Answers(), Tally()
+    with tempfile.TemporaryDirectory(prefix="demur-soak-") as place:
+        folder = Path(place)
+        write_version(folder, 0)
+        await answers.learn(folder, asked)
+        settings = {"DEMUR_MODELS": str(folder), "DEMUR_DEFAULT_MODEL": NAMES[0], **SETTINGS}
+        with serving(folder / f"{NAMES[0]}.onnx", **settings) as server:
+            looks = []
+            for part in range(parts):
+                share = _Share(requests // parts)
+                clients = (
+                    ask_on(server.port, asked, answers, tally, part * CLIENTS + i, share.take) for i in range(CLIENTS)
+                )
+                await asyncio.gather(*clients)
+                looks.append(await _look(server))
+            tally.errors_in(server.log())
+    return Steady(tally, requests, looks)
+
+
+class _Share:
+    """Requests that several clients take from."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    def take(self) -> bool:
+        """One more; whether there was one."""
+        self._left -= 1
+        return self._left >= 0
+
+
+async def _look(server: Server) -> Held:
+    """When the connections of the last part are closed: the service hears of it in its own time."""
+    found, before = Held.by(server.process.pid), None
+    while found != before:
+        await asyncio.sleep(0.5)
+        found, before = Held.by(server.process.pid), found
+    return found

@@ -1,0 +1,48 @@
+"""Models replaced while they serve: by another version, and by files that may not serve."""
+
+import asyncio
+import os
+import random
+import shutil
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tests.soak.models import NAMES, SPOILT
+
+# Longer than the services take to look at a file and to refuse it.
+_BAD_SECONDS = 1.5
+
+
+class Swaps:
+    """Replaces the files of a served folder by those of several versions, one name at a time."""
+
+    def __init__(self, served: Path, versions: Sequence[Path], draw: random.Random) -> None:
+        self.made: Counter[str] = Counter()  # by what was put in place
+        self.good = asyncio.Lock()  # held by whoever needs good files to lie there: a service that starts
+        self._served = served
+        self._versions = versions
+        self._draw = draw
+
+    async def go_on(self, goes_on: Callable[[], bool]) -> None:
+        """Two good ones, then a bad one and a good one again, as long as it may."""
+        while goes_on():
+            for _ in range(2):
+                self._put(self._draw.choice(NAMES), "good")
+                await asyncio.sleep(0.3)
+            async with self.good:
+                name = self._draw.choice(NAMES)
+                self._put(name, self._draw.choice(list(SPOILT)))
+                await asyncio.sleep(_BAD_SECONDS)
+                self._put(name, "good")
+
+    def _put(self, name: str, what: str) -> None:
+        """Write a file beside its place and rename it, as the training job does."""
+        good = self._draw.choice(self._versions) / f"{name}.onnx"
+        beside = self._served / f".{name}.new"
+        if what == "good":
+            shutil.copyfile(good, beside)
+        else:
+            SPOILT[what](good, beside)
+        os.replace(beside, self._served / f"{name}.onnx")
+        self.made[what] += 1

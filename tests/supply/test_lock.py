@@ -1,0 +1,21 @@
+"""What the serving image installs is held to its bytes."""
+
+import pytest
+
+from tests.server import ROOT
+from tests.supply.lock import pins
+
+
+@pytest.mark.parametrize("name", ["serve", "traces"])
+def test_every_package_of_the_serving_image_has_the_hashes_of_its_files(name: str) -> None:
+    found = pins(name)
+    assert {"fastapi", "onnxruntime", "uvicorn"} <= found.keys()
+    assert [package for package, pin in found.items() if not pin.hashes] == []
+    assert len(found["onnxruntime"].hashes) > 1  # a wheel for each platform
+
+
+def test_image_takes_nothing_else() -> None:
+    """pip looks at hashes where all have one; the option makes it fail where one has none."""
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    stage = dockerfile.partition(" AS serve-dependencies\n")[2].partition("\nFROM ")[0]
+    assert "install --no-cache-dir --require-hashes --requirement requirements.txt" in stage
