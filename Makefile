@@ -9,7 +9,7 @@ FIT ?=
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train serve test test-slow test-guarantees test-clients test-hosts test-browser test-rules test-rolling test-proxy test-contract fuzz soak soak-memory openapi page-pictures lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e sbom audit lock clean
+.PHONY: help setup data train serve test test-slow test-guarantees test-clients test-hosts test-browser test-rules test-rolling test-proxy test-contract fuzz soak soak-memory openapi page-pictures lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-overload bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e sbom audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -131,6 +131,9 @@ bench-peers: setup $(MODEL) ## ours beside KServe, MLServer, BentoML, LitServe a
 
 bench-gate: setup $(MODEL) ## fails where one JSON image gets under 0.30 of the limit, three times; a minute, needs wrk
 	$(BIN)/python -m benchmarks.serving $(MODEL) gate
+
+bench-overload: setup $(MODEL) ## three times the highest load: what is answered, how late, and whether any is lost; needs wrk
+	$(BIN)/python -m benchmarks.serving $(MODEL) overload
 
 bench-choices: setup $(MODEL) ## the figures of docs/architecture.md: precision, kinds of route, many models, metrics; needs wrk
 	$(BIN)/python -m benchmarks.precision $(MODEL)

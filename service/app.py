@@ -1,5 +1,6 @@
 """The assembly: settings in, a complete application out. Nothing is made at import time."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -9,8 +10,11 @@ from fastapi import FastAPI
 import service
 from service import models
 from service.errors import SettingsError
-from service.http import drain, fast_lane, hangup, openapi, pages, problems, v1, v2
+from service.http import connections, drain, fast_lane, hangup, openapi, pages, problems, v1, v2
+from service.http.admission import Admission
+from service.http.connections import Connections
 from service.http.exchanges import ExchangeMiddleware
+from service.http.request_limits import RequestLimitsMiddleware
 from service.http.routes import router
 from service.monitoring.place import ALONE, Place
 from service.observability import request_log
@@ -52,6 +56,8 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
     account = Account([metrics, *_observers(settings)])
     app.state.account = account
     app.state.lane = fast_lane.Lane(serving.lane, account, _put_gate(app, settings))
+    admission = Admission(settings.max_concurrent_requests, settings.max_bodies_bytes, metrics)
+    app.state.connections = Connections(settings, admission, metrics, account)
     app.state.drain = drain.Drain(metrics, serving)
     app.include_router(router)
     app.include_router(v1.router)
@@ -63,6 +69,8 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
         from service.http import openapi_security
 
         openapi_security.install(app)
+    seconds = settings.request_seconds
+    app.add_middleware(RequestLimitsMiddleware, admission=admission, metrics=metrics, seconds=seconds)
     app.add_middleware(ExchangeMiddleware, account=account, metrics=metrics, drain=app.state.drain)
     return app
 
@@ -105,8 +113,16 @@ def _traces() -> Observer:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
     """What the server, and the protocol of a connection, may know of the application."""
+    held: Connections = app.state.connections
+    watch = asyncio.create_task(held.watch())
     reloader: Reloader = app.state.reloader
     reloader.start()
-    yield {fast_lane.STATE: app.state.lane, drain.STATE: app.state.drain, hangup.RELOADER: reloader}
+    yield {
+        fast_lane.STATE: app.state.lane,
+        drain.STATE: app.state.drain,
+        connections.STATE: held,
+        hangup.RELOADER: reloader,
+    }
     reloader.stop()
+    watch.cancel()
     app.state.account.close()

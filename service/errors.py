@@ -13,6 +13,10 @@ DemurError
     ├── Unauthenticated    no API key, where one is needed, or none of ours
     ├── Forbidden          the key does not let in to this
     ├── UntrustedHost      asked by a name that is not the service's
+    ├── Overloaded         more requests than the service answers in time
+    │   ├── NotAnswered    it was not answered in time
+    │   └── NoRoom         no room for its body
+    ├── NotSent            it was not sent in time
     ├── Conflict           it contradicts what came earlier
     └── InvalidRequest     well-formed, but one or more fields break a rule
         └── InvalidValue   one field
@@ -75,6 +79,28 @@ class Forbidden(RequestError):
 
 class UntrustedHost(RequestError):
     """The service is asked by a name that is not one of its own."""
+
+
+class Overloaded(RequestError):
+    """More requests are in work or waiting than the service answers in time."""
+
+
+class NotAnswered(Overloaded):
+    """The service has not answered the request in the time that one may take."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the request was not answered within {seconds:g} s")
+
+
+class NoRoom(Overloaded):
+    """The bodies that the service holds leave no room for the request's."""
+
+
+class NotSent(RequestError):
+    """The client has not sent the request in the time that one may take."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the request was not sent as a whole within {seconds:g} s")
 
 
 class Conflict(RequestError):

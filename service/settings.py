@@ -46,11 +46,21 @@ class Settings(BaseSettings):
     """The policy of a request that names none, as JSON: `{"selective_risk": 0.02}`. Unset: the manifest's."""
     max_body_bytes: int = Field(16 * 1024 * 1024, ge=1)
     """The largest request body, counted as received."""
+    max_bodies_bytes: int = Field(256 * 1024 * 1024, ge=1)
+    """The most bytes of request bodies that a worker holds at a time. A request of one more is answered 503."""
     max_batch_size: int = Field(1024, ge=1)
     """The most inputs in one request."""
     # Pillow warns past 89 million pixels and refuses twice as many, whatever this is.
     max_image_pixels: int = Field(50_000_000, ge=1, le=89_000_000)
     """The most pixels in one PNG or JPEG, checked before it is decoded."""
+    max_connections: int = Field(1000, ge=1)
+    """The most connections to a worker. One more is answered 503 and closed."""
+    max_concurrent_requests: int = Field(128, ge=1)
+    """The most requests that a worker has in work or waiting. One more is answered 503."""
+    request_seconds: int = Field(30, ge=1)
+    """How long a request may take to be sent, answered and its answer taken, each."""
+    keep_alive_seconds: int = Field(5, ge=1)
+    """How long a connection may stay open without a request."""
     max_model_bytes: int = Field(256 * 1024 * 1024, ge=1)
     """The largest model file."""
     intra_op_threads: int = Field(1, ge=1)

@@ -62,6 +62,7 @@ def test_training_knows_of_the_service_the_contract_and_the_code_that_will_serve
             "fastapi",
             {"app"}
             | {f"http.{room}" for room in ("asked_model", "assets", "openapi", "openapi_security", "pages", "problems")}
+            | {"http.request_limits"}
             | {f"http.{room}" for room in ("processes", "routes", "v1", "v2")},
         ),
         (
@@ -75,6 +76,7 @@ def test_training_knows_of_the_service_the_contract_and_the_code_that_will_serve
                     "predict_request",
                     "problems",
                     "request_body",
+                    "request_limits",
                     "security_headers",
                 )
             },
@@ -85,7 +87,7 @@ def test_training_knows_of_the_service_the_contract_and_the_code_that_will_serve
             | {"reading.json_body"},
         ),
         ("opentelemetry", {"observability.traces"}),
-        ("uvicorn", {"http.fast_lane", "http.processes", "http.stopping"}),
+        ("uvicorn", {"http.guarded", "http.processes", "http.stopping"}),
         ("pydantic_settings", {"settings"}),
         ("python_multipart", {"reading.multipart"}),
         ("prometheus_client", {"observability.exposition", "observability.promises"}),

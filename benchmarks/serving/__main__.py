@@ -10,10 +10,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.serving import bulk, footprint, latency, packages, results, servers, targets, throughput, workers
+from benchmarks.serving import (
+    bulk,
+    footprint,
+    latency,
+    overload,
+    packages,
+    results,
+    servers,
+    targets,
+    throughput,
+    workers,
+)
 from benchmarks.serving.environments import make, names
 
-PARTS = ("throughput", "latency", "workers", "footprint", "bulk", "packages", "peers")
+PARTS = ("throughput", "latency", "workers", "footprint", "bulk", "packages", "overload", "peers")
 GATE, GATE_ROUNDS, GATE_SECONDS, GATE_TRIES = 0.30, 5, 1, 3
 
 
@@ -89,6 +100,7 @@ def _run(part: str, model: Path, rounds: int | None) -> dict[str, Any]:
         "workers": lambda: _shown(workers.measure(model, rounds or workers.ROUNDS), workers.table),
         "footprint": lambda: footprint.measure(model, rounds or footprint.ROUNDS),
         "bulk": lambda: _shown(bulk.measure(model, rounds or bulk.ROUNDS), bulk.table),
+        "overload": lambda: _shown(overload.measure(model, rounds or overload.ROUNDS), overload.table),
         "packages": lambda: _shown(packages.measure(), packages.table),
     }
     return runs[part]()

@@ -47,7 +47,7 @@ def latencies(address: str, question: Question, moments: NDArray[np.float64]) ->
     host, port = urlsplit(address).netloc.split(":")
     connections = [_Connection(host, int(port)) for _ in range(CONNECTIONS)]
     try:
-        return _run(connections, _written(question, host), moments)
+        return _run(connections, written(question, host), moments)
     finally:
         for connection in connections:
             connection.socket.close()
@@ -134,7 +134,8 @@ def _length(received: bytes) -> int | None:
     return len(head) + len(end) + int(size)
 
 
-def _written(question: Question, host: str) -> bytes:
+def written(question: Question, host: str) -> bytes:
+    """The bytes of the request."""
     lines = (
         f"POST {question.path} HTTP/1.1",
         f"Host: {host}",

@@ -45,6 +45,13 @@ def all_targets(parts: Parts) -> list[Target]:
             _found(parts, "latency", "servers", ours, "p99_over_p50"),
             True,
         ),
+        Target(
+            "p99 of what is answered at three times the highest load, over p99 with hardly any",
+            10,
+            _found(parts, "overload", "p99_over_unloaded"),
+            True,
+        ),
+        Target("requests that are lost then", 0, _found(parts, "overload", "lost"), True),
         Target("two workers on two cores over one", 1.8, _found(parts, "workers", "servers", ours, "speed_up")),
         Target("start to readyz, over the imports alone", 1.25, _found(parts, "footprint", "seconds", "ratio"), True),
         Target(

@@ -6,11 +6,13 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.errors import Overloaded
 from service.http import security_headers
 from service.http.drain import Drain
 from service.http.problems import response_to
 from service.http.request_body import headers_of
 from service.http.request_id import HEADER, request_id_of, traceparent_of
+from service.http.request_limits import BEGAN, ROUTE
 from service.observability.account import Account
 from service.observability.exchange import UNMATCHED, Exchange
 from service.observability.metrics import Metrics
@@ -39,11 +41,12 @@ class ExchangeMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began = time.perf_counter()
+        state = scope.setdefault("state", {})
+        began = state.setdefault(BEGAN, time.perf_counter())
         headers = headers_of(scope)
-        request_id = request_id_of(headers)
-        scope.setdefault("state", {})["request_id"] = request_id
+        request_id = state["request_id"] = request_id_of(headers)
         status = _NOTHING_SENT
+        refused = False
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -60,29 +63,34 @@ class ExchangeMiddleware:
         try:
             await self.app(scope, receive, send_with_id)
         except Exception as error:
+            refused = type(error) is Overloaded
             if status != _NOTHING_SENT:  # the answer cannot be taken back: uvicorn breaks it off
                 raise
             await response_to(Request(scope), error)(scope, receive, send_with_id)
         finally:
             self._metrics.end()
             seconds = time.perf_counter() - began
-            self._account.add(
-                Exchange(
-                    request_id=request_id,
-                    traceparent=traceparent_of(headers),
-                    method=scope["method"],
-                    path=scope["path"],
-                    route=_route_of(scope),
-                    status=status,
-                    began=time.time() - seconds,
-                    seconds=seconds,
-                    decided=scope["state"].get("decided"),
-                    key=scope["state"].get("key"),
-                )
+            exchange = Exchange(
+                request_id=request_id,
+                traceparent=traceparent_of(headers),
+                method=scope["method"],
+                path=scope["path"],
+                route=_route_of(scope),
+                status=status,
+                began=time.time() - seconds,
+                seconds=seconds,
+                decided=scope["state"].get("decided"),
+                key=scope["state"].get("key"),
             )
+            if refused:  # counted, and not logged one by one: see `admission.py`
+                self._metrics([exchange])
+            else:
+                self._account.add(exchange)
 
 
 def _route_of(scope: Scope) -> str:
     """The template of the route that answered. `scope["route"]` is without the prefix of its router."""
     context = scope.get("fastapi", {}).get("effective_route_context")
-    return UNMATCHED if context is None else context.path_format
+    if context is None:  # where there is none, or it was refused before it was looked for
+        return scope["state"].get(ROUTE, UNMATCHED)  # type: ignore[no-any-return]
+    return context.path_format  # type: ignore[no-any-return]

@@ -15,16 +15,16 @@ from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from service.answering.decided import Decided
 from service.answering.gathering import Rows
 from service.answering.predict import Predictor, Question
 from service.errors import RequestError
 from service.http import security_headers
+from service.http.guarded import GuardedProtocol
 from service.http.predict_request import INLINE_BODY_BYTES, wanted
 from service.http.request_body import Headers, media_type, query_options
 from service.http.request_id import request_id_of, traceparent_of
+from service.http.whole_request import UNUSUAL, whole_post
 from service.observability.account import Account
 from service.observability.exchange import Exchange
 
@@ -47,7 +47,7 @@ class Lane(NamedTuple):
     gate: Asked | None  # who gets in; None where all do
 
 
-class FastLaneProtocol(HttpToolsProtocol):
+class FastLaneProtocol(GuardedProtocol):
     """One connection."""
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
@@ -55,17 +55,34 @@ class FastLaneProtocol(HttpToolsProtocol):
         self._lane: Lane = self.app_state.get(STATE) or Lane({}, Account(()), None)
         self._predictor: Predictor | None = None  # of the request that is coming in by the lane
         self._named: Headers = {}
-        self._began = 0.0  # on the clock of `time.perf_counter`
         self._key: str | None = None  # the name of the API key that let it in
+        self._admission = self.guard.admission
+        self._is_behind = False  # whether the request came before the one ahead of it was answered
         self._path = b""
         self._query = b""
         self._body = bytearray()
         self._asked: Question | None = None  # what waits for the others, for the rest of this turn of the event loop
 
+    def data_received(self, data: bytes) -> None:
+        """Parse it, or refuse it without."""
+        admission = self._admission
+        if admission.requests >= admission.limit and not (self.receiving or self._is_busy() or self._asked):
+            plain = whole_post(data)
+            if plain is not None and plain[0].partition(b"?")[0] in self._lane.predictors and admission.refuses():
+                (target, self._named) = plain
+                self._path = target.partition(b"?")[0]
+                self._refuse_at_once()
+                return
+        super().data_received(data)
+
     def on_message_begin(self) -> None:
-        """Answers stand in the order of their requests, also where a client does not wait for them."""
+        """Answers stand in the order of their requests, also where a client does not wait for them.
+
+        The lane takes one request at a time of a connection. Those that have come behind it are the application's,
+        which lets others have their turn between them.
+        """
+        self._is_behind = self._asked is not None
         self._answer_what_waits()
-        self._began = time.perf_counter()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -78,6 +95,7 @@ class FastLaneProtocol(HttpToolsProtocol):
             and self._is_plain()
             and (self._lane.gate is None or self._gets_in(self._lane.gate))
         ):
+            self.in_head = False
             self._body.clear()
         else:
             self._predictor = None
@@ -96,6 +114,10 @@ class FastLaneProtocol(HttpToolsProtocol):
         if predictor is None:
             super().on_message_complete()
             return
+        self.receiving = False
+        if self._admission.refuses():
+            self._refuse_at_once()
+            return
         headers = self._named
         try:
             options = query_options(self._query)
@@ -104,6 +126,7 @@ class FastLaneProtocol(HttpToolsProtocol):
             self._hand_over()  # the application finds the same, and says it
             return
         writer = self._asked.writer
+        self._admission.requests += 1
         predictor.gathering.add(self._asked.inputs, writer.k, writer.whole, self._answer)
 
     def shutdown(self) -> None:
@@ -122,9 +145,10 @@ class FastLaneProtocol(HttpToolsProtocol):
             and length.isdigit()
             and int(length) <= INLINE_BODY_BYTES
             and len(headers) == len(self.headers)  # none is there twice
-            and not headers.keys() & _UNUSUAL
+            and not headers.keys() & UNUSUAL
             and self.parser.get_http_version() == "1.1"
             and self.parser.should_keep_alive()
+            and not self._is_behind
             and (self.cycle is None or self.cycle.response_complete)
             and not self.flow.write_paused
         )
@@ -140,6 +164,7 @@ class FastLaneProtocol(HttpToolsProtocol):
 
     def _answer(self, rows: Rows | Exception) -> None:
         """Called with the scores of what was asked."""
+        self._admission.requests -= 1
         question, self._asked = self._asked, None
         if self.transport.is_closing() or question is None:
             return
@@ -165,9 +190,19 @@ class FastLaneProtocol(HttpToolsProtocol):
         self._enter(request_id, decided)
         self.on_response_complete()
 
+    def _refuse_at_once(self) -> None:
+        """It costs a fraction of an answer, as it has to: a line of the log for each would be a good part of that."""
+        self._predictor = None
+        close, dated = self._named.get(b"connection", b"").lower() == b"close", self.server_state.default_headers
+        self.transport.write(self.guard.overloaded.written(request_id_of(self._named), "", dated, close=close))
+        if close:
+            self.transport.close()
+        self.guard.metrics.refuse_at_once(_named(self._path)[1])
+        self.on_response_complete()
+
     def _enter(self, request_id: str, decided: Decided) -> None:
         """Put the exchange into the account."""
-        seconds = time.perf_counter() - self._began
+        seconds = time.perf_counter() - self.began
         path, route = _named(self._path)
         # Without the fields' names, which cost as much as the rest.
         traceparent, began = traceparent_of(self._named), time.time() - seconds
@@ -196,6 +231,3 @@ def _named(path: bytes) -> tuple[str, str]:
     """A path of the lane, and the template of the route that it is of."""
     text = unquote(path.decode())
     return text, text if text == "/predict" else "/models/{name}/predict"
-
-
-_UNUSUAL = frozenset({b"transfer-encoding", b"content-encoding", b"expect", b"upgrade", b"connection"})

@@ -9,7 +9,8 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from service.http.problems import MEDIA_TYPE
+from service.http.problems import MEDIA_TYPE, is_standard
+from service.http.request_limits import EXEMPT
 from service.inputs import Kind
 from service.models import Models
 from service.open_inference.tensors import DTYPES, datatype_of
@@ -19,6 +20,7 @@ from service.reading.reader import Reader
 from service.schemas.models import ModelRef
 from service.serving import Serving
 
+_BUSY = HTTPStatus.SERVICE_UNAVAILABLE
 _MOST_EXAMPLES = 3  # of models, each with an input
 _MOST_NAMED = 5  # models, in the summary
 _REFERENCE = "#/components/schemas/{model}"
@@ -85,6 +87,7 @@ def install(app: FastAPI, serving: Serving) -> None:
                 schemas[name]["examples"] = [EXAMPLES[name]]
             _fill_in(schemas["InstancesRequest"], "instances", [model.reader for model in models.ready()])
             _describe_tensors(schemas, [model.manifest.input for model in models.ready()])
+            _describe_limits(description["paths"])
             for path, name in _BODIES_OF_INPUTS.items():
                 _describe_bodies(path, name, description["paths"], schemas, models)
         return generate()
@@ -142,6 +145,20 @@ def _describe_card(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
     schemas["ModelCard"] = {**card, "title": "ModelCard", "description": "All that a model says of itself."}
     for path in ("/model", "/models/{name}"):
         paths[path]["get"]["responses"]["200"]["content"] = json_of("ModelCard")
+
+
+def _describe_limits(paths: dict[str, Any]) -> None:
+    """What any request may be answered: that it is one too many, or that its body did not come in time."""
+    said = {"description": "Seconds to wait, where the service is overloaded.", "schema": {"type": "integer"}}
+    for path, operations in paths.items():
+        described = standard_responses if is_standard(path) else problem_responses
+        for method, operation in operations.items():
+            found = operation["responses"]
+            if not path.endswith(EXEMPT):
+                found.update({str(s): entry for s, entry in described((_BUSY,)).items()})
+                found["503"]["headers"] = {"Retry-After": said}
+            if method == "post":
+                found.update({str(s): entry for s, entry in described((HTTPStatus.REQUEST_TIMEOUT,)).items()})
 
 
 def _leave_out_unsent(paths: dict[str, Any], schemas: dict[str, Any]) -> None:

@@ -18,6 +18,8 @@ from service.errors import (
     InvalidRequest,
     MalformedBody,
     ModelNotReady,
+    NotSent,
+    Overloaded,
     RequestError,
     Stopping,
     TooLarge,
@@ -26,6 +28,7 @@ from service.errors import (
     UnsupportedType,
     UntrustedHost,
 )
+from service.http.admission import RETRY_AFTER_SECONDS
 from service.http.request_id import HEADER
 from service.schemas.problem import FieldError, ProblemDetails
 from service.validation import faults
@@ -41,12 +44,16 @@ _STATUS: dict[type[RequestError], HTTPStatus] = {
     Unauthenticated: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
     UntrustedHost: HTTPStatus.MISDIRECTED_REQUEST,
+    Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
+    NotSent: HTTPStatus.REQUEST_TIMEOUT,
     Conflict: HTTPStatus.CONFLICT,
     InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
 }
 
+_CLOSE = {"Connection": "close"}  # the rest of the body is not waited for
 _HEADERS: dict[type[RequestError], Mapping[str, str]] = {
-    TooLarge: {"Connection": "close"},  # the rest of the body is not waited for
+    TooLarge: _CLOSE,
+    NotSent: _CLOSE,
     Unauthenticated: {"WWW-Authenticate": 'Bearer realm="demur"'},
 }
 
@@ -127,7 +134,10 @@ async def _handle(request: Request, error: Exception) -> Response:
 def _to_request_error(request: Request, error: RequestError) -> Response:
     status = next(status for kind, status in _STATUS.items() if isinstance(error, kind))
     faults = error.faults if isinstance(error, InvalidRequest) else None
-    return problem(request, status, str(error), faults, _HEADERS.get(type(error)))
+    headers = dict(_HEADERS.get(type(error), {}))
+    if isinstance(error, Overloaded):
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return problem(request, status, str(error), faults, headers)
 
 
 def _to_http_exception(request: Request, error: HTTPException) -> Response:

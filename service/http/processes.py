@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from service.app import create_app
 from service.http.fast_lane import FastLaneProtocol
 from service.http.hangup import Hangup
+from service.http.open_files import allow_connections
 from service.http.stopping import DrainingServer, Supervisor
 from service.monitoring.place import claim
 from service.observability.logs import configure
@@ -29,6 +30,7 @@ def serve(settings: Settings) -> int:
     """
     hangup = Hangup()
     configure(settings.log_format, settings.log_level)
+    allow_connections(settings.max_connections)  # of workers too, which inherit it
     app = create_app(settings)  # of several workers each makes its own, and none needs to start where this one cannot
     _collect_from_now_on()
     return _serve_alone(app, settings, hangup) if settings.workers == 1 else _serve_together(settings, hangup)

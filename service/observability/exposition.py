@@ -22,6 +22,7 @@ from service.observability.metrics import (
     IN_FLIGHT,
     PID,
     REFUSED,
+    REJECTED,
     RELOADS,
     REQUESTS,
     REQUESTS_OF_KEY,
@@ -117,6 +118,10 @@ def _requests(counted: Numbers) -> Iterator[Metric]:
         SECONDS,
         _labelled(counted, DURATIONS),
     )
+    rejected = CounterMetricFamily("demur_rejected", "Requests and connections turned away.", labels=["reason"])
+    for labels, (count,) in _labelled(counted, REJECTED):
+        rejected.add_metric(labels, count)
+    yield rejected
     yield GaugeMetricFamily(
         "demur_requests_in_flight", "Requests that the application works on, a scrape too.", counted[IN_FLIGHT,][0]
     )

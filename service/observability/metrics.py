@@ -30,8 +30,11 @@ REQUESTS_OF_KEY = "requests_of_key"
 DECISIONS, CONFIDENCE = "decisions", "confidence"
 PID, RESTARTS, DRAINING = "pid", "restarts", "draining"
 RELOADS = "reloads"
+REJECTED = "rejected"
 
 SWAPPED, REFUSED = "swapped", "refused"  # what came of another file
+# Why requests and connections are turned away: by the names of the settings, where there is one.
+REASONS = ("max_concurrent_requests", "max_bodies_bytes", "max_connections", "request_seconds", "header_size")
 
 
 def policy_name(policy: Policy) -> str:
@@ -61,6 +64,7 @@ class Metrics:
         self._draining = tallies.begin((DRAINING,))
         self._numbers[self._in_flight] = 0  # those of a worker that was killed are gone with it
         self._numbers[self._draining] = 0
+        self._rejected = {reason: tallies.begin((REJECTED, reason)) for reason in REASONS}
         pid, restarts = tallies.begin((PID,)), tallies.begin((RESTARTS,))
         self._numbers[restarts] += self._numbers[pid] > 0  # where one was here before
         self._numbers[pid] = os.getpid()
@@ -77,6 +81,10 @@ class Metrics:
         """This worker takes no more requests."""
         self._numbers[self._draining] = 1
 
+    def reject(self, reason: str) -> None:
+        """A request or a connection was turned away, for one of `REASONS`."""
+        self._numbers[self._rejected[reason]] += 1
+
     def __call__(self, exchanges: Sequence[Exchange]) -> None:
         """Count them."""
         for exchange in exchanges:
@@ -85,13 +93,7 @@ class Metrics:
     def _count(self, exchange: Exchange) -> None:
         method = exchange.method if exchange.method in METHODS else OTHER
         asked = method, exchange.route, exchange.status
-        found = self._requests.get(asked)
-        if found is None:
-            status = str(exchange.status)
-            count = self.tallies.begin((REQUESTS, method, exchange.route, status))
-            bins = self.tallies.begin((DURATIONS, exchange.route, status), len(SECONDS) + 2)
-            found = self._requests[asked] = count, bins
-        count, bins = found
+        count, bins = self._requests.get(asked) or self._begin(asked)
         numbers, seconds = self._numbers, exchange.seconds
         numbers[count] += 1
         numbers[bins + bisect_left(SECONDS, seconds)] += 1
@@ -108,6 +110,22 @@ class Metrics:
         if at is None:
             at = self._of_keys[key, status] = self.tallies.begin((REQUESTS_OF_KEY, key, str(status)))
         self._numbers[at] += 1
+
+    def refuse_at_once(self, route: str) -> None:
+        """A `POST` was refused with 503 as soon as it came: in no time that could be told."""
+        asked = "POST", route, 503
+        count, bins = self._requests.get(asked) or self._begin(asked)
+        self._numbers[count] += 1
+        self._numbers[bins] += 1
+
+    def _begin(self, asked: tuple[str, str, int]) -> tuple[int, int]:
+        """Where requests of this method, route and status are counted: how many, and the bins of their durations."""
+        method, route, code = asked
+        status = str(code)
+        count = self.tallies.begin((REQUESTS, method, route, status))
+        bins = self.tallies.begin((DURATIONS, route, status), len(SECONDS) + 2)
+        self._requests[asked] = count, bins
+        return count, bins
 
     def close(self) -> None:
         """Nothing waits to be counted."""

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-import uvicorn
 
 from service.settings import Settings
 from tests.server import ROOT
@@ -26,4 +25,14 @@ def test_bodies_may_be_as_large(given: str) -> None:
 @EACH
 def test_connection_that_nobody_uses_is_closed_by_nginx_first(given: str) -> None:
     """Closed by the service, it may be at the very moment at which nginx sends a request on it."""
-    assert int(_value(given, "keepalive_timeout").removesuffix("s")) < uvicorn.Config("").timeout_keep_alive
+    assert int(_value(given, "keepalive_timeout").removesuffix("s")) < Settings().keep_alive_seconds
+
+
+@EACH
+def test_it_is_the_service_that_says_what_was_late(given: str) -> None:
+    assert int(_value(given, "proxy_read_timeout").removesuffix("s")) > Settings().request_seconds
+
+
+def test_no_request_that_was_refused_is_sent_to_the_other_service() -> None:
+    conditions = _value(GIVEN["demur.conf"], "proxy_next_upstream").split()
+    assert not [condition for condition in conditions if condition.startswith("http_")]

@@ -77,7 +77,7 @@ def test_predict_names_its_bodies_options_and_errors(description: dict[str, Any]
         "set_coverage",
         "set_method",
     }
-    assert set(predict["responses"]) == {"200", "400", "404", "413", "415", "422", "503"}
+    assert set(predict["responses"]) == {"200", "400", "404", "408", "413", "415", "422", "503"}
     for status, response in predict["responses"].items():
         assert list(response["content"]) == ["application/json" if status == "200" else "application/problem+json"]
 

@@ -1,0 +1,41 @@
+"""A request that is there as a whole, read just as far as it takes to refuse it.
+
+A parser costs as much as the rest of a refusal, and calls back for each header. Where more is refused than answered
+that time is missing for the answers. So what is plain and whole is taken apart here, and all else is the parser's.
+"""
+
+from service.http.request_body import Headers
+
+# Whatever changes where a request ends, or what may follow it.
+UNUSUAL = frozenset({b"transfer-encoding", b"content-encoding", b"expect", b"upgrade", b"connection"})
+_ENDS_OTHERWISE = UNUSUAL - {b"connection"}
+
+
+def whole_post(data: bytes) -> tuple[bytes, Headers] | None:
+    """The target and the headers of the one `POST` that `data` is; None where it is anything else, or may be.
+
+    >>> whole_post(b"POST /predict HTTP/1.1" + bytes([13, 10]) + b"Content-Length: 1" + bytes([13, 10, 13, 10]) + b"a")
+    (b'/predict', {b'content-length': b'1'})
+    """
+    end = data.find(b"\r\n\r\n")
+    head = data[: max(end, 0)]
+    if not head.startswith(b"POST "):
+        return None
+    first, *lines = head.split(b"\r\n")
+    target, _, version = first[5:].partition(b" ")
+    headers = {}
+    for line in lines:
+        name, _, value = line.partition(b":")
+        if name != name.strip():  # a line that goes on from the one before, or a blank where no name has one
+            return None
+        headers[name.lower()] = value.strip()
+    length = headers.get(b"content-length", b"")
+    if (
+        version != b"HTTP/1.1"
+        or not length.isdigit()
+        or int(length) != len(data) - end - 4
+        or len(headers) != len(lines)
+        or headers.keys() & _ENDS_OTHERWISE
+    ):
+        return None
+    return target, headers
