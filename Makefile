@@ -140,6 +140,7 @@ bench-choices: setup $(MODEL) ## the figures of docs/architecture.md: precision,
 	$(BIN)/python -m benchmarks.routes $(MODEL)
 	$(BIN)/python -m benchmarks.models
 	$(BIN)/python -m benchmarks.scrape $(MODEL)
+	$(BIN)/python -m benchmarks.reload $(MODEL)
 
 chapter: setup data ## docs/chapter: every exercise of the chapter, measured anew; takes minutes
 	$(BIN)/python -m training.exercises all --out docs/chapter

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 import service
 from service import models
 from service.errors import SettingsError
-from service.http import connections, drain, fast_lane, openapi, pages, problems, v1, v2
+from service.http import connections, drain, fast_lane, hangup, openapi, pages, problems, v1, v2
 from service.http.admission import Admission
 from service.http.connections import Connections
 from service.http.exchanges import ExchangeMiddleware
@@ -25,12 +25,13 @@ from service.observability.logs import lines_for
 from service.observability.metrics import Metrics
 from service.observability.scrape import Scrape
 from service.observability.tallies import Tallies
+from service.reload import Reloader
+from service.serving import Serving
 from service.settings import PREFIX, Settings
+from service.watch import Watch
 
 if TYPE_CHECKING:
     from service.http.gate import Gate
-
-_MOST_NAMED = 5  # models, in the description
 
 
 def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
@@ -40,12 +41,11 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
     socket is ever opened for it. `place` is this process's among several workers.
     """
     metrics = Metrics(Tallies(place))
+    watch = Watch(settings)  # before they are read, so that no change is missed
     loaded = models.load(settings, place, metrics)
-    names = ", ".join(f"{model.ref.name} {model.ref.version}" for model in loaded.ready()[:_MOST_NAMED])
-    more = "" if len(loaded.ready()) <= _MOST_NAMED else " and more"
+    serving = Serving(loaded)
     app = FastAPI(
         title="Demur",
-        summary=f"Classifies with {names}{more}, and says when it does not know.",
         version=service.__version__,
         docs_url=None,  # their pages load scripts from other hosts; ours is in `pages`
         redoc_url=None,
@@ -54,21 +54,22 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
         telemetry={"tracing": False, "metrics": False},
     )
     app.state.settings = settings
-    app.state.models = loaded
-    app.state.scrape = Scrape(metrics, loaded, place)
+    app.state.serving = serving
+    app.state.reloader = Reloader(settings, place, metrics, serving, watch)
+    app.state.scrape = Scrape(metrics, serving, place)
     account = Account([metrics, *_observers(settings)])
     app.state.account = account
     gate = _gate(settings)
-    app.state.lane = fast_lane.Lane(loaded.predictors(), account, gate)
+    app.state.lane = fast_lane.Lane(serving.lane, account, gate)
     admission = Admission(settings.max_concurrent_requests, settings.max_bodies_bytes, metrics)
     app.state.connections = Connections(settings, admission, metrics, account)
-    app.state.drain = drain.Drain(metrics, app.state.lane.predictors)
+    app.state.drain = drain.Drain(metrics, serving)
     app.include_router(router)
     app.include_router(v1.router)
     app.include_router(v2.router)
     app.include_router(pages.router)
     problems.install(app)
-    openapi.install(app, loaded)
+    openapi.install(app, serving)
     seconds = settings.request_seconds
     app.add_middleware(RequestLimitsMiddleware, admission=admission, metrics=metrics, seconds=seconds)
     if gate is not None:
@@ -125,6 +126,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
     """What the server, and the protocol of a connection, may know of the application."""
     held: Connections = app.state.connections
     watch = asyncio.create_task(held.watch())
-    yield {fast_lane.STATE: app.state.lane, drain.STATE: app.state.drain, connections.STATE: held}
+    reloader: Reloader = app.state.reloader
+    reloader.start()
+    yield {
+        fast_lane.STATE: app.state.lane,
+        drain.STATE: app.state.drain,
+        connections.STATE: held,
+        hangup.RELOADER: reloader,
+    }
+    reloader.stop()
     watch.cancel()
     app.state.account.close()

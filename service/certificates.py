@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from service.listed import Listed
 from service.policy import RejectCostPolicy, SelectiveRiskPolicy
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -120,9 +121,9 @@ class PredictionSets(_Statement):
 
     set_coverage: OpenShare = Field(description="How often a set holds the true label, at least.")
     method: SetMethod = Field(description="One threshold for all, or one a class: then the promise is one a class.")
-    thresholds: list[Probability] = Field(min_length=1, description="One, or one a class; 0 where data are too few.")
-    order_statistics: list[int] = Field(description="Rank of each threshold, from above, among the true classes'.")
-    sizes: list[int] = Field(description="Calibration examples behind each threshold.")
+    thresholds: Listed[Probability] = Field(min_length=1, description="One, or one a class; 0 where data are too few.")
+    order_statistics: Listed[int] = Field(description="Rank of each threshold, from above, among the true classes'.")
+    sizes: Listed[int] = Field(description="Calibration examples behind each threshold.")
     population: str = Field(description="What the calibration split was drawn from: the promise is about this.")
     calibration_fingerprint: Sha256 = Field(description="Of the split that the thresholds are from.")
 
@@ -139,12 +140,12 @@ class Abstention(_Statement):
     out_of_distribution: OutOfDistributionGate = Field(
         description="Which inputs are turned away under every policy but `never_abstain`."
     )
-    selective_risk: list[RiskCertificate] = Field(description="The certified shares of errors.")
-    cost_matrix: list[list[Annotated[float, Field(ge=0)]]] | None = Field(
+    selective_risk: Listed[RiskCertificate] = Field(description="The certified shares of errors.")
+    cost_matrix: Listed[Listed[Annotated[float, Field(ge=0)]]] | None = Field(
         description="cost_matrix[answer][true]: what that answer costs; null: 1 for every wrong answer."
     )
-    reject_cost: list[CostCertificate] = Field(description="The certified costs of an abstention.")
-    prediction_sets: list[PredictionSets] = Field(min_length=1, description="The first is the default.")
+    reject_cost: Listed[CostCertificate] = Field(description="The certified costs of an abstention.")
+    prediction_sets: Listed[PredictionSets] = Field(min_length=1, description="The first is the default.")
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:

@@ -3,10 +3,7 @@
 The only module that knows onnxruntime. It knows nothing of HTTP, of policies or of how inputs arrive.
 """
 
-import hashlib
-import json
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +12,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from service.errors import ModelError
 from service.manifest import METADATA_KEY, SCHEMA_VERSION, Manifest
+from service.model_file import MAX_MODEL_BYTES, read_model, refers_elsewhere, sha256
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is imported; 1.29 and later send by default
 
@@ -25,12 +24,11 @@ import onnxruntime as ort
 
 VERSION_DIGITS = 12
 OUTPUTS = ("probabilities", "confidence", "ood_score")
-MAX_MODEL_BYTES = 256 * 1024 * 1024
-
-# A tensor kept outside the file names the other file under the protobuf key "location". The byte before the
-# key is the end of its length: 8, or 0 where the length is written with padding. JSON allows neither raw, so
-# the manifest's own text can never match. onnxruntime would follow such a name into the working directory.
-_EXTERNAL_DATA = re.compile(rb"[\x00\x08]location")
+# What a manifest may come to in memory. One of 100,000 classes has some 400,000 values, and a matrix of costs between
+# 2,000 classes is 4,000,000; most of the text are real inputs.
+MAX_MANIFEST_CHARACTERS = 128 * 1024 * 1024
+MAX_MANIFEST_VALUES = 4_100_000
+MAX_FIELDS = 256  # of one object: each that is not known is an error that takes a kilobyte
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +83,20 @@ class Classifier:
         return cls.of_bytes(read_model(path, max_bytes), path, intra_op_threads=intra_op_threads)
 
     @classmethod
-    def of_bytes(cls, file: bytes, path: Path, *, intra_op_threads: int = 1) -> Self:
-        """Check and prove the model that `file` is, by the name of `path`, as `load` does."""
-        if _EXTERNAL_DATA.search(file):
+    def of_bytes(cls, file: bytes, path: Path, *, intra_op_threads: int = 1, pinned: str | None = None) -> Self:
+        """Check and prove the model that `file` is, by the name of `path`, as `load` does.
+
+        `pinned` is the SHA-256 that it must have: of another file nothing is parsed.
+        """
+        digest = sha256(file)
+        if pinned is not None and digest != pinned:
+            raise ModelError(f"{path} has the SHA-256 {digest}, and pinned is {pinned}")
+        if refers_elsewhere(file):
             raise ModelError(f"{path} refers to external data: a model must be one self-contained file")
         session = open_session(path, file, intra_op_threads)
         manifest = _manifest(path, session)
         _check_interface(path, session, manifest)
-        model = cls(manifest, path, sha256(file), session)
+        model = cls(manifest, path, digest, session)
         model._replay_golden_vectors(path)
         return model
 
@@ -107,30 +111,16 @@ class Classifier:
 
     def _replay_golden_vectors(self, path: Path) -> None:
         golden = self.manifest.golden
-        found = self.scores(golden.decoded_inputs(self.manifest.input))
-        difference, relative = found.distance(*golden.expected())
+        try:
+            found = self.scores(golden.decoded_inputs(self.manifest.input))
+            difference, relative = found.distance(*golden.expected())
+        except Exception as error:  # onnxruntime's, or shapes that do not fit one another
+            raise ModelError(f"{path} cannot be run on its golden vectors: {error}") from None
         if not (difference <= golden.tolerance and relative <= golden.tolerance):  # so written, NaN fails too
             raise ModelError(
                 f"{path} does not reproduce its golden vectors on this machine: largest difference in a "
                 f"probability {difference:.3g}, relative in an ood_score {relative:.3g}, allowed {golden.tolerance:.3g}"
             )
-
-
-def sha256(file: bytes) -> str:
-    """In hex digits."""
-    return hashlib.sha256(file).hexdigest()
-
-
-def read_model(path: Path, max_bytes: int) -> bytes:
-    """The file. Raises ModelError where it cannot be read or is larger than `max_bytes`."""
-    try:
-        with path.open("rb") as stream:
-            file = stream.read(max_bytes + 1)
-    except OSError as error:
-        raise ModelError(f"cannot read the model {path}: {error.strerror}") from None
-    if len(file) > max_bytes:
-        raise ModelError(f"{path} is larger than the limit of {max_bytes} bytes")
-    return file
 
 
 def open_session(path: Path, file: bytes, intra_op_threads: int) -> Any:
@@ -154,24 +144,53 @@ def open_session(path: Path, file: bytes, intra_op_threads: int) -> Any:
 
 
 def _manifest(path: Path, session: Any) -> Manifest:
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    try:
+        text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    except UnicodeDecodeError:
+        raise ModelError(f"{path} has metadata that are not UTF-8") from None
     if text is None:
         raise ModelError(f"{path} has no metadata {METADATA_KEY!r}: it was not made by `python -m training fit`")
-    try:
-        written_for = json.loads(text).get("schema_version")
-    except (ValueError, AttributeError):
-        written_for = SCHEMA_VERSION  # what is wrong, the validation says
+    _check_size(path, text)
+    stated = _parsed(path, text)
+    written_for = stated.get("schema_version") if isinstance(stated, dict) else SCHEMA_VERSION
     if written_for != SCHEMA_VERSION:
         raise ModelError(
             f"{path} has a manifest of schema version {written_for}, and this service reads {SCHEMA_VERSION}: "
             "train it again with `python -m training fit`"
         )
     try:
-        return Manifest.model_validate_json(text)
+        return Manifest.model_validate(stated)  # not the text: then each error would hold a copy of all that is in it
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole"
         raise ModelError(f"{path} has an invalid manifest: {where}: {first['msg']}") from None
+
+
+def _check_size(path: Path, text: str) -> None:
+    """Refuse a manifest that would be much in memory, before it is parsed: of two bytes, as `[]`, it makes fifty."""
+    if len(text) > MAX_MANIFEST_CHARACTERS:
+        raise ModelError(f"{path} has a manifest of {len(text)} characters: at most {MAX_MANIFEST_CHARACTERS} are read")
+    values = sum(text.count(mark) for mark in "[{,")  # each begins a value, or stands in a text
+    if values > MAX_MANIFEST_VALUES:
+        raise ModelError(f"{path} has a manifest of {values} values: at most {MAX_MANIFEST_VALUES} are read")
+
+
+def _parsed(path: Path, text: str) -> Any:
+    """The manifest as JSON values. Refuses what is none, and objects with more fields than any has."""
+    try:
+        whole = from_json(text)
+    except ValueError as error:
+        raise ModelError(f"{path} has an invalid manifest: the whole: Invalid JSON: {error}") from None
+    left = [whole]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            if len(value) > MAX_FIELDS:
+                raise ModelError(f"{path} has a manifest with an object of {len(value)} fields: at most {MAX_FIELDS}")
+            left.extend(value.values())
+        elif isinstance(value, list):
+            left.extend(one for one in value if isinstance(one, dict | list))
+    return whole
 
 
 def _check_interface(path: Path, session: Any, manifest: Manifest) -> None:

@@ -7,14 +7,16 @@ library that writes such files. A logit is then the bias and the sum of the feat
 
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.classifier import Classifier, open_session, read_model, sha256
+from service.classifier import Classifier, open_session
 from service.errors import Conflict, ModelError
+from service.model_file import HeldFile, read_model, sha256
 
 TENSORS = ("levels", "logits", "scaled_weights", "scaled_biases")  # as training/export.py names them
 
@@ -49,12 +51,13 @@ class Explainer:
         self._intra_op_threads = intra_op_threads
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
+        self._file = HeldFile(classifier.path)
         self._made: tuple[Any, NDArray[np.float64], NDArray[np.float64]] | None = None
 
     def parts(self, inputs: NDArray[Any]) -> Parts:
         """Of a batch, `[N, *row_shape]`.
 
-        Raises Conflict where the file is not the one that was loaded, or has no tensors of these names.
+        Raises Conflict where the file was written over where it lies, or has no tensors of these names.
         """
         name = self._classifier.manifest.input.name
         with self._lock:
@@ -69,12 +72,12 @@ class Explainer:
     def _session(self) -> Any:
         """From the bytes that were proved: read again, which takes less than to keep those of every model."""
         path = self._classifier.path
-        try:
-            file = read_model(path, self._max_bytes)
-        except ModelError:
-            file = b""
+        file = self._file.read(self._max_bytes)
+        if sha256(file) != self._classifier.sha256:  # it was not held, or was written over
+            with suppress(ModelError):
+                file = read_model(path, self._max_bytes)
         if sha256(file) != self._classifier.sha256:
-            raise Conflict("the model's file is not the one that is served any more: start the service again")
+            raise Conflict("the model's file is not the one that is served any more: publish it again")
         try:
             return open_session(path, file + outputs(TENSORS), self._intra_op_threads)
         except ModelError:

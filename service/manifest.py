@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.certificates import Abstention, CostCertificate, PredictionSets, RiskCertificate, Sha256
 from service.inputs import Input, Name
+from service.listed import Listed
 from service.policy import Policy, RejectCostPolicy, SelectiveRiskPolicy
 from service.reference import Reference
 
@@ -97,9 +98,9 @@ class RiskCoverageCurve(_Part):
     the size of the split, the selective risk `errors` over `answered`.
     """
 
-    thresholds: list[float] = Field(description="Falling; each is a confidence that an example has.")
-    answered: list[int] = Field(description="Examples answered at each threshold.")
-    errors: list[int] = Field(description="Wrong ones among them.")
+    thresholds: Listed[float] = Field(description="Falling; each is a confidence that an example has.")
+    answered: Listed[int] = Field(description="Examples answered at each threshold.")
+    errors: Listed[int] = Field(description="Wrong ones among them.")
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
@@ -123,7 +124,7 @@ class Metrics(ProbabilityQuality):
     size: int = Field(ge=1, description="Examples in it.")
     accuracy: float = Field(ge=0, le=1, description="Share of right labels where everything is answered.")
     before_temperature: ProbabilityQuality = Field(description="Of the probabilities as they were fitted.")
-    operating_points: list[OperatingPoint] = Field(description="One a policy.")
+    operating_points: Listed[OperatingPoint] = Field(description="One a policy.")
     risk_coverage: RiskCoverageCurve = Field(description="What thresholds by hand come to.")
 
     @model_validator(mode="after")
@@ -137,8 +138,8 @@ class GoldenVectors(_Part):
     """A few real inputs with the scores that they must give, replayed wherever the file is loaded."""
 
     inputs: str = Field(description="Base64 of the inputs' bytes, C order.")
-    probabilities: list[list[float]] = Field(min_length=1)
-    ood_scores: list[float] = Field(min_length=1)
+    probabilities: Listed[Listed[float]] = Field(min_length=1)
+    ood_scores: Listed[float] = Field(min_length=1)
     tolerance: float = Field(
         gt=0, le=1e-3, description="Largest absolute difference in a probability, relative in an ood_score."
     )
@@ -167,7 +168,7 @@ class Manifest(_Part):
 
     schema_version: Literal[4] = Field(SCHEMA_VERSION, description="Of this description.")
     name: Name = Field(description="Of the model.")
-    labels: list[Name] = Field(min_length=2, description="The classes, in the order of the probabilities.")
+    labels: Listed[Name] = Field(min_length=2, description="The classes, in the order of the probabilities.")
     input: Input = Field(description="What the graph takes.")
     temperature: float = Field(gt=0, description="The logits are divided by it, inside the graph.")
     default_policy: Policy = Field(description="Of a request that names none.")

@@ -11,7 +11,9 @@ from service.classifier import Classifier
 from service.decision import is_infeasible, resolve
 from service.errors import InvalidValue, ModelError, ModelNotReady, SettingsError, UnknownModel
 from service.explainer import Explainer
+from service.kept_file import KeptFile
 from service.manifest import Manifest
+from service.model_file import read_model
 from service.monitoring.drift import Drift
 from service.monitoring.feedback import Feedback
 from service.monitoring.feedback_store import FeedbackStore
@@ -47,6 +49,11 @@ class ServedModel:
         return self.predictor.classifier.manifest
 
     @property
+    def sha256(self) -> str:
+        """Of its file, in hex digits."""
+        return self.predictor.classifier.sha256
+
+    @property
     def reader(self) -> Reader:
         """How its inputs are read."""
         return self.predictor.reader
@@ -68,7 +75,7 @@ class Models:
             raise UnknownModel(f"model {shortened(name)} does not exist: there are {', '.join(self.by_name)}")
         model = self.by_name[name]
         if model is None:
-            raise ModelNotReady(f"model {name} did not pass its proof when the service started: the log says why")
+            raise ModelNotReady(f"model {name} did not pass its proof: the log says why")
         return model
 
     def predictors(self) -> dict[bytes, Predictor]:
@@ -83,6 +90,15 @@ class Models:
         """All that may serve."""
         return [model for model in self.by_name.values() if model is not None]
 
+    def with_model(self, name: str, model: ServedModel | None) -> "Models":
+        """The same with another model of this name, or one more; the default one stays the default one."""
+        by_name = {**self.by_name, name: model}
+        return Models({name: by_name[name] for name in sorted(by_name, key=_file_name)}, self.default_name)
+
+    def without(self, name: str) -> "Models":
+        """The same without the model of this name."""
+        return Models({other: model for other, model in self.by_name.items() if other != name}, self.default_name)
+
 
 def load(settings: Settings, place: Place = ALONE, metrics: Metrics | None = None) -> Models:
     """Load and prove the one model, or every `*.onnx` of the folder that the settings name.
@@ -94,18 +110,20 @@ def load(settings: Settings, place: Place = ALONE, metrics: Metrics | None = Non
     if settings.models is None:
         if settings.default_model is not None:
             raise SettingsError(f"{PREFIX}DEFAULT_MODEL={settings.default_model}: is for several, in {PREFIX}MODELS")
-        only = _served(settings.model_name, settings.model_path, settings, place, metrics)
+        only = _loaded(settings.model_name, settings.model_path, settings, place, metrics)
         return Models({only.ref.name: only}, only.ref.name)
     if settings.model_name is not None:
         raise SettingsError(
             f"{PREFIX}MODEL_NAME={settings.model_name}: is for one; those in a folder have their files'"
         )
+    if settings.model_sha256 is not None:
+        raise SettingsError(f"{PREFIX}MODEL_SHA256={settings.model_sha256}: is for one, not for those in a folder")
     files = _files(settings.models)
     default_name = _default_name(settings.default_model, files)
     by_name: dict[str, ServedModel | None] = {}
     for name, path in files.items():
         try:
-            by_name[name] = _served(name, path, settings, place, metrics)
+            by_name[name] = _loaded(name, path, settings, place, metrics)
         except ModelError as error:
             if name == default_name:
                 raise
@@ -119,10 +137,19 @@ def load(settings: Settings, place: Place = ALONE, metrics: Metrics | None = Non
 def _files(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise SettingsError(f"{PREFIX}MODELS={folder}: is no folder")
-    files = {path.stem: path for path in sorted(folder.glob("*.onnx")) if not path.name.startswith(".")}
+    files = files_in(folder)
     if not files:
         raise SettingsError(f"{PREFIX}MODELS={folder}: holds no file *.onnx")
     return files
+
+
+def files_in(folder: Path) -> dict[str, Path]:
+    """The model files of a folder by the names of their models; none where it is no folder."""
+    return {path.stem: path for path in sorted(folder.glob("*.onnx")) if not path.name.startswith(".")}
+
+
+def _file_name(name: str) -> str:
+    return f"{name}.onnx"
 
 
 def _default_name(asked: str | None, files: Mapping[str, Path]) -> str | None:
@@ -133,18 +160,39 @@ def _default_name(asked: str | None, files: Mapping[str, Path]) -> str | None:
     return asked
 
 
-def _served(name: str | None, path: Path, settings: Settings, place: Place, metrics: Metrics) -> ServedModel:
-    """The proved model, under `name`, or under the one in its file where that is None."""
-    classifier = Classifier.load(path, intra_op_threads=settings.intra_op_threads, max_bytes=settings.max_model_bytes)
-    manifest = classifier.manifest
+def _loaded(name: str | None, path: Path, settings: Settings, place: Place, metrics: Metrics) -> ServedModel:
+    """The model of a file, or the one that the other workers serve under its name, whatever the file is by now."""
+    kept = KeptFile(place, path)
+    file = kept.read(settings.max_model_bytes)
+    if file is None:
+        file = read_model(path, settings.max_model_bytes)
+        classifier = proved(file, path, settings)
+        kept.write(file)
+    else:
+        classifier = proved(file, kept.path or path, settings)
+    return served(name, classifier, settings, place, metrics)
+
+
+def proved(file: bytes, path: Path, settings: Settings) -> Classifier:
+    """The bytes of a model's file, proved. Raises ModelError."""
+    return Classifier.of_bytes(file, path, intra_op_threads=settings.intra_op_threads, pinned=settings.model_sha256)
+
+
+def served(name: str | None, classifier: Classifier, settings: Settings, place: Place, metrics: Metrics) -> ServedModel:
+    """A proved model with all that belongs to it, under `name`, or under the one in its file where that is None.
+
+    Raises SettingsError for a default policy that the model is not certified for.
+    """
+    manifest, version = classifier.manifest, classifier.version
     name = name or manifest.name
-    drift = Drift(manifest.reference, settings.drift_window, name, place)
     policy = _default_policy(name, manifest, settings)
-    _log.info("model %s %s passed its proof; it answers by %s unless asked otherwise", name, classifier.version, policy)
+    _log.info("model %s %s passed its proof; it answers by %s unless asked otherwise", name, version, policy)
+    counted_as = f"{name} {version}"  # what another version has seen says nothing of this one
+    drift = Drift(manifest.reference, settings.drift_window, counted_as, place)
     reader = reader_for(manifest.input, settings)
     predictor = Predictor(name, classifier, reader, policy, drift, metrics.confidences(name))
-    store = FeedbackStore(place.path("feedback", name), settings.max_feedback)
-    feedback = Feedback(manifest, classifier.version, store)
+    store = FeedbackStore(place.path("feedback", counted_as), settings.max_feedback)
+    feedback = Feedback(manifest, version, store)
     explainer = Explainer(classifier, settings.intra_op_threads, settings.max_model_bytes)
     return ServedModel(predictor, feedback, drift, explainer)
 

@@ -5,6 +5,9 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.certificates import Sha256
+from service.listed import Listed
+
+_MOST_INPUTS = 500_000_000  # numpy draws from twice as many, for the test of drift
 
 
 class _Part(BaseModel):
@@ -18,8 +21,8 @@ class Histogram(_Part):
     Histogram(edges=[0.5, 0.9], counts=[1, 2, 7])
     """
 
-    edges: list[float] = Field(min_length=1, description="Rising; an edge belongs to the bin above it.")
-    counts: list[int] = Field(description="One more than edges.")
+    edges: Listed[float] = Field(min_length=1, description="Rising; an edge belongs to the bin above it.")
+    counts: Listed[int] = Field(description="One more than edges.")
 
     @model_validator(mode="after")
     def _one_count_a_bin(self) -> Self:
@@ -36,12 +39,14 @@ class Reference(_Part):
     split: Literal["calibration", "report"] = Field(description="Report where there is no calibration split.")
     size: int = Field(ge=1, description="Inputs in the split.")
     fingerprint: Sha256 = Field(description="Of the split.")
-    labels: list[int] = Field(description="How often each label is the likeliest, in the order of the labels.")
+    labels: Listed[int] = Field(description="How often each label is the likeliest, in the order of the labels.")
     confidence: Histogram = Field(description="How often the confidence lies in a range.")
     ood_score: Histogram = Field(description="How often the ood_score lies in a range.")
 
     @model_validator(mode="after")
     def _all_counted(self) -> Self:
+        if self.size > _MOST_INPUTS:
+            raise ValueError(f"size is {self.size}: at most {_MOST_INPUTS} inputs can be compared with")
         for counts in (self.labels, self.confidence.counts, self.ood_score.counts):
             if sum(counts) != self.size or min(counts) < 0:
                 raise ValueError(f"counts must add up to {self.size}, the size of the split")

@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     """The model file."""
     model_name: str | None = Field(None, max_length=200, pattern=r"^[^/]+$")
     """The name that the one model is served under. Unset: the one in its file."""
+    model_sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
+    """The one file that may serve, by its SHA-256 in 64 hex digits. Unset: any that passes its proof."""
     models: Path | None = None
     """A folder of model files, instead of the one: each `NAME.onnx` is served as the model NAME."""
     default_model: str | None = None
@@ -63,6 +65,8 @@ class Settings(BaseSettings):
     """The largest model file."""
     intra_op_threads: int = Field(1, ge=1)
     """onnxruntime's threads within one operator. One is best for a small model."""
+    reload_seconds: int = Field(1, ge=0)
+    """How often the service looks whether a model's file is another; 0 looks only on SIGHUP."""
     samples: bool = True
     """Whether `GET /samples` and the page show the real inputs that a model's file brings."""
     max_feedback: int = Field(100_000, ge=1)

@@ -1,6 +1,7 @@
 """A real service in a process of its own, for what needs a socket or a signal."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -34,10 +35,23 @@ class Server:
         self.out.seek(0)
         return self.out.read().splitlines()
 
-    def stop(self, signal: int) -> int:
-        """Send `signal` and return the exit status."""
-        self.process.send_signal(signal)
+    def stop(self, number: int) -> int:
+        """Send a signal and return the exit status."""
+        self.process.send_signal(number)
         return self.process.wait(timeout=20)
+
+
+def workers_of(server: Server) -> list[int]:
+    """The processes that a service of several has started to serve."""
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+    return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def notes_hangup(pid: int) -> bool:
+    """Whether a process does something of its own with SIGHUP, as one does that serves."""
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (caught,) = (int(line.split()[1], 16) for line in status if line.startswith("SigCgt:"))
+    return bool(caught >> (signal.SIGHUP - 1) & 1)
 
 
 def free_port() -> int:

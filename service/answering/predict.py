@@ -1,5 +1,6 @@
 """From a request's body to its answer's: read, score, decide, write. Of HTTP it knows the content types."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
@@ -54,8 +55,8 @@ class Predictor:
         self.classifier = classifier
         self.reader = reader
         self.default_policy = default_policy
-        self._drift = drift
-        self._confidences = confidences
+        # Not a method: so nothing here refers to itself, and a model that another has replaced is gone at once.
+        self.scores = partial(_scored, classifier, drift, confidences)
         self._ids = PredictionIds(classifier.version)
         self._known: dict[bytes, Options] = {}  # by their JSON
         self._writers: dict[tuple[Options, str, str], Writer] = {}
@@ -99,13 +100,6 @@ class Predictor:
         """The same, scored together with the others that are asked now. For small ones: the event loop does it."""
         writer = question.writer
         return writer.write(await self.gathering.rows(question.inputs, writer.k, writer.whole))
-
-    def scores(self, inputs: NDArray[Any]) -> Scores:
-        """Score inputs as the reader gives them, and count them for drift and metrics."""
-        scores = self.classifier.scores(inputs)
-        self._drift.record(scores)
-        self._confidences.record(scores)
-        return scores
 
     def _read(self, body: bytes, media_type: str, query: Options) -> tuple[Options, NDArray[Any]]:
         if media_type == JSON:
@@ -169,3 +163,11 @@ class Predictor:
                 raise InvalidValue(field, f" is for answers in {JSON}: one in {wanted} has the scores of every class")
         policy = self.policy(options.policy, within=within)
         return BinaryAnswer(self.model_ref, self.classifier.manifest.abstention, policy, wanted)
+
+
+def _scored(classifier: Classifier, drift: Drift, confidences: Confidences, inputs: NDArray[Any]) -> Scores:
+    """Score inputs as the reader gives them, and count them for drift and metrics."""
+    scores = classifier.scores(inputs)
+    drift.record(scores)
+    confidences.record(scores)
+    return scores

@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import Path, Request
 
 from service.errors import UnknownModel
-from service.models import Models, ServedModel
+from service.models import ServedModel
+from service.serving import Serving
 from service.validation import shortened
 
 
@@ -14,8 +15,8 @@ def asked_model(request: Request) -> ServedModel:
 
     Of a version that the path names it is that one or none: there is no other.
     """
-    held: Models = request.app.state.models
-    model = held.get(request.path_params.get("name"))
+    serving: Serving = request.app.state.serving
+    model = serving.models.get(request.path_params.get("name"))
     version = request.path_params.get("version", model.ref.version)
     if version != model.ref.version:
         raise UnknownModel(f"model {model.ref.name} has no version {shortened(version)}: it has {model.ref.version}")

@@ -1,12 +1,10 @@
 """On the way out: requests are still answered, and whoever sends them is told to send the next ones elsewhere."""
 
-from collections.abc import MutableMapping
-
 from starlette.requests import Request
 
-from service.answering.predict import Predictor
 from service.errors import Stopping
 from service.observability.metrics import Metrics
+from service.serving import Serving
 
 STATE = "drain"  # the name of a Drain in the lifespan's state
 
@@ -14,11 +12,10 @@ STATE = "drain"  # the name of a Drain in the lifespan's state
 class Drain:
     """Whether this process is on its way out."""
 
-    def __init__(self, metrics: Metrics, lane: MutableMapping[bytes, Predictor]) -> None:
-        """`lane` is what the fast lane answers on."""
+    def __init__(self, metrics: Metrics, serving: Serving) -> None:
         self.begun = False
         self._metrics = metrics
-        self._lane = lane
+        self._serving = serving
 
     def begin(self) -> None:
         """From now on `readyz` says 503, and each answer closes its connection. May be called by a signal handler.
@@ -29,7 +26,7 @@ class Drain:
         """
         self.begun = True
         self._metrics.drain()
-        self._lane.clear()  # so that the application answers all, which can say so
+        self._serving.leave_lane()  # so that the application answers all, which can say so
 
 
 async def accepting(request: Request) -> None:

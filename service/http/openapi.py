@@ -17,9 +17,12 @@ from service.open_inference.tensors import DTYPES, datatype_of
 from service.reading.bodies import JSON
 from service.reading.multipart import MULTIPART
 from service.reading.reader import Reader
+from service.schemas.models import ModelRef
+from service.serving import Serving
 
 _BUSY = HTTPStatus.SERVICE_UNAVAILABLE
 _MOST_EXAMPLES = 3  # of models, each with an input
+_MOST_NAMED = 5  # models, in the summary
 _REFERENCE = "#/components/schemas/{model}"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _FORM = {
@@ -61,11 +64,16 @@ def standard_responses(statuses: Iterable[HTTPStatus]) -> dict[int | str, dict[s
     return {int(s): {"description": s.phrase, "content": json_of("ProtocolError")} for s in statuses}
 
 
-def install(app: FastAPI, models: Models) -> None:
-    """Make `app`'s description hold the schemas that the entries above refer to, and the bodies that `models` take."""
+def install(app: FastAPI, serving: Serving) -> None:
+    """Make `app`'s description hold the schemas that the entries above refer to, and the bodies that models take."""
     generate = app.openapi
+    described: list[ModelRef] = []
 
     def openapi() -> dict[str, Any]:
+        models = serving.models
+        if (refs := [model.ref for model in models.ready()]) != described:
+            described[:] = refs
+            app.summary, app.openapi_schema = _summary(refs), None
         if app.openapi_schema is None:
             description = generate()
             schemas = description["components"]["schemas"]
@@ -85,6 +93,12 @@ def install(app: FastAPI, models: Models) -> None:
         return generate()
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the description
+
+
+def _summary(models: list[ModelRef]) -> str:
+    names = ", ".join(f"{model.name} {model.version}" for model in models[:_MOST_NAMED])
+    more = "" if len(models) <= _MOST_NAMED else " and more"
+    return f"Classifies with {names}{more}, and says when it does not know."
 
 
 def _named_schemas() -> dict[str, Any]:

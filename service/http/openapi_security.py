@@ -21,9 +21,9 @@ def install(app: FastAPI) -> None:
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
-        known = app.openapi_schema is not None
+        before = app.openapi_schema
         description = generate()
-        if not known:
+        if description is not before:  # the first, or that of other models
             _describe(description)
         return description
 

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from service.app import create_app
 from service.http.fast_lane import FastLaneProtocol
+from service.http.hangup import Hangup
 from service.http.open_files import allow_connections
 from service.http.stopping import DrainingServer, Supervisor
 from service.monitoring.place import claim
@@ -27,26 +28,27 @@ def serve(settings: Settings) -> int:
 
     Raises ModelError or SettingsError before a socket is opened.
     """
+    hangup = Hangup()
     configure(settings.log_format, settings.log_level)
     allow_connections(settings.max_connections)  # of workers too, which inherit it
     app = create_app(settings)  # of several workers each makes its own, and none needs to start where this one cannot
     _collect_from_now_on()
-    return _serve_alone(app, settings) if settings.workers == 1 else _serve_together(settings)
+    return _serve_alone(app, settings, hangup) if settings.workers == 1 else _serve_together(settings, hangup)
 
 
-def _serve_alone(app: FastAPI, settings: Settings) -> int:
+def _serve_alone(app: FastAPI, settings: Settings, hangup: Hangup) -> int:
     # uvicorn stops gracefully on these and then raises the signal again for whoever handled it before; with nobody
     # there, a clean stop would end as if killed.
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: sys.exit(0))
     try:
-        DrainingServer(_config(app, settings), settings.drain_seconds).run()
+        DrainingServer(_config(app, settings), settings.drain_seconds, hangup).run()
     except SystemExit as end:  # ours after a signal, or uvicorn's when it cannot listen, which has said why
         return 1 if end.code else 0
     return 0
 
 
-def _serve_together(settings: Settings) -> int:
+def _serve_together(settings: Settings, hangup: Hangup) -> int:
     """Under uvicorn's own supervisor, which starts a worker again where one dies."""
     with tempfile.TemporaryDirectory(prefix="demur-") as directory:
         config = _config(functools.partial(_app_of_worker, settings, Path(directory)), settings)
@@ -55,7 +57,7 @@ def _serve_together(settings: Settings) -> int:
         except SystemExit:  # uvicorn's when it cannot listen, which has said why
             return 1
         with listening:
-            Supervisor(config, [listening], settings.drain_seconds).run()
+            Supervisor(config, [listening], settings.drain_seconds, hangup).run()
     return 0
 
 

@@ -162,7 +162,7 @@ async def model(request: Request) -> dict[str, Any]:
 @router.get("/models")
 async def models(request: Request) -> ModelsResponse:
     """The models of this service."""
-    held: Models = request.app.state.models
+    held: Models = request.app.state.serving.models
     return ModelsResponse(models=[_entry(name, served, held.default_name) for name, served in held.by_name.items()])
 
 

@@ -13,12 +13,15 @@ import signal
 import socket
 import time
 from contextlib import suppress
+from functools import partial
 from types import FrameType
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess, multiprocess
 
 from service.http import drain
+from service.http.hangup import HANGUP, RELOADER, Hangup, held
+from service.reload import Reloader
 
 # How long connections that are open at the end of the drain may take to send what they were opened for.
 _LAST_SECONDS = 1.0
@@ -29,12 +32,16 @@ _log = logging.getLogger("demur")
 
 
 class DrainingServer(uvicorn.Server):
-    """uvicorn's server, which answers `drain_seconds` more after SIGTERM; a `worker` does not count signals."""
+    """uvicorn's server, which answers `drain_seconds` more after SIGTERM.
 
-    def __init__(self, config: uvicorn.Config, drain_seconds: float, worker: bool = False) -> None:
+    Without a `hangup` it is that of a worker, which does not count signals: its supervisor does.
+    """
+
+    def __init__(self, config: uvicorn.Config, drain_seconds: float, hangup: Hangup | None = None) -> None:
         super().__init__(config)
+        self._hangup = hangup
         self._drain_seconds = drain_seconds
-        self._worker = worker
+        self._worker = hangup is None
         self._drain_until: float | None = None  # on the clock of `time.monotonic`
         self._said = False
 
@@ -49,6 +56,14 @@ class DrainingServer(uvicorn.Server):
         elif sig != signal.SIGTERM or self._drain_until is None or not self._worker:
             self._drain_until = None
             super().handle_exit(sig, frame)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start as uvicorn does; then SIGHUP means the models' files."""
+        await super().startup(sockets)
+        reloader: Reloader = self.lifespan.state[RELOADER]
+        # Of several workers the supervisor is told as well when the terminal is closed, and ends them.
+        stop = reloader.ask if self._worker else partial(self.handle_exit, signal.SIGINT, None)
+        (self._hangup or Hangup()).watch(reloader.ask, stop)
 
     async def on_tick(self, counter: int) -> bool:
         """Called ten times a second; returns whether to stop."""
@@ -83,9 +98,12 @@ class DrainingServer(uvicorn.Server):
 class Supervisor(Multiprocess):
     """uvicorn's supervisor of workers that drain."""
 
-    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket], drain_seconds: float) -> None:
+    def __init__(
+        self, config: uvicorn.Config, sockets: list[socket.socket], drain_seconds: float, hangup: Hangup
+    ) -> None:
         super().__init__(config, sockets)
         self._drain_seconds = drain_seconds
+        self._hangup = hangup
         self._told: signal.Signals | None = None
         for stop in (signal.SIGTERM, signal.SIGINT):
             signal.signal(stop, self._pass_on)
@@ -95,11 +113,18 @@ class Supervisor(Multiprocess):
         _Worker.drain_seconds = self._drain_seconds
         multiprocess.Process = _Worker  # type: ignore[misc]  # what uvicorn starts: it has no setting for it
         super().init_processes()
+        if HANGUP is not None:
+            self._hangup.watch(partial(self._tell, HANGUP), partial(self._pass_on, signal.SIGINT, None))
 
     def keep_subprocess_alive(self) -> None:
         """Start a worker again where one has died, but not where they are to end."""
         if self._told is None:
             super().keep_subprocess_alive()
+
+    def handle_hup(self) -> None:
+        """Called for one that came before it was watched. uvicorn would start all workers anew."""
+        if HANGUP is not None:
+            self._tell(HANGUP)
 
     def terminate_all(self) -> None:
         """Called when no worker will be started any more."""
@@ -149,7 +174,8 @@ class _Worker(multiprocess.Process):
         _Worker.starting = True
         try:
             if not _Worker.stopping:  # the signal may have come while uvicorn waited for a worker that then ended
-                super().start()
+                with held():  # one that starts has nothing to reload, and would be ended by the signal
+                    super().start()
         finally:
             _Worker.starting = False
 
@@ -167,5 +193,5 @@ class _Worker(multiprocess.Process):
     @property
     def server(self) -> uvicorn.Server:
         if self._server is None:
-            self._server = DrainingServer(self.config, self.drains, worker=True)
+            self._server = DrainingServer(self.config, self.drains)
         return self._server

@@ -33,7 +33,7 @@ router = APIRouter(prefix="/v1")
 @router.get("/models", response_model=None, responses=answer_of("ModelNames"))
 async def models(request: Request) -> dict[str, list[str]]:
     """The names of the models, whether they are ready or not."""
-    return {"models": list(request.app.state.models.by_name)}
+    return {"models": list(request.app.state.serving.models.by_name)}
 
 
 @router.post(

@@ -107,7 +107,7 @@ router.include_router(
 @router.post("/repository/index", response_model=None, responses=answer_of("RepositoryIndex"))
 async def repository_index(request: Request) -> list[dict[str, str]]:
     """The models of this service, whether they are ready or not."""
-    return metadata.index(request.app.state.models)
+    return metadata.index(request.app.state.serving.models)
 
 
 @router.post(
@@ -116,10 +116,10 @@ async def repository_index(request: Request) -> list[dict[str, str]]:
     include_in_schema=False,
 )
 async def change_repository(action: str) -> None:
-    """Always refused: which models there are is decided when the service starts."""
+    """Always refused: which models there are is a matter of their files."""
     if action not in ("load", "unload"):
         raise HTTPException(HTTPStatus.NOT_FOUND)
-    raise HTTPException(HTTPStatus.FORBIDDEN, f"{action} is not allowed: the models are those of the start")
+    raise HTTPException(HTTPStatus.FORBIDDEN, f"{action} is not allowed: models are loaded from their files alone")
 
 
 def _answer(predictor: Predictor, headers: Headers, body: bytes, most: int) -> tuple[Response, Inferred]:

@@ -80,6 +80,10 @@ class Drift:
             labels[at], confidences[at], ood_scores[at] = label_bin, confidence_bin, ood_bin
             self._ring.seen = seen + 1
 
+    def forget(self) -> None:
+        """The model serves no more. Requests that have begun may still be recorded, and nobody will look."""
+        self._ring.remove()
+
     def state(self, model: ModelRef, labels: list[str]) -> DriftResponse:
         """The recent inputs beside the reference. Takes some milliseconds."""
         bins = self._ring.latest()

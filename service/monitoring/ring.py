@@ -2,6 +2,7 @@
 
 import mmap
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ class Ring:
         self.size = max(1, window // place.workers)
         self._bytes = _COUNT_BYTES + COLUMNS * self.size
         self._paths = [_of_worker(place, model, slot) for slot in range(place.workers)]
-        own = self._paths[place.slot]
+        self._own = own = self._paths[place.slot]
         memory = bytearray(self._bytes) if own is None else _mapped(own, self._bytes)
         self._memory = memoryview(memory)
         self._count = self._memory[:_COUNT_BYTES].cast("Q")
@@ -39,6 +40,11 @@ class Ring:
     def seen(self, count: int) -> None:
         self._count[0] = count
 
+    def remove(self) -> None:
+        """Take away this worker's file. The memory stays until nobody has it."""
+        if self._own is not None:
+            self._own.unlink(missing_ok=True)
+
     def latest(self) -> Bins:
         """The bins of the latest inputs of all workers, `[COLUMNS, N]`, N at most the window."""
         return np.concatenate(list(self._all()), axis=1)
@@ -47,8 +53,11 @@ class Ring:
         for path in self._paths:
             if path is None:
                 yield self._held(self._memory)
-            elif path.exists():
-                yield self._held(path.read_bytes())
+            else:
+                with suppress(FileNotFoundError):  # of a worker that has not started, or serves another version
+                    found = path.read_bytes()
+                    if len(found) == self._bytes:  # less, where it is made just now
+                        yield self._held(found)
 
     def _held(self, memory: bytes | memoryview) -> Bins:
         count = min(int.from_bytes(memory[:_COUNT_BYTES], "little"), self.size)

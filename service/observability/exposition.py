@@ -5,7 +5,7 @@ the promises are in `promises`.
 """
 
 import platform
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -13,6 +13,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.process_collector import ProcessCollector
 
 import service
+from service.models import Models
 from service.observability.metrics import (
     CONFIDENCE,
     CONFIDENCES,
@@ -20,11 +21,14 @@ from service.observability.metrics import (
     DURATIONS,
     IN_FLIGHT,
     PID,
+    REFUSED,
     REJECTED,
+    RELOADS,
     REQUESTS,
     REQUESTS_OF_KEY,
     RESTARTS,
     SECONDS,
+    SWAPPED,
 )
 from service.observability.promises import promises
 from service.observability.scrape import Scrape
@@ -50,9 +54,11 @@ class _Collector:
     def collect(self) -> Iterable[Metric]:
         """All families, each name once."""
         counted = self._scrape.metrics.tallies.of_all()
+        models = self._scrape.serving.models  # those of now, whatever is swapped meanwhile
         yield from _service(self._scrape, counted)
+        yield from _models(models, self._scrape.serving.refused, counted)
         yield from _requests(counted)
-        yield from promises(self._scrape, counted)
+        yield from promises(self._scrape, models, counted)
         yield _histogram(
             "demur_confidence",
             "Confidence of the inputs scored, answered or not.",
@@ -73,14 +79,27 @@ def _service(scrape: Scrape, counted: Numbers) -> Iterator[Metric]:
     yield GaugeMetricFamily("demur_workers", "Workers that there are to be.", scrape.workers)
     restarts = counted[RESTARTS,][0]
     yield CounterMetricFamily("demur_worker_restarts", "Workers started in a dead one's stead.", restarts)
+
+
+def _models(models: Models, refused: Collection[str], counted: Numbers) -> Iterator[Metric]:
     info = GaugeMetricFamily("demur_model_info", "A model that serves; always 1.", labels=["model", "version", "kind"])
     ready = GaugeMetricFamily("demur_model_ready", "Whether a model has passed its proof.", labels=["model"])
-    for name, model in scrape.models.by_name.items():
+    other = GaugeMetricFamily(
+        "demur_model_file_refused",
+        "Whether a model serves while another file in its place was refused.",
+        labels=["model"],
+    )
+    reloads = CounterMetricFamily(
+        "demur_model_reloads", "Other files that a worker has swapped in, or refused.", labels=["model", "outcome"]
+    )
+    for name, model in models.by_name.items():
         ready.add_metric([name], int(model is not None))
+        for outcome in (SWAPPED, REFUSED):
+            reloads.add_metric([name, outcome], counted.get((RELOADS, name, outcome), [0])[0])
         if model is not None:
             info.add_metric([name, model.ref.version, model.manifest.input.kind], 1)
-    yield info
-    yield ready
+            other.add_metric([name], int(name in refused))
+    yield from (info, ready, other, reloads)
 
 
 def _requests(counted: Numbers) -> Iterator[Metric]:

@@ -29,8 +29,10 @@ REQUESTS, DURATIONS, IN_FLIGHT = "requests", "durations", "in_flight"
 REQUESTS_OF_KEY = "requests_of_key"
 DECISIONS, CONFIDENCE = "decisions", "confidence"
 PID, RESTARTS, DRAINING = "pid", "restarts", "draining"
+RELOADS = "reloads"
 REJECTED = "rejected"
 
+SWAPPED, REFUSED = "swapped", "refused"  # what came of another file
 # Why requests and connections are turned away: by the names of the settings, where there is one.
 REASONS = ("max_concurrent_requests", "max_bodies_bytes", "max_connections", "request_seconds", "header_size")
 
@@ -49,12 +51,13 @@ def policy_name(policy: Policy) -> str:
 
 
 class Metrics:
-    """Counts exchanges: an `Observer`. For use on one event loop, but for `confidences`."""
+    """Counts exchanges: an `Observer`. For use on one event loop, but for `confidences` and `reload`."""
 
     def __init__(self, tallies: Tallies) -> None:
         self.tallies = tallies
         self._numbers = tallies.numbers
         self._requests: dict[tuple[str, str, int], tuple[int, int]] = {}
+        self._confidences: dict[str, Confidences] = {}
         self._of_keys: dict[tuple[str, int], int] = {}
         self._places = lru_cache(512)(self._places_of)  # those of single inputs come again and again
         self._in_flight = tallies.begin((IN_FLIGHT,))
@@ -136,8 +139,15 @@ class Metrics:
         )
 
     def confidences(self, model: str) -> "Confidences":
-        """Where the confidences of a model's inputs are counted."""
-        return Confidences(self.tallies, model)
+        """Where the confidences of a model's inputs are counted: those of all its versions."""
+        found = self._confidences.get(model)
+        if found is None:
+            found = self._confidences[model] = Confidences(self.tallies, model)
+        return found
+
+    def reload(self, model: str, outcome: str) -> None:
+        """Count a file that was swapped in, or refused. For one thread an outcome."""
+        self._numbers[self.tallies.begin((RELOADS, model, outcome))] += 1
 
 
 class Confidences:

@@ -7,7 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from service.certificates import CostCertificate, RiskCertificate
 from service.decision import ANSWER, possible_reasons
-from service.models import ServedModel
+from service.models import Models, ServedModel
 from service.monitoring.feedback import CONFIDENCE_LEVEL
 from service.observability.metrics import DECISIONS, policy_name
 from service.observability.scrape import Scrape
@@ -19,14 +19,14 @@ _OF_POLICY = ["model", "policy"]
 _SURELY = f", with a confidence of {CONFIDENCE_LEVEL} at all looks at once"
 
 
-def promises(scrape: Scrape, counted: Numbers) -> Iterator[Metric]:
+def promises(scrape: Scrape, served: Models, counted: Numbers) -> Iterator[Metric]:
     """All families, each name once."""
-    models = scrape.models.ready()
+    models = served.ready()
     yield from _decisions(models, counted)
     feedback = {model.ref.name: _by_policy(model) for model in models}
     yield from _certificates(models, feedback)
     yield from _feedback(models, feedback)
-    yield from _drift(scrape, counted)
+    yield from _drift(scrape, models, counted)
 
 
 def _decisions(models: list[ServedModel], counted: Numbers) -> Iterator[Metric]:
@@ -141,13 +141,13 @@ def _count(families: _FeedbackFamilies, labels: list[str], answered: int, errors
     families.abstentions.add_metric(labels, abstained)
 
 
-def _drift(scrape: Scrape, counted: Numbers) -> Iterator[Metric]:
+def _drift(scrape: Scrape, models: list[ServedModel], counted: Numbers) -> Iterator[Metric]:
     inputs = GaugeMetricFamily("demur_drift_inputs", "Latest inputs compared.", labels=["model"])
     labels = ["model", "statistic"]
     psi = GaugeMetricFamily("demur_drift_psi", "Population stability index; 0 for equal shares.", labels=labels)
     p_value = GaugeMetricFamily("demur_drift_p_value", "How likely chance does as much.", labels=labels)
     drifted = GaugeMetricFamily("demur_drift_drifted", "Whether /drift calls it drifted.", labels=labels)
-    for found in scrape.drift(counted):
+    for found in scrape.drift(models, counted):
         inputs.add_metric([found.model.name], found.inputs)
         for statistic, verdict in (
             ("labels", found.labels),

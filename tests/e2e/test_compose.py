@@ -196,6 +196,14 @@ def test_training_that_fails_its_gate_keeps_the_model(stack: Stack) -> None:
     assert httpx2.get(f"{stack.address}/model").json()["version"] == version
 
 
+def test_model_that_is_trained_again_is_taken_without_a_restart(stack: Stack) -> None:
+    before, started = _json(f"{stack.address}/model")["version"], stack.container("serve")["State"]["StartedAt"]
+    stack.compose("run", "--rm", "train", "fit", "--out", "/models/model.onnx", "--seed", "1", "--min-accuracy", "0.83")
+    _wait_until(lambda: _json(f"{stack.address}/model")["version"] != before)
+    assert _json(f"{stack.address}/model")["training"]["seed"] == 1
+    assert stack.container("serve")["State"]["StartedAt"] == started
+
+
 @pytest.mark.parametrize("service", ["train", "serve"])
 def test_container_is_confined(stack: Stack, service: str) -> None:
     container = stack.container(service)

@@ -15,7 +15,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from service.classifier import Classifier
+from service.classifier import MAX_MANIFEST_VALUES, Classifier
 from service.errors import ModelError
 from service.manifest import METADATA_KEY
 from tests import tiny
@@ -122,7 +122,29 @@ def test_truncated_file(tmp_path: Path, tiny_model: Path, share: float) -> None:
         Classifier.load(path)
 
 
+def _manifest_text(text: str) -> Edit:
+    def edit(proto: onnx.ModelProto) -> None:
+        (entry,) = proto.metadata_props
+        entry.value = text
+
+    return edit
+
+
 REFUSED: dict[str, tuple[Edit, str]] = {
+    "manifest of millions of values": (
+        _manifest_text('{"schema_version": 4, "labels": [' + "[]," * MAX_MANIFEST_VALUES + "[]]}"),
+        "has a manifest of 8200004 values: at most 4100000 are read",
+    ),
+    "manifest of thousands of fields": (
+        _manifest_text("{" + ", ".join(f'"{i}": 1' for i in range(1000)) + "}"),
+        "has a manifest with an object of 1000 fields: at most 256",
+    ),
+    "manifest that is deep": (_manifest_text("[" * 100_000), "invalid manifest: the whole: Invalid JSON: recursion"),
+    "manifest that is a number": (_manifest_text("4"), "invalid manifest: the whole: Input should be a valid dict"),
+    "reference of too many": (
+        _with_manifest(lambda m: m["reference"].update(size=10**12)),
+        "invalid manifest: reference: .* size is 1000000000000: at most 500000000 inputs",
+    ),
     "no manifest": (_without_metadata, f"no metadata '{METADATA_KEY}'"),
     "manifest that is no JSON": (_manifest_no_json, "invalid manifest: the whole: Invalid JSON"),
     "unknown field": (_with_manifest(lambda m: m.update(extra=1)), "invalid manifest: extra: Extra inputs"),

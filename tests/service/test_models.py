@@ -70,7 +70,7 @@ def test_name_that_there_is_not_and_one_that_may_not_serve(several: TestClient, 
     unknown = several.request(method, f"/models/cats{path}", content=b"{}")
     assert_problem(unknown, 404, "model cats does not exist: there are broken, patients, pictures")
     refused = several.request(method, f"/models/broken{path}", content=b"{}")
-    assert_problem(refused, 503, "model broken did not pass its proof when the service started: the log says why")
+    assert_problem(refused, 503, "model broken did not pass its proof: the log says why")
 
 
 def test_default_model_answers_the_routes_without_a_name(folder: Path) -> None:

@@ -9,8 +9,8 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
-from service.classifier import MAX_MODEL_BYTES
 from service.inputs import FeaturesInput, ImageInput, TokensInput
+from service.model_file import MAX_MODEL_BYTES
 from tests import tiny_features
 from training.inputs import Encoder, FeatureEncoder, ImageEncoder, TokenEncoder
 from training.model import Model

@@ -1,0 +1,43 @@
+"""Which models are served now: the one place that says so. Whoever answers a request asks it once."""
+
+from service.answering.predict import Predictor
+from service.models import Models, ServedModel
+
+
+class Serving:
+    """The models of now. What changes them is called on the event loop, so between two requests or parts of them.
+
+    A request goes on with the model that it has got, so that no answer is of two versions.
+    """
+
+    def __init__(self, models: Models) -> None:
+        self.models = models  # which is never changed, but replaced
+        self.lane: dict[bytes, Predictor] = models.predictors()  # what the fast lane answers, by the paths
+        self.refused: set[str] = set()  # the names of those in whose place a file lies that may not serve
+        self._in_lane = True
+
+    def put(self, name: str, model: ServedModel | None) -> None:
+        """Serve this model under its name from now on, instead of the one that was there. None is one not ready."""
+        before = self.models.by_name.get(name)
+        self._replace(self.models.with_model(name, model))
+        if before is not None:
+            before.drift.forget()
+
+    def drop(self, name: str) -> None:
+        """Serve no model under this name any more."""
+        before = self.models.by_name.get(name)
+        self._replace(self.models.without(name))
+        self.refused.discard(name)
+        if before is not None:
+            before.drift.forget()
+
+    def leave_lane(self) -> None:
+        """From now on the application answers all. May be called by a signal handler."""
+        self._in_lane = False
+        self.lane.clear()
+
+    def _replace(self, models: Models) -> None:
+        self.models = models
+        self.lane.clear()
+        if self._in_lane:
+            self.lane.update(models.predictors())

@@ -1,0 +1,127 @@
+"""Clients that ask a service by every way while its model is swapped, and hold each answer to the file it names."""
+
+import http.client
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from service.http.predict_request import INLINE_BODY_BYTES
+from tests import tiny, versions
+from tests.server import Server
+
+JSON = {"content-type": "application/json"}
+RAW = {"content-type": "application/octet-stream"}
+BULK = 256  # images
+
+Probabilities = list[list[float]]
+
+
+@dataclass
+class Swapping:
+    """A service that is asked until `stop`. `failures` says what was wrong with answers; nothing may be."""
+
+    server: Server
+    known: dict[str, Probabilities]  # what each version makes of the four images, by onnxruntime alone
+    failures: list[str] = field(default_factory=list)
+    answered: Counter[tuple[str, str]] = field(default_factory=Counter)  # by way and version
+    slowest: dict[str, float] = field(default_factory=dict)  # seconds, by way
+    _ended: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    def start(self) -> None:
+        """One client for each way, on a connection that it keeps, and one that opens a new one each time."""
+        for way, ask in WAYS.items():
+            self._threads.append(threading.Thread(target=self._ask, args=(way, ask, True), daemon=True))
+        self._threads.append(threading.Thread(target=self._ask, args=("json", _json, False), daemon=True))
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Wait for the last answers."""
+        self._ended.set()
+        for thread in self._threads:
+            thread.join(60)
+            assert not thread.is_alive()
+
+    def _ask(self, way: str, ask: "Way", keeps: bool) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
+        while not self._ended.is_set():
+            began = time.perf_counter()
+            try:
+                version, found, times = ask(connection)
+            except (OSError, http.client.HTTPException, KeyError, ValueError, AssertionError) as error:
+                self.failures.append(f"{way}: {error!r}")
+                connection.close()
+                continue
+            self.slowest[way] = max(self.slowest.get(way, 0), time.perf_counter() - began)
+            self.answered[way, version] += 1
+            if version not in self.known:
+                self.failures.append(f"{way}: version {version} was never published")
+            elif found is not None and found != _expected(self.known[version], len(found[0])) * times:
+                self.failures.append(f"{way}: not the scores of {version}, which it names")
+            if not keeps:
+                connection.close()
+        connection.close()
+
+
+def _expected(probabilities: Probabilities, width: int) -> Probabilities:
+    """Those of every label, or of the likeliest alone."""
+    return [[max(row)] for row in probabilities] if width == 1 else probabilities
+
+
+Found = tuple[str, Probabilities | None, int]  # the version, the probabilities, how often those of the four images
+Way = Callable[[http.client.HTTPConnection], Found]
+
+
+def _body(
+    connection: http.client.HTTPConnection, method: str, path: str, body: bytes, headers: dict[str, str]
+) -> bytes:
+    connection.request(method, path, body, headers)
+    answer = connection.getresponse()
+    content = answer.read()
+    assert answer.status == 200, (answer.status, content[:200])
+    return content
+
+
+def _json(connection: http.client.HTTPConnection) -> Found:
+    """By the fast lane."""
+    body = json.dumps({"inputs": tiny.IMAGES.tolist()}).encode()
+    answer = json.loads(_body(connection, "POST", "/predict", body, JSON))
+    return answer["model"]["version"], [one["probabilities"] for one in answer["predictions"]], 1
+
+
+def _bulk(connection: http.client.HTTPConnection) -> Found:
+    """Through the application, in a thread: with blanks it is more than the event loop does by itself."""
+    body = json.dumps({"inputs": tiny.IMAGES.tolist() * (BULK // 4)}).encode().ljust(2 * INLINE_BODY_BYTES)
+    answer = json.loads(_body(connection, "POST", "/predict", body, JSON))
+    return answer["model"]["version"], [one["probabilities"] for one in answer["predictions"]], BULK // 4
+
+
+def _v2(connection: http.client.HTTPConnection) -> Found:
+    tensor = {"name": "images", "datatype": "UINT8", "shape": [4, 1, 2], "data": tiny.IMAGES.ravel().tolist()}
+    body = json.dumps({"inputs": [tensor], "outputs": [{"name": "probabilities"}]}).encode()
+    answer = json.loads(_body(connection, "POST", "/v2/models/tiny/infer", body, JSON))
+    (output,) = answer["outputs"]
+    return answer["model_version"], np.array(output["data"]).reshape(output["shape"]).tolist(), 1
+
+
+def _explain(connection: http.client.HTTPConnection) -> Found:
+    """Of the likeliest label, by the second session that is made of the file when it is first asked."""
+    answer = json.loads(_body(connection, "POST", "/explain", tiny.IMAGES.tobytes(), RAW))
+    return answer["model"]["version"], [[one["probability"]] for one in answer["explanations"]], 1
+
+
+def _card(connection: http.client.HTTPConnection) -> Found:
+    """It names the number of the version, beside the version that is computed from the file."""
+    card = json.loads(_body(connection, "GET", "/model", b"", {}))
+    file = versions.good(int(card["git_revision"]))
+    assert versions.version_of(file) == card["version"], card["version"]
+    return card["version"], None, 1
+
+
+WAYS: dict[str, Way] = {"json": _json, "bulk": _bulk, "v2": _v2, "explain": _explain, "model": _card}
