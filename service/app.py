@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from anyio import to_thread
 from fastapi import FastAPI
 
 import service
@@ -32,6 +34,10 @@ from service.watch import Watch
 
 if TYPE_CHECKING:
     from service.http.gate import Gate
+
+# For what is too much for the event loop. Threads share the interpreter: of anyio's forty at work the loop has one turn
+# in forty, so that not even a probe is answered in time, and each holds memory of its own.
+_THREADS = max(4, os.cpu_count() or 1)
 
 
 def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
@@ -124,6 +130,7 @@ def _traces() -> Observer:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
     """What the server, and the protocol of a connection, may know of the application."""
+    to_thread.current_default_thread_limiter().total_tokens = _THREADS
     held: Connections = app.state.connections
     watch = asyncio.create_task(held.watch())
     reloader: Reloader = app.state.reloader

@@ -101,4 +101,6 @@ def wait_until_ready(server: Server, seconds: float) -> None:
         except httpx2.TransportError:
             time.sleep(0.05)
     server.process.terminate()  # which make, where that is the process, passes on
-    raise AssertionError(f"the service did not get ready: {server.process.communicate(timeout=20)[1]}{server.log()}")
+    raise AssertionError(
+        f"the service did not get ready: {server.process.communicate(timeout=20)[1]}{server.log()[-20:]}"
+    )

@@ -29,7 +29,7 @@ def _steady(requests: int) -> int:
 def _chaos(minutes: float, seed: int) -> int:
     done = asyncio.run(chaos.run(minutes * 60, seed))
     sys.stdout.write(done.table() + "\n")
-    return 0 if done.tally.is_clean else 1
+    return 0 if done.is_clean else 1
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.nginx.pair import Pair, pair
+from tests.nginx.pair import pair
 from tests.soak import bad_clients
 from tests.soak.answers import Answers
 from tests.soak.load import ask_on
@@ -18,9 +18,19 @@ from tests.soak.restarts import restart_on
 from tests.soak.swaps import Swaps
 from tests.soak.tally import Tally
 
-GOOD, SLOW = 8, 50  # clients of each kind; as many slow ones at either service
+# Clients: good ones, and at either service those that send slowly and those that do not take their answers.
+GOOD, SENDERS, READERS = 8, 100, 10
 VERSIONS = 2
-SETTINGS = {"DEMUR_DEFAULT_MODEL": NAMES[0], "DEMUR_LOG_FORMAT": "json", "DEMUR_DRAIN_SECONDS": "1"}
+SETTINGS = {
+    "DEMUR_DEFAULT_MODEL": NAMES[0],
+    "DEMUR_LOG_FORMAT": "json",
+    "DEMUR_DRAIN_SECONDS": "1",
+    "DEMUR_REQUEST_SECONDS": "5",
+}
+
+
+# By the words that stand in the log.
+_RELOADS = {"swapped": "from now on; it was", "refused": "serves on: "}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +38,21 @@ class Chaos:
     """What came of it."""
 
     tally: Tally
-    swaps: Counter[str]
+    files: Counter[str]  # put in the place of a model's
+    reloads: Counter[str]  # of both services
     restarts: Counter[str]
 
     def table(self) -> str:
         """In Markdown."""
-        swaps = ", ".join(f"{count} {what}" for what, count in self.swaps.most_common())
-        restarts = ", ".join(f"{count} by {way}" for way, count in self.restarts.most_common())
-        return f"{self.tally.table()}\n\nFiles put in place: {swaps}.\nRestarts: {restarts}."
+        parts = {"files put in place": self.files, "by the services": self.reloads, "restarts": self.restarts}
+        lines = [f"{name}: {', '.join(f'{n} {what}' for what, n in of.most_common())}" for name, of in parts.items()]
+        return "\n".join([self.tally.table(), "", *lines])
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was wrong or lost, and all that was to happen has happened."""
+        happened = [*self.reloads.values(), *self.restarts.values()]
+        return self.tally.is_clean and len(happened) == 4 and all(happened)
 
 
 async def run(seconds: float, seed: int) -> Chaos:
@@ -61,14 +78,13 @@ async def run(seconds: float, seed: int) -> Chaos:
                     clients.create_task(ask_on(services.port, asked, answers, tally, seed + i, goes_on))
                 clients.create_task(bad_clients.send_bad_bodies(services.port, NAMES[0], tally, seed, goes_on))
                 clients.create_task(bad_clients.send_bad_bytes(ports, tally, seed, goes_on))
-                for port in ports * SLOW:
+                for port in ports * SENDERS:
                     clients.create_task(bad_clients.send_slowly(port, tally, goes_on))
+                for port in ports * READERS:
                     clients.create_task(bad_clients.read_slowly(port, tally, goes_on))
                 clients.create_task(swaps.go_on(goes_on))
                 clients.create_task(restart_on(services, swaps, tally, restarts, goes_on))
-            _look_at(services, tally)
-    return Chaos(tally, swaps.made, restarts)
-
-
-def _look_at(services: Pair, tally: Tally) -> None:
-    tally.errors_in(services.logs())
+            log = services.logs()
+            reloads = Counter({what: sum(words in line for line in log) for what, words in _RELOADS.items()})
+            tally.errors_in([line for line in log if _RELOADS["refused"] not in line])
+    return Chaos(tally, swaps.made, reloads, restarts)

@@ -64,8 +64,8 @@ def _predict(name: str, form: str, body: bytes, media_type: str, query: str = ""
 
 
 def _json(name: str, form: str, what: str = "predict", **fields: Any) -> Question:
-    body, may_be = json.dumps(fields).encode(), _OF_ANOTHER_FILE if what == "explain" else ()
-    return Question(f"{name}, {form}", "POST", f"/models/{name}/{what}", body, (("Content-Type", JSON),), may_be=may_be)
+    body = json.dumps(fields).encode()
+    return Question(f"{name}, {form}", "POST", f"/models/{name}/{what}", body, (("Content-Type", JSON),))
 
 
 def _arrays(name: str, rows: NDArray[Any]) -> Iterator[Question]:
@@ -150,7 +150,7 @@ def _about() -> Iterator[Question]:
         yield Question(path, "GET", path, fixed=False, may_be=(HTTPStatus.SERVICE_UNAVAILABLE,))
 
 
-# A prediction of a version that is served no more; an explanation while a file that may not serve lies in the place.
+# The prediction is of a version that is served no more.
 _OF_ANOTHER_FILE = (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
 _FORM = "multipart/form-data; boundary=soak"
 

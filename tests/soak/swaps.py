@@ -10,8 +10,9 @@ from pathlib import Path
 
 from tests.soak.models import NAMES, SPOILT
 
-# Longer than the services take to look at a file and to refuse it.
-_BAD_SECONDS = 1.5
+# About as long as it takes until a service looks; and until both have looked at a file and refused it.
+_GOOD_SECONDS = 0.7
+_BAD_SECONDS = 2.5
 
 
 class Swaps:
@@ -29,7 +30,7 @@ class Swaps:
         while goes_on():
             for _ in range(2):
                 self._put(self._draw.choice(NAMES), "good")
-                await asyncio.sleep(0.3)
+                await asyncio.sleep(_GOOD_SECONDS)
             async with self.good:
                 name = self._draw.choice(NAMES)
                 self._put(name, self._draw.choice(list(SPOILT)))
