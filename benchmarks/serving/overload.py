@@ -153,7 +153,7 @@ def one(model: Path) -> dict[str, Any]:
             os.sched_setaffinity(0, before)
         after = counted(ready)
     found = loaded.document()
-    found["uncounted"] = sum(after.values()) - sum(known.values()) - found["asked_a_second"] * loaded.seconds
+    found["uncounted"] = sum(after.values()) - sum(known.values()) - loaded.asked
     found["p99_over_unloaded"] = found["answered"]["p99"] / percentiles(np.array(unloaded.answered))["p99"]
     # Of the server's own processor time, which does not count what others on the machine take.
     found["answer_seconds"] = answer

@@ -4,11 +4,15 @@ A parser costs as much as the rest of a refusal, and calls back for each header.
 that time is missing for the answers. So what is plain and whole is taken apart here, and all else is the parser's.
 """
 
+from functools import lru_cache
+from typing import NamedTuple
+
 from service.http.request_body import Headers
 
 # Whatever changes where a request ends, or what may follow it.
 UNUSUAL = frozenset({b"transfer-encoding", b"content-encoding", b"expect", b"upgrade", b"connection"})
 _ENDS_OTHERWISE = UNUSUAL - {b"connection"}
+_MOST_KEPT_BYTES = 2048  # of a head
 
 
 def whole_post(data: bytes) -> tuple[bytes, Headers] | None:
@@ -18,7 +22,22 @@ def whole_post(data: bytes) -> tuple[bytes, Headers] | None:
     (b'/predict', {b'content-length': b'1'})
     """
     end = data.find(b"\r\n\r\n")
-    head = data[: max(end, 0)]
+    if not 0 < end <= _MOST_KEPT_BYTES:
+        return None
+    found = _plain_head(data[:end])
+    if found is None or found.length != len(data) - end - 4:
+        return None
+    return found.target, found.headers
+
+
+class _Head(NamedTuple):
+    target: bytes
+    headers: Headers
+    length: int  # of the body
+
+
+@lru_cache(maxsize=1024)  # a client's heads are mostly the same
+def _plain_head(head: bytes) -> _Head | None:
     if not head.startswith(b"POST "):
         return None
     first, *lines = head.split(b"\r\n")
@@ -30,12 +49,6 @@ def whole_post(data: bytes) -> tuple[bytes, Headers] | None:
             return None
         headers[name.lower()] = value.strip()
     length = headers.get(b"content-length", b"")
-    if (
-        version != b"HTTP/1.1"
-        or not length.isdigit()
-        or int(length) != len(data) - end - 4
-        or len(headers) != len(lines)
-        or headers.keys() & _ENDS_OTHERWISE
-    ):
+    if version != b"HTTP/1.1" or not length.isdigit() or len(headers) != len(lines) or headers.keys() & _ENDS_OTHERWISE:
         return None
-    return target, headers
+    return _Head(target, headers, int(length))
