@@ -13,6 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import ValidationError
 
+from service.access import keys
 from service.app import create_app
 from service.errors import ModelError, SettingsError
 from service.model_file import sha256
@@ -284,3 +285,16 @@ def test_last_model_of_a_folder_stays(tmp_path: Path) -> None:
         _look(client, asked=True)
         assert client.post("/models/a/predict", json=ALL).status_code == 200
         assert client.post("/models/b/predict", json=ALL).status_code == 200
+
+
+def test_description_says_which_keys_are_needed_after_a_swap_too(path: Path, tmp_path: Path) -> None:
+    presented, key = keys.new("one", frozenset({"predict"}))
+    (tmp_path / "keys").write_text(f"{key.line()}\n")
+    with _serving(model_path=path, api_keys=tmp_path / "keys") as client:
+        client.headers["x-api-key"] = presented
+        before = client.get("/openapi.json").json()
+        versions.publish(versions.good(1), path)
+        _look(client)
+        after = client.get("/openapi.json").json()
+        assert after["info"]["summary"] != before["info"]["summary"]
+        assert after["paths"]["/predict"]["post"]["security"] == before["paths"]["/predict"]["post"]["security"] != []
