@@ -53,7 +53,7 @@ class ExchangeMiddleware:
             if message["type"] == "http.response.start":
                 said = MutableHeaders(scope=message)
                 said[HEADER] = request_id
-                security_headers.add_to(said)
+                security_headers.add_to(said, scope["method"])
                 if self._drain.begun:
                     said["Connection"] = "close"
                 status = message["status"]

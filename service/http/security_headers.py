@@ -1,18 +1,22 @@
-"""What every answer tells a browser: to keep no copy, to guess no type, and to show it in nobody's page."""
+"""What answers tell a browser: to guess no type, to keep no copy, and to show it in nobody's page.
+
+The last two are left out of the answers to a `POST`, which no cache keeps and no page can embed: a prediction is sent a
+million times a second, and its head is to stay under the 200 bytes that `benchmarks/serving/capacity.py` assumes.
+"""
 
 from starlette.datastructures import MutableHeaders
 
-_HEADERS = {
+_ALWAYS = {"X-Content-Type-Options": "nosniff"}
+_BUT_TO_POST = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
 }
-# As they go out, for who writes answers himself.
-LINES = "".join(f"{name.lower()}: {value}\r\n" for name, value in _HEADERS.items()).encode()
+# As they go out in the answer to a prediction, for who writes it himself.
+LINES = "".join(f"{name.lower()}: {value}\r\n" for name, value in _ALWAYS.items()).encode()
 
 
-def add_to(said: MutableHeaders) -> None:
+def add_to(said: MutableHeaders, method: str) -> None:
     """Add them, but for those that an answer has already, as pages have."""
-    for name, value in _HEADERS.items():
+    for name, value in (_ALWAYS if method == "POST" else _ALWAYS | _BUT_TO_POST).items():
         said.setdefault(name, value)
