@@ -7,6 +7,9 @@ import sys
 from tests.soak import chaos, steady
 
 
+_PART = 100_000  # requests between two looks at the memory
+
+
 def main() -> int:
     """Do what the command line says; returns the exit status."""
     program = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
@@ -21,7 +24,7 @@ def main() -> int:
 
 
 def _steady(requests: int) -> int:
-    done = asyncio.run(steady.run(requests, parts=10))
+    done = asyncio.run(steady.run(requests, parts=max(2, requests // _PART)))
     sys.stdout.write(done.tally.table() + "\n\n" + done.table() + "\n")
     return 0 if done.is_steady else 1
 

@@ -1,5 +1,6 @@
 """Good clients: they ask one question after the other, and hold each answer to the right one."""
 
+import itertools
 import json
 import random
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ async def ask_on(
     """One client. It tells the truth of some of its predictions, as a client does who learns it."""
     draw = random.Random(seed)
     counts = tally.client("good")
+    often = list(itertools.accumulate(0.1 if question.seldom else 1 for question in asked))
     async with Connection(port) as connection:
         question = asked[0]
         while goes_on():
@@ -27,7 +29,7 @@ async def ask_on(
                 tally.lost(counts, f"{question.name}: {loss}")
                 continue
             finally:
-                following = draw.choice(asked)
+                (following,) = draw.choices(asked, cum_weights=often)
             if answers.is_right(question, answer):
                 counts.answered += 1
                 following = _feedback_on(question, answer, draw) or following

@@ -1,6 +1,7 @@
 """What good clients ask: every form in which an input is taken, and whatever else a service is asked for."""
 
 import base64
+import dataclasses
 import gzip
 import io
 import json
@@ -28,7 +29,8 @@ _PEOPLE = [
 class Question:
     """A request. `fixed` says whether a model's version gives it the same answer always.
 
-    `may_be` are statuses that are no fault while models are swapped and services restarted.
+    `may_be` are statuses that are no fault while models are swapped and services restarted. One that is `seldom` asked
+    is asked a tenth as often as others.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Question:
     headers: tuple[tuple[str, str], ...] = ()
     fixed: bool = True
     may_be: tuple[int, ...] = ()
+    seldom: bool = False
 
     @property
     def message(self) -> bytes:
@@ -86,7 +89,8 @@ def _pictures() -> Iterator[Question]:
     yield _json("pictures", "flat pixels", inputs=[PICTURES[1].ravel().tolist()], policy={"threshold": 0.5}, top_k=2)
     texts = [base64.b64encode(data).decode() for data in (PICTURES[2].tobytes(), _file(PICTURES[3], "PNG"))]
     yield _json("pictures", "base64", inputs=texts, policy={"selective_risk": 0.1}, probabilities=False)
-    yield _json("pictures", "64 of them", inputs=PICTURES.reshape(64, -1).tolist(), set_coverage=0.9)
+    many = _json("pictures", "64 of them", inputs=PICTURES.reshape(64, -1).tolist(), set_coverage=0.9)
+    yield dataclasses.replace(many, seldom=True)
     yield _json("pictures", "explained", "explain", inputs=[rows])
     yield _json("pictures", "shown", "inputs", inputs=texts)
     yield _predict("pictures", "PNG", _file(PICTURES[0], "PNG"), "image/png")
@@ -108,7 +112,7 @@ def _table() -> Iterator[Question]:
 def _embeddings() -> Iterator[Question]:
     yield _json("embeddings", "numbers", inputs=EMBEDDINGS[:1].tolist())
     yield _json("embeddings", "base64", inputs=[base64.b64encode(row.tobytes()).decode() for row in EMBEDDINGS[:3]])
-    yield _json("embeddings", "256 of them", inputs=EMBEDDINGS.tolist(), top_k=1)
+    yield dataclasses.replace(_json("embeddings", "256 of them", inputs=EMBEDDINGS.tolist(), top_k=1), seldom=True)
     yield _json("embeddings", "explained", "explain", inputs=EMBEDDINGS[:1].tolist())
     yield from _arrays("embeddings", EMBEDDINGS)
 
@@ -145,7 +149,7 @@ def _about() -> Iterator[Question]:
     yield Question("model card", "GET", "/models/table")
     yield Question("/v2 metadata", "GET", "/v2/models/pictures")
     for path in ("/models", "/feedback", "/drift", "/metrics", "/", "/openapi.json"):
-        yield Question(path, "GET", path, fixed=False)
+        yield Question(path, "GET", path, fixed=False, seldom=True)
     for path in ("/readyz", "/v2/health/ready"):
         yield Question(path, "GET", path, fixed=False, may_be=(HTTPStatus.SERVICE_UNAVAILABLE,))
 
