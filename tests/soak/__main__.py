@@ -6,7 +6,6 @@ import sys
 
 from tests.soak import chaos, steady
 
-
 _PART = 100_000  # requests between two looks at the memory
 
 
