@@ -9,7 +9,7 @@ FIT ?=
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train serve test test-slow test-guarantees test-clients test-hosts test-browser test-rules test-rolling test-proxy test-contract fuzz soak soak-memory openapi page-pictures lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-overload bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e sbom audit lock clean
+.PHONY: help setup data train serve test test-processes test-slow test-guarantees test-clients test-hosts test-browser test-rules test-rolling test-proxy test-contract fuzz soak soak-memory openapi page-pictures lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-overload bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e sbom audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -27,6 +27,9 @@ serve: $(MODEL) ## serve on http://127.0.0.1:8000; trains first if there is no m
 
 test: setup data ## every test that needs no container engine, but for the slow ones
 	$(BIN)/python -m pytest
+
+test-processes: setup data ## the commands, and the service with its signals and workers, as real processes
+	$(BIN)/python -m pytest -m process
 
 test-slow: setup data ## the slow tests: accuracies over five seeds, fetching the data
 	$(BIN)/python -m pytest -m slow

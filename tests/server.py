@@ -84,7 +84,7 @@ def serving(model: Path, **settings: str) -> Iterator[Server]:
         )
         server = Server(process, port, out)
         try:
-            wait_until_ready(server, seconds=20)
+            wait_until_ready(server, seconds=60)
             yield server
         finally:
             process.kill()

@@ -16,6 +16,8 @@ from service.app import create_app
 from service.settings import Settings
 from training.__main__ import main
 
+pytestmark = pytest.mark.process
+
 RNG = np.random.default_rng(0)
 N = 1200
 # Three groups of points in the plane, and a third column that says nothing.

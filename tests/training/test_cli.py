@@ -12,6 +12,8 @@ from service.classifier import Classifier
 from tests.server import ROOT
 from training.__main__ import main
 
+pytestmark = pytest.mark.process
+
 
 def _fit(*arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-W", "error", "-m", "training", "fit", "--epochs", "1", *arguments]

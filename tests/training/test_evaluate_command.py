@@ -12,6 +12,8 @@ from tests import tiny
 from tests.server import ROOT
 from training.__main__ import main
 
+pytestmark = pytest.mark.process
+
 Output = pytest.CaptureFixture[str]
 
 

@@ -12,6 +12,8 @@ from tests.server import serving
 from tests.training.vocabulary import made
 from training.__main__ import main
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
 def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:

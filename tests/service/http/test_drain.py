@@ -15,6 +15,8 @@ from fastapi.testclient import TestClient
 
 from tests.server import Server, serving
 
+pytestmark = pytest.mark.process
+
 RAW = {"content-type": "application/octet-stream"}
 HALF = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: 2\r\n\r\n\xff"
 LONG = "300"  # seconds, longer than any test waits

@@ -17,6 +17,8 @@ import pytest
 from tests import tiny, versions
 from tests.server import ROOT, Server, command_environment, free_port, notes_hangup, serving, workers_of
 
+pytestmark = pytest.mark.process
+
 RAW = {"content-type": "application/octet-stream"}
 BOTH = pytest.mark.parametrize("workers", [1, 2])
 

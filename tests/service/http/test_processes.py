@@ -26,6 +26,8 @@ from tests import tiny
 from tests.server import ROOT, Server, command_environment, free_port, serving
 from tests.service.observability.scraped import Scraped, read
 
+pytestmark = pytest.mark.process
+
 RAW = {"content-type": "application/octet-stream"}
 WORKERS = 2
 VERSION = "0123456789ab"

@@ -19,6 +19,8 @@ import pytest
 
 from tests.server import ROOT, Server, command_environment, free_port, serving, wait_until_ready
 
+pytestmark = pytest.mark.process
+
 IMAGE = {"inputs": [[255, 0]]}
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 # What the lane takes, and what makes the very same request one for the application.

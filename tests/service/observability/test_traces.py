@@ -18,6 +18,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.server import ROOT, command_environment, free_port, serving
 
+pytestmark = pytest.mark.process
+
 IMAGE = {"inputs": [[255, 0]]}
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 

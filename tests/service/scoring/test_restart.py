@@ -14,6 +14,8 @@ import pytest
 from service.scoring.job import division
 from tests.service.scoring.files import command, embeddings, fixed_size_list, score, start, write
 
+pytestmark = pytest.mark.process
+
 if sys.platform != "win32":
     import fcntl
 
