@@ -15,7 +15,7 @@ _BATCH = 300  # bad requests that are drawn at a time
 _BYTE_SECONDS = 0.5
 # Longer than a service lets a request take, by its settings here.
 _MOST_SECONDS = 30
-_RESTARTING = "connections to one that was just restarted"
+_RESTARTING = "just restarted"
 
 
 async def send_bad_bodies(port: int, model: str, tally: Tally, seed: int, goes_on: Callable[[], bool]) -> None:

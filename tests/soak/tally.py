@@ -62,7 +62,7 @@ class Tally:
         """In Markdown."""
         lines = ["| clients | sent | answered | refused | cut off | wrong | lost |", "|---|---|---|---|---|---|---|"]
         for name, counts in self.of.items():
-            refused = ", ".join(f"{number:,} {reason}" for reason, number in counts.refused.most_common()) or "0"
+            refused = "; ".join(f"{number:,} times {reason}" for reason, number in counts.refused.most_common()) or "0"
             figures = f"{counts.cut_off:,} | {counts.wrong:,} | {counts.lost:,}"
             lines.append(f"| {name} | {counts.sent:,} | {counts.answered:,} | {refused} | {figures} |")
         return "\n".join([*lines, *self.faults])
