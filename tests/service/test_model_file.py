@@ -3,6 +3,7 @@
 import os
 import resource
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -59,10 +60,15 @@ def _descriptors() -> int:
 
 @pytest.fixture
 def few_descriptors() -> Iterator[None]:
+    """A limit that is near, and no number free below it that an earlier test has given back."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (_descriptors() + 20, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with ExitStack() as opened:
+        last, highest = 0, max(map(int, os.listdir("/proc/self/fd")))
+        while last < highest:
+            last = opened.enter_context(open(os.devnull)).fileno()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 20, hard))
+        yield
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.usefixtures("few_descriptors")
