@@ -83,7 +83,8 @@ def _with_manifest(text: bytes) -> bytes:
     return _edited(edit)
 
 
-def _external(proto: onnx.ModelProto) -> None:
+def refer_elsewhere(proto: onnx.ModelProto) -> None:
+    """Say that a tensor lies in a file beside the model's."""
     tensor = proto.graph.initializer[0]
     tensor.ClearField("raw_data")
     tensor.data_location = onnx.TensorProto.EXTERNAL
@@ -123,7 +124,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "truncated": (lambda: good(1)[: len(good(1)) // 2], "model.onnx"),
     "truncated by a byte": (lambda: good(1)[:-1], "model.onnx"),
     "other golden vectors": (_wrong_golden, "does not reproduce its golden vectors"),
-    "external data": (lambda: _edited(_external), "refers to external data"),
+    "external data": (lambda: _edited(refer_elsewhere), "refers to external data"),
     "another shape": (_wide, "takes another input than the model that is served (its height, width)"),
     "other labels": (lambda: _file(1, labels=["left", "dark", "right"]), "has other labels, or another order"),
     "another name": (lambda: _file(1, name="other"), "is of a model other, and tiny is served"),

@@ -23,13 +23,13 @@ async def ask_on(
         question = asked[0]
         while goes_on():
             counts.sent += 1
+            (following,) = draw.choices(asked, cum_weights=often)
             try:
                 answer = await connection.ask(question.message)
             except Lost as loss:
                 tally.lost(counts, f"{question.name}: {loss}")
+                question = following
                 continue
-            finally:
-                (following,) = draw.choices(asked, cum_weights=often)
             if answers.is_right(question, answer):
                 counts.answered += 1
                 following = _feedback_on(question, answer, draw) or following

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from service.inputs import FeaturesInput, ImageInput, TokensInput
 from service.model_file import MAX_MODEL_BYTES
 from tests import tiny_features
+from tests.versions import refer_elsewhere
 from training.inputs import Encoder, FeatureEncoder, ImageEncoder, TokenEncoder
 from training.model import Model
 from training.regression import SoftmaxRegression
@@ -64,10 +65,7 @@ def _other_weights(good: Path, other: Path) -> None:
 def _external_data(good: Path, other: Path) -> None:
     """A tensor in a file beside it."""
     proto = onnx.load(good)
-    tensor = proto.graph.initializer[0]
-    tensor.ClearField("raw_data")
-    tensor.data_location = onnx.TensorProto.EXTERNAL
-    tensor.external_data.add(key="location", value="side.bin")
+    refer_elsewhere(proto)
     other.write_bytes(proto.SerializeToString())
 
 
