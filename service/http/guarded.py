@@ -20,6 +20,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from service.errors import NotSent
+from service.http.answer_writes import AnswerWrites
 from service.http.connections import STATE, Connections
 from service.http.refusals import Refusal
 from service.http.request_id import request_id_of
@@ -142,6 +143,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
+        cycle.transport = AnswerWrites(cycle)
         super()._start_asgi_task(cycle, app)
 
     def _is_busy(self) -> bool:

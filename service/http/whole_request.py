@@ -10,8 +10,7 @@ from typing import NamedTuple
 from service.http.request_body import Headers
 
 # Whatever changes where a request ends, or what may follow it.
-UNUSUAL = frozenset({b"transfer-encoding", b"content-encoding", b"expect", b"upgrade", b"connection"})
-_ENDS_OTHERWISE = UNUSUAL - {b"connection"}
+UNUSUAL = frozenset({b"transfer-encoding", b"content-encoding", b"expect", b"upgrade"})
 _MOST_KEPT_BYTES = 2048  # of a head
 
 
@@ -49,6 +48,6 @@ def _plain_head(head: bytes) -> _Head | None:
             return None
         headers[name.lower()] = value.strip()
     length = headers.get(b"content-length", b"")
-    if version != b"HTTP/1.1" or not length.isdigit() or len(headers) != len(lines) or headers.keys() & _ENDS_OTHERWISE:
+    if version != b"HTTP/1.1" or not length.isdigit() or len(headers) != len(lines) or headers.keys() & UNUSUAL:
         return None
     return _Head(target, headers, int(length))

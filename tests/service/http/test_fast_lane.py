@@ -20,6 +20,8 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.app import create_app
 from service.http.fast_lane import FastLaneProtocol
@@ -62,7 +64,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
 
 
 @contextmanager
-def running(app: FastAPI) -> Iterator[int]:
+def running(app: ASGIApp) -> Iterator[int]:
     """uvicorn with the lane, in a thread; yields its port."""
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, http=FastLaneProtocol, port=port, log_level="error"))
@@ -130,6 +132,44 @@ def _comparable(answer: httpx2.Response) -> object:
 
 def _headers(answer: httpx2.Response) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name not in ("date", "server", "x-request-id")}
+
+
+# What clients add of their own accord to a JSON body's type, length and host.
+CLIENTS = {
+    "curl": ["User-Agent: curl/8.14.1", "Accept: */*"],
+    "requests": ["User-Agent: python-requests/2.34", "Accept-Encoding: gzip, deflate", "Connection: keep-alive"],
+    "fetch of Node": ["Connection: keep-alive", "Accept: */*", "Accept-Language: *", "Sec-Fetch-Mode: cors"],
+    "nginx": ["X-Request-ID: 1", "X-Forwarded-For: 127.0.0.1", "X-Forwarded-Proto: https"],
+}
+
+
+@pytest.fixture(scope="module")
+def port_of_lane_alone(tiny_model: Path) -> Iterator[int]:
+    """Of a service whose application answers nothing but 503."""
+    whole = create_app(Settings(model_path=tiny_model))
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await PlainTextResponse("not by the lane", 503)(scope, receive, send)
+        else:
+            await whole(scope, receive, send)
+
+    with running(application) as number:
+        yield number
+
+
+@pytest.mark.parametrize("headers", CLIENTS.values(), ids=CLIENTS)
+def test_requests_of_common_clients_take_the_lane(port_of_lane_alone: int, headers: list[str]) -> None:
+    asked = _request(json.dumps(IMAGE).encode(), "Content-Type: application/json", *headers)
+    with socket.create_connection(("127.0.0.1", port_of_lane_alone), timeout=10) as connection:
+        connection.sendall(asked)
+        assert _statuses(connection, 1) == [200]
+
+
+def test_requests_of_httpx_take_the_lane(port_of_lane_alone: int) -> None:
+    with httpx2.Client(base_url=f"http://127.0.0.1:{port_of_lane_alone}") as client:
+        assert client.post("/predict", json=IMAGE).status_code == 200
+        assert client.post("/predict", content=b"{").status_code == 503
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/predict", 405), ("POST", "/models/x/predict", 404)])
