@@ -26,7 +26,7 @@ serve: $(MODEL) ## serve on http://127.0.0.1:8000; trains first if there is no m
 	DEMUR_MODEL_PATH=$(MODEL) $(BIN)/python -m service
 
 test: setup data ## every test that needs no container engine, but for the slow ones
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 test-processes: setup data ## the commands, and the service with its signals and workers, as real processes
 	$(BIN)/python -m pytest -m process

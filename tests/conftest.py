@@ -1,5 +1,6 @@
 """What several tests share: a tiny model, Fashion-MNIST itself, and a model that the real command trained on it."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -65,7 +66,13 @@ def dataset(data_folder: Path) -> Dataset:
 @pytest.fixture(scope="session")
 def trained_model(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> Path:
     """The model of the default recipe, trained by the real command on the real data."""
-    out = tmp_path_factory.mktemp("trained") / "model.onnx"
-    command = [sys.executable, "-m", "training", "fit", "--data-dir", str(data_folder)]
-    subprocess.run([*command, "--out", str(out)], cwd=ROOT, check=True, capture_output=True)
+    if "PYTEST_XDIST_WORKER" in os.environ:  # whoever comes first fits it for all
+        folder = tmp_path_factory.getbasetemp().parent
+    else:
+        folder = tmp_path_factory.mktemp("trained")
+    out = folder / "model.onnx"
+    command = [sys.executable, "-m", "training", "fit", "--if-missing", "--data-dir", str(data_folder)]
+    with (folder / "fitting").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        subprocess.run([*command, "--out", str(out)], cwd=ROOT, check=True, capture_output=True)
     return out
