@@ -85,7 +85,8 @@ def install(app: FastAPI, serving: Serving) -> None:
 
             for name in EXAMPLES.keys() & schemas.keys():
                 schemas[name]["examples"] = [EXAMPLES[name]]
-            _fill_in(schemas["InstancesRequest"], "instances", [model.reader for model in models.ready()])
+            for name in ("InstancesRequest", "ExplainInstancesRequest"):
+                _fill_in(schemas[name], "instances", [model.reader for model in models.ready()])
             _describe_tensors(schemas, [model.manifest.input for model in models.ready()])
             _describe_limits(description["paths"])
             for path, name in _BODIES_OF_INPUTS.items():
@@ -110,7 +111,7 @@ def _named_schemas() -> dict[str, Any]:
     from service.schemas import explain, feedback, inputs, instances, open_inference, predict, problem
 
     read = (predict.PredictRequest, explain.ExplainRequest, inputs.InputsRequest, feedback.FeedbackRequest)
-    read_by_protocol = (open_inference.InferRequest, instances.InstancesRequest)
+    read_by_protocol = (open_inference.InferRequest, instances.InstancesRequest, instances.ExplainInstancesRequest)
     written = (predict.PredictResponse, Manifest, problem.ProblemDetails)
     written_by_protocol = (
         open_inference.ServerMetadata,

@@ -25,7 +25,11 @@ _MODEL_ERRORS = standard_responses((HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNA
 _BODY_ERRORS = standard_responses(
     (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
 )
-_BODY: dict[str, Any] = {"requestBody": {"required": True, "content": json_of("InstancesRequest")}}
+
+
+def _body_of(schema: str) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": json_of(schema)}}
+
 
 router = APIRouter(prefix="/v1")
 
@@ -38,7 +42,7 @@ async def models(request: Request) -> dict[str, list[str]]:
 
 @router.post(
     "/models/{name}:predict",
-    openapi_extra=_BODY,
+    openapi_extra=_body_of("InstancesRequest"),
     responses=answer_of("PredictResponse") | _MODEL_ERRORS | _BODY_ERRORS,
     dependencies=[Depends(named)],
 )
@@ -56,7 +60,7 @@ async def predict(request: Request) -> Response:
 
 @router.post(
     "/models/{name}:explain",
-    openapi_extra=_BODY,
+    openapi_extra=_body_of("ExplainInstancesRequest"),
     responses=_MODEL_ERRORS | _BODY_ERRORS | standard_responses((HTTPStatus.CONFLICT,)),
     dependencies=[Depends(named)],
 )

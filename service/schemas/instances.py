@@ -4,9 +4,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.schemas.explain import MOST_EXPLAINED
+
 
 class InstancesRequest(BaseModel):
-    """The JSON body of `:predict` and `:explain`. Other keys are passed over."""
+    """The JSON body of `:predict`. Other keys are passed over."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
@@ -14,6 +16,14 @@ class InstancesRequest(BaseModel):
     instances: list[Any] = Field(description="As `inputs` of `/predict`.", json_schema_extra={"minItems": 1})
     parameters: dict[str, Any] | None = Field(
         None, description="The options, with the names that they have in a query string."
+    )
+
+
+class ExplainInstancesRequest(InstancesRequest):
+    """The JSON body of `:explain`. Other keys are passed over."""
+
+    instances: list[Any] = Field(
+        description="As `inputs` of `/explain`.", json_schema_extra={"minItems": 1, "maxItems": MOST_EXPLAINED}
     )
 
 
