@@ -78,9 +78,8 @@ def _roll(model: Path, rounds: int, **settings: str) -> tuple[Counter[int | str]
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_no_request_fails(tiny_model: Path, workers: int) -> None:
-    rounds = ROUNDS if workers == 1 else ROUNDS // 4
     settings = {"DEMUR_WORKERS": str(workers), "DEMUR_DRAIN_SECONDS": str(DRAIN_SECONDS)}
-    found, in_drains, complaints = _roll(tiny_model, rounds, **settings)
-    sys.stdout.write(f"{rounds} rolling restarts, {workers=}: {dict(found)}, {in_drains} of them in drains\n")
+    found, in_drains, complaints = _roll(tiny_model, ROUNDS, **settings)
+    sys.stdout.write(f"{ROUNDS} rolling restarts, {workers=}: {dict(found)}, {in_drains} of them in drains\n")
     assert set(found) == {200}, complaints
-    assert in_drains > 2 * rounds  # or the drains were not what was tested
+    assert in_drains > 2 * ROUNDS  # or the drains were not what was tested
