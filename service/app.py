@@ -17,6 +17,7 @@ from service.http import connections, drain, fast_lane, hangup, openapi, pages, 
 from service.http.admission import Admission
 from service.http.connections import Connections
 from service.http.exchanges import ExchangeMiddleware
+from service.http.heap import give_back_what_is_free
 from service.http.request_limits import RequestLimitsMiddleware
 from service.http.routes import router
 from service.monitoring.place import ALONE, Place
@@ -132,7 +133,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
     """What the server, and the protocol of a connection, may know of the application."""
     to_thread.current_default_thread_limiter().total_tokens = _THREADS
     held: Connections = app.state.connections
-    watch = asyncio.create_task(held.watch())
+    tasks = [asyncio.create_task(work) for work in (held.watch(), give_back_what_is_free())]
     reloader: Reloader = app.state.reloader
     reloader.start()
     yield {
@@ -142,5 +143,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
         hangup.RELOADER: reloader,
     }
     reloader.stop()
-    watch.cancel()
+    for task in tasks:
+        task.cancel()
     app.state.account.close()

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from service.app import create_app
 from service.http.fast_lane import FastLaneProtocol
 from service.http.hangup import Hangup
-from service.http.heap import give_back_what_is_large
+from service.http.heap import map_what_is_large
 from service.http.open_files import allow_connections
 from service.http.stopping import DrainingServer, Supervisor
 from service.monitoring.place import claim
@@ -30,7 +30,7 @@ def serve(settings: Settings) -> int:
     Raises ModelError or SettingsError before a socket is opened.
     """
     hangup = Hangup()
-    give_back_what_is_large()
+    map_what_is_large()
     configure(settings.log_format, settings.log_level)
     allow_connections(settings.max_connections)  # of workers too, which inherit it
     app = create_app(settings)  # of several workers each makes its own, and none needs to start where this one cannot
@@ -65,7 +65,7 @@ def _serve_together(settings: Settings, hangup: Hangup) -> int:
 
 def _app_of_worker(settings: Settings, directory: Path) -> FastAPI:
     """Called in each worker, when it starts."""
-    give_back_what_is_large()
+    map_what_is_large()
     threading.Thread(target=_stop_with_the_parent, daemon=True).start()
     configure(settings.log_format, settings.log_level)
     app = create_app(settings, claim(directory, settings.workers))

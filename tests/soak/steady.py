@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.processes import resident
+from service.http.heap import GIVE_BACK_SECONDS
 from tests.server import Server, serving
 from tests.soak.answers import Answers
 from tests.soak.load import ask_on
@@ -15,6 +16,7 @@ from tests.soak.tally import Tally
 
 CLIENTS = 8
 MOST_GROWTH = 1.02  # of resident memory, after the first part
+SETTLED_SECONDS = GIVE_BACK_SECONDS + 1
 # What the service keeps on purpose is full before the first look: feedback, and the window of drift.
 SETTINGS = {"DEMUR_MAX_FEEDBACK": "1000", "DEMUR_DRIFT_WINDOW": "1000"}
 
@@ -63,7 +65,7 @@ class Steady:
         return "\n".join(lines)
 
 
-async def run(requests: int, parts: int) -> Steady:
+async def run(requests: int, parts: int, settled_seconds: float = SETTLED_SECONDS) -> Steady:
     """Send so many requests in so many parts, with a look at the service after each."""
     asked, answers, tally = questions(), Answers(), Tally()
     with tempfile.TemporaryDirectory(prefix="demur-soak-") as place:
@@ -79,7 +81,7 @@ async def run(requests: int, parts: int) -> Steady:
                     ask_on(server.port, asked, answers, tally, part * CLIENTS + i, share.take) for i in range(CLIENTS)
                 )
                 await asyncio.gather(*clients)
-                looks.append(await _look(server))
+                looks.append(await _look(server, settled_seconds))
             tally.errors_in(server.log())
     return Steady(tally, requests, looks)
 
@@ -96,8 +98,9 @@ class _Share:
         return self._left >= 0
 
 
-async def _look(server: Server) -> Held:
-    """When the connections of the last part are closed: the service hears of it in its own time."""
+async def _look(server: Server, settled_seconds: float) -> Held:
+    """When connections of the last part are closed and free memory is given back: the service does it in its time."""
+    await asyncio.sleep(settled_seconds)
     found, before = Held.by(server.process.pid), None
     while found != before:
         await asyncio.sleep(0.5)
