@@ -87,7 +87,7 @@ def test_training_knows_of_the_service_the_contract_and_the_code_that_will_serve
             | {"reading.json_body"},
         ),
         ("opentelemetry", {"observability.traces"}),
-        ("uvicorn", {"http.answer_writes", "http.guarded", "http.processes", "http.stopping"}),
+        ("uvicorn", {"http.guarded", "http.processes", "http.stopping"}),
         ("pydantic_settings", {"settings"}),
         ("python_multipart", {"reading.multipart"}),
         ("prometheus_client", {"observability.exposition", "observability.promises"}),

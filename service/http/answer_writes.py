@@ -6,17 +6,16 @@ it, with an answer that has no body; and a write takes as long as reading a smal
 
 import asyncio
 
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+_GO_ON = b"HTTP/1.1 100 "  # what may be written before the head
 
 
 class AnswerWrites(asyncio.Transport):
-    """What the cycle of one request takes for its connection: the head waits here for what comes after it."""
+    """What is given for the connection to one answer: its head waits here for what comes after it."""
 
-    def __init__(self, cycle: RequestResponseCycle) -> None:
+    def __init__(self, transport: asyncio.Transport, method: str) -> None:
         super().__init__()
-        self._cycle = cycle
-        self._transport = cycle.transport
-        self._begun = cycle.scope["method"] == "HEAD"  # where nothing comes after it
+        self._transport = transport
+        self._begun = method == "HEAD"  # where nothing comes after it
         self._head: bytes | None = None
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -24,7 +23,7 @@ class AnswerWrites(asyncio.Transport):
         if self._head is not None:
             self._transport.writelines([self._head, data])
             self._head = None
-        elif self._cycle.response_started and not self._begun:  # before it `100 Continue` may be written
+        elif not self._begun and not bytes(data).startswith(_GO_ON):
             self._begun, self._head = True, bytes(data)
         else:
             self._transport.write(data)

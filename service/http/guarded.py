@@ -143,7 +143,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
-        cycle.transport = AnswerWrites(cycle)
+        cycle.transport = AnswerWrites(self.transport, cycle.scope["method"])
         super()._start_asgi_task(cycle, app)
 
     def _is_busy(self) -> bool:
