@@ -46,12 +46,13 @@ class Explainer:
     The second session is made when it is first asked for: with many models it is memory, and few are ever asked.
     """
 
-    def __init__(self, classifier: Classifier, intra_op_threads: int, max_bytes: int) -> None:
+    def __init__(self, classifier: Classifier, file: bytes, intra_op_threads: int, max_bytes: int) -> None:
+        """`file` is the classifier's, as it was proved."""
         self._classifier = classifier
         self._intra_op_threads = intra_op_threads
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._file = HeldFile(classifier.path)
+        self._file = HeldFile(classifier.path, file)
         self._made: tuple[Any, NDArray[np.float64], NDArray[np.float64]] | None = None
 
     def parts(self, inputs: NDArray[Any]) -> Parts:

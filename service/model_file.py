@@ -4,7 +4,6 @@ import hashlib
 import os
 import stat
 import weakref
-from contextlib import suppress
 from pathlib import Path
 
 from service.errors import ModelError
@@ -65,28 +64,44 @@ class HeldFile:
     It costs a descriptor, so that it is not held where they are few; nor on Windows, where nothing could replace it.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Takes what lies at `path`, or nothing: whoever reads it compares."""
+    def __init__(self, path: Path, file: bytes) -> None:
+        """Holds the `file` that was read at `path`; the bytes themselves where another lies there by now."""
         self._descriptor: int | None = None
+        self._file = b""
         if os.name == "posix":
-            with suppress(OSError):
-                self._hold(_without_waiting(str(path), os.O_RDONLY))
+            try:
+                descriptor = _without_waiting(str(path), os.O_RDONLY)
+            except OSError:
+                self._file = file
+                return
+            if not _is(descriptor, file):
+                self._file = file
+            elif _are_enough(descriptor):
+                self._descriptor = descriptor
+                weakref.finalize(self, os.close, descriptor)
+                return
+            os.close(descriptor)
 
     def read(self, max_bytes: int) -> bytes:
         """What is there, up to so many bytes; nothing where it could not be held."""
         if self._descriptor is None:
-            return b""
+            return self._file[:max_bytes]
         with open(self._descriptor, "rb", closefd=False) as stream:
             stream.seek(0)
             return stream.read(max_bytes)
 
-    def _hold(self, descriptor: int) -> None:
-        import resource
 
-        most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
-        if regular and (most == resource.RLIM_INFINITY or descriptor < most * _HELD_SHARE):
-            self._descriptor = descriptor
-            weakref.finalize(self, os.close, descriptor)
-        else:
-            os.close(descriptor)
+def _is(descriptor: int, file: bytes) -> bool:
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_size != len(file):
+        return False
+    with open(descriptor, "rb", closefd=False) as stream:
+        return stream.read() == file
+
+
+def _are_enough(descriptor: int) -> bool:
+    """Whether one more may be held: the lowest that is free is always the next."""
+    import resource
+
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return most == resource.RLIM_INFINITY or descriptor < most * _HELD_SHARE

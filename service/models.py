@@ -170,7 +170,7 @@ def _loaded(name: str | None, path: Path, settings: Settings, place: Place, metr
         kept.write(file)
     else:
         classifier = proved(file, kept.path or path, settings)
-    return served(name, classifier, settings, place, metrics)
+    return served(name, classifier, file, settings, place, metrics)
 
 
 def proved(file: bytes, path: Path, settings: Settings) -> Classifier:
@@ -178,8 +178,12 @@ def proved(file: bytes, path: Path, settings: Settings) -> Classifier:
     return Classifier.of_bytes(file, path, intra_op_threads=settings.intra_op_threads, pinned=settings.model_sha256)
 
 
-def served(name: str | None, classifier: Classifier, settings: Settings, place: Place, metrics: Metrics) -> ServedModel:
-    """A proved model with all that belongs to it, under `name`, or under the one in its file where that is None.
+def served(
+    name: str | None, classifier: Classifier, file: bytes, settings: Settings, place: Place, metrics: Metrics
+) -> ServedModel:
+    """A proved model, of the bytes of `file`, with all that belongs to it.
+
+    It is served under `name`, or under the one in the file where that is None.
 
     Raises SettingsError for a default policy that the model is not certified for.
     """
@@ -193,7 +197,7 @@ def served(name: str | None, classifier: Classifier, settings: Settings, place: 
     predictor = Predictor(name, classifier, reader, policy, drift, metrics.confidences(name))
     store = FeedbackStore(place.path("feedback", counted_as), settings.max_feedback)
     feedback = Feedback(manifest, version, store)
-    explainer = Explainer(classifier, settings.intra_op_threads, settings.max_model_bytes)
+    explainer = Explainer(classifier, file, settings.intra_op_threads, settings.max_model_bytes)
     return ServedModel(predictor, feedback, drift, explainer)
 
 

@@ -43,15 +43,26 @@ def test_pipe_is_not_waited_for(tmp_path: Path) -> None:
 def test_held_file_is_there_when_another_is_in_its_place(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(b"first")
-    held = HeldFile(path)
+    held = HeldFile(path, b"first")
     (tmp_path / "draft").write_bytes(b"second")
     (tmp_path / "draft").replace(path)
     assert (held.read(100), held.read(100), held.read(3)) == (b"first", b"first", b"fir")
     before = _descriptors()
     del held
     assert _descriptors() == before - 1
-    assert HeldFile(tmp_path / "none").read(100) == b""
-    assert HeldFile(tmp_path).read(100) == b""
+
+
+@pytest.mark.parametrize("now", [b"another", b"other", None, "a folder"])
+def test_file_that_was_replaced_before_it_could_be_held_is_kept(tmp_path: Path, now: bytes | str | None) -> None:
+    path = tmp_path / "model.onnx"
+    if isinstance(now, bytes):
+        path.write_bytes(now)
+    elif now is not None:
+        path.mkdir()
+    before = _descriptors()
+    held = HeldFile(path, b"first")
+    assert _descriptors() == before
+    assert (held.read(100), held.read(3)) == (b"first", b"fir")
 
 
 def _descriptors() -> int:
@@ -76,6 +87,6 @@ def test_nothing_is_held_where_descriptors_are_few(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(b"first")
     before = _descriptors()
-    held = [HeldFile(path) for _ in range(40)]
+    held = [HeldFile(path, b"first") for _ in range(40)]
     assert _descriptors() == before
     assert {one.read(100) for one in held} == {b""}

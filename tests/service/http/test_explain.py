@@ -99,8 +99,9 @@ def _random(kind: str, random: np.random.Generator) -> tuple[Model, NDArray[Any]
 @pytest.mark.parametrize("kind", ["image", "features", "tokens"])
 def test_contributions_and_bias_are_the_logit_and_its_softmax_the_probabilities(kind: str, tmp_path: Path) -> None:
     model, inputs = _random(kind, np.random.default_rng(0))
-    classifier = Classifier.load(tiny_features.write(tmp_path, model, inputs))
-    parts = Explainer(classifier, 1, 10**8).parts(inputs)
+    path = tiny_features.write(tmp_path, model, inputs)
+    classifier = Classifier.load(path)
+    parts = Explainer(classifier, path.read_bytes(), 1, 10**8).parts(inputs)
     for row, logits in enumerate(parts.logits):
         for label, logit in enumerate(logits):
             shaped = in_shape_of(model.encoder.kind, parts.contributions(row, label))
