@@ -52,6 +52,7 @@ def _running(model: Path, folder: Path) -> Iterator[tuple[str, Path, "subprocess
                     process.wait(timeout=SECONDS)
                 except subprocess.TimeoutExpired:
                     os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()  # or the next test is told of a process that nobody waited for
                     raise
 
 
