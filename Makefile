@@ -9,7 +9,7 @@ FIT ?=
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train serve test test-processes test-slow test-guarantees test-clients test-hosts test-browser test-rules test-rolling test-proxy test-contract fuzz soak soak-memory openapi page-pictures lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-overload bench-choices bench-data bench-score bench-fit bench-growth bench-sweep chapter e2e sbom audit lock clean
+.PHONY: help setup data train serve test test-processes test-slow test-guarantees test-clients test-hosts test-browser test-rules test-rolling test-proxy test-contract fuzz soak soak-memory openapi page-pictures lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-overload bench-choices bench-data bench-score bench-fit bench-gpu bench-growth bench-sweep chapter e2e sbom audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -159,6 +159,9 @@ bench-score: setup ## 10,000,000 rows from Parquet, beside onnxruntime alone; 20
 bench-fit: setup data ## an epoch beside its two products and a DataLoader; the job beside its epochs and scikit-learn
 	$(BIN)/python -m benchmarks.training.epoch
 	$(BIN)/python -m benchmarks.training.job
+
+bench-gpu: setup data ## an epoch on a GPU, launched and recorded, beside the processor's; fit and sweep on either; needs CUDA
+	$(BIN)/python -m benchmarks.training.gpu
 
 bench-growth: setup ## time and memory of fit and answer against images, features and classes; 4 GB, minutes
 	$(BIN)/python -m benchmarks.training.growth

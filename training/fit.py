@@ -137,7 +137,7 @@ def train_epoch(
     model: SoftmaxRegression,
     minibatches: Iterable[Minibatch],
     sgd: SGD,
-    rates: Iterator[float],
+    rates: Iterator[float | Tensor],
     workers: Workers = ALONE,
 ) -> Quality:
     """One pass over `minibatches`, updating `model` in place: its loss and accuracy in the mean, as it changed."""

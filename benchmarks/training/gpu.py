@@ -1,0 +1,103 @@
+"""`make bench-gpu`: an epoch of the fit on the processor, on a GPU a launch at a time, and on the GPU as one recording.
+
+Fashion-MNIST, 50,000 images in minibatches of 256, by the tuned recipe; the same images with labels drawn from 1,000
+classes; and 32 learning rates fitted together. What is measured is the training alone, without the look at tune, in
+turn, after one epoch that is not counted. At last the whole command, on the one and on the other. Without a GPU it
+says so, and fails.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from benchmarks.timing import seconds
+from benchmarks.training import images
+from training import hardware
+from training.examples import Examples
+from training.fit import RecordedFit, train_epoch
+from training.recipes import TUNED
+from training.regression import SoftmaxRegression
+from training.sgd import SGD
+
+ROUNDS, BATCH, MANY = 7, TUNED.batch_size, 1000
+OUT = Path("build/bench-gpu.json")
+_COMMANDS = {
+    "fit": ["fit"],
+    "sweep of 32 learning rates": ["sweep", "--learning-rate", "1e-3:0.1:32"],
+}
+
+
+def epochs(train: Examples, classes: int, *, recorded: bool) -> Callable[[], object]:
+    """What trains for one epoch on the device of `train`, and ends when that has done it."""
+    model = SoftmaxRegression.initial(train.width, classes, torch.Generator().manual_seed(0)).to(train.device)
+    sgd, generator = SGD(TUNED.momentum, TUNED.weight_decay, TUNED.clip_norm), torch.Generator().manual_seed(0)
+    rates = [1e-3] * -(-len(train) // BATCH)
+    if recorded:
+        fit = RecordedFit(model, train, sgd, BATCH)
+        return lambda: fit.epoch(generator, rates)
+    return lambda: train_epoch(model, train.minibatches(BATCH, generator), sgd, iter(rates))
+
+
+def measure(train: Examples, classes: int) -> dict[str, list[float]]:
+    """Milliseconds of an epoch in each way, the first of each, with the recording in it, by itself."""
+    on_gpu = train.to(torch.device("cuda"))
+    runs = {
+        "CPU": epochs(train, classes, recorded=False),
+        "GPU, launched": epochs(on_gpu, classes, recorded=False),
+        "GPU, recorded": epochs(on_gpu, classes, recorded=True),
+    }
+    found = {f"{name}, first epoch": [1e3 * seconds(run)] for name, run in runs.items()}
+    for _ in range(ROUNDS):
+        for name, run in runs.items():
+            found.setdefault(name, []).append(1e3 * seconds(run))
+    return found
+
+
+def commands() -> dict[str, list[float]]:
+    """Seconds of the whole of each command, from its start to its end, on either device in turn."""
+    found: dict[str, list[float]] = {}
+    for _ in range(3):
+        for name, words in _COMMANDS.items():
+            for device in ("cpu", "cuda"):
+                with tempfile.TemporaryDirectory() as folder:
+                    command = [sys.executable, "-m", "training", *words, "--device", device]
+                    run = partial(subprocess.run, [*command, "--out", f"{folder}/out"], check=True, capture_output=True)
+                    found.setdefault(f"{name}, {device}", []).append(seconds(run))
+    return found
+
+
+def main() -> int:
+    """Measure, print each median with its spread, and write; returns the exit status."""
+    if not torch.cuda.is_available():
+        print("make bench-gpu: torch finds no CUDA device here, so nothing was measured", file=sys.stderr)
+        return 1
+    data = images.load()
+    labels = torch.randint(0, MANY, (len(data.train),), generator=torch.Generator().manual_seed(0))
+    found = {
+        f"{data.classes} classes": measure(data.train, data.classes),
+        f"{MANY} classes": measure(Examples(data.train.stored, labels, data.train.levels), MANY),
+    }
+    machine = f"{torch.cuda.get_device_name()}, torch {torch.__version__}; {hardware.described()}"
+    print(f"an epoch of training, batch {BATCH}, median of {ROUNDS} rounds; {machine}\n")
+    print("| | | ms | least to most |\n|---|---|---|---|")
+    for task, ways in found.items():
+        for way, times in ways.items():
+            print(f"| {task} | {way} | {statistics.median(times):.1f} | {min(times):.1f} to {max(times):.1f} |")
+    whole = commands()
+    print("\n| the whole command | s | least to most |\n|---|---|---|")
+    for command, times in whole.items():
+        print(f"| {command} | {statistics.median(times):.1f} | {min(times):.1f} to {max(times):.1f} |")
+    OUT.parent.mkdir(exist_ok=True)
+    OUT.write_text(json.dumps({"hardware": machine, "milliseconds": found, "seconds": whole}, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
