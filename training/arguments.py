@@ -143,6 +143,7 @@ def _add_job_options(parser: argparse.ArgumentParser) -> None:
     add("--min-accuracy", type=probability, help="of the report split; under it nothing is published")
     add("--report-dir", type=Path, help="a folder for report.html, its pictures, metrics.json and curves.png")
     add("--checkpoint", type=Path, help="a file, written after every epoch: a fit that finds it goes on from there")
+    add("--resume", action="store_true", help="stop where there is no --checkpoint to go on from, and fit nothing anew")
 
 
 def _add_next_token(parser: argparse.ArgumentParser) -> None:

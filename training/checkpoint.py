@@ -95,6 +95,16 @@ class Checkpoint:
             )
 
 
+def require(path: Path | None) -> None:
+    """That there is a checkpoint to go on from. Raises CheckpointError."""
+    if path is None:
+        raise CheckpointError("--resume needs --checkpoint PATH")
+    try:
+        path.stat()
+    except OSError as error:
+        raise CheckpointError(f"--resume: cannot read the checkpoint {path}: {error.strerror}") from None
+
+
 def remove(path: Path) -> None:
     """The checkpoint of a fit that is published, and what killed jobs left beside it. Raises CheckpointError."""
     try:

@@ -44,6 +44,8 @@ def run_fit(options: argparse.Namespace, show: Say, say: Say) -> None:
 
 
 def _lead(options: argparse.Namespace, workers: Workers, show: Say, say: Say) -> None:
+    if options.resume:
+        checkpoint.require(options.checkpoint)
     if options.report_dir is not None:
         make_writable(options.report_dir)
         check_apart(options.report_dir, options.out)

@@ -131,8 +131,20 @@ def test_checkpoint_outlives_a_fit_that_is_not_published(
     assert main([*command, "--min-accuracy", "0.99"]) == 1
     assert checkpoint.stat().st_mtime_ns == written  # not fitted again
 
-    assert main(command) == 0
+    assert main([*command, "--resume"]) == 0
     assert list(tmp_path.iterdir()) == [out]
+    capsys.readouterr()
+
+    assert main([*command, "--resume"]) == 1  # published, and so its checkpoint is gone
+    assert capsys.readouterr().err == (
+        f"training: --resume: cannot read the checkpoint {checkpoint}: No such file or directory\n"
+    )
+
+
+def test_resume_needs_to_know_from_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "--out", str(tmp_path / "model.onnx"), "--resume"]) == 1
+    assert capsys.readouterr().err == "training: --resume needs --checkpoint PATH\n"
+    assert not list(tmp_path.iterdir())
 
 
 def test_ctrl_c_is_one_line(tmp_path: Path, data_folder: Path) -> None:
