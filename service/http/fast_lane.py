@@ -145,7 +145,7 @@ class FastLaneProtocol(GuardedProtocol):
             and length.isdigit()
             and int(length) <= INLINE_BODY_BYTES
             and len(headers) == len(self.headers)  # none is there twice
-            and not headers.keys() & UNUSUAL
+            and UNUSUAL.isdisjoint(headers)
             and self.parser.get_http_version() == "1.1"
             and self.parser.should_keep_alive()
             and not self._is_behind
@@ -178,15 +178,10 @@ class FastLaneProtocol(GuardedProtocol):
             return
         self._predictor = None
         request_id = request_id_of(self._named)
-        head = [
-            *self.server_state.default_headers,
-            (b"content-type", writer.media_type.encode()),
-            (b"content-length", b"%d" % len(body)),
-            (b"x-request-id", request_id.encode()),
-            *((name.lower().encode(), value.encode()) for name, value in writer.said.items()),
-        ]
-        lines = b"".join([b"%b: %b\r\n" % header for header in head])
-        self.transport.write(b"HTTP/1.1 200 OK\r\n%b%b\r\n%b" % (lines, security_headers.LINES, body))
+        head = _head(tuple(self.server_state.default_headers), writer.media_type, tuple(writer.said.items()))
+        self.transport.write(
+            b"%bcontent-length: %d\r\nx-request-id: %b\r\n\r\n%b" % (head, len(body), request_id.encode(), body)
+        )
         self._enter(request_id, decided)
         self.on_response_complete()
 
@@ -224,6 +219,14 @@ class FastLaneProtocol(GuardedProtocol):
         self._predictor = None
         super().on_headers_complete()
         super().on_body(bytes(self._body))
+
+
+@lru_cache(maxsize=64)
+def _head(dated: tuple[tuple[bytes, bytes], ...], media_type: str, said: tuple[tuple[str, str], ...]) -> bytes:
+    """What of an answer's head is the same for a second, since the date is; it is not ended yet."""
+    own = [(b"content-type", media_type.encode()), *((name.lower().encode(), value.encode()) for name, value in said)]
+    lines = b"".join([b"%b: %b\r\n" % header for header in (*dated, *own)])
+    return b"HTTP/1.1 200 OK\r\n%b%b" % (lines, security_headers.LINES)
 
 
 @lru_cache(maxsize=256)
