@@ -1,9 +1,9 @@
 """`make bench-gpu`: an epoch of the fit on the processor, on a GPU a launch at a time, and on the GPU as one recording.
 
-Fashion-MNIST, 50,000 images in minibatches of 256, by the tuned recipe; the same images with labels drawn from 1,000
-classes; and 32 learning rates fitted together. What is measured is the training alone, without the look at tune, in
-turn, after one epoch that is not counted. At last the whole command, on the one and on the other. Without a GPU it
-says so, and fails.
+Fashion-MNIST, 50,000 images in minibatches of 256, by the tuned recipe; and the same images with labels drawn from
+1,000 classes. What is measured is the training alone, without the look at tune, in turn, and the first epoch of each by
+itself. Then two whole commands, fit and a sweep of 32 learning rates, on either device. Without a GPU it says so, and
+fails.
 """
 
 import json
