@@ -5,10 +5,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from sys import UnraisableHookArgs
 
 SOON_SECONDS = 0.01  # after Python said that it forgot the exception: out of where it did
 AGAIN_SECONDS = 2.0  # where it did not say so: longer than what is cleaned up in between takes
@@ -32,7 +28,7 @@ def interruptible() -> Iterator[None]:
             signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
         raise KeyboardInterrupt
 
-    def forgotten(what: "UnraisableHookArgs") -> None:
+    def forgotten(what: "sys.UnraisableHookArgs") -> None:
         if issubclass(what.exc_type, KeyboardInterrupt):
             signal.setitimer(signal.ITIMER_REAL, SOON_SECONDS)
         else:
