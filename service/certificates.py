@@ -16,6 +16,7 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 OpenShare = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=0)]
 Status = Literal["certified", "infeasible"]
+RiskTest = Literal["binomial", "betting", "one_row_per_group"]
 SetMethod = Literal["lac", "lac_class_conditional"]
 
 
@@ -29,15 +30,37 @@ class _Certificate(_Statement):
         description="The least probability, over draws of the calibration split, that the promise holds."
     )
     p_value: Probability | None = Field(description="Of the hypothesis that the promise is broken; null if untested.")
-    method: str = Field(description="How it was tested.")
+    method: str = Field(description="How the rule was chosen.")
+    unit: Literal["row", "group"] = Field(
+        description="What the test takes to be independent: each row, or each group of rows, such as a patient."
+    )
+    test: RiskTest = Field(
+        description="The exact binomial tail of the errors; a bet against the hypothesis, over the groups or over the "
+        "costs of the rows; or the former of one random row a group."
+    )
+    groups: Annotated[int, Field(ge=0)] | None = Field(description="Groups that were tested; null for rows.")
+    largest_group: Annotated[int, Field(ge=1)] | None = Field(
+        description="The most rows that a group counts with: of a larger one, so many drawn at random; null for rows."
+    )
     population: str = Field(description="What the calibration split was drawn from: the promise is about this.")
-    size: int = Field(ge=1, description="Examples in the calibration split.")
+    size: Count = Field(description="Rows of the calibration split that were tested.")
     tune_fingerprint: Sha256 = Field(description="Of the split on which the rule was fixed beforehand.")
     calibration_fingerprint: Sha256 = Field(description="Of the split on which it was tested.")
 
+    @property
+    def error(self) -> float:
+        """The largest p-value that is certified."""
+        return 1 - self.confidence_level
+
+    @model_validator(mode="after")
+    def _one_unit(self) -> Self:
+        if {self.groups is None, self.largest_group is None} != {self.unit == "row"}:
+            raise ValueError(f"unit is {self.unit} with groups {self.groups}, largest_group {self.largest_group}")
+        return self
+
     @model_validator(mode="after")
     def _passed(self) -> Self:
-        passed = self.p_value is not None and self.p_value <= 1 - self.confidence_level
+        passed = self.p_value is not None and self.p_value <= self.error
         if (self.status == "certified") != passed:
             raise ValueError(f"{self.status} with p-value {self.p_value} at confidence {self.confidence_level}")
         return self
@@ -50,11 +73,20 @@ class RiskCertificate(_Certificate):
     """
 
     selective_risk: OpenShare = Field(description="The most errors among the answered, as a share.")
+    family: int = Field(
+        ge=1,
+        description="How many selective risks of this file hold together at the confidence level; 1: each for itself.",
+    )
     threshold: Probability | None = Field(description="The least confidence at which the model answers.")
     answered: Count | None = Field(description="Calibration examples answered at the threshold.")
     errors: Count | None = Field(description="Wrong ones among them.")
-    risk_bound: Probability | None = Field(description="Clopper-Pearson's upper bound of the selective risk.")
+    risk_bound: Probability | None = Field(description="Upper bound of the selective risk, by the same test.")
     coverage: Probability | None = Field(description="Share of the calibration split that is answered.")
+
+    @property
+    def error(self) -> float:
+        """The largest p-value that is certified: of a family each has its share (Bonferroni)."""
+        return (1 - self.confidence_level) / self.family
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -107,6 +139,10 @@ class OutOfDistributionGate(_Statement):
 
     threshold: float = Field(description="The largest `ood_score` that is answered.")
     false_alarm_rate: OpenShare = Field(description="At most this share of the model's own kind is turned away.")
+    asked_false_alarm_rate: OpenShare = Field(
+        description="What was asked for. Lower than false_alarm_rate where tune is too small to promise it."
+    )
+    confidence_level: OpenShare = Field(description="The least probability, over draws of `tune`, that it is so.")
     components: int = Field(ge=1, description="Principal components of the training inputs.")
     explained_variance: Probability = Field(description="Share of the inputs' variance along the components.")
     order_statistic: int = Field(ge=1, description="The threshold is the score of this rank, from below, on `tune`.")

@@ -20,7 +20,7 @@ from service.policy import Policy, RejectCostPolicy, SelectiveRiskPolicy
 from service.reference import Reference
 
 METADATA_KEY = "demur.manifest"
-SCHEMA_VERSION: Literal[4] = 4
+SCHEMA_VERSION: Literal[5] = 5
 
 SplitName = Literal["train", "tune", "calibration", "report"]
 
@@ -166,7 +166,7 @@ class GoldenVectors(_Part):
 class Manifest(_Part):
     """All that a model file says about itself."""
 
-    schema_version: Literal[4] = Field(SCHEMA_VERSION, description="Of this description.")
+    schema_version: Literal[5] = Field(SCHEMA_VERSION, description="Of this description.")
     name: Name = Field(description="Of the model.")
     labels: Listed[Name] = Field(min_length=2, description="The classes, in the order of the probabilities.")
     input: Input = Field(description="What the graph takes.")

@@ -72,7 +72,8 @@ def abstention(ood_threshold: float = 4.0) -> Abstention:
     basis = {"method": "by hand", "population": "by hand", "size": 100}
     prints = {"tune_fingerprint": "0" * 64, "calibration_fingerprint": "0" * 64}
     sets = {"population": "by hand", "calibration_fingerprint": "0" * 64}
-    test = {"confidence_level": 0.95, **basis, **prints}
+    rows = {"unit": "row", "test": "binomial", "groups": None, "largest_group": None}
+    test = {"confidence_level": 0.95, **rows, **basis, **prints}
     nothing = {"threshold": None, "answered": None, "errors": None, "risk_bound": None, "coverage": None}
     costs = {"answered": 50, "coverage": 0.5, "answer_cost": 0.02}
     return Abstention.model_validate(
@@ -80,6 +81,8 @@ def abstention(ood_threshold: float = 4.0) -> Abstention:
             "out_of_distribution": {
                 "threshold": ood_threshold,
                 "false_alarm_rate": 0.01,
+                "asked_false_alarm_rate": 0.01,
+                "confidence_level": 0.95,
                 "components": 1,
                 "explained_variance": 1.0,
                 "order_statistic": 100,
@@ -87,10 +90,11 @@ def abstention(ood_threshold: float = 4.0) -> Abstention:
                 **basis,
             },
             "selective_risk": [
-                {"status": "infeasible", "selective_risk": 0.01, "p_value": None, **nothing, **test},
+                {"status": "infeasible", "selective_risk": 0.01, "family": 1, "p_value": None, **nothing, **test},
                 {
                     "status": "certified",
                     "selective_risk": 0.1,
+                    "family": 1,
                     "p_value": 0.04,
                     **{"threshold": 0.8, "answered": 50, "errors": 1, "risk_bound": 0.09, "coverage": 0.5},
                     **test,

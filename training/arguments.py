@@ -126,6 +126,12 @@ def _add_abstention(parser: argparse.ArgumentParser) -> None:
         )
 
     add("selective_risk", open_share, "error rates among the answered to certify", several=True)
+    parser.add_argument(
+        "--familywise",
+        action="store_const",
+        const=True,
+        help="certify that all of these hold together, so that one may be chosen from the table afterwards",
+    )
     add("confidence_level", open_share, "of every certificate")
     add("default_risk", open_share, "of the above, for requests that name no policy; else the largest under it")
     add("reject_cost", cost, "costs of an abstention to certify Chow's rule for", several=True)

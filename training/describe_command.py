@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from service.inputs import FeaturesInput, ImageInput
 from service.manifest import SplitName
 from training import data_arguments
+from training.abstention.gate import least_false_alarm_rate
 from training.abstention.settings import AbstentionSettings
 from training.data import Labelled
-from training.data.capacity import least_false_alarm_rate, prospects
+from training.data.capacity import prospects
 from training.data.opening import Opened, class_counts, open_data
 from training.data.options import DataOptions
 from training.data.splits import sizes
@@ -38,10 +39,8 @@ def run_describe(options: argparse.Namespace, show: Say) -> None:
     if errors:
         raise DataError(f"{options.path}: {len(errors)} of these problems forbid a fit")
     assert opened.pool is not None  # without an error there is one
-    rate = least_false_alarm_rate(sizes(opened.pool, "tuned", options.seed)["tune"])
-    asked = f" --false-alarm-rate {rate:g}" if rate > AbstentionSettings().false_alarm_rate else ""
     seed = f" --seed {options.seed}" if options.seed else ""
-    show(f"\nto train\n  {fit_command(about)}{asked}{seed}")
+    show(f"\nto train\n  {fit_command(about)}{seed}")
 
 
 def fit_command(options: DataOptions) -> str:
@@ -117,13 +116,11 @@ def _parts(parts: Mapping[SplitName, Labelled]) -> list[str]:
 
 
 def _gate(tune: int) -> str:
-    wanted, least = AbstentionSettings().false_alarm_rate, least_false_alarm_rate(tune)
+    asked = AbstentionSettings()
+    wanted, least = asked.false_alarm_rate, least_false_alarm_rate(tune, asked.confidence_level)
     if least <= wanted:
         return f"false_alarm_rate {wanted:g} can be, of the gate for strange inputs"
-    return (
-        f"false_alarm_rate {wanted:g} cannot be promised with {tune} examples in tune: the lowest is {least:g}, "
-        "and the command below asks for that"
-    )
+    return f"false_alarm_rate {least:g}, not {wanted:g}, with {tune} examples in tune: the gate turns away no more"
 
 
 def _indented(lines: list[str]) -> str:

@@ -80,7 +80,7 @@ def run(
     device = find_device(job.device, workers)
     splits = split(dataset, job.recipe, job.seed)
     terms = Terms(job.out, job.abstention, job.min_accuracy)
-    terms.check(splits)
+    terms.check()
     if job.checkpoint is not None:
         check_place(job.checkpoint)
     encoder, fitted, seconds = _fit(job, dataset, splits, device, workers, on_epoch)

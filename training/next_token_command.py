@@ -14,7 +14,7 @@ from training.report.cautions import cautions
 from training.report.table import table
 from training.vocabulary.corpus import folder, standard_library
 from training.vocabulary.next_token import NextTokenSettings, fit_next_token
-from training.vocabulary.publication import publish_next_token, splits, terms
+from training.vocabulary.publication import publish_next_token, terms
 from training.vocabulary.task import Task
 
 Say = Callable[[str], None]
@@ -26,7 +26,7 @@ def run_next_token(options: argparse.Namespace, show: Say, say: Say) -> None:
     settings = dataclasses.replace(NextTokenSettings(), **{n: value for n, value in asked.items() if value is not None})
     task = Task.of(standard_library() if options.text is None else folder(options.text))
     promised = terms(options.out)
-    promised.check(splits(task, settings.seed))
+    promised.check()
     say(f"{len(task.vocabulary):,} tokens, {len(task.train):,} places to learn from: {settings.steps} steps")
     start = time.perf_counter()
     with tqdm(total=settings.steps, unit="step", disable=not sys.stderr.isatty()) as bar:

@@ -14,9 +14,10 @@ from service.classifier import Classifier
 from service.manifest import Manifest, Training
 from service.policy import Policy
 from training import manifest
-from training.abstention.certify import certify, check_size
+from training.abstention.certify import certify
 from training.abstention.principal_components import PrincipalComponents
 from training.abstention.reference import reference
+from training.abstention.samples import largest_unit
 from training.abstention.scored import Scored, score
 from training.abstention.settings import AbstentionSettings
 from training.abstention.temperature import fit_temperature
@@ -44,11 +45,9 @@ class Terms:
     abstention: AbstentionSettings = field(default_factory=AbstentionSettings)
     min_accuracy: float | None = None
 
-    def check(self, splits: Splits) -> None:
+    def check(self) -> None:
         """Raise TrainingError where they cannot be kept: before a fit, not after it."""
         check_place(self.out)
-        if splits.calibration is not None:
-            check_size(len(splits.tune), self.abstention)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ def release(fitted: Fitted, dataset: LabelledData, splits: Splits, terms: Terms)
     # The graph that is scored here is the graph that is published: what else is found is kept in the metadata.
     scored = load_draft(to_onnx(model, stated))
     if splits.calibration is not None:
-        stated = _certified(model, stated, scored, splits.tune, splits.calibration, terms.abstention)
+        stated = _certified(model, stated, scored, splits, splits.calibration, terms.abstention)
     stated = _measured(stated, score(scored, splits.report))
     classifier, difference = publish(
         to_onnx(model, stated),
@@ -130,13 +129,15 @@ def _certified(
     model: Model,
     draft: Manifest,
     classifier: Classifier,
-    tune: Labelled,
+    splits: Splits,
     calibration: Labelled,
     settings: AbstentionSettings,
 ) -> Manifest:
     """The draft with its certificates, made from the scores of the exported file itself."""
     calibrated = score(classifier, calibration)
-    abstention = certify(score(classifier, tune), calibrated, model.components, settings)
+    abstention = certify(
+        score(classifier, splits.tune), calibrated, model.components, settings, largest_unit(splits.train.units)
+    )
     seen = reference("calibration", calibrated.fingerprint, calibrated.scores)
     return manifest.certified(draft, abstention, seen, _default_policy(abstention, settings))
 

@@ -5,7 +5,11 @@ from scipy.stats import binom
 REPEATS = 1_000
 RESAMPLING_SEED = 20
 
-# A promise with confidence 0.95 is broken at most once in 20. By chance it is then seen broken more often than this
-# in less than one run of a thousand.
-MOST_VIOLATIONS = int(binom.ppf(0.999, REPEATS, 0.05))
+
+def most_violations(repeats: int, error: float = 0.05) -> int:
+    """How often, by 99.9 %, a promise that fails with probability `error` fails in so many repeats at most."""
+    return int(binom.ppf(0.999, repeats, error))
+
+
+MOST_VIOLATIONS = most_violations(REPEATS)
 assert MOST_VIOLATIONS == 73

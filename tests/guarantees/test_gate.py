@@ -21,7 +21,7 @@ _REPEATS = 300
 _SETTINGS = AbstentionSettings(selective_risk=(0.05,), reject_cost=(), set_coverage=(0.9,), false_alarm_rate=0.01)
 
 
-def test_false_alarms_on_exchangeable_images_are_one_in_a_hundred(held_out: HeldOut) -> None:
+def test_false_alarms_on_exchangeable_images_are_just_under_one_in_a_hundred(held_out: HeldOut) -> None:
     every = Population.behind(np.inf, held_out.tune)
     size = len(every) // 2
     alarms = []
@@ -31,8 +31,8 @@ def test_false_alarms_on_exchangeable_images_are_one_in_a_hundred(held_out: Held
         # The components are but described in the certificate: the scores are the file's.
         gate = certify(fixing, other, COMPONENTS, _SETTINGS).out_of_distribution
         alarms.append((other.scores.ood_score > gate.threshold).mean())
-    assert np.mean(alarms) <= 0.01 + 0.002
-    assert np.mean(alarms) >= 0.01 - 0.002  # nor is it open to everything
+    assert np.mean(alarms) <= 0.01
+    assert np.mean(alarms) >= 0.006  # nor is it open to everything
 
 
 def test_residual_alone_would_miss_the_black_picture_and_some_shuffled_ones(dataset: Dataset) -> None:

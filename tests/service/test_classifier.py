@@ -132,7 +132,7 @@ def _manifest_text(text: str) -> Edit:
 
 REFUSED: dict[str, tuple[Edit, str]] = {
     "manifest of millions of values": (
-        _manifest_text('{"schema_version": 4, "labels": [' + "[]," * MAX_MANIFEST_VALUES + "[]]}"),
+        _manifest_text('{"schema_version": 5, "labels": [' + "[]," * MAX_MANIFEST_VALUES + "[]]}"),
         "has a manifest of 8200004 values: at most 4100000 are read",
     ),
     "manifest of thousands of fields": (

@@ -6,18 +6,18 @@ tested on the calibration split, by the costs that the answers really had.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.certificates import CostCertificate
 from service.decision import cheapest
-from training.abstention.scored import Scored
-from training.abstention.tails import mean_p_value, mean_upper
+from training.abstention.samples import Sample, Side
 
 CostMatrix = Sequence[Sequence[float]]  # [answer][true]
 
-METHOD = "Chow's rule, one test of the mean cost of an answer (exact binomial or Hoeffding-Bentkus)"
+METHOD = "Chow's rule, one test of the mean cost of an answer"
 
 
 def realised_cost(
@@ -35,37 +35,59 @@ def realised_cost(
 
 
 def certify(
-    tune: Scored,
-    calibration: Scored,
-    eligible: NDArray[np.bool_],
-    matrix: CostMatrix | None,
-    reject_cost: float,
-    level: float,
+    tune: Side, calibration: Side, matrix: CostMatrix | None, reject_cost: float, level: float
 ) -> CostCertificate:
     """Test, at confidence `level`, that an answer costs on average at most `reject_cost`.
 
     There is one hypothesis, fixed beforehand, so nothing is searched and nothing to be corrected for.
     """
-    answers, expected = cheapest(calibration.scores, matrix)
-    answered = eligible & (expected <= reject_cost)
-    costs = realised_cost(answers, calibration.labels, matrix)[answered]
     largest = 1.0 if matrix is None else max(max(row) for row in matrix)
     binary = matrix is None or {value for row in matrix for value in row} <= {0, largest}
-    p_value = mean_p_value(costs / largest, reject_cost / largest, binary=binary)
-    total = float(costs.sum()) + reject_cost * float((~answered).sum())
+    sample = _chosen(tune, calibration, matrix, reject_cost, binary=binary)
+    if not binary and sample.test == "binomial":
+        sample = replace(sample, test="betting")
+    answered, costs = _realised(calibration, sample, matrix, reject_cost)
+    p_value = sample.p_value(costs / largest, answered, reject_cost / largest, binary=binary)
+    given = costs[answered]
+    total = float(given.sum()) + reject_cost * float((~answered).sum())
     return CostCertificate(
         status="certified" if p_value <= 1 - level else "infeasible",
         reject_cost=reject_cost,
         confidence_level=level,
         p_value=p_value,
-        answered=len(costs),
-        coverage=len(costs) / len(calibration),
-        answer_cost=float(costs.mean()) if len(costs) else None,
-        answer_cost_bound=largest * mean_upper(costs / largest, level, binary=binary),
-        expected_cost=total / len(calibration),
+        answered=len(given),
+        coverage=len(given) / max(1, len(sample)),
+        answer_cost=float(given.mean()) if len(given) else None,
+        answer_cost_bound=largest * sample.upper(costs / largest, answered, level, binary=binary),
+        expected_cost=total / max(1, len(sample)),
         method=METHOD,
-        population=calibration.population,
-        size=len(calibration),
-        tune_fingerprint=tune.fingerprint,
-        calibration_fingerprint=calibration.fingerprint,
+        population=calibration.scored.population,
+        size=len(sample),
+        **sample.stated(),
+        tune_fingerprint=tune.scored.fingerprint,
+        calibration_fingerprint=calibration.scored.fingerprint,
     )
+
+
+def _realised(
+    side: Side, sample: Sample, matrix: CostMatrix | None, reject_cost: float
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Which rows of the sample are answered, and what an answer to each would cost, `[N]`."""
+    answers, expected = cheapest(side.scored.scores, matrix)
+    costs = realised_cost(answers, side.scored.labels, matrix)
+    return (side.inside & (expected <= reject_cost))[sample.rows], costs[sample.rows]
+
+
+def _chosen(tune: Side, calibration: Side, matrix: CostMatrix | None, reject_cost: float, *, binary: bool) -> Sample:
+    """The test with the lowest p-value to be expected, judged on `tune` alone."""
+    if len(calibration.samples) == 1:
+        return calibration.samples[0]
+    largest = 1.0 if matrix is None else max(max(row) for row in matrix)
+
+    def expected(ours: Sample, theirs: Sample) -> float:
+        answered, costs = _realised(tune, ours, matrix, reject_cost)
+        share = len(theirs) / max(1, len(ours))
+        return ours.expected_p_value(costs / largest, answered, reject_cost / largest, share, binary=binary)
+
+    outlooks = list(map(expected, tune.outlooks, calibration.samples))
+    return calibration.samples[outlooks.index(min(outlooks))]

@@ -17,6 +17,7 @@ class Scored:
     labels: NDArray[np.int64]  # [N]
     population: str  # where the split is from
     fingerprint: str  # SHA-256 of the split
+    units: NDArray[np.int64] | None = None  # [N], equal for rows that are not independent; None: all rows are
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -37,4 +38,4 @@ def score(classifier: Classifier, part: Labelled) -> Scored:
     """Run the file on a split, in blocks: in one, what the graph holds between its nodes would fill the memory."""
     blocks = part.blocks(len(classifier.manifest.labels))
     scores = Scores.joined(classifier.scores(block) for block in blocks)
-    return Scored(scores, part.labels, part.source, part.fingerprint())
+    return Scored(scores, part.labels, part.source, part.fingerprint(), part.units)

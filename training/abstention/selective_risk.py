@@ -1,4 +1,4 @@
-"""The certified selective risk: fixed-sequence Learn-then-Test with the exact binomial tail.
+"""The certified selective risk: fixed-sequence Learn then Test.
 
 Angelopoulos, Bates, Candes, Jordan and Lei 2021 (arXiv 2110.01052). Thresholds, and the order in which they are
 tested, are fixed on `tune`. On `calibration` they are tested in that order, each at the full error level, up to the
@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.certificates import RiskCertificate
-from training.abstention.scored import Scored
+from training.abstention.samples import Sample, Side
 from training.abstention.tails import binomial_p_value, clopper_pearson_upper
 
-METHOD = "Learn-then-Test, fixed sequence, exact binomial tail"
+METHOD = "Learn then Test, fixed sequence"
 _HOPEFUL = 0.001  # an expected p-value that leaves room for the calibration split to be worse than `tune`
 _STEPS = 500  # thresholds, one for each 0.2 % of coverage on `tune`
 
@@ -43,21 +43,27 @@ class Sequence:
         return cls(thresholds, *count(confidence[eligible], wrong[eligible], thresholds), len(confidence))
 
     def start(self, calibration_size: int, risk: float, confidence_level: float) -> int:
-        """The index of the first threshold to test: the strictest that `tune` gives every hope to pass.
+        """The index of the first threshold to test on so many independent calibration rows.
 
-        Strict ones have too few answers to pass, and a failure there would end the sequence for nothing. So it starts
-        where the expected p-value first is far under any level that is asked for; where it never is, at the smallest of
-        those that could pass at all, with as many answers and no error.
+        The strictest that `tune` gives every hope to pass. Strict ones have too few answers to pass, and a failure
+        there would end the sequence for nothing. So it starts where the expected p-value first is far under any level
+        that is asked for; where it never is, at the smallest of those that could pass at all, with as many answers and
+        no error.
         """
         share = calibration_size / self.size
         answered = np.rint(self.answered * share).astype(np.int64)
         errors = np.rint(self.errors * share).astype(np.int64)
-        expected = binomial_p_value(errors, answered, risk)
-        hopeful = np.flatnonzero(expected <= _HOPEFUL)
-        if len(hopeful):
-            return int(hopeful[0])
-        possible = np.flatnonzero(answered >= least_examples(risk, confidence_level))
-        return int(possible[np.argmin(expected[possible])]) if len(possible) else int(np.argmin(expected))
+        possible = answered >= least_examples(risk, confidence_level)
+        return _start(binomial_p_value(errors, answered, risk), possible)
+
+
+def _start(expected: NDArray[np.float64], possible: NDArray[np.bool_]) -> int:
+    """Where to start, by the p-value expected at each threshold and by whether any at all could pass there, `[J]`."""
+    hopeful = np.flatnonzero(expected <= _HOPEFUL)
+    if len(hopeful):
+        return int(hopeful[0])
+    among = np.flatnonzero(possible) if possible.any() else np.arange(len(expected))
+    return int(among[np.argmin(expected[among])])
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +100,9 @@ def fixed_sequence(
     risk: float,
     confidence_level: float,
 ) -> Passed | None:
-    """Test the thresholds on a calibration split, in order, up to the first failure; None where the first fails.
+    """Test the thresholds on independent calibration rows, in order, up to the first failure; None where the first is.
 
-    `confidence`, `wrong` and `eligible` `[N]` are of the whole split: what is not eligible is not answered.
+    `confidence`, `wrong` and `eligible` `[N]` are of all rows: what is not eligible is not answered.
     """
     start = sequence.start(len(confidence), risk, confidence_level)
     thresholds = sequence.thresholds[start:]
@@ -110,27 +116,86 @@ def fixed_sequence(
     return Passed(float(thresholds[last]), int(answered[last]), int(errors[last]), float(p_values[last]))
 
 
+def fixed_sequence_of_units(
+    sequence: Sequence, start: int, sample: Sample, calibration: Side, risk: float, confidence_level: float
+) -> Passed | None:
+    """The same on units of rows, from the threshold `start` on."""
+    passed = None
+    confidence, losses, eligible = calibration.of(sample)
+    for threshold in sequence.thresholds[start:].tolist():
+        answered = eligible & (confidence >= threshold)
+        p_value = sample.p_value(losses, answered, risk)
+        if not p_value <= 1 - confidence_level:
+            break
+        passed = Passed(threshold, int(answered.sum()), int(losses[answered].sum()), p_value)
+    return passed
+
+
 def certify(
-    sequence: Sequence, tune: Scored, calibration: Scored, eligible: NDArray[np.bool_], risk: float, level: float
+    sequence: Sequence, tune: Side, calibration: Side, risk: float, level: float, family: int = 1
 ) -> RiskCertificate:
-    """The certificate for one target risk at one confidence level; `eligible` of the calibration split, `[N]`."""
-    passed = fixed_sequence(sequence, calibration.scores.confidence, calibration.wrong, eligible, risk, level)
+    """The certificate for one target risk, one of a `family` that is to hold together at the confidence level."""
+    own_level = 1 - (1 - level) / family  # Bonferroni
+    sample, start = _chosen(sequence, tune, calibration, risk, own_level)
+    if sample.units is None:
+        confidence, losses, eligible = calibration.of(sample)
+        passed = fixed_sequence(sequence, confidence, losses > 0, eligible, risk, own_level)
+    else:
+        passed = fixed_sequence_of_units(sequence, start, sample, calibration, risk, own_level)
     return RiskCertificate(
         status="certified" if passed else "infeasible",
         selective_risk=risk,
         confidence_level=level,
+        family=family,
         threshold=passed.threshold if passed else None,
         answered=passed.answered if passed else None,
         errors=passed.errors if passed else None,
         p_value=passed.p_value if passed else None,
-        risk_bound=clopper_pearson_upper(passed.errors, passed.answered, level) if passed else None,
-        coverage=passed.answered / len(calibration) if passed else None,
+        risk_bound=_bound(sample, calibration, passed, own_level) if passed else None,
+        coverage=passed.answered / len(sample) if passed else None,
         method=METHOD,
-        population=calibration.population,
-        size=len(calibration),
-        tune_fingerprint=tune.fingerprint,
-        calibration_fingerprint=calibration.fingerprint,
+        population=calibration.scored.population,
+        size=len(sample),
+        **sample.stated(),
+        tune_fingerprint=tune.scored.fingerprint,
+        calibration_fingerprint=calibration.scored.fingerprint,
     )
+
+
+def _bound(sample: Sample, calibration: Side, passed: Passed, level: float) -> float:
+    if sample.units is None:
+        return clopper_pearson_upper(passed.errors, passed.answered, level)
+    confidence, losses, eligible = calibration.of(sample)
+    return sample.upper(losses, eligible & (confidence >= passed.threshold), level)
+
+
+def _chosen(sequence: Sequence, tune: Side, calibration: Side, risk: float, level: float) -> tuple[Sample, int]:
+    """The test that promises to answer most, judged on `tune` alone, and the threshold at which it starts."""
+    if len(calibration.samples) == 1:
+        return calibration.samples[0], 0  # whose start `fixed_sequence` finds
+    outlooks = [
+        _outlook(sequence, ours, tune, len(theirs) / max(1, len(ours)), risk, level)
+        for ours, theirs in zip(tune.outlooks, calibration.samples, strict=True)
+    ]
+    best = max(range(len(outlooks)), key=lambda i: outlooks[i][0])
+    return calibration.samples[best], outlooks[best][1]
+
+
+def _outlook(
+    sequence: Sequence, sample: Sample, tune: Side, share: float, risk: float, level: float
+) -> tuple[int, int]:
+    """How many thresholds would be passed or skipped if the calibration split were like tune, and the start."""
+    confidence, losses, eligible = tune.of(sample)
+    expected = np.array(
+        [
+            sample.expected_p_value(losses, eligible & (confidence >= threshold), risk, share)
+            for threshold in sequence.thresholds.tolist()
+        ]
+    )
+    start = _start(expected, np.ones(len(expected), dtype=bool))
+    failed = np.flatnonzero(expected[start:] > 1 - level)
+    passed = int(failed[0]) if len(failed) else len(expected) - start
+    return (start + passed if passed else 0), start
 
 
 def least_examples(risk: float, confidence_level: float) -> int:

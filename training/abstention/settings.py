@@ -8,6 +8,7 @@ class AbstentionSettings:
     """The operating points to certify. Shares, each strictly between 0 and 1, but for the costs."""
 
     selective_risk: tuple[float, ...] = (0.01, 0.02, 0.03, 0.05, 0.1)
+    familywise: bool = False  # whether all of these hold together at the confidence level, or each for itself
     confidence_level: float = 0.95
     default_risk: float = 0.05  # of the requests that name no policy; one of `selective_risk`
     reject_cost: tuple[float, ...] = (0.05, 0.1, 0.2)

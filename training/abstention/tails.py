@@ -5,13 +5,15 @@ the lowest level whose hypothesis is rejected: bound and p-value never contradic
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.special import betaincc, betaincinv, rel_entr
+from scipy.special import betaincc, betaincinv, logsumexp
 
 _Integers = NDArray[np.int64]
+_FRACTIONS = (np.arange(16) + 0.5) / 16  # of the wealth that is staked
+_TOLERANCE = 1e-9  # of a bound
 
 
 def binomial_p_value(errors: int | _Integers, answered: int | _Integers, risk: float) -> NDArray[np.float64]:
@@ -47,26 +49,21 @@ def clopper_pearson_lower(errors: int, answered: int, confidence_level: float) -
 
 
 def mean_p_value(losses: NDArray[np.float64], level: float, *, binary: bool) -> float:
-    """p-value of "the mean is over `level`", for losses in [0, 1]: Hoeffding's and Bentkus's, the lesser.
+    """p-value of "the mean is over `level`", for independent losses in [0, 1].
 
-    (Bates et al. 2021, arXiv 2101.02703, section 3.1.) Where losses can only be 0 or 1, `binary`, it is the exact
-    binomial tail; that must be known beforehand, and not be read off the losses that happened to come.
+    Where losses can only be 0 or 1, `binary`, it is the exact binomial tail; that must be known beforehand, and not be
+    read off the losses that happened to come. Otherwise it is a bet against the hypothesis, as in `betting_p_value`.
 
     >>> mean_p_value(np.zeros(59), 0.05, binary=True) == float(binomial_p_value(0, 59, 0.05))
     True
     """
-    n = len(losses)
-    if n == 0 or level <= 0:
+    if len(losses) == 0 or level <= 0:
         return 1.0
     if level >= 1:
         return 0.0
     if binary:
-        return float(binomial_p_value(int(losses.sum()), n, level))
-    mean = float(losses.mean())
-    below = min(mean, level)
-    hoeffding = math.exp(-n * float(rel_entr(below, level) + rel_entr(1 - below, 1 - level)))
-    bentkus = math.e * float(binomial_p_value(min(math.ceil(n * mean), n), n, level))
-    return min(1.0, hoeffding, bentkus)
+        return float(binomial_p_value(int(losses.sum()), len(losses), level))
+    return betting_p_value((level - losses) / (1 - level))
 
 
 def mean_upper(losses: NDArray[np.float64], confidence_level: float, *, binary: bool) -> float:
@@ -75,5 +72,49 @@ def mean_upper(losses: NDArray[np.float64], confidence_level: float, *, binary: 
         return 1.0
     if binary:
         return clopper_pearson_upper(int(losses.sum()), len(losses), confidence_level)
-    mean, error = float(losses.mean()), 1 - confidence_level
-    return float(brentq(lambda level: mean_p_value(losses, level, binary=False) - error, mean, 1.0, xtol=1e-12))
+    return crossing(lambda level: mean_p_value(losses, level, binary=False), 1 - confidence_level)
+
+
+def betting_p_value(gains: NDArray[np.float64]) -> float:
+    """p-value of "the mean gain is at most 0", for independent gains of at least -1, `[N]`.
+
+    A gambler with a wealth of 1 stakes a fixed fraction of it on each gain. Under the hypothesis no such game is
+    expected to pay, so the wealth averaged over several fractions reaches 1 / p at any time with a probability of at
+    most p (Ville 1939; Waudby-Smith and Ramdas 2024, arXiv 2010.09686). The gains are taken in a random order that is
+    fixed beforehand. Of an error rate the fraction f is the best one where the true rate is (1 - f) times the level.
+
+    >>> betting_p_value(np.zeros(5)), betting_p_value(np.full(5, -1.0))
+    (1.0, 1.0)
+    >>> round(betting_p_value(np.array([1.0])), 4)  # the wealth is 1 + f, on average over the fractions 1.5
+    0.6667
+    """
+    if len(gains) == 0:
+        return 1.0
+    order = np.random.default_rng(0).permutation(len(gains))
+    wealth = _mixed(np.log1p(np.outer(_FRACTIONS, gains[order])).cumsum(axis=1))
+    return math.exp(-max(0.0, float(wealth.max())))
+
+
+def expected_betting_p_value(gains: NDArray[np.float64], share: float) -> float:
+    """What `betting_p_value` may come to for `share` times as many gains like these: the wealth at their end.
+
+    >>> round(expected_betting_p_value(np.array([1.0]), 2), 4)  # 1 over the mean of (1 + f)^2
+    0.4286
+    """
+    growth = np.log1p(np.outer(_FRACTIONS, gains)).sum(axis=1, keepdims=True) * share
+    return math.exp(-max(0.0, float(_mixed(growth)[0])))
+
+
+def _mixed(log_wealth: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log of the mean wealth over the fractions, `[F, T]` -> `[T]`."""
+    mixed: NDArray[np.float64] = logsumexp(log_wealth, axis=0) - math.log(len(_FRACTIONS))
+    return mixed
+
+
+def crossing(p_value: Callable[[float], float], error: float) -> float:
+    """The level in [0, 1] at which a p-value that falls with the level reaches `error`: an upper bound."""
+    low, high = 0.0, 1.0
+    while high - low > _TOLERANCE:
+        middle = (low + high) / 2
+        low, high = (low, middle) if p_value(middle) <= error else (middle, high)
+    return high

@@ -32,17 +32,6 @@ def prospects(sizes: Mapping[SplitName, int], risks: Sequence[float], confidence
     return lines
 
 
-def least_false_alarm_rate(tune: int) -> float:
-    """The lowest share of false alarms that a gate on so many tune examples can promise, rounded up to two digits.
-
-    >>> least_false_alarm_rate(57)
-    0.018
-    """
-    exact = 1 / (tune + 1)
-    scale = 10.0 ** (1 - math.floor(math.log10(exact)))
-    return math.ceil(exact * scale) / scale
-
-
 def labelled_examples(calibration: int, sizes: Mapping[SplitName, int]) -> int:
     """How many examples in all give a calibration split of that many, at the shares that there are now.
 

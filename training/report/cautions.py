@@ -13,6 +13,7 @@ def cautions(manifest: Manifest, points: Sequence[OperatingPoint]) -> list[str]:
     return [
         *contradictions(points, manifest.abstention),
         *(_infeasible(point) for point in points if _is_infeasible(point)),
+        *_gate(manifest),
         *_no_certificates(manifest),
     ]
 
@@ -27,6 +28,18 @@ def _is_infeasible(point: OperatingPoint) -> bool:
 
 def _infeasible(point: OperatingPoint) -> str:
     return f"{name(point.policy)} could not be certified: a request that asks for it is never answered."
+
+
+def _gate(manifest: Manifest) -> list[str]:
+    if manifest.abstention is None:
+        return []
+    gate = manifest.abstention.out_of_distribution
+    if gate.false_alarm_rate <= gate.asked_false_alarm_rate:
+        return []
+    return [
+        f"With {gate.size} examples in tune the gate promises a false alarm rate of {gate.false_alarm_rate:.3g}, "
+        f"not {gate.asked_false_alarm_rate:g}. It needs more data, or a higher --false-alarm-rate."
+    ]
 
 
 def _no_certificates(manifest: Manifest) -> list[str]:

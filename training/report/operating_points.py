@@ -41,7 +41,15 @@ def as_text(manifest: Manifest, points: Sequence[OperatingPoint]) -> str:
     evidence = [*manifest.abstention.selective_risk, *manifest.abstention.reject_cost]
     levels = " or ".join(dict.fromkeys(round_percent(c.confidence_level) for c in evidence))
     population = manifest.data.splits["calibration"].source
-    return f"{table(cells)}\nEach promise is {levels} sure for itself, of inputs drawn as from {population}."
+    return f"{table(cells)}\n{_how_sure(manifest.abstention, levels)}, of inputs drawn as from {population}."
+
+
+def _how_sure(abstention: Abstention, levels: str) -> str:
+    if max((c.family for c in abstention.selective_risk), default=1) > 1:
+        return (
+            f"The promises of a selective_risk hold together with a confidence of {levels}, the others each for itself"
+        )
+    return f"Each promise is {levels} sure for itself"
 
 
 def _row(point: OperatingPoint, manifest: Manifest, len_report: int) -> Row:

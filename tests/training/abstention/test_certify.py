@@ -1,7 +1,10 @@
 """All certificates of one model, from scores whose quality is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from service.classifier import Scores
 from service.decision import decide
@@ -10,7 +13,6 @@ from training.abstention.certify import certify
 from training.abstention.scored import Scored, score
 from training.abstention.settings import AbstentionSettings
 from training.data import Labelled
-from training.errors import TrainingError
 from training.export import to_onnx
 from training.publish import load_draft
 
@@ -49,24 +51,56 @@ def test_certificate_counts_what_the_service_would_decide() -> None:
         assert certificate.errors == (answers != CALIBRATION.labels)[answered].sum()
 
 
-def test_gate_lets_through_what_the_rank_says() -> None:
+def test_gate_turns_away_what_the_rank_says() -> None:
     gate = certify(TUNE, CALIBRATION, tiny.COMPONENTS, AbstentionSettings(false_alarm_rate=0.03)).out_of_distribution
-    assert gate.order_statistic == 3881  # ceil(4001 * 0.97)
-    assert (TUNE.scores.ood_score.astype(np.float64) <= gate.threshold).sum() == 3881
+    assert binom.cdf(gate.order_statistic - 2, 4000, 0.97) < 0.95 <= binom.cdf(gate.order_statistic - 1, 4000, 0.97)
+    assert (TUNE.scores.ood_score.astype(np.float64) <= gate.threshold).sum() == gate.order_statistic
+    assert (gate.false_alarm_rate, gate.asked_false_alarm_rate, gate.confidence_level) == (0.03, 0.03, 0.95)
     assert gate.tune_fingerprint == "1" * 64
 
 
-def test_rank_of_the_gate_is_exact_where_floating_point_is_not() -> None:
-    """ceil(100 * (1 - 0.03)) is 97; with the float64 nearest to 0.03 it would be 98."""
-    found = certify(_scored(99, 1, "1"), CALIBRATION, tiny.COMPONENTS, AbstentionSettings(false_alarm_rate=0.03))
-    assert found.out_of_distribution.order_statistic == 97
+@pytest.mark.parametrize(("size", "rank"), [(299, 299), (473, 472), (10_000, 9_917)])
+def test_rank_of_the_gate_is_the_one_that_is_95_percent_sure(size: int, rank: int) -> None:
+    found = certify(_scored(size, 1, "1"), CALIBRATION, tiny.COMPONENTS, AbstentionSettings())
+    assert found.out_of_distribution.order_statistic == rank
+    assert found.out_of_distribution.false_alarm_rate == 0.01
 
 
-def test_tune_that_is_too_small_for_the_false_alarm_rate() -> None:
-    message = r"0\.01 cannot be promised with 98 examples in tune: at least 99 are needed, or --false-alarm-rate 0\.011"
-    with pytest.raises(TrainingError, match=message):
-        certify(_scored(98, 1, "1"), CALIBRATION, tiny.COMPONENTS, AbstentionSettings())
-    certify(_scored(99, 1, "1"), CALIBRATION, tiny.COMPONENTS, AbstentionSettings())
+def test_tune_that_is_too_small_promises_the_lowest_rate_that_it_can() -> None:
+    gate = certify(_scored(57, 1, "1"), CALIBRATION, tiny.COMPONENTS, AbstentionSettings()).out_of_distribution
+    assert (gate.order_statistic, gate.false_alarm_rate, gate.asked_false_alarm_rate) == (57, 0.0512, 0.01)
+    assert 1 - 0.9488**57 >= 0.95 > 1 - 0.9489**57
+
+
+def test_gate_of_groups_is_further_out_than_that_of_as_many_independent_rows() -> None:
+    """Each row ten times over, in 400 groups of ten: as good as 400 rows, not as 4,000."""
+    few = _scored(400, 1, "1")
+    often = np.repeat(np.arange(400), 10)
+    scores = Scores(few.scores.probabilities[often], few.scores.confidence[often], few.scores.ood_score[often])
+    tenfold = replace(few, scores=scores, labels=few.labels[often])
+    alone = certify(tenfold, CALIBRATION, tiny.COMPONENTS, AbstentionSettings(false_alarm_rate=0.05))
+    grouped = certify(
+        replace(tenfold, units=often), CALIBRATION, tiny.COMPONENTS, AbstentionSettings(false_alarm_rate=0.05), 10
+    )
+    single = certify(few, CALIBRATION, tiny.COMPONENTS, AbstentionSettings(false_alarm_rate=0.05))
+    assert alone.out_of_distribution.threshold < single.out_of_distribution.threshold
+    assert single.out_of_distribution.threshold <= grouped.out_of_distribution.threshold
+
+
+def test_familywise_certificates_are_of_one_family_and_no_laxer() -> None:
+    each = certify(TUNE, CALIBRATION, tiny.COMPONENTS, AbstentionSettings())
+    together = certify(TUNE, CALIBRATION, tiny.COMPONENTS, AbstentionSettings(familywise=True))
+    assert {c.family for c in each.selective_risk} == {1}
+    assert {c.family for c in together.selective_risk} == {5}
+    certified = [c for c in together.selective_risk if c.status == "certified"]
+    assert certified
+    for certificate in certified:
+        assert certificate.p_value is not None
+        assert certificate.p_value <= 0.01 + 1e-15
+        assert certificate.risk_bound is not None
+        assert certificate.risk_bound <= certificate.selective_risk
+    for alone, one_of_five in zip(each.selective_risk, together.selective_risk, strict=True):
+        assert (one_of_five.coverage or 0) <= (alone.coverage or 0)
 
 
 def test_scoring_in_batches_is_scoring_at_once() -> None:

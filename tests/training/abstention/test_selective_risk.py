@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from service.classifier import Scores
+from training.abstention.samples import Side
 from training.abstention.scored import Scored
 from training.abstention.selective_risk import (
     Passed,
@@ -122,7 +123,7 @@ def _scored(wrong: np.ndarray, fingerprint: str) -> Scored:
 def test_certificate_holds_the_numbers_that_it_rests_on() -> None:
     tune, calibration = _scored(SURER_IS_RIGHTER, "1"), _scored(SURER_IS_RIGHTER, "2")
     sequence = Sequence.on(tune.scores.confidence, tune.wrong, ALL)
-    found = certify(sequence, tune, calibration, ALL, 0.2, 0.95)
+    found = certify(sequence, Side.of_split(tune, ALL, 1), Side.of_split(calibration, ALL, 1), 0.2, 0.95)
     assert found.status == "certified"
     assert found.threshold is not None
     assert found.answered is not None
@@ -140,7 +141,7 @@ def test_certificate_holds_the_numbers_that_it_rests_on() -> None:
 def test_infeasible_certificate_has_no_numbers() -> None:
     tune = calibration = _scored(ALL, "1")
     sequence = Sequence.on(tune.scores.confidence, tune.wrong, ALL)
-    found = certify(sequence, tune, calibration, ALL, 0.2, 0.95)
+    found = certify(sequence, Side.of_split(tune, ALL, 1), Side.of_split(calibration, ALL, 1), 0.2, 0.95)
     assert found.status == "infeasible"
     assert (found.threshold, found.answered, found.p_value, found.risk_bound) == (None, None, None, None)
 

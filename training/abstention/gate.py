@@ -1,0 +1,84 @@
+"""The gate's threshold: the lowest that is sure to turn away no more of the model's own kind than was asked for."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.certificates import OutOfDistributionGate
+from training.abstention.principal_components import METHOD, PrincipalComponents
+from training.abstention.samples import samples
+from training.abstention.scored import Scored
+
+_DIGITS = 3  # of a rate that was not asked for
+
+
+def gate(
+    tune: Scored, components: PrincipalComponents, false_alarm_rate: float, level: float, largest: int
+) -> OutOfDistributionGate:
+    """Set the threshold on `tune`; `largest` as in `samples`.
+
+    It is the lowest score of `tune` for which a test at the confidence level says that at most `false_alarm_rate` of
+    the population lie over it. Since that share falls as the threshold rises, testing at many of them costs nothing
+    (Bates et al. 2021, arXiv 2101.02703). Where not even the largest score passes, that is the threshold, and the
+    lowest rate that it can promise is stated.
+    """
+    sample = samples(tune.units, len(tune), largest)[0]
+    scores = tune.scores.ood_score[sample.rows].astype(np.float64)
+    everything = np.ones(len(scores), dtype=bool)
+    falling = np.sort(scores)[::-1]
+
+    def passes(over: int) -> bool:
+        return sample.p_value(_over(scores, falling[over]), everything, false_alarm_rate) <= 1 - level
+
+    over = _last(passes, len(falling))
+    promised = false_alarm_rate
+    if over is None:
+        over = 0
+        promised = _rounded_up(sample.upper(np.zeros(len(scores)), everything, level))
+    return OutOfDistributionGate(
+        threshold=float(falling[over]),
+        false_alarm_rate=max(promised, false_alarm_rate),
+        asked_false_alarm_rate=false_alarm_rate,
+        confidence_level=level,
+        components=components.axes.shape[1],
+        explained_variance=components.explained_variance,
+        order_statistic=len(falling) - over,
+        size=len(falling),
+        method=METHOD,
+        population=tune.population,
+        tune_fingerprint=tune.fingerprint,
+    )
+
+
+def _over(scores: NDArray[np.float64], threshold: float) -> NDArray[np.float64]:
+    return (scores > threshold).astype(np.float64)
+
+
+def _last(passes: Callable[[int], bool], count: int) -> int | None:
+    """The last of 0, 1, ... `count` - 1 that passes, where none does after one that fails; None where 0 fails."""
+    low, high = -1, count  # low passes, high fails
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if passes(middle) else (low, middle)
+    return low if low >= 0 else None
+
+
+def _rounded_up(rate: float) -> float:
+    """To three digits, and under 1.
+
+    >>> _rounded_up(0.05118), _rounded_up(1.0)
+    (0.0512, 0.999)
+    """
+    scale = 10.0 ** (_DIGITS - 1 - math.floor(math.log10(rate)))
+    return min(0.999, math.ceil(rate * scale) / scale)
+
+
+def least_false_alarm_rate(tune: int, level: float) -> float:
+    """The lowest rate that a gate on so many independent tune examples can promise: 1 - (1 - level)^(1 / tune).
+
+    >>> least_false_alarm_rate(299, 0.95), least_false_alarm_rate(298, 0.95), least_false_alarm_rate(57, 0.95)
+    (0.00997, 0.0101, 0.0512)
+    """
+    return _rounded_up(1 - (1 - level) ** (1 / tune))
