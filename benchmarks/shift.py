@@ -86,7 +86,7 @@ def measure(held_out: HeldOut, repeats: int, risks: Sequence[float], set_coverag
 
 def _set_coverage(calibration: Scored, target: Scored, promised: float) -> float:
     """Share of the target's prediction sets that hold the true class."""
-    sets = members(target.scores.probabilities, lac(calibration, promised))
+    sets = members(target.scores, lac(calibration, promised), np.inf)
     return float(sets[np.arange(len(target)), target.labels].mean())
 
 

@@ -6,9 +6,10 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from service.certificates import Abstention, OutOfDistributionGate
+from service.certificates import Abstention, OutOfDistributionGate, PredictionSets
 from training.abstention import cost, selective_risk
-from training.abstention.conformal import kth_smallest, lac, lac_class_conditional, order_statistic
+from training.abstention.cells import expected_cuts, wide_enough
+from training.abstention.conformal import by_decision, kth_smallest, lac, lac_class_conditional, order_statistic
 from training.abstention.principal_components import METHOD, PrincipalComponents
 from training.abstention.scored import Scored
 from training.abstention.settings import AbstentionSettings
@@ -31,14 +32,12 @@ def certify(
     sequence = selective_risk.Sequence.on(tune.scores.confidence, tune.wrong, _inside(tune, gate))
     level, matrix = settings.confidence_level, settings.cost_matrix
     risks, costs = sorted(settings.selective_risk), sorted(settings.reject_cost)
-    conditional = calibration.scores.probabilities.shape[1] <= _MOST_CONDITIONAL
-    methods = (lac, lac_class_conditional) if conditional else (lac,)
     return Abstention(
         out_of_distribution=gate,
         selective_risk=[selective_risk.certify(sequence, tune, calibration, inside, r, level) for r in risks],
         cost_matrix=None if matrix is None else [list(row) for row in matrix],
         reject_cost=[cost.certify(tune, calibration, inside, matrix, c, level) for c in costs],
-        prediction_sets=[f(calibration, c) for f in methods for c in settings.set_coverage],
+        prediction_sets=_sets(tune, calibration, sequence, gate.threshold, settings),
     )
 
 
@@ -51,6 +50,27 @@ def check_size(tune_size: int, settings: AbstentionSettings) -> None:
             f"tune: at least {math.ceil(1 / rate) - 1} are needed, or --false-alarm-rate "
             f"{math.ceil(Fraction(1000, tune_size + 1)) / 1000:g}"
         )
+
+
+def _sets(
+    tune: Scored,
+    calibration: Scored,
+    sequence: selective_risk.Sequence,
+    largest_ood_score: float,
+    settings: AbstentionSettings,
+) -> list[PredictionSets]:
+    """The sets of each coverage, in the order asked, and of each method, the default first."""
+    size, classes = calibration.scores.probabilities.shape
+    expected = expected_cuts(sequence, size, settings)
+    found = []
+    for coverage in settings.set_coverage:
+        cuts = wide_enough(expected, tune.scores, largest_ood_score, size, coverage)
+        if cuts:
+            found.append(by_decision(calibration, coverage, cuts, largest_ood_score))
+        found.append(lac(calibration, coverage))
+        if classes <= _MOST_CONDITIONAL:
+            found.append(lac_class_conditional(calibration, coverage))
+    return found
 
 
 def _inside(scored: Scored, gate: OutOfDistributionGate) -> NDArray[np.bool_]:

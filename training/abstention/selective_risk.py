@@ -59,6 +59,16 @@ class Sequence:
         possible = np.flatnonzero(answered >= least_examples(risk, confidence_level))
         return int(possible[np.argmin(expected[possible])]) if len(possible) else int(np.argmin(expected))
 
+    def expected_threshold(self, calibration_size: int, risk: float, confidence_level: float) -> float | None:
+        """The threshold that a calibration split of this size would certify if it looked like `tune`; None if none."""
+        share = calibration_size / self.size
+        errors, answered = np.rint(self.errors * share), np.rint(self.answered * share)
+        start = self.start(calibration_size, risk, confidence_level)
+        p_values = binomial_p_value(errors.astype(np.int64), answered.astype(np.int64), risk)[start:]
+        failed = np.flatnonzero(p_values > 1 - confidence_level)
+        passed = int(failed[0]) if len(failed) else len(p_values)
+        return float(self.thresholds[start + passed - 1]) if passed else None
+
 
 @dataclass(frozen=True, slots=True)
 class Passed:
