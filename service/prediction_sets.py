@@ -30,7 +30,10 @@ def choose(
     if not offered:
         raise InvalidValue(field, f"={shown(value)} is asked for, and this model has no prediction sets")
     by_method = f" for {method}" if len(asked) > 1 else ""
-    listed = ", ".join(f"{sets.method} {sets.set_coverage}" for sets in offered)
+    coverages: dict[str, list[str]] = {}
+    for sets in offered:
+        coverages.setdefault(sets.method, []).append(str(sets.set_coverage))
+    listed = "; ".join(f"{name} {', '.join(found)}" for name, found in coverages.items())
     raise InvalidValue(field, f"={shown(value)} is not certified by this model{by_method}; certified: {listed}")
 
 
