@@ -8,7 +8,7 @@ from training.abstention.selective_risk import Sequence, fixed_sequence
 from training.abstention.settings import AbstentionSettings
 
 SIZE = 4000
-CONFIDENCE = np.arange(1, SIZE + 1, dtype=np.float32) / SIZE
+CONFIDENCE = (np.arange(1, SIZE + 1) / SIZE).astype(np.float32)
 SCORES = Scores(CONFIDENCE[:, None], CONFIDENCE, np.zeros(SIZE, dtype=np.float32))
 # From sure to unsure: right, and then one error in five.
 WRONG = (CONFIDENCE < 0.5) & (np.arange(SIZE) % 5 == 0)
@@ -34,10 +34,10 @@ def test_smaller_calibration_split_is_expected_to_certify_less() -> None:
 
 
 def test_cut_of_the_default_risk_is_the_first() -> None:
-    rising = _cuts(SIZE, selective_risk=(0.02, 0.1, 0.05), default_risk=0.02)
-    assert rising == sorted(rising, reverse=True)
+    strict_first = _cuts(SIZE, selective_risk=(0.02, 0.1, 0.05), default_risk=0.02)
+    assert strict_first == sorted(strict_first, reverse=True)
     by_default = _cuts(SIZE, selective_risk=(0.02, 0.1, 0.05), default_risk=0.05)
-    assert by_default == [rising[1], rising[0], rising[2]]
+    assert by_default == [strict_first[1], strict_first[0], strict_first[2]]
 
 
 def test_risk_that_tune_cannot_certify_has_no_cut() -> None:
