@@ -21,7 +21,7 @@ _EXPECTED_MISSES = 10  # in the calibration examples of a cell: with fewer, its 
 def expected_cuts(
     sequence: selective_risk.Sequence, calibration_size: int, settings: AbstentionSettings
 ) -> list[float]:
-    """The threshold that `tune` would choose for each risk that is asked: the default's first, then the stricter ones.
+    """The threshold that `tune` would choose for each risk that is asked: the default's first, then strict to lax.
 
     A risk that `tune` would not certify has none, and of two that are equal there is one.
     """
