@@ -7,6 +7,7 @@ split, and the images that were not drawn fix gate and sequence; 5,000 draws fro
 """
 
 import json
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -86,7 +87,7 @@ def measure(held_out: HeldOut, repeats: int, risks: Sequence[float], set_coverag
 
 def _set_coverage(calibration: Scored, target: Scored, promised: float) -> float:
     """Share of the target's prediction sets that hold the true class."""
-    sets = members(target.scores.probabilities, lac(calibration, promised))
+    sets = members(target.scores, lac(calibration, promised), math.inf)
     return float(sets[np.arange(len(target)), target.labels].mean())
 
 

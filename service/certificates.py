@@ -4,6 +4,7 @@ Each certificate stands for itself: what is promised, with which confidence, the
 population that it holds for. A promise is about inputs drawn as the calibration split was; for others it is void.
 """
 
+from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -17,7 +18,7 @@ OpenShare = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=0)]
 Status = Literal["certified", "infeasible"]
 RiskTest = Literal["binomial", "betting", "one_row_per_group"]
-SetMethod = Literal["lac", "lac_class_conditional"]
+SetMethod = Literal["by_decision", "lac", "lac_class_conditional"]
 
 
 class _Statement(BaseModel):
@@ -153,11 +154,22 @@ class OutOfDistributionGate(_Statement):
 
 
 class PredictionSets(_Statement):
-    """The set of the classes with probability >= threshold holds the true one in at least `set_coverage` of cases."""
+    """The set of the classes with probability >= threshold holds the true one in at least `set_coverage` of cases.
+
+    `lac` has one threshold, `lac_class_conditional` one a class, `by_decision` one a cell. The cell of an input is the
+    number of cuts <= its confidence, and 0 where the gate turns it away. With one threshold a class or a cell, the
+    promise holds in each of them.
+    """
 
     set_coverage: OpenShare = Field(description="How often a set holds the true label, at least.")
-    method: SetMethod = Field(description="One threshold for all, or one a class: then the promise is one a class.")
-    thresholds: Listed[Probability] = Field(min_length=1, description="One, or one a class; 0 where data are too few.")
+    method: SetMethod = Field(description="Of what the promise holds: of each cell, of all inputs, of each class.")
+    cuts: Listed[Probability] = Field(
+        default_factory=list, description="Confidences that part the cells, rising; empty but for by_decision."
+    )
+    thresholds: Listed[Probability] = Field(
+        min_length=1,
+        description="One, one a cell from the least confident on, or one a class; 0 where data are too few.",
+    )
     order_statistics: Listed[int] = Field(description="Rank of each threshold, from above, among the true classes'.")
     sizes: Listed[int] = Field(description="Calibration examples behind each threshold.")
     population: str = Field(description="What the calibration split was drawn from: the promise is about this.")
@@ -167,7 +179,15 @@ class PredictionSets(_Statement):
     def _one_each(self) -> Self:
         if not len(self.thresholds) == len(self.order_statistics) == len(self.sizes):
             raise ValueError("thresholds, order_statistics and sizes must be equally many")
+        if bool(self.cuts) != (self.method == "by_decision"):
+            raise ValueError(f"method {self.method} with {len(self.cuts)} cuts")
+        if any(high <= low for low, high in pairwise(self.cuts)):
+            raise ValueError("cuts must rise")
         return self
+
+    def expected_thresholds(self, classes: int) -> int:
+        """How many thresholds the method has for a model of so many classes."""
+        return classes if self.method == "lac_class_conditional" else len(self.cuts) + 1
 
 
 class Abstention(_Statement):

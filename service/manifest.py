@@ -219,7 +219,7 @@ class Manifest(_Part):
         if (matrix := abstention.cost_matrix) and {len(matrix), *map(len, matrix)} != {classes}:
             raise ValueError(f"cost_matrix must be {classes} x {classes}, one row a label")
         for sets in abstention.prediction_sets:
-            if len(sets.thresholds) != (1 if sets.method == "lac" else classes):
+            if len(sets.thresholds) != sets.expected_thresholds(classes):
                 raise ValueError(f"{len(sets.thresholds)} thresholds do not fit method {sets.method}")
         calibration = self.data.splits.get("calibration")
         certificates: list[RiskCertificate | CostCertificate] = [*abstention.selective_risk, *abstention.reject_cost]

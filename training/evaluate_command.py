@@ -14,7 +14,7 @@ from training.folder import make_writable
 from training.report import operating_points
 from training.report.cautions import cautions
 from training.report.files import write_evaluation
-from training.report.numbers import percent
+from training.report.numbers import percent, rounded
 from training.report.table import table
 
 Say = Callable[[str], None]
@@ -56,7 +56,9 @@ def _summary(evaluation: Evaluation) -> list[tuple[str, str]]:
             (
                 "sets",
                 f"{sets.promise.method} {sets.promise.set_coverage:g}: set coverage {percent(sets.set_coverage)}, "
-                f"least {percent(sets.least_coverage)} ({sets.least_label}), mean size {sets.mean_size:.2f}",
+                f"answered {percent(sets.answered_coverage)}, abstained {percent(sets.abstained_coverage)}, "
+                f"least {percent(sets.least_coverage)} ({sets.least_label}), "
+                f"mean size {rounded(sets.mean_size)}, abstained {rounded(sets.abstained_mean_size)}",
             )
             for sets in evaluation.prediction_sets
         ),

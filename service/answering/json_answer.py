@@ -4,6 +4,7 @@ It is the response model written out by hand, since to build it and its parts ta
 Whatever is the same in every answer is made once; a test holds the bytes against the response model.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
@@ -72,7 +73,8 @@ class JsonAnswer:
         self.k = k
         self._probabilities = probabilities
         self.whole = probabilities or sets is not None
-        self._thresholds = None if sets is None else _of_each_label(sets, len(labels))
+        self._sets = sets
+        self._largest_ood_score = np.inf if abstention is None else abstention.out_of_distribution.threshold
         named = None if sets is None else SetsRef(set_coverage=sets.set_coverage, method=sets.method)
         self._head = b'{"model":%b,"policy":%b,"prediction_sets":%b,"predictions":' % (
             _json(model),
@@ -85,15 +87,17 @@ class JsonAnswer:
         if len(rows.confidence) == 1 and self._limits is not None:
             likeliest = rows.likeliest[0]
             decision = self._limits.decision(likeliest[0], rows.confidence[0], rows.ood_score[0])
-            one = self._prediction(decision, rows.probabilities[0], rows.confidence[0], likeliest)
+            one = self._prediction(decision, rows.probabilities[0], rows.confidence[0], rows.ood_score[0], likeliest)
             return Written(self._head + orjson.dumps([one]) + b"}", self._of_one[decision.reason])
         decisions = decide(rows.scores, self._policy, self._abstention)
-        columns = zip(decisions, rows.probabilities, rows.confidence, rows.likeliest, strict=True)
+        columns = zip(decisions, rows.probabilities, rows.confidence, rows.ood_score, rows.likeliest, strict=True)
         body = self._head + orjson.dumps([self._prediction(*entry) for entry in columns]) + b"}"
         return Written(body, Decided(self._model, self._policy, tally(decision.reason for decision in decisions)))
 
-    def _prediction(self, decision: Decision, row: _Row, confidence: float, likeliest: list[int]) -> _Prediction:
-        labels = self._labels
+    def _prediction(
+        self, decision: Decision, row: _Row, confidence: float, ood_score: float, likeliest: list[int]
+    ) -> _Prediction:
+        labels, sets = self._labels, self._sets
         label, reason = decision
         return {
             "id": self._id_of(label),
@@ -103,21 +107,27 @@ class JsonAnswer:
             "confidence": confidence,
             "top_k": [{"label": labels[i], "probability": float(row[i])} for i in likeliest[: self.k]],
             "probabilities": row if self._probabilities else None,
-            "prediction_set": None if self._thresholds is None else self._members(row, likeliest[0], self._thresholds),
+            "prediction_set": None if sets is None else self._members(sets, row, confidence, ood_score, likeliest),
         }
 
-    def _members(self, row: _Row, likeliest: int, thresholds: Sequence[float]) -> list[str]:
+    def _members(
+        self, sets: PredictionSets, row: _Row, confidence: float, ood_score: float, likeliest: list[int]
+    ) -> list[str]:
         """What `prediction_sets.members` says of one input."""
-        entries = zip(self._labels, row, thresholds, strict=True)
-        found = [label for label, probability, threshold in entries if probability >= threshold]
-        if row[likeliest] >= thresholds[likeliest]:
+        labels, best, thresholds = self._labels, likeliest[0], sets.thresholds
+        if sets.method == "lac_class_conditional":
+            least = thresholds[best]
+            entries = zip(labels, row, thresholds, strict=True)
+            found = [label for label, probability, threshold in entries if probability >= threshold]
+        else:
+            least = thresholds[bisect_right(sets.cuts, confidence) if ood_score <= self._largest_ood_score else 0]
+            if len(likeliest) > 1 and row[likeliest[1]] < least:
+                return [labels[best]]  # as in most answers, without a look at every class
+            found = [label for label, probability in zip(labels, row, strict=True) if probability >= least]
+        if row[best] >= least:
             return found
-        among = {*found, self._labels[likeliest]}
-        return [label for label in self._labels if label in among]
-
-
-def _of_each_label(sets: PredictionSets, labels: int) -> list[float]:
-    return sets.thresholds * labels if len(sets.thresholds) == 1 else sets.thresholds
+        among = {*found, labels[best]}
+        return [label for label in labels if label in among]
 
 
 def _json(part: BaseModel) -> bytes:

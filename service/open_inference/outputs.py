@@ -44,9 +44,11 @@ def values(scores: Scores, outcome: Outcomes, manifest: Manifest, names: list[st
         found["label"] = np.where(answered, np.array(manifest.labels, object)[outcome.labels], "")
         found["reason"] = np.array([*REASONS, ""], object)[outcome.reasons]  # ANSWERED is -1: the last
     if "prediction_set" in names:
-        sets = choose(manifest.abstention, None, None)
-        assert sets is not None  # the name was checked
-        found["prediction_set"] = members(scores.probabilities, sets)
+        abstention = manifest.abstention
+        sets = choose(abstention, None, None)
+        assert abstention is not None  # the name was checked
+        assert sets is not None
+        found["prediction_set"] = members(scores, sets, abstention.out_of_distribution.threshold)
     return {name: found[name] for name in names}
 
 

@@ -2,6 +2,7 @@
 
 import { element, labelled } from "./elements.js";
 import { apart, plain, promised } from "./numbers.js";
+import { ofWhat } from "./set-method.js";
 
 const MOST_BARS = 20; // with more classes there are bars for the likeliest alone
 const MANY = 1000; // with more the service states a prediction set only where it is asked for
@@ -89,8 +90,7 @@ export class Answer {
     }
     const listed = members.slice(0, MOST_LISTED).map((label) => element("span", { className: "member" }, label));
     const more = members.length - listed.length;
-    const each = sets.method === "lac" ? "" : ", for each class";
-    const promise = `Holds the true label in ${promised(sets.set_coverage)} of cases${each}: `;
+    const promise = `Holds the true label in ${promised(sets.set_coverage)} of cases, ${ofWhat(sets.method)}: `;
     this.members.replaceChildren(
       element("span", { className: "muted" }, promise),
       ...listed,
@@ -144,7 +144,7 @@ export class Answer {
 }
 
 function setsInWords(sets) {
-  return `${promised(sets.set_coverage)} ${sets.method === "lac" ? "on average" : "for each class"}`;
+  return `${promised(sets.set_coverage)} ${ofWhat(sets.method)}`;
 }
 
 function answerInWords({ confidence }, policy) {

@@ -3,6 +3,7 @@
 import { element, table } from "./elements.js";
 import { count, percent, plain, promised } from "./numbers.js";
 import { OperatingPoints } from "./operating-points.js";
+import { ofWhat } from "./set-method.js";
 
 const NONE = "\u2013";
 const MEASURED = ["Report: answered", "Report: wrong"];
@@ -120,7 +121,7 @@ function setTable(abstention) {
     ["Holds it in", "Promised", "Calibration examples"],
     abstention.prediction_sets.map((sets) => [
       promised(sets.set_coverage),
-      sets.method === "lac" ? "on average" : "for each class",
+      ofWhat(sets.method),
       count(sets.sizes.reduce((sum, size) => sum + size, 0)),
     ]),
   )];

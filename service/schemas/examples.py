@@ -50,7 +50,7 @@ EXAMPLES: dict[str, Any] = {
             "confidence_level": 0.95,
             "threshold": 0.8011341691017151,
         },
-        "prediction_sets": {"set_coverage": 0.95, "method": "lac"},
+        "prediction_sets": {"set_coverage": 0.95, "method": "by_decision"},
         "predictions": [
             {
                 "id": "dmfKkXTvr-8w5XL_uoUBP6mZmZmZmZoAAAAJ",
@@ -60,7 +60,7 @@ EXAMPLES: dict[str, Any] = {
                 "confidence": 0.8421744108200073,
                 "top_k": [{"label": "Ankle boot", "probability": 0.8421744108200073}],
                 "probabilities": None,
-                "prediction_set": ["Ankle boot"],
+                "prediction_set": ["Sandal", "Sneaker", "Ankle boot"],
             },
             {
                 "id": "dmfKkXTvr-8w5XL_uoUBP6mZmZmZmZoAAQB_",
@@ -70,7 +70,7 @@ EXAMPLES: dict[str, Any] = {
                 "confidence": 0.4375,
                 "top_k": [{"label": "Shirt", "probability": 0.4375}],
                 "probabilities": None,
-                "prediction_set": ["Coat", "Shirt"],
+                "prediction_set": ["Pullover", "Coat", "Shirt"],
             },
         ],
     },

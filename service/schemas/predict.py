@@ -46,7 +46,9 @@ class Options(BaseModel):
         None, gt=0, lt=1, description="How often the prediction set must hold the true label; one that is certified."
     )
     set_method: SetMethod | None = Field(
-        None, description="Whether that holds on average (lac, unless asked) or for each class (lac_class_conditional)."
+        None,
+        description="Of what that holds: of the answered and of the abstained apart (by_decision), of all inputs "
+        "(lac), or of each class (lac_class_conditional). Unless asked, the first that the model offers.",
     )
 
 
@@ -105,7 +107,10 @@ class SetsRef(BaseModel):
     """Which promise the prediction sets keep."""
 
     set_coverage: float = Field(description="How often a set holds the true label, at least.")
-    method: SetMethod = Field(description="On average (lac), or for each class (lac_class_conditional).")
+    method: SetMethod = Field(
+        description="Of what that holds: of the answered and of the abstained apart under each certified risk "
+        "(by_decision), of all inputs (lac), or of each class (lac_class_conditional)."
+    )
 
 
 class Prediction(BaseModel):

@@ -66,7 +66,9 @@ def _by_hand(deployment: Deployment, policy: PolicyRequest) -> list[Row]:
     manifest, scores = deployment.classifier.manifest, score(deployment.classifier, deployment.report).scores
     decisions = decide(scores, resolve(policy, manifest.abstention), manifest.abstention)
     sets = choose(manifest.abstention, None, None)
+    assert manifest.abstention is not None
     assert sets is not None
+    inside = members(scores, sets, manifest.abstention.out_of_distribution.threshold).tolist()
     return [
         (
             "abstain" if decision.label is None else "answer",
@@ -74,5 +76,5 @@ def _by_hand(deployment: Deployment, policy: PolicyRequest) -> list[Row]:
             decision.reason,
             [label for label, inside in zip(manifest.labels, row, strict=True) if inside],
         )
-        for decision, row in zip(decisions, members(scores.probabilities, sets).tolist(), strict=True)
+        for decision, row in zip(decisions, inside, strict=True)
     ]

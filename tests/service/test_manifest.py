@@ -102,6 +102,28 @@ def test_one_threshold_a_class_is_one_a_class() -> None:
         Manifest.model_validate({**manifest, "abstention": {**manifest["abstention"], "prediction_sets": [sets]}})
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"cuts": []}, "method by_decision with 0 cuts"),
+        ({"method": "lac"}, "method lac with 2 cuts"),
+        ({"cuts": [0.8, 0.8]}, "cuts must rise"),
+        ({"cuts": [0.8]}, "3 thresholds do not fit method by_decision"),
+    ],
+)
+def test_cells_are_one_more_than_the_cuts_between_them(change: dict[str, Any], message: str) -> None:
+    manifest = tiny.manifest().model_dump()
+    by_class = manifest["abstention"]["prediction_sets"][1]
+    sound = {**by_class, "method": "by_decision", "cuts": [0.5, 0.8]}
+    for sets in (sound, {**sound, **change}):
+        stated = {**manifest, "abstention": {**manifest["abstention"], "prediction_sets": [sets]}}
+        if sets is sound:
+            assert Manifest.model_validate(stated).abstention is not None
+            continue
+        with pytest.raises(ValidationError, match=message):
+            Manifest.model_validate(stated)
+
+
 def test_model_that_reports_on_what_it_chose_by_can_carry_no_certificate() -> None:
     manifest = tiny.manifest().model_dump()
     with pytest.raises(ValidationError, match="not held out can carry no certificate"):

@@ -3,9 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from service.certificates import Abstention, OutOfDistributionGate
+from service.certificates import Abstention, OutOfDistributionGate, PredictionSets
 from training.abstention import cost, selective_risk
-from training.abstention.conformal import lac, lac_class_conditional
+from training.abstention.cells import expected_cuts, wide_enough
+from training.abstention.conformal import by_decision, lac, lac_class_conditional
 from training.abstention.gate import gate
 from training.abstention.principal_components import PrincipalComponents
 from training.abstention.samples import Side
@@ -28,20 +29,36 @@ def certify(
     `familywise`. `largest_unit` is the most rows of a unit, known without either split.
     """
     level, matrix = settings.confidence_level, settings.cost_matrix
-    threshold = gate(tune, components, settings.false_alarm_rate, level, largest_unit)
-    fixed, tested = (Side.of_split(part, _inside(part, threshold), largest_unit) for part in (tune, calibration))
+    limit = gate(tune, components, settings.false_alarm_rate, level, largest_unit)
+    fixed, tested = (Side.of_split(part, _inside(part, limit), largest_unit) for part in (tune, calibration))
     sequence = selective_risk.Sequence.on(tune.scores.confidence, tune.wrong, fixed.inside)
     risks, costs = sorted(settings.selective_risk), sorted(settings.reject_cost)
     family = len(risks) if settings.familywise else 1
-    conditional = calibration.scores.probabilities.shape[1] <= _MOST_CONDITIONAL
-    methods = (lac, lac_class_conditional) if conditional else (lac,)
+    expected = {r: selective_risk.expected_threshold(sequence, fixed, tested, r, level, family) for r in risks}
     return Abstention(
-        out_of_distribution=threshold,
+        out_of_distribution=limit,
         selective_risk=[selective_risk.certify(sequence, fixed, tested, r, level, family) for r in risks],
         cost_matrix=None if matrix is None else [list(row) for row in matrix],
         reject_cost=[cost.certify(fixed, tested, matrix, c, level) for c in costs],
-        prediction_sets=[f(calibration, c) for f in methods for c in settings.set_coverage],
+        prediction_sets=_sets(fixed, tested, expected_cuts(expected, settings.default_risk), limit.threshold, settings),
     )
+
+
+def _sets(
+    tune: Side, calibration: Side, expected: list[float], largest_ood_score: float, settings: AbstentionSettings
+) -> list[PredictionSets]:
+    """The sets of each coverage, in the order asked, and of each method, the default first."""
+    largest, rows = calibration.samples[0].largest, calibration.samples[0].rows
+    counted = calibration.scored if calibration.scored.units is None else calibration.scored.take(rows)
+    found = []
+    for coverage in settings.set_coverage:
+        cuts = wide_enough(expected, tune.scored.scores, largest_ood_score, len(counted), coverage)
+        if cuts:
+            found.append(by_decision(counted, coverage, cuts, largest_ood_score, largest))
+        found.append(lac(counted, coverage, largest))
+        if counted.scores.probabilities.shape[1] <= _MOST_CONDITIONAL:
+            found.append(lac_class_conditional(counted, coverage, largest))
+    return found
 
 
 def _inside(scored: Scored, gate: OutOfDistributionGate) -> NDArray[np.bool_]:

@@ -1,26 +1,39 @@
 """Split conformal prediction: the exact order statistic, prediction sets, and the gate's threshold."""
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.certificates import PredictionSets, SetMethod
+from service.prediction_sets import cells
 from training.abstention.scored import Scored
 
 
-def order_statistic(size: int, coverage: float | Fraction) -> int:
-    """k = ceil((n + 1) coverage), exactly: the rank of the score that a further one is under with that probability.
+def order_statistic(size: int, coverage: float | Fraction, largest_unit: int = 1) -> int:
+    """k = ceil((n + m) coverage), exactly: the rank, from below, of the threshold for n scores in units of at most m.
 
-    In floating point k is off by one for some n and coverages, and `numpy.quantile(..., method="higher")` at the level
-    k / n, which is often seen, takes the next rank for most n. Over n: no score is high enough. (Vovk et al. 2005; Lei
-    et al. 2018, arXiv 1604.04173, theorem 2.)
+    Of independent scores (m = 1), a new one is at most the k-th smallest with probability `coverage` (Vovk et al. 2005;
+    Lei et al. 2018, arXiv 1604.04173, theorem 2). A k over n means that no score is high enough.
+
+    Scores may also come in units, such as the pictures of one patient, where only the units are exchangeable. Let unit
+    g have m_g <= m scores, of which misses_g are over the threshold, and let alpha = 1 - coverage. Conformal risk
+    control (Angelopoulos et al. 2022, arXiv 2208.02814, theorem 1) applies to the loss misses_g - alpha m_g: it falls
+    as the threshold rises, and it is at most (1 - alpha) m. The threshold is the lowest at which the losses sum to at
+    most -(1 - alpha) m, that is, at which at least (n + m)(1 - alpha) scores are not over it. Then E[misses] <=
+    alpha E[m_g] for a new unit: the coverage holds over scores, however they depend on each other inside a unit.
+
+    In floating point k is off by one for some n and coverages. `numpy.quantile(..., method="higher")` at the level
+    k / n, which is often seen, takes the next rank for most n.
 
     >>> order_statistic(9, 0.9), order_statistic(8, 0.9), order_statistic(99, 0.95)
     (9, 9, 95)
+    >>> order_statistic(90, 0.9), order_statistic(90, 0.9, largest_unit=10)  # (90 + 10) 0.9
+    (82, 90)
     """
-    return math.ceil((size + 1) * Fraction(str(coverage)))
+    return math.ceil((size + largest_unit) * Fraction(str(coverage)))
 
 
 def kth_smallest(scores: NDArray[np.floating], k: int) -> float:
@@ -32,37 +45,61 @@ def kth_smallest(scores: NDArray[np.floating], k: int) -> float:
     return float(np.partition(scores, k - 1)[k - 1]) if k <= len(scores) else math.inf
 
 
-def lac(calibration: Scored, set_coverage: float) -> PredictionSets:
+def lac(calibration: Scored, set_coverage: float, largest_unit: int = 1) -> PredictionSets:
     """One threshold for all classes: least ambiguous sets (LAC; Sadinle, Lei and Wasserman 2019).
 
-    Marginal: the true class is in the set in `set_coverage` of all cases, more often for some classes than for others.
+    Marginal: the true class is in the set in `set_coverage` of all cases, more often for some inputs than for others.
+    `largest_unit` as in `order_statistic`.
     """
-    rows = [calibration.true_class_probability]
-    return _sets("lac", rows, set_coverage, calibration)
+    rows = np.zeros(len(calibration), dtype=np.int64)
+    return _sets("lac", calibration, rows, 1, set_coverage, largest_unit)
 
 
-def lac_class_conditional(calibration: Scored, set_coverage: float) -> PredictionSets:
+def lac_class_conditional(calibration: Scored, set_coverage: float, largest_unit: int = 1) -> PredictionSets:
     """One threshold a class: the true class is in the set in `set_coverage` of the cases *of each class*.
 
-    A class with too few calibration examples gets threshold 0 and so is in every set.
+    A class with too few calibration examples gets threshold 0 and so is in every set. `largest_unit` as in
+    `order_statistic`.
     """
-    probability, labels = calibration.true_class_probability, calibration.labels
     classes = calibration.scores.probabilities.shape[1]
-    return _sets("lac_class_conditional", [probability[labels == c] for c in range(classes)], set_coverage, calibration)
+    return _sets("lac_class_conditional", calibration, calibration.labels, classes, set_coverage, largest_unit)
+
+
+def by_decision(
+    calibration: Scored, set_coverage: float, cuts: list[float], largest_ood_score: float, largest_unit: int = 1
+) -> PredictionSets:
+    """One threshold a cell of `service.prediction_sets.cells`: the true class is in `set_coverage` of each cell's sets.
+
+    Mondrian conformal prediction (Vovk et al. 2005): exact in each cell, as long as `cuts` (rising, at least one) and
+    the gate, `largest_ood_score`, were fixed without a look at the calibration split. A cell with too few calibration
+    examples gets threshold 0. `largest_unit` as in `order_statistic`.
+    """
+    cell = cells(calibration.scores, cuts, largest_ood_score)
+    return _sets("by_decision", calibration, cell, len(cuts) + 1, set_coverage, largest_unit, cuts)
 
 
 def _sets(
-    method: SetMethod, groups: list[NDArray[np.float32]], set_coverage: float, calibration: Scored
+    method: SetMethod,
+    calibration: Scored,
+    group: NDArray[np.integer],  # [N], of each example
+    groups: int,
+    set_coverage: float,
+    largest_unit: int,
+    cuts: Sequence[float] = (),
 ) -> PredictionSets:
+    """One threshold a group of examples, from 0 to `groups` - 1."""
+    probability = calibration.true_class_probability
+    parts = [probability[group == g] for g in range(groups)]
     # The conformity score is 1 - p of the true class. Its k-th smallest is the k-th largest p, which is compared as
     # it is: 1 - p would round.
-    ranks = [order_statistic(len(group), set_coverage) for group in groups]
+    ranks = [order_statistic(len(part), set_coverage, largest_unit) for part in parts]
     return PredictionSets(
         set_coverage=set_coverage,
         method=method,
-        thresholds=[max(0.0, -kth_smallest(-group, k)) for group, k in zip(groups, ranks, strict=True)],
+        cuts=list(cuts),
+        thresholds=[max(0.0, -kth_smallest(-part, k)) for part, k in zip(parts, ranks, strict=True)],
         order_statistics=ranks,
-        sizes=[len(group) for group in groups],
+        sizes=[len(part) for part in parts],
         population=calibration.population,
         calibration_fingerprint=calibration.fingerprint,
     )

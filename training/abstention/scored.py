@@ -1,6 +1,6 @@
 """A split as the exported file sees it: its scores beside the true labels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,12 @@ class Scored:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def take(self, rows: NDArray[np.int64]) -> "Scored":
+        """The examples at `rows`, as a sample of the same split."""
+        s, units = self.scores, None if self.units is None else self.units[rows]
+        scores = Scores(s.probabilities[rows], s.confidence[rows], s.ood_score[rows])
+        return replace(self, scores=scores, labels=self.labels[rows], units=units)
 
     @property
     def wrong(self) -> NDArray[np.bool_]:

@@ -12,6 +12,7 @@ is flat around the target it breaks the promise far more often than the test's l
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +65,16 @@ def _start(expected: NDArray[np.float64], possible: NDArray[np.bool_]) -> int:
         return int(hopeful[0])
     among = np.flatnonzero(possible) if possible.any() else np.arange(len(expected))
     return int(among[np.argmin(expected[among])])
+
+    def expected_threshold(self, calibration_size: int, risk: float, confidence_level: float) -> float | None:
+        """The threshold that a calibration split of this size would certify if it looked like `tune`; None if none."""
+        share = calibration_size / self.size
+        errors, answered = np.rint(self.errors * share), np.rint(self.answered * share)
+        start = self.start(calibration_size, risk, confidence_level)
+        p_values = binomial_p_value(errors.astype(np.int64), answered.astype(np.int64), risk)[start:]
+        failed = np.flatnonzero(p_values > 1 - confidence_level)
+        passed = int(failed[0]) if len(failed) else len(p_values)
+        return float(self.thresholds[start + passed - 1]) if passed else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,22 +180,43 @@ def _bound(sample: Sample, calibration: Side, passed: Passed, level: float) -> f
     return sample.upper(losses, eligible & (confidence >= passed.threshold), level)
 
 
+def expected_threshold(
+    sequence: Sequence, tune: Side, calibration: Side, risk: float, level: float, family: int = 1
+) -> float | None:
+    """The threshold that `calibration` would certify if it looked like `tune`; None if none. It sees no score there."""
+    own_level = 1 - (1 - level) / family
+    if len(calibration.samples) == 1:
+        return sequence.expected_threshold(len(calibration.scored), risk, own_level)
+    _, outlook = _best(sequence, tune, calibration, risk, own_level)
+    return float(sequence.thresholds[outlook.passed - 1]) if outlook.passed else None
+
+
 def _chosen(sequence: Sequence, tune: Side, calibration: Side, risk: float, level: float) -> tuple[Sample, int]:
     """The test that promises to answer most, judged on `tune` alone, and the threshold at which it starts."""
     if len(calibration.samples) == 1:
         return calibration.samples[0], 0  # whose start `fixed_sequence` finds
+    best, outlook = _best(sequence, tune, calibration, risk, level)
+    return calibration.samples[best], outlook.start
+
+
+class _Outlook(NamedTuple):
+    """What a test would do if the calibration split were like tune."""
+
+    passed: int  # thresholds passed or skipped; 0 where the first fails
+    start: int
+
+
+def _best(sequence: Sequence, tune: Side, calibration: Side, risk: float, level: float) -> tuple[int, _Outlook]:
+    """Which of the samples goes furthest, and its outlook."""
     outlooks = [
         _outlook(sequence, ours, tune, len(theirs) / max(1, len(ours)), risk, level)
         for ours, theirs in zip(tune.outlooks, calibration.samples, strict=True)
     ]
-    best = max(range(len(outlooks)), key=lambda i: outlooks[i][0])
-    return calibration.samples[best], outlooks[best][1]
+    best = max(range(len(outlooks)), key=lambda i: outlooks[i].passed)
+    return best, outlooks[best]
 
 
-def _outlook(
-    sequence: Sequence, sample: Sample, tune: Side, share: float, risk: float, level: float
-) -> tuple[int, int]:
-    """How many thresholds would be passed or skipped if the calibration split were like tune, and the start."""
+def _outlook(sequence: Sequence, sample: Sample, tune: Side, share: float, risk: float, level: float) -> _Outlook:
     confidence, losses, eligible = tune.of(sample)
     expected = np.array(
         [
@@ -195,7 +227,7 @@ def _outlook(
     start = _start(expected, np.ones(len(expected), dtype=bool))
     failed = np.flatnonzero(expected[start:] > 1 - level)
     passed = int(failed[0]) if len(failed) else len(expected) - start
-    return (start + passed if passed else 0), start
+    return _Outlook(start + passed if passed else 0, start)
 
 
 def least_examples(risk: float, confidence_level: float) -> int:

@@ -57,7 +57,10 @@ class SetQuality:
 
     promise: PredictionSets
     set_coverage: float  # share of sets that hold the true class
+    answered_coverage: float | None  # of what the default policy answers; None where that is nothing
+    abstained_coverage: float | None  # of what it abstains from
     mean_size: float
+    abstained_mean_size: float | None
     singletons: float  # share of sets of one class
     least_label: str  # the class that is in its sets least often
     least_coverage: float
@@ -102,7 +105,7 @@ def evaluate(classifier: Classifier, splits: Splits) -> Evaluation:
         classes=_classes(manifest.labels, report.labels, decisions),
         confusion=_confusion(report),
         strange=[_strange(classifier, report, *named) for named in strange_inputs.make(manifest.input, inputs).items()],
-        prediction_sets=[_sets(report, promise, manifest.labels) for promise in sets],
+        prediction_sets=[_sets(report, _answers(decisions) >= 0, promise, manifest) for promise in sets],
         false_alarms=int(_outside(report.scores, manifest).sum()) if manifest.abstention else None,
         contradictions=contradictions(points, manifest.abstention),
     )
@@ -171,16 +174,25 @@ def _outside(scores: Scores, manifest: Manifest) -> NDArray[np.bool_]:
     return np.array([d.reason == "out_of_distribution" for d in decide(scores, everything, manifest.abstention)])
 
 
-def _sets(report: Scored, promise: PredictionSets, names: list[str]) -> SetQuality:
-    inside = members(report.scores.probabilities, promise)  # [N, C]
+def _sets(report: Scored, answered: NDArray[np.bool_], promise: PredictionSets, manifest: Manifest) -> SetQuality:
+    assert manifest.abstention is not None  # where the promise is from
+    inside = members(report.scores, promise, manifest.abstention.out_of_distribution.threshold)  # [N, C]
     sizes, held = inside.sum(axis=1), inside[np.arange(len(report)), report.labels]
-    by_class = {name: float(held[report.labels == c].mean()) for c, name in enumerate(names) if c in report.labels}
+    names = enumerate(manifest.labels)
+    by_class = {name: float(held[report.labels == c].mean()) for c, name in names if c in report.labels}
     least = min(by_class, key=by_class.__getitem__)
     return SetQuality(
         promise=promise,
         set_coverage=float(held.mean()),
+        answered_coverage=_mean(held[answered]),
+        abstained_coverage=_mean(held[~answered]),
         mean_size=float(sizes.mean()),
+        abstained_mean_size=_mean(sizes[~answered]),
         singletons=float((sizes == 1).mean()),
         least_label=least,
         least_coverage=by_class[least],
     )
+
+
+def _mean(values: NDArray[Any]) -> float | None:
+    return float(values.mean()) if len(values) else None

@@ -16,6 +16,15 @@ def percent(share: float | None, digits: int = 1) -> str:
     return NONE if share is None else f"{100 * share:.{digits}f} %"
 
 
+def rounded(value: float | None, digits: int = 2) -> str:
+    """A number to so many digits.
+
+    >>> rounded(1.416), rounded(None)
+    ('1.42', '-')
+    """
+    return NONE if value is None else f"{value:.{digits}f}"
+
+
 def round_percent(share: float) -> str:
     """A share that someone chose, with no more digits than they gave.
 

@@ -13,7 +13,7 @@ from service.policy import SelectiveRiskPolicy
 from training.evaluation.evaluation import Evaluation
 from training.evaluation.risk_coverage import COVERAGE, RISKS, best_augrc
 from training.report.cautions import cautions
-from training.report.numbers import estimate, percent, quotient, round_percent
+from training.report.numbers import estimate, percent, quotient, round_percent, rounded
 from training.report.operating_points import name, rows
 from training.report.pictures import Picture
 
@@ -175,7 +175,10 @@ def _sets(evaluation: Evaluation) -> list[dict[str, str]]:
             "promise": f"{round_percent(found.promise.set_coverage)} {_of_whom(found.promise)}",
             "method": found.promise.method,
             "set_coverage": percent(found.set_coverage),
-            "mean_size": f"{found.mean_size:.2f}",
+            "answered": percent(found.answered_coverage),
+            "abstained": percent(found.abstained_coverage),
+            "mean_size": rounded(found.mean_size),
+            "abstained_mean_size": rounded(found.abstained_mean_size),
             "singletons": percent(found.singletons),
             "least": f"{percent(found.least_coverage)} ({found.least_label})",
         }
@@ -184,4 +187,10 @@ def _sets(evaluation: Evaluation) -> list[dict[str, str]]:
 
 
 def _of_whom(promise: PredictionSets) -> str:
-    return "of all" if promise.method == "lac" else "of each class"
+    match promise.method:
+        case "by_decision":
+            return "of the answered and of the abstained"
+        case "lac":
+            return "of all"
+        case "lac_class_conditional":
+            return "of each class"

@@ -1,6 +1,7 @@
 """The answer that is written by hand is the response model's, and says what the decision and the sets say."""
 
 import json
+from collections.abc import Sequence
 from itertools import compress
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from service.answering.gathering import Rows
 from service.answering.json_answer import JsonAnswer
 from service.answering.prediction_id import PredictionId, PredictionIds
-from service.certificates import PredictionSets
+from service.certificates import PredictionSets, SetMethod
 from service.classifier import Scores
 from service.decision import decide, top_k
 from service.policy import NeverAbstainPolicy, Policy, RejectCostPolicy, SelectiveRiskPolicy, ThresholdPolicy
@@ -29,12 +30,12 @@ POLICIES: list[Policy] = [
 ]
 
 
-def _sets(thresholds: list[float]) -> PredictionSets:
+def _sets(method: SetMethod, thresholds: list[float], cuts: Sequence[float] = ()) -> PredictionSets:
     counts = [10] * len(thresholds)
-    method = "lac" if len(thresholds) == 1 else "lac_class_conditional"
     return PredictionSets(
         set_coverage=0.9,
         method=method,
+        cuts=list(cuts),
         thresholds=thresholds,
         order_statistics=counts,
         sizes=counts,
@@ -43,7 +44,13 @@ def _sets(thresholds: list[float]) -> PredictionSets:
     )
 
 
-SETS = [None, _sets([0.3]), _sets([0.95]), _sets([0.99, 0.01, 0.5, 0.2, 0.3])]
+SETS = {
+    "none": None,
+    "lac": _sets("lac", [0.3]),
+    "lac, almost empty": _sets("lac", [0.95]),
+    "by class": _sets("lac_class_conditional", [0.99, 0.01, 0.5, 0.2, 0.3]),
+    "by decision": _sets("by_decision", [0.01, 0.5, 0.1, 0.97], cuts=[0.5, 0.6, 0.9]),  # some have confidence 0.5
+}
 
 
 def _scores(count: int) -> Scores:
@@ -60,7 +67,7 @@ def _row(scores: Scores, i: int) -> Scores:
 
 
 @pytest.mark.parametrize("count", [1, 40])
-@pytest.mark.parametrize("sets", SETS, ids=["none", "lac", "lac, almost empty", "by class"])
+@pytest.mark.parametrize("sets", SETS.values(), ids=SETS)
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.kind)
 def test_answer_is_the_response_model(policy: Policy, sets: PredictionSets | None, count: int) -> None:
     abstention = tiny.abstention()
@@ -73,7 +80,7 @@ def test_answer_is_the_response_model(policy: Policy, sets: PredictionSets | Non
         assert json.loads(response.model_dump_json()) == json.loads(written)
         assert (response.model, response.policy) == (model, policy)
         best = top_k(scores.probabilities, 2)
-        possible = [] if sets is None else members(scores.probabilities, sets).tolist()
+        possible = [] if sets is None else members(scores, sets, abstention.out_of_distribution.threshold).tolist()
         for i, (given, decision) in enumerate(
             zip(response.predictions, decide(scores, policy, abstention), strict=True)
         ):

@@ -142,7 +142,7 @@ INVALID = {
     ),
     "a coverage without certificate": (_with(set_coverage=0.8), "set_coverage=0.8 is not certified by this model"),
     "a coverage of one": (_with(set_coverage=1.0), "set_coverage=1.0: input should be less than 1"),
-    "an unknown method": (_with(set_method="aps"), "set_method=\"aps\": input should be 'lac' or"),
+    "an unknown method": (_with(set_method="aps"), "set_method=\"aps\": input should be 'by_decision', 'lac' or"),
     "an unknown policy": (_with(policy={"entropy": 1}), "policy.entropy: no such field"),
     "an unknown field": (_with(topk=3), "topk: no such field"),
     "a field of 10,000 letters": (_with(**{"x" * 10_000: 1}), "xxx...: no such field"),
@@ -212,7 +212,8 @@ QUERIES = {
     "selective_risk=0.05&selective_risk=0.1": "selective_risk is given more than once in the query string",
     "top_k=1&top_k=1": "top_k is given more than once in the query string",
     "selective_risk=0.04": "selective_risk=0.04 is not certified",
-    "set_coverage=0.8": "set_coverage=0.8 is not certified by this model for lac; certified: 0.95, 0.9, 0.99",
+    "set_coverage=0.8": "set_coverage=0.8 is not certified by this model; certified: by_decision 0.95, 0.9, 0.99; "
+    "lac 0.95, 0.9, 0.99; lac_class_conditional 0.95, 0.9, 0.99",
     "topk=3": "topk: no such field",
 }
 

@@ -34,11 +34,36 @@ def test_certificates_cover_what_was_asked_in_order() -> None:
     assert [c.selective_risk for c in found.selective_risk] == [0.1, 0.2]
     assert [c.reject_cost for c in found.reject_cost] == [0.2, 0.5]
     assert [(s.method, s.set_coverage) for s in found.prediction_sets] == [
+        ("by_decision", 0.8),
         ("lac", 0.8),
-        ("lac", 0.9),
         ("lac_class_conditional", 0.8),
+        ("by_decision", 0.9),
+        ("lac", 0.9),
         ("lac_class_conditional", 0.9),
     ]
+
+
+def test_sets_by_decision_are_offered_where_the_cells_are_large_enough() -> None:
+    """Of 800 examples no two cells have 1,000 each, so at 0.99 there are none, and `lac` is the default."""
+    settings = AbstentionSettings(selective_risk=(0.2, 0.1), default_risk=0.1, set_coverage=(0.99, 0.8))
+    found = certify(TUNE, _scored(800, 2, "2"), tiny.COMPONENTS, settings).prediction_sets
+    assert [(sets.method, sets.set_coverage) for sets in found] == [
+        ("lac", 0.99),
+        ("lac_class_conditional", 0.99),
+        ("by_decision", 0.8),
+        ("lac", 0.8),
+        ("lac_class_conditional", 0.8),
+    ]
+
+
+def test_cells_do_not_depend_on_the_calibration_scores() -> None:
+    """Only on its size."""
+    cuts = [
+        [sets.cuts for sets in certify(TUNE, calibration, tiny.COMPONENTS, AbstentionSettings()).prediction_sets]
+        for calibration in (CALIBRATION, _scored(4000, 9, "9"))
+    ]
+    assert cuts[0] == cuts[1]
+    assert any(cuts[0])
 
 
 def test_certificate_counts_what_the_service_would_decide() -> None:

@@ -7,13 +7,17 @@ import pytest
 
 from service.classifier import Scores
 from service.prediction_sets import members
-from training.abstention.conformal import kth_smallest, lac, lac_class_conditional, order_statistic
+from training.abstention.conformal import by_decision, kth_smallest, lac, lac_class_conditional, order_statistic
 from training.abstention.scored import Scored
 
 
+def _scores(*rows: list[float]) -> Scores:
+    p = np.array(rows, dtype=np.float32)
+    return Scores(p, p.max(axis=1), np.zeros(len(p), np.float32))
+
+
 def _scored(probabilities: np.ndarray, labels: np.ndarray) -> Scored:
-    p = probabilities.astype(np.float32)
-    return Scored(Scores(p, p.max(axis=1), np.zeros(len(p), np.float32)), labels, "by hand", "0" * 64)
+    return Scored(_scores(*probabilities), labels, "by hand", "0" * 64)
 
 
 def _random(size: int, classes: int = 3) -> Scored:
@@ -40,14 +44,14 @@ def test_lac_threshold_is_the_exact_order_statistic() -> None:
 def test_sets_cover_their_own_calibration_split_at_the_rank() -> None:
     calibration = _random(200)
     for method in (lac, lac_class_conditional):
-        inside = members(calibration.scores.probabilities, method(calibration, 0.9))
+        inside = members(calibration.scores, method(calibration, 0.9), 0.0)
         assert inside[np.arange(200), calibration.labels].mean() >= 0.9
 
 
 def test_too_few_examples_give_sets_of_everything() -> None:
     sets = lac(_random(8), 0.9)  # ceil(9 * 0.9) = 9 > 8
     assert sets.thresholds == [0.0]
-    assert members(np.array([[1.0, 0.0, 0.0]], dtype=np.float32), sets).all()
+    assert members(_scores([1.0, 0.0, 0.0]), sets, 0.0).all()
 
 
 def test_class_that_is_missing_from_calibration_is_in_every_set() -> None:
@@ -57,7 +61,7 @@ def test_class_that_is_missing_from_calibration_is_in_every_set() -> None:
     sets = lac_class_conditional(without, 0.9)
     assert sets.sizes[1] == 0
     assert sets.thresholds[1] == 0.0
-    assert members(np.array([[0.99, 0.0, 0.01]], dtype=np.float32), sets)[0, 1]
+    assert members(_scores([0.99, 0.0, 0.01]), sets, 0.0)[0, 1]
 
 
 def test_class_conditional_thresholds_are_each_classes_own() -> None:
@@ -71,3 +75,39 @@ def test_class_conditional_thresholds_are_each_classes_own() -> None:
 @pytest.mark.parametrize(("size", "coverage", "k"), [(10, 0.9, 10), (99, 0.93, 93), (1000, 0.95, 951), (19, 0.95, 19)])
 def test_rank_is_exact(size: int, coverage: float, k: int) -> None:
     assert order_statistic(size, coverage) == k
+
+
+def test_threshold_of_a_cell_is_the_order_statistic_of_its_examples() -> None:
+    calibration = _random(500)
+    calibration.scores.ood_score[::10] = 2.0  # turned away
+    sets = by_decision(calibration, 0.9, [0.5, 0.7], largest_ood_score=1.0)
+    confidence, turned_away = calibration.scores.confidence, calibration.scores.ood_score > 1
+    inside = [turned_away | (confidence < 0.5), (confidence >= 0.5) & (confidence < 0.7), confidence >= 0.7]
+    assert sets.cuts == [0.5, 0.7]
+    for cell, mask in enumerate([inside[0], *(mask & ~turned_away for mask in inside[1:])]):
+        own = np.sort(calibration.true_class_probability[mask])[::-1]
+        assert (sets.sizes[cell], sets.order_statistics[cell]) == (len(own), order_statistic(len(own), 0.9))
+        assert sets.thresholds[cell] == own[sets.order_statistics[cell] - 1]
+    assert sum(sets.sizes) == 500
+
+
+def test_cell_that_is_empty_holds_every_class() -> None:
+    sets = by_decision(_random(200), 0.9, [0.5, 1.0], largest_ood_score=1.0)
+    assert (sets.sizes[2], sets.thresholds[2]) == (0, 0.0)
+
+
+def test_larger_units_take_a_higher_rank() -> None:
+    calibration = _random(990)
+    everything = [
+        lac(calibration, 0.9, largest_unit=10),
+        by_decision(calibration, 0.9, [0.6], largest_ood_score=1.0, largest_unit=10),
+        lac_class_conditional(calibration, 0.9, largest_unit=10),
+    ]
+    for sets in everything:
+        assert sets.order_statistics == [order_statistic(size, 0.9, 10) for size in sets.sizes]
+    assert everything[0].order_statistics == [900]
+    assert lac(calibration, 0.9).order_statistics == [892]
+
+
+def test_unit_as_large_as_the_split_leaves_no_score_that_is_high_enough() -> None:
+    assert lac(_random(90), 0.9, largest_unit=20).thresholds == [0.0]

@@ -32,6 +32,7 @@ def test_tiny_model_by_hand(tiny_evaluation: Evaluation) -> None:
     # At 0.4: dark alone, as the likeliest; left; right; left and right. All hold the true class.
     assert (lac.set_coverage, lac.mean_size, lac.singletons) == (1.0, 1.25, 0.75)
     assert (lac.least_label, lac.least_coverage) == ("dark", 1.0)
+    assert (lac.answered_coverage, lac.abstained_coverage, lac.abstained_mean_size) == (1.0, None, None)
     # At 0.05, 0.4, 0.5: dark is in every set but is not likeliest in the last, where right is under 0.5.
     assert (by_class.set_coverage, by_class.mean_size) == (0.75, 1.75)
     assert (by_class.least_label, by_class.least_coverage) == ("right", 0.5)
@@ -113,7 +114,25 @@ def test_prediction_sets_cover_about_as_promised(evaluation: Evaluation) -> None
         slack = 3 * np.sqrt(2 * sets.promise.set_coverage * (1 - sets.promise.set_coverage) / 5000)
         assert sets.set_coverage >= sets.promise.set_coverage - slack
         assert 1 <= sets.mean_size <= 10
+        assert sets.answered_coverage is not None
+        assert sets.abstained_coverage is not None
+        abstained = np.mean([decision.label is None for decision in evaluation.decisions])
+        halves = (1 - abstained) * sets.answered_coverage + abstained * sets.abstained_coverage
+        assert sets.set_coverage == pytest.approx(halves)
         assert sets.least_coverage <= sets.set_coverage
+
+
+def test_sets_by_decision_cover_what_is_abstained_from(evaluation: Evaluation) -> None:
+    """And those of one threshold do not: they cover too much of what is answered."""
+    found = {sets.promise.method: sets for sets in evaluation.prediction_sets if sets.promise.set_coverage == 0.9}
+    by_decision, lac = found["by_decision"], found["lac"]
+    assert by_decision.abstained_coverage is not None
+    assert by_decision.abstained_coverage >= 0.9 - 3 * np.sqrt(2 * 0.9 * 0.1 / 1500)
+    assert lac.abstained_coverage is not None
+    assert lac.abstained_coverage <= 0.8
+    assert lac.abstained_mean_size is not None
+    assert by_decision.abstained_mean_size is not None
+    assert lac.abstained_mean_size < by_decision.abstained_mean_size < 3
 
 
 def test_file_that_states_a_quality_that_it_has_not_is_refused(tiny_evaluation: Evaluation) -> None:

@@ -123,7 +123,7 @@ def test_manifest_says_how_it_was_fitted(published: tuple[Path, Released]) -> No
     assert (training.recipe, training.optimizer, training.momentum) == ("next-token", "adam", 0.9)
     assert training.epochs == training.best_epoch == 1  # of 262 minibatches and more
     assert manifest.abstention is not None
-    assert {sets.method for sets in manifest.abstention.prediction_sets} == {"lac"}
+    assert {sets.method for sets in manifest.abstention.prediction_sets} == {"by_decision", "lac"}
     population = manifest.abstention.selective_risk[0].population
     assert population.startswith("10,000 places drawn at random, each independently, from the 10,")
     assert "of 4 files of the made text that no other split has" in population

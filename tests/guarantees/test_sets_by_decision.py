@@ -1,0 +1,107 @@
+"""Prediction sets keep their promise where the model does not answer, and for rows that come in units."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from benchmarks.population import CALIBRATION_SIZE, HeldOut, Population, resamples
+from service.certificates import PredictionSets
+from service.classifier import Scores
+from service.prediction_sets import cells, members
+from tests.guarantees.limits import REPEATS, RESAMPLING_SEED
+from training.abstention.cells import expected_cuts, wide_enough
+from training.abstention.conformal import by_decision, lac
+from training.abstention.scored import Scored
+from training.abstention.settings import AbstentionSettings
+
+pytestmark = pytest.mark.guarantee
+
+PROMISED = 0.9
+DEFAULT_RISK = AbstentionSettings().default_risk
+
+
+@pytest.fixture(scope="module")
+def cuts(held_out: HeldOut, tune: Population) -> list[float]:
+    """As a fit fixes them."""
+    expected = expected_cuts(tune.sequence(), CALIBRATION_SIZE, AbstentionSettings())
+    return wide_enough(expected, tune.scored.scores, held_out.gate, CALIBRATION_SIZE, PROMISED)
+
+
+def _abstained(
+    held_out: HeldOut, pool: Population, tune: Population, sets_of: Callable[[Scored], PredictionSets]
+) -> tuple[float, float]:
+    """Mean coverage and mean size of the sets of what the default policy abstains from, over calibration splits.
+
+    Threshold and sets are from the same split.
+    """
+    scores, sequence, everyone = pool.scored.scores, tune.sequence(), np.arange(len(pool))
+    found = []
+    for split in resamples(pool, REPEATS, RESAMPLING_SEED):
+        threshold = split.threshold(sequence, DEFAULT_RISK)
+        assert threshold is not None
+        abstained = ~(pool.eligible & (scores.confidence.astype(np.float64) >= threshold))
+        inside = members(scores, sets_of(split.scored), held_out.gate)
+        held = inside[everyone, pool.scored.labels]
+        found.append((held[abstained].mean(), inside[abstained].sum(axis=1).mean()))
+    coverage, size = np.mean(found, axis=0).tolist()
+    return coverage, size
+
+
+def test_sets_by_decision_cover_each_cell(held_out: HeldOut, pool: Population, cuts: list[float]) -> None:
+    truth, cell = pool.scored.true_class_probability.astype(np.float64), cells(pool.scored.scores, cuts, held_out.gate)
+    assert len(cuts) >= 2
+    covered, spare = [], []
+    for split in resamples(pool, REPEATS, RESAMPLING_SEED):
+        sets = by_decision(split.scored, PROMISED, cuts, held_out.gate)
+        held = truth >= np.array(sets.thresholds)[cell]
+        covered.append(np.bincount(cell, held) / np.bincount(cell))
+        spare.append([1 / (size + 1) for size in sets.sizes])
+    by_cell = np.mean(covered, axis=0)
+    assert (by_cell >= PROMISED - 0.002).all()
+    assert (by_cell <= PROMISED + np.mean(spare, axis=0) + 0.002).all()
+
+
+def test_sets_by_decision_cover_what_is_not_answered(
+    held_out: HeldOut, pool: Population, tune: Population, cuts: list[float]
+) -> None:
+    coverage, size = _abstained(held_out, pool, tune, lambda split: by_decision(split, PROMISED, cuts, held_out.gate))
+    assert PROMISED - 0.01 <= coverage <= PROMISED + 0.02
+    assert size < 3
+
+
+def test_one_threshold_for_all_does_not(held_out: HeldOut, pool: Population, tune: Population) -> None:
+    """It covers too much of what is answered, where nearly every set holds the true class, at the others' expense."""
+    coverage, size = _abstained(held_out, pool, tune, lambda split: lac(split, PROMISED))
+    assert coverage < 0.8
+    assert size < 2
+
+
+UNIT = 10  # rows
+UNITS = 15
+
+
+def _coverages(largest_unit: int) -> NDArray[np.float64]:
+    """Coverage of rows by thresholds whose calibration rows come in units of copies, of uniform probability.
+
+    A threshold t covers a new unit, and so its rows, with probability 1 - t.
+    """
+    thresholds = []
+    for repeat in range(4_000):
+        unit = np.random.default_rng([6, repeat]).random(UNITS, dtype=np.float32)
+        probability = np.repeat(unit, UNIT)
+        scores = Scores(np.stack([probability, 1 - probability], axis=1), probability, probability)
+        calibration = Scored(scores, np.zeros(len(probability), dtype=np.int64), "uniform", "0" * 64)
+        thresholds.append(lac(calibration, PROMISED, largest_unit).thresholds[0])
+    return 1 - np.array(thresholds)
+
+
+def test_rank_for_units_covers_rows_that_depend_on_one_another() -> None:
+    coverage = _coverages(largest_unit=UNIT).mean()
+    assert PROMISED - 0.002 <= coverage <= PROMISED + (1 + UNIT) / (UNIT * (UNITS + 1)) + 0.002
+
+
+def test_rank_for_independent_rows_does_not() -> None:
+    """ceil(151 * 0.9) = 136 of 150 rows are the 14th of 15 units: they cover 14 / 16."""
+    assert _coverages(largest_unit=1).mean() == pytest.approx(14 / 16, abs=0.005)
