@@ -23,9 +23,9 @@ class Verdict(BaseModel):
     status: DriftStatus = Field(
         description="Too few inputs until the first window is complete. Stable where the p-value is over 1/30,000. "
         "Otherwise drifted where the index is at least 0.1, and slight under that. A window of inputs like the "
-        "reference's is called other than stable, in any of the three respects, with a probability of at most 1/10,000: "
-        "over any 100 windows the probability of any false alarm is at most 1 %. It does not depend on how often this "
-        "is asked, since a window is tested once, nor on restarts."
+        "reference's is called other than stable, in any of the three respects, with a probability of at most "
+        "1/10,000: over any 100 windows the probability of any false alarm is at most 1 %. It depends neither on how "
+        "often this is asked, since a window is tested once, nor on restarts."
     )
     psi: float | None = Field(
         description="Population stability index, 0 for equal shares; null until a window is complete."
