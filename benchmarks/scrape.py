@@ -1,6 +1,7 @@
 """`make bench-choices`: what it costs to count one request, and to scrape one model and twenty, without HTTP.
 
-Every model has been asked between two scrapes, and has feedback: so drift is compared anew, as far as its time allows.
+Every model has been asked between two scrapes, and has feedback. Where that completes a window of drift, the scrape
+tests it, as far as its time allows.
 """
 
 import shutil

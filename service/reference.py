@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from service.certificates import Sha256
 from service.listed import Listed
 
+MOST_BINS = 100
 _MOST_INPUTS = 500_000_000  # numpy draws from twice as many, for the test of drift
 
 
@@ -21,7 +22,9 @@ class Histogram(_Part):
     Histogram(edges=[0.5, 0.9], counts=[1, 2, 7])
     """
 
-    edges: Listed[float] = Field(min_length=1, description="Rising; an edge belongs to the bin above it.")
+    edges: Listed[float] = Field(
+        min_length=1, max_length=MOST_BINS - 1, description="Rising; an edge belongs to the bin above it."
+    )
     counts: Listed[int] = Field(description="One more than edges.")
 
     @model_validator(mode="after")
@@ -34,12 +37,19 @@ class Histogram(_Part):
 
 
 class Reference(_Part):
-    """The scores of a held-out split."""
+    """The scores of a held-out split, counted in bins that other examples have fixed.
+
+    Bins fixed on the split itself would fit it better than they fit any later inputs, and a test that compares the two
+    would be wrong too often.
+    """
 
     split: Literal["calibration", "report"] = Field(description="Report where there is no calibration split.")
     size: int = Field(ge=1, description="Inputs in the split.")
     fingerprint: Sha256 = Field(description="Of the split.")
     labels: Listed[int] = Field(description="How often each label is the likeliest, in the order of the labels.")
+    own_labels: Listed[int] | None = Field(
+        description="The labels, by their place, that have a bin of their own; all others share one. Null: each has."
+    )
     confidence: Histogram = Field(description="How often the confidence lies in a range.")
     ood_score: Histogram = Field(description="How often the ood_score lies in a range.")
 
@@ -50,4 +60,18 @@ class Reference(_Part):
         for counts in (self.labels, self.confidence.counts, self.ood_score.counts):
             if sum(counts) != self.size or min(counts) < 0:
                 raise ValueError(f"counts must add up to {self.size}, the size of the split")
+        return self
+
+    @model_validator(mode="after")
+    def _few_bins(self) -> Self:
+        own, labels = self.own_labels, len(self.labels)
+        if own is None:
+            if labels > MOST_BINS:
+                raise ValueError(
+                    f"own_labels is null: of {labels} labels at most {MOST_BINS - 1} have bins of their own"
+                )
+        elif len(own) >= MOST_BINS or sorted(set(own)) != own or not set(own) < set(range(labels)):
+            raise ValueError(
+                f"own_labels must be at most {MOST_BINS - 1} rising places of the {labels} labels, and not all of them"
+            )
         return self

@@ -18,18 +18,12 @@ class Serving:
 
     def put(self, name: str, model: ServedModel | None) -> None:
         """Serve this model under its name from now on, instead of the one that was there. None is one not ready."""
-        before = self.models.by_name.get(name)
         self._replace(self.models.with_model(name, model))
-        if before is not None:
-            before.drift.forget()
 
     def drop(self, name: str) -> None:
         """Serve no model under this name any more."""
-        before = self.models.by_name.get(name)
         self._replace(self.models.without(name))
         self.refused.discard(name)
-        if before is not None:
-            before.drift.forget()
 
     def leave_lane(self) -> None:
         """From now on the application answers all. May be called by a signal handler."""

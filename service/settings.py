@@ -71,8 +71,8 @@ class Settings(BaseSettings):
     """Whether `GET /samples` and the page show the real inputs that a model's file brings."""
     max_feedback: int = Field(100_000, ge=1)
     """How much of the latest feedback on a model is remembered, so that no prediction is counted twice."""
-    drift_window: int = Field(10_000, ge=100)
-    """How many of a model's latest inputs are compared with its reference."""
+    drift_window: int = Field(10_000, ge=100, le=100_000_000)
+    """How many inputs of a model are compared with its reference at a time."""
     workers: int = Field(1, ge=1)
     """How many processes serve on the port. One a core; each holds the models."""
     log_format: LogForm = "auto"

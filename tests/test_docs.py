@@ -132,7 +132,8 @@ def test_drift_in_the_documents_is_what_these_images_give(client: TestClient, da
             answer = fresh.post("/predict", content=body, headers={"content-type": "application/octet-stream"})
             assert answer.status_code == 200
         found = fresh.get("/drift").json()
-    for name in ("inputs", "window", "reference"):
+    assert set(stated) == set(found)
+    for name in ("inputs", "window", "window_number", "inputs_since", "reference"):
         assert stated[name] == found[name]
     for name in ("labels", "confidence", "ood_score"):
         assert stated[name]["status"] == found[name]["status"]

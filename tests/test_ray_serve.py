@@ -113,7 +113,8 @@ def test_replicas_answer_as_the_service_does_and_each_counts_for_itself(tiny_mod
         counted: set[int] = set()
 
         def both_told() -> bool:
-            counted.add(httpx2.get(f"{address}/drift").json()["inputs"])
+            found = httpx2.get(f"{address}/drift").json()
+            counted.add(found["inputs"] + found["inputs_since"])  # of a first window and after it
             return len(counted) == 2
 
         _wait(both_told, log)

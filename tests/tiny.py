@@ -62,6 +62,7 @@ REFERENCE = Reference(
     size=100,
     fingerprint="0" * 64,
     labels=[10, 60, 30],
+    own_labels=None,
     confidence=Histogram(edges=[0.5, 0.8], counts=[20, 20, 60]),
     ood_score=Histogram(edges=[0.5, 2.0], counts=[10, 88, 2]),
 )

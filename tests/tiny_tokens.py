@@ -45,6 +45,7 @@ def write_many(folder: Path) -> Path:
     reference = tiny.REFERENCE.model_copy(
         update={
             "labels": counts,
+            "own_labels": [*range(98), MANY - 1],
             "size": sum(counts),
             "confidence": Histogram(edges=[0.5], counts=[sum(counts), 0]),
             "ood_score": Histogram(edges=[0.5], counts=[0, sum(counts)]),

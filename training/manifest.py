@@ -24,7 +24,10 @@ _MOST_GOLDEN = 100_000  # probabilities; with those of 27,000 classes for each o
 def draft(
     dataset: LabelledData, splits: Splits, training: Training, model: Model, metrics: Metrics, expected: Expected
 ) -> Manifest:
-    """The manifest of a model that promises nothing yet. `expected` is what it says of the report split."""
+    """The manifest of a model that promises nothing yet. `expected` is what it says of the report split.
+
+    Its reference holds the place of the one for `compared`, which needs scores that only a loaded file can give.
+    """
     source = provenance.revision(Path(__file__).parent)
     data = splits.describe(dataset)
     scores = Scores(expected.probabilities, expected.probabilities.max(axis=1), expected.ood_score)
@@ -35,7 +38,7 @@ def draft(
         temperature=model.temperature,
         default_policy=NeverAbstainPolicy(),
         abstention=None,
-        reference=reference("report", data.splits["report"].fingerprint, scores),
+        reference=reference("report", data.splits["report"].fingerprint, scores, scores),
         training=training,
         data=data,
         metrics=metrics,
@@ -46,14 +49,14 @@ def draft(
     )
 
 
-def certified(draft: Manifest, abstention: Abstention, reference: Reference, default_policy: Policy) -> Manifest:
-    """The draft with its certificates and their reference."""
-    stated = {
-        "abstention": abstention,
-        "reference": reference,
-        "default_policy": default_policy,
-    }
-    return Manifest(**dict(draft) | stated)
+def compared(draft: Manifest, reference: Reference) -> Manifest:
+    """The draft with what later inputs are compared with."""
+    return Manifest(**dict(draft) | {"reference": reference})
+
+
+def certified(draft: Manifest, abstention: Abstention, default_policy: Policy) -> Manifest:
+    """The draft with its certificates."""
+    return Manifest(**dict(draft) | {"abstention": abstention, "default_policy": default_policy})
 
 
 def measured(draft: Manifest, points: list[OperatingPoint], curve: RiskCoverageCurve) -> Manifest:

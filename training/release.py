@@ -33,6 +33,7 @@ from training.model import Model
 from training.publish import Expected, check_place, load_draft, prove_export, publish
 from training.regression import SoftmaxRegression
 
+_MOST_FOR_BINS = 10_000  # training examples
 _MOST_FOR_COMPONENTS = 50_000  # examples; more would move the components by nothing that matters
 _LARGEST_FOR_COMPONENTS = 2**26  # features of those, 256 MB
 
@@ -88,7 +89,10 @@ def release(fitted: Fitted, dataset: LabelledData, splits: Splits, terms: Terms)
     scored = load_draft(to_onnx(model, stated))
     if splits.calibration is not None:
         stated = _certified(model, stated, scored, splits, splits.calibration, terms.abstention)
-    stated = _measured(stated, score(scored, splits.report))
+    report = score(scored, splits.report)
+    if splits.calibration is None:  # then tune and report are the same images
+        stated = _compared(stated, report, score(scored, _first(splits.train, _MOST_FOR_BINS)))
+    stated = _measured(stated, report)
     classifier, difference = publish(
         to_onnx(model, stated),
         terms.out,
@@ -114,8 +118,11 @@ def _temperature(fitted: Fitted, splits: Splits) -> float:
 def _components(encoder: Encoder, train: Labelled) -> PrincipalComponents:
     """Of the first training examples, as many as fit into memory: their order is a draw."""
     count = max(2, min(_MOST_FOR_COMPONENTS, _LARGEST_FOR_COMPONENTS // encoder.width))
-    sample = train.take(np.arange(min(count, len(train))))
-    return PrincipalComponents.of(Encoded(sample, encoder), encoder.full_scale)
+    return PrincipalComponents.of(Encoded(_first(train, count), encoder), encoder.full_scale)
+
+
+def _first(part: Labelled, count: int) -> Labelled:
+    return part.take(np.arange(min(count, len(part))))
 
 
 def _expected(model: Model, report: Labelled) -> Expected:
@@ -133,13 +140,16 @@ def _certified(
     calibration: Labelled,
     settings: AbstentionSettings,
 ) -> Manifest:
-    """The draft with its certificates, made from the scores of the exported file itself."""
-    calibrated = score(classifier, calibration)
-    abstention = certify(
-        score(classifier, splits.tune), calibrated, model.components, settings, largest_unit(splits.train.units)
-    )
-    seen = reference("calibration", calibrated.fingerprint, calibrated.scores)
-    return manifest.certified(draft, abstention, seen, _default_policy(abstention, settings))
+    """The draft with its certificates and its reference, made from the scores of the exported file itself."""
+    tuned, calibrated = score(classifier, splits.tune), score(classifier, calibration)
+    seen = reference("calibration", calibrated.fingerprint, calibrated.scores, tuned.scores)
+    abstention = certify(tuned, calibrated, model.components, settings, largest_unit(splits.train.units))
+    return manifest.certified(manifest.compared(draft, seen), abstention, _default_policy(abstention, settings))
+
+
+def _compared(draft: Manifest, report: Scored, train: Scored) -> Manifest:
+    """The draft with a reference of the report split, for a model without a calibration split."""
+    return manifest.compared(draft, reference("report", report.fingerprint, report.scores, train.scores))
 
 
 def _measured(stated: Manifest, report: Scored) -> Manifest:

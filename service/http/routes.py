@@ -132,7 +132,9 @@ async def feedback(request: Request) -> FeedbackResponse:
 
 @of_model.get("/drift")
 async def drift(request: Request) -> DriftResponse:
-    """Whether the latest inputs look like the split that the promises are from, by labels and scores.
+    """Whether recent inputs look like the split that the promises are from, by labels and scores.
+
+    They are compared a window at a time, so that the answer stays the same until the next window is complete.
 
     It cannot see errors: only feedback can. Inputs that look alike may be classified worse than they were, and others
     as well as ever.

@@ -1,7 +1,7 @@
-"""Do recent requests look like the split on which the promises were made? Counted by bins, in bounded memory.
+"""Do recent inputs look like the split on which the promises were made? Counted by bins, in windows.
 
 Three things are compared: the likeliest labels, the confidence, the `ood_score`. Each by the population stability
-index and by an exact test of whether recent inputs and the reference can be one population.
+index and by an exact test of whether the inputs of a window and the reference can be from one population.
 """
 
 import threading
@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.classifier import Scores
+from service.monitoring.permutation_test import exact_p_value, population_stability_index
 from service.monitoring.place import ALONE, Place
-from service.monitoring.ring import Ring
+from service.monitoring.windows import Window, Windows
 from service.reference import Reference
 from service.schemas.drift import (
     DriftResponse,
@@ -27,149 +28,116 @@ from service.schemas.drift import (
 )
 from service.schemas.models import ModelRef
 
-LEAST_INPUTS = 100
-_MOST_LABELS = 100  # bins
 PSI_LIMIT = 0.1  # a shift worth looking at, by the custom of credit scoring (Siddiqi 2006, Credit Risk Scorecards)
-SIGNIFICANCE = 0.01 / 3  # of each of the three tests, so that all together err in 1 %
-_DRAWS = 999
+FALSE_ALARM_RATE = 1e-4  # how often a window like the reference is called other than stable, at most
+SIGNIFICANCE = FALSE_ALARM_RATE / 3  # of each of the three tests of a window
 
 _Counts = NDArray[np.int64]
 
 
 class Drift:
-    """The latest inputs of one model, by bin; safe to share between threads."""
+    """The inputs of one model, by bin; safe to share between threads."""
 
     def __init__(self, reference: Reference, window: int, model: str = "", place: Place = ALONE) -> None:
-        """`window` is how many inputs are held at most, those of all workers together."""
+        """`window` is the size of a window, after some smaller ones; the inputs of all workers together fill it."""
+        self.window = window
         self._reference = reference
-        self._label_bins, self._shown = _grouped(np.array(reference.labels))
-        self._edge_lists = reference.confidence.edges, reference.ood_score.edges
-        self._edges = tuple(np.array(edges) for edges in self._edge_lists)
-        self._ring = Ring(window, model, place)
-        self.window = self._ring.size * place.workers
-        self._lock = threading.Lock()
+        self._label_bins, self._names = _label_bins(reference)
+        labels = np.bincount(self._label_bins, reference.labels).astype(np.int64)
+        confidence, ood_score = reference.confidence, reference.ood_score
+        self._expected = labels, np.array(confidence.counts), np.array(ood_score.counts)
+        self._edge_lists = confidence.edges, ood_score.edges
+        self._edges = np.array(confidence.edges), np.array(ood_score.edges)
+        self._first = len(labels), len(labels) + len(confidence.counts)  # bin of the confidence, of the ood_score
+        self._bins = self._first[1] + len(ood_score.counts)
+        self._windows = Windows(self._bins, window, model, place)
+        self._judging = threading.Lock()
+        self._judged: tuple[int, list[_Comparison]] | None = None
+
+    @property
+    def window_number(self) -> int:
+        """The number of the window that `state` is about; 0 where none is complete."""
+        return self._windows.number
 
     def record(self, scores: Scores) -> None:
         """Count the inputs of one request."""
         if len(scores.confidence) == 1:
             self._record_one(int(scores.probabilities.argmax()), scores.confidence.item(), scores.ood_score.item())
             return
-        ring = self._ring
-        latest = slice(-ring.size, None)  # of more than are held
-        label = self._label_bins[scores.probabilities[latest].argmax(axis=1)].astype(np.uint8)
-        confidence = self._edges[0].searchsorted(scores.confidence[latest], side="right").astype(np.uint8)
-        ood_score = self._edges[1].searchsorted(scores.ood_score[latest], side="right").astype(np.uint8)
-        with self._lock:
-            start = ring.seen % ring.size
-            before_the_end = ring.size - start
-            for column, bins in zip(ring.columns, (label, confidence, ood_score), strict=True):
-                head, tail = bins[:before_the_end].tobytes(), bins[before_the_end:].tobytes()
-                column[start : start + len(head)] = head
-                column[: len(tail)] = tail
-            ring.seen += len(label)
+        bins = np.concatenate(
+            [
+                self._label_bins[scores.probabilities.argmax(axis=1)],
+                self._first[0] + self._edges[0].searchsorted(scores.confidence, side="right"),
+                self._first[1] + self._edges[1].searchsorted(scores.ood_score, side="right"),
+            ]
+        )
+        self._windows.count(len(scores.confidence), np.bincount(bins, minlength=self._bins))
 
     def _record_one(self, label: int, confidence: float, ood_score: float) -> None:
         """The same for one input, in a fifth of the time."""
-        labels, confidences, ood_scores = self._ring.columns
-        label_bin = self._label_bins.item(label)
-        confidence_bin = bisect_right(self._edge_lists[0], confidence)
-        ood_bin = bisect_right(self._edge_lists[1], ood_score)
-        with self._lock:
-            seen = self._ring.seen
-            at = seen % self._ring.size
-            labels[at], confidences[at], ood_scores[at] = label_bin, confidence_bin, ood_bin
-            self._ring.seen = seen + 1
-
-    def forget(self) -> None:
-        """The model serves no more. Requests that have begun may still be recorded, and nobody will look."""
-        self._ring.remove()
-
-    def state(self, model: ModelRef, labels: list[str]) -> DriftResponse:
-        """The recent inputs beside the reference. Takes some milliseconds."""
-        bins = self._ring.latest()
-        reference = self._reference
-        confidence, ood_score = reference.confidence, reference.ood_score
-        return DriftResponse(
-            model=model,
-            inputs=bins.shape[1],
-            window=self.window,
-            reference=ReferenceRef(split=reference.split, size=reference.size),
-            labels=self._of_labels(labels, bins[0]),
-            confidence=_of_scores(confidence.edges, _compared(confidence.counts, bins[1])),
-            ood_score=_of_scores(ood_score.edges, _compared(ood_score.counts, bins[2])),
+        self._windows.count_one(
+            (
+                self._label_bins.item(label),
+                self._first[0] + bisect_right(self._edge_lists[0], confidence),
+                self._first[1] + bisect_right(self._edge_lists[1], ood_score),
+            )
         )
 
-    def _of_labels(self, labels: list[str], bins: NDArray[np.unsignedinteger]) -> LabelDrift:
-        reference = np.bincount(self._label_bins, self._reference.labels).astype(int).tolist()
-        names = [*(labels[i] for i in self._shown), *([None] if len(self._shown) < len(labels) else [])]
-        found = _compared(reference, bins)
-        shares = zip(names, found.expected, found.observed, strict=True)
-        listed = [LabelShare(label=name, expected=p, observed=q) for name, p, q in shares]
-        return LabelDrift(**dict(found.verdict), bins=listed)
+    def state(self, model: ModelRef, labels: list[str]) -> DriftResponse:
+        """The last completed window beside the reference.
+
+        Whoever asks first about a window tests it: some milliseconds, and up to a second where it is not stable.
+        """
+        window = self._windows.latest()
+        by_label, confidence, ood_score = self._compared(window)
+        reference = self._reference
+        return DriftResponse(
+            model=model,
+            inputs=window.inputs,
+            window=self.window,
+            window_number=window.number,
+            inputs_since=window.since,
+            reference=ReferenceRef(split=reference.split, size=reference.size),
+            labels=_of_labels([None if i is None else labels[i] for i in self._names], by_label),
+            confidence=_of_scores(reference.confidence.edges, confidence),
+            ood_score=_of_scores(reference.ood_score.edges, ood_score),
+        )
+
+    def _compared(self, window: Window) -> list["_Comparison"]:
+        """The three comparisons, made once for each window."""
+        with self._judging:
+            if self._judged is None or self._judged[0] != window.number:
+                observed = np.split(window.counts, self._first)
+                found = [_compared(*counts) for counts in zip(self._expected, observed, strict=True)]
+                self._judged = window.number, found
+            return self._judged[1]
 
 
-def _grouped(counts: _Counts) -> tuple[NDArray[np.intp], list[int]]:
-    """The bin of each label, `[C]`, and the labels that have one of their own; the others share the last.
-
-    A label that the reference has seen three times says nothing of a shift, and ten thousand such drown what does.
-
-    >>> _grouped(np.array([3, 5]))
-    (array([0, 1]), [0, 1])
-    """
-    own = np.arange(len(counts))
-    if len(counts) > _MOST_LABELS:
-        own = np.sort(np.argsort(-counts, kind="stable")[: _MOST_LABELS - 1])
-    bins = np.full(len(counts), _MOST_LABELS - 1)
+def _label_bins(reference: Reference) -> tuple[NDArray[np.intp], list[int | None]]:
+    """The bin of each label, `[C]`, and of each bin the label, or None for all those that share the last one."""
+    classes = len(reference.labels)
+    if reference.own_labels is None:
+        return np.arange(classes), list(range(classes))
+    own = reference.own_labels
+    bins = np.full(classes, len(own))
     bins[own] = np.arange(len(own))
-    return bins, own.tolist()
-
-
-def population_stability_index(expected: _Counts, observed: _Counts) -> NDArray[np.float64]:
-    """How far counts over B bins are apart: `[B]` and `[..., B]` -> `[...]`, 0 for equal shares.
-
-    PSI = sum_i (q_i - p_i) ln(q_i / p_i), over the shares p expected and q observed: Jeffreys' divergence (1946, Proc.
-    R. Soc. A 186). Each bin gets half a count more than it has, so that an empty one is no infinity.
-
-    >>> round(float(population_stability_index(np.array([50, 50]), np.array([70, 30]))), 2)  # 0.2 ln(7/5 * 5/3)
-    0.17
-    """
-    bins = expected.shape[-1]
-    p = (expected + 0.5) / (expected.sum(axis=-1, keepdims=True) + bins / 2)
-    q = (observed + 0.5) / (observed.sum(axis=-1, keepdims=True) + bins / 2)
-    index: NDArray[np.float64] = ((q - p) * np.log(q / p)).sum(axis=-1)
-    return index
-
-
-def exact_p_value(expected: _Counts, observed: _Counts) -> float:
-    """How likely two samples of one population are at least so far apart, by their PSI; at least 0.001.
-
-    The permutation test: which of all inputs are the recent ones is drawn anew 999 times (Phipson and Smyth 2010, Stat.
-    Appl. Genet. Mol. Biol. 9(1)). It holds for samples of every size, where the inputs are independent.
-
-    >>> exact_p_value(np.array([50, 50]), np.array([50, 50])), exact_p_value(np.array([500, 500]), np.array([700, 300]))
-    (1.0, 0.001)
-    """
-    pooled = expected + observed
-    rng = np.random.default_rng(0)  # the same counts have the same p-value
-    drawn = rng.multivariate_hypergeometric(pooled, int(observed.sum()), size=_DRAWS)
-    as_far = population_stability_index(pooled - drawn, drawn) >= population_stability_index(expected, observed) - 1e-12
-    return (1 + int(as_far.sum())) / (1 + _DRAWS)
+    return bins, [*own, None]
 
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """Recent inputs beside the reference, over B bins."""
+    """A window beside the reference, over B bins."""
 
     expected: list[float]  # shares, [B]
     observed: list[float]
     verdict: Verdict
 
 
-def _compared(reference: list[int], bins: NDArray[np.unsignedinteger]) -> _Comparison:
-    expected = np.array(reference)
-    observed = np.bincount(bins, minlength=len(expected))
-    shares = (expected / expected.sum()).tolist(), (observed / max(1, len(bins))).tolist()
-    if len(bins) < LEAST_INPUTS:
+def _compared(expected: _Counts, observed: _Counts) -> _Comparison:
+    """Counts by bin, those of the reference and those of a window, `[B]`; all 0 where no window is complete."""
+    size = int(observed.sum())
+    shares = (expected / expected.sum()).tolist(), (observed / max(1, size)).tolist()
+    if size == 0:
         return _Comparison(*shares, Verdict(status="too_few_inputs", psi=None, p_value=None))
     psi = float(population_stability_index(expected, observed))
     p_value = exact_p_value(expected, observed)
@@ -180,6 +148,12 @@ def _status(psi: float, p_value: float) -> DriftStatus:
     if p_value > SIGNIFICANCE:
         return "stable"
     return "drifted" if psi >= PSI_LIMIT else "slight"
+
+
+def _of_labels(labels: list[str | None], found: _Comparison) -> LabelDrift:
+    shares = zip(labels, found.expected, found.observed, strict=True)
+    bins = [LabelShare(label=label, expected=p, observed=q) for label, p, q in shares]
+    return LabelDrift(**dict(found.verdict), bins=bins)
 
 
 def _of_scores(edges: list[float], found: _Comparison) -> ScoreDrift:

@@ -26,7 +26,7 @@ def promises(scrape: Scrape, served: Models, counted: Numbers) -> Iterator[Metri
     feedback = {model.ref.name: _by_policy(model) for model in models}
     yield from _certificates(models, feedback)
     yield from _feedback(models, feedback)
-    yield from _drift(scrape, models, counted)
+    yield from _drift(scrape, models)
 
 
 def _decisions(models: list[ServedModel], counted: Numbers) -> Iterator[Metric]:
@@ -141,13 +141,13 @@ def _count(families: _FeedbackFamilies, labels: list[str], answered: int, errors
     families.abstentions.add_metric(labels, abstained)
 
 
-def _drift(scrape: Scrape, models: list[ServedModel], counted: Numbers) -> Iterator[Metric]:
-    inputs = GaugeMetricFamily("demur_drift_inputs", "Latest inputs compared.", labels=["model"])
+def _drift(scrape: Scrape, models: list[ServedModel]) -> Iterator[Metric]:
+    inputs = GaugeMetricFamily("demur_drift_inputs", "Inputs of the last completed window.", labels=["model"])
     labels = ["model", "statistic"]
     psi = GaugeMetricFamily("demur_drift_psi", "Population stability index; 0 for equal shares.", labels=labels)
     p_value = GaugeMetricFamily("demur_drift_p_value", "How likely chance does as much.", labels=labels)
     drifted = GaugeMetricFamily("demur_drift_drifted", "Whether /drift calls it drifted.", labels=labels)
-    for found in scrape.drift(models, counted):
+    for found in scrape.drift(models):
         inputs.add_metric([found.model.name], found.inputs)
         for statistic, verdict in (
             ("labels", found.labels),

@@ -37,6 +37,8 @@ EXAMPLES: dict[str, Any] = {
         "model": _MODEL,
         "inputs": 10000,
         "window": 10000,
+        "window_number": 12,
+        "inputs_since": 2417,
         "reference": {"split": "calibration", "size": 5000},
         "labels": {**_VERDICT, "bins": [{"label": "Ankle boot", "expected": 0.1, "observed": 0.11}]},
         "confidence": _SCORES,

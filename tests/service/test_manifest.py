@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from service.manifest import Manifest, Metrics
+from service.reference import Reference
 from tests import tiny
 
 
@@ -152,6 +153,14 @@ WRONG_REFERENCE: dict[str, tuple[dict[str, Any], str]] = {
     "a count too few": ({"confidence": {"edges": [0.5, 0.8], "counts": [40, 60]}}, "2 edges need 3 counts"),
     "a count under 0": ({"confidence": {"edges": [0.5], "counts": [-1, 101]}}, "none under 0"),
     "edges that fall": ({"ood_score": {"edges": [2.0, 0.5], "counts": [10, 88, 2]}}, "edges must rise"),
+    "an own label that is none": ({"own_labels": [3]}, "own_labels must be at most 99 rising places of the 3 labels"),
+    "own labels that fall": ({"own_labels": [1, 0]}, "own_labels must be at most 99 rising places"),
+    "a label of its own twice": ({"own_labels": [1, 1]}, "own_labels must be at most 99 rising places"),
+    "none left to share a bin": ({"own_labels": [0, 1, 2]}, "and not all of them"),
+    "very many edges": (
+        {"confidence": {"edges": [i / 200 for i in range(100)], "counts": [100] + [0] * 100}},
+        "at most 99 items",
+    ),
     "of another split": ({"fingerprint": "1" * 64}, "another calibration split than the manifest's"),
 }
 
@@ -160,6 +169,14 @@ WRONG_REFERENCE: dict[str, tuple[dict[str, Any], str]] = {
 def test_reference_that_does_not_fit_the_model(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Manifest.model_validate({**tiny.manifest().model_dump(), "reference": {**_REFERENCE, **change}})
+
+
+@pytest.mark.parametrize("own", [None, [*range(100)]])
+def test_reference_of_many_labels_says_which_have_bins_of_their_own(own: list[int] | None) -> None:
+    many = {**_REFERENCE, "labels": [1] * 100 + [0] * 5}
+    assert Reference.model_validate({**many, "own_labels": [*range(98), 104]})
+    with pytest.raises(ValidationError, match="own_labels"):
+        Reference.model_validate({**many, "own_labels": own})
 
 
 WRONG_GOLDEN: dict[str, tuple[dict[str, Any], str]] = {

@@ -103,8 +103,8 @@ def test_feedback_and_drift_are_each_models_own(folder: Path) -> None:
         assert_problem(wrong, 422, "id is of model")
         assert len(client.get("/models/pictures/feedback").json()["policies"]) == 1
         assert client.get("/models/patients/feedback").json()["policies"] == []
-        assert client.get("/models/pictures/drift").json()["inputs"] == 1
-        assert client.get("/models/patients/drift").json()["inputs"] == 0
+        assert client.get("/models/pictures/drift").json()["inputs_since"] == 1
+        assert client.get("/models/patients/drift").json()["inputs_since"] == 0
 
 
 def test_proved_file_is_in_the_log_with_its_version_and_policy(

@@ -207,12 +207,12 @@ def test_feedback_and_drift_are_each_versions_own(path: Path) -> None:
         versions.publish(versions.good(1), path)
         _look(client)
         assert client.get("/feedback").json()["policies"] == []
-        assert client.get("/drift").json()["inputs"] == 0
+        assert client.get("/drift").json()["inputs_since"] == 0
         old, new = _expected(0)[0], _expected(1)[0]
         assert_problem(client.post("/feedback", json=given), 422, f"id is of model {old}, and this is {new}")
         second = client.post("/predict", json=ALL).json()
         assert client.post("/feedback", json={**given, "id": second["predictions"][1]["id"]}).json()["errors"] == 1
-        assert client.get("/drift").json()["inputs"] == 4
+        assert client.get("/drift").json()["inputs_since"] == 4
         assert _metric(client, "demur_inputs_total", model="tiny") == 8  # a counter goes on
         assert _metric(client, "demur_confidence_count", model="tiny") == 8
 

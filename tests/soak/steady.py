@@ -17,8 +17,8 @@ from tests.soak.tally import Tally
 CLIENTS = 8
 MOST_GROWTH = 1.02  # of resident memory, after the first part
 SETTLED_SECONDS = GIVE_BACK_SECONDS + 1
-# What the service keeps on purpose is full before the first look: the window of drift, and the feedback, of which the
-# model that gets least gets 150 in 100,000 requests.
+# What the service keeps on purpose, the feedback, is full before the first look: the model that gets least gets 150 in
+# 100,000 requests.
 SETTINGS = {"DEMUR_MAX_FEEDBACK": "100", "DEMUR_DRIFT_WINDOW": "1000"}
 
 

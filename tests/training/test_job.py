@@ -9,6 +9,7 @@ import torch
 
 from service.classifier import Classifier
 from service.policy import NeverAbstainPolicy
+from training.abstention.reference import reference
 from training.data import Dataset
 from training.data.splits import split
 from training.errors import GateError, TrainingError
@@ -79,6 +80,8 @@ def test_chapters_model_says_that_its_report_is_not_held_out(tmp_path: Path, dat
     curve = outcome.manifest.metrics.risk_coverage
     assert (curve.answered[-1], curve.errors[-1]) == (10_000, round(10_000 * (1 - outcome.manifest.metrics.accuracy)))
     assert outcome.fit.history[0].tune.accuracy == pytest.approx(outcome.manifest.metrics.accuracy)
+    report, train = (outcome.classifier.scores(part) for part in (dataset.test.inputs, dataset.train.inputs[:10_000]))
+    assert outcome.manifest.reference == reference("report", dataset.test.fingerprint(), report, train)
 
 
 def test_model_under_the_gate_is_not_published(tmp_path: Path, dataset: Dataset) -> None:

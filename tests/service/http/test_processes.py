@@ -19,8 +19,10 @@ from service.classifier import Scores
 from service.monitoring.drift import Drift
 from service.monitoring.feedback import Feedback
 from service.monitoring.feedback_store import FeedbackStore
-from service.monitoring.place import claim
+from service.monitoring.place import Place, claim
+from service.monitoring.windows import Windows
 from service.policy import ThresholdPolicy
+from service.schemas.drift import DriftResponse
 from service.schemas.models import ModelRef
 from tests import tiny
 from tests.server import ROOT, Server, command_environment, free_port, serving
@@ -75,10 +77,10 @@ class TestService:
     """One service with two workers."""
 
     def test_every_worker_tells_of_all(self, server: Server) -> None:
-        before = httpx2.get(f"{server.address}/drift").json()["inputs"]
+        before = httpx2.get(f"{server.address}/drift").json()["inputs_since"]
         ids = _predict(server, 60)
         assert len(set(ids)) == 60
-        told = {httpx2.get(f"{server.address}/drift").json()["inputs"] for _ in range(12)}
+        told = {httpx2.get(f"{server.address}/drift").json()["inputs_since"] for _ in range(12)}
         assert told == {before + 60}
         for i, identity in enumerate(ids):
             given = httpx2.post(f"{server.address}/feedback", json={"id": identity, "label": tiny.LABELS[i % 2]})
@@ -157,16 +159,89 @@ def test_places_are_claimed_in_turn_and_no_more_than_there_are(tmp_path: Path) -
         claim(tmp_path, 2)
 
 
-def test_two_places_hold_a_window_together(tmp_path: Path) -> None:
+ONE = Scores(np.array([[0.1, 0.8, 0.1]], np.float32), np.array([0.8], np.float32), np.array([1.0], np.float32))
+
+
+def _told(drift: Drift) -> DriftResponse:
+    return drift.state(ModelRef(name="m", version=VERSION), tiny.LABELS)
+
+
+def test_two_places_fill_a_window_together(tmp_path: Path) -> None:
+    first, second = (Drift(tiny.REFERENCE, 200, "m", claim(tmp_path, 2)) for _ in range(2))
+    for _ in range(60):
+        first.record(ONE)
+    second.record(Scores.joined([ONE] * 39))
+    assert [_told(drift).inputs_since for drift in (first, second)] == [99, 99]
+    second.record(ONE)
+    for inputs in (100, 200):  # of the window that ends with what the other has counted
+        assert _told(first) == _told(second)
+        assert (_told(first).inputs, _told(first).inputs_since) == (inputs, 0)
+        assert [b.observed for b in _told(first).labels.bins] == [0, 1, 0]
+        first.record(Scores.joined([ONE] * 150))
+        second.record(Scores.joined([ONE] * 50))
+
+
+def test_worker_in_anothers_stead_goes_on_with_its_counts(tmp_path: Path) -> None:
     places = [claim(tmp_path, 2) for _ in range(2)]
     first, second = (Drift(tiny.REFERENCE, 200, "m", place) for place in places)
-    one = Scores(np.array([[0.1, 0.8, 0.1]], np.float32), np.array([0.8], np.float32), np.array([1.0], np.float32))
-    for _ in range(150):  # of which its half of the window holds 100
-        first.record(one)
-    second.record(Scores.joined([one] * 30))
-    states = [drift.state(ModelRef(name="m", version=VERSION), tiny.LABELS) for drift in (first, second)]
-    assert states[0] == states[1]
-    assert (states[0].inputs, states[0].window) == (130, 200)
+    first.record(Scores.joined([ONE] * 100))
+    second.record(Scores.joined([ONE] * 120))
+    del second
+    again = Drift(tiny.REFERENCE, 200, "m", places[1])
+    again.record(Scores.joined([ONE] * 79))
+    assert (_told(again).window_number, _told(again).inputs, _told(again).inputs_since) == (1, 100, 199)
+    again.record(ONE)
+    assert (_told(first).window_number, _told(first).inputs, _told(first).inputs_since) == (2, 200, 0)
+
+
+def test_window_stays_open_while_a_row_is_half_written(tmp_path: Path) -> None:
+    """As a worker leaves it that is killed while it counts; the one in its stead makes it whole."""
+    places = [claim(tmp_path, 2) for _ in range(2)]
+    first, second = (Windows(3, 200, "m", place) for place in places)
+    second.count(40, np.array([40, 0, 0]))
+    second._begun[1] += 1
+    first.count(60, np.array([0, 60, 0]))
+    assert first.latest()[0] == 0
+    again = Windows(3, 200, "m", places[1])
+    again.count_one([2])
+    assert [part.tolist() if isinstance(part, np.ndarray) else part for part in first.latest()] == [
+        1,
+        101,
+        [40, 60, 1],
+        0,
+    ]
+
+
+_COUNT = """
+import sys
+from pathlib import Path
+import numpy as np
+from service.monitoring.place import Place
+from service.monitoring.windows import Windows
+slot = int(sys.argv[2])
+windows = Windows(2, 1000, "m", Place(Path(sys.argv[1]), slot, 2))
+for _ in range(5_000):
+    windows.count_one([slot, slot])
+    windows.count(2, np.array([2, 2]))
+"""
+
+
+def test_processes_that_count_at_once_lose_nothing(tmp_path: Path) -> None:
+    """Each input is in as many bins of each window that one of them sees as it was counted in."""
+    counting = [
+        subprocess.Popen([sys.executable, "-c", _COUNT, str(tmp_path), str(slot)], cwd=ROOT) for slot in range(WORKERS)
+    ]
+    watching, seen = Windows(2, 1000, "m", Place(tmp_path, 0, WORKERS)), set()
+    while any(process.poll() is None for process in counting):
+        window = watching.latest()
+        assert window.counts.sum() == 2 * window.inputs
+        seen.add(window.number)
+    assert [process.returncode for process in counting] == [0] * WORKERS
+    assert len(seen) > 1
+    last = watching.latest()
+    # Windows of 100, 200, 400, 800, and of 1,000 from then on. A request has two inputs, so that each may be one over.
+    assert last.number == 4 + (30_000 - 1_500) // 1_000
+    assert 500 - last.number <= last.since <= 500
 
 
 def test_two_stores_of_one_file_count_once(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_policy_is_a_parameter_and_timeout_is_passed_over(client: TestClient) ->
 
 def test_scores_count_for_drift(client: TestClient) -> None:
     client.post(INFER, json={"inputs": [ALL]})
-    assert client.get("/drift").json()["inputs"] == 4
+    assert client.get("/drift").json()["inputs_since"] == 4
 
 
 @pytest.mark.parametrize(
