@@ -57,9 +57,7 @@ def certified(draft: Manifest, abstention: Abstention, reference: Reference, def
     return Manifest(**dict(draft) | stated)
 
 
-def measured(
-    draft: Manifest, points: list[OperatingPoint], curve: RiskCoverageCurve, warnings: list[str]
-) -> Manifest:
+def measured(draft: Manifest, points: list[OperatingPoint], curve: RiskCoverageCurve, warnings: list[str]) -> Manifest:
     """The draft with what its policies and thresholds came to on the report split, and the promises it contradicts."""
     found = {"operating_points": points, "risk_coverage": curve}
     return Manifest(**dict(draft) | {"metrics": draft.metrics.model_copy(update=found), "warnings": warnings})

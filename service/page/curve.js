@@ -85,7 +85,7 @@ export class Curve {
       { class: contradicted ? "certificate contradicted" : "certificate" },
       shape("title", {}, words),
       shape("path", { d: `M${x},${low}V${high}M${x - 7},${high}h14` }),
-      shape("text", { x, y: high - 5, "text-anchor": "middle" }, promised(risk) + (contradicted ? " \u2717" : "")),
+      shape("text", { x, y: contradicted ? high + 15 : high - 5, "text-anchor": "middle" }, promised(risk) + (contradicted ? " \u2717" : "")),
     );
   }
 }

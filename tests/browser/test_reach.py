@@ -35,7 +35,9 @@ def test_phone_shows_everything_without_scrolling_sideways(browser: Browser, fas
         assert _overflow(page) == 0
 
 
-@pytest.mark.parametrize("model", ["bytes", "colour", "contradicted", "gaps", "markup", "plain", "vector", "words", "words-many"])
+@pytest.mark.parametrize(
+    "model", ["bytes", "colour", "contradicted", "gaps", "markup", "plain", "vector", "words", "words-many"]
+)
 def test_phone_shows_every_kind_of_model(browser: Browser, several: Server, model: str) -> None:
     with watched(browser, several.address, **PHONE) as (page, _):
         ready(page, f"/?model={model}")

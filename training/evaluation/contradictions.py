@@ -52,7 +52,7 @@ def _sentence(point: OperatingPoint, promised: float) -> str | None:
     return (
         f"{point.policy} promises at most {100 * promised:.3g} % errors among the answers, but {point.errors} of "
         f"{point.answered} answers on the report split are wrong: {100 * point.errors / point.answered:.1f} %, with a "
-        f"{100 * LEVEL:.3g} % lower bound (Clopper-Pearson) of {100 * bound:.1f} %. The bound exceeds a promise that "
-        "is kept in at most 1 of 20 report splits (a test at the 5 % level). Calibrate on labelled data from where the "
-        "model is used, or gather more labels."
+        f"{100 * LEVEL:.3g} % lower bound (Clopper-Pearson) of {100 * bound:.1f} %. If a promise is kept, this "
+        "bound exceeds it in at most 1 of 20 report splits (a test at the 5 % level). Calibrate on labelled data from "
+        "where the model is used, or gather more labels."
     )

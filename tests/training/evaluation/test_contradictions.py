@@ -23,9 +23,9 @@ def test_certificate_that_is_false_is_contradicted(tiny_model: Path) -> None:
     found = _evaluated(tiny_model, wrong=30).contradictions
     assert found[0] == (
         "selective_risk=0.1 promises at most 10 % errors among the answers, but 30 of 100 answers on the report split "
-        "are wrong: 30.0 %, with a 95 % lower bound (Clopper-Pearson) of 22.5 %. The bound exceeds a promise that is "
-        "kept in at most 1 of 20 report splits (a test at the 5 % level). Calibrate on labelled data from where the "
-        "model is used, or gather more labels."
+        "are wrong: 30.0 %, with a 95 % lower bound (Clopper-Pearson) of 22.5 %. If a promise is kept, this bound "
+        "exceeds it in at most 1 of 20 report splits (a test at the 5 % level). Calibrate on labelled data from where "
+        "the model is used, or gather more labels."
     )
     assert found[1].startswith("reject_cost=0.2 promises at most 20 % errors")
     assert len(found) == 2  # the infeasible ones promise nothing
