@@ -80,12 +80,13 @@ export class Curve {
     const words =
       `Promised: at most ${promised(risk)} wrong, bound ${percent(certificate.risk_bound, 2)}` +
       (contradicted ? `. ${CONTRADICTED}` : "");
+    const label = promised(risk) + (contradicted ? " \u2717" : "");
     return shape(
       "g",
       { class: contradicted ? "certificate contradicted" : "certificate" },
       shape("title", {}, words),
       shape("path", { d: `M${x},${low}V${high}M${x - 7},${high}h14` }),
-      shape("text", { x, y: contradicted ? high + 15 : high - 5, "text-anchor": "middle" }, promised(risk) + (contradicted ? " \u2717" : "")),
+      shape("text", { x, y: contradicted ? high + 15 : high - 5, "text-anchor": "middle" }, label),
     );
   }
 }

@@ -23,7 +23,7 @@ MARKUP = ["<b>dark</b>", "<img src=x onerror=alert(1)>", "right & left"]
 
 
 def write_folder(folder: Path) -> Path:
-    """`bytes`, `colour`, `contradicted`, `gaps`, `markup`, `plain`, `table`, `vector`, `words`, `words-many`, and `broken`."""
+    """The models, and `broken`: each is named for what is special about it."""
     (folder / "broken.onnx").write_bytes(b"no model")
     _move(tiny.write(folder), "bytes")
     _move(tiny_features.write(folder, _colour(), COLOURS), "colour")
