@@ -1,15 +1,21 @@
-"""`make abstention`: our rule for the threshold beside the others, on the same calibration splits.
+"""`make abstention`: our rule for the threshold beside the others, on the same calibration splits; and asking again.
 
 The population is the file's scores of all official test images. Each calibration split is drawn from it anew, and
 each rule's threshold is held against the whole population: is its true risk over the target, and how much does it
 answer? Our sequence is fixed on `tune`. The gate comes first for all of them: they see what is inside.
+
+Asking again: of the inputs that abstain at one certified risk and are answered at the next laxer one, how many get a
+wrong label? The promise of the laxer risk is about all its answers, not about those that are left of a stricter one.
 """
 
 import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
+
+import numpy as np
 
 from benchmarks import selection_rules
 from benchmarks.population import CALIBRATION_SIZE, CONFIDENCE_LEVEL, RESAMPLES, RISKS, HeldOut, Population, resamples
@@ -77,6 +83,50 @@ def compare(pool: Population, by_name: dict[str, Rule], risk: float, repeats: in
     return measured
 
 
+@dataclass(frozen=True, slots=True)
+class AskedAgain:
+    """What became of the inputs that abstain at one risk and are answered at the next laxer one."""
+
+    refused_at: float
+    answered_at: float
+    share: float  # of the pool that they are
+    wrong: float  # share of them that get a wrong label
+    splits: int  # calibration splits with such inputs, over which both are means
+
+    def row(self) -> str:
+        """One line of the table."""
+        return f"| {self.refused_at:g} | {self.answered_at:g} | {self.share:.3f} | {self.wrong:.3f} | {self.splits} |"
+
+
+def ask_again(pool: Population, thresholds: dict[float, list[float | None]]) -> list[AskedAgain]:
+    """Each two neighbouring risks: ask of the pool at the first, and of what abstains at the second.
+
+    `thresholds` are those of each risk, rising, one a calibration split. A split is left out where one of the two is
+    infeasible (None), or where no input is answered at the second alone; a pair with no split left is left out too.
+    """
+    inside = pool.inside()
+    confidence, wrong = inside.scores.confidence.astype(np.float64), inside.wrong
+    found = []
+    for (strict, highs), (lax, lows) in pairwise(thresholds.items()):
+        feasible = [(high, low) for high, low in zip(highs, lows, strict=True) if high is not None and low is not None]
+        masks = [(low <= confidence) & (confidence < high) for high, low in feasible]
+        some = [mask for mask in masks if mask.any()]
+        if some:
+            shares = [mask.sum() / len(pool) for mask in some]
+            errors = [wrong[mask].mean() for mask in some]
+            found.append(AskedAgain(strict, lax, float(np.mean(shares)), float(np.mean(errors)), len(some)))
+    return found
+
+
+def _asked_again(pool: Population, tune: Population) -> list[AskedAgain]:
+    sequence = tune.sequence()
+    thresholds: dict[float, list[float | None]] = {risk: [] for risk in RISKS}
+    for split in resamples(pool, RESAMPLES, SEED):
+        for risk, found in thresholds.items():
+            found.append(split.threshold(sequence, risk))
+    return ask_again(pool, thresholds)
+
+
 def main(model: Path) -> None:
     """Measure, print a table a target, and write `build/abstention.json`."""
     held_out = HeldOut.of(model, fashion_mnist.load(locate(None) or fetch(lambda line: print(line, file=sys.stderr))))
@@ -92,6 +142,10 @@ def main(model: Path) -> None:
         for found in compare(pool, rules(tune, risk), risk, RESAMPLES):
             print(found.row(), flush=True)
             measured.append(asdict(found))
+    print("\nasked again\n\n| refused at | answered at | share | wrong | splits |\n|---|---|---|---|---|")
+    asked_again = _asked_again(pool, tune)
+    for pair in asked_again:
+        print(pair.row())
     document = {
         "model": held_out.version,
         "hardware": hardware.described(),
@@ -99,6 +153,7 @@ def main(model: Path) -> None:
         "size": CALIBRATION_SIZE,
         "confidence_level": CONFIDENCE_LEVEL,
         "rules": measured,
+        "asked_again": [asdict(pair) for pair in asked_again],
     }
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(json.dumps(document, indent=2) + "\n")

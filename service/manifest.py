@@ -179,6 +179,10 @@ class Manifest(_Part):
     training: Training = Field(description="How it was fitted.")
     data: Data = Field(description="What it was fitted, certified and measured on.")
     metrics: Metrics = Field(description="How good it is.")
+    warnings: Listed[str] = Field(
+        description="A sentence or two for each certified promise that the report split contradicts, by a test at the "
+        "5 % level. Each begins with the policy as a query string names it: `selective_risk=0.05 promises ...`."
+    )
     versions: dict[str, str] = Field(description="The versions of Python and of the libraries that trained it.")
     git_revision: str | None = Field(description="The revision of the training code, where there is one.")
     created_at: datetime | None = Field(

@@ -191,6 +191,8 @@ def served(
     name = name or manifest.name
     policy = _default_policy(name, manifest, settings)
     _log.info("model %s %s passed its proof; it answers by %s unless asked otherwise", name, version, policy)
+    for warning in manifest.warnings:
+        _log.warning("model %s: %s", name, warning)
     counted_as = f"{name} {version}"  # what another version has seen says nothing of this one
     drift = Drift(manifest.reference, settings.drift_window, counted_as, place)
     reader = reader_for(manifest.input, settings)

@@ -80,12 +80,14 @@ class PolicyRequest(BaseModel):
         None,
         gt=0,
         lt=1,
-        description="Keep the error among the answered at most this. The model must be certified for it.",
+        description="Keep the error among the answered at most this. The model must be certified for it. The promise "
+        "does not hold for inputs that abstained under a stricter policy and are asked again.",
     )
     reject_cost: float | None = Field(
         None,
         gt=0,
-        description="Abstain where an answer is expected to cost more. The model must be certified for it.",
+        description="Abstain where an answer is expected to cost more. The model must be certified for it. The promise "
+        "does not hold for inputs that abstained under a stricter policy and are asked again.",
     )
     never_abstain: Literal[True] | None = Field(None, description="Always answer with the most probable label.")
 

@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import html
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,6 +80,33 @@ def test_table_with_categories_and_missing_values(tmp_path: Path) -> None:
         assert _labels(client, inputs=[{"depth": None, "width": 5.0, "colour": "red"}]) != ["sand"]
         wrong = client.post("/predict", json={"inputs": [{**clay, "depth": "deep"}]})
         assert wrong.json()["errors"][0]["field"] == "inputs[0].depth"
+
+
+def test_report_split_from_elsewhere_warns_in_the_file_the_log_and_the_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """In the report split, and there alone, three labels of ten are wrong."""
+    splits = np.repeat(["train", "tune", "calibration", "report"], [500, 200, 300, 200])
+    labels = np.where((splits == "report") & (np.arange(N) % 10 < 3), (LABELS + 1) % 3, LABELS)
+    with (tmp_path / "soil.csv").open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["x", "y", "z", "soil", "split"])
+        for row, label, split in zip(ROWS, labels, splits, strict=True):
+            writer.writerow([*row.tolist(), NAMES[label], split])
+    data = ["--data", str(tmp_path / "soil.csv"), "--label-column", "soil", "--split-column", "split"]
+    _fit(tmp_path / "m.onnx", *data)
+    printed = capsys.readouterr().out
+    with caplog.at_level("WARNING", "demur"), _served(tmp_path / "m.onnx") as client:
+        card = client.get("/model").json()
+    certified = [c["selective_risk"] for c in card["abstention"]["selective_risk"] if c["status"] == "certified"]
+    certified += [c["reject_cost"] for c in card["abstention"]["reject_cost"] if c["status"] == "certified"]
+    assert [float(warning.split()[0].partition("=")[2]) for warning in card["warnings"]] == certified
+    assert "selective_risk=0.05 promises at most 5 % errors" in "".join(card["warnings"])
+    assert caplog.messages == [f"model soil: {warning}" for warning in card["warnings"]]
+    report = html.unescape((tmp_path / "report" / "report.html").read_text())
+    for warning in card["warnings"]:
+        assert f"warning: {warning}" in printed
+        assert warning in report
 
 
 @pytest.mark.parametrize("channels", [1, 3])

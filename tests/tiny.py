@@ -186,6 +186,7 @@ def manifest() -> Manifest:
             risk_coverage=RiskCoverageCurve(thresholds=[9 / 11, 9 / 19, 1 / 3], answered=[2, 3, 4], errors=[0, 1, 1]),
             **quality,
         ),
+        warnings=[],
         versions={"python": "3.11"},
         git_revision=None,
         created_at=None,

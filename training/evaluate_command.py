@@ -16,6 +16,7 @@ from training.report.cautions import cautions
 from training.report.files import write_evaluation
 from training.report.numbers import percent, rounded
 from training.report.table import table
+from training.report.worst_class import worst_class
 
 Say = Callable[[str], None]
 
@@ -42,6 +43,7 @@ def run_evaluate(options: argparse.Namespace, show: Say, say: Say) -> None:
 def _summary(evaluation: Evaluation) -> list[tuple[str, str]]:
     manifest, found = evaluation.manifest, evaluation.risk_coverage
     metrics, report = manifest.metrics, manifest.data.splits["report"]
+    worst = worst_class(evaluation.classes)
     held_out = "held out" if manifest.data.report_is_held_out else "not held out: also used as tune, as in the chapter"
     return [
         ("model", f"{manifest.name} {evaluation.version}, recipe {manifest.training.recipe}"),
@@ -51,6 +53,7 @@ def _summary(evaluation: Evaluation) -> list[tuple[str, str]]:
             "ranking",
             f"AURC {found['aurc'].value:.4f}, E-AURC {found['e_aurc'].value:.4f}, AUGRC {found['augrc'].value:.4f}",
         ),
+        *([("worst class", worst)] if worst else []),
         *_gate(evaluation),
         *(
             (

@@ -42,6 +42,7 @@ def draft(
         training=training,
         data=data,
         metrics=metrics,
+        warnings=[],
         versions=provenance.library_versions(),
         git_revision=source.name if source else None,
         created_at=provenance.created_at(source),
@@ -59,10 +60,10 @@ def certified(draft: Manifest, abstention: Abstention, default_policy: Policy) -
     return Manifest(**dict(draft) | {"abstention": abstention, "default_policy": default_policy})
 
 
-def measured(draft: Manifest, points: list[OperatingPoint], curve: RiskCoverageCurve) -> Manifest:
-    """The draft with what its policies and thresholds came to on the report split."""
+def measured(draft: Manifest, points: list[OperatingPoint], curve: RiskCoverageCurve, warnings: list[str]) -> Manifest:
+    """The draft with what its policies and thresholds came to on the report split, and the promises it contradicts."""
     found = {"operating_points": points, "risk_coverage": curve}
-    return Manifest(**dict(draft) | {"metrics": draft.metrics.model_copy(update=found)})
+    return Manifest(**dict(draft) | {"metrics": draft.metrics.model_copy(update=found), "warnings": warnings})
 
 
 def _golden(report: Labelled, expected: Expected) -> GoldenVectors:

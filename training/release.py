@@ -24,6 +24,7 @@ from training.abstention.temperature import fit_temperature
 from training.data import Labelled, LabelledData
 from training.data.splits import Splits
 from training.errors import GateError
+from training.evaluation.contradictions import contradictions
 from training.evaluation.operating_points import curve, measure, policies
 from training.evaluation.quality import measure_quality
 from training.export import to_onnx
@@ -153,10 +154,10 @@ def _compared(draft: Manifest, report: Scored, train: Scored) -> Manifest:
 
 
 def _measured(stated: Manifest, report: Scored) -> Manifest:
-    """With what it comes to on the report split."""
+    """With what it comes to on the report split, and a warning for each promise that the split contradicts."""
     abstention = stated.abstention
     points = [measure(report, policy, abstention) for policy in policies(abstention)]
-    return manifest.measured(stated, points, curve(report, abstention))
+    return manifest.measured(stated, points, curve(report, abstention), contradictions(points, abstention))
 
 
 def _default_policy(abstention: Abstention, settings: AbstentionSettings) -> Policy:

@@ -1,18 +1,21 @@
 // The answer: a label or why there is none, the prediction set, and the probabilities as bars.
 
 import { element, labelled } from "./elements.js";
-import { apart, plain, promised } from "./numbers.js";
+import { apart, count, plain, promised } from "./numbers.js";
+import { CONTRADICTED, OperatingPoints } from "./operating-points.js";
 import { ofWhat } from "./set-method.js";
 
 const MOST_BARS = 20; // with more classes there are bars for the likeliest alone
 const MANY = 1000; // with more the service states a prediction set only where it is asked for
 const MOST_LISTED = 40; // members of a prediction set
+const VOID = "The probabilities of an input unlike the training data say nothing.";
 
 export class Answer {
   /** `asked()` is called when an option has changed, `explained(label)` when a class is chosen. */
   constructor(card, { asked, explained }) {
     this.labels = card.labels;
     this.few = card.labels.length <= MOST_BARS;
+    this.points = new OperatingPoints(card);
     this.sets = card.abstention?.prediction_sets ?? [];
     this.k = element("input", {
       type: "number",
@@ -28,17 +31,22 @@ export class Answer {
       ...(card.labels.length > MANY ? [element("option", { value: "", selected: true }, "none")] : []),
     );
     this.verdict = element("div", { className: "verdict", role: "status" });
+    this.promise = element("p", { className: "muted hint about" });
     this.members = element("p", { className: "members" });
     this.rows = [];
     this.bars = element("ul", { className: "bars", ariaLabel: "Probabilities" });
     this.mark = element("span", { className: "threshold", ariaHidden: "true", hidden: true });
+    this.frame = element("div", { className: "bars-frame" }, this.bars, this.mark);
+    this.void = element("p", { className: "muted hint", hidden: true }, VOID);
     this.explained = explained;
     const sets = this.sets.length ? [labelled("Prediction set", this.set)] : [];
     this.element = element(
       "div",
       {},
       this.verdict,
-      element("div", { className: "bars-frame" }, this.bars, this.mark),
+      this.promise,
+      this.frame,
+      this.void,
       element("div", { className: "row" }, labelled("Top", this.k), ...sets),
       this.members,
       element("p", { className: "muted hint" }, "Choose a class to see why."),
@@ -64,6 +72,8 @@ export class Answer {
       element("span", {}, answered ? answerInWords(prediction, policy) : reasonInWords(prediction, policy)),
       ...(answered ? [] : [element("code", {}, prediction.reason)]),
     );
+    this.#showPromise(policy);
+    this.#markVoid(prediction.reason === "out_of_distribution");
     this.#showMembers(prediction.prediction_set, sets);
     this.#showBars(prediction);
     this.#showThreshold(policy.threshold ?? null);
@@ -73,6 +83,8 @@ export class Answer {
   clear() {
     this.verdict.className = "verdict";
     this.verdict.replaceChildren(element("strong", {}, "\u2013"));
+    this.promise.replaceChildren();
+    this.#markVoid(false);
     this.members.replaceChildren();
     for (const row of this.rows) row.show({ probability: 0, rank: null });
   }
@@ -81,6 +93,20 @@ export class Answer {
   markExplained(label) {
     this.chosen = label;
     for (const row of this.rows) row.press(row.label === label);
+  }
+
+  /** Whom the promise of the policy is about: many inputs, and not this one. */
+  #showPromise(policy) {
+    this.promise.replaceChildren(populationInWords(policy, this.points.certificate(policy)));
+    if (this.points.contradicted(policy)) {
+      this.promise.append(" ", element("strong", { className: "wrong" }, CONTRADICTED));
+    }
+  }
+
+  /** Where the gate has decided, neither the probabilities nor a threshold had a part in it. */
+  #markVoid(is) {
+    this.frame.classList.toggle("void", is);
+    this.void.hidden = !is;
   }
 
   #showMembers(members, sets) {
@@ -141,6 +167,20 @@ export class Answer {
     this.mark.hidden = threshold === null;
     if (threshold !== null) this.mark.style.setProperty("--at", threshold);
   }
+}
+
+function populationInWords(policy, certificate) {
+  if (certificate === undefined) return "This policy promises nothing.";
+  if (certificate.status === "infeasible") return "Nothing is promised: it could not be certified.";
+  const { population, size, confidence_level: level } = certificate;
+  const promise =
+    policy.kind === "reject_cost"
+      ? `an answer costs at most ${policy.reject_cost} on average`
+      : `at most ${promised(policy.selective_risk)} of those answered get a wrong label`;
+  return (
+    `Of inputs drawn like the ${count(size)} calibration examples (${population}), ${promise}, sure by ` +
+    `${promised(level)}. That is about all of them together, not about this one.`
+  );
 }
 
 function setsInWords(sets) {

@@ -81,7 +81,7 @@ function riskTable(points) {
     "Certified risks: promised, from the calibration split, beside what was measured on the report split",
     ["Wrong, at most", "Answers from", "Sure by", "Bound", "Calibration: answered", ...MEASURED],
     points.risks.map((c) => {
-      const [found] = points.measured({ kind: "selective_risk", selective_risk: c.selective_risk });
+      const policy = { kind: "selective_risk", selective_risk: c.selective_risk };
       const sure = promised(c.confidence_level);
       if (c.status !== "certified") return [promised(c.selective_risk), "infeasible", sure, ...Array(4).fill(NONE)];
       return [
@@ -90,7 +90,7 @@ function riskTable(points) {
         sure,
         percent(c.risk_bound, 2),
         percent(c.coverage),
-        ...measuredCells(found),
+        ...measuredCells(points, policy),
       ];
     }),
   )];
@@ -102,16 +102,20 @@ function costTable(points) {
     "Certified costs of abstaining: an answer costs at most as much on average",
     ["Cost", "Sure by", "Bound", "Calibration: answered", ...MEASURED],
     points.costs.map((c) => {
-      const [found] = points.measured({ kind: "reject_cost", reject_cost: c.reject_cost });
+      const policy = { kind: "reject_cost", reject_cost: c.reject_cost };
       const bound = c.status === "certified" ? plain(c.answer_cost_bound, 4) : "infeasible";
-      return [String(c.reject_cost), promised(c.confidence_level), bound, percent(c.coverage), ...measuredCells(found)];
+      const sure = promised(c.confidence_level);
+      return [String(c.reject_cost), sure, bound, percent(c.coverage), ...measuredCells(points, policy)];
     }),
   )];
 }
 
-function measuredCells(found) {
+function measuredCells(points, policy) {
+  const [found] = points.measured(policy);
   if (!found) return [NONE, NONE];
-  return [percent(found.coverage), found.risk === null ? NONE : percent(found.risk)];
+  const wrong = found.risk === null ? NONE : percent(found.risk);
+  if (!points.contradicted(policy)) return [percent(found.coverage), wrong];
+  return [percent(found.coverage), element("span", { className: "wrong" }, `${wrong}, contradicts the promise`)];
 }
 
 function setTable(abstention) {

@@ -2,6 +2,7 @@
 
 import { shape } from "./elements.js";
 import { percent, promised } from "./numbers.js";
+import { CONTRADICTED } from "./operating-points.js";
 
 const WIDTH = 400;
 const HEIGHT = 240;
@@ -75,13 +76,17 @@ export class Curve {
     const coverage = (measured ?? certificate).coverage;
     const [x, high] = this.#xy({ coverage, risk });
     const [, low] = this.#xy({ coverage, risk: measured?.risk ?? risk });
-    const words = `Promised: at most ${promised(risk)} wrong, bound ${percent(certificate.risk_bound, 2)}`;
+    const contradicted = this.points.contradicted({ kind: "selective_risk", selective_risk: risk });
+    const words =
+      `Promised: at most ${promised(risk)} wrong, bound ${percent(certificate.risk_bound, 2)}` +
+      (contradicted ? `. ${CONTRADICTED}` : "");
+    const label = promised(risk) + (contradicted ? " \u2717" : "");
     return shape(
       "g",
-      { class: "certificate" },
+      { class: contradicted ? "certificate contradicted" : "certificate" },
       shape("title", {}, words),
       shape("path", { d: `M${x},${low}V${high}M${x - 7},${high}h14` }),
-      shape("text", { x, y: high - 5, "text-anchor": "middle" }, promised(risk)),
+      shape("text", { x, y: contradicted ? high + 15 : high - 5, "text-anchor": "middle" }, label),
     );
   }
 }

@@ -1,5 +1,7 @@
 // What each policy promises, and what it came to on the report split: two things that are never mixed up.
 
+export const CONTRADICTED = "The report split contradicts this promise.";
+
 /** The certificates, the measured points and the curve of one model card. */
 export class OperatingPoints {
   constructor(card) {
@@ -8,6 +10,7 @@ export class OperatingPoints {
     this.points = card.metrics.operating_points;
     this.risks = card.abstention?.selective_risk ?? [];
     this.costs = card.abstention?.reject_cost ?? [];
+    this.warnings = card.warnings;
   }
 
   /** The certificate of a policy; undefined where it promises nothing. */
@@ -15,6 +18,14 @@ export class OperatingPoints {
     if (policy.kind === "selective_risk") return this.risks.find((c) => c.selective_risk === policy.selective_risk);
     if (policy.kind === "reject_cost") return this.costs.find((c) => c.reject_cost === policy.reject_cost);
     return undefined;
+  }
+
+  /** Whether the report split contradicts what a policy promises: the warning then begins "selective_risk=0.05 ". */
+  contradicted(policy) {
+    return this.warnings.some((warning) => {
+      const [kind, value] = warning.split(" ", 1)[0].split("=");
+      return kind === policy.kind && Number(value) === policy[kind];
+    });
   }
 
   /**

@@ -3,7 +3,7 @@
 import { Curve, summary } from "./curve.js";
 import { element, freshId } from "./elements.js";
 import { count, percent, plain, promised } from "./numbers.js";
-import { OperatingPoints } from "./operating-points.js";
+import { CONTRADICTED, OperatingPoints } from "./operating-points.js";
 
 export class PolicyControl {
   /** `changed()` is called when a person has chosen another. */
@@ -16,6 +16,7 @@ export class PolicyControl {
     this.isKnown = false; // which the default is
     this.promise = element("dd");
     this.found = element("dd");
+    const notices = this.points.warnings.length ? [notice(this.points.warnings)] : [];
     const risks = this.points.risks.map((c) => this.#choice(`${promised(c.selective_risk)}`, c, {
       kind: "selective_risk",
       selective_risk: c.selective_risk,
@@ -49,6 +50,7 @@ export class PolicyControl {
     this.element = element(
       "div",
       { className: "policy" },
+      ...notices,
       element("div", {}, choices, words),
       element("div", {}, this.curve.element, element("p", { className: "legend muted" }, ...legend)),
     );
@@ -81,7 +83,10 @@ export class PolicyControl {
   #choice(text, certificate, policy) {
     const input = element("input", { type: "radio", name: this.name, onchange: () => this.#choose(policy) });
     const infeasible = certificate?.status === "infeasible";
-    const label = element("label", { className: infeasible ? "chip infeasible" : "chip" }, input, text);
+    const label = element("label", { className: infeasible ? "chip infeasible" : "chip" }, input);
+    if (this.points.contradicted(policy)) {
+      label.append(element("s", {}, text), element("span", { className: "wrong" }, " contradicted"));
+    } else label.append(text);
     if (infeasible) label.title = "could not be certified: nothing is answered";
     this.choices.push({ input, label, policy });
     return label;
@@ -132,12 +137,23 @@ export class PolicyControl {
   }
 
   #show(policy) {
-    this.promise.textContent = promiseInWords(policy, this.points.certificate(policy));
+    const words = promiseInWords(policy, this.points.certificate(policy));
+    this.promise.replaceChildren(
+      ...(this.points.contradicted(policy)
+        ? [element("s", {}, words), " ", element("strong", { className: "wrong" }, CONTRADICTED)]
+        : [words]),
+    );
     const places = this.points.measured(policy);
     const cost = places[0]?.meanCost ?? null;
     this.found.textContent = summary(places) + (cost === null ? "" : ` An input costs ${plain(cost)} on average.`);
     this.curve.show(policy);
   }
+}
+
+function notice(warnings) {
+  const title = element("strong", {}, "The report split contradicts what is promised");
+  const items = warnings.map((warning) => element("li", {}, warning));
+  return element("div", { className: "notice", role: "alert" }, title, element("ul", {}, ...items));
 }
 
 function group(title, controls) {
@@ -154,13 +170,18 @@ function promiseInWords(policy, certificate) {
   if (certificate === undefined) return "Nothing.";
   if (certificate.status === "infeasible") return "It could not be certified, so nothing is answered.";
   const sure = `sure by ${promised(certificate.confidence_level)}`;
+  const whom = `The promise is about inputs drawn like those: ${certificate.population}.`;
   if (policy.kind === "reject_cost") {
     const bound = plain(certificate.answer_cost_bound, 4);
-    return `An answer costs at most ${policy.reject_cost} on average, ${sure}: the bound is ${bound}.`;
+    return (
+      `An answer costs at most ${policy.reject_cost} on average, ${sure}: on the calibration examples the bound is ` +
+      `${bound}. ${whom}`
+    );
   }
   const { answered, errors, size, risk_bound: bound } = certificate;
   return (
     `At most ${promised(policy.selective_risk)} of the answers are wrong, ${sure}. Of ${count(size)} calibration ` +
-    `examples ${count(answered)} were answered, ${count(errors)} of them wrong: the bound is ${percent(bound, 2)}.`
+    `examples ${count(answered)} were answered, ${count(errors)} of them wrong: the bound is ${percent(bound, 2)}. ` +
+    whom
   );
 }

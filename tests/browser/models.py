@@ -6,9 +6,10 @@ import numpy as np
 import torch
 
 from service.inputs import ImageInput
-from service.manifest import Manifest
-from service.policy import NeverAbstainPolicy
+from service.manifest import Manifest, OperatingPoint
+from service.policy import NeverAbstainPolicy, RejectCostPolicy
 from tests import tiny, tiny_features, tiny_tokens
+from training.evaluation.contradictions import contradictions
 from training.export import to_onnx
 from training.inputs import ImageEncoder
 from training.model import Model
@@ -22,7 +23,7 @@ MARKUP = ["<b>dark</b>", "<img src=x onerror=alert(1)>", "right & left"]
 
 
 def write_folder(folder: Path) -> Path:
-    """`bytes`, `colour`, `gaps`, `markup`, `plain`, `table`, `vector`, `words`, `words-many`, and `broken`."""
+    """The models, and `broken`: each is named for what is special about it."""
     (folder / "broken.onnx").write_bytes(b"no model")
     _move(tiny.write(folder), "bytes")
     _move(tiny_features.write(folder, _colour(), COLOURS), "colour")
@@ -35,7 +36,28 @@ def write_folder(folder: Path) -> Path:
     _write(folder / "markup.onnx", Manifest(**dict(stated) | {"labels": MARKUP}))
     plain = {"abstention": None, "default_policy": NeverAbstainPolicy()}
     _write(folder / "plain.onnx", Manifest(**dict(stated) | plain))
+    _write(folder / "contradicted.onnx", _contradicted(stated))
     return folder
+
+
+def _contradicted(stated: Manifest) -> Manifest:
+    """A model whose report split contradicts both of its promises; its gate turns the fourth image away."""
+    abstention = tiny.abstention(ood_threshold=2.0)
+    promised = abstention.selective_risk[1].policy(), abstention.reject_cost[1].policy()
+    points = [
+        OperatingPoint(
+            policy=policy,
+            answered=100,
+            errors=40,
+            coverage=0.5,
+            selective_risk=0.4,
+            mean_cost=0.3 if isinstance(policy, RejectCostPolicy) else None,
+        )
+        for policy in promised
+    ]
+    metrics = stated.metrics.model_copy(update={"operating_points": points})
+    found = {"abstention": abstention, "metrics": metrics, "default_policy": promised[0]}
+    return Manifest(**dict(stated) | found | {"warnings": contradictions(points, abstention)})
 
 
 def _colour() -> Model:

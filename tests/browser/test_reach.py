@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.reading import ready, reason
+from tests.browser.reading import ready, reason, verdict
 from tests.browser.watching import watched
 from tests.server import Server
 
@@ -35,7 +35,9 @@ def test_phone_shows_everything_without_scrolling_sideways(browser: Browser, fas
         assert _overflow(page) == 0
 
 
-@pytest.mark.parametrize("model", ["bytes", "colour", "gaps", "markup", "plain", "vector", "words", "words-many"])
+@pytest.mark.parametrize(
+    "model", ["bytes", "colour", "contradicted", "gaps", "markup", "plain", "vector", "words", "words-many"]
+)
 def test_phone_shows_every_kind_of_model(browser: Browser, several: Server, model: str) -> None:
     with watched(browser, several.address, **PHONE) as (page, _):
         ready(page, f"/?model={model}")
@@ -148,6 +150,19 @@ _CONTRAST = """() => {
     }
     return [looked, poor];
 }"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_contrast_of_a_contradicted_promise_is_enough(page: Page, several: Server, scheme: Any) -> None:
+    del several
+    page.emulate_media(color_scheme=scheme)
+    ready(page, "/?model=contradicted")
+    for sample, name in (("Sample 2", "left"), ("Sample 4", "No answer")):  # the gate decides on the other
+        page.get_by_role("button", name=sample, exact=True).click()
+        expect(verdict(page)).to_have_text(name)
+        expect(page.locator(".wrong:visible")).not_to_have_count(0)
+        _, poor = page.evaluate(_CONTRAST)
+        assert poor == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

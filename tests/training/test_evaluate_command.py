@@ -40,7 +40,8 @@ def test_evaluate_says_what_was_found_and_leaves_a_report(
     assert done.stderr == ""
     summary, table, *warnings = done.stdout.split("\n\n")
     first_words = [line.split()[0] for line in summary.splitlines()]
-    assert first_words == ["model", "report", "quality", "ranking", "gate", *["sets"] * 9]
+    assert first_words == ["model", "report", "quality", "ranking", "worst", "gate", *["sets"] * 9]
+    assert "worst class  Of the answered inputs of class Shirt, " in summary
     assert "selective_risk 0.05 (default)" in table
     assert all(warning.startswith("warning: ") for warning in warnings)
 

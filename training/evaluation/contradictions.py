@@ -1,8 +1,8 @@
-"""Promises that the report split speaks against.
+"""Promises that the report split contradicts: a test of each at the 5 % level.
 
-The report split had no part in any certificate. A promise is about all inputs of the calibration split's population;
-where even a cautious reading of the report split's errors is over it, that population is not the report split's, or
-the calibration split was one of the few, at most 1 - confidence of all, that a certificate lets through wrongly.
+The report split had no part in any certificate. Three things can lead to a contradiction: the report split is from
+another population than the calibration split, the calibration split is one of the few (at most 1 - confidence of all)
+for which the certificate is wrong, or the report split is one of the 5 % that contradict a promise that is kept.
 """
 
 from collections.abc import Sequence
@@ -12,51 +12,47 @@ from service.manifest import OperatingPoint
 from service.policy import Policy
 from training.abstention.tails import clopper_pearson_lower
 
-LEVEL = 0.95  # of the lower bound: a promise that is kept is called broken in at most one report of twenty
+LEVEL = 0.95  # of the lower bound: a promise that is kept is contradicted by at most one report split of twenty
 
 
 def contradictions(points: Sequence[OperatingPoint], abstention: Abstention | None) -> list[str]:
-    """A sentence for each certified promise that the report split's operating points contradict.
+    """A warning for each certified promise that the report split's operating points contradict.
 
-    Contradicted is a promise whose rate is under Clopper and Pearson's lower bound of the rate of errors among the
-    answers. Costs from a matrix are not rates of errors and are left out.
+    A promise is contradicted if its rate is below Clopper and Pearson's lower bound of the error rate among the
+    answers. Costs from a matrix are not error rates and are left out. Each warning begins with the policy as a query
+    string names it, such as `selective_risk=0.05`.
     """
     by_policy = {point.policy.model_dump_json(): point for point in points}
     found = [
-        _sentence(by_policy[policy.model_dump_json()], name, promised)
-        for policy, name, promised in _promises(abstention)
+        _sentence(by_policy[policy.model_dump_json()], promised)
+        for policy, promised in _promises(abstention)
         if policy.model_dump_json() in by_policy
     ]
     return [sentence for sentence in found if sentence is not None]
 
 
-def _promises(abstention: Abstention | None) -> list[tuple[Policy, str, float]]:
-    """The certified promises about the share of errors among the answers: policy, name and rate."""
+def _promises(abstention: Abstention | None) -> list[tuple[Policy, float]]:
+    """The certified promises about the error rate among the answers: policy and rate."""
     if abstention is None:
         return []
-    promises: list[tuple[Policy, str, float]] = [
-        (c.policy(), f"selective_risk {c.selective_risk:g}", c.selective_risk)
-        for c in abstention.selective_risk
-        if c.status == "certified"
+    promises: list[tuple[Policy, float]] = [
+        (c.policy(), c.selective_risk) for c in abstention.selective_risk if c.status == "certified"
     ]
     if abstention.cost_matrix is None:
-        promises += [
-            (c.policy(), f"reject_cost {c.reject_cost:g}", c.reject_cost)
-            for c in abstention.reject_cost
-            if c.status == "certified"
-        ]
+        promises += [(c.policy(), c.reject_cost) for c in abstention.reject_cost if c.status == "certified"]
     return promises
 
 
-def _sentence(point: OperatingPoint, name: str, promised: float) -> str | None:
+def _sentence(point: OperatingPoint, promised: float) -> str | None:
     if not point.answered:
         return None
     bound = clopper_pearson_lower(point.errors, point.answered, LEVEL)
     if bound <= promised:
         return None
     return (
-        f"{name} promises at most {100 * promised:.3g} % errors among the answers, and on the report split "
-        f"{point.errors} of {point.answered} are wrong: {100 * point.errors / point.answered:.1f} %, and with "
-        f"{100 * LEVEL:.3g} % confidence at least {100 * bound:.1f} %. "
-        "The promise does not hold for the report split's population."
+        f"{point.policy} promises at most {100 * promised:.3g} % errors among the answers, but {point.errors} of "
+        f"{point.answered} answers on the report split are wrong: {100 * point.errors / point.answered:.1f} %, with a "
+        f"{100 * LEVEL:.3g} % lower bound (Clopper-Pearson) of {100 * bound:.1f} %. If a promise is kept, this "
+        "bound exceeds it in at most 1 of 20 report splits (a test at the 5 % level). Calibrate on labelled data from "
+        "where the model is used, or gather more labels."
     )

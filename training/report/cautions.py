@@ -9,9 +9,13 @@ from training.report.operating_points import name
 
 
 def cautions(manifest: Manifest, points: Sequence[OperatingPoint]) -> list[str]:
-    """The report split speaks against a promise, a target could not be certified, or there is no certificate at all."""
+    """First the promises that the report split contradicts, as `manifest.warnings`; then what is not promised."""
+    return [*contradictions(points, manifest.abstention), *not_promised(manifest, points)]
+
+
+def not_promised(manifest: Manifest, points: Sequence[OperatingPoint]) -> list[str]:
+    """The targets that could not be certified, or that there is no certificate at all."""
     return [
-        *contradictions(points, manifest.abstention),
         *(_infeasible(point) for point in points if _is_infeasible(point)),
         *_gate(manifest),
         *_no_certificates(manifest),

@@ -9,13 +9,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from service.certificates import PredictionSets
 from service.manifest import Manifest
-from service.policy import SelectiveRiskPolicy
 from training.evaluation.evaluation import Evaluation
 from training.evaluation.risk_coverage import COVERAGE, RISKS, best_augrc
-from training.report.cautions import cautions
+from training.report.cautions import not_promised
 from training.report.numbers import estimate, percent, quotient, round_percent, rounded
 from training.report.operating_points import name, rows
 from training.report.pictures import Picture
+from training.report.worst_class import worst_class
 
 _TEMPLATE = "page.html.jinja"
 
@@ -36,10 +36,11 @@ def page(evaluation: Evaluation, pictures: Mapping[str, Picture]) -> str:
         version=evaluation.version,
         report=manifest.data.splits["report"],
         headline=_headline(evaluation),
-        cautions=cautions(manifest, evaluation.points),
+        contradictions=evaluation.contradictions,
+        cautions=not_promised(manifest, evaluation.points),
         points=rows(manifest, evaluation.points),
         promises=_promises(manifest),
-        worst_class=_worst_class(evaluation),
+        worst_class=worst_class(evaluation.classes),
         quality=_quality(manifest),
         curve_metrics=_curve_metrics(evaluation),
         gate=_gate(evaluation),
@@ -84,21 +85,6 @@ def _promises(manifest: Manifest) -> dict[str, Any] | None:
         "false_alarm_rate": round_percent(gate.false_alarm_rate),
         "gate_population": gate.population,
         "methods": list(dict.fromkeys(c.method for c in evidence)),
-    }
-
-
-def _worst_class(evaluation: Evaluation) -> dict[str, str] | None:
-    """The class that is most often wrong where it is answered, when the policy promises a risk over all classes."""
-    policy = evaluation.manifest.default_policy
-    answered = [c for c in evaluation.classes if c.answered]
-    if not isinstance(policy, SelectiveRiskPolicy) or not answered:
-        return None
-    worst = max(answered, key=lambda c: c.errors / c.answered)
-    return {
-        "label": worst.label,
-        "risk": percent(worst.errors / worst.answered),
-        "counts": f"{worst.errors} of {worst.answered}",
-        "promised": round_percent(policy.selective_risk),
     }
 
 

@@ -82,6 +82,17 @@ def test_predict_names_its_bodies_options_and_errors(description: dict[str, Any]
         assert list(response["content"]) == ["application/json" if status == "200" else "application/problem+json"]
 
 
+@pytest.mark.parametrize("path", ["/predict", "/models/{name}/predict"])
+def test_predict_warns_of_asking_again(description: dict[str, Any], path: str) -> None:
+    predict = description["paths"][path]["post"]
+    assert "A promise does not survive asking again with a laxer policy" in predict["description"]
+    parameters = {parameter["name"]: parameter["description"] for parameter in predict["parameters"]}
+    fields = description["components"]["schemas"]["PolicyRequest"]["properties"]
+    for policy in ("selective_risk", "reject_cost"):
+        assert "asked again" in parameters[policy]
+        assert "asked again" in fields[policy]["description"]
+
+
 def test_pixels_have_their_bounds(description: dict[str, Any]) -> None:
     items = description["components"]["schemas"]["PredictRequest"]["properties"]["inputs"]["items"]["anyOf"]
     assert items[0]["items"] == {"type": "integer", "minimum": 0, "maximum": 255}

@@ -10,8 +10,11 @@ from fastapi.testclient import TestClient
 from service.app import create_app
 from service.classifier import Classifier
 from service.errors import ModelError
+from service.manifest import Manifest
 from service.settings import Settings
+from tests import tiny
 from tests.service.canon import assert_problem
+from training.export import to_onnx
 
 
 @pytest.fixture
@@ -24,6 +27,18 @@ def test_model_is_the_card_with_the_version(client: TestClient, tiny_model: Path
     card = {"served_as": "tiny", "version": model.version, **model.manifest.card()}
     assert client.get("/model").json() == card
     assert client.get("/models/tiny").json() == card
+
+
+def test_warnings_of_a_model_are_in_its_card_and_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    warnings = ["selective_risk=0.1 promises too much.", "reject_cost=0.2 promises too much."]
+    path = tmp_path / "model.onnx"
+    path.write_bytes(to_onnx(tiny.MODEL, Manifest(**dict(tiny.manifest()) | {"warnings": warnings})))
+    with caplog.at_level("WARNING", "demur"), TestClient(create_app(Settings(model_path=path))) as client:
+        assert client.get("/model").json()["warnings"] == warnings
+        card = client.get("/openapi.json").json()["components"]["schemas"]["ModelCard"]
+    assert "contradicts" in card["properties"]["warnings"]["description"]
+    assert "warnings" in card["required"]
+    assert caplog.messages == [f"model tiny: {warning}" for warning in warnings]
 
 
 @pytest.mark.parametrize(("path", "status"), [("/livez", "live"), ("/readyz", "ready")])

@@ -1,4 +1,4 @@
-"""A promise that the report split speaks against is named; one that chance alone may explain is not."""
+"""A promise that the report split contradicts is named; one that chance alone may explain is not."""
 
 from pathlib import Path
 
@@ -22,11 +22,12 @@ def _evaluated(tiny_model: Path, wrong: int) -> Evaluation:
 def test_certificate_that_is_false_is_contradicted(tiny_model: Path) -> None:
     found = _evaluated(tiny_model, wrong=30).contradictions
     assert found[0] == (
-        "selective_risk 0.1 promises at most 10 % errors among the answers, and on the report split 30 of 100 are "
-        "wrong: 30.0 %, and with 95 % confidence at least 22.5 %. "
-        "The promise does not hold for the report split's population."
+        "selective_risk=0.1 promises at most 10 % errors among the answers, but 30 of 100 answers on the report split "
+        "are wrong: 30.0 %, with a 95 % lower bound (Clopper-Pearson) of 22.5 %. If a promise is kept, this bound "
+        "exceeds it in at most 1 of 20 report splits (a test at the 5 % level). Calibrate on labelled data from where "
+        "the model is used, or gather more labels."
     )
-    assert found[1].startswith("reject_cost 0.2 promises at most 20 % errors")
+    assert found[1].startswith("reject_cost=0.2 promises at most 20 % errors")
     assert len(found) == 2  # the infeasible ones promise nothing
 
 
@@ -45,7 +46,7 @@ def test_cost_matrix_is_no_rate_of_errors(tiny_model: Path) -> None:
     matrix = tiny.abstention().model_copy(update={"cost_matrix": [[0.0, 9.0, 1.0]] * 3})
     assert any(isinstance(point.policy, RejectCostPolicy) for point in points)
     (only,) = contradictions(points, matrix)
-    assert only.startswith("selective_risk 0.1 ")
+    assert only.startswith("selective_risk=0.1 ")
 
 
 def test_without_answers_or_certificates_there_is_nothing_to_contradict(tiny_model: Path) -> None:
