@@ -25,8 +25,11 @@ DEFAULT_RISK = AbstentionSettings().default_risk
 @pytest.fixture(scope="module")
 def cuts(held_out: HeldOut, tune: Population) -> list[float]:
     """As a fit fixes them."""
-    expected = expected_cuts(tune.sequence(), CALIBRATION_SIZE, AbstentionSettings())
-    return wide_enough(expected, tune.scored.scores, held_out.gate, CALIBRATION_SIZE, PROMISED)
+    asked, sequence = AbstentionSettings(), tune.sequence()
+    expected = {r: sequence.expected_threshold(CALIBRATION_SIZE, r, 0.95) for r in asked.selective_risk}
+    return wide_enough(
+        expected_cuts(expected, DEFAULT_RISK), tune.scored.scores, held_out.gate, CALIBRATION_SIZE, PROMISED
+    )
 
 
 def _abstained(

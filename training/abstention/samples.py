@@ -68,16 +68,19 @@ class Sample:
             return {"unit": "row", "test": self.test, "groups": None, "largest_group": None}
         return {"unit": "group", "test": self.test, "groups": self.groups, "largest_group": self.largest}
 
-    def p_value(self, losses: _Values, answered: _Mask, level: float, *, binary: bool = True) -> float:
+    def p_value(
+        self, losses: _Values, answered: _Mask, level: float, *, binary: bool = True, enough: float = 0.0
+    ) -> float:
         """p-value of "an answer loses more than `level` on average"; `losses` in [0, 1] and `answered` of the rows.
 
-        Losses count only where there is an answer. `binary` as in `tails.mean_p_value`.
+        Losses count only where there is an answer. `binary` as in `tails.mean_p_value`, `enough` as in
+        `tails.betting_p_value`.
         """
         if not answered.any():
             return 1.0
         if self.units is None and binary:
             return float(binomial_p_value(int(losses[answered].sum()), int(answered.sum()), level))
-        return betting_p_value(self._gains(losses, answered, level))
+        return betting_p_value(self._gains(losses, answered, level), enough)
 
     def expected_p_value(
         self, losses: _Values, answered: _Mask, level: float, share: float, *, binary: bool = True

@@ -57,6 +57,16 @@ class Sequence:
         possible = answered >= least_examples(risk, confidence_level)
         return _start(binomial_p_value(errors, answered, risk), possible)
 
+    def expected_threshold(self, calibration_size: int, risk: float, confidence_level: float) -> float | None:
+        """The threshold that so many independent rows would certify if they looked like `tune`; None if none."""
+        share = calibration_size / self.size
+        errors, answered = np.rint(self.errors * share), np.rint(self.answered * share)
+        start = self.start(calibration_size, risk, confidence_level)
+        p_values = binomial_p_value(errors.astype(np.int64), answered.astype(np.int64), risk)[start:]
+        failed = np.flatnonzero(p_values > 1 - confidence_level)
+        passed = int(failed[0]) if len(failed) else len(p_values)
+        return float(self.thresholds[start + passed - 1]) if passed else None
+
 
 def _start(expected: NDArray[np.float64], possible: NDArray[np.bool_]) -> int:
     """Where to start, by the p-value expected at each threshold and by whether any at all could pass there, `[J]`."""
@@ -65,16 +75,6 @@ def _start(expected: NDArray[np.float64], possible: NDArray[np.bool_]) -> int:
         return int(hopeful[0])
     among = np.flatnonzero(possible) if possible.any() else np.arange(len(expected))
     return int(among[np.argmin(expected[among])])
-
-    def expected_threshold(self, calibration_size: int, risk: float, confidence_level: float) -> float | None:
-        """The threshold that a calibration split of this size would certify if it looked like `tune`; None if none."""
-        share = calibration_size / self.size
-        errors, answered = np.rint(self.errors * share), np.rint(self.answered * share)
-        start = self.start(calibration_size, risk, confidence_level)
-        p_values = binomial_p_value(errors.astype(np.int64), answered.astype(np.int64), risk)[start:]
-        failed = np.flatnonzero(p_values > 1 - confidence_level)
-        passed = int(failed[0]) if len(failed) else len(p_values)
-        return float(self.thresholds[start + passed - 1]) if passed else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +131,18 @@ def fixed_sequence_of_units(
     sequence: Sequence, start: int, sample: Sample, calibration: Side, risk: float, confidence_level: float
 ) -> Passed | None:
     """The same on units of rows, from the threshold `start` on."""
-    passed = None
     confidence, losses, eligible = calibration.of(sample)
+    error, passed = 1 - confidence_level, None
     for threshold in sequence.thresholds[start:].tolist():
         answered = eligible & (confidence >= threshold)
-        p_value = sample.p_value(losses, answered, risk)
-        if not p_value <= 1 - confidence_level:
+        if not sample.p_value(losses, answered, risk, enough=error) <= error:
             break
-        passed = Passed(threshold, int(answered.sum()), int(losses[answered].sum()), p_value)
-    return passed
+        passed = threshold
+    if passed is None:
+        return None
+    answered = eligible & (confidence >= passed)
+    p_value = sample.p_value(losses, answered, risk)
+    return Passed(passed, int(answered.sum()), int(losses[answered].sum()), p_value)
 
 
 def certify(
@@ -187,7 +190,7 @@ def expected_threshold(
     own_level = 1 - (1 - level) / family
     if len(calibration.samples) == 1:
         return sequence.expected_threshold(len(calibration.scored), risk, own_level)
-    _, outlook = _best(sequence, tune, calibration, risk, own_level)
+    _, outlook = best_outlook(sequence, tune, calibration, risk, own_level)
     return float(sequence.thresholds[outlook.passed - 1]) if outlook.passed else None
 
 
@@ -195,18 +198,18 @@ def _chosen(sequence: Sequence, tune: Side, calibration: Side, risk: float, leve
     """The test that promises to answer most, judged on `tune` alone, and the threshold at which it starts."""
     if len(calibration.samples) == 1:
         return calibration.samples[0], 0  # whose start `fixed_sequence` finds
-    best, outlook = _best(sequence, tune, calibration, risk, level)
+    best, outlook = best_outlook(sequence, tune, calibration, risk, level)
     return calibration.samples[best], outlook.start
 
 
-class _Outlook(NamedTuple):
+class Outlook(NamedTuple):
     """What a test would do if the calibration split were like tune."""
 
     passed: int  # thresholds passed or skipped; 0 where the first fails
     start: int
 
 
-def _best(sequence: Sequence, tune: Side, calibration: Side, risk: float, level: float) -> tuple[int, _Outlook]:
+def best_outlook(sequence: Sequence, tune: Side, calibration: Side, risk: float, level: float) -> tuple[int, Outlook]:
     """Which of the samples goes furthest, and its outlook."""
     outlooks = [
         _outlook(sequence, ours, tune, len(theirs) / max(1, len(ours)), risk, level)
@@ -216,7 +219,7 @@ def _best(sequence: Sequence, tune: Side, calibration: Side, risk: float, level:
     return best, outlooks[best]
 
 
-def _outlook(sequence: Sequence, sample: Sample, tune: Side, share: float, risk: float, level: float) -> _Outlook:
+def _outlook(sequence: Sequence, sample: Sample, tune: Side, share: float, risk: float, level: float) -> Outlook:
     confidence, losses, eligible = tune.of(sample)
     expected = np.array(
         [
@@ -227,7 +230,7 @@ def _outlook(sequence: Sequence, sample: Sample, tune: Side, share: float, risk:
     start = _start(expected, np.ones(len(expected), dtype=bool))
     failed = np.flatnonzero(expected[start:] > 1 - level)
     passed = int(failed[0]) if len(failed) else len(expected) - start
-    return _Outlook(start + passed if passed else 0, start)
+    return Outlook(start + passed if passed else 0, start)
 
 
 def least_examples(risk: float, confidence_level: float) -> int:

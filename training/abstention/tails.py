@@ -13,6 +13,7 @@ from scipy.special import betaincc, betaincinv, logsumexp
 
 _Integers = NDArray[np.int64]
 _FRACTIONS = (np.arange(16) + 0.5) / 16  # of the wealth that is staked
+_BLOCK = 256  # gains looked at before the first question whether they are enough
 _TOLERANCE = 1e-9  # of a bound
 
 
@@ -75,7 +76,7 @@ def mean_upper(losses: NDArray[np.float64], confidence_level: float, *, binary: 
     return crossing(lambda level: mean_p_value(losses, level, binary=False), 1 - confidence_level)
 
 
-def betting_p_value(gains: NDArray[np.float64]) -> float:
+def betting_p_value(gains: NDArray[np.float64], enough: float = 0.0) -> float:
     """p-value of "the mean gain is at most 0", for independent gains of at least -1, `[N]`.
 
     A gambler with a wealth of 1 stakes a fixed fraction of it on each gain. Under the hypothesis no such game is
@@ -83,16 +84,21 @@ def betting_p_value(gains: NDArray[np.float64]) -> float:
     most p (Ville 1939; Waudby-Smith and Ramdas 2024, arXiv 2010.09686). The gains are taken in a random order that is
     fixed beforehand. Of an error rate the fraction f is the best one where the true rate is (1 - f) times the level.
 
+    A p-value of `enough` or less may be given as soon as it is reached, before all gains are looked at.
+
     >>> betting_p_value(np.zeros(5)), betting_p_value(np.full(5, -1.0))
     (1.0, 1.0)
     >>> round(betting_p_value(np.array([1.0])), 4)  # the wealth is 1 + f, on average over the fractions 1.5
     0.6667
     """
-    if len(gains) == 0:
-        return 1.0
-    order = np.random.default_rng(0).permutation(len(gains))
-    wealth = _mixed(np.log1p(np.outer(_FRACTIONS, gains[order])).cumsum(axis=1))
-    return math.exp(-max(0.0, float(wealth.max())))
+    shuffled = gains[np.random.default_rng(0).permutation(len(gains))]
+    growth, most, start, block = np.zeros((len(_FRACTIONS), 1)), 0.0, 0, _BLOCK
+    while start < len(gains) and not 0 < math.exp(-most) <= enough:
+        steps = np.log1p(np.outer(_FRACTIONS, shuffled[start : start + block]))
+        path = growth + steps.cumsum(axis=1)
+        growth, most = path[:, -1:], max(most, float(_mixed(path).max()))
+        start, block = start + block, 2 * block
+    return math.exp(-most)
 
 
 def expected_betting_p_value(gains: NDArray[np.float64], share: float) -> float:

@@ -17,7 +17,12 @@ ALL = np.ones(SIZE, dtype=bool)
 
 def _cuts(calibration_size: int, **asked: tuple[float, ...] | float) -> list[float]:
     settings = AbstentionSettings(**asked)  # type: ignore[arg-type]
-    return expected_cuts(Sequence.on(CONFIDENCE, WRONG, ALL), calibration_size, settings)
+    return _cuts_of(Sequence.on(CONFIDENCE, WRONG, ALL), calibration_size, settings)
+
+
+def _cuts_of(sequence: Sequence, size: int, settings: AbstentionSettings) -> list[float]:
+    expected = {r: sequence.expected_threshold(size, r, settings.confidence_level) for r in settings.selective_risk}
+    return expected_cuts(expected, settings.default_risk)
 
 
 def test_cut_is_what_a_calibration_split_like_tune_certifies() -> None:
@@ -42,12 +47,12 @@ def test_cut_of_the_default_risk_is_the_first() -> None:
 
 def test_risk_that_tune_cannot_certify_has_no_cut() -> None:
     everything_wrong = Sequence.on(CONFIDENCE, ALL, ALL)
-    assert expected_cuts(everything_wrong, SIZE, AbstentionSettings()) == []
+    assert _cuts_of(everything_wrong, SIZE, AbstentionSettings()) == []
 
 
 def test_equal_thresholds_are_one_cut() -> None:
     everything_right = Sequence.on(CONFIDENCE, ~ALL, ALL)
-    assert expected_cuts(everything_right, SIZE, AbstentionSettings()) == [float(CONFIDENCE[0])]
+    assert _cuts_of(everything_right, SIZE, AbstentionSettings()) == [float(CONFIDENCE[0])]
 
 
 def test_cuts_that_leave_too_few_are_merged_into_the_default() -> None:
