@@ -12,7 +12,7 @@ from training.evaluation.evaluation import Evaluation, check_stated, evaluate
 from training.evaluation.reproduce import reproduce
 from training.folder import make_writable
 from training.report import operating_points
-from training.report.cautions import cautions
+from training.report.cautions import not_promised
 from training.report.files import write_evaluation
 from training.report.numbers import percent, rounded
 from training.report.table import table
@@ -34,7 +34,7 @@ def run_evaluate(options: argparse.Namespace, show: Say, say: Say) -> None:
     check_stated(evaluation)
     show(table(_summary(evaluation)))
     show("\n" + operating_points.as_text(evaluation.manifest, evaluation.points))
-    for caution in cautions(evaluation.manifest, evaluation.points):
+    for caution in [*evaluation.contradictions, *not_promised(evaluation.manifest, evaluation.points)]:
         show(f"\nwarning: {caution}")
     if options.report_dir is not None:
         write_evaluation(options.report_dir, evaluation)

@@ -16,7 +16,7 @@ from training.folder import make_writable
 from training.job import Job, Outcome, assist, run
 from training.joining import joined
 from training.report import operating_points
-from training.report.cautions import cautions
+from training.report.cautions import not_promised
 from training.report.files import check_apart, write_fit
 from training.report.progress import Progress
 from training.report.table import table
@@ -63,7 +63,7 @@ def _lead(options: argparse.Namespace, workers: Workers, show: Say, say: Say) ->
     show(table(_summary(job, outcome)))
     if manifest.abstention is not None:
         show("\n" + operating_points.as_text(manifest, points))
-    for caution in cautions(manifest, points):
+    for caution in [*manifest.warnings, *not_promised(manifest, points)]:
         show(f"\nwarning: {caution}")
     if options.report_dir is not None:
         evaluation = evaluate(outcome.classifier, outcome.splits)

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from training.release import Released
 from training.report import operating_points
-from training.report.cautions import cautions
+from training.report.cautions import not_promised
 from training.report.table import table
 from training.vocabulary.corpus import folder, standard_library
 from training.vocabulary.next_token import NextTokenSettings, fit_next_token
@@ -43,7 +43,7 @@ def run_next_token(options: argparse.Namespace, show: Say, say: Say) -> None:
     points = manifest.metrics.operating_points
     show(table(_summary(options, task, settings, released, seconds)))
     show("\n" + operating_points.as_text(manifest, points))
-    for caution in cautions(manifest, points):
+    for caution in [*manifest.warnings, *not_promised(manifest, points)]:
         show(f"\nwarning: {caution}")
 
 

@@ -157,7 +157,7 @@ def _measured(stated: Manifest, report: Scored) -> Manifest:
     """With what it comes to on the report split, and a warning for each promise that the split contradicts."""
     abstention = stated.abstention
     points = [measure(report, policy, abstention) for policy in policies(abstention)]
-    return manifest.measured(stated, points, curve(report, abstention), contradictions(points, abstention))
+    return manifest.measured(stated, points, curve(report, abstention), contradictions(points, abstention, report))
 
 
 def _default_policy(abstention: Abstention, settings: AbstentionSettings) -> Policy:

@@ -99,6 +99,10 @@ class Sample:
             return clopper_pearson_upper(int(losses[answered].sum()), int(answered.sum()), confidence_level)
         return crossing(lambda level: self.p_value(losses, answered, level, binary=binary), 1 - confidence_level)
 
+    def lower(self, losses: _Values, answered: _Mask, confidence_level: float) -> float:
+        """Lower bound of the error rate of the answers; `losses` 0 or 1. As `upper`, of the share of right answers."""
+        return 1 - self.upper(1 - losses, answered, confidence_level)
+
     def _gains(self, losses: _Values, answered: _Mask, level: float) -> _Values:
         """The gain of each unit, or of each answered row where there are none: at least -1."""
         if not 0 < level < 1:

@@ -107,7 +107,7 @@ def evaluate(classifier: Classifier, splits: Splits) -> Evaluation:
         strange=[_strange(classifier, report, *named) for named in strange_inputs.make(manifest.input, inputs).items()],
         prediction_sets=[_sets(report, _answers(decisions) >= 0, promise, manifest) for promise in sets],
         false_alarms=int(_outside(report.scores, manifest).sum()) if manifest.abstention else None,
-        contradictions=contradictions(points, manifest.abstention),
+        contradictions=contradictions(points, manifest.abstention, report),
     )
 
 

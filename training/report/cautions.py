@@ -1,16 +1,10 @@
-"""What must not be overlooked about a model: each caution one sentence, on the terminal and on the page."""
+"""What a model does not promise: one sentence each, on the terminal and in the report."""
 
 from collections.abc import Sequence
 
 from service.manifest import Manifest, OperatingPoint
 from service.policy import RejectCostPolicy, SelectiveRiskPolicy
-from training.evaluation.contradictions import contradictions
 from training.report.operating_points import name
-
-
-def cautions(manifest: Manifest, points: Sequence[OperatingPoint]) -> list[str]:
-    """First the promises that the report split contradicts, as `manifest.warnings`; then what is not promised."""
-    return [*contradictions(points, manifest.abstention), *not_promised(manifest, points)]
 
 
 def not_promised(manifest: Manifest, points: Sequence[OperatingPoint]) -> list[str]:

@@ -69,6 +69,13 @@ def test_bound_and_p_value_of_units_say_the_same() -> None:
         assert sample.p_value(losses, answered, bound + 1e-6) <= 0.05 < sample.p_value(losses, answered, bound - 1e-6)
 
 
+def test_lower_bound_of_units_is_under_the_rate_and_over_0() -> None:
+    whole, _ = samples(UNITS, len(UNITS), 5)
+    wrong = np.random.default_rng(1).random(len(UNITS)) < 0.3
+    losses = wrong[whole.rows].astype(float)
+    assert 0.1 < whole.lower(losses, np.ones(len(whole), dtype=bool), 0.95) < losses.mean()
+
+
 def test_nothing_answered_is_no_evidence() -> None:
     for sample in samples(UNITS, len(UNITS), 5):
         nothing = np.zeros(len(sample), dtype=bool)
