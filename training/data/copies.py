@@ -35,15 +35,18 @@ class Repeated:
         >>> Repeated.among(np.array([5, 7, 5, 9], dtype=np.uint64))
         Repeated(rows=array([0, 2]), sets=array([0, 0]))
         """
-        ordered = np.sort(hashes)
-        repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-        del ordered  # before as much is made again
-        if not len(repeated):
+        ordered = np.sort(hashes)  # takes much less time and memory than argsort, and mostly nothing repeats
+        if not (ordered[1:] == ordered[:-1]).any():
             return cls(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
-        place = np.searchsorted(repeated, hashes)
-        place[place == len(repeated)] = 0
-        rows = np.flatnonzero(repeated[place] == hashes)
-        return cls(rows, place[rows].astype(np.int64, copy=False))
+        order = np.argsort(hashes)
+        ordered = hashes[order]
+        begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])
+        del ordered  # before as much is made again
+        repeated = ~(begins & np.concatenate([begins[1:], [True]]))
+        rows, sets = order[repeated], np.cumsum(begins[repeated]) - 1
+        del order
+        rising = np.argsort(rows)
+        return cls(rows[rising], sets[rising])
 
     @property
     def kinds(self) -> int:
@@ -74,11 +77,12 @@ class Repeated:
         """
         if not len(self.rows):
             return None
-        line = np.argsort(order[self.rows], kind="stable")
-        _, first = np.unique(self.sets[line], return_index=True)
+        places = order[self.rows] * np.int64(size) + self.rows
+        first = np.full(self.kinds, np.iinfo(np.int64).max)
+        np.minimum.at(first, self.sets, places)
         kept = np.ones(size, dtype=bool)
         kept[self.rows] = False
-        kept[self.rows[line[first]]] = True
+        kept[first % size] = True
         return kept
 
     def units(self, size: int, groups: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
