@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.training.data.made import columns, folders, opened, picture, pool, write
+from tests.training.data.made import columns, folders, opened, picture, pool, with_copies, write
 from training.data.copies import Repeated
 from training.data.opening import Opened, class_counts
 from training.data.pool import Pool
@@ -21,7 +21,7 @@ SPLIT = ["train"] * 100 + ["tune"] * 20 + ["calibration"] * 50 + ["report"] * 50
 
 def _with_copies() -> dict[str, Any]:
     """200 rows, and the first 20 once more at the end, one of them under another label."""
-    values = {name: np.concatenate([np.asarray(column), np.asarray(column)[:20]]) for name, column in columns().items()}
+    values = with_copies()
     values["label"][200] = "healthy"
     return values
 
@@ -201,7 +201,7 @@ def test_groups_that_share_a_copy(tmp_path: Path) -> None:
     for name, data in {"free": free, "one": one, "together": together}.items():
         parts = data.parts(0).values()
         assert all(part.units is not None for part in parts)
-        units[name] = [len(set(np.concatenate([part.units for part in parts]).tolist()))]  # type: ignore[misc]
+        units[name] = [len(set(np.concatenate([part.units for part in parts]).tolist()))]
         units[name].append(sum(map(len, parts)))
     assert units == {"free": [55, 220], "one": [50, 200], "together": [50, 220]}
     assert together.parts(0)["report"].source.endswith("ones of this population; those that share a copy are joined")
