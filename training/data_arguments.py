@@ -89,5 +89,11 @@ def _add_splits(group: argparse._ArgumentGroup) -> None:
     add("--split-column", metavar="NAME", help="a column that says train, tune, calibration or report")
     add("--group-column", metavar="NAME", help="a column, such as the patient, whose rows stay in one split")
     add("--time-column", metavar="NAME", help="split in order of time: train the oldest, report the newest")
+    add(
+        "--copies",
+        choices=["free", "one", "together"],
+        help="equal examples: each drawn for itself (free, the default for tables), the first alone kept (one, for "
+        "pictures and embeddings), or all kept in one split (together)",
+    )
     for split in ("tune", "calibration", "report"):
         add(f"--{split}", type=Path, metavar="PATH", help=f"the {split} split, in a file or folder of its own")

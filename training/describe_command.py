@@ -66,6 +66,8 @@ def _summary(opened: Opened) -> list[tuple[str, str]]:
             rows.append(("input", f"features, {width} numbers, read as float32"))
         case FeaturesInput(width=width, missing=missing):
             rows.append(("input", f"features, {width} columns; a missing number: {missing}"))
+    if opened.division is not None and opened.division.copies is not None:
+        rows.append(("copies", opened.division.copies))
     if raw.notes:
         rows.append(("pictures", "; ".join(raw.notes)))
     return rows

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.classifier import Classifier
-from tests.training.data.made import columns, folders, write
+from tests.training.data.made import columns, folders, with_copies, write
 from training.__main__ import main
 
 
@@ -44,6 +44,49 @@ def test_described_table_is_trained_by_the_command_that_is_given(
     assert main(["evaluate", str(out), *evaluating, "patient"]) == 1
 
 
+def _repeating(folder: Path) -> Path:
+    """A table of 400 rows, the first 40 of them once more at its end."""
+    return write(folder / "t.csv", with_copies(400, 40))
+
+
+def test_copies_are_left_out_by_every_command_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = _repeating(tmp_path), tmp_path / "model.onnx"
+    asked = ["--ignore-columns", "patient", "visit", "--copies", "one"]
+    assert main(["describe", str(path), *asked]) == 0
+    said = capsys.readouterr().out
+    for line in (
+        "examples  440 rows",
+        "copies    40 of 440 rows left out",
+        "      320  healthy",
+        "  train 200, tune 40, calibration 100, report 60 of the 400 distinct rows of t.csv (40 copies left out)",
+        "  warning: 40 rows repeat another and are left out (--copies one): the first of the data is kept",
+    ):
+        assert line in said
+    command = said.splitlines()[-1].strip()
+    assert command.endswith("--ignore-columns patient visit --copies one --false-alarm-rate 0.025")
+    assert main([*shlex.split(command)[3:], "--epochs", "2", "--out", str(out)]) == 0
+    assert Classifier.load(out).manifest.data.splits["report"].size == 60
+    capsys.readouterr()
+    assert main(["evaluate", str(out), "--data", str(path), *asked]) == 0
+    assert "report   60 of the 400 distinct rows of t.csv (40 copies left out)" in capsys.readouterr().out
+    assert main(["evaluate", str(out), "--data", str(path), *asked[:-1], "free"]) == 1
+    assert "other splits than the model was made with" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("copies", "line"),
+    [
+        ([], "copies    40 of 440 rows repeat another, and count as examples of their own"),
+        (["--copies", "together"], "copies    40 of 440 rows repeat another, and stay in its split"),
+    ],
+)
+def test_what_becomes_of_copies_is_described(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], copies: list[str], line: str
+) -> None:
+    assert main(["describe", str(_repeating(tmp_path)), "--ignore-columns", "patient", "visit", *copies]) == 0
+    assert line in capsys.readouterr().out.splitlines()
+
+
 def test_all_problems_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     values = columns() | {"pressure": [None, *range(199)], "label": ["ill"] * 195 + ["rare"] * 5}
     path = write(tmp_path / "t.parquet", values)
@@ -69,6 +112,7 @@ def test_described_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     ("words", "message"),
     [
         (["fit", "--label-column", "x"], "--label-column is about data of your own: name them by --data"),
+        (["fit", "--copies", "one"], "--copies is about data of your own: name them by --data"),
         (["fit", "--data", "nowhere.csv"], "--data nowhere.csv is not there"),
         (
             ["describe", "x.csv", "--split-shares", "0.5", "0.5", "0.5", "0.5"],

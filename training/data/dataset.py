@@ -26,7 +26,9 @@ class Labelled:
     base: NDArray[Any]  # [M, *row_shape], uint8, int64, or floats of any width
     labels: NDArray[np.int64]  # [N], indices into the class names
     rows: NDArray[np.int64] | None = None  # [N], which rows of `base`; None: all, in order
-    units: NDArray[np.int64] | None = None  # [N], equal for rows that are not independent; None: all rows are
+    # [N], equal where examples belong to one unit, a group or a set of copies, and so are not independent of one
+    # another. The numbers are those of the whole pool. None: every example is independent.
+    units: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)

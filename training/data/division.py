@@ -1,5 +1,8 @@
 """From a user's words on splits, groups and times to the rule that divides their examples."""
 
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +11,8 @@ from numpy.typing import NDArray
 
 from service.manifest import SplitName
 from training.data.coded import Coded
-from training.data.drawing import Drawing, copies_of, units_of
+from training.data.copies import Repeated, by_default, population_suffix, summary_line, warning_lines
+from training.data.drawing import Drawing
 from training.data.findings import Findings
 from training.data.options import DataOptions
 from training.data.pool import Wording
@@ -18,10 +22,20 @@ from training.errors import DataError
 Strata = tuple[NDArray[np.int8], tuple[tuple[SplitName, ...], ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class Division:
+    """The rule that divides some examples, and what it is called."""
+
+    drawing: Drawing
+    wording: Wording
+    times: tuple[str, ...]  # what the drawing's ranks of time stand for
+    copies: str | None  # what becomes of copies, in a line; None where nothing repeats
+
+
 def divide(
     raw: Raw, labels: Coded, hashes: NDArray[np.uint64], options: DataOptions, findings: Findings
-) -> tuple[Drawing | None, Wording, tuple[str, ...]]:
-    """The rule, its wording, and what its ranks of time stand for; None where an error stands against it.
+) -> Division | None:
+    """The rule for the examples with these `hashes` `[N]`; None where an error stands against it.
 
     Raises DataError where the options do not go together.
     """
@@ -29,12 +43,24 @@ def divide(
     strata = _strata(raw, options, findings)
     groups = _groups(raw, options, findings)
     times, texts = _times(raw, options, findings)
-    wording = _wording(raw, options)
     if strata is None or (options.group_column and groups is None) or (options.time_column and times is None):
-        return None, wording, ()
-    drawing = Drawing(options.split_shares, *strata, units_of(groups, hashes), times)
-    _report_copies(labels, hashes, drawing, findings)
-    return drawing, wording, texts
+        return None
+    size, repeated = len(raw.inputs), Repeated.among(hashes)
+    copies = options.copies or by_default(raw.input)
+    kept = repeated.first_of_each(size, _first_splits(*strata)) if copies == "one" else None
+    units = repeated.units(size, groups) if copies == "together" else groups
+    wording = _wording(raw, kept, options)
+    if not repeated.repeats:
+        return Division(Drawing(options.split_shares, *strata, units, times), wording, texts, None)
+    findings.warnings += warning_lines(
+        repeated, labels, raw.one, copies, asked=options.copies is not None, apart=len(strata[1]) > 1
+    )
+    return Division(
+        Drawing(options.split_shares, *strata, units, times, kept),
+        dataclasses.replace(wording, copies=population_suffix(repeated, raw.one, copies, wording.way)),
+        texts,
+        summary_line(repeated, size, raw.one, copies),
+    )
 
 
 def _check_together(options: DataOptions) -> None:
@@ -130,43 +156,40 @@ def _coded(raw: Raw, name: str) -> Coded:
     return Coded.of_array(column, what) if isinstance(column, np.ndarray) else Coded.of_arrow(column, what)
 
 
-def _wording(raw: Raw, options: DataOptions) -> Wording:
-    what = f"the {len(raw.inputs):,} {raw.one}s of {options.path.resolve().name}"
+def _first_splits(strata: NDArray[np.int8], allowed: tuple[tuple[SplitName, ...], ...]) -> NDArray[np.int8]:
+    """The first of the splits that each example may be in, `[N]`, as an index into ALL_SPLITS."""
+    first = [min(ALL_SPLITS.index(name) for name in names) for names in allowed]
+    return np.array(first, dtype=np.int8)[strata]
+
+
+def _wording(raw: Raw, kept: NDArray[np.bool_] | None, options: DataOptions) -> Wording:
+    if options.files and raw.sources is not None:
+        read = np.bincount(raw.sources, minlength=len(options.sources)).tolist()
+        held = read if kept is None else np.bincount(raw.sources[kept], minlength=len(options.sources)).tolist()
+        counts = zip(held, read, options.sources, strict=True)
+        whats = [_what(of_kept, of_all, raw.one, path) for of_kept, of_all, path in counts]
+        files = tuple((name, text) for (name, _), text in zip(options.files, whats[1:], strict=True))
+        return Wording(whats[0], "files", files=files, notes=raw.notes)
+    size = len(raw.inputs)
+    what = _what(size if kept is None else int(kept.sum()), size, raw.one, options.path)
     if options.split_column:
         return Wording(what, "column", options.split_column, notes=raw.notes)
     if options.group_column:
         return Wording(what, "groups", options.group_column, notes=raw.notes)
     if options.time_column:
         return Wording(what, "time", options.time_column, notes=raw.notes)
-    if options.files and raw.sources is not None:
-        counts = np.bincount(raw.sources, minlength=len(options.sources)).tolist()
-        whats = [
-            f"the {count:,} {raw.one}s of {path.resolve().name}"
-            for count, path in zip(counts, options.sources, strict=True)
-        ]
-        files = tuple((name, text) for (name, _), text in zip(options.files, whats[1:], strict=True))
-        return Wording(whats[0], "files", files=files, notes=raw.notes)
     if raw.apart is not None and len(raw.apart) > 1:
         return Wording(what, "apart", notes=raw.notes)
     return Wording(what, "drawn", notes=raw.notes)
 
 
-def _report_copies(labels: Coded, hashes: NDArray[np.uint64], drawing: Drawing, findings: Findings) -> None:
-    rows, copies = copies_of(hashes)
-    if not len(rows):
-        return
-    kinds = int(copies.max()) + 1
-    moved = (
-        ""
-        if len(drawing.allowed) == 1
-        else ", in the first of the splits that have it, whatever was given for the others"
-    )
-    findings.warnings.append(
-        f"{len(rows)} examples are {kinds} that occur more than once: all copies of one go to the same split{moved}"
-    )
-    codes = labels.codes[rows]
-    least, most = np.full(kinds, len(labels.names)), np.full(kinds, -1)
-    np.minimum.at(least, copies, codes)
-    np.maximum.at(most, copies, codes)
-    if disagreeing := int((least != most).sum()):
-        findings.warnings.append(f"{disagreeing} of those have copies with different labels")
+def _what(kept: int, read: int, one: str, path: Path) -> str:
+    """The examples of a file, in words.
+
+    >>> _what(4980, 5000, "picture", Path("/pets"))
+    'the 4,980 distinct pictures of pets (20 copies left out)'
+    """
+    name, copies = path.resolve().name, read - kept
+    if not copies:
+        return f"the {read:,} {one}s of {name}"
+    return f"the {kept:,} distinct {one}s of {name} ({copies:,} {'copy' if copies == 1 else 'copies'} left out)"

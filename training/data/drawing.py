@@ -1,6 +1,6 @@
 """How the examples of one pool are divided among the splits: which example goes where, for a seed.
 
-What must stay together is a unit: a group's rows, and copies of one row. A unit is never divided.
+What must stay together is a unit: the rows of a group, or copies of one row. A unit is never divided.
 """
 
 from dataclasses import dataclass
@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from service.manifest import SplitName
 from training.data.options import Shares
@@ -19,7 +17,8 @@ from training.errors import DataError
 CAP = 50_000  # of each split but train; more would move a bound by nothing that matters
 _HEAD = 50_000  # examples of a split that stand in an order of the draw
 
-Sides = NDArray[np.int8]  # [N], indices into ALL_SPLITS
+Sides = NDArray[np.int8]  # [N], indices into ALL_SPLITS, or _LEFT_OUT
+_LEFT_OUT = len(ALL_SPLITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +30,23 @@ class Drawing:
     allowed: tuple[tuple[SplitName, ...], ...]  # of each stratum: the splits that its examples are divided among
     units: NDArray[np.int64] | None = None  # [N], equal where examples stay together; None: each on its own
     times: NDArray[np.int64] | None = None  # [N], ranks: the splits are in order of time, not drawn
+    kept: NDArray[np.bool_] | None = None  # [N], False where an example is in no split; None: all are kept
 
     def sides(self, seed: int) -> Sides:
-        """The split of each example. Raises DataError where a split would be empty."""
-        sides = np.zeros(len(self.strata), dtype=np.int8)
+        """The split of each example, `len(ALL_SPLITS)` where it is left out.
+
+        Raises DataError where a split would be empty.
+        """
+        sides = np.full(len(self.strata), _LEFT_OUT, dtype=np.int8)
         for number, names in enumerate(self.allowed):
-            rows = np.flatnonzero(self.strata == number) if len(self.allowed) > 1 else slice(None)
+            rows = self._rows_of(number)
             splits = np.array([ALL_SPLITS.index(name) for name in names], dtype=np.int8)
             sides[rows] = splits[self._divide(rows, [self.shares[s] for s in splits], seed, number)]
         if self.units is not None:
             sides = _together(sides, self.units)
-        empty = [name for i, name in enumerate(ALL_SPLITS) if not (sides == i).any()]
-        if empty:
-            raise DataError(
-                f"no example is left for {' and '.join(empty)}: there are {len(sides)} examples"
-                + ("" if self.units is None else f" in {len(np.unique(self.units))} groups that stay together")
-                + "; give more, or others by --split-shares"
-            )
+            if self.kept is not None:
+                sides[~self.kept] = _LEFT_OUT
+        self._check_none_empty(sides)
         return sides
 
     def rows(self, seed: int) -> dict[SplitName, NDArray[np.int64]]:
@@ -61,10 +60,30 @@ class Drawing:
 
     def sizes(self, seed: int) -> dict[SplitName, int]:
         """How many examples each split has. Raises DataError where one would be empty."""
-        counts = np.bincount(self.sides(seed), minlength=len(ALL_SPLITS))
+        counts = np.bincount(self.sides(seed), minlength=len(ALL_SPLITS))[: len(ALL_SPLITS)]
         return dict(zip(ALL_SPLITS, counts.tolist(), strict=True))
 
-    def _divide(self, rows: NDArray[np.int64] | slice, shares: list[float], seed: int, stratum: int) -> Sides:
+    def _check_none_empty(self, sides: Sides) -> None:
+        empty = [name for i, name in enumerate(ALL_SPLITS) if not (sides == i).any()]
+        if not empty:
+            return
+        divided = sides != _LEFT_OUT
+        copies = len(sides) - int(divided.sum())
+        raise DataError(
+            f"no example is left for {' and '.join(empty)}: there are {len(sides) - copies} examples"
+            + ("" if self.units is None else f" in {len(np.unique(self.units[divided]))} groups that stay together")
+            + (f" ({copies} copies left out)" if copies else "")
+            + "; give more, or others by --split-shares"
+        )
+
+    def _rows_of(self, stratum: int) -> NDArray[np.bool_] | slice:
+        """The examples of a stratum that are kept: a mask `[N]`, or all."""
+        if len(self.allowed) == 1:
+            return slice(None) if self.kept is None else self.kept
+        chosen: NDArray[np.bool_] = self.strata == stratum
+        return chosen if self.kept is None else chosen & self.kept
+
+    def _divide(self, rows: NDArray[np.bool_] | slice, shares: list[float], seed: int, stratum: int) -> Sides:
         """Which of the stratum's splits each of its `rows` goes to; the first split takes what the others leave."""
         count = len(self.strata[rows])
         if len(shares) == 1:
@@ -86,41 +105,6 @@ class Drawing:
         for end in ends.tolist():
             sides += starts >= end
         return sides
-
-
-def units_of(groups: NDArray[np.int64] | None, hashes: NDArray[np.uint64]) -> NDArray[np.int64] | None:
-    """What stays together `[N]`: groups, with those joined that share a copy; None where there is nothing of it."""
-    rows, copies = copies_of(hashes)
-    if groups is None:
-        if not len(rows):
-            return None
-        units = np.arange(len(hashes))
-        first = np.full(int(copies.max()) + 1, len(hashes))
-        np.minimum.at(first, copies, rows)
-        units[rows] = first[copies]
-        return units
-    if not len(rows):
-        return groups
-    size, many = int(groups.max()) + 1, int(copies.max()) + 1
-    # A graph of groups and of rows that have copies, with an edge for each such row in a group.
-    edges = coo_array((np.ones(len(rows)), (groups[rows], size + copies)), shape=(size + many, size + many))
-    _, component = connected_components(edges, directed=False)
-    joined: NDArray[np.int64] = component[groups].astype(np.int64)
-    return joined
-
-
-def copies_of(hashes: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The rows that are not the only ones of their hash, and for each a number that its copies have, too.
-
-    >>> copies_of(np.array([5, 7, 5, 9], dtype=np.uint64))
-    (array([0, 2]), array([0, 0]))
-    """
-    ordered = np.sort(hashes)
-    repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-    if not len(repeated):
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    rows = np.flatnonzero(np.isin(hashes, repeated))
-    return rows, np.searchsorted(repeated, hashes[rows]).astype(np.int64)
 
 
 def _permutation(count: int, rng: np.random.Generator) -> NDArray[np.signedinteger[Any]]:

@@ -1,6 +1,7 @@
 """The classes: which there are, in which order, and whether there is enough of each."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from training.data.coded import Coded
 from training.data.findings import Findings
@@ -28,10 +29,22 @@ def check(raw: Raw, options: DataOptions, findings: Findings) -> Coded:
         found = f"one class only, {labels.names[0]!r}" if labels.names else "no class at all"
         findings.errors.append(f"there is {found}: a classifier needs two or more")
         return labels
-    counts = labels.counts()
+    if len(labels.names) > max(20, len(labels.codes) // 2):
+        findings.warnings.append(
+            f"{len(labels.names)} classes in {len(labels.codes)} examples: is this the column of labels?"
+        )
+    return labels
+
+
+def check_counts(labels: Coded, kept: NDArray[np.bool_] | None, options: DataOptions, findings: Findings) -> None:
+    """Whether each class has enough examples; copies that are not `kept` `[N]` do not count."""
+    if len(labels.names) < 2:
+        return  # that is an error of its own
+    counts = counts_of_kept(labels, kept)
+    left_out = labels.counts() - counts
     few = [
-        f"{name!r} has {count}"
-        for name, count in zip(labels.names, counts.tolist(), strict=True)
+        f"{name!r} has {count}" + (f" ({copies} copies left out)" if copies else "")
+        for name, count, copies in zip(labels.names, counts.tolist(), left_out.tolist(), strict=True)
         if count < options.min_per_class
     ]
     if len(few) > 5:
@@ -40,11 +53,11 @@ def check(raw: Raw, options: DataOptions, findings: Findings) -> Coded:
         findings.errors.append(
             f"too few examples of a class: {', '.join(few)}, and each needs {options.min_per_class} (--min-per-class)"
         )
-    if len(labels.names) > max(20, len(labels.codes) // 2):
-        findings.warnings.append(
-            f"{len(labels.names)} classes in {len(labels.codes)} examples: is this the column of labels?"
-        )
-    return labels
+
+
+def counts_of_kept(labels: Coded, kept: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+    """How many examples each class has, `[C]`, of those that are `kept` `[N]`; None: of all."""
+    return labels.counts() if kept is None else Coded(labels.names, labels.codes[kept]).counts()
 
 
 def _listed(raw: Raw, classes: tuple[str, ...], findings: Findings) -> Coded:

@@ -4,11 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from training.data import arrays, fashion_mnist, idx_folder, image_files, labels, table_files, tables, vectors
 from training.data.dataset import Labelled, LabelledData
-from training.data.division import divide
+from training.data.division import Division, divide
 from training.data.fetch import fetch, locate
 from training.data.findings import Findings
 from training.data.options import DataOptions
@@ -34,6 +32,7 @@ class Opened:
     raw: Raw
     pool: Pool | None  # None where an error stands against it
     findings: Findings
+    division: Division | None = None  # None where an error stands against it
 
 
 def load(options: DataOptions | None, data_dir: Path | None, say: Say) -> LabelledData:
@@ -57,20 +56,21 @@ def open_data(options: DataOptions) -> Opened:
     raw = _read(options, findings)
     coded = labels.check(raw, options, findings)
     scanned = scan(raw, coded.names, findings)
-    drawing, wording, times = divide(raw, coded, scanned.hashes, options, findings)
-    if findings.errors or drawing is None:
-        return Opened(raw, None, findings)
+    division = divide(raw, coded, scanned.hashes, options, findings)
+    labels.check_counts(coded, division.drawing.kept if division else None, options, findings)
+    if findings.errors or division is None:
+        return Opened(raw, None, findings, division)
     pool = Pool(
         name=name_of(options.path),
         input=raw.input,
         classes=coded.names,
         fingerprint=scanned.fingerprint,
-        examples=Labelled(wording.what, raw.inputs, coded.codes),
-        drawing=drawing,
-        wording=wording,
-        times=times,
+        examples=Labelled(division.wording.what, raw.inputs, coded.codes),
+        drawing=division.drawing,
+        wording=division.wording,
+        times=division.times,
     )
-    return Opened(raw, pool, findings)
+    return Opened(raw, pool, findings, division)
 
 
 def name_of(path: Path) -> str:
@@ -133,7 +133,7 @@ def _refuse(options: DataOptions, what: str, names: tuple[str, ...]) -> None:
 
 
 def class_counts(opened: Opened) -> dict[str, int]:
-    """How many examples each class has."""
+    """How many examples each class has, without the copies that are left out."""
     coded = opened.raw.labels
-    counts = np.bincount(coded.codes[coded.codes >= 0], minlength=len(coded.names))
+    counts = labels.counts_of_kept(coded, opened.division.drawing.kept if opened.division else None)
     return dict(zip(coded.names, counts.tolist(), strict=True))

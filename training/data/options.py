@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 Colour = Literal["grey", "rgb"]
+Copies = Literal["free", "one", "together"]  # what becomes of equal examples: see training.data.copies
 Shares = tuple[float, float, float, float]  # of train, tune, calibration and report
 
 DEFAULT_SHARES: Shares = (0.5, 0.1, 0.25, 0.15)
@@ -33,6 +34,7 @@ class DataOptions:
     split_column: str | None = None
     group_column: str | None = None
     time_column: str | None = None
+    copies: Copies | None = None  # None: by the kind of the data
     tune: Path | None = None
     calibration: Path | None = None
     report: Path | None = None

@@ -1,5 +1,6 @@
 """Data of a user's own: one pool of examples, the rule that divides it, and in words what that means."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -17,24 +18,25 @@ from training.errors import DataError
 class Wording:
     """How a certificate names the population of a split."""
 
-    what: str  # "the 569 rows of cancer.csv"
+    what: str  # "the 569 rows of cancer.csv", "the 4,980 distinct pictures of pets (20 copies left out)"
     way: Literal["drawn", "groups", "column", "files", "time", "apart"]
     column: str = ""
     files: tuple[tuple[str, str], ...] = ()  # split to the name of its own file
     notes: tuple[str, ...] = ()
+    copies: str = ""  # what is added where examples repeat
 
     def source(self, name: SplitName, times: tuple[str, str] | None) -> str:
         """The population of one split; `times` are its first and last."""
         notes = f" ({'; '.join(self.notes)})" if self.notes else ""
-        return f"{self._population(name, times)}{notes}"
+        return f"{self._population(name, times)}{self.copies}{notes}"
 
     def _population(self, name: SplitName, times: tuple[str, str] | None) -> str:
         own = dict(self.files).get(name)
         match self.way:
             case "groups":
                 return (
-                    f"{self.what}, drawn by {self.column} so that each is whole on one side: the promise is about new "
-                    f"ones of this population, and exact where the examples of one {self.column} err independently"
+                    f"{self.what}, drawn by {self.column} so that each is whole on one side: the promise is about "
+                    "inputs of new ones of this population"
                 )
             case "column":
                 return (
@@ -82,7 +84,7 @@ class Pool(LabelledData):
 
     def _part(self, name: SplitName, rows: NDArray[np.int64]) -> Labelled:
         source = self.wording.source(name, self._span(rows))
-        return Labelled(source, self.examples.base, self.examples.labels).take(rows)
+        return dataclasses.replace(self.examples, source=source, units=self.drawing.units).take(rows)
 
     def _span(self, rows: NDArray[np.int64]) -> tuple[str, str] | None:
         if self.drawing.times is None or not len(rows):

@@ -47,8 +47,10 @@ def scan(raw: Raw, classes: tuple[str, ...], findings: Findings) -> Scan:
 def _hasher(row_bytes: int) -> Callable[[NDArray[Any]], NDArray[np.uint64]]:
     """A hash of 64 bits for rows of that many bytes: multilinear, with fixed random factors, modulo 2^64.
 
-    Two different rows have the same one with a probability of about 2^-33 at the worst; they would then only be kept
-    on one side of the splits. It keeps up with reading the file, which a call of hashlib for every row does not.
+    Two different rows share one with a probability of 2^-32 at the worst, where they differ in the highest bits of
+    their words alone. The later one is then taken for a copy: left out, or kept in the other's split. The hash knows
+    no labels, so that biases no estimate. It keeps up with reading the file, which a call of hashlib for every row
+    does not.
     """
     words = -(-row_bytes // 4)
     factors = np.random.default_rng(20_110).integers(0, 2**63, words, dtype=np.uint64) * np.uint64(2) + np.uint64(1)

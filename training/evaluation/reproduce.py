@@ -28,6 +28,7 @@ def reproduce(manifest: Manifest, dataset: LabelledData) -> Splits:
     if differing:
         raise TrainingError(
             f"the data give other splits than the model was made with: {', '.join(differing)} differ. "
-            "Splits depend on the versions of this code and of numpy."
+            "Splits depend on the options about them, --copies and --group-column among them, and on the versions of "
+            "this code and of numpy."
         )
     return splits

@@ -28,6 +28,12 @@ def columns(rows: int = 200) -> dict[str, Any]:
     }
 
 
+def with_copies(rows: int = 200, again: int = 20) -> dict[str, Any]:
+    """The same, with the first rows once more at the end."""
+    values = columns(rows).items()
+    return {name: np.concatenate([np.asarray(column), np.asarray(column)[:again]]) for name, column in values}
+
+
 def write(path: Path, values: dict[str, Any]) -> Path:
     """A CSV or a Parquet file, by the ending."""
     table = pa.table(values)

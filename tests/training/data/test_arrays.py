@@ -61,12 +61,17 @@ def _idx(path: Path, array: np.ndarray) -> None:
     path.write_bytes(struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes())
 
 
-def test_idx_folder_keeps_its_test_files_apart(tmp_path: Path) -> None:
-    images = np.random.default_rng(0).integers(0, 256, (300, 3, 4), dtype=np.uint8)
+def _idx_folder(folder: Path, images: np.ndarray) -> None:
+    """The first 200 of 300 images for training, the others for tests."""
     labels = (np.arange(300) % 3).astype(np.uint8)
     for name, rows in {"train": slice(0, 200), "t10k": slice(200, 300)}.items():
-        _idx(tmp_path / f"{name}-images-idx3-ubyte", images[rows])
-        _idx(tmp_path / f"{name}-labels-idx1-ubyte", labels[rows])
+        _idx(folder / f"{name}-images-idx3-ubyte", images[rows])
+        _idx(folder / f"{name}-labels-idx1-ubyte", labels[rows])
+
+
+def test_idx_folder_keeps_its_test_files_apart(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (300, 3, 4), dtype=np.uint8)
+    _idx_folder(tmp_path, images)
     parts = pool(tmp_path).parts(0)
     test = {image.tobytes() for image in images[200:]}
     for name, part in parts.items():
@@ -74,6 +79,23 @@ def test_idx_folder_keeps_its_test_files_apart(tmp_path: Path) -> None:
     assert parts["calibration"].source.endswith("drawn at random from its test files (t10k)")
     single = pool(tmp_path / "train-images-idx3-ubyte", labels=tmp_path / "train-labels-idx1-ubyte")
     assert single.classes == ("0", "1", "2")
+
+
+def test_test_image_that_is_a_training_image_is_left_out(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (300, 3, 4), dtype=np.uint8)
+    images[200:210] = images[:10]
+    _idx_folder(tmp_path, images)
+    parts = pool(tmp_path).parts(0)
+    assert len(parts["train"]) + len(parts["tune"]) == 200
+    assert len(parts["calibration"]) + len(parts["report"]) == 90
+    assert "290 distinct pictures" in parts["report"].source
+    assert (
+        pool(tmp_path, copies="free")
+        .parts(0)["report"]
+        .source.endswith(
+            "drawn at random from its test files (t10k), each picture for itself (10 of them repeat another)"
+        )
+    )
 
 
 WRONG: dict[str, tuple[np.ndarray, np.ndarray, str]] = {

@@ -1,6 +1,9 @@
 """Parts of the data, a block at a time."""
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from training.data import Labelled
 
@@ -11,3 +14,16 @@ def test_blocks_are_smaller_where_more_is_made_of_each_input() -> None:
     blocks = list(part.blocks(20_000))
     assert {len(block) * 20_000 <= 2**23 for block in blocks} == {True}
     np.testing.assert_array_equal(np.concatenate(blocks), part.inputs)
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_units_go_with_their_examples_and_change_no_fingerprint(tmp_path: Path, mapped: bool) -> None:
+    np.save(tmp_path / "x.npy", np.arange(12, dtype=np.float32).reshape(6, 2))
+    rows, labels = np.load(tmp_path / "x.npy", mmap_mode="r" if mapped else None), np.arange(6)
+    bare, grouped = Labelled("by hand", rows, labels), Labelled("by hand", rows, labels, units=labels // 2)
+    part = grouped.take(np.array([5, 0, 3, 1])).take(np.array([0, 1, 3]))
+    assert part.labels.tolist() == [5, 0, 1]
+    assert part.units is not None
+    assert part.units.tolist() == [2, 0, 0]
+    assert bare.take(np.array([5, 0])).units is None
+    assert grouped.fingerprint() == bare.fingerprint()

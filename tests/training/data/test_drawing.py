@@ -1,13 +1,12 @@
 """How a user's examples are divided: what stays together does, the order of time holds, a seed draws the same."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.training.data.made import columns, opened, pool, write
-from training.data.drawing import Drawing, units_of
+from training.data.drawing import Drawing
 from training.data.pool import Pool, Wording
 from training.data.raw import ALL_SPLITS
 from training.data.splits import sizes, split
@@ -59,7 +58,39 @@ def test_groups_stay_whole(tmp_path: Path, seed: int) -> None:
     patients = {name: {row // 4 for row in taken} for name, taken in rows.items()}
     assert sum(map(len, patients.values())) == 50
     assert sum(map(len, rows.values())) == 200
-    assert "the promise is about new ones of this population" in data.parts(seed)["calibration"].source
+    assert data.parts(seed)["calibration"].source == (
+        "the 200 rows of t.csv, drawn by patient so that each is whole on one side: the promise is about inputs of new "
+        "ones of this population"
+    )
+
+
+def test_units_of_groups_are_on_every_split_and_agree(tmp_path: Path) -> None:
+    data = pool(write(tmp_path / "t.csv", columns()), group_column="patient", ignore_columns=("visit",))
+    of_patient: dict[int, set[int]] = {}
+    for part in data.parts(0).values():
+        assert part.units is not None
+        for unit, pressure in zip(part.units.tolist(), part.inputs[:, 1].tolist(), strict=True):
+            of_patient.setdefault(unit, set()).add(round(pressure * 7) // 4)
+    assert sorted(map(sorted, of_patient.values())) == [[patient] for patient in range(50)]
+
+
+def test_rows_drawn_for_themselves_have_no_units(tmp_path: Path) -> None:
+    parts = pool(write(tmp_path / "t.csv", columns()), **LEFT_OUT).parts(0)
+    assert [part.units for part in parts.values()] == [None] * 4
+
+
+def test_what_is_left_out_is_in_no_split_and_the_shares_are_of_the_rest() -> None:
+    kept = np.arange(1000) % 5 > 0
+    rows = Drawing(SHARES, np.zeros(1000, dtype=np.int8), ONE, kept=kept).rows(0)
+    assert [len(taken) for taken in rows.values()] == [400, 80, 200, 120]
+    assert sorted(np.concatenate(list(rows.values()))) == np.flatnonzero(kept).tolist()
+
+
+def test_what_is_left_out_stays_so_where_its_group_is_drawn() -> None:
+    kept, groups = np.arange(1000) % 5 > 0, np.arange(1000) // 10
+    rows = Drawing(SHARES, np.zeros(1000, dtype=np.int8), ONE, groups, kept=kept).rows(0)
+    assert sorted(np.concatenate(list(rows.values()))) == np.flatnonzero(kept).tolist()
+    assert sum(len(np.unique(groups[taken])) for taken in rows.values()) == 100
 
 
 def test_time_puts_the_oldest_into_train_and_the_newest_into_report(tmp_path: Path) -> None:
@@ -110,40 +141,6 @@ def test_files_of_their_own(tmp_path: Path) -> None:
     assert len(rows["tune"]) == 33  # 0.1 of 0.6
     assert data.parts(0)["calibration"].source.startswith("the 60 rows of cal.csv, a file of its own")
     assert data.parts(0)["train"].source == "the 200 rows of all.csv, drawn at random"
-
-
-def _with_copies() -> dict[str, Any]:
-    """Rows 0 to 19 once more at the end, one of them under another label."""
-    values = {name: np.concatenate([np.asarray(column), np.asarray(column)[:20]]) for name, column in columns().items()}
-    values["label"][200] = "healthy"
-    return values
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_copies_of_a_row_go_to_one_split(tmp_path: Path, seed: int) -> None:
-    path = write(tmp_path / "t.csv", _with_copies())
-    found = opened(path, **LEFT_OUT)
-    assert found.findings.warnings == [
-        "40 examples are 20 that occur more than once: all copies of one go to the same split",
-        "1 of those have copies with different labels",
-    ]
-    assert found.pool is not None
-    rows = _rows(found.pool, seed)
-    assert sum(map(len, rows.values())) == 200  # a row that were in two splits would count twice
-
-
-def test_copies_across_given_splits_go_to_the_first(tmp_path: Path) -> None:
-    names = ["train"] * 100 + ["tune"] * 20 + ["calibration"] * 50 + ["report"] * 50  # the copies are in report
-    path = write(tmp_path / "t.csv", _with_copies() | {"split": names})
-    data = pool(path, split_column="split", **LEFT_OUT)
-    assert sizes(data, "tuned", 0) == {"train": 120, "tune": 20, "calibration": 50, "report": 30}
-
-
-def test_groups_that_share_a_copy_are_joined() -> None:
-    groups = np.array([0, 0, 1, 1, 2, 2])
-    units = units_of(groups, np.array([1, 2, 2, 3, 4, 5], dtype=np.uint64))
-    assert units is not None
-    assert units[0] == units[1] == units[2] == units[3] != units[4] == units[5]
 
 
 def test_what_cannot_be_divided(tmp_path: Path) -> None:
