@@ -35,6 +35,7 @@ class _Prediction(TypedDict):
     """As the schema's `Prediction`."""
 
     id: str
+    audit: bool
     decision: str
     label: str | None
     reason: Reason | None
@@ -95,8 +96,10 @@ class JsonAnswer:
     def _prediction(self, decision: Decision, row: _Row, confidence: float, likeliest: list[int]) -> _Prediction:
         labels = self._labels
         label, reason = decision
+        identity, audit = self._id_of(label)
         return {
-            "id": self._id_of(label),
+            "id": identity,
+            "audit": audit,
             "decision": "abstain" if label is None else "answer",
             "label": None if label is None else labels[label],
             "reason": reason,
