@@ -39,10 +39,11 @@ class Alarm:
     """The evidence that values in [0, 1], which come one by one, have a mean over `promised`.
 
     For each alternative p it keeps M_t = (M_{t-1} + w_t) LR_t, with LR_t = (p/r)^x ((1-p)/(1-r))^(1-x) for the value x.
-    LR is convex in x, so its mean is at most 1 wherever that of x is at most r, given the values before: M_t is a sum of
-    test supermartingales, the one that starts at t with weight w_t. The weights are at most 1 together, so by Ville's
-    inequality the mean over the alternatives ever reaches c with a probability of at most 1/c. This is the procedure of
-    Shiryaev and Roberts as an e-detector (Shin, Ramdas, Rinaldo 2024, NEJSDS 2(2)) whose starts have a prior.
+    LR is convex in x. So where x has a mean of at most r given the values before it, LR has a mean of at most 1, and
+    M_t is a sum of test supermartingales, one for each start t, with weight w_t. The weights sum to at most 1. So by
+    Ville's inequality the mean over the alternatives ever reaches c with a probability of at most 1/c. This is the
+    procedure of Shiryaev and Roberts as an e-detector (Shin, Ramdas, Rinaldo 2024, NEJSDS 2(2)), with a prior over its
+    starts.
     """
 
     def __init__(self, promised: float, runs: Sequence[int] = ()) -> None:

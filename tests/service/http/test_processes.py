@@ -172,7 +172,7 @@ def test_two_places_hold_a_window_together(tmp_path: Path) -> None:
 def test_two_stores_of_one_file_count_once(tmp_path: Path) -> None:
     first, second = (Feedback(tiny.manifest(), VERSION, FeedbackStore(tmp_path / "f", 100)) for _ in range(2))
     give = PredictionIds(VERSION).under(ThresholdPolicy(threshold=0.5))
-    ids = [give(1) for _ in range(40)]
+    ids = [give(1)[0] for _ in range(40)]
 
     def tell(feedback: Feedback) -> None:
         for identity in ids:
