@@ -9,20 +9,23 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache, partial
 
 from pydantic import ValidationError
 
 from service.answering.prediction_id import PredictionId
+from service.certificates import Abstention
 from service.decision import resolve
 from service.errors import Conflict, InvalidValue
 from service.manifest import Manifest
-from service.monitoring.feedback_store import Count, FeedbackStore, Given, Key, Totals
+from service.monitoring.feedback_store import Answer, Count, FeedbackStore, Given, Key, Totals
 from service.monitoring.judging import Judge
 from service.policy import Policy, PolicyRequest
 from service.schemas.feedback import Counted, PolicyFeedback
 from service.validation import shortened, shown
 
 DEADLINE_SECONDS = 7 * 24 * 3600
+_MOST_POLICIES = 256  # which clients ask for again and again
 _MOST_GIVEN = 100_000  # audited answers that wait to be registered, where the database cannot be written
 
 
@@ -44,7 +47,8 @@ class Feedback:
         An audited answer without a label after `deadline_seconds` is judged without one.
         """
         self._labels = {label: index for index, label in enumerate(manifest.labels)}
-        self._abstention = manifest.abstention
+        # Not a method: so nothing here refers to itself, and a model that another has replaced is gone at once.
+        self._policy = lru_cache(_MOST_POLICIES)(partial(_policy, manifest.abstention))
         self._version = version
         self._store = store
         self._judge = Judge(manifest.abstention)
@@ -66,7 +70,8 @@ class Feedback:
         truth = self._labels.get(true_label)
         if truth is None:
             raise InvalidValue("label", f"={shown(true_label)} is none of {shortened(', '.join(self._labels))}")
-        policy, key = self._policy(prediction), Key(prediction.seconds, prediction.nonce)
+        policy = self._policy(prediction.policy_field, prediction.policy_value)
+        key = Key(prediction.seconds, prediction.nonce)
         self.settle()
         with self._store.transaction():
             earlier = self._store.truth(key)
@@ -121,15 +126,15 @@ class Feedback:
         count.answered += 1
         count.errors += label != truth
         if self._counted == "all":
-            self._judge.add(count, label, truth)
+            self._judge.add(count, [Answer(label, truth)])
         else:
             self._judge_waiting(count)
 
     def _judge_waiting(self, count: Count) -> None:
         """Judge the answers of a policy whose turn has come."""
-        for label, truth in self._store.take(count, self._overdue()):
-            count.waiting -= 1
-            self._judge.add(count, label, truth)
+        answers = self._store.take(count, self._overdue())
+        count.waiting -= len(answers)
+        self._judge.add(count, answers)
 
     def _overdue(self) -> float:
         """Answers from before this are judged without a label."""
@@ -138,7 +143,8 @@ class Feedback:
     def _entry(self, prediction_id: str) -> Given:
         prediction = PredictionId.decode(prediction_id)
         assert prediction.label is not None  # abstentions are not audited
-        return Given(Key(prediction.seconds, prediction.nonce), self._policy(prediction), prediction.label)
+        policy = self._policy(prediction.policy_field, prediction.policy_value)
+        return Given(Key(prediction.seconds, prediction.nonce), policy, prediction.label)
 
     def _decoded(self, text: str) -> PredictionId:
         try:
@@ -151,9 +157,11 @@ class Feedback:
             raise InvalidValue("id", f"={shown(text)} is not the id of a prediction of this model")
         return prediction
 
-    def _policy(self, prediction: PredictionId) -> Policy:
-        value = True if prediction.policy_field == "never_abstain" else prediction.policy_value
-        try:
-            return resolve(PolicyRequest.model_validate({prediction.policy_field: value}), self._abstention)
-        except (ValidationError, InvalidValue):  # no id that was given says so
-            raise InvalidValue("id", " is not the id of a prediction of this model") from None
+
+def _policy(abstention: Abstention | None, field: str, value: float) -> Policy:
+    """The policy that an id names."""
+    try:
+        asked = PolicyRequest.model_validate({field: True if field == "never_abstain" else value})
+        return resolve(asked, abstention)
+    except (ValidationError, InvalidValue):  # no id that was given says so
+        raise InvalidValue("id", " is not the id of a prediction of this model") from None

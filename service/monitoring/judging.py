@@ -1,6 +1,7 @@
 """What answers with known and with missing labels come to, under what a certificate promises."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from service.certificates import Abstention
 from service.monitoring.alarm import Alarm
 from service.monitoring.confidence_sequence import confidence_sequence
-from service.monitoring.feedback_store import Count
+from service.monitoring.feedback_store import Answer, Count
 from service.policy import Policy, RejectCostPolicy, SelectiveRiskPolicy
 from service.schemas.feedback import PolicyFeedback, PromiseStatus
 
@@ -32,30 +33,29 @@ class Judge:
         self._costs = abstention.cost_matrix if abstention else None
         self._largest_cost = 1.0 if self._costs is None else max(map(max, self._costs))
 
-    def add(self, count: Count, label: int, truth: int | None) -> None:
-        """Take one answer into what is known of its policy; `truth` is None where its label is missing.
+    def add(self, count: Count, answers: Iterable[Answer]) -> None:
+        """Take answers, one after the other, into what is known of their policy.
 
         A missing label counts as right for the lower bound and for the alarm, and as wrong for the upper bound. So
-        whichever labels are missing, each bound is at least as wide as it would be with all of them, and the alarm no
-        earlier.
+        whichever labels are missing, the bounds are at least as wide as they would be with all labels, and the alarm
+        comes no earlier.
         """
-        wrong, cost = (False, 0.0) if truth is None else (label != truth, self._cost(label, truth))
-        before = count.judged
-        count.judged += 1
-        count.missing += truth is None
-        count.judged_errors += wrong
-        count.judged_cost += cost
-        promise = self._promise(count.policy)
-        if promise is None or count.warning is not None:
-            return
-        alarm = Alarm(promise.most / promise.largest)
-        if before:
-            alarm.count, alarm.state = before, np.frombuffer(count.alarm)
-        alarm.add((cost if isinstance(count.policy, RejectCostPolicy) else wrong) / promise.largest)
-        count.alarm = alarm.state.tobytes()
-        if alarm.evidence() >= 1 / (1 - _level(count.policy)):
-            count.warning = _warning(count)
-            _log.warning("feedback: %s", count.warning)
+        promise, by_cost = self._promise(count.policy), isinstance(count.policy, RejectCostPolicy)
+        alarm = None if promise is None or count.warning is not None else _resumed(promise, count)
+        for label, truth in answers:
+            wrong, cost = (False, 0.0) if truth is None else (label != truth, self._cost(label, truth))
+            count.judged += 1
+            count.missing += truth is None
+            count.judged_errors += wrong
+            count.judged_cost += cost
+            if alarm is None:
+                continue
+            alarm.add(cost / self._largest_cost if by_cost else wrong)
+            count.alarm = alarm.state.tobytes()
+            if alarm.evidence() >= 1 / (1 - _level(count.policy)):
+                count.warning = _warning(count)
+                _log.warning("feedback: %s", count.warning)
+                alarm = None
 
     def state(self, count: Count) -> PolicyFeedback:
         """Where a policy stands."""
@@ -104,6 +104,14 @@ class Judge:
 
     def _cost(self, label: int, truth: int) -> float:
         return float(label != truth) if self._costs is None else self._costs[label][truth]
+
+
+def _resumed(promise: _Promise, count: Count) -> Alarm:
+    """The alarm as the answers that are judged already have left it."""
+    alarm = Alarm(promise.most / promise.largest)
+    if count.judged:
+        alarm.count, alarm.state = count.judged, np.frombuffer(count.alarm)
+    return alarm
 
 
 def _bounds(total: float, count: Count, level: float) -> tuple[float, float]:

@@ -36,7 +36,7 @@ def test_ids_under_several_policies_are_all_different() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "AAAA", "A" * 36, "A" * 41, "!" * 40, "é" * 40, base64.urlsafe_b64encode(struct.pack(">7s6sBdII", b"", b"", 9, 0, 0, 0))],
+    ["", "AAAA", "A" * 36, "A" * 41, "!" * 40, "é" * 40, base64.urlsafe_b64encode(struct.pack(">13xBdII", 9, 0, 0, 0))],
 )
 def test_what_is_no_id(text: str | bytes) -> None:
     with pytest.raises(ValueError, match="not the id of a prediction"):
