@@ -5,6 +5,7 @@ biased. So the conclusions rest on an audit sample, which `prediction_id.py` dra
 answers are judged in the order in which they were given.
 """
 
+import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable
@@ -18,7 +19,8 @@ from service.certificates import Abstention
 from service.decision import resolve
 from service.errors import Conflict, InvalidValue
 from service.manifest import Manifest
-from service.monitoring.feedback_store import Answer, Count, FeedbackStore, Given, Key, Totals
+from service.monitoring.counts import Answer, Count, Given, Key, Totals
+from service.monitoring.feedback_store import FeedbackStore
 from service.monitoring.judging import Judge
 from service.policy import Policy, PolicyRequest
 from service.schemas.feedback import Counted, PolicyFeedback
@@ -111,7 +113,8 @@ class Feedback:
 
     def states(self, *, made_up: bool = True) -> list[PolicyFeedback]:
         """Where every policy stands that feedback came for; thresholds, which clients make up, only where `made_up`."""
-        self.settle()
+        with suppress(sqlite3.Error):  # where nothing can be written, which is logged every second, read what is there
+            self.settle()
         return [self._judge.state(count) for count in self._store.counts(made_up=made_up)]
 
     def of_thresholds(self) -> Totals:

@@ -8,69 +8,16 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
+from service.monitoring.counts import COUNTED, Answer, Count, Given, Key, Totals
 from service.monitoring.feedback_database import connect
 from service.policy import Policy, ThresholdPolicy
 
 MAX_THRESHOLDS = 100
-
-
-class Key(NamedTuple):
-    """What tells one prediction of a model from the others; in the order in which they were given, about."""
-
-    seconds: int  # since 1970
-    nonce: int
-
-
-class Given(NamedTuple):
-    """An audited answer."""
-
-    key: Key
-    policy: Policy
-    label: int
-
-
-class Answer(NamedTuple):
-    """An audited answer whose turn to be judged has come: what was said, and what is true; None where no label came."""
-
-    label: int
-    truth: int | None
-
-
-@dataclass(slots=True)
-class Count:
-    """What is known of one policy."""
-
-    row: int  # in the table
-    policy: Policy
-    answered: int = 0  # answers whose label came
-    errors: int = 0
-    abstained: int = 0  # abstentions whose label came
-    waiting: int = 0  # audited answers that are not judged yet
-    judged: int = 0  # answers that the bounds rest on
-    judged_errors: int = 0
-    missing: int = 0  # of those judged: without a label
-    judged_cost: float = 0.0  # of those with a label
-    alarm: bytes = b""  # the state of the promise's Alarm, float64
-    warning: str | None = None  # why the promise is broken; further feedback does not undo the evidence
-
-
-_COUNTED = tuple(field.name for field in fields(Count))[2:]  # the columns
-
-
-class Totals(NamedTuple):
-    """What is known of several policies together."""
-
-    answered: int = 0
-    errors: int = 0
-    abstained: int = 0
-    judged: int = 0
-    missing: int = 0
+_MOST_AT_ONCE = 5000  # answers that one transaction judges
 
 
 class FeedbackStore:
@@ -95,10 +42,11 @@ class FeedbackStore:
             database.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                database.execute("COMMIT")
             except BaseException:
-                database.execute("ROLLBACK")
+                if database.in_transaction:  # some faults, a full disk for one, have ended it already
+                    database.execute("ROLLBACK")
                 raise
-            database.execute("COMMIT")
 
     def is_empty(self) -> bool:
         """Whether nothing was ever kept, here or by another worker: then nothing need be opened."""
@@ -170,12 +118,13 @@ class FeedbackStore:
     def take(self, count: Count, overdue: float) -> list[Answer]:
         """Take out the answers of a policy that can be judged, in the order in which they were registered.
 
-        That is up to the first one that has no label, is not from before `overdue` and is among the latest.
+        That is up to the first one that has no label, is not from before `overdue` and is among the latest; and no more
+        than take about a tenth of a second to judge.
         """
         database, pushed_out = self._opened(), self._turns() - self._max_remembered
         found, last = [], 0
-        query = "SELECT turn, seconds, label, truth FROM audits WHERE policy = ? ORDER BY turn"
-        for turn, seconds, label, truth in database.execute(query, (count.row,)):
+        query = "SELECT turn, seconds, label, truth FROM audits WHERE policy = ? ORDER BY turn LIMIT ?"
+        for turn, seconds, label, truth in database.execute(query, (count.row, _MOST_AT_ONCE)):
             if truth is None and seconds >= overdue and turn > pushed_out:
                 break
             found.append(Answer(label, truth))
@@ -197,8 +146,8 @@ class FeedbackStore:
 
     def save(self, count: Count) -> None:
         """Keep what is known of a policy, as that of the one that was used last."""
-        values = [getattr(count, name) for name in _COUNTED]
-        assigned = ", ".join(f"{name} = ?" for name in _COUNTED)
+        values = [getattr(count, name) for name in COUNTED]
+        assigned = ", ".join(f"{name} = ?" for name in COUNTED)
         self._opened().execute(
             f"UPDATE policies SET {assigned}, used = ? WHERE id = ?", (*values, self._next_use(), count.row)
         )
@@ -251,7 +200,7 @@ class FeedbackStore:
         return Key(*self._opened().execute(query, (self._model,)).fetchone())
 
     def _select(self, rest: str, values: tuple[object, ...]) -> list[Count]:
-        columns = ", ".join(("policies.id", "policies.policy", *_COUNTED))
+        columns = ", ".join(("policies.id", "policies.policy", *COUNTED))
         rows = self._opened().execute(f"SELECT {columns} FROM policies {rest}", values).fetchall()
         return [Count(row, self._policies.validate_json(policy), *counts) for row, policy, *counts in rows]
 

@@ -9,7 +9,7 @@ import numpy as np
 from service.certificates import Abstention
 from service.monitoring.alarm import Alarm
 from service.monitoring.confidence_sequence import confidence_sequence
-from service.monitoring.feedback_store import Answer, Count
+from service.monitoring.counts import Answer, Count
 from service.policy import Policy, RejectCostPolicy, SelectiveRiskPolicy
 from service.schemas.feedback import PolicyFeedback, PromiseStatus
 
@@ -51,11 +51,12 @@ class Judge:
             if alarm is None:
                 continue
             alarm.add(cost / self._largest_cost if by_cost else wrong)
-            count.alarm = alarm.state.tobytes()
             if alarm.evidence() >= 1 / (1 - _level(count.policy)):
                 count.warning = _warning(count)
                 _log.warning("feedback: %s", count.warning)
                 alarm = None
+        if alarm is not None:
+            count.alarm = alarm.state.tobytes()
 
     def state(self, count: Count) -> PolicyFeedback:
         """Where a policy stands."""

@@ -8,7 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from service.certificates import CostCertificate, RiskCertificate
 from service.decision import ANSWER, possible_reasons
 from service.models import Models, ServedModel
-from service.monitoring.feedback_store import Totals
+from service.monitoring.counts import Totals
 from service.monitoring.judging import CONFIDENCE_LEVEL
 from service.observability.metrics import DECISIONS, policy_name
 from service.observability.scrape import Scrape
