@@ -156,4 +156,5 @@ async def _settle_feedback(serving: Serving) -> None:
     """Every second, until cancelled."""
     while True:
         await asyncio.sleep(_SETTLE_SECONDS)
-        await to_thread.run_sync(serving.settle_feedback)
+        if serving.has_feedback():
+            await to_thread.run_sync(serving.settle_feedback)

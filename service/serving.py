@@ -41,6 +41,10 @@ class Serving:
         self._in_lane = False
         self.lane.clear()
 
+    def has_feedback(self) -> bool:
+        """Whether `settle_feedback` may find anything."""
+        return any(model.feedback.has_work() for model in self.models.ready())
+
     def settle_feedback(self) -> None:
         """Put what was audited into the stores, and judge what can be judged. May be called in any thread."""
         for model in self.models.ready():

@@ -94,7 +94,7 @@ class Feedback:
 
         Raises sqlite3.Error where the store cannot be written; what was given is then kept for the next call.
         """
-        if not self._given and self._store.is_empty():
+        if not self.has_work():
             return
         given: list[str] = []
         try:
@@ -110,6 +110,10 @@ class Feedback:
         except BaseException:
             self._given.extendleft(reversed(given))
             raise
+
+    def has_work(self) -> bool:
+        """Whether `settle` may find anything."""
+        return bool(self._given) or not self._store.is_empty()
 
     def states(self, *, made_up: bool = True) -> list[PolicyFeedback]:
         """Where every policy stands that feedback came for; thresholds, which clients make up, only where `made_up`."""
