@@ -315,3 +315,22 @@ def test_models_in_one_file_are_counted_apart(tmp_path: Path) -> None:
         for _ in range(labels):
             feedback.record(give(LEFT)[0], "left")
     assert [store.counts()[0].answered for store in stores] == [1, 2]
+
+
+def test_confidence_is_the_certificates_own() -> None:
+    plain = tiny.abstention()
+    risks = [one.model_copy(update={"confidence_level": 0.8}) for one in plain.selective_risk]
+    abstention = plain.model_copy(update={"selective_risk": risks})
+    manifest = tiny.manifest().model_copy(update={"abstention": abstention})
+    feedback = Feedback(manifest, VERSION, FeedbackStore(None, 100), counted="all")
+    give = PredictionIds(VERSION).under(resolve(RISK, abstention))
+    state = feedback.record(give(LEFT)[0], "right")
+    assert (state.confidence_level, state.risk_lower_bound) == (0.8, confidence_sequence(1, 1, 0.8)[0])
+    errors = 1
+    while state.promise != "broken":
+        state, errors = feedback.record(give(LEFT)[0], "right"), errors + 1
+    assert errors == 4  # one fewer than at 0.95: evidence of 5 is enough, where that takes 20
+    assert state.warning is not None
+    assert "a sequential test at level 0.2 rejects" in state.warning
+    plainly = PredictionIds(VERSION).under(ThresholdPolicy(threshold=0.5))
+    assert feedback.record(plainly(LEFT)[0], "left").confidence_level == 0.95
