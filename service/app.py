@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 # For what is too much for the event loop. Threads share the interpreter: of anyio's forty at work the loop has one turn
 # in forty, so that not even a probe is answered in time, and each holds memory of its own.
 _THREADS = max(4, os.cpu_count() or 1)
+_SETTLE_SECONDS = 1.0
 
 
 def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
@@ -133,7 +134,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
     """What the server, and the protocol of a connection, may know of the application."""
     to_thread.current_default_thread_limiter().total_tokens = _THREADS
     held: Connections = app.state.connections
-    tasks = [asyncio.create_task(work) for work in (held.watch(), give_back_what_is_free())]
+    serving: Serving = app.state.serving
+    works = (held.watch(), give_back_what_is_free(), _settle_feedback(serving))
+    tasks = [asyncio.create_task(work) for work in works]
     reloader: Reloader = app.state.reloader
     reloader.start()
     yield {
@@ -145,4 +148,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
     reloader.stop()
     for task in tasks:
         task.cancel()
+    serving.settle_feedback()
     app.state.account.close()
+
+
+async def _settle_feedback(serving: Serving) -> None:
+    """Every second, until cancelled."""
+    while True:
+        await asyncio.sleep(_SETTLE_SECONDS)
+        if serving.has_feedback():
+            await to_thread.run_sync(serving.settle_feedback)

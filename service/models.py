@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from service.answering.predict import Predictor
+from service.answering.prediction_id import PredictionIds
 from service.classifier import Classifier
 from service.decision import is_infeasible, resolve
 from service.errors import InvalidValue, ModelError, ModelNotReady, SettingsError, UnknownModel
@@ -14,6 +15,7 @@ from service.explainer import Explainer
 from service.kept_file import KeptFile
 from service.manifest import Manifest
 from service.model_file import read_model
+from service.monitoring import feedback_database
 from service.monitoring.drift import Drift
 from service.monitoring.feedback import Feedback
 from service.monitoring.feedback_store import FeedbackStore
@@ -104,9 +106,12 @@ def load(settings: Settings, place: Place = ALONE, metrics: Metrics | None = Non
     """Load and prove the one model, or every `*.onnx` of the folder that the settings name.
 
     In a folder a file that may not serve is logged and does not stop the others. Raises ModelError where none may, or
-    the default one may not, and SettingsError for a default policy that a model is not certified for.
+    the default one may not, and SettingsError for a default policy that a model is not certified for, or a file that
+    feedback cannot be kept in.
     """
     metrics = metrics or Metrics(Tallies(place))
+    if settings.feedback_path is not None:
+        feedback_database.prepare(settings.feedback_path, f"{PREFIX}FEEDBACK_PATH")
     if settings.models is None:
         if settings.default_model is not None:
             raise SettingsError(f"{PREFIX}DEFAULT_MODEL={settings.default_model}: is for several, in {PREFIX}MODELS")
@@ -196,11 +201,26 @@ def served(
     counted_as = f"{name} {version}"  # what another version has seen says nothing of this one
     drift = Drift(manifest.reference, settings.drift_window, counted_as, place)
     reader = reader_for(manifest.input, settings)
-    predictor = Predictor(name, classifier, reader, policy, drift, metrics.confidences(name))
-    store = FeedbackStore(place.path("feedback", counted_as), settings.max_feedback)
-    feedback = Feedback(manifest, version, store)
+    feedback = _feedback(manifest, version, counted_as, settings, place)
+    audited = settings.feedback_counts == "audited"
+    ids = PredictionIds(version, settings.audit_share if audited else 0, feedback.register)
+    predictor = Predictor(name, classifier, reader, policy, drift, metrics.confidences(name), ids)
     explainer = Explainer(classifier, file, settings.intra_op_threads, settings.max_model_bytes)
     return ServedModel(predictor, feedback, drift, explainer)
+
+
+def _feedback(manifest: Manifest, version: str, counted_as: str, settings: Settings, place: Place) -> Feedback:
+    lasting = settings.feedback_path is not None
+    path = settings.feedback_path or place.path("feedback", counted_as)
+    # What was judged by the one rule is no evidence by the other.
+    model = f"{counted_as} {settings.feedback_counts}"
+    return Feedback(
+        manifest,
+        version,
+        FeedbackStore(path, settings.max_feedback, model, lasting=lasting),
+        counted=settings.feedback_counts,
+        deadline_seconds=settings.audit_deadline_seconds,
+    )
 
 
 def _default_policy(name: str, manifest: Manifest, settings: Settings) -> Policy:

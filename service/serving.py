@@ -1,7 +1,12 @@
 """Which models are served now: the one place that says so. Whoever answers a request asks it once."""
 
+import logging
+import sqlite3
+
 from service.answering.predict import Predictor
 from service.models import Models, ServedModel
+
+_log = logging.getLogger("demur")
 
 
 class Serving:
@@ -29,6 +34,18 @@ class Serving:
         """From now on the application answers all. May be called by a signal handler."""
         self._in_lane = False
         self.lane.clear()
+
+    def has_feedback(self) -> bool:
+        """Whether `settle_feedback` may find anything."""
+        return any(model.feedback.has_work() for model in self.models.ready())
+
+    def settle_feedback(self) -> None:
+        """Put what was audited into the stores, and judge what can be judged. May be called in any thread."""
+        for model in self.models.ready():
+            try:
+                model.feedback.settle()
+            except sqlite3.Error as error:  # what waits is kept, and tried again
+                _log.error("the feedback on model %s cannot be kept: %s", model.ref.name, error)
 
     def _replace(self, models: Models) -> None:
         self.models = models

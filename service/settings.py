@@ -12,6 +12,7 @@ from service.errors import SettingsError
 from service.observability.logs import Form as LogForm
 from service.observability.logs import Level as LogLevel
 from service.policy import PolicyRequest
+from service.schemas.feedback import Counted
 
 PREFIX = "DEMUR_"
 # Read by the training half; set for both, it must not stop the service.
@@ -70,7 +71,15 @@ class Settings(BaseSettings):
     samples: bool = True
     """Whether `GET /samples` and the page show the real inputs that a model's file brings."""
     max_feedback: int = Field(100_000, ge=1)
-    """How much of the latest feedback on a model is remembered, so that no prediction is counted twice."""
+    """How many labels of the latest predictions of a model, and how many of its audited answers, are remembered."""
+    feedback_path: Path | None = None
+    """A file, made where there is none, that keeps feedback over restarts. Unset: feedback goes with the service."""
+    feedback_counts: Counted = "audited"
+    """Which answers feedback judges: `audited` ones in the order given, or `all` with a label as labels arrive."""
+    audit_share: float = Field(0.01, ge=0, le=1)
+    """The share of the answers that is drawn for the audit sample."""
+    audit_deadline_seconds: int = Field(604800, ge=1)
+    """How long the label of an audited answer is waited for before the answer is judged without it."""
     drift_window: int = Field(10_000, ge=100, le=100_000_000)
     """How many inputs of a model are compared with its reference at a time."""
     workers: int = Field(1, ge=1)

@@ -80,6 +80,7 @@ def _status(address: str) -> int | None:
 def _but_for_ids(answer: dict[str, Any]) -> dict[str, Any]:
     for prediction in answer.get("predictions", []):
         prediction.pop("id")
+        prediction.pop("audit")
     return answer
 
 

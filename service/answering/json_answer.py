@@ -36,6 +36,7 @@ class _Prediction(TypedDict):
     """As the schema's `Prediction`."""
 
     id: str
+    audit: bool
     decision: str
     label: str | None
     reason: Reason | None
@@ -99,8 +100,10 @@ class JsonAnswer:
     ) -> _Prediction:
         labels, sets = self._labels, self._sets
         label, reason = decision
+        identity, audit = self._id_of(label)
         return {
-            "id": self._id_of(label),
+            "id": identity,
+            "audit": audit,
             "decision": "abstain" if label is None else "answer",
             "label": None if label is None else labels[label],
             "reason": reason,

@@ -50,6 +50,7 @@ class Predictor:
         default_policy: Policy,
         drift: Drift,
         confidences: Confidences,
+        ids: PredictionIds,
     ) -> None:
         self.model_ref = ModelRef(name=name, version=classifier.version)
         self.classifier = classifier
@@ -57,7 +58,7 @@ class Predictor:
         self.default_policy = default_policy
         # Not a method: so nothing here refers to itself, and a model that another has replaced is gone at once.
         self.scores = partial(_scored, classifier, drift, confidences)
-        self._ids = PredictionIds(classifier.version)
+        self._ids = ids
         self._known: dict[bytes, Options] = {}  # by their JSON
         self._writers: dict[tuple[Options, str, str], Writer] = {}
         self._plain = self._json_answer(NO_OPTIONS, "", JSON)

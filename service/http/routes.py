@@ -115,7 +115,7 @@ async def show_samples(request: Request) -> InputsResponse:
 async def give_feedback(request: Request) -> PolicyFeedback:
     """Tell the true label of a prediction, when it is known. Answers where the prediction's policy stands.
 
-    The same feedback twice counts once.
+    The same feedback twice counts once. An id that is older than the labels that are remembered is refused.
     """
     model = asked_model(request)
     headers = headers_of(request.scope)

@@ -1,7 +1,16 @@
-"""Does the promise still hold? True labels that come in after the predictions, counted by policy."""
+"""Does the promise still hold? True labels that come after the predictions, counted by policy.
 
-import logging
-from dataclasses import dataclass
+Labels do not arrive in the order of the answers. If those of errors arrive first, a count of the labels so far is
+biased. So the conclusions rest on an audit sample, which `prediction_id.py` draws when the answers are given, and whose
+answers are judged in the order in which they were given.
+"""
+
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from functools import lru_cache, partial
 
 from pydantic import ValidationError
 
@@ -10,65 +19,139 @@ from service.certificates import Abstention
 from service.decision import resolve
 from service.errors import Conflict, InvalidValue
 from service.manifest import Manifest
-from service.monitoring.confidence_sequence import confidence_sequence
-from service.monitoring.feedback_store import Count, FeedbackStore, Totals
-from service.policy import Policy, PolicyRequest, RejectCostPolicy, SelectiveRiskPolicy
-from service.schemas.feedback import PolicyFeedback, PromiseStatus
+from service.monitoring.counts import Answer, Count, Given, Key, Totals
+from service.monitoring.feedback_store import FeedbackStore
+from service.monitoring.judging import Judge
+from service.policy import Policy, PolicyRequest
+from service.schemas.feedback import Counted, PolicyFeedback
 from service.validation import shortened, shown
 
-CONFIDENCE_LEVEL = 0.95
-
-_log = logging.getLogger("demur")
-
-
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """What a certificate promises, between which bounds the truth lies, and what is said where that contradicts it."""
-
-    promised: float
-    low: float
-    high: float
-    sentence: str
+DEADLINE_SECONDS = 7 * 24 * 3600
+_MOST_POLICIES = 256  # which clients ask for again and again
+_MOST_GIVEN = 100_000  # audited answers that wait to be registered, where the database cannot be written
 
 
 class Feedback:
-    """Counts the feedback on one model's predictions, and holds the counts against the certificates."""
+    """Counts the feedback on one model's predictions, and holds it against the certificates."""
 
-    def __init__(self, manifest: Manifest, version: str, store: FeedbackStore) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        version: str,
+        store: FeedbackStore,
+        *,
+        counted: Counted = "audited",
+        deadline_seconds: float = DEADLINE_SECONDS,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """`counted` says which answers are judged: those of the audit sample in their order, or all as labels arrive.
+
+        An audited answer without a label after `deadline_seconds` is judged without one.
+        """
         self._labels = {label: index for index, label in enumerate(manifest.labels)}
-        self._abstention = manifest.abstention
+        # Not a method: so nothing here refers to itself, and a model that another has replaced is gone at once.
+        self._policy = lru_cache(_MOST_POLICIES)(partial(_policy, manifest.abstention))
         self._version = version
         self._store = store
+        self._judge = Judge(manifest.abstention)
+        self._counted = counted
+        self._deadline_seconds = deadline_seconds
+        self._now = now
+        self._given: deque[str] = deque(maxlen=_MOST_GIVEN)
+        self.register = self._given.append
+        """Takes the id of an audited answer when it is given; `settle` puts it into the store."""
 
     def record(self, prediction_id: str, true_label: str) -> PolicyFeedback:
         """Count one prediction's true label and return where its policy stands.
 
-        The same feedback again changes nothing. Raises InvalidValue for an id that this model has not given or a label
-        that is none of its, and Conflict for a second, different label.
+        The same feedback again changes nothing. Raises InvalidValue for an id that this model has not given, a label
+        that is none of its, or an id so old that its label may have been counted and forgotten, and Conflict for a
+        second, different label.
         """
         prediction = self._decoded(prediction_id)
         truth = self._labels.get(true_label)
         if truth is None:
             raise InvalidValue("label", f"={shown(true_label)} is none of {shortened(', '.join(self._labels))}")
-        policy = self._policy(prediction)
+        policy = self._policy(prediction.policy_field, prediction.policy_value)
+        key = Key(prediction.seconds, prediction.nonce)
+        self.settle()
         with self._store.transaction():
-            earlier = self._store.truth(prediction.nonce)
+            earlier = self._store.truth(key)
             if earlier not in (None, truth):
                 raise Conflict(f"id={prediction_id} has feedback already, with another label: the first one counts")
+            if earlier is None and self._store.may_be_forgotten(key):
+                rule = " is older than the labels that are remembered, and may have been counted: it is not counted"
+                raise InvalidValue("id", f"={prediction_id}{rule}; DEMUR_MAX_FEEDBACK sets how many are remembered")
             count = self._store.count(policy)
             if earlier is None:
-                self._store.remember(prediction.nonce, truth)
+                self._store.remember(key, truth)
                 self._add(count, prediction.label, truth)
                 self._store.save(count)
-        return self._state(count)
+        return self._judge.state(count)
+
+    def settle(self) -> None:
+        """Register the audited answers that were given, and judge those whose turn has come. May be called at any time.
+
+        Raises sqlite3.Error where the store cannot be written; what was given is then kept for the next call.
+        """
+        if not self.has_work():
+            return
+        given: list[str] = []
+        try:
+            with self._store.transaction():
+                with suppress(IndexError):
+                    while True:
+                        given.append(self._given.popleft())
+                if given:
+                    self._store.register(map(self._entry, given))
+                for count in self._store.due(self._overdue()):
+                    self._judge_waiting(count)
+                    self._store.save(count)
+        except BaseException:
+            self._given.extendleft(reversed(given))
+            raise
+
+    def has_work(self) -> bool:
+        """Whether `settle` may find anything."""
+        return bool(self._given) or not self._store.is_empty()
 
     def states(self, *, made_up: bool = True) -> list[PolicyFeedback]:
         """Where every policy stands that feedback came for; thresholds, which clients make up, only where `made_up`."""
-        return [self._state(count) for count in self._store.counts(made_up=made_up)]
+        with suppress(sqlite3.Error):  # where nothing can be written, which is logged every second, read what is there
+            self.settle()
+        return [self._judge.state(count) for count in self._store.counts(made_up=made_up)]
 
     def of_thresholds(self) -> Totals:
         """The feedback on all thresholds together."""
         return self._store.thresholds()
+
+    def _add(self, count: Count, label: int | None, truth: int) -> None:
+        """Count a label that has just been remembered."""
+        if label is None:
+            count.abstained += 1
+            return
+        count.answered += 1
+        count.errors += label != truth
+        if self._counted == "all":
+            self._judge.add(count, [Answer(label, truth)])
+        else:
+            self._judge_waiting(count)
+
+    def _judge_waiting(self, count: Count) -> None:
+        """Judge the answers of a policy whose turn has come."""
+        answers = self._store.take(count, self._overdue())
+        count.waiting -= len(answers)
+        self._judge.add(count, answers)
+
+    def _overdue(self) -> float:
+        """Answers from before this are judged without a label."""
+        return self._now() - self._deadline_seconds
+
+    def _entry(self, prediction_id: str) -> Given:
+        prediction = PredictionId.decode(prediction_id)
+        assert prediction.label is not None  # abstentions are not audited
+        policy = self._policy(prediction.policy_field, prediction.policy_value)
+        return Given(Key(prediction.seconds, prediction.nonce), policy, prediction.label)
 
     def _decoded(self, text: str) -> PredictionId:
         try:
@@ -81,76 +164,11 @@ class Feedback:
             raise InvalidValue("id", f"={shown(text)} is not the id of a prediction of this model")
         return prediction
 
-    def _policy(self, prediction: PredictionId) -> Policy:
-        value = True if prediction.policy_field == "never_abstain" else prediction.policy_value
-        try:
-            return resolve(PolicyRequest.model_validate({prediction.policy_field: value}), self._abstention)
-        except (ValidationError, InvalidValue):  # no id that was given says so
-            raise InvalidValue("id", " is not the id of a prediction of this model") from None
 
-    def _add(self, count: Count, label: int | None, truth: int) -> None:
-        if label is None:
-            count.abstained += 1
-            return
-        count.answered += 1
-        count.errors += label != truth
-        count.cost += _cost(self._abstention, label, truth)
-        judged = self._judge(count)
-        if judged is not None and judged.low > judged.promised:
-            if count.warning is None:
-                _log.warning("feedback: %s", judged.sentence)
-            count.warning = judged.sentence
-
-    def _state(self, count: Count) -> PolicyFeedback:
-        answered, policy = count.answered, count.policy
-        low, high = confidence_sequence(count.errors, answered, CONFIDENCE_LEVEL)
-        judged = self._judge(count)
-        return PolicyFeedback(
-            policy=policy,
-            answered=answered,
-            errors=count.errors,
-            abstained=count.abstained,
-            selective_risk=count.errors / answered if answered else None,
-            risk_lower_bound=low,
-            risk_upper_bound=high,
-            confidence_level=CONFIDENCE_LEVEL,
-            answer_cost=count.cost / answered if answered and isinstance(policy, RejectCostPolicy) else None,
-            promise=judged and _standing(judged, broken=count.warning is not None),
-            warning=count.warning,
-        )
-
-    def _judge(self, count: Count) -> _Judged | None:
-        """A policy's feedback beside what its certificate promises; None where nothing is promised."""
-        match count.policy:
-            case SelectiveRiskPolicy(selective_risk=promised, threshold=float()):
-                low, high = confidence_sequence(count.errors, count.answered, CONFIDENCE_LEVEL)
-                came = f"{count.errors} of {count.answered} answers were wrong, so the risk is"
-                what = f"selective_risk={promised}"
-            case RejectCostPolicy(reject_cost=promised, answer_cost_bound=float()):
-                largest = _largest_cost(self._abstention)
-                bounds = confidence_sequence(count.cost / largest, count.answered, CONFIDENCE_LEVEL)
-                low, high = bounds[0] * largest, bounds[1] * largest
-                came = f"{count.answered} answers cost {count.cost:g}, so one costs"
-                what = f"reject_cost={promised}"
-            case _:
-                return None
-        sentence = (
-            f"the certificate of {what} no longer holds: {came} at least {low:.4f} (confidence {CONFIDENCE_LEVEL})"
-        )
-        return _Judged(promised, low, high, sentence)
-
-
-def _standing(judged: _Judged, *, broken: bool) -> PromiseStatus:
-    if broken:
-        return "broken"
-    return "confirmed" if judged.high <= judged.promised else "open"
-
-
-def _cost(abstention: Abstention | None, label: int, truth: int) -> float:
-    matrix = abstention.cost_matrix if abstention else None
-    return float(label != truth) if matrix is None else matrix[label][truth]
-
-
-def _largest_cost(abstention: Abstention | None) -> float:
-    matrix = abstention.cost_matrix if abstention else None
-    return 1.0 if matrix is None else max(map(max, matrix))
+def _policy(abstention: Abstention | None, field: str, value: float) -> Policy:
+    """The policy that an id names."""
+    try:
+        asked = PolicyRequest.model_validate({field: True if field == "never_abstain" else value})
+        return resolve(asked, abstention)
+    except (ValidationError, InvalidValue):  # no id that was given says so
+        raise InvalidValue("id", " is not the id of a prediction of this model") from None

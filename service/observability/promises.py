@@ -8,7 +8,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from service.certificates import CostCertificate, RiskCertificate
 from service.decision import ANSWER, possible_reasons
 from service.models import Models, ServedModel
-from service.monitoring.feedback import CONFIDENCE_LEVEL
+from service.monitoring.counts import Totals
+from service.monitoring.judging import CONFIDENCE_LEVEL
 from service.observability.metrics import DECISIONS, policy_name
 from service.observability.scrape import Scrape
 from service.observability.tallies import Numbers
@@ -16,7 +17,7 @@ from service.policy import Policy
 from service.schemas.feedback import PolicyFeedback
 
 _OF_POLICY = ["model", "policy"]
-_SURELY = f", with a confidence of {CONFIDENCE_LEVEL} at all looks at once"
+_SURELY = f" at all looks at once, at the confidence level of the certificate, or {CONFIDENCE_LEVEL} without one"
 
 
 def promises(scrape: Scrape, served: Models, counted: Numbers) -> Iterator[Metric]:
@@ -95,6 +96,8 @@ class _FeedbackFamilies(NamedTuple):
     answers: CounterMetricFamily
     errors: CounterMetricFamily
     abstentions: CounterMetricFamily
+    judged: CounterMetricFamily
+    missing: CounterMetricFamily
     risk: GaugeMetricFamily
     risk_lower: GaugeMetricFamily
     risk_upper: GaugeMetricFamily
@@ -106,7 +109,11 @@ def _feedback(models: list[ServedModel], feedback: dict[str, dict[str, PolicyFee
         CounterMetricFamily("demur_feedback_answers", "Answers whose true label came.", labels=_OF_POLICY),
         CounterMetricFamily("demur_feedback_errors", "Wrong ones among them.", labels=_OF_POLICY),
         CounterMetricFamily("demur_feedback_abstentions", "Abstentions whose true label came.", labels=_OF_POLICY),
-        GaugeMetricFamily("demur_feedback_risk_ratio", "Share of wrong answers among them.", labels=_OF_POLICY),
+        CounterMetricFamily("demur_feedback_judged", "Answers that the risk rests on.", labels=_OF_POLICY),
+        CounterMetricFamily("demur_feedback_missing", "Judged answers without a label.", labels=_OF_POLICY),
+        GaugeMetricFamily(
+            "demur_feedback_risk_ratio", "Share of wrong ones among the judged with a label.", labels=_OF_POLICY
+        ),
         GaugeMetricFamily(
             "demur_feedback_risk_lower_bound_ratio",
             f"The risk is at least this{_SURELY}.",
@@ -117,12 +124,15 @@ def _feedback(models: list[ServedModel], feedback: dict[str, dict[str, PolicyFee
             f"The risk is at most this{_SURELY}.",
             labels=_OF_POLICY,
         ),
-        GaugeMetricFamily("demur_feedback_answer_cost", "What an answer has cost on average.", labels=_OF_POLICY),
+        GaugeMetricFamily(
+            "demur_feedback_answer_cost", "Mean cost of a judged answer with a label.", labels=_OF_POLICY
+        ),
     )
     for model in models:
         for name, state in feedback[model.ref.name].items():
             labels = [model.ref.name, name]
-            _count(families, labels, state.answered, state.errors, state.abstained)
+            counts = (state.answered, state.errors, state.abstained, state.judged, state.missing)
+            _count(families, labels, Totals(*counts))
             if state.selective_risk is not None:
                 families.risk.add_metric(labels, state.selective_risk)
                 families.risk_lower.add_metric(labels, state.risk_lower_bound)
@@ -131,14 +141,16 @@ def _feedback(models: list[ServedModel], feedback: dict[str, dict[str, PolicyFee
                 families.cost.add_metric(labels, state.answer_cost)
         made_up = model.feedback.of_thresholds()
         if any(made_up):
-            _count(families, [model.ref.name, "threshold"], *made_up)
+            _count(families, [model.ref.name, "threshold"], made_up)
     yield from families
 
 
-def _count(families: _FeedbackFamilies, labels: list[str], answered: int, errors: int, abstained: int) -> None:
-    families.answers.add_metric(labels, answered)
-    families.errors.add_metric(labels, errors)
-    families.abstentions.add_metric(labels, abstained)
+def _count(families: _FeedbackFamilies, labels: list[str], counts: Totals) -> None:
+    families.answers.add_metric(labels, counts.answered)
+    families.errors.add_metric(labels, counts.errors)
+    families.abstentions.add_metric(labels, counts.abstained)
+    families.judged.add_metric(labels, counts.judged)
+    families.missing.add_metric(labels, counts.missing)
 
 
 def _drift(scrape: Scrape, models: list[ServedModel]) -> Iterator[Metric]:

@@ -13,6 +13,10 @@ _POLICY_FEEDBACK = {
     "answered": 200,
     "errors": 6,
     "abstained": 90,
+    "judged": 200,
+    "judged_errors": 6,
+    "missing": 0,
+    "waiting": 12,
     "selective_risk": 0.03,
     "risk_lower_bound": 0.01,
     "risk_upper_bound": 0.08,
@@ -55,7 +59,8 @@ EXAMPLES: dict[str, Any] = {
         "prediction_sets": {"set_coverage": 0.95, "method": "by_decision"},
         "predictions": [
             {
-                "id": "dmfKkXTvr-8w5XL_uoUBP6mZmZmZmZoAAAAJ",
+                "id": "Z8qRdO-v7zDlcv-6hQE_qZmZmZmZmgAAAAlpJPGA",
+                "audit": False,
                 "decision": "answer",
                 "label": "Ankle boot",
                 "reason": None,
@@ -65,7 +70,8 @@ EXAMPLES: dict[str, Any] = {
                 "prediction_set": ["Sandal", "Sneaker", "Ankle boot"],
             },
             {
-                "id": "dmfKkXTvr-8w5XL_uoUBP6mZmZmZmZoAAQB_",
+                "id": "Z8qRdO-v8DDlcv-6hQE_qZmZmZmZmv____9pJPGA",
+                "audit": False,
                 "decision": "abstain",
                 "label": None,
                 "reason": "low_confidence",
@@ -91,7 +97,7 @@ EXAMPLES: dict[str, Any] = {
         "errors": [{"field": "top_k", "detail": "top_k=12 is out of range: 1 to 10"}],
     },
     "InputsResponse": {"inputs": [{"age": 40.0, "sex": "f", "mass": 70.5}]},
-    "FeedbackRequest": {"id": "dmfKkXTvr-8w5XL_uoUBP6mZmZmZmZoAAAAJ", "label": "Ankle boot"},
+    "FeedbackRequest": {"id": "Z8qRdO-v7zDlcv-6hQE_qZmZmZmZmgAAAAlpJPGA", "label": "Ankle boot"},
     "PolicyFeedback": _POLICY_FEEDBACK,
     "ExplainResponse": {
         "model": {"name": "patients", "version": "9f0c2d51b7de"},

@@ -17,23 +17,43 @@ class FeedbackRequest(BaseModel):
     label: str = Field(max_length=200, description="The true label.")
 
 
+Counted = Literal["audited", "all"]
 PromiseStatus = Literal["open", "confirmed", "broken"]
 
 
 class PolicyFeedback(BaseModel):
-    """What feedback says of one policy since the service started."""
+    """What feedback says of one policy. Counts outlive the service where `DEMUR_FEEDBACK_PATH` is set."""
 
     policy: Annotated[Policy, Field(description="That of the predictions.")]
-    answered: int = Field(description="Answers with feedback.")
+    answered: int = Field(description="Answers whose label came, audited or not.")
     errors: int = Field(description="Wrong ones among them.")
-    abstained: int = Field(description="Abstentions with feedback.")
-    selective_risk: float | None = Field(description="Share of wrong answers; null where there is no answer yet.")
-    risk_lower_bound: float = Field(description="The two bounds hold at every look at once, at the confidence level.")
+    abstained: int = Field(description="Abstentions whose label came.")
+    judged: int = Field(
+        description="Answers that risk, bounds and promise rest on: audited ones, in the order in which they were "
+        "given; where `DEMUR_FEEDBACK_COUNTS` is `all`, those whose label came."
+    )
+    judged_errors: int = Field(description="Wrong ones among them.")
+    missing: int = Field(description="Those among the judged whose label did not come before the deadline.")
+    waiting: int = Field(
+        description="Audited answers that are not judged yet: theirs or an earlier one's label is due."
+    )
+    selective_risk: float | None = Field(
+        description="Share of wrong answers among the judged ones with a label; null where there is none."
+    )
+    risk_lower_bound: float = Field(
+        description="The two bounds hold at every look at once, at the confidence level. A missing label counts as "
+        "right here, and as wrong in the upper bound."
+    )
     risk_upper_bound: float = Field(description="See risk_lower_bound.")
-    confidence_level: float = Field(description="How sure the bounds are: the certificate's level, or 0.95.")
-    answer_cost: float | None = Field(description="Mean cost of an answer; null for the other policies.")
+    confidence_level: float = Field(
+        description="Of the bounds and the promise: the certificate's, or 0.95 where there is none."
+    )
+    answer_cost: float | None = Field(
+        description="Mean cost of a judged answer with a label; null for the other policies."
+    )
     promise: PromiseStatus | None = Field(
-        description="Of the certificate: refuted, confirmed, or neither yet; null where there is none."
+        description="Of the certificate: `broken` once a sequential test at level 1 - confidence_level rejects it, "
+        "`confirmed` where the upper bound is at most what it promises, or `open`; null where there is none."
     )
     warning: str | None = Field(description="Why the certificate no longer holds; null while it may.")
 

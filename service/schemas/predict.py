@@ -117,6 +117,10 @@ class Prediction(BaseModel):
     """The outcome for one input."""
 
     id: str = Field(description="To give feedback by: `POST /feedback`.")
+    audit: bool = Field(
+        description="Whether the answer was drawn at random for the audit sample, on which `/feedback` bases its "
+        "bounds: find the true labels of these. Never so in an abstention."
+    )
     decision: Literal["answer", "abstain"] = Field(description="Whether the model answers.")
     label: str | None = Field(description="The label; null in an abstention.")
     reason: Reason | None = Field(description="Why the model abstains; null in an answer.")

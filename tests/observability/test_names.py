@@ -27,7 +27,8 @@ def scraped(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Scrap
     presented, key = keys.new("all", frozenset(keys.SCOPES))
     file = tmp_path_factory.mktemp("keys") / "keys"
     file.write_text(key.line())
-    with TestClient(create_app(Settings(model_path=tiny_model, api_keys=file))) as client:
+    settings = Settings(model_path=tiny_model, api_keys=file, feedback_counts="all")
+    with TestClient(create_app(settings)) as client:
         client.headers["x-api-key"] = presented
         for policy in ("selective_risk=0.1", "reject_cost=0.2"):
             answer = client.post(f"/predict?{policy}", content=tiny.IMAGES.tobytes() * 50, headers=RAW).json()

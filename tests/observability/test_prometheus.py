@@ -99,7 +99,8 @@ def _ask(server: Server, requests: int, policy: str, label: str) -> None:
 
 
 def test_it_records_what_happens_and_calls_when_a_certificate_breaks(tiny_model: Path, tmp_path: Path) -> None:
-    with serving(tiny_model, DEMUR_WORKERS="2") as server, watching(server, tmp_path) as prometheus:
+    settings = {"DEMUR_WORKERS": "2", "DEMUR_FEEDBACK_COUNTS": "all"}
+    with serving(tiny_model, **settings) as server, watching(server, tmp_path) as prometheus:
         _wait_until(lambda: prometheus.number('up{job="demur"}') == 1)
         _wait_until(lambda: len(prometheus.query("process_resident_memory_bytes")) == 2)
         _ask(server, 20, "selective_risk=0.1", "left")

@@ -35,7 +35,8 @@ def test_variable_is_read(monkeypatch: pytest.MonkeyPatch, variable: str, text: 
 def test_unknown_setting_stops_with_its_name_and_those_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEMUR_THREADS", "2")
     with pytest.raises(
-        SettingsError, match=r"^DEMUR_THREADS: no such setting; there are DEMUR_API_KEYS, DEMUR_DEFAULT_MODEL, "
+        SettingsError,
+        match=r"^DEMUR_THREADS: no such setting; there are DEMUR_API_KEYS, DEMUR_AUDIT_DEADLINE",
     ):
         Settings.from_environment()
 

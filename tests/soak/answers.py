@@ -12,8 +12,8 @@ from tests.soak.connection import Answer, Connection
 from tests.soak.models import NAMES
 from tests.soak.questions import Question
 
-# What differs between two answers to the same question: the id that each prediction has.
-_ID = re.compile(rb'"id":"[^"]{30,}"')
+# What differs between two answers to the same question: the id that each prediction has, and whether it is audited.
+_ID = re.compile(rb'"id":"[^"]{30,}"(,"audit":(true|false))?')
 _COMPARED = (b"content-type", b"content-encoding", b"demur-model", b"demur-policy")
 # A batch of another size is summed in another order, in float64; what is given out is rounded to float32.
 _TOLERANCE = 1e-6

@@ -41,17 +41,17 @@ def test_names_of_questions_differ() -> None:
 @pytest.mark.parametrize(
     ("body", "same"),
     [
-        (b'{"id":"dmfKkXTvr-8w5XL_uoUBP6mZmZmZmZoAAAAJ","p":[0.25,"a"]}', True),
-        (b'{"id":"dmfKkXTvr-8w5XL_uoUBP6mZmZmZmZoAAQB_","p":[0.25,"a"]}', True),
-        (b'{"id":"dmfKkXTvr-8w5XL_uoUBP6mZmZmZmZoAAAAJ","p":[0.25000003,"a"]}', True),
-        (b'{"id":"dmfKkXTvr-8w5XL_uoUBP6mZmZmZmZoAAAAJ","p":[0.251,"a"]}', False),
-        (b'{"id":"dmfKkXTvr-8w5XL_uoUBP6mZmZmZmZoAAAAJ","p":[0.25,"b"]}', False),
-        (b'{"id":"dmfKkXTvr-8w5XL_uoUBP6mZmZmZmZoAAAAJ","p":[0.25]}', False),
+        (b'{"id":"Z8qRdO-v7zDlcv-6hQE_qZmZmZmZmgAAAAlpJPGA","p":[0.25,"a"]}', True),
+        (b'{"id":"Z8qRdO-v7zDlcv-6hQE_qZmZmZmZmgABAH9pJPGA","p":[0.25,"a"]}', True),
+        (b'{"id":"Z8qRdO-v7zDlcv-6hQE_qZmZmZmZmgAAAAlpJPGA","p":[0.25000003,"a"]}', True),
+        (b'{"id":"Z8qRdO-v7zDlcv-6hQE_qZmZmZmZmgAAAAlpJPGA","p":[0.251,"a"]}', False),
+        (b'{"id":"Z8qRdO-v7zDlcv-6hQE_qZmZmZmZmgAAAAlpJPGA","p":[0.25,"b"]}', False),
+        (b'{"id":"Z8qRdO-v7zDlcv-6hQE_qZmZmZmZmgAAAAlpJPGA","p":[0.25]}', False),
         (b"", False),
     ],
 )
 def test_alike(body: bytes, same: bool) -> None:
-    known = Answer(200, {}, b'{"id":"dmfKkXTvr-8w5XL_uoUBP6mZmZmZmZoAAAAJ","p":[0.25,"a"]}')
+    known = Answer(200, {}, b'{"id":"Z8qRdO-v7zDlcv-6hQE_qZmZmZmZmgAAAAlpJPGA","p":[0.25,"a"]}')
     assert alike(Answer(200, {}, body), known) is same
     assert not alike(Answer(503, {}, body), known)
     assert not alike(Answer(200, {b"demur-model": b"tiny/0"}, body), known)

@@ -127,6 +127,7 @@ def _comparable(answer: httpx2.Response) -> object:
     assert body.pop("request_id", answer.headers["x-request-id"]) == answer.headers["x-request-id"]
     for prediction in body.get("predictions", ()):
         assert prediction.pop("id")
+        assert prediction.pop("audit") in (True, False)
     return body
 
 

@@ -1,6 +1,7 @@
 """`GET /metrics`: what Prometheus reads is what the service did, by the lane and by the application."""
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
@@ -124,7 +125,15 @@ def test_request_whose_body_is_still_to_come_is_in_flight(tiny_model: Path) -> N
     assert scraped.total("demur_requests_total", status="500") == 0  # a client that hangs up is no fault of the service
 
 
-def test_feedback_is_what_the_service_says_of_it(client: TestClient) -> None:
+@pytest.fixture
+def audited(tiny_model: Path) -> Iterator[TestClient]:
+    """The application, which audits every answer."""
+    with TestClient(create_app(Settings(model_path=tiny_model, audit_share=1))) as client:
+        yield client
+
+
+def test_feedback_is_what_the_service_says_of_it(audited: TestClient) -> None:
+    client = audited
     policies = ("selective_risk=0.1", "reject_cost=0.2", "never_abstain=true", "threshold=0.5", "threshold=0.6")
     for policy in policies:
         answers = [client.post(f"/predict?{policy}", content=IMAGE, headers=RAW).json() for _ in range(3)]
@@ -140,6 +149,8 @@ def test_feedback_is_what_the_service_says_of_it(client: TestClient) -> None:
         of = {"model": "tiny", "policy": name}
         assert scraped.value("demur_feedback_answers_total", **of) == stated[kind]["answered"] == 3
         assert scraped.value("demur_feedback_errors_total", **of) == stated[kind]["errors"] == 1
+        assert scraped.value("demur_feedback_judged_total", **of) == stated[kind]["judged"] == 3
+        assert scraped.value("demur_feedback_missing_total", **of) == stated[kind]["missing"] == 0
         assert scraped.value("demur_feedback_risk_ratio", **of) == stated[kind]["selective_risk"]
         assert scraped.value("demur_feedback_risk_lower_bound_ratio", **of) == stated[kind]["risk_lower_bound"]
         assert scraped.value("demur_feedback_risk_upper_bound_ratio", **of) == stated[kind]["risk_upper_bound"]
@@ -147,6 +158,7 @@ def test_feedback_is_what_the_service_says_of_it(client: TestClient) -> None:
     assert cost == stated["reject_cost"]["answer_cost"]
     assert scraped.value("demur_feedback_answers_total", model="tiny", policy="threshold") == 6
     assert scraped.value("demur_feedback_errors_total", model="tiny", policy="threshold") == 2
+    assert scraped.value("demur_feedback_judged_total", model="tiny", policy="threshold") == 6
     assert scraped.labels("demur_feedback_risk_ratio", "policy") == {
         "selective_risk=0.1",
         "reject_cost=0.2",
@@ -154,7 +166,8 @@ def test_feedback_is_what_the_service_says_of_it(client: TestClient) -> None:
     }
 
 
-def test_certificate_holds_until_feedback_refutes_it(client: TestClient) -> None:
+def test_certificate_holds_until_feedback_refutes_it(audited: TestClient) -> None:
+    client = audited
     of = {"model": "tiny", "policy": "selective_risk=0.1"}
     scraped = _scrape(client)
     assert scraped.value("demur_certificate_holds", **of) == 1
@@ -172,14 +185,13 @@ def test_certificate_holds_until_feedback_refutes_it(client: TestClient) -> None
 
 
 def test_feedback_on_thresholds_never_falls_though_some_are_let_go() -> None:
-    feedback = Feedback(tiny.manifest(), "0123456789ab", FeedbackStore(None, 10_000))
+    feedback = Feedback(tiny.manifest(), "0123456789ab", FeedbackStore(None, 10_000), counted="all")
     ids = PredictionIds("0123456789ab")
     for i in range(MAX_THRESHOLDS + 50):
         give = ids.under(ThresholdPolicy(threshold=i / 1000))
-        feedback.record(give(1), "left")
-        feedback.record(give(1), "right")
-        feedback.record(give(None), "dark")
-    assert feedback.of_thresholds() == (2 * 150, 150, 150)
+        for label, truth in ((1, "left"), (1, "right"), (None, "dark")):
+            feedback.record(give(label)[0], truth)
+    assert feedback.of_thresholds() == (2 * 150, 150, 150, 2 * 150, 0)
     assert len(feedback.states()) == MAX_THRESHOLDS
     assert feedback.states(made_up=False) == []
 

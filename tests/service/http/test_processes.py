@@ -141,6 +141,23 @@ class TestService:
             _wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
 
 
+def test_feedback_in_a_file_outlives_a_service_of_several_workers(tiny_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "feedback"
+    settings = {"DEMUR_WORKERS": "2", "DEMUR_FEEDBACK_PATH": str(path), "DEMUR_AUDIT_SHARE": "1"}
+    with serving(tiny_model, **settings) as before:
+        ids = _predict(before, 20)
+        for identity in ids[:10]:
+            assert httpx2.post(f"{before.address}/feedback", json={"id": identity, "label": "left"}).status_code == 200
+        assert before.stop(signal.SIGTERM) == 0
+    with serving(tiny_model, **settings) as after:
+        for identity in ids:
+            httpx2.post(f"{after.address}/feedback", json={"id": identity, "label": "left"})
+        told = {json.dumps(httpx2.get(f"{after.address}/feedback").json()["policies"]) for _ in range(6)}
+    (policies,) = map(json.loads, told)
+    (policy,) = policies
+    assert [policy[name] for name in ("answered", "judged", "missing", "waiting")] == [20, 20, 0, 0]
+
+
 def test_what_cannot_start_is_one_line(tmp_path: Path) -> None:
     environment = command_environment(
         DEMUR_MODEL_PATH=str(tmp_path / "nothing.onnx"), DEMUR_WORKERS="2", DEMUR_PORT=str(free_port())
@@ -247,7 +264,7 @@ def test_processes_that_count_at_once_lose_nothing(tmp_path: Path) -> None:
 def test_two_stores_of_one_file_count_once(tmp_path: Path) -> None:
     first, second = (Feedback(tiny.manifest(), VERSION, FeedbackStore(tmp_path / "f", 100)) for _ in range(2))
     give = PredictionIds(VERSION).under(ThresholdPolicy(threshold=0.5))
-    ids = [give(1) for _ in range(40)]
+    ids = [give(1)[0] for _ in range(40)]
 
     def tell(feedback: Feedback) -> None:
         for identity in ids:

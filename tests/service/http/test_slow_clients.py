@@ -45,7 +45,8 @@ NOT_READ = _request("/docs/swagger-ui-bundle.js", method="GET") * 5
 
 @pytest.fixture(scope="module")
 def server(tiny_model: Path) -> Iterator[Server]:
-    with serving(tiny_model, DEMUR_REQUEST_SECONDS=str(SECONDS), DEMUR_KEEP_ALIVE_SECONDS="1") as running:
+    settings = {"DEMUR_REQUEST_SECONDS": str(SECONDS), "DEMUR_KEEP_ALIVE_SECONDS": "1"}
+    with serving(tiny_model, **settings, DEMUR_AUDIT_SHARE="0") as running:  # audits start a thread
         yield running
         assert running.stop(signal.SIGTERM) == 0
         assert not [line for line in running.log() if "Traceback" in line]

@@ -26,6 +26,7 @@ def _but_for_ids(answer: httpx2.Response) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     assert all(prediction.pop("id") for prediction in found["predictions"])
+    assert {prediction.pop("audit") for prediction in found["predictions"]} <= {True, False}
     return found
 
 

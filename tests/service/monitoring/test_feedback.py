@@ -3,7 +3,8 @@
 import base64
 import logging
 import struct
-from pathlib import Path
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -16,21 +17,27 @@ from service.errors import InvalidValue
 from service.monitoring.feedback import Feedback
 from service.monitoring.feedback_store import MAX_THRESHOLDS, FeedbackStore
 from service.policy import Policy, PolicyRequest
+from service.schemas.feedback import Counted
 from service.settings import Settings
 from tests import tiny
 from tests.service.canon import assert_problem
 
 VERSION = "0123456789ab"
 LEFT, RIGHT = 1, 2  # labels of the tiny model
+DEADLINE = 1000.0
 
 
 def _feedback(
-    cost_matrix: list[list[float]] | None = None, max_remembered: int = 1000, path: Path | None = None
+    cost_matrix: list[list[float]] | None = None,
+    max_remembered: int = 1000,
+    counted: Counted = "all",
+    now: Callable[[], float] = time.time,
+    store: FeedbackStore | None = None,
 ) -> Feedback:
     abstention = tiny.abstention().model_copy(update={"cost_matrix": cost_matrix})
-    return Feedback(
-        tiny.manifest().model_copy(update={"abstention": abstention}), VERSION, FeedbackStore(path, max_remembered)
-    )
+    manifest = tiny.manifest().model_copy(update={"abstention": abstention})
+    store = store or FeedbackStore(None, max_remembered)
+    return Feedback(manifest, VERSION, store, counted=counted, deadline_seconds=DEADLINE, now=now)
 
 
 def _policy(**asked: Any) -> Policy:
@@ -38,7 +45,7 @@ def _policy(**asked: Any) -> Policy:
 
 
 def _id(label: int | None, **asked: Any) -> str:
-    return PredictionIds(VERSION).under(_policy(**asked))(label)
+    return PredictionIds(VERSION).under(_policy(**asked))(label)[0]
 
 
 def _predict(client: TestClient, query: str = "selective_risk=0.1") -> str:
@@ -46,6 +53,13 @@ def _predict(client: TestClient, query: str = "selective_risk=0.1") -> str:
     answer = client.post(f"/predict?{query}", content=bytes([255, 0]), headers=headers).json()
     identity: str = answer["predictions"][0]["id"]
     return identity
+
+
+@pytest.fixture
+def client(tiny_model: Any) -> Iterator[TestClient]:
+    """The application, which audits every answer."""
+    with TestClient(create_app(Settings(model_path=tiny_model, audit_share=1))) as client:
+        yield client
 
 
 def test_feedback_over_http(client: TestClient) -> None:
@@ -59,6 +73,7 @@ def test_feedback_over_http(client: TestClient) -> None:
     (state,) = summary["policies"]
     assert state["policy"]["selective_risk"] == 0.1
     assert (state["answered"], state["errors"], state["abstained"]) == (2, 1, 0)
+    assert (state["judged"], state["judged_errors"], state["missing"], state["waiting"]) == (2, 1, 0, 0)
     assert state["selective_risk"] == 0.5
     assert state["risk_lower_bound"] < 0.1 < 0.5 < state["risk_upper_bound"]
     assert (state["promise"], state["warning"]) == ("open", None)
@@ -97,11 +112,11 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no label": ({"id": _id(LEFT, selective_risk=0.1)}, "label is missing"),
     "an unknown label": ({"id": _id(LEFT, selective_risk=0.1), "label": "up"}, 'label="up" is none of dark, left'),
     "not base64": ({"id": "@@", "label": "left"}, 'id="@@" is not the id of a prediction'),
-    "not ASCII": ({"id": "é" * 36, "label": "left"}, "is not the id of a prediction"),
+    "not ASCII": ({"id": "é" * 40, "label": "left"}, "is not the id of a prediction"),
     "too short": ({"id": "AAAA", "label": "left"}, 'id="AAAA" is not the id of a prediction'),
     "too long": ({"id": "A" * 300, "label": "left"}, "at most 200 characters"),
     "another model's": (
-        {"id": PredictionIds("f" * 12).under(_policy(threshold=0.5))(1), "label": "left"},
+        {"id": PredictionIds("f" * 12).under(_policy(threshold=0.5))(1)[0], "label": "left"},
         "id is of model ffffffffffff, and this is ",
     ),
     "a number": ({"id": 7, "label": "left"}, "id=7: input should be a valid string"),
@@ -127,7 +142,8 @@ def test_feedback_is_json(client: TestClient) -> None:
 
 
 def _forged(kind: int, value: float, label: int) -> str:
-    return base64.urlsafe_b64encode(struct.pack(">Q6sBdI", 1, bytes.fromhex(VERSION), kind, value, label)).decode()
+    raw = struct.pack(">7s6sBdII", b"", bytes.fromhex(VERSION), kind, value, label, 1)
+    return base64.urlsafe_b64encode(raw).decode()
 
 
 @pytest.mark.parametrize(
@@ -148,13 +164,11 @@ def test_promise_that_is_broken_is_said_once_in_the_log_and_stays(caplog: pytest
     assert states[0].promise == "open"
     assert states[-1].promise == "broken"
     assert states[-1].warning is not None
-    assert "selective_risk=0.1 no longer holds: 10 of 10 answers were wrong" in states[-1].warning
+    said = "5 of 5 answers were wrong, and a sequential test at level 0.05 rejects that the risk is at most 0.1"
+    assert f"the certificate of selective_risk=0.1 no longer holds: {said}" == states[-1].warning
     assert after[-1].selective_risk is not None
     assert after[-1].selective_risk < 0.1
-    assert after[-1].promise == "broken"
-    # The words stay those of the time when the bound was over the promise: at least 0.1 something, not less.
-    assert after[-1].warning is not None
-    assert after[-1].risk_lower_bound < 0.1 < float(after[-1].warning.split("at least ")[1].split()[0])
+    assert (after[-1].promise, after[-1].warning) == ("broken", states[-1].warning)  # the words are those of the alarm
     (record,) = caplog.records
     assert "no longer holds" in record.getMessage()
 
@@ -176,7 +190,8 @@ def test_cost_of_answers_is_held_against_the_reject_cost() -> None:
     assert state.answer_cost == pytest.approx(40.5 / 11)
     assert state.promise == "broken"
     assert state.warning is not None
-    assert "11 answers cost 40.5" in state.warning
+    assert "answers cost" in state.warning
+    assert "rejects that an answer costs at most 0.2 on average" in state.warning
 
 
 def test_infeasible_policy_has_no_promise_to_break() -> None:
@@ -184,20 +199,38 @@ def test_infeasible_policy_has_no_promise_to_break() -> None:
 
 
 def test_memory_is_bounded() -> None:
-    feedback = _feedback(max_remembered=3)
-    ids = [_id(LEFT, threshold=0.5) for _ in range(5)]
-    for identity in ids:
-        feedback.record(identity, "left")
-    assert feedback.record(ids[-1], "left").answered == 5  # remembered
-    assert feedback.record(ids[0], "left").answered == 6  # forgotten, so counted again
+    feedback = _feedback()
     for step in range(2 * MAX_THRESHOLDS):
         feedback.record(_id(LEFT, threshold=step / 1000), "left")
     assert len(feedback.states()) == MAX_THRESHOLDS
 
 
+def test_id_that_is_older_than_what_is_remembered_does_not_count_again() -> None:
+    feedback, moment = _feedback(max_remembered=3), 0
+    give = PredictionIds(VERSION, now=lambda: moment).under(_policy(threshold=0.5))
+    ids = []
+    for moment in (100, 200, 300, 300, 500):  # noqa: B007
+        ids.append(give(LEFT)[0])
+    for identity in (
+        ids[4],
+        ids[0],
+        ids[2],
+        ids[1],
+    ):  # by their own time the oldest is forgotten, not the first to come
+        state = feedback.record(identity, "left")
+    assert state.answered == 4
+    assert feedback.record(ids[4], "left").answered == 4  # remembered
+    with pytest.raises(InvalidValue, match=r"is older than the labels that are remembered.*DEMUR_MAX_FEEDBACK"):
+        feedback.record(ids[0], "left")
+    assert feedback.record(ids[3], "left").answered == 5  # which is from after the last one forgotten
+    with pytest.raises(InvalidValue, match="is older than"):
+        feedback.record(ids[1], "right")
+    assert [state.answered for state in feedback.states()] == [5]
+
+
 def test_value_that_an_id_makes_up_for_a_policy_without_one_is_no_policy_of_its_own() -> None:
     feedback = _feedback()
-    for value in (0.0, 1.0, 2.0, float("nan"), float("nan"), float("inf")):
+    for value in (0.0, 1.0, 2.0, float("nan"), float("inf")):
         feedback.record(_forged(3, value, LEFT), "left")
     assert len(feedback.states()) == 1
 

@@ -11,6 +11,7 @@ import pytest
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from service.answering.predict import Predictor
+from service.answering.prediction_id import PredictionIds
 from service.classifier import Classifier
 from service.errors import RequestError
 from service.monitoring.drift import Drift
@@ -117,7 +118,8 @@ def predictor(tiny_model: Path) -> Predictor:
     manifest = classifier.manifest
     reader = reader_for(manifest.input, Settings(max_batch_size=4))
     counted = Confidences(Tallies(ALONE), "tiny")
-    return Predictor("tiny", classifier, reader, NeverAbstainPolicy(), Drift(manifest.reference, 100), counted)
+    drift, ids = Drift(manifest.reference, 100), PredictionIds(classifier.version)
+    return Predictor("tiny", classifier, reader, NeverAbstainPolicy(), drift, counted, ids)
 
 
 def _compare(predictor: Predictor, bodies: int, seed: int) -> tuple[int, int]:
