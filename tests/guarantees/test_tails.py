@@ -89,7 +89,7 @@ def test_bound_of_a_mean_cost_is_under_the_truth_once_in_twenty_at_most(size: in
     assert sum(losses.mean() < truth for losses in draws) > 400  # as the mean itself, without a margin, would be
 
 
-def test_bound_by_betting_has_two_thirds_of_the_slack_of_hoeffding_and_bentkus() -> None:
+def test_bound_by_betting_has_about_half_the_slack_of_hoeffding_and_bentkus() -> None:
     """Where costs vary less than errors would: 500 answers, mostly right, a true mean cost of 0.0259."""
     truth = float(COSTS @ MOSTLY_A_FIFTH)
     betting, others = [], []
@@ -99,7 +99,7 @@ def test_bound_by_betting_has_two_thirds_of_the_slack_of_hoeffding_and_bentkus()
         levels = np.linspace(0.02, 0.12, 401)
         p_values = compute_hoeffding_bentkus_p_value(losses.mean(keepdims=True), 500, levels)[0]
         others.append(levels[np.argmax(p_values <= 1 - LEVEL)])
-    assert np.mean(betting) - truth < (np.mean(others) - truth) * 2 / 3
+    assert np.mean(betting) - truth < (np.mean(others) - truth) * 0.6
 
 
 def test_p_value_and_bound_of_a_mean_cost_say_the_same() -> None:

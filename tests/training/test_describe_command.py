@@ -63,7 +63,7 @@ def test_copies_are_left_out_by_every_command_alike(tmp_path: Path, capsys: pyte
     ):
         assert line in said
     command = said.splitlines()[-1].strip()
-    assert command.endswith("--ignore-columns patient visit --copies one --false-alarm-rate 0.025")
+    assert command.endswith("--ignore-columns patient visit --copies one")
     assert main([*shlex.split(command)[3:], "--epochs", "2", "--out", str(out)]) == 0
     assert Classifier.load(out).manifest.data.splits["report"].size == 60
     capsys.readouterr()

@@ -35,8 +35,9 @@ def _gate(manifest: Manifest) -> list[str]:
     if gate.false_alarm_rate <= gate.asked_false_alarm_rate:
         return []
     return [
-        f"With {gate.size} examples in tune the gate promises a false alarm rate of {gate.false_alarm_rate:.3g}, "
-        f"not {gate.asked_false_alarm_rate:g}. It needs more data, or a higher --false-alarm-rate."
+        f"The {gate.size} rows of tune are too few independent examples for a false alarm rate of "
+        f"{gate.asked_false_alarm_rate:g}: the gate promises {gate.false_alarm_rate:.3g}. "
+        "More data, or a higher --false-alarm-rate, end this warning."
     ]
 
 

@@ -49,7 +49,8 @@ def _how_sure(abstention: Abstention, levels: str) -> str:
         return (
             f"The promises of a selective_risk hold together with a confidence of {levels}, the others each for itself"
         )
-    return f"Each promise is {levels} sure for itself"
+    grouped = any(c.unit == "group" for c in abstention.selective_risk)
+    return f"Each promise is {levels} sure for itself" + (", tested by groups" if grouped else "")
 
 
 def _row(point: OperatingPoint, manifest: Manifest, len_report: int) -> Row:
