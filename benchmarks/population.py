@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from service.classifier import Classifier, Scores
+from service.classifier import Classifier
 from service.manifest import Manifest
 from training.abstention.scored import Scored, score
 from training.abstention.selective_risk import Sequence, count, fixed_sequence
@@ -39,9 +39,7 @@ class Population:
 
     def take(self, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> "Population":
         """The examples at these indices, or where this mask is set."""
-        s = self.scored
-        columns = Scores(s.scores.probabilities[chosen], s.scores.confidence[chosen], s.scores.ood_score[chosen])
-        return Population(Scored(columns, s.labels[chosen], s.population, s.fingerprint), self.eligible[chosen])
+        return Population(self.scored.take(chosen), self.eligible[chosen])
 
     def inside(self) -> Scored:
         """What is eligible: all that a rule which knows of no gate is given."""

@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import ks_2samp
 
-from benchmarks.population import CALIBRATION_SIZE, RESAMPLES, RISKS, HeldOut, Population
+from benchmarks.population import CALIBRATION_SIZE, CONFIDENCE_LEVEL, RESAMPLES, RISKS, HeldOut, Population
 from service.prediction_sets import members
 from training import hardware
-from training.abstention.conformal import kth_smallest, lac, order_statistic
+from training.abstention.conformal import lac
+from training.abstention.gate import limit
 from training.abstention.scored import Scored
 from training.data import fashion_mnist
 from training.data.fetch import fetch, locate
@@ -56,7 +57,7 @@ def trials(held_out: HeldOut, repeats: int) -> Iterator[Trial]:
         generator = np.random.default_rng([SEED, repeat])
         drawn = generator.integers(0, size, CALIBRATION_SIZE)
         left = np.setdiff1d(np.arange(size), drawn)
-        gate = kth_smallest(held_out.tune.scores.ood_score[left], order_statistic(len(left), 0.99))
+        gate = limit(held_out.tune.take(left), 0.01, CONFIDENCE_LEVEL).threshold
         tune, test = Population.behind(gate, held_out.tune), Population.behind(gate, held_out.test)
         others = generator.integers(0, len(test), CALIBRATION_SIZE)
         yield Trial(tune.take(left), {TEST: test.take(others), TRAINING: tune.take(drawn)}, test)

@@ -15,9 +15,8 @@ from benchmarks.population import CALIBRATION_SIZE, CONFIDENCE_LEVEL, Population
 from service.certificates import RiskTest
 from service.classifier import Scores
 from tests.guarantees.limits import RESAMPLING_SEED, most_violations
-from tests.tiny import COMPONENTS
 from training.abstention.conformal import kth_smallest
-from training.abstention.gate import gate
+from training.abstention.gate import limit
 from training.abstention.samples import Side, largest_unit
 from training.abstention.scored import Scored
 from training.abstention.selective_risk import (
@@ -135,8 +134,8 @@ def test_gate_of_groups_turns_away_no_more_than_promised() -> None:
         columns = Scores(np.ones((2_000, 1), np.float32), scores, scores)
         units = np.repeat(np.arange(400), 5)
         scored = Scored(columns, np.zeros(2_000, np.int64), "uniform", "0" * 64, units)
-        over += 1 - gate(scored, COMPONENTS, 0.02, CONFIDENCE_LEVEL, largest_unit(units)).threshold > 0.02
-        by_rows += 1 - gate(replace(scored, units=None), COMPONENTS, 0.02, CONFIDENCE_LEVEL, 1).threshold > 0.02
+        over += 1 - limit(scored, 0.02, CONFIDENCE_LEVEL, largest_unit(units)).threshold > 0.02
+        by_rows += 1 - limit(replace(scored, units=None), 0.02, CONFIDENCE_LEVEL).threshold > 0.02
     assert over <= most_violations(1_000)
     assert by_rows > most_violations(1_000)
 
@@ -147,8 +146,8 @@ def test_rank_of_the_gate_that_is_right_on_average_is_too_low_half_the_time() ->
     for repeat in range(1_000):
         scores = np.random.default_rng([5, repeat]).random(10_000).astype(np.float32)
         columns = Scores(np.ones((10_000, 1), np.float32), scores, scores)
-        found = gate(Scored(columns, np.zeros(10_000, np.int64), "uniform", "0" * 64), COMPONENTS, 0.01, 0.95, 1)
-        assert found.order_statistic == 9_917
+        found = limit(Scored(columns, np.zeros(10_000, np.int64), "uniform", "0" * 64), 0.01, 0.95)
+        assert found.rank == 9_917
         sure += 1 - found.threshold > 0.01
         on_average += 1 - kth_smallest(scores, 9_901) > 0.01
     assert sure <= most_violations(1_000)

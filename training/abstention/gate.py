@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +15,36 @@ from training.abstention.scored import Scored
 _DIGITS = 3  # of a rate that was not asked for
 
 
+class Limit(NamedTuple):
+    """The largest score that is let in, and what that promises."""
+
+    threshold: float
+    rank: int  # from below, among the rows that count
+    rows: int  # that count
+    rate: float  # of false alarms, at most
+
+
 def gate(
     tune: Scored, components: PrincipalComponents, false_alarm_rate: float, level: float, largest: int
 ) -> OutOfDistributionGate:
+    """The gate as a manifest states it; arguments as for `limit`."""
+    found = limit(tune, false_alarm_rate, level, largest)
+    return OutOfDistributionGate(
+        threshold=found.threshold,
+        false_alarm_rate=found.rate,
+        asked_false_alarm_rate=false_alarm_rate,
+        confidence_level=level,
+        components=components.axes.shape[1],
+        explained_variance=components.explained_variance,
+        order_statistic=found.rank,
+        size=found.rows,
+        method=METHOD,
+        population=tune.population,
+        tune_fingerprint=tune.fingerprint,
+    )
+
+
+def limit(tune: Scored, false_alarm_rate: float, level: float, largest: int = 1) -> Limit:
     """Set the threshold on `tune`; `largest` as in `samples`.
 
     It is the lowest score of `tune` for which a test at the confidence level says that at most `false_alarm_rate` of
@@ -33,23 +61,10 @@ def gate(
         return sample.p_value(_over(scores, falling[over]), everything, false_alarm_rate) <= 1 - level
 
     over = _last(passes, len(falling))
-    promised = false_alarm_rate
-    if over is None:
-        over = 0
-        promised = _rounded_up(sample.upper(np.zeros(len(scores)), everything, level))
-    return OutOfDistributionGate(
-        threshold=float(falling[over]),
-        false_alarm_rate=max(promised, false_alarm_rate),
-        asked_false_alarm_rate=false_alarm_rate,
-        confidence_level=level,
-        components=components.axes.shape[1],
-        explained_variance=components.explained_variance,
-        order_statistic=len(falling) - over,
-        size=len(falling),
-        method=METHOD,
-        population=tune.population,
-        tune_fingerprint=tune.fingerprint,
-    )
+    if over is not None:
+        return Limit(float(falling[over]), len(falling) - over, len(falling), false_alarm_rate)
+    lowest = _rounded_up(sample.upper(np.zeros(len(scores)), everything, level))
+    return Limit(float(falling[0]), len(falling), len(falling), max(lowest, false_alarm_rate))
 
 
 def _over(scores: NDArray[np.float64], threshold: float) -> NDArray[np.float64]:

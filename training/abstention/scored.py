@@ -22,8 +22,8 @@ class Scored:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, rows: NDArray[np.int64]) -> "Scored":
-        """The examples at `rows`, as a sample of the same split."""
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> "Scored":
+        """The examples at `rows`, or where this mask is set, as a sample of the same split."""
         s, units = self.scores, None if self.units is None else self.units[rows]
         scores = Scores(s.probabilities[rows], s.confidence[rows], s.ood_score[rows])
         return replace(self, scores=scores, labels=self.labels[rows], units=units)
