@@ -1,4 +1,4 @@
-"""Split conformal prediction: the exact order statistic, prediction sets, and the gate's threshold."""
+"""Split conformal prediction: the exact order statistic, and prediction sets."""
 
 import math
 from collections.abc import Sequence
