@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -149,7 +150,9 @@ def test_body_that_is_too_large_is_refused_before_it_is_passed_on(running: tuple
         assert (standard.status_code, standard.json()) == (413, {"error": "The body has more bytes than are taken."})
         just = asking.post("/predict", content=bytes(size - 1), headers={**RAW, "x-request-id": "just"})
         assert "at most 1024" in just.json()["detail"]
-    said = [json.loads(line).get("request_id") for line in server.log()]
+    deadline, said = time.monotonic() + 10, set[str]()
+    while "just" not in said and time.monotonic() < deadline:  # a line of the log follows its answer
+        said = {json.loads(line).get("request_id") for line in server.log()}
     assert ("large" in said, "just" in said) == (False, True)
 
 
