@@ -145,17 +145,23 @@ def fixed_sequence_of_units(
     return Passed(passed, int(answered.sum()), int(losses[answered].sum()), p_value)
 
 
+def last_passed(
+    sequence: Sequence, start: int, sample: Sample, calibration: Side, risk: float, level: float
+) -> Passed | None:
+    """The fixed sequence on a sample of the calibration split; rows that are independent find their own `start`."""
+    if sample.units is not None:
+        return fixed_sequence_of_units(sequence, start, sample, calibration, risk, level)
+    confidence, losses, eligible = calibration.of(sample)
+    return fixed_sequence(sequence, confidence, losses > 0, eligible, risk, level)
+
+
 def certify(
     sequence: Sequence, tune: Side, calibration: Side, risk: float, level: float, family: int = 1
 ) -> RiskCertificate:
     """The certificate for one target risk, one of a `family` that is to hold together at the confidence level."""
     own_level = 1 - (1 - level) / family  # Bonferroni
     sample, start = _chosen(sequence, tune, calibration, risk, own_level)
-    if sample.units is None:
-        confidence, losses, eligible = calibration.of(sample)
-        passed = fixed_sequence(sequence, confidence, losses > 0, eligible, risk, own_level)
-    else:
-        passed = fixed_sequence_of_units(sequence, start, sample, calibration, risk, own_level)
+    passed = last_passed(sequence, start, sample, calibration, risk, own_level)
     return RiskCertificate(
         status="certified" if passed else "infeasible",
         selective_risk=risk,
