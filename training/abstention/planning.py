@@ -64,8 +64,14 @@ class _Half:
 
     @classmethod
     def of(
-        cls, fixing: Scored, population: Scored, components: PrincipalComponents, rate: float, level: float, largest: int
+        cls,
+        fixing: Scored,
+        population: Scored,
+        components: PrincipalComponents,
+        settings: AbstentionSettings,
+        largest: int,
     ) -> "_Half":
+        rate, level = settings.false_alarm_rate, settings.confidence_level
         limit = gate(fixing, components, rate, level, largest).threshold
         inside, theirs = (part.scores.ood_score.astype(np.float64) <= limit for part in (fixing, population))
         sequence = Sequence.on(fixing.scores.confidence, fixing.wrong, inside)
@@ -103,9 +109,8 @@ def plan(
     if least < LEAST_IN_A_HALF:
         return None
     risks, sizes, level = sorted(settings.selective_risk), sorted(set(sizes)), settings.risk_level
-    rate, gate_level = settings.false_alarm_rate, settings.confidence_level
     coverage = [
-        _coverage(_Half.of(*pair, components, rate, gate_level, largest), risks, sizes, level, [seed, 5, way])
+        _coverage(_Half.of(*pair, components, settings, largest), risks, sizes, level, [seed, 5, way])
         for way, pair in enumerate((halves, halves[::-1]))
     ]
     needed = np.array([least_examples(risk, level) for risk in risks])

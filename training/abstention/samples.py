@@ -122,8 +122,8 @@ def largest_unit(units: NDArray[np.int64] | None) -> int:
 def independent_rows(units: NDArray[np.int64], largest: int) -> int:
     """How many independent rows a split in units `[N]` is worth: (the rows that count) / `largest`.
 
-    A unit counts with at most `largest` rows. The quotient is the number of rows that the test `one_row_per_group` expects
-    to keep. Without an error no test of units is stronger.
+    A unit counts with at most `largest` rows. The quotient is how many rows `one_row_per_group` keeps on
+    average. Without an error no test of units is stronger.
 
     >>> independent_rows(np.repeat(np.arange(25), 4), 4), independent_rows(np.array([0, 0, 0, 1]), 2)
     (25, 1)

@@ -49,7 +49,10 @@ class Capacity:
 
 
 def capacity(dataset: LabelledData, recipe: Recipe, seed: int) -> Capacity:
-    """The capacity of the splits that `split` makes. It reads inputs only where rows come in units. Raises DataError as `split`."""
+    """The capacity of the splits that `split` makes. Reads inputs only where rows come in units.
+
+    Raises DataError where `split` does.
+    """
     if isinstance(dataset, Pool) and dataset.drawing.units is not None:
         return Capacity.of_parts(dataset.parts(seed))
     return Capacity.of_rows(sizes(dataset, recipe, seed))
@@ -106,4 +109,6 @@ def _quotient(have: Capacity) -> str:
 def _takes(least: int, have: Capacity) -> str:
     if not have.independent:
         return ""
-    return f"; that takes about {labelled_examples(have.rows_for(least), have.sizes):,} labelled examples at these shares"
+    return (
+        f"; that takes about {labelled_examples(have.rows_for(least), have.sizes):,} labelled examples at these shares"
+    )
