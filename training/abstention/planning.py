@@ -9,7 +9,7 @@ A population without an error among few examples would promise any risk. So a ha
 too small to certify itself (`Plan.known`).
 
 Rows in units are drawn as whole units until there are n rows on average. Tests of units take long, so fewer splits
-are drawn, and every tenth threshold is tested. Each costs coverage or precision of a per cent or two.
+are drawn, and about 50 of the thresholds are tested. Each costs coverage or precision of a per cent or two.
 """
 
 from collections.abc import Sequence as Several
@@ -29,7 +29,7 @@ SIZES = (200, 500, 1_000, 2_000, 5_000, 10_000)
 LEAST_IN_A_HALF = 50  # independent rows
 
 _DRAWS, _DRAWS_OF_UNITS = 100, 20  # of each half and each n
-_EVERY = 10  # of the thresholds, for units
+_FEWER = 50  # thresholds, for units
 _ENOUGH = 0.95  # of the coverage that the largest n gives
 
 
@@ -76,10 +76,7 @@ class _Half:
         inside, theirs = (part.scores.ood_score.astype(np.float64) <= limit for part in (fixing, population))
         sequence = Sequence.on(fixing.scores.confidence, fixing.wrong, inside)
         if fixing.units is not None:
-            kept = slice(_EVERY - 1, None, _EVERY) if len(sequence.thresholds) > _EVERY else slice(None)
-            sequence = Sequence(
-                sequence.thresholds[kept], sequence.answered[kept], sequence.errors[kept], sequence.size
-            )
+            sequence = _thinned(sequence)
         return cls(sequence, Side.of_split(fixing, inside, largest), population, theirs, largest)
 
     def draw(self, size: int, rng: np.random.Generator) -> Side:
@@ -144,6 +141,13 @@ def _answered(half: _Half, splits: list[Side], risk: float, level: float) -> lis
         passed = last_passed(half.sequence, start, split.samples[which], split, risk, level)
         shares.append(passed.answered / len(split.samples[which]) if passed else 0.0)
     return shares
+
+
+def _thinned(sequence: Sequence) -> Sequence:
+    """At even steps about 50 of the thresholds, the last of all among them."""
+    count = len(sequence.thresholds)
+    kept = np.arange(count - 1, -1, -max(1, count // _FEWER))[::-1]
+    return Sequence(sequence.thresholds[kept], sequence.answered[kept], sequence.errors[kept], sequence.size)
 
 
 def _halves(tune: Scored, rng: np.random.Generator) -> tuple[Scored, Scored]:

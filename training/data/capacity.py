@@ -96,8 +96,9 @@ def labelled_examples(calibration: int, sizes: Mapping[SplitName, int]) -> int:
 def _worth(have: Capacity) -> str:
     if have.groups is None:
         return f"{have.calibration:,} examples"
+    groups = f"{have.groups:,} group{'s' * (have.groups != 1)}"
     return (
-        f"{have.calibration:,} examples in {have.groups:,} groups, which count as {have.independent:,} independent "
+        f"{have.calibration:,} examples in {groups}, which count as {have.independent:,} independent "
         f"ones ({_quotient(have)})"
     )
 
