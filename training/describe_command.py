@@ -81,7 +81,7 @@ def _planned(pool: Pool, seed: int, asked: AbstentionSettings, say: Say) -> list
     finally:
         progress.close()
     sizes = (*planning.SIZES, have.calibration)
-    found = planning.plan(tuned.scored, tuned.components, asked, sizes, tuned.largest_unit, seed)
+    found = planning.plan(tuned.scored, tuned.components, asked, sizes, have.calibration, tuned.largest_unit, seed)
     if found is None:
         return plan.too_small(len(tuned.scored))
     apart = parts["tune"].source != parts["calibration"].source

@@ -129,7 +129,7 @@ def test_plan_and_prospects_are_of_the_risks_that_are_asked(tmp_path: Path, caps
 def test_tune_that_is_too_small_for_a_plan_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write(tmp_path / "patients.csv", columns(400))
     assert _planned(capsys, path, "--ignore-columns", "visit", "patient") == [
-        "cannot be estimated: tune has 40 examples, and each half of it needs 50 that are independent"
+        "cannot be estimated: tune has 40 examples, and 100 that are independent of one another are the fewest"
     ]
 
 

@@ -1,6 +1,6 @@
 """The plan as text: how much is expected to be answered, by risk and by number of calibration examples."""
 
-from training.abstention.planning import LEAST_IN_A_HALF, Plan
+from training.abstention.planning import LEAST, Plan
 from training.data.capacity import Capacity, labelled_examples
 from training.report.table import table
 
@@ -8,8 +8,8 @@ from training.report.table import table
 def too_small(tune: int) -> list[str]:
     """What stands in the place of a plan that tune is too small for."""
     return [
-        f"cannot be estimated: tune has {tune:,} examples, and each half of it needs {LEAST_IN_A_HALF} that are "
-        "independent"
+        f"cannot be estimated: tune has {tune:,} examples, and {LEAST} that are independent of one another are the "
+        "fewest"
     ]
 
 

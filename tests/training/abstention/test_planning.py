@@ -28,7 +28,7 @@ TUNE = _scored(2000)
 
 
 def _plan(tune: Scored, sizes: tuple[int, ...], largest: int = 1, seed: int = 0) -> Plan:
-    found = plan(tune, tiny.COMPONENTS, SETTINGS, sizes, largest, seed)
+    found = plan(tune, tiny.COMPONENTS, SETTINGS, sizes, 1000, largest, seed)
     assert found is not None
     return found
 
@@ -50,26 +50,34 @@ def test_fewer_than_the_least_certify_nothing() -> None:
 
 
 def test_familywise_takes_more() -> None:
-    together = plan(TUNE, tiny.COMPONENTS, replace(SETTINGS, familywise=True), (35, 36, 300))
+    together = plan(TUNE, tiny.COMPONENTS, replace(SETTINGS, familywise=True), (35, 36, 300), 1000)
     assert together is not None
     assert together.possible[1].tolist() == [False, True, True]  # 36 at the level 0.975
     assert (together.coverage[:, 2] < _plan(TUNE, (300,)).coverage[:, 0]).all()
 
 
-def test_coverage_is_the_mean_over_draws_of_the_certified_share() -> None:
-    size, order = 400, np.random.default_rng([7, 4]).permutation(len(TUNE))
-    halves = [TUNE.take(np.flatnonzero(order < 1000)), TUNE.take(np.flatnonzero(order >= 1000))]
-    shares = []
-    for way, (fixing, population) in enumerate((halves, halves[::-1])):
-        limit = gate(fixing, tiny.COMPONENTS, 0.01, 0.95, 1).threshold
-        inside = [part.scores.ood_score <= limit for part in (fixing, population)]
-        sequence = Sequence.on(fixing.scores.confidence, fixing.wrong, inside[0])
-        for number in range(100):
-            rows = np.random.default_rng([7, 5, way, size, number]).integers(0, 1000, size)
-            confidence = population.scores.confidence[rows].astype(np.float64)
-            passed = fixed_sequence(sequence, confidence, population.wrong[rows], inside[1][rows], 0.1, 0.95)
+@pytest.mark.parametrize(("size", "drawn_tune"), [(400, 2000), (1500, 3000)])
+def test_coverage_is_the_mean_over_draws_of_the_certified_share(size: int, drawn_tune: int) -> None:
+    """Where there are 1,000 calibration examples now; with more of them tune grows too."""
+    rng, shares = np.random.default_rng([7, 4, size]), []
+    for _ in range(20):
+        tune = TUNE.take(rng.integers(0, len(TUNE), drawn_tune))
+        limit = gate(tune, tiny.COMPONENTS, 0.01, 0.95, 1).threshold
+        sequence = Sequence.on(tune.scores.confidence, tune.wrong, tune.scores.ood_score <= limit)
+        for _ in range(10):
+            drawn = TUNE.take(rng.integers(0, len(TUNE), size))
+            confidence, inside = drawn.scores.confidence.astype(np.float64), drawn.scores.ood_score <= limit
+            passed = fixed_sequence(sequence, confidence, drawn.wrong, inside, 0.1, 0.95)
             shares.append(passed.answered / size if passed else 0)
     assert _plan(TUNE, (size,), seed=7).coverage[1, 0] == pytest.approx(np.mean(shares), abs=1e-12)
+
+
+def test_estimate_from_a_sample_is_near_the_truth() -> None:
+    """Of populations of 30,000, from 1,000 of them, and however many more are asked for."""
+    population = _scored(30_000, seed=3)
+    truth = _plan(population, (300, 8000)).coverage[1]
+    estimates = [_plan(population.take(np.arange(i, i + 1000)), (300, 8000)).coverage[1] for i in (0, 1000, 2000)]
+    assert np.mean(estimates, axis=0) == pytest.approx(truth, abs=0.05)
 
 
 def test_seed_decides() -> None:
@@ -96,18 +104,18 @@ def test_groups_of_several_sizes_are_drawn_whole() -> None:
     assert 0 < found.coverage[1, 0] < found.coverage[1, 1] < 1
 
 
-def test_half_that_could_not_certify_a_risk_says_nothing_of_it() -> None:
-    """149 answers certify 2 %, so a tune split of 297 has too few in one of its halves."""
+def test_tune_that_half_of_could_not_certify_a_risk_says_nothing_of_it() -> None:
+    """149 answers certify 2 %."""
     assert [_plan(_scored(size), (500,)).known.tolist() for size in (297, 298)] == [[False, True], [True, True]]
     assert _plan(_scored(297), (500,)).recommended(0.02) is None
     assert _plan(_scored(297), (500,)).recommended(0.1) == 500
 
 
 def test_tune_under_a_hundred_independent_rows_plans_nothing() -> None:
-    assert plan(_scored(99), tiny.COMPONENTS, SETTINGS, (500,)) is None
-    assert plan(_scored(100), tiny.COMPONENTS, SETTINGS, (500,)) is not None
+    assert plan(_scored(99), tiny.COMPONENTS, SETTINGS, (500,), 1000) is None
+    assert plan(_scored(100), tiny.COMPONENTS, SETTINGS, (500,), 1000) is not None
     grouped = replace(_scored(396), units=np.arange(396) // 4)
-    assert plan(grouped, tiny.COMPONENTS, SETTINGS, (500,), 4) is None
+    assert plan(grouped, tiny.COMPONENTS, SETTINGS, (500,), 1000, 4) is None
 
 
 def test_recommended_are_the_fewest_that_answer_nearly_the_most() -> None:
