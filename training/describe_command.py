@@ -153,7 +153,9 @@ def _gate(parts: Mapping[SplitName, Labelled], asked: AbstentionSettings) -> str
     wanted, least = asked.false_alarm_rate, least_false_alarm_rate(sample, asked.confidence_level)
     if least <= wanted:
         return f"false_alarm_rate {wanted:g} can be, of the gate for strange inputs"
-    return f"false_alarm_rate {least:g}, not {wanted:g}, with {tune} examples in tune: the gate turns away no more"
+    grouped = "" if sample.groups is None else f", in {sample.groups:,} groups"
+    tuned = f"{tune} examples in tune{grouped}"
+    return f"false_alarm_rate {least:g}, not {wanted:g}, with {tuned}: the gate turns away no more"
 
 
 def _indented(lines: list[str]) -> str:

@@ -4,8 +4,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from service.manifest import SplitName
 from training.abstention.samples import independent_rows, largest_unit
 from training.abstention.selective_risk import least_examples
@@ -21,8 +19,7 @@ class Capacity:
 
     sizes: Mapping[SplitName, int]
     independent: int  # calibration examples, as many as a test counts; 0 without a calibration split
-    groups: int | None = None  # of the calibration split; None where its rows are independent
-    largest: int = 1  # rows of the largest group of train
+    largest: int | None = None  # rows of the largest group of train; None where rows are independent
 
     @classmethod
     def of_rows(cls, sizes: Mapping[SplitName, int]) -> "Capacity":
@@ -36,7 +33,7 @@ class Capacity:
         units, largest = parts["calibration"].units, largest_unit(parts["train"].units)
         if units is None:
             return cls.of_rows(counts)
-        return cls(counts, independent_rows(units, largest), len(np.unique(units)), largest)
+        return cls(counts, independent_rows(units, largest), largest)
 
     @property
     def calibration(self) -> int:
@@ -63,7 +60,7 @@ def shortages(have: Capacity, risks: Sequence[float], confidence_level: float) -
     if "calibration" not in have.sizes:
         return []
     return [
-        f"selective_risk {risk:g} cannot be certified: the calibration split has {_worth(have)}, and "
+        f"selective_risk {risk:g} cannot be certified: the calibration split {_worth(have)}, and "
         f"{least:,} answered without an error are the fewest that do{_takes(least, have)}"
         for risk in risks
         if (least := least_examples(risk, confidence_level)) > have.independent
@@ -71,15 +68,12 @@ def shortages(have: Capacity, risks: Sequence[float], confidence_level: float) -
 
 
 def prospects(have: Capacity, risks: Sequence[float], confidence_level: float) -> list[str]:
-    """One line for each target risk: what it takes, or what is lacking."""
-    lines = []
+    """One line for each target risk: what it takes, or what is lacking; for groups also what they count as."""
+    lines = [] if have.largest is None else [f"the calibration split {_worth(have)}"]
     for risk in risks:
         lacking = shortages(have, [risk], confidence_level)
         least = least_examples(risk, confidence_level)
-        grouped = "" if have.groups is None else f" independent ones, {_quotient(have)},"
-        possible = (
-            f"selective_risk {risk:g} can be, from {least:,} of {have.independent:,}{grouped} answered without an error"
-        )
+        possible = f"selective_risk {risk:g} can be, from {least:,} of {have.independent:,} answered without an error"
         lines += lacking or [possible]
     return lines
 
@@ -94,17 +88,12 @@ def labelled_examples(calibration: int, sizes: Mapping[SplitName, int]) -> int:
 
 
 def _worth(have: Capacity) -> str:
-    if have.groups is None:
-        return f"{have.calibration:,} examples"
-    groups = f"{have.groups:,} group{'s' * (have.groups != 1)}"
+    if have.largest is None:
+        return f"has {have.calibration:,} examples"
     return (
-        f"{have.calibration:,} examples in {groups}, which count as {have.independent:,} independent "
-        f"ones ({_quotient(have)})"
+        f"counts as {have.independent:,} independent examples ({have.calibration:,} divided by {have.largest:,}, the "
+        "size of the largest group in train)"
     )
-
-
-def _quotient(have: Capacity) -> str:
-    return f"the examples divided by {have.largest:,}, the largest group of train"
 
 
 def _takes(least: int, have: Capacity) -> str:

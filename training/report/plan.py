@@ -48,8 +48,8 @@ def _legend(plan: Plan, have: Capacity) -> list[str]:
         lines.append("-: too few to certify the risk, however good the model")
     if not plan.known.all():
         lines.append("?: tune is too small to estimate it")
-    if have.groups is not None:
-        lines.append("the examples come in groups, and are counted one by one: more groups are needed, not larger ones")
+    if have.largest is not None:
+        lines.append("the numbers are of examples, not of groups; it takes more groups, not larger ones")
     return lines
 
 

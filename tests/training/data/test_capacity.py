@@ -51,26 +51,27 @@ def test_groups_count_by_the_largest_of_train() -> None:
     have = Capacity.of_parts({"train": _part([4] * 50), "tune": _part([4] * 10), "calibration": _part([4] * 25)})
     (line,) = shortages(have, [0.05], 0.95)
     assert line == (
-        "selective_risk 0.05 cannot be certified: the calibration split has 100 examples in 25 groups, which count as "
-        "25 independent ones (the examples divided by 4, the largest group of train), and 59 answered without an "
-        "error are the fewest that do; that takes about 803 labelled examples at these shares"
+        "selective_risk 0.05 cannot be certified: the calibration split counts as 25 independent examples (100 divided "
+        "by 4, the size of the largest group in train), and 59 answered without an error are the fewest that do; "
+        "that takes about 803 labelled examples at these shares"
     )
     assert 803 == -(-59 * 4 * 340 // 100)
     assert prospects(have, [0.2], 0.95) == [
-        "selective_risk 0.2 can be, from 14 of 25 independent ones, the examples divided by 4, the largest group of "
-        "train, answered without an error"
+        "the calibration split counts as 25 independent examples (100 divided by 4, the size of the largest group in "
+        "train)",
+        "selective_risk 0.2 can be, from 14 of 25 answered without an error",
     ]
 
 
 def test_rows_of_a_group_over_the_largest_of_train_do_not_count() -> None:
     have = Capacity.of_parts({"train": _part([2, 2]), "calibration": _part([2, 1, 9])})
-    assert (have.independent, have.groups, have.largest) == (2, 3, 2)
+    assert (have.independent, have.largest) == (2, 2)
 
 
 def test_calibration_worth_nothing_is_said_without_a_number_that_it_takes() -> None:
     have = Capacity.of_parts({"train": _part([20]), "calibration": _part([2])})
     (line,) = shortages(have, [0.05], 0.95)
-    assert "2 examples in 1 group, which count as 0 independent ones" in line
+    assert "counts as 0 independent examples (2 divided by 20," in line
     assert line.endswith("59 answered without an error are the fewest that do")
 
 
@@ -86,4 +87,4 @@ def test_capacity_of_data(tmp_path: Path, grouped: bool) -> None:
     have = capacity(found, "tuned", 0)
     assert tuple(have.sizes) == ALL_SPLITS
     assert have.calibration == 100
-    assert (have.independent, have.groups) == ((25, 25) if grouped else (100, None))
+    assert (have.independent, have.largest) == ((25, 4) if grouped else (100, None))
