@@ -128,7 +128,7 @@ def test_described_embeddings_are_trained_by_the_command_that_is_given(
     said = capsys.readouterr().out
     assert "column 'embedding' of Parquet, copied into a memory map of float32" in said
     command = said.splitlines()[-1].split()
-    assert command[3:] == ["fit", "--data", str(path), "--vector-column", "embedding", "--false-alarm-rate", "0.048"]
+    assert command[3:] == ["fit", "--data", str(path), "--vector-column", "embedding"]
     assert main([*command[3:], "--epochs", "2", "--out", str(tmp_path / "m.onnx"), "--min-accuracy", "0.9"]) == 0
 
 
