@@ -46,7 +46,7 @@ def _run(options: argparse.Namespace) -> None:
         case "next-token":
             run_next_token(options, print, _say)
         case "describe":
-            run_describe(options, print)
+            run_describe(options, print, _say)
 
 
 def _fetch(data_dir: Path | None) -> None:

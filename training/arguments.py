@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from service.option_values import open_share, positive, positive_int, probability
@@ -15,6 +16,7 @@ from training.option_values import Several, cost, not_negative, seed, share
 from training.recipes import RECIPES, FitSettings, for_size
 
 _ABSTENTION = [field.name for field in dataclasses.fields(AbstentionSettings)]
+_TARGETS = ("selective_risk", "familywise", "confidence_level", "default_risk", "false_alarm_rate")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -27,7 +29,8 @@ def parser() -> argparse.ArgumentParser:
     _add_data_options(fitting)
     _add_own_data(fitting)
     _add_settings(fitting)
-    _add_abstention(fitting)
+    _add_targets(fitting)
+    _add_costs_and_sets(fitting)
     _add_job_options(fitting)
     sweeping = commands.add_parser("sweep", help="fit with many settings, and find the best", allow_abbrev=False)
     _add_data_options(sweeping)
@@ -44,6 +47,14 @@ def parser() -> argparse.ArgumentParser:
     describing.add_argument("path", type=Path, help="a folder or a file, as for `fit --data`")
     data_arguments.add(describing)
     describing.add_argument("--seed", type=seed, default=0, help="of the splits (%(default)s)")
+    describing.add_argument(
+        "--plan",
+        action="store_true",
+        help="fit, publish nothing, and estimate on the tune split how much would be answered with other numbers of "
+        "calibration examples",
+    )
+    _add_targets(describing)
+    describing.set_defaults(recipe="tuned")
     _add_next_token(commands.add_parser("next-token", help="predict a text's next token", allow_abbrev=False))
     return program
 
@@ -61,7 +72,7 @@ def settings(options: argparse.Namespace, train_size: int) -> FitSettings:
 
 def abstention(options: argparse.Namespace, classes: Sequence[str]) -> AbstentionSettings:
     """What to certify. Raises TrainingError where the options do not go together."""
-    given = {name: getattr(options, name) for name in _ABSTENTION if getattr(options, name) is not None}
+    given = {name: value for name in _ABSTENTION if (value := getattr(options, name, None)) is not None}
     if given and options.recipe == "chapter":
         raise TrainingError(
             f"--{next(iter(given)).replace('_', '-')}: the chapter's recipe has no calibration split, "
@@ -78,6 +89,17 @@ def abstention(options: argparse.Namespace, classes: Sequence[str]) -> Abstentio
     # Never looser than what is the default where it is certified.
     strict = [risk for risk in settings.selective_risk if risk <= settings.default_risk]
     return dataclasses.replace(settings, default_risk=max(strict, default=min(settings.selective_risk)))
+
+
+def target_words(options: argparse.Namespace) -> list[str]:
+    """The options of `_add_targets` that were given, as they would be typed again."""
+    words = []
+    for name in _TARGETS:
+        value = getattr(options, name)
+        if value is not None:
+            words.append(f"--{name.replace('_', '-')}")
+            words += [] if value is True else map(str, value if isinstance(value, tuple) else (value,))
+    return words
 
 
 def _add_data_options(parser: argparse.ArgumentParser) -> None:
@@ -110,21 +132,9 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     add("--precision", choices=["float32", "float64"], help=_of_recipe("of the fit", "precision"))
 
 
-def _add_abstention(parser: argparse.ArgumentParser) -> None:
-    """An option for every field of AbstentionSettings, with its default."""
-    default = AbstentionSettings()
-
-    def add(name: str, kind: Callable[[str], float] | type[Path], text: str, *, several: bool = False) -> None:
-        value = getattr(default, name)
-        shown = " ".join(map(str, value)) if several else value
-        parser.add_argument(
-            "--" + name.replace("_", "-"),
-            type=kind,
-            action=Several if several else "store",
-            nargs="+" if several else None,
-            help=f"{text} ({'1 for every error' if shown is None else shown})",
-        )
-
+def _add_targets(parser: argparse.ArgumentParser) -> None:
+    """The options that say what is certified of the answers."""
+    add = partial(_add_target, parser)
     add("selective_risk", open_share, "error rates among the answered to certify", several=True)
     parser.add_argument(
         "--familywise",
@@ -134,10 +144,35 @@ def _add_abstention(parser: argparse.ArgumentParser) -> None:
     )
     add("confidence_level", open_share, "of every certificate")
     add("default_risk", open_share, "of the above, for requests that name no policy; else the largest under it")
+    add("false_alarm_rate", open_share, "share of the data's own kind to take for out of distribution, at most")
+
+
+def _add_costs_and_sets(parser: argparse.ArgumentParser) -> None:
+    """The options for what else is certified."""
+    add = partial(_add_target, parser)
     add("reject_cost", cost, "costs of an abstention to certify Chow's rule for", several=True)
     add("cost_matrix", Path, "JSON file: what each answer costs for each true label")
     add("set_coverage", open_share, "of prediction sets; the first is the default", several=True)
-    add("false_alarm_rate", open_share, "share of the data's own kind to take for out of distribution, at most")
+
+
+def _add_target(
+    parser: argparse.ArgumentParser,
+    name: str,
+    kind: Callable[[str], float] | type[Path],
+    text: str,
+    *,
+    several: bool = False,
+) -> None:
+    """An option for a field of AbstentionSettings, with its default."""
+    value = getattr(AbstentionSettings(), name)
+    shown = " ".join(map(str, value)) if several else value
+    parser.add_argument(
+        "--" + name.replace("_", "-"),
+        type=kind,
+        action=Several if several else "store",
+        nargs="+" if several else None,
+        help=f"{text} ({'1 for every error' if shown is None else shown})",
+    )
 
 
 def _add_job_options(parser: argparse.ArgumentParser) -> None:

@@ -1,20 +1,28 @@
 """`python -m training describe`: what some data are, what is wrong with them, and what could be promised."""
 
 import argparse
+import os
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from service.inputs import FeaturesInput, ImageInput
 from service.manifest import SplitName
-from training import data_arguments
+from training import arguments, data_arguments
+from training.abstention import planning
 from training.abstention.gate import least_false_alarm_rate
+from training.abstention.samples import largest_unit, samples
 from training.abstention.settings import AbstentionSettings
 from training.data import Labelled
-from training.data.capacity import prospects
+from training.data.capacity import Capacity, prospects
 from training.data.opening import Opened, class_counts, open_data
 from training.data.options import DataOptions
-from training.data.splits import sizes
+from training.data.pool import Pool
 from training.errors import DataError
+from training.job import Job, try_out
+from training.recipes import RECIPES, for_size
+from training.report import plan
+from training.report.progress import Progress
 from training.report.table import table
 
 Say = Callable[[str], None]
@@ -22,8 +30,12 @@ Say = Callable[[str], None]
 _SHOWN = 30  # classes, and columns, of which each gets a line
 
 
-def run_describe(options: argparse.Namespace, show: Say) -> None:
-    """Show what there is to say. Raises DataError, after that, where something forbids a fit."""
+def run_describe(options: argparse.Namespace, show: Say, say: Say) -> None:
+    """Show what there is to say. Raises DataError, after that, where something forbids a fit.
+
+    `say` gets what happens on the way to a plan.
+    """
+    asked = arguments.abstention(options, ())
     about = data_arguments.options(options, options.path)
     assert about is not None
     opened = open_data(about)
@@ -31,7 +43,7 @@ def run_describe(options: argparse.Namespace, show: Say) -> None:
     show("\nclasses\n" + _indented(_classes(opened)))
     if columns := _columns(opened):
         show("\ncolumns\n" + _indented(columns))
-    splits, failure = _splits(opened, options.seed)
+    splits, failure = _splits(opened, options.seed, asked)
     show("\n" + "\n\n".join(f"{title}\n{_indented(lines)}" for title, lines in splits if lines))
     errors = [*opened.findings.errors, *([failure] if failure else [])]
     problems = [f"error: {line}" for line in errors] + [f"warning: {line}" for line in opened.findings.warnings]
@@ -39,12 +51,14 @@ def run_describe(options: argparse.Namespace, show: Say) -> None:
     if errors:
         raise DataError(f"{options.path}: {len(errors)} of these problems forbid a fit")
     assert opened.pool is not None  # without an error there is one
-    seed = f" --seed {options.seed}" if options.seed else ""
-    show(f"\nto train\n  {fit_command(about)}{seed}")
+    if options.plan:
+        show("\nwhat to expect\n" + _indented(_planned(opened.pool, options.seed, asked, say)))
+    seed = ["--seed", str(options.seed)] if options.seed else []
+    show(f"\nto train\n  {fit_command(about, [*arguments.target_words(options), *seed])}")
 
 
-def fit_command(options: DataOptions) -> str:
-    """The command that trains on these data as they were described."""
+def fit_command(options: DataOptions, more: Sequence[str]) -> str:
+    """The command that trains on these data as they were described, with `more` options."""
     default = DataOptions(options.path)
     words = ["python", "-m", "training", "fit", "--data", str(options.path)]
     for name in DataOptions.__dataclass_fields__:
@@ -53,7 +67,25 @@ def fit_command(options: DataOptions) -> str:
             continue
         words.append(f"--{name.replace('_', '-')}")
         words += map(str, value) if isinstance(value, tuple) else [str(value)]
-    return shlex.join(words)
+    return shlex.join([*words, *more])
+
+
+def _planned(pool: Pool, seed: int, asked: AbstentionSettings, say: Say) -> list[str]:
+    """What to expect of other numbers of calibration examples, from a fit that is thrown away."""
+    parts = pool.parts(seed)
+    have, settings = Capacity.of_parts(parts), for_size(RECIPES["tuned"], len(parts["train"]))
+    say(f"fitting {settings.epochs} epochs for the plan; nothing is published")
+    progress = Progress(settings.epochs)
+    try:
+        tuned = try_out(Job("tuned", settings, seed, "auto", out=Path(os.devnull)), pool, progress)
+    finally:
+        progress.close()
+    sizes = (*planning.SIZES, have.calibration)
+    found = planning.plan(tuned.scored, asked, sizes, have.calibration, tuned.largest_unit, seed)
+    if found is None:
+        return plan.too_small(len(tuned.scored))
+    apart = parts["tune"].source != parts["calibration"].source
+    return plan.as_lines(found, have, asked.default_risk, apart=apart)
 
 
 def _summary(opened: Opened) -> list[tuple[str, str]]:
@@ -94,7 +126,7 @@ def _categories(names: list[str]) -> str:
     return f"{len(names)} categories ({shown})"
 
 
-def _splits(opened: Opened, seed: int) -> tuple[list[tuple[str, list[str]]], str | None]:
+def _splits(opened: Opened, seed: int, asked: AbstentionSettings) -> tuple[list[tuple[str, list[str]]], str | None]:
     """The splits and what can be certified with them, titled; or what is against them."""
     if opened.pool is None:
         return [("splits", ["none before the problems are solved"])], None
@@ -102,11 +134,11 @@ def _splits(opened: Opened, seed: int) -> tuple[list[tuple[str, list[str]]], str
         parts = opened.pool.parts(seed)
     except DataError as error:
         return [("splits", ["none before the problems are solved"])], str(error)
-    counts = sizes(opened.pool, "tuned", seed)
-    asked = AbstentionSettings()
-    risks, level = asked.selective_risk, asked.confidence_level
-    promised = [*prospects(counts, risks, level), _gate(counts["tune"])]
-    return [("splits", _parts(parts)), (f"what can be certified, at confidence {level:g}", promised)], None
+    promised = [*prospects(Capacity.of_parts(parts), asked.selective_risk, asked.risk_level), _gate(parts, asked)]
+    return [
+        ("splits", _parts(parts)),
+        (f"what can be certified, at confidence {asked.confidence_level:g}", promised),
+    ], None
 
 
 def _parts(parts: Mapping[SplitName, Labelled]) -> list[str]:
@@ -117,13 +149,16 @@ def _parts(parts: Mapping[SplitName, Labelled]) -> list[str]:
     return [f"{name}: {len(part):,} of {part.source}" for name, part in parts.items()]
 
 
-def _gate(tune: int) -> str:
-    asked = AbstentionSettings()
-    wanted, least = asked.false_alarm_rate, least_false_alarm_rate(tune, asked.confidence_level)
+def _gate(parts: Mapping[SplitName, Labelled], asked: AbstentionSettings) -> str:
+    tune = len(parts["tune"])
+    sample = samples(parts["tune"].units, tune, largest_unit(parts["train"].units))[0]
+    wanted, least = asked.false_alarm_rate, least_false_alarm_rate(sample, asked.confidence_level)
     if least <= wanted:
         return f"false_alarm_rate {wanted:g} can be, of the gate for strange inputs"
-    return f"false_alarm_rate {least:g}, not {wanted:g}, with {tune} examples in tune: the gate turns away no more"
+    grouped = "" if sample.groups is None else f", in {sample.groups:,} groups"
+    tuned = f"{tune} examples in tune{grouped}"
+    return f"false_alarm_rate {least:g}, not {wanted:g}, with {tuned}: the gate turns away no more"
 
 
 def _indented(lines: list[str]) -> str:
-    return "\n".join(f"  {line}" for line in lines)
+    return "\n".join(f"  {line}".rstrip() for line in lines)

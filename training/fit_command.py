@@ -8,7 +8,7 @@ from service.classifier import Classifier
 from service.errors import ModelError
 from training import arguments, checkpoint, data_arguments
 from training.data import LabelledData
-from training.data.capacity import shortages
+from training.data.capacity import capacity, shortages
 from training.data.opening import load
 from training.data.splits import sizes
 from training.evaluation.evaluation import evaluate
@@ -52,7 +52,8 @@ def _lead(options: argparse.Namespace, workers: Workers, show: Say, say: Say) ->
     dataset = load(data_arguments.options(options, options.data), options.data_dir, say)
     job = _job(options, dataset)
     settings = job.abstention
-    for line in shortages(sizes(dataset, job.recipe, job.seed), settings.selective_risk, settings.confidence_level):
+    have = capacity(dataset, job.recipe, job.seed)
+    for line in shortages(have, settings.selective_risk, settings.risk_level):
         say(f"warning: {line}")
     progress = Progress(job.settings.epochs)
     try:

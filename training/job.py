@@ -25,7 +25,7 @@ from training.inputs import Encoder, encoder_for
 from training.inputs.encoded import Encoded
 from training.publish import check_place
 from training.recipes import FitSettings, Recipe
-from training.release import Fitted, Terms, release
+from training.release import Fitted, Terms, Tuned, release, tuned
 from training.streaming import StreamedExamples
 from training.workers import ALONE, Workers
 
@@ -84,11 +84,15 @@ def run(
     if job.checkpoint is not None:
         check_place(job.checkpoint)
     encoder, fitted, seconds = _fit(job, dataset, splits, device, workers, on_epoch)
-    _require_better_than_guessing(fitted, len(dataset.classes), job.settings)
-    regression = fitted.model.to(_CPU, torch.float32)
-    training = _training(job, fitted, device, workers)
-    released = release(Fitted(encoder, regression, training), dataset, splits, terms)
+    released = release(_sound(job, dataset, encoder, fitted, device, workers), dataset, splits, terms)
     return Outcome(released.classifier, splits, fitted, seconds, released.difference)
+
+
+def try_out(job: Job, dataset: LabelledData, on_epoch: Callable[[Epoch], None] | None = None) -> Tuned:
+    """Train, and score the tune split. The calibration and report splits stay unseen, and nothing is written."""
+    device, splits = find_device(job.device), split(dataset, job.recipe, job.seed)
+    encoder, fitted, _ = _fit(job, dataset, splits, device, ALONE, on_epoch)
+    return tuned(_sound(job, dataset, encoder, fitted, device, ALONE), splits)
 
 
 def assist(job: Job, dataset: LabelledData, workers: Workers) -> None:
@@ -155,6 +159,14 @@ def _fit(
         on_state=checkpoint.save if checkpoint is not None and workers.leads else None,
     )
     return encoder, fitted, time.perf_counter() - start
+
+
+def _sound(
+    job: Job, dataset: LabelledData, encoder: Encoder, fitted: Fit, device: torch.device, workers: Workers
+) -> Fitted:
+    """The fit as a release takes it. Raises DivergedError where it is no better than guessing."""
+    _require_better_than_guessing(fitted, len(dataset.classes), job.settings)
+    return Fitted(encoder, fitted.model.to(_CPU, torch.float32), _training(job, fitted, device, workers))
 
 
 def _require_better_than_guessing(fitted: Fit, classes: int, settings: FitSettings) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from service.certificates import Abstention
-from service.classifier import Classifier
+from service.classifier import Classifier, Scores
 from service.manifest import Manifest, Training
 from service.policy import Policy
 from training import manifest
@@ -75,15 +75,13 @@ def release(fitted: Fitted, dataset: LabelledData, splits: Splits, terms: Terms)
     The scores of a split are held for all classes at once: 4 bytes for each example of `calibration` and `report` and
     each class, and some times 8 for `tune` and `report`.
     """
-    encoder, regression = fitted.encoder, fitted.regression
-    temperature = _temperature(fitted, splits)
-    metrics = measure_quality(_logits(fitted, splits.report), splits.report.labels, temperature)
+    model = _model(fitted, splits)
+    metrics = measure_quality(_logits(fitted, splits.report), splits.report.labels, model.temperature)
     if terms.min_accuracy is not None and metrics.accuracy < terms.min_accuracy:
         raise GateError(
             f"accuracy {metrics.accuracy:.4f} on the report split is under "
             f"--min-accuracy {terms.min_accuracy:g}: nothing was published"
         )
-    model = Model(encoder, regression, temperature, _components(encoder, splits.train))
     expected = _expected(model, splits.report)
     stated = manifest.draft(dataset, splits, fitted.training, model, metrics, expected)
     # The graph that is scored here is the graph that is published: what else is found is kept in the metadata.
@@ -100,6 +98,28 @@ def release(fitted: Fitted, dataset: LabelledData, splits: Splits, terms: Terms)
         lambda draft: prove_export(draft, splits.report.blocks(len(dataset.classes)), expected),
     )
     return Released(classifier, difference)
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """What is known of a model before its calibration split is looked at."""
+
+    scored: Scored  # the tune split, by torch
+    largest_unit: int  # rows of the largest unit of train
+
+
+def tuned(fitted: Fitted, splits: Splits) -> Tuned:
+    """Score the tune split, and no other. The file's scores differ from torch's by no more than its proof allows."""
+    model, tune = _model(fitted, splits), splits.tune
+    found = _expected(model, tune)
+    scores = Scores(found.probabilities, found.probabilities.max(axis=1), found.ood_score)
+    scored = Scored(scores, tune.labels, tune.source, tune.fingerprint(), tune.units)
+    return Tuned(scored, largest_unit(splits.train.units))
+
+
+def _model(fitted: Fitted, splits: Splits) -> Model:
+    components = _components(fitted.encoder, splits.train)
+    return Model(fitted.encoder, fitted.regression, _temperature(fitted, splits), components)
 
 
 def _logits(fitted: Fitted, part: Labelled) -> torch.Tensor:
@@ -126,9 +146,9 @@ def _first(part: Labelled, count: int) -> Labelled:
     return part.take(np.arange(min(count, len(part))))
 
 
-def _expected(model: Model, report: Labelled) -> Expected:
-    """What the exported file must say of `report`."""
-    blocks = report.blocks(len(model.regression.biases))
+def _expected(model: Model, part: Labelled) -> Expected:
+    """What the exported file must say of a split."""
+    blocks = part.blocks(len(model.regression.biases))
     scores = [(model.probabilities(block), model.ood_score(block)) for block in blocks]
     return Expected(*(np.concatenate(column) for column in zip(*scores, strict=True)))
 

@@ -21,10 +21,10 @@ from training.abstention.samples import Side, largest_unit
 from training.abstention.scored import Scored
 from training.abstention.selective_risk import (
     Sequence,
-    best_outlook,
     certify,
+    choose,
     fixed_sequence,
-    fixed_sequence_of_units,
+    last_passed,
 )
 
 pytestmark = pytest.mark.guarantee
@@ -45,16 +45,11 @@ def _thresholds(fixed: Side, calibrations: Iterator[Side], risk: float) -> list[
     """The certified threshold of each calibration split. What is decided on tune is decided once."""
     sequence = Sequence.on(fixed.scored.scores.confidence, fixed.scored.wrong, fixed.inside)
     found: list[float | None] = []
-    plan = None
+    choice = None
     for calibration in calibrations:
-        plan = plan or best_outlook(sequence, fixed, calibration, risk, CONFIDENCE_LEVEL)
-        best, outlook = plan
-        sample = calibration.samples[best]
-        if sample.units is None:
-            confidence, losses, eligible = calibration.of(sample)
-            passed = fixed_sequence(sequence, confidence, losses > 0, eligible, risk, CONFIDENCE_LEVEL)
-        else:
-            passed = fixed_sequence_of_units(sequence, outlook.start, sample, calibration, risk, CONFIDENCE_LEVEL)
+        choice = choice or choose(sequence, fixed, calibration, risk, CONFIDENCE_LEVEL)
+        sample = calibration.samples[choice.which]
+        passed = last_passed(sequence, choice.start, sample, calibration, risk, CONFIDENCE_LEVEL)
         found.append(passed.threshold if passed else None)
     return found
 

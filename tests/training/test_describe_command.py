@@ -3,6 +3,7 @@
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from service.classifier import Classifier
@@ -21,10 +22,10 @@ def test_described_table_is_trained_by_the_command_that_is_given(
         "      320  healthy",
         "  sex: 2 categories (f, m)",
         "  train 200, tune 40, calibration 100, report 60 of the 400 rows of patients.csv, drawn by patient",
-        "  selective_risk 0.05 can be, from 59 of 100 answered without an error",
-        "  selective_risk 0.01 cannot be certified: the calibration split has 100 examples, and 299 answered without "
-        "an error are the fewest that do; that takes about 1,196 labelled examples at these shares",
-        "  false_alarm_rate 0.0722, not 0.01, with 40 examples in tune",
+        "  selective_risk 0.01 cannot be certified: the calibration split counts as 25 independent examples (100 divided "
+        "by 4, the size of the largest group in train), and 299 answered without an error are the fewest that do; that "
+        "takes about 4,784 labelled examples at these shares",
+        "  false_alarm_rate 0.354, not 0.01, with 40 examples in tune, in 10 groups",
         "problems\n  none found",
     ):
         assert line in said
@@ -34,7 +35,7 @@ def test_described_table_is_trained_by_the_command_that_is_given(
     words = shlex.split(command)[3:]
     assert main([*words, "--epochs", "2", "--out", str(out)]) == 0
     warnings = capsys.readouterr().err
-    assert "warning: selective_risk 0.01 cannot be certified: the calibration split has 100 examples" in warnings
+    assert "warning: selective_risk 0.01 cannot be certified: the calibration split counts as 25 " in warnings
     manifest = Classifier.load(out).manifest
     assert manifest.name == "patients"
     assert manifest.labels == ["healthy", "ill"]
@@ -108,11 +109,82 @@ def test_described_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert f"fit --data {tmp_path / 'pets'} --image-size 8 8\n" in said
 
 
+def _clouds(path: Path, seed: int = 0, flipped: tuple[str, ...] = ()) -> Path:
+    """2,000 points of two classes that overlap, in splits of their own; in some splits every label is the other."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, 2000)
+    split = np.repeat(["train", "tune", "calibration", "report"], [800, 400, 500, 300])
+    named = np.where(np.isin(split, flipped), 1 - labels, labels)
+    x = rng.normal(size=(2000, 2)) + 2 * labels[:, None]
+    return write(path, {"x": x[:, 0], "y": x[:, 1], "split": split.tolist(), "label": np.array(["a", "b"])[named]})
+
+
+def _planned(capsys: pytest.CaptureFixture[str], path: Path, *words: str) -> list[str]:
+    """The lines under "what to expect", without their indent."""
+    assert main(["describe", str(path), "--plan", *words]) == 0
+    _, _, after = capsys.readouterr().out.partition("\nwhat to expect\n")
+    return [line.strip() for line in after.partition("\n\nto train\n")[0].splitlines()]
+
+
+def test_plan_is_a_table_by_risk_and_number_of_examples(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = _clouds(tmp_path / "clouds.csv")
+    lines = _planned(capsys, path, "--split-column", "split")
+    assert lines[0].split() == ["selective_risk", "200", "500*", "1,000", "2,000", "5,000", "10,000"]
+    table = {line.split()[0]: line.split()[1:] for line in lines[1:6]}
+    assert list(table) == ["0.01", "0.02", "0.03", "0.05", "0.1"]
+    assert table["0.01"] == ["-", "?", "?", "?", "?", "?"]  # 299 to certify it, and half of tune are 200
+    shares = [int(cell) for cell in table["0.05"]]
+    assert 0 < shares[0] < shares[2] < 100
+    assert "per cent answered, by the number of calibration examples; * is the present number" in lines
+    assert "-: too few to certify the risk, however good the model" in lines
+    assert "?: tune is too small to estimate it" in lines
+    assert lines[-2].startswith(
+        "This is an estimate from the 400 tune examples, for a model of the present train split"
+    )
+    assert lines[-1].startswith("For selective_risk 0.05, ")
+    assert "labelled examples in all at the present shares of the splits (2,000 now)" in lines[-1]
+    assert [child.name for child in tmp_path.iterdir()] == ["clouds.csv"]  # nothing is published
+
+
+def test_plan_sees_neither_calibration_nor_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = _planned(capsys, _clouds(tmp_path / "t.csv"), "--split-column", "split")
+    spoilt = _clouds(tmp_path / "t.csv", flipped=("calibration", "report"))
+    assert _planned(capsys, spoilt, "--split-column", "split") == whole
+    assert _planned(capsys, _clouds(tmp_path / "t.csv", flipped=("tune",)), "--split-column", "split") != whole
+
+
+def test_plan_and_prospects_are_of_the_risks_that_are_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = _clouds(tmp_path / "clouds.csv")
+    words = ["--selective-risk", "0.1", "0.05", "--familywise", "--false-alarm-rate", "0.02"]
+    assert main(["describe", str(path), "--split-column", "split", *words]) == 0
+    said = capsys.readouterr().out
+    assert "selective_risk 0.05 can be, from 72 of 500" in said  # at the level 0.975
+    assert "selective_risk 0.01" not in said
+    assert "false_alarm_rate 0.02 can be" in said
+    command = said.splitlines()[-1].strip()
+    assert command.endswith(" --split-column split --selective-risk 0.1 0.05 --familywise --false-alarm-rate 0.02")
+    assert "what to expect" not in said
+    lines = _planned(capsys, path, "--split-column", "split", *words)
+    assert [line.split()[0] for line in lines[1:3]] == ["0.05", "0.1"]
+    assert lines[3] == ""
+
+
+def test_tune_that_is_too_small_for_a_plan_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path / "patients.csv", columns(400))
+    assert _planned(capsys, path, "--ignore-columns", "visit", "patient") == [
+        "cannot be estimated: tune has 40 examples, and 100 that are independent of one another are the fewest"
+    ]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["fit", "--label-column", "x"], "--label-column is about data of your own: name them by --data"),
         (["fit", "--copies", "one"], "--copies is about data of your own: name them by --data"),
+        (
+            ["describe", "x.csv", "--default-risk", "0.2"],
+            "--default-risk 0.2 is none of --selective-risk 0.01, 0.02, 0.03, 0.05, 0.1",
+        ),
         (["fit", "--data", "nowhere.csv"], "--data nowhere.csv is not there"),
         (
             ["describe", "x.csv", "--split-shares", "0.5", "0.5", "0.5", "0.5"],

@@ -34,10 +34,12 @@ def certify(
     sequence = selective_risk.Sequence.on(tune.scores.confidence, tune.wrong, fixed.inside)
     risks, costs = sorted(settings.selective_risk), sorted(settings.reject_cost)
     family = len(risks) if settings.familywise else 1
-    expected = {r: selective_risk.expected_threshold(sequence, fixed, tested, r, level, family) for r in risks}
+    own = selective_risk.level_of_each(level, family)
+    choices = {r: selective_risk.choose(sequence, fixed, tested, r, own) for r in risks}
+    expected = {r: choice.expected for r, choice in choices.items()}
     return Abstention(
         out_of_distribution=limit,
-        selective_risk=[selective_risk.certify(sequence, fixed, tested, r, level, family) for r in risks],
+        selective_risk=[selective_risk.certify(sequence, fixed, tested, r, level, family, choices[r]) for r in risks],
         cost_matrix=None if matrix is None else [list(row) for row in matrix],
         reject_cost=[cost.certify(fixed, tested, matrix, c, level) for c in costs],
         prediction_sets=_sets(fixed, tested, expected_cuts(expected, settings.default_risk), limit.threshold, settings),

@@ -48,17 +48,20 @@ def certify(
         sample = replace(sample, test="betting")
     answered, costs = _realised(calibration, sample, matrix, reject_cost)
     p_value = sample.p_value(costs / largest, answered, reject_cost / largest, binary=binary)
+    bound = largest * sample.upper(costs / largest, answered, level, binary=binary)
+    certified = p_value <= 1 - level
     given = costs[answered]
     total = float(given.sum()) + reject_cost * float((~answered).sum())
     return CostCertificate(
-        status="certified" if p_value <= 1 - level else "infeasible",
+        status="certified" if certified else "infeasible",
         reject_cost=reject_cost,
         confidence_level=level,
         p_value=p_value,
         answered=len(given),
         coverage=len(given) / max(1, len(sample)),
         answer_cost=float(given.mean()) if len(given) else None,
-        answer_cost_bound=largest * sample.upper(costs / largest, answered, level, binary=binary),
+        # The reject cost passed, so a bound over it is one of the search's tolerance.
+        answer_cost_bound=min(bound, reject_cost) if certified else bound,
         expected_cost=total / max(1, len(sample)),
         method=METHOD,
         population=calibration.scored.population,

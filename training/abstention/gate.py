@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from service.certificates import OutOfDistributionGate
 from training.abstention.principal_components import METHOD, PrincipalComponents
-from training.abstention.samples import samples
+from training.abstention.samples import Sample, samples
 from training.abstention.scored import Scored
 
 _DIGITS = 3  # of a rate that was not asked for
@@ -63,7 +63,7 @@ def limit(tune: Scored, false_alarm_rate: float, level: float, largest: int = 1)
     over = _last(passes, len(falling))
     if over is not None:
         return Limit(float(falling[over]), len(falling) - over, len(falling), false_alarm_rate)
-    lowest = _rounded_up(sample.upper(np.zeros(len(scores)), everything, level))
+    lowest = least_false_alarm_rate(sample, level)
     return Limit(float(falling[0]), len(falling), len(falling), max(lowest, false_alarm_rate))
 
 
@@ -90,10 +90,12 @@ def _rounded_up(rate: float) -> float:
     return min(0.999, math.ceil(rate * scale) / scale)
 
 
-def least_false_alarm_rate(tune: int, level: float) -> float:
-    """The lowest rate that a gate on so many independent tune examples can promise: 1 - (1 - level)^(1 / tune).
+def least_false_alarm_rate(tune: Sample, level: float) -> float:
+    """The lowest rate that a gate on these tune rows can promise: the upper bound if none of them lies over it.
 
-    >>> least_false_alarm_rate(299, 0.95), least_false_alarm_rate(298, 0.95), least_false_alarm_rate(57, 0.95)
-    (0.00997, 0.0101, 0.0512)
+    For n independent rows that is 1 - (1 - level)^(1 / n).
+
+    >>> [least_false_alarm_rate(samples(None, size, 1)[0], 0.95) for size in (299, 298, 57)]
+    [0.00997, 0.0101, 0.0512]
     """
-    return _rounded_up(1 - (1 - level) ** (1 / tune))
+    return _rounded_up(tune.upper(np.zeros(len(tune)), np.ones(len(tune), dtype=bool), level))

@@ -123,6 +123,19 @@ def largest_unit(units: NDArray[np.int64] | None) -> int:
     return 1 if units is None else int(np.unique(units, return_counts=True)[1].max(initial=1))
 
 
+def independent_rows(units: NDArray[np.int64], largest: int) -> int:
+    """How many independent rows a split in units `[N]` is worth: (the rows that count) / `largest`.
+
+    A unit counts with at most `largest` rows. The quotient is how many rows `one_row_per_group` keeps on
+    average. Without an error no test of units is stronger.
+
+    >>> independent_rows(np.repeat(np.arange(25), 4), 4), independent_rows(np.array([0, 0, 0, 1]), 2)
+    (25, 1)
+    """
+    counts = np.unique(units, return_counts=True)[1]
+    return int(np.minimum(counts, largest).sum()) // largest
+
+
 def samples(units: NDArray[np.int64] | None, size: int, largest: int) -> list[Sample]:
     """The ways to test a split of `size` rows: one where rows are independent, and two where they come in units.
 

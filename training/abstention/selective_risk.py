@@ -145,17 +145,33 @@ def fixed_sequence_of_units(
     return Passed(passed, int(answered.sum()), int(losses[answered].sum()), p_value)
 
 
+def last_passed(
+    sequence: Sequence, start: int, sample: Sample, calibration: Side, risk: float, level: float
+) -> Passed | None:
+    """The fixed sequence on a sample of the calibration split; rows that are independent find their own `start`."""
+    if sample.units is not None:
+        return fixed_sequence_of_units(sequence, start, sample, calibration, risk, level)
+    confidence, losses, eligible = calibration.of(sample)
+    return fixed_sequence(sequence, confidence, losses > 0, eligible, risk, level)
+
+
 def certify(
-    sequence: Sequence, tune: Side, calibration: Side, risk: float, level: float, family: int = 1
+    sequence: Sequence,
+    tune: Side,
+    calibration: Side,
+    risk: float,
+    level: float,
+    family: int = 1,
+    choice: "Choice | None" = None,
 ) -> RiskCertificate:
-    """The certificate for one target risk, one of a `family` that is to hold together at the confidence level."""
-    own_level = 1 - (1 - level) / family  # Bonferroni
-    sample, start = _chosen(sequence, tune, calibration, risk, own_level)
-    if sample.units is None:
-        confidence, losses, eligible = calibration.of(sample)
-        passed = fixed_sequence(sequence, confidence, losses > 0, eligible, risk, own_level)
-    else:
-        passed = fixed_sequence_of_units(sequence, start, sample, calibration, risk, own_level)
+    """The certificate for one target risk, one of a `family` that is to hold together at the confidence level.
+
+    `choice` is what `choose` says, where it was asked already.
+    """
+    own = level_of_each(level, family)
+    choice = choice or choose(sequence, tune, calibration, risk, own)
+    sample = calibration.samples[choice.which]
+    passed = last_passed(sequence, choice.start, sample, calibration, risk, own)
     return RiskCertificate(
         status="certified" if passed else "infeasible",
         selective_risk=risk,
@@ -165,7 +181,7 @@ def certify(
         answered=passed.answered if passed else None,
         errors=passed.errors if passed else None,
         p_value=passed.p_value if passed else None,
-        risk_bound=_bound(sample, calibration, passed, own_level) if passed else None,
+        risk_bound=_bound(sample, calibration, passed, risk, own) if passed else None,
         coverage=passed.answered / len(sample) if passed else None,
         method=METHOD,
         population=calibration.scored.population,
@@ -176,50 +192,53 @@ def certify(
     )
 
 
-def _bound(sample: Sample, calibration: Side, passed: Passed, level: float) -> float:
+def level_of_each(level: float, family: int) -> float:
+    """The confidence level of each of several promises that hold together at `level` (Bonferroni).
+
+    >>> level_of_each(0.95, 1), round(level_of_each(0.95, 5), 10)
+    (0.95, 0.99)
+    """
+    return 1 - (1 - level) / family
+
+
+def _bound(sample: Sample, calibration: Side, passed: Passed, risk: float, level: float) -> float:
     if sample.units is None:
         return clopper_pearson_upper(passed.errors, passed.answered, level)
     confidence, losses, eligible = calibration.of(sample)
-    return sample.upper(losses, eligible & (confidence >= passed.threshold), level)
+    # The risk passed, so a bound over it is one of the search's tolerance.
+    return min(risk, sample.upper(losses, eligible & (confidence >= passed.threshold), level))
 
 
-def expected_threshold(
-    sequence: Sequence, tune: Side, calibration: Side, risk: float, level: float, family: int = 1
-) -> float | None:
-    """The threshold that `calibration` would certify if it looked like `tune`; None if none. It sees no score there."""
-    own_level = 1 - (1 - level) / family
-    if len(calibration.samples) == 1:
-        return sequence.expected_threshold(len(calibration.scored), risk, own_level)
-    _, outlook = best_outlook(sequence, tune, calibration, risk, own_level)
-    return float(sequence.thresholds[outlook.passed - 1]) if outlook.passed else None
+class Choice(NamedTuple):
+    """The test that promises to answer most, judged on `tune` alone."""
+
+    which: int  # of the samples
+    start: int  # the threshold that it tests first
+    expected: float | None  # the threshold that it certifies where the calibration split is like tune
 
 
-def _chosen(sequence: Sequence, tune: Side, calibration: Side, risk: float, level: float) -> tuple[Sample, int]:
-    """The test that promises to answer most, judged on `tune` alone, and the threshold at which it starts."""
-    if len(calibration.samples) == 1:
-        return calibration.samples[0], 0  # whose start `fixed_sequence` finds
-    best, outlook = best_outlook(sequence, tune, calibration, risk, level)
-    return calibration.samples[best], outlook.start
-
-
-class Outlook(NamedTuple):
-    """What a test would do if the calibration split were like tune."""
-
-    passed: int  # thresholds passed or skipped; 0 where the first fails
-    start: int
-
-
-def best_outlook(sequence: Sequence, tune: Side, calibration: Side, risk: float, level: float) -> tuple[int, Outlook]:
-    """Which of the samples goes furthest, and its outlook."""
+def choose(sequence: Sequence, tune: Side, calibration: Side, risk: float, level: float) -> Choice:
+    """How to test a calibration split, of which no score is seen."""
+    if not calibration.samples[0].grouped:
+        size = len(calibration.scored)
+        return Choice(0, sequence.start(size, risk, level), sequence.expected_threshold(size, risk, level))
     outlooks = [
         _outlook(sequence, ours, tune, len(theirs) / max(1, len(ours)), risk, level)
         for ours, theirs in zip(tune.outlooks, calibration.samples, strict=True)
     ]
-    best = max(range(len(outlooks)), key=lambda i: outlooks[i].passed)
-    return best, outlooks[best]
+    which = max(range(len(outlooks)), key=lambda i: outlooks[i].passed)
+    start, passed = outlooks[which]
+    return Choice(which, start, float(sequence.thresholds[passed - 1]) if passed else None)
 
 
-def _outlook(sequence: Sequence, sample: Sample, tune: Side, share: float, risk: float, level: float) -> Outlook:
+class _Outlook(NamedTuple):
+    """What a test would do if the calibration split were like tune."""
+
+    start: int
+    passed: int  # thresholds passed or skipped; 0 where the first fails
+
+
+def _outlook(sequence: Sequence, sample: Sample, tune: Side, share: float, risk: float, level: float) -> _Outlook:
     confidence, losses, eligible = tune.of(sample)
     expected = np.array(
         [
@@ -230,7 +249,7 @@ def _outlook(sequence: Sequence, sample: Sample, tune: Side, share: float, risk:
     start = _start(expected, np.ones(len(expected), dtype=bool))
     failed = np.flatnonzero(expected[start:] > 1 - level)
     passed = int(failed[0]) if len(failed) else len(expected) - start
-    return Outlook(start + passed if passed else 0, start)
+    return _Outlook(start, start + passed if passed else 0)
 
 
 def least_examples(risk: float, confidence_level: float) -> int:

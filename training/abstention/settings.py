@@ -15,3 +15,13 @@ class AbstentionSettings:
     cost_matrix: tuple[tuple[float, ...], ...] | None = None  # [answer][true]; None: 1 for any error
     set_coverage: tuple[float, ...] = (0.95, 0.9, 0.99)  # the first is the default
     false_alarm_rate: float = 0.01
+
+    @property
+    def risk_level(self) -> float:
+        """The confidence level at which each selective risk is tested: the higher the more hold together (Bonferroni).
+
+        >>> AbstentionSettings().risk_level, round(AbstentionSettings(familywise=True).risk_level, 9)
+        (0.95, 0.99)
+        """
+        family = len(self.selective_risk) if self.familywise else 1
+        return 1 - (1 - self.confidence_level) / family
