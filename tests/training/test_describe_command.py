@@ -23,8 +23,8 @@ def test_described_table_is_trained_by_the_command_that_is_given(
         "  sex: 2 categories (f, m)",
         "  train 200, tune 40, calibration 100, report 60 of the 400 rows of patients.csv, drawn by patient",
         "  selective_risk 0.01 cannot be certified: the calibration split counts as 25 independent examples (100 "
-        "divided by 4, the size of the largest group in train), and 299 answered without an error are the fewest that do; that "
-        "takes about 4,784 labelled examples at these shares",
+        "divided by 4, the size of the largest group in train), and 299 answered without an error are the fewest that "
+        "do; that takes about 4,784 labelled examples at these shares",
         "  false_alarm_rate 0.354, not 0.01, with 40 examples in tune, in 10 groups",
         "problems\n  none found",
     ):
