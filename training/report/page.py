@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from service.certificates import PredictionSets
+from service.certificates import PredictionSets, RiskTest
 from service.manifest import Manifest
 from training.evaluation.evaluation import Evaluation
 from training.evaluation.risk_coverage import COVERAGE, RISKS, best_augrc
@@ -18,6 +18,11 @@ from training.report.pictures import Picture
 from training.report.worst_class import worst_class
 
 _TEMPLATE = "page.html.jinja"
+_TESTS: dict[RiskTest, str] = {
+    "binomial": "by the exact binomial tail",
+    "betting": "by betting",
+    "one_row_per_group": "by the exact binomial tail of one random row of each group",
+}
 
 
 def page(evaluation: Evaluation, pictures: Mapping[str, Picture]) -> str:
@@ -84,7 +89,9 @@ def _promises(manifest: Manifest) -> dict[str, Any] | None:
         "cost_matrix": abstention.cost_matrix is not None,
         "false_alarm_rate": round_percent(gate.false_alarm_rate),
         "gate_population": gate.population,
-        "methods": list(dict.fromkeys(c.method for c in evidence)),
+        "gate_level": round_percent(gate.confidence_level),
+        "familywise": any(c.family > 1 for c in abstention.selective_risk),
+        "methods": list(dict.fromkeys(f"{c.method}, {_TESTS[c.test]}" for c in evidence)),
     }
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from service.classifier import Classifier
 from tests import tiny
@@ -45,6 +46,31 @@ def test_text_fits_a_terminal_and_says_how_sure(evaluation: Evaluation) -> None:
     assert max(map(len, lines)) <= 100
     assert len(lines) == 2 + len(evaluation.points) + 1
     assert lines[-1] == "Each promise is 95 % sure for itself, of inputs drawn as from the official test images."
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"family": 2},
+            "The promises of a selective_risk hold together with a confidence of 95 %, the others each for itself",
+        ),
+        (
+            {"unit": "group", "test": "betting", "groups": 20, "largest_group": 5},
+            "Each promise is 95 % sure for itself, tested by groups",
+        ),
+    ],
+)
+def test_text_says_what_the_certificates_are_of(
+    evaluation: Evaluation, changes: dict[str, int | str], said: str
+) -> None:
+    abstention = evaluation.manifest.abstention
+    assert abstention is not None
+    risks = [certificate.model_copy(update=changes) for certificate in abstention.selective_risk]
+    manifest = evaluation.manifest.model_copy(
+        update={"abstention": abstention.model_copy(update={"selective_risk": risks})}
+    )
+    assert as_text(manifest, evaluation.points).splitlines()[-1].startswith(said)
 
 
 def test_with_a_cost_matrix_a_reject_cost_states_mean_costs(tmp_path: Path) -> None:
