@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from service.classifier import Classifier
 from service.manifest import Manifest
+from training.abstention.fixed_sequence import Sequence, count, fixed_sequence
 from training.abstention.scored import Scored, score
-from training.abstention.selective_risk import Sequence, count, fixed_sequence
 from training.data import Dataset
 from training.data.splits import split
 

@@ -1,7 +1,7 @@
 """The rules for choosing a threshold that ours is compared with.
 
 Each takes calibration examples and gives the least confidence at which to answer, or None where it finds none. Ours
-is `training.abstention.selective_risk.fixed_sequence`.
+is `training.abstention.fixed_sequence.fixed_sequence`.
 """
 
 import math
@@ -11,7 +11,7 @@ import numpy as np
 from mapie.risk_control import BinaryRisk, MultiClassificationLTTController
 from numpy.typing import NDArray
 
-from training.abstention.selective_risk import count
+from training.abstention.fixed_sequence import count
 from training.abstention.tails import binomial_p_value, clopper_pearson_upper
 
 Confidence = NDArray[np.floating]  # [N]

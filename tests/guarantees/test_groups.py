@@ -16,16 +16,11 @@ from service.certificates import RiskTest
 from service.classifier import Scores
 from tests.guarantees.limits import RESAMPLING_SEED, most_violations
 from training.abstention.conformal import kth_smallest
+from training.abstention.fixed_sequence import Sequence, fixed_sequence, last_passed
 from training.abstention.gate import limit
 from training.abstention.samples import Side, largest_unit
 from training.abstention.scored import Scored
-from training.abstention.selective_risk import (
-    Sequence,
-    certify,
-    choose,
-    fixed_sequence,
-    last_passed,
-)
+from training.abstention.selective_risk import certify, choose
 
 pytestmark = pytest.mark.guarantee
 

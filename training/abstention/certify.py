@@ -7,6 +7,7 @@ from service.certificates import Abstention, OutOfDistributionGate, PredictionSe
 from training.abstention import cost, selective_risk
 from training.abstention.cells import expected_cuts, wide_enough
 from training.abstention.conformal import by_decision, lac, lac_class_conditional
+from training.abstention.fixed_sequence import Sequence
 from training.abstention.gate import gate
 from training.abstention.principal_components import PrincipalComponents
 from training.abstention.samples import Side
@@ -31,7 +32,7 @@ def certify(
     level, matrix = settings.confidence_level, settings.cost_matrix
     limit = gate(tune, components, settings.false_alarm_rate, level, largest_unit)
     fixed, tested = (Side.of_split(part, _inside(part, limit), largest_unit) for part in (tune, calibration))
-    sequence = selective_risk.Sequence.on(tune.scores.confidence, tune.wrong, fixed.inside)
+    sequence = Sequence.on(tune.scores.confidence, tune.wrong, fixed.inside)
     risks, costs = sorted(settings.selective_risk), sorted(settings.reject_cost)
     family = len(risks) if settings.familywise else 1
     own = selective_risk.level_of_each(level, family)

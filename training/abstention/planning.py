@@ -24,10 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.classifier import Scores
+from training.abstention.fixed_sequence import Sequence, last_passed, least_examples
 from training.abstention.gate import limit
 from training.abstention.samples import Side, independent_rows
 from training.abstention.scored import Scored
-from training.abstention.selective_risk import Sequence, choose, last_passed, least_examples
+from training.abstention.selective_risk import choose
 from training.abstention.settings import AbstentionSettings
 from training.data.drawing import CAP
 

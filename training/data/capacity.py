@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from service.manifest import SplitName
+from training.abstention.fixed_sequence import least_examples
 from training.abstention.samples import independent_rows, largest_unit
-from training.abstention.selective_risk import least_examples
 from training.data.dataset import Labelled, LabelledData
 from training.data.pool import Pool
 from training.data.splits import sizes

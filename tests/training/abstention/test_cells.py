@@ -4,7 +4,7 @@ import numpy as np
 
 from service.classifier import Scores
 from training.abstention.cells import expected_cuts, wide_enough
-from training.abstention.selective_risk import Sequence, fixed_sequence
+from training.abstention.fixed_sequence import Sequence, fixed_sequence
 from training.abstention.settings import AbstentionSettings
 
 SIZE = 4000

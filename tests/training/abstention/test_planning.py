@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from service.classifier import Scores
+from training.abstention.fixed_sequence import Sequence, fixed_sequence
 from training.abstention.gate import limit
 from training.abstention.planning import Plan, plan
 from training.abstention.scored import Scored
-from training.abstention.selective_risk import Sequence, fixed_sequence
 from training.abstention.settings import AbstentionSettings
 
 SETTINGS = AbstentionSettings(selective_risk=(0.1, 0.02), default_risk=0.1)

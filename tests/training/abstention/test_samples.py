@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from service.classifier import Scores
+from training.abstention.fixed_sequence import Sequence
 from training.abstention.samples import Sample, Side, largest_unit, samples
 from training.abstention.scored import Scored
-from training.abstention.selective_risk import Sequence, certify
+from training.abstention.selective_risk import certify
 from training.abstention.tails import betting_p_value, binomial_p_value, clopper_pearson_upper
 
 SIZES = np.array([1, 2, 3, 5] * 50)

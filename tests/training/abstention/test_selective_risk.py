@@ -6,16 +6,10 @@ import numpy as np
 import pytest
 
 from service.classifier import Scores
+from training.abstention.fixed_sequence import Passed, Sequence, count, fixed_sequence, least_examples
 from training.abstention.samples import Side
 from training.abstention.scored import Scored
-from training.abstention.selective_risk import (
-    Passed,
-    Sequence,
-    certify,
-    count,
-    fixed_sequence,
-    least_examples,
-)
+from training.abstention.selective_risk import certify
 from training.abstention.tails import binomial_p_value, clopper_pearson_upper
 
 N = 2000
