@@ -10,11 +10,11 @@ from service.inputs import FeaturesInput, ImageInput
 from service.manifest import SplitName
 from training import arguments, data_arguments
 from training.abstention import planning
+from training.abstention.capacity import Capacity, prospects
 from training.abstention.gate import least_false_alarm_rate
 from training.abstention.samples import largest_unit, samples
 from training.abstention.settings import AbstentionSettings
 from training.data import Labelled
-from training.data.capacity import Capacity, prospects
 from training.data.opening import Opened, class_counts, open_data
 from training.data.options import DataOptions
 from training.data.pool import Pool

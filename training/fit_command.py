@@ -7,8 +7,8 @@ from pathlib import Path
 from service.classifier import Classifier
 from service.errors import ModelError
 from training import arguments, checkpoint, data_arguments
+from training.abstention.capacity import capacity, shortages
 from training.data import LabelledData
-from training.data.capacity import capacity, shortages
 from training.data.opening import load
 from training.data.splits import sizes
 from training.evaluation.evaluation import evaluate

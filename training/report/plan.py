@@ -1,7 +1,7 @@
 """The plan as text: how much is expected to be answered, by risk and by number of calibration examples."""
 
+from training.abstention.capacity import Capacity, labelled_examples
 from training.abstention.planning import LEAST, Plan
-from training.data.capacity import Capacity, labelled_examples
 from training.report.table import table
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from service.manifest import SplitName
 from tests.training.data.made import columns, pool, write
+from training.abstention.capacity import Capacity, capacity, prospects, shortages
 from training.data import Labelled
-from training.data.capacity import Capacity, capacity, prospects, shortages
 from training.data.pool import Pool
 from training.data.raw import ALL_SPLITS
 
