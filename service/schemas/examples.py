@@ -8,7 +8,7 @@ _POLICY_FEEDBACK = {
         "kind": "selective_risk",
         "selective_risk": 0.05,
         "confidence_level": 0.95,
-        "threshold": 0.8011341691017151,
+        "threshold": 0.7985199093818665,
     },
     "answered": 200,
     "errors": 6,
@@ -54,7 +54,7 @@ EXAMPLES: dict[str, Any] = {
             "kind": "selective_risk",
             "selective_risk": 0.05,
             "confidence_level": 0.95,
-            "threshold": 0.8011341691017151,
+            "threshold": 0.7985199093818665,
         },
         "prediction_sets": {"set_coverage": 0.95, "method": "by_decision"},
         "predictions": [
