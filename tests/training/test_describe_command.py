@@ -40,6 +40,9 @@ def test_described_table_is_trained_by_the_command_that_is_given(
     assert manifest.name == "patients"
     assert manifest.labels == ["healthy", "ill"]
     assert "drawn by patient" in manifest.data.splits["calibration"].source
+    assert manifest.abstention is not None
+    certificates = [*manifest.abstention.selective_risk, *manifest.abstention.reject_cost]
+    assert {(certificate.unit, certificate.largest_group) for certificate in certificates} == {("group", 4)}
     evaluating = ["--data", str(path), "--ignore-columns", "visit"]
     assert main(["evaluate", str(out), *evaluating, "--group-column", "patient"]) == 0
     assert main(["evaluate", str(out), *evaluating, "patient"]) == 1
