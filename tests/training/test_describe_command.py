@@ -150,10 +150,11 @@ def test_plan_is_a_table_by_risk_and_number_of_examples(tmp_path: Path, capsys: 
 
 
 def test_plan_sees_neither_calibration_nor_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    whole = _planned(capsys, _clouds(tmp_path / "t.csv"), "--split-column", "split")
+    words = ["--split-column", "split", "--selective-risk", "0.1"]
+    whole = _planned(capsys, _clouds(tmp_path / "t.csv"), *words)
     spoilt = _clouds(tmp_path / "t.csv", flipped=("calibration", "report"))
-    assert _planned(capsys, spoilt, "--split-column", "split") == whole
-    assert _planned(capsys, _clouds(tmp_path / "t.csv", flipped=("tune",)), "--split-column", "split") != whole
+    assert _planned(capsys, spoilt, *words) == whole
+    assert _planned(capsys, _clouds(tmp_path / "t.csv", flipped=("tune",)), *words) != whole
 
 
 def test_plan_and_prospects_are_of_the_risks_that_are_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
