@@ -52,3 +52,16 @@ def test_thousand_resamples_of_five_thousand_take_seconds() -> None:
     start = time.perf_counter()
     bootstrap.risk_coverage(confidence, wrong)
     assert time.perf_counter() - start < 5
+
+
+def test_groups_are_drawn_whole() -> None:
+    """100 examples ten times over tell no more than once, and their interval is as wide."""
+    rng = np.random.default_rng(1)
+    confidence, wrong = rng.random(100), rng.random(100) < 0.2
+    often = np.repeat(np.arange(100), 10)
+    once = bootstrap.risk_coverage(confidence, wrong)["full_risk"]
+    grouped = bootstrap.risk_coverage(confidence[often], wrong[often], often)["full_risk"]
+    as_rows = bootstrap.risk_coverage(confidence[often], wrong[often])["full_risk"]
+    assert grouped.value == once.value
+    assert (grouped.low, grouped.high) == pytest.approx((once.low, once.high), abs=0.02)
+    assert as_rows.high - as_rows.low < 0.5 * (once.high - once.low)
