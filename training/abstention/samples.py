@@ -1,7 +1,7 @@
 """What of a split a test takes: its rows where they are independent, and units of rows where they are not.
 
 The rows of one unit, such as one patient, may err together. Counted as if they were independent they break a promise
-of 5 % in up to a third of all cases. Two tests hold for units, whatever the rows of one have in common:
+of 5 % in up to 30 % of all draws. Two tests hold for units, whatever the rows of one have in common:
 
 - `betting` on the units themselves. A unit with a answered rows, e of them wrong, has the gain (r a - e) / ((1 - r) m),
   m the most rows that a unit counts with. Where the risk over rows, E e / E a, is over r, its mean is under 0.
@@ -76,8 +76,10 @@ class Sample:
         Losses count only where there is an answer. `binary` as in `tails.mean_p_value`, `enough` as in
         `tails.betting_p_value`.
         """
-        if not answered.any():
+        if not answered.any() or level <= 0:
             return 1.0
+        if level >= 1:
+            return 0.0
         if self.units is None and binary:
             return float(binomial_p_value(int(losses[answered].sum()), int(answered.sum()), level))
         return betting_p_value(self._gains(losses, answered, level), enough)
@@ -86,6 +88,8 @@ class Sample:
         self, losses: _Values, answered: _Mask, level: float, share: float, *, binary: bool = True
     ) -> float:
         """What `p_value` may come to in a split of `share` times this size."""
+        if not 0 < level < 1:
+            return self.p_value(losses, answered, level, binary=binary)
         if self.units is None and binary:
             counts = round(losses[answered].sum() * share), round(answered.sum() * share)
             return float(binomial_p_value(*counts, level))
@@ -105,8 +109,6 @@ class Sample:
 
     def _gains(self, losses: _Values, answered: _Mask, level: float) -> _Values:
         """The gain of each unit, or of each answered row where there are none: at least -1."""
-        if not 0 < level < 1:
-            return np.full(1, -1.0 if level <= 0 else np.inf)
         of_rows = np.where(answered, level - losses, 0.0) / (1 - level)
         if self.units is None:
             return of_rows[answered]

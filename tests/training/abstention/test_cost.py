@@ -74,3 +74,11 @@ def test_cost_is_certified_up_to_the_last_error_that_the_level_allows(errors: in
     """P(Bin(100, 0.1) <= 4) is 0.024, and of <= 5 it is 0.058."""
     scored = _scored([(SURE, 0, 100 - errors), (SURE, 1, errors)])
     assert _certify(scored, None, 0.1).status == status
+
+
+@pytest.mark.parametrize("reject_cost", [1.0, 2.0])
+def test_answer_that_can_cost_no_more_than_abstaining_is_certified(reject_cost: float) -> None:
+    """Whatever the probabilities say: an error costs 1."""
+    found = _certify(_scored([(SURE, 0, 10), (TORN, 1, 10)]), None, reject_cost)
+    assert (found.status, found.answered, found.p_value) == ("certified", 20, 0.0)
+    assert found.answer_cost_bound <= reject_cost

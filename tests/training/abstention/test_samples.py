@@ -84,6 +84,16 @@ def test_nothing_answered_is_no_evidence() -> None:
         assert sample.upper(np.zeros(len(sample)), nothing, 0.95) == 1
 
 
+@pytest.mark.parametrize("units", [None, np.repeat(np.arange(20), 5)], ids=["rows", "groups"])
+@pytest.mark.parametrize("binary", [True, False])
+def test_no_answer_can_lose_more_than_all_and_none_less_than_nothing(units: np.ndarray | None, binary: bool) -> None:
+    for sample in samples(units, 100, 5):
+        losses, answered = np.full(len(sample), 1.0 if binary else 0.5), np.ones(len(sample), dtype=bool)
+        for level, expected in ((0.0, 1.0), (1.0, 0.0), (2.0, 0.0)):
+            assert sample.p_value(losses, answered, level, binary=binary) == expected
+            assert sample.expected_p_value(losses, answered, level, 0.5, binary=binary) == expected
+
+
 def test_largest_unit_of_an_empty_split_is_one_row() -> None:
     assert largest_unit(np.zeros(0, dtype=np.int64)) == 1
 
