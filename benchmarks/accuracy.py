@@ -13,12 +13,13 @@ from pathlib import Path
 
 import torch
 
-from training.data import Dataset, fashion_mnist
-from training.data.fetch import fetch, locate
-from training.fit import evaluate
-from training.inputs import encoder_for
+from training.data import Dataset
+from training.data.encoders import encoder_for
+from training.data.sources import fashion_mnist
+from training.data.sources.fetch import fetch, locate
+from training.fitting.fit import evaluate
+from training.fitting.recipes import RECIPES, Recipe
 from training.job import Job, examples, run
-from training.recipes import RECIPES, Recipe
 
 SEEDS = range(5)
 OUT = Path("build/accuracy.json")

@@ -18,11 +18,11 @@ import onnx
 import uvloop
 
 from service.app import create_app
-from service.classifier import MAX_MANIFEST_VALUES
-from service.explainer import Explainer
-from service.manifest import METADATA_KEY
+from service.contract.manifest import METADATA_KEY
+from service.inference.classifier import MAX_MANIFEST_VALUES
+from service.inference.explainer import Explainer
 from service.settings import Settings
-from training.hardware import processor
+from training.reporting.hardware import processor
 
 WATCHED, SWAPS, SETTLED = 30, 600, 40
 

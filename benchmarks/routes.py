@@ -25,11 +25,11 @@ from fastapi.concurrency import run_in_threadpool
 
 from benchmarks.under_test import served
 from benchmarks.wrk import CONNECTIONS, rate, two_cores
-from service.answering.predict import Predictor
 from service.app import create_app
-from service.reading.bodies import JSON, RAW
+from service.inference.predictor import Predictor
+from service.inference.readers.body import JSON, RAW
 from service.settings import Settings
-from training.hardware import processor
+from training.reporting.hardware import processor
 
 ROUNDS = 5
 SECONDS = 2

@@ -15,19 +15,19 @@ from pathlib import Path
 import numpy as np
 from fastapi.testclient import TestClient
 
-from service.answering.decided import Decided
 from service.app import create_app
-from service.classifier import Scores
-from service.monitoring.place import ALONE
-from service.observability.exchange import Exchange
-from service.observability.exposition import expose
-from service.observability.metrics import Metrics
-from service.observability.tallies import Tallies
-from service.policy import SelectiveRiskPolicy
-from service.reading.bodies import RAW
-from service.schemas.models import ModelRef
+from service.contract.policy import SelectiveRiskPolicy
+from service.http.schemas.models import ModelRef
+from service.inference.classifier import Scores
+from service.inference.outcome import Decided
+from service.inference.readers.body import RAW
+from service.monitoring.metrics.exposition import expose
+from service.monitoring.metrics.metrics import Metrics
+from service.monitoring.metrics.tallies import Tallies
+from service.monitoring.requests.exchange import Exchange
+from service.monitoring.worker_slot import ALONE
 from service.settings import Settings
-from training.hardware import processor
+from training.reporting.hardware import processor
 
 CALLS, ROUNDS, SCRAPES = 2000, 25, 40
 INPUTS = 200  # of each model between two scrapes

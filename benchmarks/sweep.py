@@ -13,17 +13,17 @@ from functools import partial
 import torch
 
 from service.option_values import positive
-from training import hardware
-from training.data import fashion_mnist
-from training.data.fetch import fetch, locate
+from training.data.encoders import encoder_for
+from training.data.sources import fashion_mnist
+from training.data.sources.fetch import fetch, locate
 from training.data.splits import split
-from training.examples import Examples
-from training.fit import Fit, fit
-from training.inputs import encoder_for
+from training.fitting.examples import Examples
+from training.fitting.fit import Fit, fit
+from training.fitting.recipes import CHAPTER
+from training.fitting.sweep.grid import combinations, several
+from training.fitting.sweep.together import fit_together
 from training.job import examples
-from training.recipes import CHAPTER
-from training.sweep.grid import combinations, several
-from training.sweep.together import fit_together
+from training.reporting import hardware
 
 RUNS, ROUNDS = (1, 8, 32, 128), 5
 

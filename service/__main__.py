@@ -5,8 +5,8 @@ import gc
 import sys
 from collections.abc import Sequence
 
-from service.access import command as access
-from service.errors import DemurError
+from service.contract.errors import DemurError
+from service.http.access import command as access
 from service.interrupt import interruptible
 from service.scoring import arguments
 
@@ -64,7 +64,7 @@ def serve() -> int:
     # What is imported and built now stays. To look through it for garbage on the way is a tenth of the start.
     gc.disable()
     try:
-        from service.http import processes
+        from service.http.server import processes
         from service.settings import Settings
 
         return processes.serve(Settings.from_environment())

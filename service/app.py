@@ -11,30 +11,33 @@ from anyio import to_thread
 from fastapi import FastAPI
 
 import service
-from service import models
-from service.errors import SettingsError
-from service.http import connections, drain, fast_lane, hangup, openapi, pages, problems, v1, v2
+from service.contract.errors import SettingsError
+from service.http import drain, problems
 from service.http.admission import Admission
-from service.http.connections import Connections
-from service.http.exchanges import ExchangeMiddleware
-from service.http.heap import give_back_what_is_free
-from service.http.request_limits import RequestLimitsMiddleware
-from service.http.routes import router
-from service.monitoring.place import ALONE, Place
-from service.observability import request_log
-from service.observability.account import Account
-from service.observability.exchange import Observer
-from service.observability.logs import lines_for
-from service.observability.metrics import Metrics
-from service.observability.scrape import Scrape
-from service.observability.tallies import Tallies
-from service.reload import Reloader
-from service.serving import Serving
+from service.http.middleware.exchanges import ExchangeMiddleware
+from service.http.middleware.request_limits import RequestLimitsMiddleware
+from service.http.routes import openapi, v1, v2
+from service.http.routes.own import router
+from service.http.server import connections, fast_lane, hangup
+from service.http.server.connections import Connections
+from service.http.server.heap import give_back_what_is_free
+from service.http.web import pages
+from service.monitoring.metrics.metrics import Metrics
+from service.monitoring.metrics.scrape import Scrape
+from service.monitoring.metrics.tallies import Tallies
+from service.monitoring.requests import request_log
+from service.monitoring.requests.account import Account
+from service.monitoring.requests.exchange import Observer
+from service.monitoring.requests.logs import lines_for
+from service.monitoring.worker_slot import ALONE, Place
+from service.registry import loading as models
+from service.registry.registry import Serving
+from service.registry.reload import Reloader
+from service.registry.watch import Watch
 from service.settings import PREFIX, Settings
-from service.watch import Watch
 
 if TYPE_CHECKING:
-    from service.http.gate import Gate
+    from service.http.access.gate import Gate
 
 # For what is too much for the event loop. Threads share the interpreter: of anyio's forty at work the loop has one turn
 # in forty, so that not even a probe is answered in time, and each holds memory of its own.
@@ -91,9 +94,9 @@ def _gate(settings: Settings) -> "Gate | None":
     path, hosts = settings.api_keys, settings.trusted_hosts
     if path is None and hosts is None:
         return None
-    from service.access import keys
-    from service.access.hosts import Hosts
-    from service.http.gate import Gate
+    from service.http.access import keys
+    from service.http.access.gate import Gate
+    from service.http.access.hosts import Hosts
 
     return Gate(
         None if path is None else keys.read(path),
@@ -102,11 +105,11 @@ def _gate(settings: Settings) -> "Gate | None":
 
 
 def _put_in_front(app: FastAPI, gate: "Gate") -> None:
-    from service.http.gate import GateMiddleware
+    from service.http.access.gate import GateMiddleware
 
     app.add_middleware(GateMiddleware, gate=gate)
     if gate.keys is not None:
-        from service.http import openapi_security
+        from service.http.routes import openapi_security
 
         openapi_security.install(app)
 
@@ -123,7 +126,7 @@ def _observers(settings: Settings) -> Sequence[Observer]:
 
 def _traces() -> Observer:
     try:
-        from service.observability.traces import Traces
+        from service.monitoring.requests.traces import Traces
     except ModuleNotFoundError as error:
         raise SettingsError(f"{PREFIX}TRACES=true: {error.name} is missing: pip install '.[serve,traces]'") from None
     return Traces()

@@ -8,11 +8,11 @@ from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from service.errors import SettingsError
-from service.observability.logs import Form as LogForm
-from service.observability.logs import Level as LogLevel
-from service.policy import PolicyRequest
-from service.schemas.feedback import Counted
+from service.contract.errors import SettingsError
+from service.contract.policy import PolicyRequest
+from service.monitoring.feedback.schema import Counted
+from service.monitoring.requests.logs import Form as LogForm
+from service.monitoring.requests.logs import Level as LogLevel
 
 PREFIX = "DEMUR_"
 # Read by the training half; set for both, it must not stop the service.

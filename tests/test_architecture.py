@@ -48,9 +48,20 @@ def test_service_does_without(library: str) -> None:
 
 def test_training_knows_of_the_service_the_contract_and_the_code_that_will_serve() -> None:
     used = {n for m, names in IMPORTS.items() if m.startswith("training") for n in names if n.startswith("service")}
-    contract = {"service.manifest", "service.certificates", "service.inputs", "service.policy", "service.reference"}
-    serving = {"service.classifier", "service.decision", "service.prediction_sets", "service.errors"}
-    serving |= {"service.reading.fitting", "service.interrupt", "service.option_values"}
+    contract = {
+        "service.contract.manifest",
+        "service.contract.certificates",
+        "service.contract.inputs",
+        "service.contract.policy",
+        "service.contract.reference",
+    }
+    serving = {
+        "service.inference.classifier",
+        "service.inference.decision",
+        "service.inference.prediction_sets",
+        "service.contract.errors",
+    }
+    serving |= {"service.inference.readers.picture_fitting", "service.interrupt", "service.option_values"}
     assert used <= contract | serving
 
 
@@ -99,11 +110,15 @@ def test_library_stays_in_its_room(library: str, rooms: set[str]) -> None:
 
 
 def test_pictures_are_decoded_in_one_room_of_each_half() -> None:
-    assert _users("PIL") == {"service.reading.fitting", "service.reading.picture_file", "training.data.pictures"}
+    assert _users("PIL") == {
+        "service.inference.readers.picture_fitting",
+        "service.inference.readers.picture_file",
+        "training.data.sources.picture_file",
+    }
 
 
 def test_one_module_knows_how_processes_are_started() -> None:
-    assert _users("torch.distributed") == {"training.joining"}
+    assert _users("torch.distributed") == {"training.fitting.joining"}
 
 
 @pytest.mark.parametrize("library", ["fastapi", "starlette", "uvicorn"])

@@ -5,14 +5,14 @@ import sys
 from pathlib import Path
 
 from service.interrupt import interruptible
-from training import arguments
-from training.data.fetch import fetch, locate
-from training.describe_command import run_describe
+from training.cli import parser as arguments
+from training.cli.describe import run_describe
+from training.cli.evaluate import run_evaluate
+from training.cli.fit import run_fit
+from training.cli.next_token import run_next_token
+from training.cli.sweep import run_sweep
+from training.data.sources.fetch import fetch, locate
 from training.errors import TrainingError
-from training.evaluate_command import run_evaluate
-from training.fit_command import run_fit
-from training.next_token_command import run_next_token
-from training.sweep_command import run_sweep
 
 INTERRUPTED = 130  # what a shell reports of a command that Ctrl-C ended
 

@@ -11,23 +11,23 @@ from typing import Literal
 import numpy as np
 import torch
 
-from service.classifier import Classifier
-from service.manifest import Manifest, Training
-from training.abstention.settings import AbstentionSettings
-from training.abstention.temperature import LARGEST
-from training.checkpoint import Checkpoint, identity
+from service.contract.manifest import Manifest, Training
+from service.inference.classifier import Classifier
+from training.certification.settings import AbstentionSettings
+from training.certification.temperature import LARGEST
 from training.data import Labelled, LabelledData
+from training.data.encoders import Encoder, encoder_for
+from training.data.encoders.encoded import Encoded
 from training.data.splits import Splits, split
 from training.errors import DivergedError, TrainingError
-from training.examples import Examples, Levels, Source
-from training.fit import Epoch, Fit, fit
-from training.inputs import Encoder, encoder_for
-from training.inputs.encoded import Encoded
-from training.publish import check_place
-from training.recipes import FitSettings, Recipe
-from training.release import Fitted, Terms, Tuned, release, tuned
-from training.streaming import StreamedExamples
-from training.workers import ALONE, Workers
+from training.fitting.checkpoint import Checkpoint, identity
+from training.fitting.examples import Examples, Levels, Source
+from training.fitting.fit import Epoch, Fit, fit
+from training.fitting.recipes import FitSettings, Recipe
+from training.fitting.streaming import StreamedExamples
+from training.fitting.workers import ALONE, Workers
+from training.publishing.publish import check_place
+from training.publishing.release import Fitted, Terms, Tuned, release, tuned
 
 Device = Literal["auto", "cpu", "cuda"]
 

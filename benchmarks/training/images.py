@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import torch
 
-from training.data import Dataset, fashion_mnist
-from training.data.fetch import fetch, locate
+from training.data import Dataset
+from training.data.encoders import encoder_for
+from training.data.sources import fashion_mnist
+from training.data.sources.fetch import fetch, locate
 from training.data.splits import split
-from training.examples import Examples
-from training.inputs import encoder_for
+from training.fitting.examples import Examples
 from training.job import examples
 
 

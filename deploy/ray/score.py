@@ -19,10 +19,10 @@ import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, DataContext, SaveMode
 
-from service.classifier import Classifier
-from service.errors import DemurError, RequestError, ScoringError
+from service.contract.errors import DemurError, RequestError, ScoringError
+from service.inference.classifier import Classifier
+from service.inference.readers.reader import reader_for
 from service.option_values import positive_int
-from service.reading.reader import reader_for
 from service.scoring import arguments
 from service.scoring.asking import Asking
 from service.scoring.files import said

@@ -13,10 +13,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from service.classifier import Classifier
-from service.errors import DemurError
-from service.manifest import Manifest
-from service.open_inference.tensors import datatype_of
+from service.contract.errors import DemurError
+from service.contract.manifest import Manifest
+from service.http.open_inference.tensors import datatype_of
+from service.inference.classifier import Classifier
 from service.option_values import positive_int
 
 _LABELS = "labels.txt"

@@ -2,9 +2,9 @@
 
 from starlette.requests import Request
 
-from service.errors import Stopping
-from service.observability.metrics import Metrics
-from service.serving import Serving
+from service.contract.errors import Stopping
+from service.monitoring.metrics.metrics import Metrics
+from service.registry.registry import Serving
 
 STATE = "drain"  # the name of a Drain in the lifespan's state
 

@@ -6,12 +6,12 @@ from typing import NamedTuple
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive
 
-from service.answering.decided import Decided
-from service.answering.predict import Predictor
-from service.answering.writer import Writer, Written
 from service.http.request_body import Headers, media_type, query_options, read_body
-from service.reading.bodies import JSON, NPY, RAW
-from service.schemas.predict import Options
+from service.http.schemas.predict import Options
+from service.inference.answers.answer import Writer, Written
+from service.inference.outcome import Decided
+from service.inference.predictor import Predictor
+from service.inference.readers.body import JSON, NPY, RAW
 
 # A smaller body takes less time than a hand-over to a thread costs. A larger one is worked on in a thread, so
 # that it does not hold up the others. docs/architecture.md has the figures.

@@ -4,11 +4,11 @@ import argparse
 from dataclasses import dataclass
 from typing import Self
 
-from service.classifier import Classifier
-from service.decision import is_infeasible, resolve
-from service.errors import InvalidValue, ScoringError, SettingsError
-from service.policy import Policy
-from service.reading.reader import Reader, reader_for
+from service.contract.errors import InvalidValue, ScoringError, SettingsError
+from service.contract.policy import Policy
+from service.inference.classifier import Classifier
+from service.inference.decision import is_infeasible, resolve
+from service.inference.readers.reader import Reader, reader_for
 from service.scoring import arguments
 from service.scoring.table import Asked
 from service.settings import PREFIX, Settings

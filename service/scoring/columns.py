@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from service.errors import InvalidValue, ScoringError
-from service.inputs import Column, FeaturesInput, ImageInput, Kind
-from service.validation import shortened
+from service.contract.errors import InvalidValue, ScoringError
+from service.contract.inputs import Column, FeaturesInput, ImageInput, Kind
+from service.contract.validation import shortened
 
 _t = pa.types
 # Which Arrow types a list may hold, by the kind of the dtype that the model takes.

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from service.errors import ScoringError
+from service.contract.errors import ScoringError
 from service.scoring.asking import Asking
 from service.scoring.files import Source, pairs
 from service.scoring.job import Job

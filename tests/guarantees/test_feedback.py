@@ -12,12 +12,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from service.answering.prediction_id import PredictionIds
-from service.certificates import Abstention
-from service.monitoring.alarm import Alarm
-from service.monitoring.feedback import Feedback
-from service.monitoring.feedback_store import FeedbackStore
-from service.schemas.feedback import Counted, PolicyFeedback
+from service.contract.certificates import Abstention
+from service.inference.prediction_id import PredictionIds
+from service.monitoring.feedback.alarm import Alarm
+from service.monitoring.feedback.feedback import Feedback
+from service.monitoring.feedback.schema import Counted, PolicyFeedback
+from service.monitoring.feedback.store import FeedbackStore
 from tests import tiny
 from tests.guarantees.limits import MOST_VIOLATIONS, REPEATS
 

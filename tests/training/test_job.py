@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from service.classifier import Classifier
-from service.policy import NeverAbstainPolicy
-from training.abstention.reference import reference
+from service.contract.policy import NeverAbstainPolicy
+from service.inference.classifier import Classifier
+from training.certification.reference import reference
 from training.data import Dataset
 from training.data.splits import split
 from training.errors import GateError, TrainingError
+from training.fitting.recipes import RECIPES, Recipe
 from training.job import Device, Job, Outcome, run
-from training.recipes import RECIPES, Recipe
 
 SEED = 11
 

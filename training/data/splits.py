@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from service.manifest import Data, Split, SplitName
+from service.contract.manifest import Data, Split, SplitName
 from training.data.dataset import Dataset, Labelled, LabelledData
 from training.data.pool import Pool
 from training.errors import DataError
-from training.recipes import Recipe
+from training.fitting.recipes import Recipe
 
 TUNE_SIZE = 10_000
 CALIBRATION_SIZE = 5_000

@@ -1,0 +1,42 @@
+"""What writes an answer: for each form of it a class of its own."""
+
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+from service.inference.batching import Rows
+from service.inference.outcome import Decided
+
+
+class Written(NamedTuple):
+    """An answer."""
+
+    body: bytes
+    decided: Decided
+
+
+class Writer(Protocol):
+    """Writes the answers to some inputs, in the form that a request wants."""
+
+    @property
+    def k(self) -> int:
+        """How many of the likeliest labels it needs."""
+        ...
+
+    @property
+    def whole(self) -> bool:
+        """Whether it goes through the probabilities of every class one by one."""
+        ...
+
+    @property
+    def media_type(self) -> str:
+        """What it writes."""
+        ...
+
+    @property
+    def said(self) -> Mapping[str, str]:
+        """What else is said of it, in the headers."""
+        ...
+
+    def write(self, rows: Rows) -> Written:
+        """The body."""
+        ...
