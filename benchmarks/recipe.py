@@ -19,7 +19,7 @@ from training.data.sources.fetch import fetch, locate
 from training.data.splits import split
 from training.fitting.fit import fit
 from training.fitting.recipes import TUNED, FitSettings
-from training.job import examples
+from training.fitting.source import examples
 
 SEEDS = range(10)
 NEIGHBOURS: dict[str, list[Any]] = {

@@ -17,9 +17,8 @@ from fastapi.testclient import TestClient
 
 from service.app import create_app
 from service.contract.policy import SelectiveRiskPolicy
-from service.http.schemas.models import ModelRef
 from service.inference.classifier import Scores
-from service.inference.outcome import Decided
+from service.inference.outcome import ModelRef, Outcome
 from service.inference.readers.body import RAW
 from service.monitoring.metrics.exposition import expose
 from service.monitoring.metrics.metrics import Metrics
@@ -39,7 +38,7 @@ def counting() -> float:
     confidences = metrics.confidences("m")
     scores = Scores(np.array([[0.1, 0.9]], np.float32), np.array([0.9], np.float32), np.array([0.5], np.float32))
     policy = SelectiveRiskPolicy(selective_risk=0.05, confidence_level=0.95, threshold=0.8)
-    decided = Decided(ModelRef(name="m", version="0123456789ab"), policy, {"answer": 1})
+    decided = Outcome(ModelRef(name="m", version="0123456789ab"), policy, {"answer": 1})
     exchange = Exchange("id", None, "POST", "/predict", "/predict", 200, 0.0, 65e-6, decided)
 
     def count() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from exercises import page
 from exercises.catalogue import EXERCISES
 from exercises.exercise import Settings
-from training.errors import TrainingError
-from training.publishing.folder import make_writable
+from service.contract.errors import DemurError
+from service.contract.files import make_writable
 
 
 def main(command_line: list[str] | None = None) -> int:
@@ -34,7 +34,7 @@ def main(command_line: list[str] | None = None) -> int:
                 page.write(exercise, findings, options.out, quick=options.quick)
                 ending = "json" if options.quick else "md"
                 print(f"{options.out / exercise.name}.{ending} in {time.perf_counter() - start:.0f} s")
-    except TrainingError as error:
+    except DemurError as error:
         print(f"exercises: {error}", file=sys.stderr)
         return 1
     return 0

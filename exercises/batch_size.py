@@ -21,9 +21,9 @@ from training.fitting.examples import Examples
 from training.fitting.fit import Fit, evaluate, fit
 from training.fitting.recipes import CHAPTER, FitSettings
 from training.fitting.regression import SoftmaxRegression
-from training.fitting.sweep.grid import combinations
+from training.fitting.source import examples
+from training.fitting.sweep.runs import combinations
 from training.fitting.sweep.together import fit_together
-from training.job import examples
 
 TRAIN = 4**7  # the first examples of the train split, so that every size divides them
 SIZES = tuple(4**k for k in range(8))

@@ -14,8 +14,9 @@ from torch import Tensor
 from exercises.curvature import curvature_bound, loss_curvature
 from exercises.exercise import Findings, Settings
 from exercises.learning_rate_picture import draw
-from service.option_values import positive
+from service.contract.option_values import positive
 from training.certification.temperature import fit_temperature
+from training.cli.values import several
 from training.data.encoders import encoder_for
 from training.data.opening import load
 from training.data.splits import split
@@ -23,10 +24,9 @@ from training.fitting.examples import Examples
 from training.fitting.fit import Fit
 from training.fitting.recipes import CHAPTER
 from training.fitting.regression import SoftmaxRegression
-from training.fitting.sweep.grid import combinations, several
-from training.fitting.sweep.runs import Run, run
+from training.fitting.source import examples
+from training.fitting.sweep.runs import Run, combinations, run
 from training.fitting.sweep.together import fit_together
-from training.job import examples
 
 RATES, SEEDS = "1e-3:10:25", 3
 _QUICK_RATES = (0.001, 0.01, 0.1)

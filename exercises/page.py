@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from exercises.exercise import Exercise, Findings
 from exercises.json_text import folded
 from exercises.numbers import FILTERS
-from training.publishing.publish import publish
+from service.contract.files import publish
 from training.reporting.hardware import processor
 from training.reporting.pictures.sheet import as_png
 

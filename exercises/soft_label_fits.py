@@ -16,7 +16,7 @@ from training.fitting.examples import Examples, Source
 from training.fitting.fit import fit
 from training.fitting.recipes import TUNED, for_size
 from training.fitting.regression import SoftmaxRegression
-from training.job import examples
+from training.fitting.source import examples
 from training.reporting.evaluation.quality import measure_quality
 
 TEACHER_FEATURES = 1024

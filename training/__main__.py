@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from service.interrupt import interruptible
+from service.contract.errors import DemurError
 from training.cli import parser as arguments
 from training.cli.describe import run_describe
 from training.cli.evaluate import run_evaluate
@@ -12,7 +12,6 @@ from training.cli.fit import run_fit
 from training.cli.next_token import run_next_token
 from training.cli.sweep import run_sweep
 from training.data.sources.fetch import fetch, locate
-from training.errors import TrainingError
 
 INTERRUPTED = 130  # what a shell reports of a command that Ctrl-C ended
 
@@ -21,9 +20,8 @@ def main(command_line: list[str] | None = None) -> int:
     """Run one command. Returns the exit status: 0, 1 with a line that says what failed, or 130 after Ctrl-C."""
     options = arguments.parser().parse_args(command_line)
     try:
-        with interruptible():
-            _run(options)
-    except TrainingError as error:
+        _run(options)
+    except DemurError as error:
         _say(f"training: {error}")
         return 1
     except KeyboardInterrupt:

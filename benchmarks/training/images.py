@@ -11,7 +11,7 @@ from training.data.sources import fashion_mnist
 from training.data.sources.fetch import fetch, locate
 from training.data.splits import split
 from training.fitting.examples import Examples
-from training.job import examples
+from training.fitting.source import examples
 
 
 @dataclass(frozen=True, slots=True)

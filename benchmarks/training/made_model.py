@@ -20,7 +20,7 @@ from training.fitting.regression import SoftmaxRegression
 from training.publishing import manifest
 from training.publishing.export import to_onnx
 from training.publishing.model import Model
-from training.publishing.publish import Expected
+from training.publishing.proof import Expected
 from training.reporting.evaluation.quality import measure_quality
 
 _MOST_BYTES = 2**32

@@ -20,9 +20,9 @@ import ray
 from ray.data import ActorPoolStrategy, DataContext, SaveMode
 
 from service.contract.errors import DemurError, RequestError, ScoringError
+from service.contract.option_values import positive_int
 from service.inference.classifier import Classifier
 from service.inference.readers.reader import reader_for
-from service.option_values import positive_int
 from service.scoring import arguments
 from service.scoring.asking import Asking
 from service.scoring.files import said
@@ -39,7 +39,7 @@ class Answers:
             path = Path(folder) / "model.onnx"
             path.write_bytes(ray.get(model))
             self._classifier = Classifier.load(path, max_bytes=settings.max_model_bytes)
-        self._reader = reader_for(self._classifier.manifest.input, settings)
+        self._reader = reader_for(self._classifier.manifest.input, settings.read_limits)
         self._asked = asked
 
     def __call__(self, table: pa.Table) -> pa.Table:

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from service.contract.errors import DemurError
 from service.contract.manifest import Manifest
+from service.contract.option_values import positive_int
 from service.http.open_inference.tensors import datatype_of
 from service.inference.classifier import Classifier
-from service.option_values import positive_int
 
 _LABELS = "labels.txt"
 

@@ -4,6 +4,7 @@ DemurError
 ├── ModelError             the file is not one that may serve
 ├── SettingsError          a setting that does not exist, or a value that it cannot have
 ├── ScoringError           a file that cannot be scored, or answers that cannot be written
+├── FileError              a file or a folder that cannot be written
 └── RequestError           the request cannot be answered; `http/problems.py` gives each kind its status
     ├── MalformedBody      the body is not what its content type says
     ├── UnsupportedType    a content type or an image format that is not taken
@@ -39,6 +40,10 @@ class SettingsError(DemurError):
 
 class ScoringError(DemurError):
     """A file that cannot be scored, or answers that cannot be written."""
+
+
+class FileError(DemurError):
+    """A file or a folder that cannot be written."""
 
 
 class RequestError(DemurError):

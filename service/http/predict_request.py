@@ -7,9 +7,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive
 
 from service.http.request_body import Headers, media_type, query_options, read_body
-from service.http.schemas.predict import Options
 from service.inference.answers.answer import Writer, Written
-from service.inference.outcome import Decided
+from service.inference.options import Options
+from service.inference.outcome import Outcome
 from service.inference.predictor import Predictor
 from service.inference.readers.body import JSON, NPY, RAW
 
@@ -24,7 +24,7 @@ class Answer(NamedTuple):
     body: bytes
     media_type: str
     said: Mapping[str, str]
-    decided: Decided
+    decided: Outcome
 
 
 async def answer(

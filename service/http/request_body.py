@@ -12,7 +12,8 @@ from starlette.types import Receive, Scope
 
 from service.contract.errors import InvalidValue, TooLarge, UnsupportedType
 from service.contract.validation import validated
-from service.http.schemas.predict import NO_OPTIONS, Options, QueryOptions
+from service.http.schemas.predict import QueryOptions
+from service.inference.options import NO_OPTIONS, Options
 from service.inference.readers.multipart import MULTIPART, with_boundary
 
 Headers = Mapping[bytes, bytes]  # names in lower case; of equal names the first

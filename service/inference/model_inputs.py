@@ -3,15 +3,46 @@
 from typing import Any, TypeVar
 
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.contract.errors import InvalidValue, TooLarge
 from service.contract.validation import validated
-from service.inference.model_inputs_schema import MOST_SHOWN, InputsQuery, InputsRequest, InputsResponse
+from service.inference.options import Options
 from service.inference.predictor import Predictor
 from service.inference.readers.as_sent import as_sent
 from service.inference.readers.body import JSON
 from service.inference.readers.json_body import json_object
 from service.inference.readers.reader import read_other
+
+MOST_SHOWN = 16  # inputs: of a picture the numbers take some times the bytes of its file
+
+
+class InputsQuery(BaseModel):
+    """The options of a body that is not JSON."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    resize: bool = Field(False, description=Options.model_fields["resize"].description)
+    invert: bool = Field(False, description=Options.model_fields["invert"].description)
+
+
+class InputsRequest(InputsQuery):
+    """The JSON body of `POST /inputs`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    inputs: list[Any] = Field(
+        description="As for `/predict`.", json_schema_extra={"minItems": 1, "maxItems": MOST_SHOWN}
+    )
+
+
+class InputsResponse(BaseModel):
+    """Inputs as the model sees them. It is a body that `/predict` and `/explain` take."""
+
+    inputs: list[Any] = Field(
+        description="In the plainest form that `/predict` takes: pixels, objects by column name, numbers, tokens."
+    )
+
 
 _Options = TypeVar("_Options", bound=InputsQuery)
 

@@ -1,5 +1,6 @@
 """From a request's body to its answer's: read, score, decide, write. Of HTTP it knows the content types."""
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -9,24 +10,24 @@ from numpy.typing import NDArray
 from service.contract.errors import InvalidValue
 from service.contract.policy import Policy, PolicyRequest
 from service.contract.validation import shown, validated
-from service.http.schemas.models import ModelRef
-from service.http.schemas.predict import DEFAULT_TOP_K, MANY_CLASSES, NO_OPTIONS, Options, PredictRequest
 from service.inference.answers.answer import Writer, Written
 from service.inference.answers.binary_answer import BINARY, BinaryAnswer
 from service.inference.answers.json_answer import JsonAnswer
 from service.inference.batching import Gathering, Rows
 from service.inference.classifier import Classifier, Scores
 from service.inference.decision import resolve
+from service.inference.options import DEFAULT_TOP_K, MANY_CLASSES, NO_OPTIONS, Options, PredictRequest
+from service.inference.outcome import ModelRef
 from service.inference.prediction_id import PredictionIds
 from service.inference.prediction_sets import choose
 from service.inference.readers.body import JSON
 from service.inference.readers.json_body import json_object, may_hold_booleans
 from service.inference.readers.reader import Reader, read_other
-from service.monitoring.drift.drift import Drift
-from service.monitoring.metrics.metrics import Confidences
 
 _MOST_WRITERS = 256
 MOST_GATHERED = 64  # inputs scored in one run for requests that came together
+
+Observer = Callable[[Scores], None]
 
 # The options of an answer in JSON; one in numbers has all of the scores, and no sets.
 _OF_JSON = ("top_k", "probabilities", "set_coverage", "set_method")
@@ -48,16 +49,16 @@ class Predictor:
         classifier: Classifier,
         reader: Reader,
         default_policy: Policy,
-        drift: Drift,
-        confidences: Confidences,
         ids: PredictionIds,
+        observers: Sequence[Observer] = (),
     ) -> None:
+        """`observers` are told of all scores, and must be quick."""
         self.model_ref = ModelRef(name=name, version=classifier.version)
         self.classifier = classifier
         self.reader = reader
         self.default_policy = default_policy
         # Not a method: so nothing here refers to itself, and a model that another has replaced is gone at once.
-        self.scores = partial(_scored, classifier, drift, confidences)
+        self.scores = partial(_scored, classifier, tuple(observers))
         self._ids = ids
         self._known: dict[bytes, Options] = {}  # by their JSON
         self._writers: dict[tuple[Options, str, str], Writer] = {}
@@ -166,9 +167,9 @@ class Predictor:
         return BinaryAnswer(self.model_ref, self.classifier.manifest.abstention, policy, wanted)
 
 
-def _scored(classifier: Classifier, drift: Drift, confidences: Confidences, inputs: NDArray[Any]) -> Scores:
-    """Score inputs as the reader gives them, and count them for drift and metrics."""
+def _scored(classifier: Classifier, observers: Sequence[Observer], inputs: NDArray[Any]) -> Scores:
+    """Score inputs as the reader gives them, and tell the observers."""
     scores = classifier.scores(inputs)
-    drift.record(scores)
-    confidences.record(scores)
+    for observe in observers:
+        observe(scores)
     return scores

@@ -1,105 +1,30 @@
-"""The models of one service, by name: which there are, which is the default, and which files may not serve."""
+"""Loads and proves the models that the settings name."""
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
-from service.contract.errors import InvalidValue, ModelError, ModelNotReady, SettingsError, UnknownModel
+from service.contract.errors import InvalidValue, ModelError, SettingsError
 from service.contract.manifest import Manifest
 from service.contract.policy import Policy
-from service.contract.validation import shortened
-from service.http.schemas.models import ModelRef
 from service.inference.classifier import Classifier
 from service.inference.decision import is_infeasible, resolve
 from service.inference.explainer import Explainer
 from service.inference.model_file import read_model
+from service.inference.outcome import ModelRef
 from service.inference.prediction_id import PredictionIds
 from service.inference.predictor import Predictor
-from service.inference.readers.reader import Reader, reader_for
-from service.monitoring.drift.drift import Drift
-from service.monitoring.feedback import database as feedback_database
-from service.monitoring.feedback.feedback import Feedback
-from service.monitoring.feedback.store import FeedbackStore
+from service.inference.readers.reader import reader_for
+from service.monitoring.feedback import database
 from service.monitoring.metrics.metrics import Metrics
 from service.monitoring.metrics.tallies import Tallies
+from service.monitoring.monitor import Monitor
 from service.monitoring.worker_slot import ALONE, Place
 from service.registry.kept_file import KeptFile
+from service.registry.served_model import Models, ServedModel
 from service.settings import PREFIX, Settings
 
 _log = logging.getLogger("demur")
-
-
-@dataclass(frozen=True, slots=True)
-class ServedModel:
-    """One proved model, and all that the service knows of its work."""
-
-    predictor: Predictor
-    feedback: Feedback
-    drift: Drift
-    explainer: Explainer
-
-    @property
-    def ref(self) -> ModelRef:
-        """Its name and version, as every answer states them."""
-        return self.predictor.model_ref
-
-    @property
-    def manifest(self) -> Manifest:
-        """What its file says of itself."""
-        return self.predictor.classifier.manifest
-
-    @property
-    def sha256(self) -> str:
-        """Of its file, in hex digits."""
-        return self.predictor.classifier.sha256
-
-    @property
-    def reader(self) -> Reader:
-        """How its inputs are read."""
-        return self.predictor.reader
-
-
-@dataclass(frozen=True, slots=True)
-class Models:
-    """The models by name. A name of `None` is a file that may not serve."""
-
-    by_name: Mapping[str, ServedModel | None]
-    default_name: str | None
-
-    def get(self, name: str | None) -> ServedModel:
-        """The model of a name; None asks for the default. Raises UnknownModel or ModelNotReady."""
-        if name is None and (name := self.default_name) is None:
-            several = ", ".join(self.by_name)
-            raise UnknownModel(f"none of the models is the default one: name one as in /models/NAME/predict: {several}")
-        if name not in self.by_name:
-            raise UnknownModel(f"model {shortened(name)} does not exist: there are {', '.join(self.by_name)}")
-        model = self.by_name[name]
-        if model is None:
-            raise ModelNotReady(f"model {name} did not pass its proof: the log says why")
-        return model
-
-    def predictors(self) -> dict[bytes, Predictor]:
-        """Those of all that may serve, by the paths that they answer on."""
-        served = {name: model for name, model in self.by_name.items() if model is not None}
-        found = {f"/models/{quote(name)}/predict".encode(): model.predictor for name, model in served.items()}
-        if self.default_name is not None:
-            found[b"/predict"] = self.get(None).predictor
-        return found
-
-    def ready(self) -> list[ServedModel]:
-        """All that may serve."""
-        return [model for model in self.by_name.values() if model is not None]
-
-    def with_model(self, name: str, model: ServedModel | None) -> "Models":
-        """The same with another model of this name, or one more; the default one stays the default one."""
-        by_name = {**self.by_name, name: model}
-        return Models({name: by_name[name] for name in sorted(by_name, key=_file_name)}, self.default_name)
-
-    def without(self, name: str) -> "Models":
-        """The same without the model of this name."""
-        return Models({other: model for other, model in self.by_name.items() if other != name}, self.default_name)
 
 
 def load(settings: Settings, place: Place = ALONE, metrics: Metrics | None = None) -> Models:
@@ -111,7 +36,7 @@ def load(settings: Settings, place: Place = ALONE, metrics: Metrics | None = Non
     """
     metrics = metrics or Metrics(Tallies(place))
     if settings.feedback_path is not None:
-        feedback_database.prepare(settings.feedback_path, f"{PREFIX}FEEDBACK_PATH")
+        database.prepare(settings.feedback_path, f"{PREFIX}FEEDBACK_PATH")
     if settings.models is None:
         if settings.default_model is not None:
             raise SettingsError(f"{PREFIX}DEFAULT_MODEL={settings.default_model}: is for several, in {PREFIX}MODELS")
@@ -151,10 +76,6 @@ def _files(folder: Path) -> dict[str, Path]:
 def files_in(folder: Path) -> dict[str, Path]:
     """The model files of a folder by the names of their models; none where it is no folder."""
     return {path.stem: path for path in sorted(folder.glob("*.onnx")) if not path.name.startswith(".")}
-
-
-def _file_name(name: str) -> str:
-    return f"{name}.onnx"
 
 
 def _default_name(asked: str | None, files: Mapping[str, Path]) -> str | None:
@@ -198,29 +119,13 @@ def served(
     _log.info("model %s %s passed its proof; it answers by %s unless asked otherwise", name, version, policy)
     for warning in manifest.warnings:
         _log.warning("model %s: %s", name, warning)
-    counted_as = f"{name} {version}"  # what another version has seen says nothing of this one
-    drift = Drift(manifest.reference, settings.drift_window, counted_as, place)
-    reader = reader_for(manifest.input, settings)
-    feedback = _feedback(manifest, version, counted_as, settings, place)
+    monitor = Monitor.of(ModelRef(name=name, version=version), manifest, policy, settings, place)
     audited = settings.feedback_counts == "audited"
-    ids = PredictionIds(version, settings.audit_share if audited else 0, feedback.register)
-    predictor = Predictor(name, classifier, reader, policy, drift, metrics.confidences(name), ids)
+    ids = PredictionIds(version, settings.audit_share if audited else 0, monitor.feedback.register)
+    observers = [monitor.drift.record, metrics.confidences(name).record]
+    predictor = Predictor(name, classifier, reader_for(manifest.input, settings.read_limits), policy, ids, observers)
     explainer = Explainer(classifier, file, settings.intra_op_threads, settings.max_model_bytes)
-    return ServedModel(predictor, feedback, drift, explainer)
-
-
-def _feedback(manifest: Manifest, version: str, counted_as: str, settings: Settings, place: Place) -> Feedback:
-    lasting = settings.feedback_path is not None
-    path = settings.feedback_path or place.path("feedback", counted_as)
-    # What was judged by the one rule is no evidence by the other.
-    model = f"{counted_as} {settings.feedback_counts}"
-    return Feedback(
-        manifest,
-        version,
-        FeedbackStore(path, settings.max_feedback, model, lasting=lasting),
-        counted=settings.feedback_counts,
-        deadline_seconds=settings.audit_deadline_seconds,
-    )
+    return ServedModel(predictor, monitor, explainer)
 
 
 def _default_policy(name: str, manifest: Manifest, settings: Settings) -> Policy:

@@ -4,7 +4,8 @@ import logging
 import sqlite3
 
 from service.inference.predictor import Predictor
-from service.registry.loading import Models, ServedModel
+from service.monitoring.monitor import Monitor
+from service.registry.served_model import Models, ServedModel
 
 _log = logging.getLogger("demur")
 
@@ -37,15 +38,19 @@ class Serving:
 
     def has_feedback(self) -> bool:
         """Whether `settle_feedback` may find anything."""
-        return any(model.feedback.has_work() for model in self.models.ready())
+        return any(model.monitor.feedback.has_work() for model in self.models.ready())
 
     def settle_feedback(self) -> None:
         """Put what was audited into the stores, and judge what can be judged. May be called in any thread."""
         for model in self.models.ready():
             try:
-                model.feedback.settle()
+                model.monitor.feedback.settle()
             except sqlite3.Error as error:  # what waits is kept, and tried again
                 _log.error("the feedback on model %s cannot be kept: %s", model.ref.name, error)
+
+    def monitors(self) -> dict[str, Monitor | None]:
+        """The monitors of the models of now."""
+        return self.models.monitors()
 
     def _replace(self, models: Models) -> None:
         self.models = models

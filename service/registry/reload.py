@@ -18,8 +18,9 @@ from service.inference.model_file import read_model, sha256
 from service.monitoring.metrics.metrics import REFUSED, SWAPPED, Metrics
 from service.monitoring.worker_slot import Place
 from service.registry.kept_file import KeptFile
-from service.registry.loading import ServedModel, files_in, proved, served
+from service.registry.loading import files_in, proved, served
 from service.registry.registry import Serving
+from service.registry.served_model import ServedModel
 from service.registry.watch import Watch
 from service.settings import Settings
 

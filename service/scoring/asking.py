@@ -28,7 +28,7 @@ class Asking:
         path = settings.model_path if options.model is None else options.model
         classifier = Classifier.load(path, max_bytes=settings.max_model_bytes)
         asked = Asked(_policy(options, settings, classifier), options.column, options.probabilities, options.resize)
-        return cls(classifier, reader_for(classifier.manifest.input, settings), asked)
+        return cls(classifier, reader_for(classifier.manifest.input, settings.read_limits), asked)
 
     def warning(self) -> str | None:
         """What a user should know before hours of it."""

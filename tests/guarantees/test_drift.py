@@ -5,8 +5,8 @@ import pytest
 from scipy.stats import binom
 
 from service.contract.reference import Reference
-from service.http.schemas.models import ModelRef
 from service.inference.classifier import Scores
+from service.inference.outcome import ModelRef
 from service.monitoring.drift.drift import FALSE_ALARM_RATE, Drift
 from service.monitoring.drift.permutation_test import exact_p_value
 from service.monitoring.drift.schema import DriftResponse

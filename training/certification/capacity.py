@@ -9,8 +9,7 @@ from training.certification.fixed_sequence import least_examples
 from training.certification.samples import independent_rows, largest_unit
 from training.data.dataset import Labelled, LabelledData
 from training.data.pool import Pool
-from training.data.splits import sizes
-from training.fitting.recipes import Recipe
+from training.data.splits import Recipe, sizes
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from service.option_values import open_share, positive_int
+from service.contract.option_values import open_share, positive_int
 from training.cli.values import Several, count
 from training.data.options import DEFAULT_LABEL_COLUMN, DEFAULT_MIN_PER_CLASS, DEFAULT_SHARES, DataOptions
 from training.errors import TrainingError

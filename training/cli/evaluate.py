@@ -4,11 +4,11 @@ import argparse
 from collections.abc import Callable
 
 from service.contract.errors import ModelError
+from service.contract.files import make_writable
 from service.inference.classifier import Classifier
 from training.cli import data_options as data_arguments
 from training.data.opening import load
 from training.errors import TrainingError
-from training.publishing.folder import make_writable
 from training.reporting import operating_points
 from training.reporting.cautions import not_promised
 from training.reporting.evaluation.evaluation import Evaluation, check_stated, evaluate

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from service.contract.errors import ModelError
+from service.contract.files import make_writable
 from service.inference.classifier import Classifier
 from training.certification.capacity import capacity, shortages
 from training.cli import data_options as data_arguments
@@ -16,7 +17,6 @@ from training.fitting import checkpoint
 from training.fitting.joining import joined
 from training.fitting.workers import Workers
 from training.job import Job, Outcome, assist, run
-from training.publishing.folder import make_writable
 from training.reporting import operating_points
 from training.reporting.cautions import not_promised
 from training.reporting.evaluation.evaluation import evaluate

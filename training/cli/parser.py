@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from service.option_values import open_share, positive, positive_int, probability
+from service.contract.option_values import open_share, positive, positive_int, probability
 from training.certification import cost_matrix
 from training.certification.settings import AbstentionSettings
 from training.cli import data_options as data_arguments

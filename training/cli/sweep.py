@@ -4,17 +4,16 @@ import argparse
 import shlex
 from collections.abc import Callable, Sequence, Set
 
+from service.contract.files import make_writable, publish
 from training.cli import data_options as data_arguments
 from training.cli import sweep_options as sweep_arguments
 from training.data.opening import load
 from training.data.splits import sizes
 from training.errors import DivergedError
+from training.fitting.device import find_device
 from training.fitting.recipes import TUNED, for_size
 from training.fitting.sweep.ranking import Standing, rank
 from training.fitting.sweep.runs import run
-from training.job import find_device
-from training.publishing.folder import make_writable
-from training.publishing.publish import publish
 from training.reporting.pictures.sheet import as_png
 from training.reporting.pictures.sweep import draw, swept
 from training.reporting.sweep_progress import SweepProgress

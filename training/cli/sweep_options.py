@@ -5,12 +5,11 @@ import dataclasses
 from pathlib import Path
 from typing import get_args
 
-from service.option_values import positive, positive_int
-from training.cli.values import not_negative, seed, share
+from service.contract.option_values import positive, positive_int
+from training.cli.values import not_negative, seed, several, share
 from training.errors import TrainingError
-from training.fitting.recipes import RECIPES, FitSettings, Precision, for_size
-from training.fitting.sgd import Schedule
-from training.fitting.sweep.grid import combinations, several
+from training.fitting.recipes import RECIPES, FitSettings, Precision, Schedule, for_size
+from training.fitting.sweep.runs import combinations
 
 _NAMES = [field.name for field in dataclasses.fields(FitSettings)]
 

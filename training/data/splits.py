@@ -1,6 +1,7 @@
 """Which examples serve which purpose: `train`, `tune`, `calibration`, `report`."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -8,7 +9,8 @@ from service.contract.manifest import Data, Split, SplitName
 from training.data.dataset import Dataset, Labelled, LabelledData
 from training.data.pool import Pool
 from training.errors import DataError
-from training.fitting.recipes import Recipe
+
+Recipe = Literal["chapter", "tuned"]
 
 TUNE_SIZE = 10_000
 CALIBRATION_SIZE = 5_000

@@ -14,14 +14,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from service.contract.errors import FileError
+from service.contract.files import publish, remove_left_behind
 from training.data import LabelledData
-from training.data.splits import Splits
-from training.errors import CheckpointError, TrainingError
+from training.data.splits import Recipe, Splits
+from training.errors import CheckpointError
 from training.fitting.fit import Best, Epoch, Quality, State
-from training.fitting.recipes import FitSettings, Recipe
+from training.fitting.recipes import FitSettings
 from training.fitting.regression import SoftmaxRegression
-from training.publishing.drafts import remove_left_behind
-from training.publishing.publish import publish
 
 _TITLE = b"demur checkpoint 1 "  # the number is the form's version
 _SHOWN = 80  # characters of a value that differs
@@ -60,7 +60,7 @@ class Checkpoint:
         title = _TITLE + hashlib.sha256(content).hexdigest().encode() + b"\n"
         try:
             publish(title + content, self.path, lambda _: None)
-        except TrainingError as error:
+        except FileError as error:
             raise CheckpointError(f"--checkpoint: {error}") from None
 
     def load(self) -> State | None:

@@ -4,9 +4,9 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from training.fitting.sgd import Schedule
+from training.data.splits import Recipe
 
-Recipe = Literal["chapter", "tuned"]
+Schedule = Literal["constant", "cosine"]
 Keep = Literal["last", "best"]
 Precision = Literal["float32", "float64"]
 

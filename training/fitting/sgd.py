@@ -2,14 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
+from training.fitting.recipes import Schedule
 from training.fitting.regression import SoftmaxRegression
-
-Schedule = Literal["constant", "cosine"]
 
 
 def scheduled_rate(schedule: Schedule, learning_rate: float, step: int, steps: int) -> float:

@@ -1,5 +1,6 @@
 """Examples that stay in their file: read some at a time, so that memory does not grow with the file."""
 
+import mmap
 import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -13,10 +14,11 @@ from training.data import Labelled
 from training.data.encoders.encoder import Encoder
 from training.fitting import shuffling
 from training.fitting.examples import Examples, Minibatch
-from training.fitting.read_ahead import will_need
 from training.fitting.workers import ALONE, Workers
 
 _LARGEST_BYTE, _LARGEST_INT = 2**8 - 1, 2**31 - 1
+
+_WILL_NEED = getattr(mmap, "MADV_WILLNEED", None)  # None where the platform has no such advice
 
 
 class StreamedExamples:
@@ -89,3 +91,14 @@ def _in_file_order(part: Labelled) -> tuple[Tensor, Tensor]:
     of_row[rows] = part.labels
     rising = torch.from_numpy(np.sort(rows.astype(np.int32 if len(of_row) <= _LARGEST_INT else np.int64)))
     return rising, torch.from_numpy(of_row).index_select(0, rising)
+
+
+def will_need(base: NDArray[Any], first: int, last: int) -> None:
+    """Have the rows `first` to `last` of `base` read in the background; nothing where it is no memory map."""
+    mapped = getattr(base, "_mmap", None)
+    if mapped is None or _WILL_NEED is None:
+        return
+    row_bytes = base.strides[0]
+    start = base.ctypes.data - np.frombuffer(mapped, dtype=np.uint8).ctypes.data + first * row_bytes
+    page = start - start % mmap.PAGESIZE  # advice begins on a page
+    mapped.madvise(_WILL_NEED, page, start - page + (last - first + 1) * row_bytes)

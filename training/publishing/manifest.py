@@ -15,7 +15,7 @@ from training.data import Labelled, LabelledData
 from training.data.splits import Splits
 from training.publishing import provenance
 from training.publishing.model import Model
-from training.publishing.publish import Expected
+from training.publishing.proof import Expected
 
 GOLDEN_TOLERANCE = 1e-6  # of another processor's kernels
 _MOST_GOLDEN = 100_000  # probabilities; with those of 27,000 classes for each of them the file would be full

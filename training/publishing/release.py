@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from service.contract.certificates import Abstention
+from service.contract.files import check_place, publish
 from service.contract.manifest import Manifest, Training
 from service.contract.policy import Policy
 from service.inference.classifier import Classifier, Scores
@@ -29,7 +30,7 @@ from training.fitting.regression import SoftmaxRegression
 from training.publishing import manifest
 from training.publishing.export import to_onnx
 from training.publishing.model import Model
-from training.publishing.publish import Expected, check_place, load_draft, prove_export, publish
+from training.publishing.proof import Expected, load_draft, prove_export
 from training.reporting.evaluation.contradictions import contradictions
 from training.reporting.evaluation.operating_points import curve, measure, policies
 from training.reporting.evaluation.quality import measure_quality

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from service.contract.errors import FileError
+from service.contract.files import publish
 from training.errors import TrainingError
 from training.fitting.fit import Epoch
-from training.publishing.publish import publish
 from training.reporting.evaluation.evaluation import Evaluation
 from training.reporting.json_files import evaluation_json, metrics_json
 from training.reporting.page import page
@@ -42,7 +43,7 @@ def write_fit(folder: Path, evaluation: Evaluation, history: Sequence[Epoch], se
     try:
         _write(folder, {"metrics.json": metrics_json(manifest, evaluation.version, history, seconds)})
         _write(folder, _with_page(evaluation, [*draw_all(evaluation), training]))
-    except TrainingError as error:
+    except FileError as error:
         raise TrainingError(f"version {evaluation.version} is published, but its report is not: {error}") from None
 
 

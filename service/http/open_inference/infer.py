@@ -10,7 +10,7 @@ from service.http.open_inference.outputs import check_names, classified, describ
 from service.http.open_inference.request import InferRequest, Output, read
 from service.http.open_inference.tensors import datatype_of, to_bytes, to_json
 from service.inference.decision import outcomes
-from service.inference.outcome import Decided
+from service.inference.outcome import Outcome
 from service.inference.predictor import Predictor
 from service.inference.readers.body import RAW
 
@@ -20,7 +20,7 @@ class Inferred(NamedTuple):
 
     body: bytes
     header_length: int | None  # of the JSON that it begins with; None where it is JSON alone
-    decided: Decided  # whether or not it is among the outputs
+    decided: Outcome  # whether or not it is among the outputs
 
 
 def infer(predictor: Predictor, body: bytes, header_length: int | None) -> Inferred:
@@ -44,7 +44,7 @@ def infer(predictor: Predictor, body: bytes, header_length: int | None) -> Infer
         if output.classification is not None:
             found[output.name] = classified(found[output.name], output.classification, manifest.labels)
     body, length = _written(predictor, request, policy, [(output, found[output.name]) for output in wanted])
-    return Inferred(body, length, Decided(predictor.model_ref, policy, outcome.tally()))
+    return Inferred(body, length, Outcome(predictor.model_ref, policy, outcome.tally()))
 
 
 def _written(

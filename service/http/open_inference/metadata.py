@@ -5,7 +5,7 @@ from typing import Any
 import service
 from service.http.open_inference.outputs import described
 from service.http.open_inference.tensors import datatype_of
-from service.registry.loading import Models, ServedModel
+from service.registry.served_model import Models, ServedModel
 
 EXTENSIONS = ["binary_tensor_data", "classification", "model_repository"]
 

@@ -6,8 +6,8 @@ from fastapi import Path, Request
 
 from service.contract.errors import UnknownModel
 from service.contract.validation import shortened
-from service.registry.loading import ServedModel
 from service.registry.registry import Serving
+from service.registry.served_model import ServedModel
 
 
 def asked_model(request: Request) -> ServedModel:

@@ -13,12 +13,12 @@ from service.contract.inputs import Kind
 from service.http.middleware.request_limits import EXEMPT
 from service.http.open_inference.tensors import DTYPES, datatype_of
 from service.http.problems import MEDIA_TYPE, is_standard
-from service.http.schemas.models import ModelRef
+from service.inference.outcome import ModelRef
 from service.inference.readers.body import JSON
 from service.inference.readers.multipart import MULTIPART
 from service.inference.readers.reader import Reader
-from service.registry.loading import Models
 from service.registry.registry import Serving
+from service.registry.served_model import Models
 
 _BUSY = HTTPStatus.SERVICE_UNAVAILABLE
 _MOST_EXAMPLES = 3  # of models, each with an input
@@ -109,11 +109,12 @@ def _named_schemas() -> dict[str, Any]:
     """
     from service.contract.manifest import Manifest
     from service.http.schemas import instances, open_inference, predict, problem
-    from service.inference import explanations_schema as explain
-    from service.inference import model_inputs_schema as inputs
+    from service.inference import explanations as explain
+    from service.inference import model_inputs as inputs
+    from service.inference.options import PredictRequest
     from service.monitoring.feedback import schema as feedback
 
-    read = (predict.PredictRequest, explain.ExplainRequest, inputs.InputsRequest, feedback.FeedbackRequest)
+    read = (PredictRequest, explain.ExplainRequest, inputs.InputsRequest, feedback.FeedbackRequest)
     read_by_protocol = (open_inference.InferRequest, instances.InstancesRequest, instances.ExplainInstancesRequest)
     written = (predict.PredictResponse, Manifest, problem.ProblemDetails)
     written_by_protocol = (

@@ -20,16 +20,14 @@ from service.http.routes.asked_model import asked_model, named
 from service.http.routes.openapi import FEEDBACK_BODY, answer_of, problem_responses
 from service.http.schemas.models import ModelsResponse, ServedModelEntry, Status
 from service.http.schemas.predict import QueryOptions
-from service.inference.explanations import explain
-from service.inference.explanations_schema import ExplainQuery, ExplainResponse
-from service.inference.model_inputs import samples, seen
-from service.inference.model_inputs_schema import InputsQuery, InputsResponse
+from service.inference.explanations import ExplainQuery, ExplainResponse, explain
+from service.inference.model_inputs import InputsQuery, InputsResponse, samples, seen
 from service.inference.readers.body import JSON
 from service.inference.readers.json_body import json_object
 from service.monitoring.drift.schema import DriftResponse
 from service.monitoring.feedback.schema import FeedbackRequest, FeedbackResponse, PolicyFeedback
 from service.monitoring.metrics.scrape import Scrape
-from service.registry.loading import Models, ServedModel
+from service.registry.served_model import Models, ServedModel
 
 MAX_FEEDBACK_BYTES = 8 * 1024  # an id and a label need far less
 
@@ -124,14 +122,14 @@ async def give_feedback(request: Request) -> PolicyFeedback:
     if form != JSON:
         raise UnsupportedType(f"content type {form[:80] or 'none'} is not taken: {JSON} is")
     given = validated(FeedbackRequest, json_object(body, "id and label"))
-    return model.feedback.record(given.id, given.label)
+    return model.monitor.feedback.record(given.id, given.label)
 
 
 @of_model.get("/feedback")
 async def feedback(request: Request) -> FeedbackResponse:
     """How often the answers were right, by policy, as far as feedback came, and whether each certificate holds."""
     model = asked_model(request)
-    return FeedbackResponse(model=model.ref, policies=model.feedback.states())
+    return FeedbackResponse(model=model.ref, policies=model.monitor.feedback.states())
 
 
 @of_model.get("/drift")
@@ -144,7 +142,7 @@ async def drift(request: Request) -> DriftResponse:
     as well as ever.
     """
     model = asked_model(request)
-    return await run_in_threadpool(model.drift.state, model.ref, model.manifest.labels)
+    return await run_in_threadpool(model.monitor.drift.state, model.ref, model.manifest.labels)
 
 
 router = APIRouter()

@@ -10,14 +10,14 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from service.http import instances
 from service.http.drain import accepting
 from service.http.predict_request import INLINE_BODY_BYTES
 from service.http.request_body import headers_of, read_body
+from service.http.routes import instances
 from service.http.routes.asked_model import asked_model, named
 from service.http.routes.openapi import answer_of, json_of, standard_responses
 from service.inference.answers.answer import Written
-from service.inference.explanations_schema import ExplainResponse
+from service.inference.explanations import ExplainResponse
 from service.inference.predictor import Predictor
 from service.inference.readers.body import JSON
 

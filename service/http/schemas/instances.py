@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.inference.explanations_schema import MOST_EXPLAINED
+from service.inference.explanations import MOST_EXPLAINED
 
 
 class InstancesRequest(BaseModel):

@@ -1,15 +1,8 @@
-"""The wire of `/models` and of the probes, and how every answer names its model."""
+"""The wire of `/models` and of the probes."""
 
 from typing import Literal
 
 from pydantic import BaseModel, Field
-
-
-class ModelRef(BaseModel):
-    """Which model gave the answer."""
-
-    name: str = Field(description="As the service knows it.")
-    version: str = Field(description="The first 12 hex digits of the SHA-256 of the model file.")
 
 
 class ServedModelEntry(BaseModel):

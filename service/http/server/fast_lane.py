@@ -23,7 +23,7 @@ from service.http.request_id import request_id_of, traceparent_of
 from service.http.server.guarded_connection import GuardedProtocol
 from service.http.server.whole_request import UNUSUAL, whole_post
 from service.inference.batching import Rows
-from service.inference.outcome import Decided
+from service.inference.outcome import Outcome
 from service.inference.predictor import Predictor, Question
 from service.monitoring.requests.account import Account
 from service.monitoring.requests.exchange import Exchange
@@ -195,7 +195,7 @@ class FastLaneProtocol(GuardedProtocol):
         self.guard.metrics.refuse_at_once(_named(self._path)[1])
         self.on_response_complete()
 
-    def _enter(self, request_id: str, decided: Decided) -> None:
+    def _enter(self, request_id: str, decided: Outcome) -> None:
         """Put the exchange into the account."""
         seconds = time.perf_counter() - self.began
         path, route = _named(self._path)

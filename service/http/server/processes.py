@@ -8,34 +8,40 @@ import signal
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
 
-from service.app import create_app
 from service.http.server.fast_lane import FastLaneProtocol
 from service.http.server.hangup import Hangup
 from service.http.server.heap import map_what_is_large
 from service.http.server.open_files import allow_connections
 from service.http.server.stopping import DrainingServer, Supervisor
 from service.monitoring.requests.logs import configure
-from service.monitoring.worker_slot import claim
+from service.monitoring.worker_slot import ALONE, Place, claim
 from service.settings import Settings
 
+CreateApp = Callable[[Settings, Place], FastAPI]
 
-def serve(settings: Settings) -> int:
+
+def serve(settings: Settings, create_app: CreateApp) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit status: 0 after a graceful stop, 1 when it could not start.
 
-    Raises ModelError or SettingsError before a socket is opened.
+    Raises ModelError or SettingsError before a socket is opened. `create_app` is called in every worker.
     """
     hangup = Hangup()
     map_what_is_large()
     configure(settings.log_format, settings.log_level)
     allow_connections(settings.max_connections)  # of workers too, which inherit it
-    app = create_app(settings)  # of several workers each makes its own, and none needs to start where this one cannot
+    app = create_app(
+        settings, ALONE
+    )  # of several workers each makes its own, and none needs to start where this one cannot
     _collect_from_now_on()
-    return _serve_alone(app, settings, hangup) if settings.workers == 1 else _serve_together(settings, hangup)
+    return (
+        _serve_alone(app, settings, hangup) if settings.workers == 1 else _serve_together(settings, create_app, hangup)
+    )
 
 
 def _serve_alone(app: FastAPI, settings: Settings, hangup: Hangup) -> int:
@@ -50,10 +56,10 @@ def _serve_alone(app: FastAPI, settings: Settings, hangup: Hangup) -> int:
     return 0
 
 
-def _serve_together(settings: Settings, hangup: Hangup) -> int:
+def _serve_together(settings: Settings, create_app: CreateApp, hangup: Hangup) -> int:
     """Under uvicorn's own supervisor, which starts a worker again where one dies."""
     with tempfile.TemporaryDirectory(prefix="demur-") as directory:
-        config = _config(functools.partial(_app_of_worker, settings, Path(directory)), settings)
+        config = _config(functools.partial(_app_of_worker, settings, create_app, Path(directory)), settings)
         try:
             listening = config.bind_socket()
         except SystemExit:  # uvicorn's when it cannot listen, which has said why
@@ -63,7 +69,7 @@ def _serve_together(settings: Settings, hangup: Hangup) -> int:
     return 0
 
 
-def _app_of_worker(settings: Settings, directory: Path) -> FastAPI:
+def _app_of_worker(settings: Settings, create_app: CreateApp, directory: Path) -> FastAPI:
     """Called in each worker, when it starts."""
     map_what_is_large()
     threading.Thread(target=_stop_with_the_parent, daemon=True).start()

@@ -3,15 +3,28 @@
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
+from pydantic import BaseModel, Field
+
+from service.contract.certificates import SetMethod
 from service.inference.batching import Rows
-from service.inference.outcome import Decided
+from service.inference.outcome import Outcome
+
+
+class SetsRef(BaseModel):
+    """Which promise the prediction sets keep."""
+
+    set_coverage: float = Field(description="How often a set holds the true label, at least.")
+    method: SetMethod = Field(
+        description="Of what that holds: of the answered and of the abstained apart under each certified risk "
+        "(by_decision), of all inputs (lac), or of each class (lac_class_conditional)."
+    )
 
 
 class Written(NamedTuple):
     """An answer."""
 
     body: bytes
-    decided: Decided
+    decided: Outcome
 
 
 class Writer(Protocol):

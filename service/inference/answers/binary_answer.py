@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from service.contract.certificates import Abstention
 from service.contract.policy import Policy
-from service.http.schemas.models import ModelRef
 from service.inference.answers.answer import Written
 from service.inference.batching import Rows
 from service.inference.classifier import Scores
 from service.inference.decision import ANSWERED, Outcomes, outcomes
-from service.inference.outcome import Decided
+from service.inference.outcome import ModelRef, Outcome
 from service.inference.readers.body import NPY, RAW
 
 ABSTAINED = -1  # in the place of a label
@@ -58,7 +57,7 @@ class BinaryAnswer:
     def write(self, rows: Rows) -> Written:
         """The answers to N inputs."""
         found = outcomes(rows.scores, self._policy, self._abstention)
-        decided = Decided(self._model, self._policy, found.tally())
+        decided = Outcome(self._model, self._policy, found.tally())
         records = _records(rows.scores, found)
         if self.media_type == RAW:
             return Written(records.tobytes(), decided)

@@ -15,12 +15,10 @@ from pydantic import BaseModel
 
 from service.contract.certificates import Abstention, PredictionSets
 from service.contract.policy import Policy
-from service.http.schemas.models import ModelRef
-from service.http.schemas.predict import SetsRef
-from service.inference.answers.answer import Written
+from service.inference.answers.answer import SetsRef, Written
 from service.inference.batching import Rows
 from service.inference.decision import REASONS, Decision, Reason, decide, limits, tally
-from service.inference.outcome import Decided
+from service.inference.outcome import ModelRef, Outcome
 from service.inference.prediction_id import PredictionIds
 from service.inference.readers.body import JSON
 
@@ -68,7 +66,7 @@ class JsonAnswer:
         self._abstention = abstention
         self._model = model
         self._policy = policy
-        self._of_one = {reason: Decided(model, policy, tally([reason])) for reason in (None, *REASONS)}
+        self._of_one = {reason: Outcome(model, policy, tally([reason])) for reason in (None, *REASONS)}
         self._limits = limits(policy, abstention)
         self._id_of = ids.under(policy)
         self.k = k
@@ -93,7 +91,7 @@ class JsonAnswer:
         decisions = decide(rows.scores, self._policy, self._abstention)
         columns = zip(decisions, rows.probabilities, rows.confidence, rows.ood_score, rows.likeliest, strict=True)
         body = self._head + orjson.dumps([self._prediction(*entry) for entry in columns]) + b"}"
-        return Written(body, Decided(self._model, self._policy, tally(decision.reason for decision in decisions)))
+        return Written(body, Outcome(self._model, self._policy, tally(decision.reason for decision in decisions)))
 
     def _prediction(
         self, decision: Decision, row: _Row, confidence: float, ood_score: float, likeliest: list[int]

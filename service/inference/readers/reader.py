@@ -10,9 +10,9 @@ from service.contract.inputs import FeaturesInput, ImageInput, Kind, TokensInput
 from service.inference.readers.body import JSON
 from service.inference.readers.features import FeatureReader
 from service.inference.readers.images import ImageReader
+from service.inference.readers.limits import ReadLimits
 from service.inference.readers.multipart import without_boundary
 from service.inference.readers.tokens import TokenReader
-from service.settings import Settings
 
 
 class Reader(Protocol):
@@ -77,12 +77,12 @@ def read_other(reader: Reader, body: bytes, media_type: str, *, resize: bool, in
     raise UnsupportedType(f"{came} is not taken: {', '.join((JSON, *reader.media_types))} are")
 
 
-def reader_for(kind: Kind, settings: Settings) -> Reader:
-    """The reader of a kind, within the limits that the settings allow."""
+def reader_for(kind: Kind, limits: ReadLimits) -> Reader:
+    """The reader of a kind of input."""
     match kind:
         case ImageInput():
-            return ImageReader(kind, settings.max_batch_size, settings.max_image_pixels)
+            return ImageReader(kind, limits.max_batch_size, limits.max_image_pixels)
         case FeaturesInput():
-            return FeatureReader(kind, settings.max_batch_size)
+            return FeatureReader(kind, limits.max_batch_size)
         case TokensInput():
-            return TokenReader(kind, settings.max_batch_size)
+            return TokenReader(kind, limits.max_batch_size)

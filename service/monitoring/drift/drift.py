@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.contract.reference import Reference
-from service.http.schemas.models import ModelRef
 from service.inference.classifier import Scores
+from service.inference.outcome import ModelRef
 from service.monitoring.drift.permutation_test import exact_p_value, population_stability_index
 from service.monitoring.drift.schema import (
     DriftResponse,

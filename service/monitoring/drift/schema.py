@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from service.http.schemas.models import ModelRef
+from service.inference.outcome import ModelRef
 
 
 class ReferenceRef(BaseModel):

@@ -23,8 +23,9 @@ from service.inference.decision import resolve
 from service.inference.prediction_id import PredictionId
 from service.monitoring.feedback.counts import Answer, Count, Given, Key, Totals
 from service.monitoring.feedback.judging import Judge
-from service.monitoring.feedback.schema import Counted, PolicyFeedback
+from service.monitoring.feedback.schema import PolicyFeedback
 from service.monitoring.feedback.store import FeedbackStore
+from service.settings import FeedbackCounts
 
 DEADLINE_SECONDS = 7 * 24 * 3600
 _MOST_POLICIES = 256  # which clients ask for again and again
@@ -40,7 +41,7 @@ class Feedback:
         version: str,
         store: FeedbackStore,
         *,
-        counted: Counted = "audited",
+        counted: FeedbackCounts = "audited",
         deadline_seconds: float = DEADLINE_SECONDS,
         now: Callable[[], float] = time.time,
     ) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.contract.policy import Policy
-from service.http.schemas.models import ModelRef
+from service.inference.outcome import ModelRef
 
 
 class FeedbackRequest(BaseModel):
@@ -17,7 +17,6 @@ class FeedbackRequest(BaseModel):
     label: str = Field(max_length=200, description="The true label.")
 
 
-Counted = Literal["audited", "all"]
 PromiseStatus = Literal["open", "confirmed", "broken"]
 
 

@@ -5,7 +5,7 @@ the promises are in `promises`.
 """
 
 import platform
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -32,7 +32,7 @@ from service.monitoring.metrics.metrics import (
 from service.monitoring.metrics.promises import promises
 from service.monitoring.metrics.scrape import Scrape
 from service.monitoring.metrics.tallies import Numbers
-from service.registry.loading import Models
+from service.monitoring.monitor import Monitor
 
 
 def expose(scrape: Scrape, accept: str) -> tuple[bytes, str]:
@@ -54,11 +54,11 @@ class _Collector:
     def collect(self) -> Iterable[Metric]:
         """All families, each name once."""
         counted = self._scrape.metrics.tallies.of_all()
-        models = self._scrape.serving.models  # those of now, whatever is swapped meanwhile
+        monitors = self._scrape.serving.monitors()  # those of now, whatever is swapped meanwhile
         yield from _service(self._scrape, counted)
-        yield from _models(models, self._scrape.serving.refused, counted)
+        yield from _models(monitors, self._scrape.serving.refused, counted)
         yield from _requests(counted)
-        yield from promises(self._scrape, models, counted)
+        yield from promises(self._scrape, [monitor for monitor in monitors.values() if monitor], counted)
         yield _histogram(
             "demur_confidence",
             "Confidence of the inputs scored, answered or not.",
@@ -81,7 +81,7 @@ def _service(scrape: Scrape, counted: Numbers) -> Iterator[Metric]:
     yield CounterMetricFamily("demur_worker_restarts", "Workers started in a dead one's stead.", restarts)
 
 
-def _models(models: Models, refused: Collection[str], counted: Numbers) -> Iterator[Metric]:
+def _models(monitors: Mapping[str, Monitor | None], refused: Collection[str], counted: Numbers) -> Iterator[Metric]:
     info = GaugeMetricFamily("demur_model_info", "A model that serves; always 1.", labels=["model", "version", "kind"])
     ready = GaugeMetricFamily("demur_model_ready", "Whether a model has passed its proof.", labels=["model"])
     other = GaugeMetricFamily(
@@ -92,12 +92,12 @@ def _models(models: Models, refused: Collection[str], counted: Numbers) -> Itera
     reloads = CounterMetricFamily(
         "demur_model_reloads", "Other files that a worker has swapped in, or refused.", labels=["model", "outcome"]
     )
-    for name, model in models.by_name.items():
-        ready.add_metric([name], int(model is not None))
+    for name, monitor in monitors.items():
+        ready.add_metric([name], int(monitor is not None))
         for outcome in (SWAPPED, REFUSED):
             reloads.add_metric([name, outcome], counted.get((RELOADS, name, outcome), [0])[0])
-        if model is not None:
-            info.add_metric([name, model.ref.version, model.manifest.input.kind], 1)
+        if monitor is not None:
+            info.add_metric([name, monitor.model.version, monitor.manifest.input.kind], 1)
             other.add_metric([name], int(name in refused))
     yield from (info, ready, other, reloads)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from service.contract.policy import Policy, RejectCostPolicy, SelectiveRiskPolicy
 from service.inference.classifier import Scores
-from service.inference.outcome import Decided
+from service.inference.outcome import Outcome
 from service.monitoring.metrics.tallies import Tallies
 from service.monitoring.requests.exchange import Exchange
 
@@ -130,7 +130,7 @@ class Metrics:
     def close(self) -> None:
         """Nothing waits to be counted."""
 
-    def _places_of(self, decided: Decided) -> tuple[tuple[int, int], ...]:
+    def _places_of(self, decided: Outcome) -> tuple[tuple[int, int], ...]:
         """Where its decisions are counted, and how many they are."""
         model, policy = decided.model.name, policy_name(decided.policy)
         return tuple(

@@ -14,29 +14,28 @@ from service.monitoring.feedback.schema import PolicyFeedback
 from service.monitoring.metrics.metrics import DECISIONS, policy_name
 from service.monitoring.metrics.scrape import Scrape
 from service.monitoring.metrics.tallies import Numbers
-from service.registry.loading import Models, ServedModel
+from service.monitoring.monitor import Monitor
 
 _OF_POLICY = ["model", "policy"]
 _SURELY = f" at all looks at once, at the confidence level of the certificate, or {CONFIDENCE_LEVEL} without one"
 
 
-def promises(scrape: Scrape, served: Models, counted: Numbers) -> Iterator[Metric]:
+def promises(scrape: Scrape, monitors: list[Monitor], counted: Numbers) -> Iterator[Metric]:
     """All families, each name once."""
-    models = served.ready()
-    yield from _decisions(models, counted)
-    feedback = {model.ref.name: _by_policy(model) for model in models}
-    yield from _certificates(models, feedback)
-    yield from _feedback(models, feedback)
-    yield from _drift(scrape, models)
+    yield from _decisions(monitors, counted)
+    feedback = {monitor.model.name: _by_policy(monitor) for monitor in monitors}
+    yield from _certificates(monitors, feedback)
+    yield from _feedback(monitors, feedback)
+    yield from _drift(scrape, monitors)
 
 
-def _decisions(models: list[ServedModel], counted: Numbers) -> Iterator[Metric]:
+def _decisions(monitors: list[Monitor], counted: Numbers) -> Iterator[Metric]:
     """Those of policies that are likely to come are there from the start: Prometheus sees no rise from nothing to 1."""
     found = {key[1:]: numbers[0] for key, numbers in counted.items() if key[0] == DECISIONS}
-    for model in models:
-        for policy in _offered(model):
+    for monitor in monitors:
+        for policy in _offered(monitor):
             for decision in (ANSWER, *possible_reasons(policy)):
-                found.setdefault((model.ref.name, policy_name(policy), decision), 0)
+                found.setdefault((monitor.model.name, policy_name(policy), decision), 0)
     decisions = CounterMetricFamily(
         "demur_decisions",
         "Inputs by decision: answer, or the reason why not.",
@@ -53,22 +52,22 @@ def _decisions(models: list[ServedModel], counted: Numbers) -> Iterator[Metric]:
     yield decisions
 
 
-def _offered(model: ServedModel) -> list[Policy]:
+def _offered(monitor: Monitor) -> list[Policy]:
     """The policies that the model has certificates for, and its default one."""
-    return [model.predictor.default_policy, *(certificate.policy() for certificate in _of(model))]
+    return [monitor.default_policy, *(certificate.policy() for certificate in _of(monitor))]
 
 
-def _of(model: ServedModel) -> list[RiskCertificate | CostCertificate]:
-    abstention = model.manifest.abstention
+def _of(monitor: Monitor) -> list[RiskCertificate | CostCertificate]:
+    abstention = monitor.manifest.abstention
     return [] if abstention is None else [*abstention.selective_risk, *abstention.reject_cost]
 
 
-def _by_policy(model: ServedModel) -> dict[str, PolicyFeedback]:
+def _by_policy(monitor: Monitor) -> dict[str, PolicyFeedback]:
     """Where each policy but the thresholds stands that feedback came for."""
-    return {policy_name(state.policy): state for state in model.feedback.states(made_up=False)}
+    return {policy_name(state.policy): state for state in monitor.feedback.states(made_up=False)}
 
 
-def _certificates(models: list[ServedModel], feedback: dict[str, dict[str, PolicyFeedback]]) -> Iterator[Metric]:
+def _certificates(monitors: list[Monitor], feedback: dict[str, dict[str, PolicyFeedback]]) -> Iterator[Metric]:
     promise = GaugeMetricFamily(
         "demur_certificate_promise", "The selective risk, or the cost of an answer, at most.", labels=_OF_POLICY
     )
@@ -76,12 +75,12 @@ def _certificates(models: list[ServedModel], feedback: dict[str, dict[str, Polic
         "demur_certificate_coverage_ratio", "Share of the calibration split that is answered.", labels=_OF_POLICY
     )
     holds = GaugeMetricFamily("demur_certificate_holds", "0 once feedback has refuted it, else 1.", labels=_OF_POLICY)
-    for model in models:
-        for certificate in _of(model):
+    for monitor in monitors:
+        for certificate in _of(monitor):
             if certificate.status == "infeasible" or certificate.coverage is None:
                 continue
-            labels = [model.ref.name, policy_name(certificate.policy())]
-            state = feedback[model.ref.name].get(labels[1])
+            labels = [monitor.model.name, policy_name(certificate.policy())]
+            state = feedback[monitor.model.name].get(labels[1])
             promise.add_metric(labels, _promised(certificate))
             coverage.add_metric(labels, certificate.coverage)
             holds.add_metric(labels, int(state is None or state.promise != "broken"))
@@ -104,7 +103,7 @@ class _FeedbackFamilies(NamedTuple):
     cost: GaugeMetricFamily
 
 
-def _feedback(models: list[ServedModel], feedback: dict[str, dict[str, PolicyFeedback]]) -> Iterator[Metric]:
+def _feedback(monitors: list[Monitor], feedback: dict[str, dict[str, PolicyFeedback]]) -> Iterator[Metric]:
     families = _FeedbackFamilies(
         CounterMetricFamily("demur_feedback_answers", "Answers whose true label came.", labels=_OF_POLICY),
         CounterMetricFamily("demur_feedback_errors", "Wrong ones among them.", labels=_OF_POLICY),
@@ -128,9 +127,9 @@ def _feedback(models: list[ServedModel], feedback: dict[str, dict[str, PolicyFee
             "demur_feedback_answer_cost", "Mean cost of a judged answer with a label.", labels=_OF_POLICY
         ),
     )
-    for model in models:
-        for name, state in feedback[model.ref.name].items():
-            labels = [model.ref.name, name]
+    for monitor in monitors:
+        for name, state in feedback[monitor.model.name].items():
+            labels = [monitor.model.name, name]
             counts = (state.answered, state.errors, state.abstained, state.judged, state.missing)
             _count(families, labels, Totals(*counts))
             if state.selective_risk is not None:
@@ -139,9 +138,9 @@ def _feedback(models: list[ServedModel], feedback: dict[str, dict[str, PolicyFee
                 families.risk_upper.add_metric(labels, state.risk_upper_bound)
             if state.answer_cost is not None:
                 families.cost.add_metric(labels, state.answer_cost)
-        made_up = model.feedback.of_thresholds()
+        made_up = monitor.feedback.of_thresholds()
         if any(made_up):
-            _count(families, [model.ref.name, "threshold"], made_up)
+            _count(families, [monitor.model.name, "threshold"], made_up)
     yield from families
 
 
@@ -153,13 +152,13 @@ def _count(families: _FeedbackFamilies, labels: list[str], counts: Totals) -> No
     families.missing.add_metric(labels, counts.missing)
 
 
-def _drift(scrape: Scrape, models: list[ServedModel]) -> Iterator[Metric]:
+def _drift(scrape: Scrape, monitors: list[Monitor]) -> Iterator[Metric]:
     inputs = GaugeMetricFamily("demur_drift_inputs", "Inputs of the last completed window.", labels=["model"])
     labels = ["model", "statistic"]
     psi = GaugeMetricFamily("demur_drift_psi", "Population stability index; 0 for equal shares.", labels=labels)
     p_value = GaugeMetricFamily("demur_drift_p_value", "How likely chance does as much.", labels=labels)
     drifted = GaugeMetricFamily("demur_drift_drifted", "Whether /drift calls it drifted.", labels=labels)
-    for found in scrape.drift(models):
+    for found in scrape.drift(monitors):
         inputs.add_metric([found.model.name], found.inputs)
         for statistic, verdict in (
             ("labels", found.labels),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from service.inference.outcome import Decided
+from service.inference.outcome import Outcome
 
 UNMATCHED = "unmatched"  # in the place of the route's template, where no route is
 
@@ -19,7 +19,7 @@ class Exchange(NamedTuple):
     status: int
     began: float  # seconds since the epoch
     seconds: float  # from the request's first byte to the answer's last, as far as the service sees them
-    decided: Decided | None
+    decided: Outcome | None
     key: str | None = None  # the name of the API key that it came with
 
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from service.inference.outcome import Decided
+from service.inference.outcome import Outcome
 from service.monitoring.requests.exchange import Exchange
 
 _MOST_OF_A_PATH = 200  # characters
@@ -102,7 +102,7 @@ def _second(seconds: int) -> str:
 
 
 @lru_cache(maxsize=512)
-def _rest(level: int, method: str, path: str, route: str, status: int, decided: Decided | None, key: str | None) -> str:
+def _rest(level: int, method: str, path: str, route: str, status: int, decided: Outcome | None, key: str | None) -> str:
     """What of a line is the same for many requests, without the braces."""
     line: dict[str, Any] = {
         "level": logging.getLevelName(level).lower(),

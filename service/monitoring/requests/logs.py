@@ -2,22 +2,20 @@
 
 import logging
 import sys
-from typing import Literal
 
 from service.monitoring.requests.lines import JsonLines, LineFormatter, Lines, TextLines
+from service.settings import LogForm, LogLevel
 
-Form = Literal["auto", "json", "text"]
-Level = Literal["debug", "info", "warning", "error"]
 # What these have to say is of a client's bytes. The client is told, and must not be able to fill the log.
 _OF_BODIES = ("python_multipart", "PIL")
 
 
-def lines_for(form: Form) -> Lines:
+def lines_for(form: LogForm) -> Lines:
     """The form; `auto` is text on a terminal, and JSON where a machine reads."""
     return TextLines() if form == "text" or (form == "auto" and sys.stdout.isatty()) else JsonLines()
 
 
-def configure(form: Form, level: Level) -> None:
+def configure(form: LogForm, level: LogLevel) -> None:
     """Send what `logging` gets to standard output: ours and uvicorn's from `level` on, of libraries the warnings."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(LineFormatter(lines_for(form)))

@@ -14,7 +14,7 @@ from training.certification.scored import Scored, score
 from training.certification.settings import AbstentionSettings
 from training.data import Labelled
 from training.publishing.export import to_onnx
-from training.publishing.publish import load_draft
+from training.publishing.proof import load_draft
 
 
 def _scored(size: int, seed: int, fingerprint: str) -> Scored:

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.http.schemas.models import ModelRef
 from service.inference.classifier import Classifier, Scores
+from service.inference.outcome import ModelRef
 from service.monitoring.drift.drift import Drift
 from training.certification.reference import histogram, reference
 from training.data import Dataset

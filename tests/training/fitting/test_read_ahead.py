@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.fitting.read_ahead import will_need
+from training.fitting.streaming import will_need
 
 
 @pytest.mark.parametrize("row", [0, 1, 4998, 4999])

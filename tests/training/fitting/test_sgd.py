@@ -5,8 +5,9 @@ import math
 import pytest
 import torch
 
+from training.fitting.recipes import Schedule
 from training.fitting.regression import SoftmaxRegression
-from training.fitting.sgd import SGD, Schedule, scheduled_rate
+from training.fitting.sgd import SGD, scheduled_rate
 
 RATES = [0.1, 0.05, 0.2, 0.01]
 

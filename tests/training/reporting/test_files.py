@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from service.contract.errors import FileError
 from tests.training.conftest import HISTORY
 from training.errors import TrainingError
 from training.reporting.evaluation.evaluation import Evaluation
@@ -85,7 +86,7 @@ def test_fit_report_that_cannot_be_written_says_that_the_model_is_published(
 
 def test_nothing_half_written_stays(tmp_path: Path, tiny_evaluation: Evaluation) -> None:
     (tmp_path / "report.html").mkdir()
-    with pytest.raises(TrainingError, match=r"^cannot write .*report\.html: Is a directory$"):
+    with pytest.raises(FileError, match=r"^cannot write .*report\.html: Is a directory$"):
         write_evaluation(tmp_path, tiny_evaluation)
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
 

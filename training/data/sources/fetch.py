@@ -13,10 +13,10 @@ from pathlib import Path
 import platformdirs
 import pooch
 
+from service.contract.files import make_writable
 from training.data.sources.fashion_mnist import FILES, NAME, REMEDY
 from training.data.sources.idx import IdxFile
 from training.errors import DataError
-from training.publishing.folder import make_writable
 
 ENVIRONMENT = "DEMUR_DATA_DIR"
 DEBIAN_PACKAGE = "dataset-fashion-mnist"

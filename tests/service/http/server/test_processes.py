@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from service.contract.policy import ThresholdPolicy
-from service.http.schemas.models import ModelRef
 from service.inference.classifier import Scores
+from service.inference.outcome import ModelRef
 from service.inference.prediction_id import PredictionIds
 from service.monitoring.drift.drift import Drift
 from service.monitoring.drift.schema import DriftResponse

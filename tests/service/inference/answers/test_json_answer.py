@@ -9,12 +9,12 @@ import pytest
 
 from service.contract.certificates import PredictionSets, SetMethod
 from service.contract.policy import NeverAbstainPolicy, Policy, RejectCostPolicy, SelectiveRiskPolicy, ThresholdPolicy
-from service.http.schemas.models import ModelRef
 from service.http.schemas.predict import PredictResponse
 from service.inference.answers.json_answer import JsonAnswer
 from service.inference.batching import Rows
 from service.inference.classifier import Scores
 from service.inference.decision import decide, top_k
+from service.inference.outcome import ModelRef
 from service.inference.prediction_id import PredictionId, PredictionIds
 from service.inference.prediction_sets import members
 from tests import tiny

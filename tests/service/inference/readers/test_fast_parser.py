@@ -16,10 +16,6 @@ from service.inference.classifier import Classifier
 from service.inference.prediction_id import PredictionIds
 from service.inference.predictor import Predictor
 from service.inference.readers.reader import reader_for
-from service.monitoring.drift.drift import Drift
-from service.monitoring.metrics.metrics import Confidences
-from service.monitoring.metrics.tallies import Tallies
-from service.monitoring.worker_slot import ALONE
 from service.settings import Settings
 
 BODIES = 30_000
@@ -116,10 +112,9 @@ def _has_a_key_twice(text: str) -> bool:
 def predictor(tiny_model: Path) -> Predictor:
     classifier = Classifier.load(tiny_model)
     manifest = classifier.manifest
-    reader = reader_for(manifest.input, Settings(max_batch_size=4))
-    counted = Confidences(Tallies(ALONE), "tiny")
-    drift, ids = Drift(manifest.reference, 100), PredictionIds(classifier.version)
-    return Predictor("tiny", classifier, reader, NeverAbstainPolicy(), drift, counted, ids)
+    reader = reader_for(manifest.input, Settings(max_batch_size=4).read_limits)
+    ids = PredictionIds(classifier.version)
+    return Predictor("tiny", classifier, reader, NeverAbstainPolicy(), ids)
 
 
 def _compare(predictor: Predictor, bodies: int, seed: int) -> tuple[int, int]:

@@ -31,7 +31,7 @@ FEATURE_TYPES = "application/json, application/octet-stream, application/x-npy"
     ],
 )
 def test_every_kind_has_its_reader(kind: Input, reader: type) -> None:
-    assert isinstance(reader_for(kind, Settings()), reader)
+    assert isinstance(reader_for(kind, Settings().read_limits), reader)
 
 
 @pytest.mark.parametrize(

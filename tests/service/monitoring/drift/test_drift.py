@@ -9,8 +9,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from service.app import create_app
-from service.http.schemas.models import ModelRef
 from service.inference.classifier import Scores
+from service.inference.outcome import ModelRef
 from service.monitoring.drift.drift import PSI_LIMIT, Drift
 from service.monitoring.drift.schema import DriftResponse
 from service.settings import Settings

@@ -16,9 +16,8 @@ from service.contract.policy import Policy, PolicyRequest
 from service.inference.decision import resolve
 from service.inference.prediction_id import PredictionIds
 from service.monitoring.feedback.feedback import Feedback
-from service.monitoring.feedback.schema import Counted
 from service.monitoring.feedback.store import MAX_THRESHOLDS, FeedbackStore
-from service.settings import Settings
+from service.settings import FeedbackCounts, Settings
 from tests import tiny
 from tests.service.canon import assert_problem
 
@@ -30,7 +29,7 @@ DEADLINE = 1000.0
 def _feedback(
     cost_matrix: list[list[float]] | None = None,
     max_remembered: int = 1000,
-    counted: Counted = "all",
+    counted: FeedbackCounts = "all",
     now: Callable[[], float] = time.time,
     store: FeedbackStore | None = None,
 ) -> Feedback:

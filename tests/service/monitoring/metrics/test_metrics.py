@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from service.contract.policy import NeverAbstainPolicy, Policy, PolicyRequest, ThresholdPolicy
-from service.http.schemas.models import ModelRef
 from service.inference.classifier import Scores
 from service.inference.decision import ANSWER, outcomes, possible_reasons, resolve
-from service.inference.outcome import Decided
+from service.inference.outcome import ModelRef, Outcome
 from service.monitoring.metrics.metrics import CONFIDENCES, SECONDS, Confidences, Metrics, policy_name
 from service.monitoring.metrics.tallies import Tallies
 from service.monitoring.requests.exchange import UNMATCHED, Exchange
@@ -71,9 +70,9 @@ def test_duration_falls_into_the_bin_that_ends_at_it_or_above(metrics: Metrics, 
 def test_decisions_are_counted_by_model_policy_and_reason(metrics: Metrics) -> None:
     abstention = tiny.abstention()
     for asked in ASKED:
-        decided = Decided(MODEL, resolve(asked, abstention), {"answer": 2, "low_confidence": 1})
+        decided = Outcome(MODEL, resolve(asked, abstention), {"answer": 2, "low_confidence": 1})
         metrics([_exchange(decided=decided)])
-    metrics([_exchange(decided=Decided(MODEL, ThresholdPolicy(threshold=0.5), {"answer": 1}))])
+    metrics([_exchange(decided=Outcome(MODEL, ThresholdPolicy(threshold=0.5), {"answer": 1}))])
     found = {key[2:]: numbers for key, numbers in metrics.tallies.of_all().items() if key[0] == "decisions"}
     assert found["threshold", "answer"] == [3]  # of all thresholds together: clients make them up
     assert found["selective_risk=0.1", "low_confidence"] == [1]

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from service.contract.errors import FileError
 from training.data.sources import fashion_mnist, fetch
-from training.errors import DataError, TrainingError
+from training.errors import DataError
 
 
 @pytest.fixture(autouse=True)
@@ -184,7 +185,7 @@ def test_only_what_is_missing_is_put_in_place(packed: Path, tmp_path: Path) -> N
 
 
 def test_folder_that_takes_no_file() -> None:
-    with pytest.raises(TrainingError, match=r"cannot (make the folder|write into) /proc/self/data"):
+    with pytest.raises(FileError, match=r"cannot (make the folder|write into) /proc/self/data"):
         fetch.fetch(_ignore, Path("/proc/self/data"), mirrors=())
 
 

@@ -5,13 +5,13 @@ import itertools
 
 import pytest
 
-from service.option_values import positive, positive_int
+from service.contract.option_values import positive, positive_int
 from training.cli import parser as arguments
 from training.cli import sweep_options as sweep_arguments
-from training.cli.values import share
+from training.cli.values import several, share
 from training.errors import TrainingError
 from training.fitting.recipes import CHAPTER, TUNED, FitSettings
-from training.fitting.sweep.grid import combinations, several
+from training.fitting.sweep.runs import combinations
 
 
 def _grid(*options: str) -> list[FitSettings]:

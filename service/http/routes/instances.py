@@ -10,10 +10,9 @@ from service.contract.errors import InvalidValue
 from service.contract.policy import POLICY_FIELDS, PolicyRequest
 from service.contract.validation import validated
 from service.http.schemas.instances import InstancesRequest
-from service.http.schemas.predict import NO_OPTIONS, Options
 from service.inference.explainer import Explainer
-from service.inference.explanations import explained
-from service.inference.explanations_schema import ExplainRequest, ExplainResponse
+from service.inference.explanations import ExplainRequest, ExplainResponse, explained
+from service.inference.options import NO_OPTIONS, Options
 from service.inference.predictor import Predictor, Question
 from service.inference.readers.json_body import json_object
 

@@ -1,7 +1,5 @@
-"""A file is proved before anyone can see it, and then appears whole: written beside its place, proved, renamed."""
+"""The proof of an exported file: the code that will serve it computes what was trained."""
 
-import errno
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,41 +10,12 @@ from numpy.typing import NDArray
 
 from service.contract.errors import ModelError
 from service.inference.classifier import Classifier, Scores
-from training.errors import ProofError, TrainingError
-from training.publishing.drafts import drafted, remove_left_behind
-from training.publishing.folder import make_writable
+from training.errors import ProofError
 
 PROOF_TOLERANCE = 1e-6  # largest difference between torch and the file: in a probability, and relative in an ood_score
 _MODE = 0o644  # the service may run as another user
 
 _Proof = TypeVar("_Proof")
-
-
-def check_place(target: Path) -> None:
-    """Raise TrainingError where `publish` could not put a file at `target`: before an hour's fit, not after it."""
-    make_writable(target.parent)
-    if target.is_dir():
-        raise TrainingError(f"cannot write {target}: {os.strerror(errno.EISDIR)}")
-
-
-def publish(content: bytes, target: Path, prove: Callable[[Path], _Proof]) -> _Proof:
-    """Write `content` to `target` if `prove` accepts it, and return what `prove` returned.
-
-    `prove` gets the finished file under a temporary name in the same folder; where it raises, or the process
-    dies at any moment, whatever was at `target` stays as it was. The draft of a job that died goes with the next.
-    """
-    check_place(target)
-    remove_left_behind(target)
-    try:
-        with drafted(target) as draft:
-            _write(draft, content)
-            outcome = prove(draft)
-            draft.chmod(_MODE)
-            draft.replace(target)
-    except OSError as error:
-        raise TrainingError(f"cannot write {target}: {error.strerror}") from None
-    _sync_folder(target.parent)
-    return outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +58,3 @@ def _sound(load: Callable[[], Classifier]) -> Classifier:
         return load()
     except ModelError as error:
         raise ProofError(f"the service refuses the exported file: {error}") from None
-
-
-def _write(draft: Path, content: bytes) -> None:
-    """All of it, and onto the disk."""
-    with draft.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

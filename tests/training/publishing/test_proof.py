@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from service.contract.errors import FileError
+from service.contract.files import check_place, publish
 from service.inference.classifier import Classifier
 from tests import tiny
-from training.errors import ProofError, TrainingError
+from training.errors import ProofError
 from training.publishing.export import to_onnx
-from training.publishing.publish import Expected, check_place, load_draft, prove_export, publish
+from training.publishing.proof import Expected, load_draft, prove_export
 
 PROBABILITIES = np.array(tiny.PROBABILITIES, dtype=np.float32)
 OOD_SCORES = np.array(tiny.OOD_SCORES, dtype=np.float32)
@@ -77,20 +79,20 @@ before_and_after_the_fit = pytest.mark.parametrize("put", [check_place, _publish
 @before_and_after_the_fit
 def test_folder_that_cannot_be_made(tmp_path: Path, put: Callable[[Path], None]) -> None:
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(TrainingError, match=r"cannot make the folder .*file: (Not a directory|File exists)"):
+    with pytest.raises(FileError, match=r"cannot make the folder .*file: (Not a directory|File exists)"):
         put(tmp_path / "file" / "model.onnx")
 
 
 @before_and_after_the_fit
 def test_folder_that_takes_no_file(put: Callable[[Path], None]) -> None:
-    with pytest.raises(TrainingError, match=r"cannot write into /proc/self: "):
+    with pytest.raises(FileError, match=r"cannot write into /proc/self: "):
         put(Path("/proc/self/model.onnx"))
 
 
 @before_and_after_the_fit
 def test_target_that_is_a_folder(tmp_path: Path, put: Callable[[Path], None]) -> None:
     (tmp_path / "model.onnx").mkdir()
-    with pytest.raises(TrainingError, match=r"cannot write .*model\.onnx: Is a directory"):
+    with pytest.raises(FileError, match=r"cannot write .*model\.onnx: Is a directory"):
         put(tmp_path / "model.onnx")
     assert _names(tmp_path) == ["model.onnx"]
 

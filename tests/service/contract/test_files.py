@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from service.contract.files import drafted, publish, remove_left_behind
 from tests.server import ROOT
-from training.publishing.drafts import drafted, remove_left_behind
-from training.publishing.publish import publish
 
 # Begins to publish, says so, and waits in its proof for a byte, or for its end.
 WRITER = """
 import sys
 from pathlib import Path
-from training.publishing.publish import publish
+from service.contract.files import publish
 
 def prove(draft):
     print(draft, flush=True)
@@ -98,7 +97,7 @@ def test_draft_taken_before_it_is_held_is_followed_by_another(tmp_path: Path, mo
 def test_hundreds_at_once_never_take_one_anothers(tmp_path: Path) -> None:
     """Four processes publish to the same place again and again, each removing what it takes for left behind."""
     code = (
-        "import sys; from pathlib import Path; from training.publishing.publish import publish\n"
+        "import sys; from pathlib import Path; from training.publishing.proof import publish\n"
         "for i in range(100): publish(sys.argv[2].encode() * 10_000, Path(sys.argv[1]), lambda _: None)"
     )
     target = tmp_path / "model.onnx"
