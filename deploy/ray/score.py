@@ -24,7 +24,7 @@ from service.contract.option_values import positive_int
 from service.inference.classifier import Classifier
 from service.inference.readers.reader import reader_for
 from service.scoring import arguments
-from service.scoring.asking import Asking
+from service.scoring.asking import ScoringPlan
 from service.scoring.files import said
 from service.scoring.table import Asked, Scorer
 from service.settings import Settings
@@ -54,7 +54,7 @@ class Answers:
 def run(options: argparse.Namespace) -> None:
     """Score what the options name. Raises DemurError."""
     settings = Settings.from_environment()
-    asking = Asking.of(options, settings)
+    asking = ScoringPlan.of(options, settings)
     if (warning := asking.warning()) is not None:
         print(f"demur: {warning}", file=sys.stderr)
     _check_place(Path(options.output))
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> None:
         raise ScoringError(f"{options.input}: {said(error)}") from None
 
 
-def _score(options: argparse.Namespace, settings: Settings, asking: Asking) -> None:
+def _score(options: argparse.Namespace, settings: Settings, asking: ScoringPlan) -> None:
     rows = ray.data.read_parquet(options.input)
     schema = rows.schema()
     if schema is None:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from service.contract.fail_fast_list import Listed
+from service.contract.fail_fast_list import FailFastList
 from service.contract.policy import RejectCostPolicy, SelectiveRiskPolicy
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -163,15 +163,17 @@ class PredictionSets(_Statement):
 
     set_coverage: OpenShare = Field(description="How often a set holds the true label, at least.")
     method: SetMethod = Field(description="Of what the promise holds: of each cell, of all inputs, of each class.")
-    cuts: Listed[Probability] = Field(
+    cuts: FailFastList[Probability] = Field(
         default_factory=list, description="Confidences that part the cells, rising; empty but for by_decision."
     )
-    thresholds: Listed[Probability] = Field(
+    thresholds: FailFastList[Probability] = Field(
         min_length=1,
         description="One, one a cell from the least confident on, or one a class; 0 where data are too few.",
     )
-    order_statistics: Listed[int] = Field(description="Rank of each threshold, from above, among the true classes'.")
-    sizes: Listed[int] = Field(description="Calibration examples behind each threshold.")
+    order_statistics: FailFastList[int] = Field(
+        description="Rank of each threshold, from above, among the true classes'."
+    )
+    sizes: FailFastList[int] = Field(description="Calibration examples behind each threshold.")
     population: str = Field(description="What the calibration split was drawn from: the promise is about this.")
     calibration_fingerprint: Sha256 = Field(description="Of the split that the thresholds are from.")
 
@@ -196,12 +198,12 @@ class Abstention(_Statement):
     out_of_distribution: OutOfDistributionGate = Field(
         description="Which inputs are turned away under every policy but `never_abstain`."
     )
-    selective_risk: Listed[RiskCertificate] = Field(description="The certified shares of errors.")
-    cost_matrix: Listed[Listed[Annotated[float, Field(ge=0)]]] | None = Field(
+    selective_risk: FailFastList[RiskCertificate] = Field(description="The certified shares of errors.")
+    cost_matrix: FailFastList[FailFastList[Annotated[float, Field(ge=0)]]] | None = Field(
         description="cost_matrix[answer][true]: what that answer costs; null: 1 for every wrong answer."
     )
-    reject_cost: Listed[CostCertificate] = Field(description="The certified costs of an abstention.")
-    prediction_sets: Listed[PredictionSets] = Field(min_length=1, description="The first is the default.")
+    reject_cost: FailFastList[CostCertificate] = Field(description="The certified costs of an abstention.")
+    prediction_sets: FailFastList[PredictionSets] = Field(min_length=1, description="The first is the default.")
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:

@@ -15,4 +15,4 @@ class _FirstOnly(FailFast):
         return hash(_FirstOnly)
 
 
-Listed = Annotated[list[_T], _FirstOnly()]
+FailFastList = Annotated[list[_T], _FirstOnly()]

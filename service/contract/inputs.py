@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from service.contract.fail_fast_list import Listed
+from service.contract.fail_fast_list import FailFastList
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
@@ -56,7 +56,7 @@ class Column(_Kind):
     """One column of a table: numbers, or one of the categories."""
 
     name: Name = Field(description="As requests name it.")
-    categories: Listed[str] | None = Field(
+    categories: FailFastList[str] | None = Field(
         None,
         description="In the order of their codes in the graph's input, from 0; null for a column of numbers. What is "
         "not among them has code -1 and speaks for no class.",
@@ -78,7 +78,7 @@ class FeaturesInput(_Kind):
     kind: Literal["features"] = Field("features", description="Rows of numbers.")
     name: Literal["features"] = Field("features", description="Of the graph's input.")
     width: int = Field(ge=1, description="Numbers in a row.")
-    columns: Listed[Column] | None = Field(None, description="Of a table, in order; null for an embedding.")
+    columns: FailFastList[Column] | None = Field(None, description="Of a table, in order; null for an embedding.")
     missing: Literal["refuse", "mean"] = Field(
         "refuse", description="A missing number is an error, or the mean of the training rows takes its place."
     )
@@ -119,7 +119,7 @@ class TokensInput(_Kind):
     kind: Literal["tokens"] = Field("tokens", description="Tokens of a text.")
     name: Literal["tokens"] = Field("tokens", description="Of the graph's input.")
     context: int = Field(ge=1, description="Tokens in an input.")
-    vocabulary: Listed[str] = Field(min_length=1, description="The tokens, in the order of their numbers from 0.")
+    vocabulary: FailFastList[str] = Field(min_length=1, description="The tokens, in the order of their numbers from 0.")
     unknown: int = Field(ge=0, description="The number that stands for a token that is not in the vocabulary.")
 
     @model_validator(mode="after")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.contract.certificates import Abstention, CostCertificate, PredictionSets, RiskCertificate, Sha256
-from service.contract.fail_fast_list import Listed
+from service.contract.fail_fast_list import FailFastList
 from service.contract.inputs import Input, Name
 from service.contract.policy import Policy, RejectCostPolicy, SelectiveRiskPolicy
 from service.contract.reference import Reference
@@ -98,9 +98,9 @@ class RiskCoverageCurve(_Part):
     the size of the split, the selective risk `errors` over `answered`.
     """
 
-    thresholds: Listed[float] = Field(description="Falling; each is a confidence that an example has.")
-    answered: Listed[int] = Field(description="Examples answered at each threshold.")
-    errors: Listed[int] = Field(description="Wrong ones among them.")
+    thresholds: FailFastList[float] = Field(description="Falling; each is a confidence that an example has.")
+    answered: FailFastList[int] = Field(description="Examples answered at each threshold.")
+    errors: FailFastList[int] = Field(description="Wrong ones among them.")
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
@@ -124,7 +124,7 @@ class Metrics(ProbabilityQuality):
     size: int = Field(ge=1, description="Examples in it.")
     accuracy: float = Field(ge=0, le=1, description="Share of right labels where everything is answered.")
     before_temperature: ProbabilityQuality = Field(description="Of the probabilities as they were fitted.")
-    operating_points: Listed[OperatingPoint] = Field(description="One a policy.")
+    operating_points: FailFastList[OperatingPoint] = Field(description="One a policy.")
     risk_coverage: RiskCoverageCurve = Field(description="What thresholds by hand come to.")
 
     @model_validator(mode="after")
@@ -138,8 +138,8 @@ class GoldenVectors(_Part):
     """A few real inputs with the scores that they must give, replayed wherever the file is loaded."""
 
     inputs: str = Field(description="Base64 of the inputs' bytes, C order.")
-    probabilities: Listed[Listed[float]] = Field(min_length=1)
-    ood_scores: Listed[float] = Field(min_length=1)
+    probabilities: FailFastList[FailFastList[float]] = Field(min_length=1)
+    ood_scores: FailFastList[float] = Field(min_length=1)
     tolerance: float = Field(
         gt=0, le=1e-3, description="Largest absolute difference in a probability, relative in an ood_score."
     )
@@ -168,7 +168,7 @@ class Manifest(_Part):
 
     schema_version: Literal[5] = Field(SCHEMA_VERSION, description="Of this description.")
     name: Name = Field(description="Of the model.")
-    labels: Listed[Name] = Field(min_length=2, description="The classes, in the order of the probabilities.")
+    labels: FailFastList[Name] = Field(min_length=2, description="The classes, in the order of the probabilities.")
     input: Input = Field(description="What the graph takes.")
     temperature: float = Field(gt=0, description="The logits are divided by it, inside the graph.")
     default_policy: Policy = Field(description="Of a request that names none.")
@@ -179,7 +179,7 @@ class Manifest(_Part):
     training: Training = Field(description="How it was fitted.")
     data: Data = Field(description="What it was fitted, certified and measured on.")
     metrics: Metrics = Field(description="How good it is.")
-    warnings: Listed[str] = Field(
+    warnings: FailFastList[str] = Field(
         description="A sentence or two for each certified promise that the report split contradicts, by a test at the "
         "5 % level. Each begins with the policy as a query string names it: `selective_risk=0.05 promises ...`."
     )

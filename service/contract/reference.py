@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.contract.certificates import Sha256
-from service.contract.fail_fast_list import Listed
+from service.contract.fail_fast_list import FailFastList
 
 MOST_BINS = 100
 _MOST_INPUTS = 500_000_000  # numpy draws from twice as many, for the test of drift
@@ -22,10 +22,10 @@ class Histogram(_Part):
     Histogram(edges=[0.5, 0.9], counts=[1, 2, 7])
     """
 
-    edges: Listed[float] = Field(
+    edges: FailFastList[float] = Field(
         min_length=1, max_length=MOST_BINS - 1, description="Rising; an edge belongs to the bin above it."
     )
-    counts: Listed[int] = Field(description="One more than edges.")
+    counts: FailFastList[int] = Field(description="One more than edges.")
 
     @model_validator(mode="after")
     def _one_count_a_bin(self) -> Self:
@@ -46,8 +46,8 @@ class Reference(_Part):
     split: Literal["calibration", "report"] = Field(description="Report where there is no calibration split.")
     size: int = Field(ge=1, description="Inputs in the split.")
     fingerprint: Sha256 = Field(description="Of the split.")
-    labels: Listed[int] = Field(description="How often each label is the likeliest, in the order of the labels.")
-    own_labels: Listed[int] | None = Field(
+    labels: FailFastList[int] = Field(description="How often each label is the likeliest, in the order of the labels.")
+    own_labels: FailFastList[int] | None = Field(
         description="The labels, by their place, that have a bin of their own; all others share one. Null: each has."
     )
     confidence: Histogram = Field(description="How often the confidence lies in a range.")

@@ -33,7 +33,7 @@ def faults(errors: Sequence[ErrorDetails]) -> list[Fault]:
 
 
 def _fault(error: ErrorDetails) -> Fault:
-    field = shortened(".".join(str(part) for part in error["loc"] if part not in ("body", "query")))
+    field = truncated(".".join(str(part) for part in error["loc"] if part not in ("body", "query")))
     if error["type"] == "extra_forbidden":
         return Fault(field, f"{field}: no such field")
     if error["type"] == "missing":
@@ -43,7 +43,7 @@ def _fault(error: ErrorDetails) -> Fault:
     return Fault(field, f"{field}={_as_json(error['input'])}: {rule[:1].lower()}{rule[1:]}")
 
 
-def shown(value: object) -> str:
+def display(value: object) -> str:
     """A JSON value in words short enough for an error message.
 
     >>> [shown(value) for value in (None, True, [1, 2], 2.5)]
@@ -61,9 +61,9 @@ def shown(value: object) -> str:
 
 
 def _as_json(value: object) -> str:
-    return shortened(json.dumps(value, default=str))
+    return truncated(json.dumps(value, default=str))
 
 
-def shortened(text: str) -> str:
+def truncated(text: str) -> str:
     """Text of a client's, short enough for an error message."""
     return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 3] + "..."

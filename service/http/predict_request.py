@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive
 
 from service.http.request_body import Headers, media_type, query_options, read_body
-from service.inference.answers.answer import Writer, Written
+from service.inference.answers.answer import AnswerWriter, WrittenAnswer
 from service.inference.options import Options
 from service.inference.outcome import Outcome
 from service.inference.predictor import Predictor
@@ -45,7 +45,7 @@ async def answer(
 
 def _at_once(
     predictor: Predictor, body: bytes, form: str, options: Options, answer_form: str
-) -> tuple[Writer, Written]:
+) -> tuple[AnswerWriter, WrittenAnswer]:
     question = predictor.question(body, form, options, answer_form)
     return question.writer, predictor.answer(question)
 

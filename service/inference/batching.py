@@ -72,7 +72,7 @@ class _Waiting(NamedTuple):
     answered: Answered
 
 
-class Gathering:
+class Batcher:
     """Scores the inputs of several requests together. For use on one event loop at a time."""
 
     def __init__(self, score: Callable[[NDArray[Any]], Scores], most: int) -> None:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.contract.errors import InvalidValue, TooLarge
-from service.contract.validation import shortened, shown
+from service.contract.validation import display, truncated
 from service.inference.explainer import Explainer
 from service.inference.model_inputs import InputsQuery, read
 from service.inference.outcome import ModelRef
@@ -85,5 +85,5 @@ def explained(
 
 def _index(label: str, labels: list[str]) -> int:
     if label not in labels:
-        raise InvalidValue("label", f"={shown(label)} is none of the model's: {shortened(', '.join(labels))}")
+        raise InvalidValue("label", f"={display(label)} is none of the model's: {truncated(', '.join(labels))}")
     return labels.index(label)

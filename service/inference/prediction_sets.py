@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from service.contract.certificates import Abstention, PredictionSets, SetMethod
 from service.contract.errors import InvalidValue
-from service.contract.validation import shown
+from service.contract.validation import display
 from service.inference.classifier import Scores
 
 
@@ -28,13 +28,13 @@ def choose(
         return None
     field, value = asked[0]
     if not offered:
-        raise InvalidValue(field, f"={shown(value)} is asked for, and this model has no prediction sets")
+        raise InvalidValue(field, f"={display(value)} is asked for, and this model has no prediction sets")
     by_method = f" for {method}" if len(asked) > 1 else ""
     coverages: dict[str, list[str]] = {}
     for sets in offered:
         coverages.setdefault(sets.method, []).append(str(sets.set_coverage))
     listed = "; ".join(f"{name} {', '.join(found)}" for name, found in coverages.items())
-    raise InvalidValue(field, f"={shown(value)} is not certified by this model{by_method}; certified: {listed}")
+    raise InvalidValue(field, f"={display(value)} is not certified by this model{by_method}; certified: {listed}")
 
 
 def cells(scores: Scores, cuts: Sequence[float], largest_ood_score: float) -> NDArray[np.intp]:

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from service.contract.errors import InvalidValue
 from service.contract.policy import Policy, PolicyRequest
-from service.contract.validation import shown, validated
-from service.inference.answers.answer import Writer, Written
+from service.contract.validation import display, validated
+from service.inference.answers.answer import AnswerWriter, WrittenAnswer
 from service.inference.answers.binary_answer import BINARY, BinaryAnswer
 from service.inference.answers.json_answer import JsonAnswer
-from service.inference.batching import Gathering, Rows
+from service.inference.batching import Batcher, Rows
 from service.inference.classifier import Classifier, Scores
 from service.inference.decision import resolve
 from service.inference.options import DEFAULT_TOP_K, MANY_CLASSES, NO_OPTIONS, Options, PredictRequest
@@ -24,8 +24,8 @@ from service.inference.readers.body import JSON
 from service.inference.readers.json_body import json_object, may_hold_booleans
 from service.inference.readers.reader import Reader, read_other
 
-_MOST_WRITERS = 256
-MOST_GATHERED = 64  # inputs scored in one run for requests that came together
+_MAX_WRITERS = 256
+MAX_BATCHED_INPUTS = 64  # inputs scored in one run for requests that came together
 
 Observer = Callable[[Scores], None]
 
@@ -33,11 +33,11 @@ Observer = Callable[[Scores], None]
 _OF_JSON = ("top_k", "probabilities", "set_coverage", "set_method")
 
 
-class Question(NamedTuple):
+class PreparedRequest(NamedTuple):
     """A request, read: what is to be scored, and how the answer is written."""
 
     inputs: NDArray[Any]
-    writer: Writer
+    writer: AnswerWriter
 
 
 class Predictor:
@@ -61,11 +61,13 @@ class Predictor:
         self.scores = partial(_scored, classifier, tuple(observers))
         self._ids = ids
         self._known: dict[bytes, Options] = {}  # by their JSON
-        self._writers: dict[tuple[Options, str, str], Writer] = {}
+        self._writers: dict[tuple[Options, str, str], AnswerWriter] = {}
         self._plain = self._json_answer(NO_OPTIONS, "", JSON)
-        self.gathering = Gathering(self.scores, MOST_GATHERED)
+        self.batcher = Batcher(self.scores, MAX_BATCHED_INPUTS)
 
-    def question(self, body: bytes, media_type: str, query: Options = NO_OPTIONS, wanted: str = JSON) -> Question:
+    def question(
+        self, body: bytes, media_type: str, query: Options = NO_OPTIONS, wanted: str = JSON
+    ) -> PreparedRequest:
         """Read one request whose answer is wanted in JSON or one of BINARY.
 
         The `media_type` of a form is with its boundary. `query` holds the options of its query string, for all bodies
@@ -75,33 +77,33 @@ class Predictor:
         within = "policy." if media_type == JSON else ""  # in the query string its fields stand beside the others
         return self.asked(inputs, options, within=within, wanted=wanted)
 
-    def asked(self, inputs: NDArray[Any], options: Options, *, within: str, wanted: str = JSON) -> Question:
+    def asked(self, inputs: NDArray[Any], options: Options, *, within: str, wanted: str = JSON) -> PreparedRequest:
         """A request that is read already; `within` as in `resolve`. Raises InvalidValue for what the model has not."""
         if options is NO_OPTIONS and wanted == JSON:
-            return Question(inputs, self._plain)
-        return Question(inputs, self._writer(options, within, wanted))
+            return PreparedRequest(inputs, self._plain)
+        return PreparedRequest(inputs, self._writer(options, within, wanted))
 
-    def _writer(self, options: Options, within: str, wanted: str) -> Writer:
+    def _writer(self, options: Options, within: str, wanted: str) -> AnswerWriter:
         """Made once for what is asked again and again."""
         key = options, within, wanted
         writer = self._writers.get(key)
         if writer is None:
             make = self._binary_answer if wanted in BINARY else self._json_answer
             writer = make(options, within, wanted)
-            if len(self._writers) >= _MOST_WRITERS:
+            if len(self._writers) >= _MAX_WRITERS:
                 self._writers.clear()
             self._writers[key] = writer
         return writer
 
-    def answer(self, question: Question) -> Written:
+    def answer(self, question: PreparedRequest) -> WrittenAnswer:
         """The answer, in this thread."""
         writer = question.writer
         return writer.write(Rows.of(self.scores(question.inputs), writer.k, whole=writer.whole))
 
-    async def answer_with_others(self, question: Question) -> Written:
+    async def answer_with_others(self, question: PreparedRequest) -> WrittenAnswer:
         """The same, scored together with the others that are asked now. For small ones: the event loop does it."""
         writer = question.writer
-        return writer.write(await self.gathering.rows(question.inputs, writer.k, writer.whole))
+        return writer.write(await self.batcher.rows(question.inputs, writer.k, writer.whole))
 
     def _read(self, body: bytes, media_type: str, query: Options) -> tuple[Options, NDArray[Any]]:
         if media_type == JSON:
@@ -128,7 +130,7 @@ class Predictor:
         options = self._known.get(key)
         if options is None:
             options = validated(Options, sent)
-            if len(self._known) >= _MOST_WRITERS:
+            if len(self._known) >= _MAX_WRITERS:
                 self._known.clear()
             self._known[key] = options
         return options
@@ -144,7 +146,7 @@ class Predictor:
         classes = len(manifest.labels)
         k = min(DEFAULT_TOP_K, classes) if options.top_k is None else options.top_k
         if not 1 <= k <= classes:
-            raise InvalidValue("top_k", f"={shown(k)} is out of range: 1 to {classes}")
+            raise InvalidValue("top_k", f"={display(k)} is out of range: 1 to {classes}")
         many = classes > MANY_CLASSES
         named = options.set_coverage is not None or options.set_method is not None
         sets = None if many and not named else choose(manifest.abstention, options.set_coverage, options.set_method)

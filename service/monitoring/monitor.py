@@ -9,7 +9,7 @@ from service.inference.outcome import ModelRef
 from service.monitoring.drift.drift import Drift
 from service.monitoring.feedback.feedback import Feedback
 from service.monitoring.feedback.store import FeedbackStore
-from service.monitoring.worker_slot import Place
+from service.monitoring.worker_slot import WorkerSlot
 from service.settings import Settings
 
 
@@ -24,17 +24,19 @@ class Monitor:
     drift: Drift
 
     @classmethod
-    def of(cls, model: ModelRef, manifest: Manifest, default_policy: Policy, settings: Settings, place: Place) -> Self:
+    def of(
+        cls, model: ModelRef, manifest: Manifest, default_policy: Policy, settings: Settings, slot: WorkerSlot
+    ) -> Self:
         """A new one, or one that goes on with the counts that workers share or a file keeps."""
         counted_as = f"{model.name} {model.version}"  # what another version has seen says nothing of this one
-        drift = Drift(manifest.reference, settings.drift_window, counted_as, place)
-        feedback = _feedback(manifest, model.version, counted_as, settings, place)
+        drift = Drift(manifest.reference, settings.drift_window, counted_as, slot)
+        feedback = _feedback(manifest, model.version, counted_as, settings, slot)
         return cls(model, manifest, default_policy, feedback, drift)
 
 
-def _feedback(manifest: Manifest, version: str, counted_as: str, settings: Settings, place: Place) -> Feedback:
+def _feedback(manifest: Manifest, version: str, counted_as: str, settings: Settings, slot: WorkerSlot) -> Feedback:
     lasting = settings.feedback_path is not None
-    path = settings.feedback_path or place.path("feedback", counted_as)
+    path = settings.feedback_path or slot.path("feedback", counted_as)
     # What was judged by the one rule is no evidence by the other.
     model = f"{counted_as} {settings.feedback_counts}"
     return Feedback(

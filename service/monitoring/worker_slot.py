@@ -11,11 +11,11 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WorkerSlot:
     """Where one worker stands."""
 
     directory: Path | None = None  # None for a worker that is alone
-    slot: int = 0
+    index: int = 0
     workers: int = 1
 
     def path(self, what: str, model: str) -> Path | None:
@@ -25,10 +25,10 @@ class Place:
         return self.directory / f"{what}-{hashlib.sha256(model.encode()).hexdigest()[:16]}"
 
 
-ALONE = Place()
+ALONE = WorkerSlot()
 
 
-def claim(directory: Path, workers: int) -> Place:
+def claim(directory: Path, workers: int) -> WorkerSlot:
     """The first place that no living worker has: one that is started in the stead of another goes on with its counts.
 
     The place is held until the process ends. Raises RuntimeError where there are more workers than places.
@@ -39,7 +39,7 @@ def claim(directory: Path, workers: int) -> Place:
         lock = os.open(directory / f"worker-{slot}", os.O_CREAT | os.O_RDWR)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return Place(directory, slot, workers)
+            return WorkerSlot(directory, slot, workers)
         except BlockingIOError:
             os.close(lock)
     raise RuntimeError(f"all {workers} places of {directory} are taken")

@@ -19,28 +19,28 @@ from service.monitoring.feedback import database
 from service.monitoring.metrics.metrics import Metrics
 from service.monitoring.metrics.tallies import Tallies
 from service.monitoring.monitor import Monitor
-from service.monitoring.worker_slot import ALONE, Place
-from service.registry.kept_file import KeptFile
+from service.monitoring.worker_slot import ALONE, WorkerSlot
 from service.registry.served_model import Models, ServedModel
+from service.registry.worker_copy import WorkerCopy
 from service.settings import PREFIX, Settings
 
 _log = logging.getLogger("demur")
 
 
-def load(settings: Settings, place: Place = ALONE, metrics: Metrics | None = None) -> Models:
+def load(settings: Settings, slot: WorkerSlot = ALONE, metrics: Metrics | None = None) -> Models:
     """Load and prove the one model, or every `*.onnx` of the folder that the settings name.
 
     In a folder a file that may not serve is logged and does not stop the others. Raises ModelError where none may, or
     the default one may not, and SettingsError for a default policy that a model is not certified for, or a file that
     feedback cannot be kept in.
     """
-    metrics = metrics or Metrics(Tallies(place))
+    metrics = metrics or Metrics(Tallies(slot))
     if settings.feedback_path is not None:
         database.prepare(settings.feedback_path, f"{PREFIX}FEEDBACK_PATH")
     if settings.models is None:
         if settings.default_model is not None:
             raise SettingsError(f"{PREFIX}DEFAULT_MODEL={settings.default_model}: is for several, in {PREFIX}MODELS")
-        only = _loaded(settings.model_name, settings.model_path, settings, place, metrics)
+        only = _loaded(settings.model_name, settings.model_path, settings, slot, metrics)
         return Models({only.ref.name: only}, only.ref.name)
     if settings.model_name is not None:
         raise SettingsError(
@@ -53,7 +53,7 @@ def load(settings: Settings, place: Place = ALONE, metrics: Metrics | None = Non
     by_name: dict[str, ServedModel | None] = {}
     for name, path in files.items():
         try:
-            by_name[name] = _loaded(name, path, settings, place, metrics)
+            by_name[name] = _loaded(name, path, settings, slot, metrics)
         except ModelError as error:
             if name == default_name:
                 raise
@@ -86,9 +86,9 @@ def _default_name(asked: str | None, files: Mapping[str, Path]) -> str | None:
     return asked
 
 
-def _loaded(name: str | None, path: Path, settings: Settings, place: Place, metrics: Metrics) -> ServedModel:
+def _loaded(name: str | None, path: Path, settings: Settings, slot: WorkerSlot, metrics: Metrics) -> ServedModel:
     """The model of a file, or the one that the other workers serve under its name, whatever the file is by now."""
-    kept = KeptFile(place, path)
+    kept = WorkerCopy(slot, path)
     file = kept.read(settings.max_model_bytes)
     if file is None:
         file = read_model(path, settings.max_model_bytes)
@@ -96,7 +96,7 @@ def _loaded(name: str | None, path: Path, settings: Settings, place: Place, metr
         kept.write(file)
     else:
         classifier = proved(file, kept.path or path, settings)
-    return served(name, classifier, file, settings, place, metrics)
+    return served(name, classifier, file, settings, slot, metrics)
 
 
 def proved(file: bytes, path: Path, settings: Settings) -> Classifier:
@@ -105,7 +105,7 @@ def proved(file: bytes, path: Path, settings: Settings) -> Classifier:
 
 
 def served(
-    name: str | None, classifier: Classifier, file: bytes, settings: Settings, place: Place, metrics: Metrics
+    name: str | None, classifier: Classifier, file: bytes, settings: Settings, slot: WorkerSlot, metrics: Metrics
 ) -> ServedModel:
     """A proved model, of the bytes of `file`, with all that belongs to it.
 
@@ -119,7 +119,7 @@ def served(
     _log.info("model %s %s passed its proof; it answers by %s unless asked otherwise", name, version, policy)
     for warning in manifest.warnings:
         _log.warning("model %s: %s", name, warning)
-    monitor = Monitor.of(ModelRef(name=name, version=version), manifest, policy, settings, place)
+    monitor = Monitor.of(ModelRef(name=name, version=version), manifest, policy, settings, slot)
     audited = settings.feedback_counts == "audited"
     ids = PredictionIds(version, settings.audit_share if audited else 0, monitor.feedback.register)
     observers = [monitor.drift.record, metrics.confidences(name).record]

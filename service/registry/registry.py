@@ -10,7 +10,7 @@ from service.registry.served_model import Models, ServedModel
 _log = logging.getLogger("demur")
 
 
-class Serving:
+class Registry:
     """The models of now. What changes them is called on the event loop, so between two requests or parts of them.
 
     A request goes on with the model that it has got, so that no answer is of two versions.

@@ -16,12 +16,12 @@ from service.contract.errors import DemurError, ModelError
 from service.contract.manifest import Manifest
 from service.inference.model_file import read_model, sha256
 from service.monitoring.metrics.metrics import REFUSED, SWAPPED, Metrics
-from service.monitoring.worker_slot import Place
-from service.registry.kept_file import KeptFile
+from service.monitoring.worker_slot import WorkerSlot
 from service.registry.loading import files_in, proved, served
-from service.registry.registry import Serving
+from service.registry.registry import Registry
 from service.registry.served_model import ServedModel
 from service.registry.watch import Watch
+from service.registry.worker_copy import WorkerCopy
 from service.settings import Settings
 
 _LAST_SECONDS = 5.0  # how long the end of the service waits for a proof that has begun
@@ -34,14 +34,16 @@ _log = logging.getLogger("demur")
 class Reloader:
     """Watches the files of the models in a thread of its own, which also proves them, so that no request waits."""
 
-    def __init__(self, settings: Settings, place: Place, metrics: Metrics, serving: Serving, watch: Watch) -> None:
+    def __init__(
+        self, settings: Settings, slot: WorkerSlot, metrics: Metrics, registry: Registry, watch: Watch
+    ) -> None:
         """`watch` is from before the models were loaded."""
         self._settings = settings
-        self._place = place
+        self._place = slot
         self._metrics = metrics
-        self._serving = serving
+        self._serving = registry
         self._watch = watch
-        if place.directory is not None:
+        if slot.directory is not None:
             watch.forget()  # what is served may be what the other workers serve, and not what lies there
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -112,7 +114,7 @@ class Reloader:
         except Exception as error:
             self._refuse(name, path, old, f"{path}: {type(error).__name__}: {error}")
         else:
-            KeptFile(self._place, path).write(file)
+            WorkerCopy(self._place, path).write(file)
             self._on_loop(partial(self._swap, name, old, new))
 
     def _proved(self, name: str, file: bytes, path: Path, old: ServedModel | None) -> ServedModel:
@@ -153,7 +155,7 @@ class Reloader:
         there, models = files_in(folder), self._serving.models
         if any(name in there for name, model in models.by_name.items() if model is not None):
             for name in models.by_name.keys() - there.keys() - {models.default_name}:
-                KeptFile(self._place, folder / f"{name}.onnx").remove()
+                WorkerCopy(self._place, folder / f"{name}.onnx").remove()
                 _log.info("model %s is served no more: its file is gone", name)
                 self._on_loop(partial(self._serving.drop, name))
 

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from service.contract.errors import ModelNotReady, UnknownModel
 from service.contract.manifest import Manifest
-from service.contract.validation import shortened
+from service.contract.validation import truncated
 from service.inference.explainer import Explainer
 from service.inference.outcome import ModelRef
 from service.inference.predictor import Predictor
@@ -56,7 +56,7 @@ class Models:
             several = ", ".join(self.by_name)
             raise UnknownModel(f"none of the models is the default one: name one as in /models/NAME/predict: {several}")
         if name not in self.by_name:
-            raise UnknownModel(f"model {shortened(name)} does not exist: there are {', '.join(self.by_name)}")
+            raise UnknownModel(f"model {truncated(name)} does not exist: there are {', '.join(self.by_name)}")
         model = self.by_name[name]
         if model is None:
             raise ModelNotReady(f"model {name} did not pass its proof: the log says why")

@@ -15,7 +15,7 @@ from service.settings import PREFIX, Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class ScoringPlan:
     """A proved model with its reader, and what is asked of every row."""
 
     classifier: Classifier

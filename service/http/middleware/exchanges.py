@@ -14,8 +14,8 @@ from service.http.problems import response_to
 from service.http.request_body import headers_of
 from service.http.request_id import HEADER, request_id_of, traceparent_of
 from service.monitoring.metrics.metrics import Metrics
-from service.monitoring.requests.account import Account
 from service.monitoring.requests.exchange import UNMATCHED, Exchange
+from service.monitoring.requests.observers import ExchangeObservers
 
 _NOTHING_SENT = 499  # as a status, nginx's for a client that went away
 
@@ -31,10 +31,10 @@ class ExchangeMiddleware:
     A route that decides says so in `request.state.decided`.
     """
 
-    def __init__(self, app: ASGIApp, account: Account, metrics: Metrics, drain: Drain) -> None:
+    def __init__(self, app: ASGIApp, observers: ExchangeObservers, metrics: Metrics, drain: Drain) -> None:
         self.app = app
         self._drain = drain
-        self._account = account
+        self._account = observers
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from service.contract.errors import InvalidValue
 from service.contract.manifest import Manifest
-from service.contract.validation import shortened
+from service.contract.validation import truncated
 from service.inference.classifier import Scores
 from service.inference.decision import ANSWERED, REASONS, Outcomes, top_k
 from service.inference.prediction_sets import choose, members
@@ -28,7 +28,7 @@ def check_names(names: list[str], manifest: Manifest) -> None:
     known = described(manifest)
     for name in names:
         if name not in known:
-            raise InvalidValue("outputs", f" names {shortened(name)}: the outputs are {', '.join(known)}")
+            raise InvalidValue("outputs", f" names {truncated(name)}: the outputs are {', '.join(known)}")
 
 
 def values(scores: Scores, outcome: Outcomes, manifest: Manifest, names: list[str]) -> dict[str, NDArray[Any]]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from service.contract.errors import InvalidValue, MalformedBody
 from service.contract.inputs import ImageInput, Kind
 from service.contract.policy import POLICY_FIELDS, PolicyRequest
-from service.contract.validation import shortened, shown, validated
+from service.contract.validation import display, truncated, validated
 from service.http.open_inference.tensors import (
     cast,
     checked_datatype,
@@ -54,7 +54,7 @@ def read(body: bytes, header_length: int | None, kind: Kind) -> InferRequest:
     parameters = _object(sent, "parameters", "parameters")
     name = sent.get("id")
     if name is not None and not isinstance(name, str):
-        raise InvalidValue("id", f"={shown(name)}: it must be a string")
+        raise InvalidValue("id", f"={display(name)}: it must be a string")
     binary = _flag(parameters, "binary_data_output", False)
     rest = memoryview(body)[header_length:] if header_length is not None else memoryview(b"")
     asked = {field: parameters[field] for field in POLICY_FIELDS if field in parameters}
@@ -68,7 +68,7 @@ def _inputs(sent: dict[str, Any], rest: memoryview, kind: Kind) -> NDArray[Any]:
         raise InvalidValue("inputs", f" must be a list of one tensor, {kind.name}: the model has that input")
     tensor = given[0]
     if tensor.get("name") != kind.name:
-        raise InvalidValue("inputs[0].name", f"={shown(tensor.get('name'))}: the model's input is {kind.name}")
+        raise InvalidValue("inputs[0].name", f"={display(tensor.get('name'))}: the model's input is {kind.name}")
     datatype = checked_datatype(tensor.get("datatype"), "inputs[0].datatype")
     shape = checked_shape(tensor.get("shape"), "inputs[0].shape")
     _check_fits(shape, kind)
@@ -81,7 +81,7 @@ def _inputs(sent: dict[str, Any], rest: memoryview, kind: Kind) -> NDArray[Any]:
     if "data" in tensor:
         raise InvalidValue("inputs[0]", " holds both data and binary_data_size: one of them is meant")
     if type(size) is not int or size != len(rest):
-        raise InvalidValue("binary_data_size", f"={shown(size)}: {len(rest)} bytes follow the JSON")
+        raise InvalidValue("binary_data_size", f"={display(size)}: {len(rest)} bytes follow the JSON")
     return cast(from_bytes(rest, shape, datatype, field), kind.dtype, field)
 
 
@@ -91,7 +91,7 @@ def _check_fits(shape: tuple[int, ...], kind: Kind) -> None:
         rows.append((1, *kind.row_shape))
     if shape[1:] not in rows:
         allowed = " or ".join(f"[N, {', '.join(map(str, row))}]" for row in rows)
-        raise InvalidValue("inputs[0].shape", f" is {shortened(str(list(shape)))}: it must be {allowed}")
+        raise InvalidValue("inputs[0].shape", f" is {truncated(str(list(shape)))}: it must be {allowed}")
 
 
 def _outputs(sent: dict[str, Any], binary: bool) -> list[Output] | None:
@@ -99,18 +99,18 @@ def _outputs(sent: dict[str, Any], binary: bool) -> list[Output] | None:
     if given is None or given == []:
         return None
     if not isinstance(given, list):
-        raise InvalidValue("outputs", f" is {shown(given)}: it must be a list")
+        raise InvalidValue("outputs", f" is {display(given)}: it must be a list")
     found: list[Output] = []
     for i, wanted in enumerate(given):
         field = f"outputs[{i}]"
         if not isinstance(wanted, dict) or not isinstance(name := wanted.get("name"), str):
             raise InvalidValue(field, " must be an object with a name")
         if any(name == output.name for output in found):
-            raise InvalidValue(field, f".name={shown(name)} is given more than once")
+            raise InvalidValue(field, f".name={display(name)} is given more than once")
         parameters = _object(wanted, "parameters", f"{field}.parameters")
         k = parameters.get("classification")
         if k is not None and (type(k) is not int or k < 1):
-            raise InvalidValue(f"{field}.classification", f"={shown(k)}: it must be a whole number, at least 1")
+            raise InvalidValue(f"{field}.classification", f"={display(k)}: it must be a whole number, at least 1")
         found.append(Output(name, _flag(parameters, "binary_data", binary), k))
     return found
 
@@ -120,12 +120,12 @@ def _object(holder: dict[str, Any], key: str, field: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise InvalidValue(field, f" is {shown(value)}: it must be an object")
+        raise InvalidValue(field, f" is {display(value)}: it must be an object")
     return value
 
 
 def _flag(parameters: dict[str, Any], name: str, default: bool) -> bool:
     value = parameters.get(name, default)
     if not isinstance(value, bool):
-        raise InvalidValue(name, f"={shown(value)}: it must be true or false")
+        raise InvalidValue(name, f"={display(value)}: it must be true or false")
     return value

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.contract.errors import InvalidValue
-from service.contract.validation import shortened, shown
+from service.contract.validation import display, truncated
 
 # What an input may come as. Text and truth values are no input of a model.
 DTYPES = {
@@ -38,10 +38,10 @@ def datatype_of(dtype: "np.dtype[Any]") -> str:
 def checked_shape(shape: object, field: str) -> tuple[int, ...]:
     """A shape from JSON. Raises InvalidValue for what is not a list of whole numbers from 0 on."""
     if not isinstance(shape, list) or not 1 <= len(shape) <= _MOST_AXES:
-        raise InvalidValue(field, f" is {shown(shape)}: it must be a list of 1 to {_MOST_AXES} sizes")
+        raise InvalidValue(field, f" is {display(shape)}: it must be a list of 1 to {_MOST_AXES} sizes")
     for size in shape:
         if type(size) is not int or size < 0:
-            raise InvalidValue(field, f" holds {shown(size)}: a size is a whole number, at least 0")
+            raise InvalidValue(field, f" holds {display(size)}: a size is a whole number, at least 0")
     return tuple(shape)
 
 
@@ -54,14 +54,14 @@ def from_json(data: object, shape: tuple[int, ...], datatype: str, field: str) -
     if datatype == "FP16":
         raise InvalidValue(field, " is of datatype FP16: that is taken as binary data only")
     if not isinstance(data, list):
-        raise InvalidValue(field, f" is {shown(data)}: it must be a list of numbers, or binary data must follow")
+        raise InvalidValue(field, f" is {display(data)}: it must be a list of numbers, or binary data must follow")
     flat = _flat(data, shape, field)
     if len(flat) != math.prod(shape):
         raise InvalidValue(field, f" holds {len(flat)} numbers: the shape {list(shape)} has {math.prod(shape)}")
     kinds = set(map(type, flat))
     if not kinds <= {int, float}:
         wrong = next(value for value in flat if type(value) not in (int, float))
-        raise InvalidValue(field, f" holds {shown(wrong)}: it must hold numbers")
+        raise InvalidValue(field, f" holds {display(wrong)}: it must hold numbers")
     try:
         return np.array(flat, np.float64 if float in kinds else np.int64)
     except OverflowError:
@@ -119,7 +119,7 @@ def to_bytes(values: NDArray[Any]) -> bytes:
 def checked_datatype(datatype: object, field: str) -> str:
     """The name of an element type of numbers. Raises InvalidValue for any other."""
     if not isinstance(datatype, str) or datatype not in DTYPES:
-        came = shortened(datatype) if isinstance(datatype, str) else shown(datatype)
+        came = truncated(datatype) if isinstance(datatype, str) else display(datatype)
         raise InvalidValue(field, f" is {came}: it must be one of {', '.join(DTYPES)}")
     return datatype
 

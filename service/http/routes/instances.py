@@ -13,13 +13,13 @@ from service.http.schemas.instances import InstancesRequest
 from service.inference.explainer import Explainer
 from service.inference.explanations import ExplainRequest, ExplainResponse, explained
 from service.inference.options import NO_OPTIONS, Options
-from service.inference.predictor import Predictor, Question
+from service.inference.predictor import Predictor, PreparedRequest
 from service.inference.readers.json_body import json_object
 
 _FIELD = "instances"
 
 
-def question(predictor: Predictor, body: bytes) -> Question:
+def question(predictor: Predictor, body: bytes) -> PreparedRequest:
     """Read one request for predictions. Raises the RequestError that says what is wrong with it."""
     instances, parameters = _read(body)
     options = _options(parameters) if parameters else NO_OPTIONS

@@ -17,7 +17,7 @@ from service.inference.outcome import ModelRef
 from service.inference.readers.body import JSON
 from service.inference.readers.multipart import MULTIPART
 from service.inference.readers.reader import Reader
-from service.registry.registry import Serving
+from service.registry.registry import Registry
 from service.registry.served_model import Models
 
 _BUSY = HTTPStatus.SERVICE_UNAVAILABLE
@@ -64,13 +64,13 @@ def standard_responses(statuses: Iterable[HTTPStatus]) -> dict[int | str, dict[s
     return {int(s): {"description": s.phrase, "content": json_of("ProtocolError")} for s in statuses}
 
 
-def install(app: FastAPI, serving: Serving) -> None:
+def install(app: FastAPI, registry: Registry) -> None:
     """Make `app`'s description hold the schemas that the entries above refer to, and the bodies that models take."""
     generate = app.openapi
     described: list[ModelRef] = []
 
     def openapi() -> dict[str, Any]:
-        models = serving.models
+        models = registry.models
         if (refs := [model.ref for model in models.ready()]) != described:
             described[:] = refs
             app.summary, app.openapi_schema = _summary(refs), None

@@ -16,8 +16,8 @@ from service.http.compression import compressed, encoding_for
 from service.http.drain import accepting
 from service.http.predict_request import answer
 from service.http.request_body import headers_of, media_type, query_fields, read_body
-from service.http.routes.asked_model import asked_model, named
 from service.http.routes.openapi import FEEDBACK_BODY, answer_of, problem_responses
+from service.http.routes.requested_model import named, requested_model
 from service.http.schemas.models import ModelsResponse, ServedModelEntry, Status
 from service.http.schemas.predict import QueryOptions
 from service.inference.explanations import ExplainQuery, ExplainResponse, explain
@@ -59,7 +59,7 @@ async def predict(request: Request, query: Annotated[QueryOptions, Query()]) -> 
     label. Choose the policy before you ask.
     """
     del query  # here for the description: the answer is made of the request itself, as it is in `fast_lane.py`
-    predictor = asked_model(request).predictor
+    predictor = requested_model(request).predictor
     max_body_bytes = request.app.state.settings.max_body_bytes
     scope = request.scope
     found = await answer(predictor, headers_of(scope), scope["query_string"], request.receive, max_body_bytes)
@@ -74,7 +74,7 @@ async def explain_inputs(request: Request, query: Annotated[ExplainQuery, Query(
     With a JSON body the options stand in the body, otherwise in the query string.
     """
     del query  # here for the description, as in `predict`
-    model = asked_model(request)
+    model = requested_model(request)
     headers, fields = headers_of(request.scope), query_fields(request.scope["query_string"])
     body = await read_body(headers, request.receive, request.app.state.settings.max_body_bytes)
     asked = validated(ExplainQuery, fields)
@@ -87,7 +87,7 @@ async def show_inputs(request: Request, query: Annotated[InputsQuery, Query()]) 
     `/predict`, which takes the answer as it is.
     """
     del query  # here for the description, as in `predict`
-    model = asked_model(request)
+    model = requested_model(request)
     headers, fields = headers_of(request.scope), query_fields(request.scope["query_string"])
     body = await read_body(headers, request.receive, request.app.state.settings.max_body_bytes)
     asked = validated(InputsQuery, fields)
@@ -100,7 +100,7 @@ async def show_samples(request: Request) -> InputsResponse:
 
     None where the service is set not to show them.
     """
-    predictor = asked_model(request).predictor
+    predictor = requested_model(request).predictor
     return samples(predictor) if request.app.state.settings.samples else InputsResponse(inputs=[])
 
 
@@ -115,7 +115,7 @@ async def give_feedback(request: Request) -> PolicyFeedback:
 
     The same feedback twice counts once. An id that is older than the labels that are remembered is refused.
     """
-    model = asked_model(request)
+    model = requested_model(request)
     headers = headers_of(request.scope)
     body = await read_body(headers, request.receive, MAX_FEEDBACK_BYTES)
     form = media_type(headers)
@@ -128,7 +128,7 @@ async def give_feedback(request: Request) -> PolicyFeedback:
 @of_model.get("/feedback")
 async def feedback(request: Request) -> FeedbackResponse:
     """How often the answers were right, by policy, as far as feedback came, and whether each certificate holds."""
-    model = asked_model(request)
+    model = requested_model(request)
     return FeedbackResponse(model=model.ref, policies=model.monitor.feedback.states())
 
 
@@ -141,7 +141,7 @@ async def drift(request: Request) -> DriftResponse:
     It cannot see errors: only feedback can. Inputs that look alike may be classified worse than they were, and others
     as well as ever.
     """
-    model = asked_model(request)
+    model = requested_model(request)
     return await run_in_threadpool(model.monitor.drift.state, model.ref, model.manifest.labels)
 
 
@@ -159,14 +159,14 @@ async def model(request: Request) -> dict[str, Any]:
 
     `abstention` holds the certificates, `metrics.operating_points` what each policy came to on the report split.
     """
-    asked = asked_model(request)
+    asked = requested_model(request)
     return {"served_as": asked.ref.name, "version": asked.ref.version, **asked.manifest.card()}
 
 
 @router.get("/models")
 async def models(request: Request) -> ModelsResponse:
     """The models of this service."""
-    held: Models = request.app.state.serving.models
+    held: Models = request.app.state.registry.models
     return ModelsResponse(models=[_entry(name, served, held.default_name) for name, served in held.by_name.items()])
 
 
@@ -177,7 +177,7 @@ async def models(request: Request) -> ModelsResponse:
 )
 async def model_readyz(request: Request) -> Status:
     """The model is proven and answers, and the service is not stopping."""
-    asked_model(request)
+    requested_model(request)
     return Status(status="ready")
 
 

@@ -14,9 +14,9 @@ from service.http.drain import accepting
 from service.http.predict_request import INLINE_BODY_BYTES
 from service.http.request_body import headers_of, read_body
 from service.http.routes import instances
-from service.http.routes.asked_model import asked_model, named
 from service.http.routes.openapi import answer_of, json_of, standard_responses
-from service.inference.answers.answer import Written
+from service.http.routes.requested_model import named, requested_model
+from service.inference.answers.answer import WrittenAnswer
 from service.inference.explanations import ExplainResponse
 from service.inference.predictor import Predictor
 from service.inference.readers.body import JSON
@@ -37,7 +37,7 @@ router = APIRouter(prefix="/v1")
 @router.get("/models", response_model=None, responses=answer_of("ModelNames"))
 async def models(request: Request) -> dict[str, list[str]]:
     """The names of the models, whether they are ready or not."""
-    return {"models": list(request.app.state.serving.models.by_name)}
+    return {"models": list(request.app.state.registry.models.by_name)}
 
 
 @router.post(
@@ -48,7 +48,7 @@ async def models(request: Request) -> dict[str, list[str]]:
 )
 async def predict(request: Request) -> Response:
     """Classify instances."""
-    predictor = asked_model(request).predictor
+    predictor = requested_model(request).predictor
     body = await _body(request)
     if len(body) > INLINE_BODY_BYTES:
         written = await run_in_threadpool(_answer, predictor, body)
@@ -66,7 +66,7 @@ async def predict(request: Request) -> Response:
 )
 async def explain(request: Request) -> ExplainResponse:
     """Say what each part of an instance adds to the logit of a class."""
-    model = asked_model(request)
+    model = requested_model(request)
     body = await _body(request)
     return await run_in_threadpool(instances.explain_instances, model.predictor, model.explainer, body)
 
@@ -80,12 +80,12 @@ async def explain(request: Request) -> ExplainResponse:
 )
 async def model_ready(request: Request) -> dict[str, Any]:
     """The model is proven and answers, and the service is not stopping."""
-    return {"name": asked_model(request).ref.name, "ready": True}
+    return {"name": requested_model(request).ref.name, "ready": True}
 
 
 async def _body(request: Request) -> bytes:
     return await read_body(headers_of(request.scope), request.receive, request.app.state.settings.max_body_bytes)
 
 
-def _answer(predictor: Predictor, body: bytes) -> Written:
+def _answer(predictor: Predictor, body: bytes) -> WrittenAnswer:
     return predictor.answer(instances.question(predictor, body))

@@ -10,15 +10,15 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from service.contract.errors import MalformedBody
-from service.contract.validation import shortened
+from service.contract.validation import truncated
 from service.http.compression import compressed, decompressed, encoding_for
 from service.http.drain import accepting
 from service.http.open_inference import metadata
 from service.http.open_inference.infer import Inferred, infer
 from service.http.predict_request import INLINE_BODY_BYTES
 from service.http.request_body import Headers, headers_of, read_body
-from service.http.routes.asked_model import asked_model, named, versioned
 from service.http.routes.openapi import answer_of, json_of, standard_responses
+from service.http.routes.requested_model import named, requested_model, versioned
 from service.inference.predictor import Predictor
 from service.inference.readers.body import JSON, RAW
 
@@ -73,19 +73,19 @@ async def ready() -> dict[str, bool]:
 @_of_model.get("", response_model=None, responses=answer_of("ModelMetadata"))
 async def model_metadata(request: Request) -> dict[str, Any]:
     """The model's tensors and labels."""
-    return metadata.of_model(asked_model(request))
+    return metadata.of_model(requested_model(request))
 
 
 @_of_model.get("/ready", response_model=None, responses=answer_of("ModelReady"), dependencies=[Depends(accepting)])
 async def model_ready(request: Request) -> dict[str, Any]:
     """The model is proven and answers, and the service is not stopping."""
-    return {"name": asked_model(request).ref.name, "ready": True}
+    return {"name": requested_model(request).ref.name, "ready": True}
 
 
 @_of_model.post("/infer", openapi_extra=_BODIES, responses=answer_of("InferResponse") | _BODY_ERRORS)
 async def model_infer(request: Request) -> Response:
     """Classify tensors: JSON, JSON followed by binary tensors, or with a header length of 0 one input's bytes alone."""
-    predictor = asked_model(request).predictor
+    predictor = requested_model(request).predictor
     headers = headers_of(request.scope)
     most = request.app.state.settings.max_body_bytes
     as_it_comes = {name: value for name, value in headers.items() if name != b"content-encoding"}
@@ -107,7 +107,7 @@ router.include_router(
 @router.post("/repository/index", response_model=None, responses=answer_of("RepositoryIndex"))
 async def repository_index(request: Request) -> list[dict[str, str]]:
     """The models of this service, whether they are ready or not."""
-    return metadata.index(request.app.state.serving.models)
+    return metadata.index(request.app.state.registry.models)
 
 
 @router.post(
@@ -142,5 +142,5 @@ def _header_length(headers: Headers) -> int | None:
     if text is None:
         return None
     if not text.isdigit() or len(text) > 18:
-        raise MalformedBody(f"{HEADER_LENGTH}={shortened(text.decode('latin-1'))}: it must be a number of bytes")
+        raise MalformedBody(f"{HEADER_LENGTH}={truncated(text.decode('latin-1'))}: it must be a number of bytes")
     return int(text)

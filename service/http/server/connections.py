@@ -12,7 +12,7 @@ from typing import Protocol
 from service.http.admission import OVERLOADED, RETRY_AFTER_SECONDS, Admission
 from service.http.server.refusals import Refusal
 from service.monitoring.metrics.metrics import Metrics
-from service.monitoring.requests.account import Account
+from service.monitoring.requests.observers import ExchangeObservers
 from service.settings import Settings
 
 STATE = "connections"  # the name of a Connections in the lifespan's state
@@ -32,12 +32,14 @@ class Connection(Protocol):
 class Connections:
     """Those that are open. For use on one event loop."""
 
-    def __init__(self, settings: Settings, admission: Admission, metrics: Metrics, account: Account) -> None:
+    def __init__(
+        self, settings: Settings, admission: Admission, metrics: Metrics, observers: ExchangeObservers
+    ) -> None:
         self.request_seconds = settings.request_seconds
         self.keep_alive_seconds = settings.keep_alive_seconds
         self.admission = admission
         self.metrics = metrics
-        self.account = account
+        self.observers = observers
         later = ("retry-after", str(RETRY_AFTER_SECONDS))
         self.overloaded = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, OVERLOADED, later)
         self.crowded = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "the service has all connections that it may", later)

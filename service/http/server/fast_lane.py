@@ -24,9 +24,9 @@ from service.http.server.guarded_connection import GuardedProtocol
 from service.http.server.whole_request import UNUSUAL, whole_post
 from service.inference.batching import Rows
 from service.inference.outcome import Outcome
-from service.inference.predictor import Predictor, Question
-from service.monitoring.requests.account import Account
+from service.inference.predictor import Predictor, PreparedRequest
 from service.monitoring.requests.exchange import Exchange
+from service.monitoring.requests.observers import ExchangeObservers
 
 STATE = "lane"  # the name of a Lane in the lifespan's state
 
@@ -43,7 +43,7 @@ class Lane(NamedTuple):
     """What a connection knows of the application."""
 
     predictors: MutableMapping[bytes, Predictor]  # by the paths that they answer on; none during a drain
-    account: Account
+    observers: ExchangeObservers
     gate: Asked | None  # who gets in; None where all do
 
 
@@ -52,7 +52,7 @@ class FastLaneProtocol(GuardedProtocol):
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
-        self._lane: Lane = self.app_state.get(STATE) or Lane({}, Account(()), None)
+        self._lane: Lane = self.app_state.get(STATE) or Lane({}, ExchangeObservers(()), None)
         self._predictor: Predictor | None = None  # of the request that is coming in by the lane
         self._named: Headers = {}
         self._key: str | None = None  # the name of the API key that let it in
@@ -61,7 +61,9 @@ class FastLaneProtocol(GuardedProtocol):
         self._path = b""
         self._query = b""
         self._body = bytearray()
-        self._asked: Question | None = None  # what waits for the others, for the rest of this turn of the event loop
+        self._asked: PreparedRequest | None = (
+            None  # what waits for the others, for the rest of this turn of the event loop
+        )
 
     def data_received(self, data: bytes) -> None:
         """Parse it, or refuse it without."""
@@ -127,7 +129,7 @@ class FastLaneProtocol(GuardedProtocol):
             return
         writer = self._asked.writer
         self._admission.requests += 1
-        predictor.gathering.add(self._asked.inputs, writer.k, writer.whole, self._answer)
+        predictor.batcher.add(self._asked.inputs, writer.k, writer.whole, self._answer)
 
     def shutdown(self) -> None:
         """What is asked is answered before the connection is closed, and what has begun to come is waited for."""
@@ -201,13 +203,13 @@ class FastLaneProtocol(GuardedProtocol):
         path, route = _named(self._path)
         # Without the fields' names, which cost as much as the rest.
         traceparent, began = traceparent_of(self._named), time.time() - seconds
-        self._lane.account.add(
+        self._lane.observers.add(
             Exchange(request_id, traceparent, "POST", path, route, 200, began, seconds, decided, self._key)
         )
 
     def _answer_what_waits(self) -> None:
         if self._asked is not None and self._predictor is not None:
-            self._predictor.gathering.run()
+            self._predictor.batcher.run()
 
     def _hand_over(self) -> None:
         """Let the application answer a request that is there."""

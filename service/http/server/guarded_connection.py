@@ -161,7 +161,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self.transport.write(refusal.written(request_id, path, self.server_state.default_headers, close=True))
             seconds = time.perf_counter() - self.began
             method = self.parser.get_method().decode("latin-1") if self.url else "unknown"
-            self.guard.account.add(
+            self.guard.observers.add(
                 Exchange(
                     request_id, None, method, path, UNMATCHED, refusal.status, time.time() - seconds, seconds, None
                 )

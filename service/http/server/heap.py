@@ -12,7 +12,7 @@ _LARGE_BYTES = 128 * 1024  # glibc's own, to begin with
 GIVE_BACK_SECONDS = 5.0  # between two times, each of half a millisecond
 
 
-def map_what_is_large() -> None:
+def map_large_blocks() -> None:
     """Have large pieces of memory mapped one by one, each given back to the system when it is free.
 
     glibc begins so, and stops with the first large body: it takes what was freed once for what will be asked for again,
@@ -22,7 +22,7 @@ def map_what_is_large() -> None:
         glibc.mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
-async def give_back_what_is_free(seconds: float = GIVE_BACK_SECONDS) -> None:
+async def trim_heap(seconds: float = GIVE_BACK_SECONDS) -> None:
     """Give the holes in the heaps back to the system, every so many seconds, until cancelled."""
     if (glibc := _glibc()) is not None:
         while True:

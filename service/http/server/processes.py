@@ -16,14 +16,14 @@ from fastapi import FastAPI
 
 from service.http.server.fast_lane import FastLaneProtocol
 from service.http.server.hangup import Hangup
-from service.http.server.heap import map_what_is_large
+from service.http.server.heap import map_large_blocks
 from service.http.server.open_files import allow_connections
 from service.http.server.stopping import DrainingServer, Supervisor
 from service.monitoring.requests.logs import configure
-from service.monitoring.worker_slot import ALONE, Place, claim
+from service.monitoring.worker_slot import ALONE, WorkerSlot, claim
 from service.settings import Settings
 
-CreateApp = Callable[[Settings, Place], FastAPI]
+CreateApp = Callable[[Settings, WorkerSlot], FastAPI]
 
 
 def serve(settings: Settings, create_app: CreateApp) -> int:
@@ -32,7 +32,7 @@ def serve(settings: Settings, create_app: CreateApp) -> int:
     Raises ModelError or SettingsError before a socket is opened. `create_app` is called in every worker.
     """
     hangup = Hangup()
-    map_what_is_large()
+    map_large_blocks()
     configure(settings.log_format, settings.log_level)
     allow_connections(settings.max_connections)  # of workers too, which inherit it
     app = create_app(
@@ -71,7 +71,7 @@ def _serve_together(settings: Settings, create_app: CreateApp, hangup: Hangup) -
 
 def _app_of_worker(settings: Settings, create_app: CreateApp, directory: Path) -> FastAPI:
     """Called in each worker, when it starts."""
-    map_what_is_large()
+    map_large_blocks()
     threading.Thread(target=_stop_with_the_parent, daemon=True).start()
     configure(settings.log_format, settings.log_level)
     app = create_app(settings, claim(directory, settings.workers))

@@ -20,14 +20,14 @@ class SetsRef(BaseModel):
     )
 
 
-class Written(NamedTuple):
+class WrittenAnswer(NamedTuple):
     """An answer."""
 
     body: bytes
     decided: Outcome
 
 
-class Writer(Protocol):
+class AnswerWriter(Protocol):
     """Writes the answers to some inputs, in the form that a request wants."""
 
     @property
@@ -50,6 +50,6 @@ class Writer(Protocol):
         """What else is said of it, in the headers."""
         ...
 
-    def write(self, rows: Rows) -> Written:
+    def write(self, rows: Rows) -> WrittenAnswer:
         """The body."""
         ...

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from service.contract.certificates import Abstention
 from service.contract.policy import Policy
-from service.inference.answers.answer import Written
+from service.inference.answers.answer import WrittenAnswer
 from service.inference.batching import Rows
 from service.inference.classifier import Scores
 from service.inference.decision import ANSWERED, Outcomes, outcomes
@@ -54,16 +54,16 @@ class BinaryAnswer:
         self._policy = policy
         self.said = {"Demur-Model": f"{model.name}/{model.version}", "Demur-Policy": policy.model_dump_json()}
 
-    def write(self, rows: Rows) -> Written:
+    def write(self, rows: Rows) -> WrittenAnswer:
         """The answers to N inputs."""
         found = outcomes(rows.scores, self._policy, self._abstention)
         decided = Outcome(self._model, self._policy, found.tally())
         records = _records(rows.scores, found)
         if self.media_type == RAW:
-            return Written(records.tobytes(), decided)
+            return WrittenAnswer(records.tobytes(), decided)
         file = io.BytesIO()
         np.lib.format.write_array(file, records, allow_pickle=False)
-        return Written(file.getvalue(), decided)
+        return WrittenAnswer(file.getvalue(), decided)
 
 
 def _records(scores: Scores, found: Outcomes) -> NDArray[np.void]:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from service.contract.certificates import Abstention, PredictionSets
 from service.contract.policy import Policy
-from service.inference.answers.answer import SetsRef, Written
+from service.inference.answers.answer import SetsRef, WrittenAnswer
 from service.inference.batching import Rows
 from service.inference.decision import REASONS, Decision, Reason, decide, limits, tally
 from service.inference.outcome import ModelRef, Outcome
@@ -81,17 +81,17 @@ class JsonAnswer:
             b"null" if named is None else _json(named),
         )
 
-    def write(self, rows: Rows) -> Written:
+    def write(self, rows: Rows) -> WrittenAnswer:
         """The JSON of the answers to N inputs."""
         if len(rows.confidence) == 1 and self._limits is not None:
             likeliest = rows.likeliest[0]
             decision = self._limits.decision(likeliest[0], rows.confidence[0], rows.ood_score[0])
             one = self._prediction(decision, rows.probabilities[0], rows.confidence[0], rows.ood_score[0], likeliest)
-            return Written(self._head + orjson.dumps([one]) + b"}", self._of_one[decision.reason])
+            return WrittenAnswer(self._head + orjson.dumps([one]) + b"}", self._of_one[decision.reason])
         decisions = decide(rows.scores, self._policy, self._abstention)
         columns = zip(decisions, rows.probabilities, rows.confidence, rows.ood_score, rows.likeliest, strict=True)
         body = self._head + orjson.dumps([self._prediction(*entry) for entry in columns]) + b"}"
-        return Written(body, Outcome(self._model, self._policy, tally(decision.reason for decision in decisions)))
+        return WrittenAnswer(body, Outcome(self._model, self._policy, tally(decision.reason for decision in decisions)))
 
     def _prediction(
         self, decision: Decision, row: _Row, confidence: float, ood_score: float, likeliest: list[int]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from service.contract.errors import InvalidValue
 from service.contract.inputs import FeaturesInput
-from service.contract.validation import shortened, shown
+from service.contract.validation import display, truncated
 from service.inference.readers.body import NPY, RAW, check_count, from_base64, whole_number_of
 from service.inference.readers.floats import float32s, is_finite, narrowed, number_rule, number_schema
 from service.inference.readers.npy import read_npy
@@ -103,7 +103,7 @@ class FeatureReader:
         ((name, rows),) = columns.items()
         if rows.ndim != 2 or rows.shape[1] != self._kind.width:
             raise InvalidValue(name, f" has the shape {list(rows.shape)}: it must be [N, {self._kind.width}]")
-        return self._checked(rows, lambda i: f"row {first_row + i}: {shortened(name)}")
+        return self._checked(rows, lambda i: f"row {first_row + i}: {truncated(name)}")
 
     def _embedding(self, value: object, field: str) -> Features:
         """One embedding, `[width]`."""
@@ -114,7 +114,7 @@ class FeatureReader:
                 raise InvalidValue(field, f" holds {len(raw)} bytes: it must be {size}, {width} little-endian float32")
             return self._checked(np.frombuffer(raw, _WIRE)[np.newaxis], lambda _: field).reshape(width)
         if not isinstance(value, list):
-            raise InvalidValue(field, f" is {shown(value)}: a row is {width} numbers, or a base64 string")
+            raise InvalidValue(field, f" is {display(value)}: a row is {width} numbers, or a base64 string")
         if len(value) != width:
             raise InvalidValue(field, f" has {len(value)} numbers: a row has {width}")
         return float32s(value, self._kind.missing, lambda j: f"{field}[{j}]")
@@ -132,7 +132,7 @@ class FeatureReader:
             wrong |= table.wrong_codes(found)
         if wrong.any():
             i, j = divmod(int(wrong.argmax()), wrong.shape[1])
-            field = f"{row_field(i)}[{j}]" if table is None else f"{row_field(i)}.{shortened(table.names[j])}"
+            field = f"{row_field(i)}[{j}]" if table is None else f"{row_field(i)}.{truncated(table.names[j])}"
             raise InvalidValue(
                 field, f" is {rows[i, j]}: {number_rule(missing) if table is None else table.binary_rule(j)}"
             )

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.contract.errors import InvalidValue
-from service.contract.validation import shown
+from service.contract.validation import display
 
 Missing = Literal["refuse", "mean"]  # as in the contract: whether a missing number is taken
 
@@ -29,7 +29,7 @@ def float32s(values: Sequence[Any], missing: Missing, field_of: Callable[[int], 
     except OverflowError:  # an integer past float64
         pass
     i, value = next((i, v) for i, v in enumerate(values) if not _is_sound(v, taken))
-    raise InvalidValue(field_of(i), f" is {shown(value)}: {number_rule(missing)}")
+    raise InvalidValue(field_of(i), f" is {display(value)}: {number_rule(missing)}")
 
 
 def narrowed(values: NDArray[Any]) -> NDArray[np.float32]:

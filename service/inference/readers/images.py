@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from service.contract.errors import InvalidValue, MalformedBody, UnsupportedType
 from service.contract.inputs import ImageInput
-from service.contract.validation import shortened, shown
+from service.contract.validation import display, truncated
 from service.inference.readers.body import NPY, RAW, check_count, from_base64, whole_number_of
 from service.inference.readers.multipart import MULTIPART, files
 from service.inference.readers.npy import read_npy
@@ -126,7 +126,7 @@ class ImageReader:
                 raise InvalidValue(name, f" has {rows.shape[1]} pixels a row: an image has {self.kind.values}")
             return np.ascontiguousarray(rows).reshape(-1, *self.kind.row_shape)
         fit = Fit(resize)
-        images = [self._from_raw(raw, f"row {first_row + i}: {shortened(name)}", fit) for i, raw in enumerate(rows)]
+        images = [self._from_raw(raw, f"row {first_row + i}: {truncated(name)}", fit) for i, raw in enumerate(rows)]
         return np.frombuffer(b"".join(images), np.uint8).reshape(-1, *self.kind.row_shape)
 
     def _from_form(self, body: bytes, media_type: str, fit: Fit) -> Images:
@@ -146,7 +146,7 @@ class ImageReader:
         if not isinstance(value, list):
             raise InvalidValue(
                 field,
-                f" is {shown(value)}: an image is {rows_of_pixels(self.kind)} integers, "
+                f" is {display(value)}: an image is {rows_of_pixels(self.kind)} integers, "
                 f"{self.kind.values} integers, or a base64 string",
             )
         return pixel_bytes(value, field, self.kind, booleans=booleans)

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from service.contract.errors import InvalidValue, MalformedBody
-from service.contract.validation import shortened, shown
+from service.contract.validation import display, truncated
 
 
 def json_object(body: bytes, holding: str) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def json_object(body: bytes, holding: str) -> dict[str, Any]:
     except orjson.JSONDecodeError as error:
         raise MalformedBody(f"the body is not JSON: {error}") from None
     if type(value) is not dict:
-        raise InvalidValue("body", f" is {shown(value)}: it must be an object that holds {holding}")
+        raise InvalidValue("body", f" is {display(value)}: it must be an object that holds {holding}")
     if not _holds_one_string(body):
         _refuse_repeated(body, value)
     return value
@@ -74,7 +74,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            name = shortened(key)
+            name = truncated(key)
             raise InvalidValue(name, " is given more than once in one object of the body")
         found[key] = value
     return found

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.contract.errors import InvalidValue, MalformedBody
-from service.contract.validation import shortened
+from service.contract.validation import truncated
 
 _MAGIC = b"\x93NUMPY"
 _MOST_HEADER_BYTES = 1024  # NumPy writes 118 for an array of numbers
@@ -34,7 +34,7 @@ def read_npy(body: bytes, dtypes: Sequence[str], row_shapes: Sequence[tuple[int,
     shape = tuple(int(digits) for digits in re.findall(rb"\d+", fields[b"shape"]))
     if not shape or shape[1:] not in row_shapes:
         allowed = " or ".join(str(["N", *row]).replace("'", "") for row in row_shapes)
-        raise InvalidValue("body", f" is an array of shape {shortened(str(list(shape)))}: it must be {allowed}")
+        raise InvalidValue("body", f" is an array of shape {truncated(str(list(shape)))}: it must be {allowed}")
     promised = math.prod(shape) * dtype.itemsize
     if len(data) != promised:
         raise MalformedBody(f"the body has {len(data)} bytes of data: its .npy header promises {promised}")
@@ -90,6 +90,6 @@ def _dtype(descr: bytes, allowed: Sequence[str]) -> "np.dtype[Any]":
     except (TypeError, ValueError):
         dtype = None
     if dtype is None or dtype.name not in allowed:
-        came = shortened(text) if dtype is None else dtype.name
+        came = truncated(text) if dtype is None else dtype.name
         raise InvalidValue("body", f" is an array of {came}: it must be {' or '.join(allowed)}")
     return dtype

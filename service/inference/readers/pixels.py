@@ -6,7 +6,7 @@ from typing import Any
 
 from service.contract.errors import InvalidValue
 from service.contract.inputs import ImageInput
-from service.contract.validation import shown
+from service.contract.validation import display
 
 _PIXEL_RULE = {1: "a pixel is an integer from 0 to 255", 3: "a pixel is three integers from 0 to 255"}
 
@@ -54,7 +54,7 @@ def _nested(rows: list[Any], field: str, kind: ImageInput, booleans: bool) -> by
     noun = "integers" if kind.channels == 1 else "pixels"
     for y, row in enumerate(rows):
         if not isinstance(row, list):
-            raise InvalidValue(f"{field}[{y}]", f" is {shown(row)}: a row is {kind.width} {noun}")
+            raise InvalidValue(f"{field}[{y}]", f" is {display(row)}: a row is {kind.width} {noun}")
         if len(row) != kind.width:
             came = "numbers" if kind.channels == 1 else "pixels"
             raise InvalidValue(f"{field}[{y}]", f" has {len(row)} {came}: a row has {kind.width}")
@@ -70,7 +70,7 @@ def _rows_of_colour(rows: list[list[Any]], field: str, kind: ImageInput, boolean
     for y, row in enumerate(rows):
         for x, pixel in enumerate(row):
             if not isinstance(pixel, list) or len(pixel) != 3:
-                raise InvalidValue(f"{field}[{y}][{x}]", f" is {shown(pixel)}: {_PIXEL_RULE[3]}")
+                raise InvalidValue(f"{field}[{y}][{x}]", f" is {display(pixel)}: {_PIXEL_RULE[3]}")
     pixels = list(chain.from_iterable(rows))
     return _either(
         pixels, lambda p, i: _bytes(p, f"{field}[{i // kind.width}][{i % kind.width}]", kind, booleans), booleans
@@ -97,4 +97,4 @@ def _bytes(values: list[Any], field: str, kind: ImageInput, booleans: bool) -> b
         return _fast_bytes(values, booleans)
     except (TypeError, ValueError):
         i, value = next((i, v) for i, v in enumerate(values) if type(v) is not int or not 0 <= v <= 255)
-        raise InvalidValue(f"{field}[{i}]", f" is {shown(value)}: {_PIXEL_RULE[kind.channels]}") from None
+        raise InvalidValue(f"{field}[{i}]", f" is {display(value)}: {_PIXEL_RULE[kind.channels]}") from None

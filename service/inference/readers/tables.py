@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from service.contract.errors import Fault, InvalidRequest, InvalidValue
 from service.contract.inputs import Column
-from service.contract.validation import shortened, shown
+from service.contract.validation import display, truncated
 from service.inference.readers.floats import Missing, float32s, narrowed, number_rule, number_schema
 
 UNKNOWN = -1  # the code of what is none of a column's categories; no class hears of it
@@ -106,22 +106,22 @@ class Table:
             return [value[name] for name in self.names]
         if not isinstance(value, list):
             raise InvalidValue(
-                field, f" is {shown(value)}: a row is an object by column name or a list of {len(self.names)} values"
+                field, f" is {display(value)}: a row is an object by column name or a list of {len(self.names)} values"
             )
         if len(value) != len(self.names):
             raise InvalidValue(field, f" has {len(value)} values: a row has {self._listed()}")
         return value
 
     def _wrong_columns(self, row: dict[str, Any], field: str) -> list[Fault]:
-        unknown = [f"{field}.{shortened(name)}" for name in row if name not in self._known]
-        absent = [f"{field}.{shortened(name)}" for name in self.names if name not in row]
+        unknown = [f"{field}.{truncated(name)}" for name in row if name not in self._known]
+        absent = [f"{field}.{truncated(name)}" for name in self.names if name not in row]
         faults = [Fault(name, f"{name}: no such column; there are {self._listed()}") for name in unknown[:1]]
         faults += [Fault(name, f"{name}: no such column") for name in unknown[1:]]
         rule = "is missing: a value that is not known is null" if self.missing == "mean" else "is missing"
         return (faults + [Fault(name, f"{name} {rule}") for name in absent])[:_MOST_FAULTS]
 
     def _listed(self) -> str:
-        return f"{len(self.names)} ({shortened(', '.join(self.names))})"
+        return f"{len(self.names)} ({truncated(', '.join(self.names))})"
 
     def _column(self, j: int, values: Sequence[Any], field: str) -> NDArray[np.float32]:
         codes = self._codes[j]
@@ -133,7 +133,7 @@ class Table:
             null = " or null" if self.missing == "mean" else ""
             raise InvalidValue(
                 self._field(field, i, j),
-                f" is {shown(value)}: it must be a string{null}; its categories are {shortened(', '.join(codes))}",
+                f" is {display(value)}: it must be a string{null}; its categories are {truncated(', '.join(codes))}",
             )
         return np.array([codes.get(value, UNKNOWN) for value in values], np.float32)
 
@@ -143,7 +143,7 @@ class Table:
         if wrong.any():
             i = int(wrong.argmax())
             raise InvalidValue(
-                f"row {first_row + i}: {shortened(name)}", f" is {values[i]}: {number_rule(self.missing)}"
+                f"row {first_row + i}: {truncated(name)}", f" is {values[i]}: {number_rule(self.missing)}"
             )
         return found
 
@@ -153,13 +153,13 @@ class Table:
         names = values.tolist()
         if self.missing == "refuse" and None in names:
             raise InvalidValue(
-                f"row {first_row + names.index(None)}: {shortened(name)}",
-                f" is null: none may be missing; its categories are {shortened(', '.join(codes))}",
+                f"row {first_row + names.index(None)}: {truncated(name)}",
+                f" is null: none may be missing; its categories are {truncated(', '.join(codes))}",
             )
         return np.array([codes.get(value, UNKNOWN) for value in names], np.float32)
 
     def _field(self, field: str, i: int, j: int) -> str:
-        return f"{field}[{i}].{shortened(self.names[j])}"
+        return f"{field}[{i}].{truncated(self.names[j])}"
 
     def _value_schema(self, codes: dict[str, int] | None) -> dict[str, Any]:
         if codes is None:

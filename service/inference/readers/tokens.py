@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from service.contract.errors import InvalidValue
 from service.contract.inputs import TokensInput
-from service.contract.validation import shortened, shown
+from service.contract.validation import display, truncated
 from service.inference.readers.body import NPY, RAW, check_count, whole_number_of
 from service.inference.readers.npy import read_npy
 
@@ -90,12 +90,12 @@ class TokenReader:
         ((name, rows),) = columns.items()
         if rows.ndim != 2 or rows.shape[1] != self._kind.context:
             raise InvalidValue(name, f" has the shape {list(rows.shape)}: it must be [N, {self._kind.context}]")
-        return self._checked(rows, f"row {{}}: {shortened(name)}", first_row)
+        return self._checked(rows, f"row {{}}: {truncated(name)}", first_row)
 
     def _context(self, value: object, field: str) -> list[int]:
         if not isinstance(value, list) or len(value) != self._kind.context:
             raise InvalidValue(
-                field, f" is {shown(value)}: a context is a list of {self._kind.context} tokens, oldest first"
+                field, f" is {display(value)}: a context is a list of {self._kind.context} tokens, oldest first"
             )
         return [self._number(token, f"{field}[{j}]") for j, token in enumerate(value)]
 
@@ -104,7 +104,7 @@ class TokenReader:
             return self._numbers.get(token, self._kind.unknown)
         if type(token) is not int or not 0 <= token < len(self._numbers):  # a bool is no number of a token
             raise InvalidValue(
-                field, f"={shown(token)}: a token is a string, or its number, from 0 to {len(self._numbers) - 1}"
+                field, f"={display(token)}: a token is a string, or its number, from 0 to {len(self._numbers) - 1}"
             )
         return token
 

@@ -26,7 +26,7 @@ from service.monitoring.drift.schema import (
     Verdict,
 )
 from service.monitoring.drift.windows import Window, Windows
-from service.monitoring.worker_slot import ALONE, Place
+from service.monitoring.worker_slot import ALONE, WorkerSlot
 
 PSI_LIMIT = 0.1  # a shift worth looking at, by the custom of credit scoring (Siddiqi 2006, Credit Risk Scorecards)
 FALSE_ALARM_RATE = 1e-4  # how often a window like the reference is called other than stable, at most
@@ -38,7 +38,7 @@ _Counts = NDArray[np.int64]
 class Drift:
     """The inputs of one model, by bin; safe to share between threads."""
 
-    def __init__(self, reference: Reference, window: int, model: str = "", place: Place = ALONE) -> None:
+    def __init__(self, reference: Reference, window: int, model: str = "", slot: WorkerSlot = ALONE) -> None:
         """`window` is the size of a window, after some smaller ones; the inputs of all workers together fill it."""
         self.window = window
         self._reference = reference
@@ -50,7 +50,7 @@ class Drift:
         self._edges = np.array(confidence.edges), np.array(ood_score.edges)
         self._first = len(labels), len(labels) + len(confidence.counts)  # bin of the confidence, of the ood_score
         self._bins = self._first[1] + len(ood_score.counts)
-        self._windows = Windows(self._bins, window, model, place)
+        self._windows = Windows(self._bins, window, model, slot)
         self._judging = threading.Lock()
         self._judged: tuple[int, list[_Comparison]] | None = None
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.monitoring.worker_slot import Place
+from service.monitoring.worker_slot import WorkerSlot
 
 FIRST_WINDOW = 100  # inputs
 _BOUNDARIES = 3  # that are kept: both ends of the completed window, and the one that is being written
@@ -45,13 +45,13 @@ class Windows:
     is killed meanwhile leaves the window open, and the next request closes it.
     """
 
-    def __init__(self, bins: int, limit: int, model: str, place: Place) -> None:
+    def __init__(self, bins: int, limit: int, model: str, slot: WorkerSlot) -> None:
         """Goes on with what is in the file of the workers, where there is one."""
-        workers, boundary = place.workers, 1 + bins
+        workers, boundary = slot.workers, 1 + bins
         numbers = 1 + _BOUNDARIES * boundary + workers * (2 + bins)
         self._limit = limit
         self._file: int | None = None
-        path = place.path("drift", model)
+        path = slot.path("drift", model)
         memory: bytearray | mmap.mmap = bytearray(numbers * _BYTES)
         if path is not None:
             self._file, memory = _mapped(path, numbers * _BYTES)
@@ -63,30 +63,30 @@ class Windows:
         self._number, self._begun, self._seen = (parts[i].data for i in (0, 2, 3))  # quicker for single numbers
         self._boundaries = parts[1].reshape(_BOUNDARIES, boundary)  # inputs seen, and counts by bin
         self._rows = parts[4].reshape(workers, bins)
-        self._slot = place.slot
-        self._row, self._row_numbers = self._rows[place.slot], self._rows[place.slot].data
-        self._begun[place.slot] = self._seen[place.slot]  # whoever was here before may have been killed in between
+        self._index = slot.index
+        self._row, self._row_numbers = self._rows[slot.index], self._rows[slot.index].data
+        self._begun[slot.index] = self._seen[slot.index]  # whoever was here before may have been killed in between
         self._end = self._planned_end()  # as far as this worker knows: another may have closed the window
         self._lock = threading.Lock()
 
     def count_one(self, bins: Iterable[int]) -> None:
         """Count an input, which is in these bins."""
         with self._lock:
-            seen = self._begun[self._slot] + 1
-            self._begun[self._slot] = seen
+            seen = self._begun[self._index] + 1
+            self._begun[self._index] = seen
             for one in bins:
                 self._row_numbers[one] += 1
-            self._seen[self._slot] = seen
+            self._seen[self._index] = seen
             if sum(self._seen) >= self._end:
                 self._close()
 
     def count(self, inputs: int, counts: Counts) -> None:
         """Count the inputs of one request, by bin `[bins]`."""
         with self._lock:
-            seen = self._begun[self._slot] + inputs
-            self._begun[self._slot] = seen
+            seen = self._begun[self._index] + inputs
+            self._begun[self._index] = seen
             self._row += counts
-            self._seen[self._slot] = seen
+            self._seen[self._index] = seen
             if sum(self._seen) >= self._end:
                 self._close()
 

@@ -18,7 +18,7 @@ from service.contract.certificates import Abstention
 from service.contract.errors import Conflict, InvalidValue
 from service.contract.manifest import Manifest
 from service.contract.policy import Policy, PolicyRequest
-from service.contract.validation import shortened, shown
+from service.contract.validation import display, truncated
 from service.inference.decision import resolve
 from service.inference.prediction_id import PredictionId
 from service.monitoring.feedback.counts import Answer, Count, Given, Key, Totals
@@ -72,7 +72,7 @@ class Feedback:
         prediction = self._decoded(prediction_id)
         truth = self._labels.get(true_label)
         if truth is None:
-            raise InvalidValue("label", f"={shown(true_label)} is none of {shortened(', '.join(self._labels))}")
+            raise InvalidValue("label", f"={display(true_label)} is none of {truncated(', '.join(self._labels))}")
         policy = self._policy(prediction.policy_field, prediction.policy_value)
         key = Key(prediction.seconds, prediction.nonce)
         self.settle()
@@ -158,11 +158,11 @@ class Feedback:
         try:
             prediction = PredictionId.decode(text)
         except ValueError as error:
-            raise InvalidValue("id", f"={shown(text)} is {error}") from None
+            raise InvalidValue("id", f"={display(text)} is {error}") from None
         if prediction.version != self._version:
             raise InvalidValue("id", f" is of model {prediction.version}, and this is {self._version}")
         if prediction.label is not None and prediction.label >= len(self._labels):
-            raise InvalidValue("id", f"={shown(text)} is not the id of a prediction of this model")
+            raise InvalidValue("id", f"={display(text)} is not the id of a prediction of this model")
         return prediction
 
 

@@ -54,9 +54,9 @@ class _Collector:
     def collect(self) -> Iterable[Metric]:
         """All families, each name once."""
         counted = self._scrape.metrics.tallies.of_all()
-        monitors = self._scrape.serving.monitors()  # those of now, whatever is swapped meanwhile
+        monitors = self._scrape.registry.monitors()  # those of now, whatever is swapped meanwhile
         yield from _service(self._scrape, counted)
-        yield from _models(monitors, self._scrape.serving.refused, counted)
+        yield from _models(monitors, self._scrape.registry.refused, counted)
         yield from _requests(counted)
         yield from promises(self._scrape, [monitor for monitor in monitors.values() if monitor], counted)
         yield _histogram(

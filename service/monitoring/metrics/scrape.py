@@ -8,7 +8,7 @@ from typing import Protocol
 from service.monitoring.drift.schema import DriftResponse
 from service.monitoring.metrics.metrics import Metrics
 from service.monitoring.monitor import Monitor
-from service.monitoring.worker_slot import Place
+from service.monitoring.worker_slot import WorkerSlot
 
 # The exact tests of a window take some milliseconds. Those of many models are made in turn, a few a scrape.
 _DRIFT_SECONDS = 0.002
@@ -30,10 +30,10 @@ class Monitored(Protocol):
 class Scrape:
     """What all workers have counted, and what this one knows of its models. Whoever looks holds its lock."""
 
-    def __init__(self, metrics: Metrics, serving: Monitored, place: Place) -> None:
+    def __init__(self, metrics: Metrics, registry: Monitored, slot: WorkerSlot) -> None:
         self.metrics = metrics
-        self.serving = serving
-        self.workers = place.workers
+        self.registry = registry
+        self.workers = slot.workers
         self.lock = threading.Lock()
         # By name and version: the number of the window; the longest ago first.
         self._drift: dict[tuple[str, str], tuple[int, DriftResponse]] = {}

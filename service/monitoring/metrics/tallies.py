@@ -11,7 +11,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from service.monitoring.worker_slot import Place
+from service.monitoring.worker_slot import WorkerSlot
 
 MAX_NUMBERS = 1 << 20  # those that are not used take neither memory nor disk: the file is sparse
 _BYTES = 8  # of a number: a float64, exact for counts up to 2**53
@@ -23,18 +23,18 @@ Numbers = Mapping[Key, list[float]]
 class Tallies:
     """Numbers by key. A key has one or several that lie side by side; whoever adds to them knows where they begin."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, slot: WorkerSlot) -> None:
         """Goes on with what is in the file of this worker's place."""
         self._lock = threading.Lock()
-        self._slot = place.slot
+        self._index = slot.index
         self._where: dict[Key, slice] = {}
         self._used = 0
         self._names: Path | None = None
         memory = mmap.mmap(-1, MAX_NUMBERS * _BYTES)
-        self._files: list[_File | None] = [None] * place.workers
-        if place.directory is not None:
-            self._files = [_File(place.directory / f"metrics-{slot}") for slot in range(place.workers)]
-            own = _File(place.directory / f"metrics-{place.slot}")
+        self._files: list[_File | None] = [None] * slot.workers
+        if slot.directory is not None:
+            self._files = [_File(slot.directory / f"metrics-{index}") for index in range(slot.workers)]
+            own = _File(slot.directory / f"metrics-{slot.index}")
             self._names = own.names
             memory = own.mapped()
             self._where = dict(own.where())
@@ -64,7 +64,7 @@ class Tallies:
         """What each worker has counted, by its slot; of one that has not started yet, nothing."""
         found: list[Numbers] = []
         for slot, file in enumerate(self._files):
-            if slot == self._slot:
+            if slot == self._index:
                 found.append({key: list(self.numbers[part]) for key, part in self._where.copy().items()})
             else:
                 found.append({} if file is None else file.read())

@@ -182,7 +182,7 @@ def test_fault_of_ours_is_a_500_that_tells_nothing(tiny_model: Path, caplog: pyt
     app = create_app(Settings(model_path=tiny_model))
     app.state.serving.models.get(
         None
-    ).predictor.gathering._score = None  # as no fault of today's would, but one of tomorrow's might
+    ).predictor.batcher._score = None  # as no fault of today's would, but one of tomorrow's might
     with running(app) as port, caplog.at_level(logging.ERROR, "demur"):
         answer = httpx2.post(f"http://127.0.0.1:{port}/predict", json=IMAGE)
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")

@@ -23,7 +23,7 @@ from service.monitoring.drift.schema import DriftResponse
 from service.monitoring.drift.windows import Windows
 from service.monitoring.feedback.feedback import Feedback
 from service.monitoring.feedback.store import FeedbackStore
-from service.monitoring.worker_slot import Place, claim
+from service.monitoring.worker_slot import WorkerSlot, claim
 from tests import tiny
 from tests.server import ROOT, Server, command_environment, free_port, serving
 from tests.service.monitoring.metrics.scraped import Scraped, read
@@ -171,7 +171,7 @@ def test_what_cannot_start_is_one_line(tmp_path: Path) -> None:
 
 
 def test_places_are_claimed_in_turn_and_no_more_than_there_are(tmp_path: Path) -> None:
-    assert [claim(tmp_path, 2).slot for _ in range(2)] == [0, 1]
+    assert [claim(tmp_path, 2).index for _ in range(2)] == [0, 1]
     with pytest.raises(RuntimeError, match="all 2 places"):
         claim(tmp_path, 2)
 
@@ -248,7 +248,7 @@ def test_processes_that_count_at_once_lose_nothing(tmp_path: Path) -> None:
     counting = [
         subprocess.Popen([sys.executable, "-c", _COUNT, str(tmp_path), str(slot)], cwd=ROOT) for slot in range(WORKERS)
     ]
-    watching, seen = Windows(2, 1000, "m", Place(tmp_path, 0, WORKERS)), set()
+    watching, seen = Windows(2, 1000, "m", WorkerSlot(tmp_path, 0, WORKERS)), set()
     while any(process.poll() is None for process in counting):
         window = watching.latest()
         assert window.counts.sum() == 2 * window.inputs

@@ -13,7 +13,7 @@ from service.inference.outcome import ModelRef, Outcome
 from service.monitoring.metrics.metrics import CONFIDENCES, SECONDS, Confidences, Metrics, policy_name
 from service.monitoring.metrics.tallies import Tallies
 from service.monitoring.requests.exchange import UNMATCHED, Exchange
-from service.monitoring.worker_slot import ALONE, Place
+from service.monitoring.worker_slot import ALONE, WorkerSlot
 from tests import tiny
 
 MODEL = ModelRef(name="m", version="0123456789ab")
@@ -119,7 +119,7 @@ def test_one_input_and_many_are_counted_alike() -> None:
 
 
 def test_worker_in_a_dead_ones_stead_has_nothing_in_flight(tmp_path: Path) -> None:
-    place = Place(tmp_path, 0, 1)
+    place = WorkerSlot(tmp_path, 0, 1)
     killed = Metrics(Tallies(place))
     killed([_exchange()])
     killed.begin()

@@ -9,14 +9,14 @@ import pytest
 
 from service.monitoring.metrics import tallies
 from service.monitoring.metrics.tallies import Tallies
-from service.monitoring.worker_slot import ALONE, Place
+from service.monitoring.worker_slot import ALONE, WorkerSlot
 from tests.server import ROOT
 
 A, B = ("requests", "GET"), ("requests", "POST")
 
 
-def _places(folder: Path, workers: int = 2) -> list[Place]:
-    return [Place(folder, slot, workers) for slot in range(workers)]
+def _places(folder: Path, workers: int = 2) -> list[WorkerSlot]:
+    return [WorkerSlot(folder, slot, workers) for slot in range(workers)]
 
 
 def test_key_keeps_its_place_and_begins_with_nothing() -> None:

@@ -5,21 +5,21 @@ from typing import Annotated
 from fastapi import Path, Request
 
 from service.contract.errors import UnknownModel
-from service.contract.validation import shortened
-from service.registry.registry import Serving
+from service.contract.validation import truncated
+from service.registry.registry import Registry
 from service.registry.served_model import ServedModel
 
 
-def asked_model(request: Request) -> ServedModel:
+def requested_model(request: Request) -> ServedModel:
     """The model that the path names, or the default one. Raises UnknownModel or ModelNotReady.
 
     Of a version that the path names it is that one or none: there is no other.
     """
-    serving: Serving = request.app.state.serving
-    model = serving.models.get(request.path_params.get("name"))
+    registry: Registry = request.app.state.registry
+    model = registry.models.get(request.path_params.get("name"))
     version = request.path_params.get("version", model.ref.version)
     if version != model.ref.version:
-        raise UnknownModel(f"model {model.ref.name} has no version {shortened(version)}: it has {model.ref.version}")
+        raise UnknownModel(f"model {model.ref.name} has no version {truncated(version)}: it has {model.ref.version}")
     return model
 
 

@@ -9,18 +9,18 @@ from pathlib import Path
 
 from service.contract.errors import ModelError
 from service.inference.model_file import read_model
-from service.monitoring.worker_slot import Place
+from service.monitoring.worker_slot import WorkerSlot
 
 _log = logging.getLogger("demur")
 
 
-class KeptFile:
+class WorkerCopy:
     """The copy of one model's file. A worker that is alone keeps none, and reads none."""
 
-    def __init__(self, place: Place, path: Path) -> None:
+    def __init__(self, slot: WorkerSlot, path: Path) -> None:
         """`path` is where the model's file has its place; `self.path` is where the copy has."""
-        self.path = place.path("model", str(path.absolute()))
-        self._slot = place.slot
+        self.path = slot.path("model", str(path.absolute()))
+        self._index = slot.index
 
     def read(self, max_bytes: int) -> bytes | None:
         """The file that the workers serve; None where there is none yet."""
@@ -36,7 +36,7 @@ class KeptFile:
         """Keep what is served from now on, whole or not at all."""
         if self.path is None:
             return
-        draft = self.path.with_name(f"{self.path.name}-{self._slot}")
+        draft = self.path.with_name(f"{self.path.name}-{self._index}")
         try:
             draft.write_bytes(file)
             os.replace(draft, self.path)

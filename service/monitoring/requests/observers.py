@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from service.monitoring.requests.exchange import Exchange, Observer
 
 
-class Account:
+class ExchangeObservers:
     """Takes exchanges, and hands them on. For use on one event loop."""
 
     def __init__(self, observers: Sequence[Observer]) -> None:
