@@ -62,7 +62,7 @@ async def grown(path: Path, files: list[bytes]) -> tuple[float, float]:
         for turn in range(1, SWAPS + 1):
             _publish(files[turn % len(files)], path)
             await asyncio.to_thread(app.state.reloader.look)
-            model = app.state.serving.models.get(None)
+            model = app.state.registry.models.get(None)
             golden = model.manifest.golden.decoded_inputs(model.manifest.input)
             model.predictor.scores(golden)
             explainer: Explainer = model.explainer

@@ -42,7 +42,7 @@ OUT = Path("build/routes.json")
 def variants_app(model: Path) -> FastAPI:
     """The service's own application with one more route a variant."""
     app = create_app(Settings(model_path=model))
-    predictor: Predictor = app.state.serving.models.get(None).predictor
+    predictor: Predictor = app.state.registry.models.get(None).predictor
 
     def work(body: bytes, request: Request) -> bytes:
         return predictor.answer(predictor.question(body, request.headers["content-type"])).body

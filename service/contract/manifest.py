@@ -94,7 +94,7 @@ class OperatingPoint(_Part):
 class RiskCoverageCurve(_Part):
     """What thresholds by hand come to on the report split, some fifty of them. A measurement, and no promise.
 
-    Outcome as the service decides: what the gate turns away is answered at no threshold. Coverage is `answered` over
+    Decided as the service decides: what the gate turns away is answered at no threshold. Coverage is `answered` over
     the size of the split, the selective risk `errors` over `answered`.
     """
 

@@ -97,7 +97,7 @@ def test_draft_taken_before_it_is_held_is_followed_by_another(tmp_path: Path, mo
 def test_hundreds_at_once_never_take_one_anothers(tmp_path: Path) -> None:
     """Four processes publish to the same place again and again, each removing what it takes for left behind."""
     code = (
-        "import sys; from pathlib import Path; from training.publishing.proof import publish\n"
+        "import sys; from pathlib import Path; from service.contract.files import publish\n"
         "for i in range(100): publish(sys.argv[2].encode() * 10_000, Path(sys.argv[1]), lambda _: None)"
     )
     target = tmp_path / "model.onnx"

@@ -223,7 +223,7 @@ def test_model_that_was_replaced_is_freed_at_once(path: Path) -> None:
             _answer(client)
             client.get("/openapi.json")
             _scrape(client)
-            held = weakref.ref(client.app.state.serving.models.get(None).predictor)  # type: ignore[attr-defined]
+            held = weakref.ref(client.app.state.registry.models.get(None).predictor)  # type: ignore[attr-defined]
             gc.disable()
             try:
                 versions.publish(versions.good(number), path)

@@ -25,7 +25,8 @@ _PROGRAMS = {
     "in memory": ["-m", "training"],
     "streamed": [
         "-c",
-        "import sys; from training import __main__, job; job._LARGEST_IN_MEMORY = 10_000; sys.exit(__main__.main())",
+        "import sys; from training import __main__; from training.fitting import source; "
+        "source._LARGEST_IN_MEMORY = 10_000; sys.exit(__main__.main())",
     ],
 }
 

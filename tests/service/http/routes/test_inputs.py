@@ -37,7 +37,7 @@ def test_samples_are_the_golden_vectors_as_a_body_for_predict(any_kind: TestClie
         samples = any_kind.get(path)
         assert list(samples.json()) == ["inputs"]
         found = any_kind.post("/predict", content=samples.content, headers={"content-type": "application/json"}).json()
-        golden = any_kind.app.state.serving.models.get(None).manifest.golden  # type: ignore[attr-defined]
+        golden = any_kind.app.state.registry.models.get(None).manifest.golden  # type: ignore[attr-defined]
         probabilities = [prediction["probabilities"] for prediction in found["predictions"]]
         np.testing.assert_allclose(probabilities, golden.probabilities, atol=1e-6)
 

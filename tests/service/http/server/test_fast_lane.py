@@ -180,7 +180,7 @@ def test_what_is_not_the_lanes_goes_on(with_lane: httpx2.Client, method: str, pa
 
 def test_fault_of_ours_is_a_500_that_tells_nothing(tiny_model: Path, caplog: pytest.LogCaptureFixture) -> None:
     app = create_app(Settings(model_path=tiny_model))
-    app.state.serving.models.get(
+    app.state.registry.models.get(
         None
     ).predictor.batcher._score = None  # as no fault of today's would, but one of tomorrow's might
     with running(app) as port, caplog.at_level(logging.ERROR, "demur"):
@@ -195,7 +195,7 @@ def test_lane_is_of_the_proved_models_only(tiny_model: Path, tmp_path: Path) -> 
         (tmp_path / f"{name}.onnx").write_bytes(tiny_model.read_bytes())
     (tmp_path / "bad.onnx").write_bytes(b"")
     app = create_app(Settings(models=tmp_path))
-    assert set(app.state.serving.lane) == {b"/models/good/predict", b"/models/with%20a%20blank/predict"}
+    assert set(app.state.registry.lane) == {b"/models/good/predict", b"/models/with%20a%20blank/predict"}
     with running(app) as port:
         address = f"http://127.0.0.1:{port}"
         for path, status in {"good": 200, "with%20a%20blank": 200, "bad": 503, "ugly": 404}.items():

@@ -11,14 +11,14 @@ pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="asks 
 
 _MALLOC = """
 import asyncio, ctypes, sys
-from service.http.server.heap import give_back_what_is_free, map_what_is_large
+from service.http.server.heap import trim_heap, map_large_blocks
 c = ctypes.CDLL(None)
 c.malloc.restype, c.malloc.argtypes, c.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
 """
 # How many are mapped at most at once: 20 of 1 MB, after one of 30 MB has been there.
 _MAPPED = """
 if sys.argv[1] == "mapped":
-    map_what_is_large()
+    map_large_blocks()
 c.free(c.malloc(30_000_000))
 for _ in range(20):
     c.malloc(1_000_000)
@@ -30,7 +30,7 @@ def resident():
     with open("/proc/self/statm") as file:
         print(int(file.read().split()[1]) * 4096)
 async def wait():
-    giving = asyncio.create_task(give_back_what_is_free(0.01))
+    giving = asyncio.create_task(trim_heap(0.01))
     await asyncio.sleep(0.1 if sys.argv[1] == "given back" else 0)
     giving.cancel()
 resident()

@@ -14,7 +14,7 @@ from tests import tiny
 from tests.service.canon import assert_problem
 
 ROOT = Path(__file__).parents[4]
-FOLDER = ROOT / "service" / "page"
+FOLDER = ROOT / "service" / "http" / "web" / "page"
 FILES = {path.name: path for path in sorted(FOLDER.iterdir())}
 TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -166,6 +166,8 @@ def test_modules_import_what_there_is_and_use_it() -> None:
 
 
 def test_files_of_the_page_are_in_the_package() -> None:
-    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["service"]
-    packed = {path for pattern in patterns for path in (ROOT / "service").glob(pattern)}
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"][
+        "service.http.web"
+    ]
+    packed = {path for pattern in patterns for path in (ROOT / "service" / "http" / "web").glob(pattern)}
     assert packed >= set(FILES.values())

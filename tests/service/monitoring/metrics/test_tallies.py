@@ -48,8 +48,8 @@ def test_worker_that_has_not_started_has_counted_nothing(tmp_path: Path) -> None
 
 def test_what_a_killed_worker_has_counted_stays(tmp_path: Path) -> None:
     code = (
-        "import os, signal, sys; from pathlib import Path; from service.monitoring.worker_slot import Place;"
-        "from service.monitoring.metrics.tallies import Tallies; t = Tallies(Place(Path(sys.argv[1]), 1, 2));"
+        "import os, signal, sys; from pathlib import Path; from service.monitoring.worker_slot import WorkerSlot;"
+        "from service.monitoring.metrics.tallies import Tallies; t = Tallies(WorkerSlot(Path(sys.argv[1]), 1, 2));"
         "t.numbers[t.begin(('requests', 'GET'))] += 3; os.kill(os.getpid(), signal.SIGKILL)"
     )
     first = Tallies(_places(tmp_path)[0])

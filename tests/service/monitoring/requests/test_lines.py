@@ -36,7 +36,7 @@ def test_record_is_words() -> None:
 
 
 def test_fault_is_logged_once_with_the_id_of_its_request(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
-    client.app.state.serving = None  # type: ignore[attr-defined]
+    client.app.state.registry = None  # type: ignore[attr-defined]
     with caplog.at_level(logging.ERROR):
         answer = client.get("/model", headers={"x-request-id": "the-one"})
     assert answer.status_code == 500

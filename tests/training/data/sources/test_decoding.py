@@ -62,7 +62,7 @@ def test_killed_process_is_an_error_and_no_hang(tmp_path: Path) -> None:
 
 WAITING = """
 import sys
-from training.data import decoding
+from training.data.sources import decoding
 from training.data.sources.picture_file import Frame
 decoding._WORTH_PROCESSES = 1
 decoding.decode_all(sys.argv[1:], Frame(5, 6, False, False, False))
