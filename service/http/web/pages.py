@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 
+from service.http.access.scopes import OPEN, needs
 from service.http.web.assets import Asset, content_security_policy, read_assets, send_asset
 
 _FOLDER = Path(__file__).parent
@@ -24,9 +25,11 @@ def _page(path: str, files: str, folders: Callable[[], Iterable[Path]], policy: 
     def assets() -> Mapping[str, Asset]:  # read when first asked for: most services never are
         return read_assets(folders())
 
+    @needs(OPEN)
     async def page(request: Request) -> Response:
         return send_asset(request, assets(), "index.html", policy)
 
+    @needs(OPEN)
     async def file(request: Request, name: str) -> Response:
         return send_asset(request, assets(), name, policy)
 
