@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.app import create_app
@@ -180,6 +180,7 @@ def _float32_near(values: list[float]) -> st.SearchStrategy[float]:
     return st.one_of(st.sampled_from(exact + neighbours), st.floats(0, 10, width=32))
 
 
+@settings(max_examples=50, deadline=None)  # the exact test of a window takes up to a second
 @given(
     st.lists(
         st.tuples(

@@ -102,7 +102,7 @@ def test_other_label_for_the_same_prediction_is_a_conflict(client: TestClient) -
     identity = _predict(client)
     client.post("/feedback", json={"id": identity, "label": "left"})
     refused = client.post("/feedback", json={"id": identity, "label": "right"})
-    assert_problem(refused, 409, identity, "has feedback already, with another label")
+    assert_problem(refused, 409, identity, "already has feedback with another label")
     assert client.get("/feedback").json()["policies"][0]["errors"] == 0
 
 
@@ -219,7 +219,7 @@ def test_id_that_is_older_than_what_is_remembered_does_not_count_again() -> None
         state = feedback.record(identity, "left")
     assert state.answered == 4
     assert feedback.record(ids[4], "left").answered == 4  # remembered
-    with pytest.raises(InvalidValue, match=r"is older than the labels that are remembered.*DEMUR_MAX_FEEDBACK"):
+    with pytest.raises(InvalidValue, match=r"is older than the remembered labels.*DEMUR_MAX_FEEDBACK"):
         feedback.record(ids[0], "left")
     assert feedback.record(ids[3], "left").answered == 5  # which is from after the last one forgotten
     with pytest.raises(InvalidValue, match="is older than"):
