@@ -286,7 +286,7 @@ def _of_another_form(path: Path) -> None:
 
 WRONG = {
     "no database": (_not_a_database, "SQLite cannot keep feedback there: file is not a database"),
-    "of another program": (_of_another_program, "is a database of another program"),
+    "of another program": (_of_another_program, "it is a database of another program"),
     "of another form": (_of_another_form, "its tables have version 99, and this service reads version 1"),
     "a folder": (Path.mkdir, "SQLite cannot keep feedback there: unable to open database file"),
 }

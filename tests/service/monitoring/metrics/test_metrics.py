@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.contract.policy import NeverAbstainPolicy, Policy, PolicyRequest, ThresholdPolicy
@@ -137,6 +137,7 @@ _EDGES = [float(np.float32(edge)) for edge in CONFIDENCES]
 _NEAR = [float(np.nextafter(np.float32(edge), np.float32(to))) for edge in CONFIDENCES for to in (0, 2)]
 
 
+@settings(deadline=None, database=None, derandomize=True)
 @given(st.lists(st.one_of(st.sampled_from(_EDGES + _NEAR), st.floats(0, 1, width=32)), min_size=2, max_size=50))
 def test_confidences_count_the_same_one_by_one_and_together(values: list[float]) -> None:
     together, one_by_one = Tallies(ALONE), Tallies(ALONE)
