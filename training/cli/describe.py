@@ -11,7 +11,7 @@ from service.contract.manifest import SplitName
 from training.certification import planning
 from training.certification.capacity import Capacity, prospects
 from training.certification.gate import least_false_alarm_rate
-from training.certification.samples import largest_unit, samples
+from training.certification.samples import largest_group_size, samples
 from training.certification.settings import AbstentionSettings
 from training.cli import data_options as data_arguments
 from training.cli import parser as arguments
@@ -82,7 +82,7 @@ def _planned(pool: Pool, seed: int, asked: AbstentionSettings, say: Say) -> list
     finally:
         progress.close()
     sizes = (*planning.SIZES, have.calibration)
-    found = planning.plan(tuned.scored, asked, sizes, have.calibration, tuned.largest_unit, seed)
+    found = planning.plan(tuned.scored, asked, sizes, have.calibration, tuned.largest_group, seed)
     if found is None:
         return plan.too_small(len(tuned.scored))
     apart = parts["tune"].source != parts["calibration"].source
@@ -152,11 +152,11 @@ def _parts(parts: Mapping[SplitName, Labelled]) -> list[str]:
 
 def _gate(parts: Mapping[SplitName, Labelled], asked: AbstentionSettings) -> str:
     tune = len(parts["tune"])
-    sample = samples(parts["tune"].units, tune, largest_unit(parts["train"].units))[0]
+    sample = samples(parts["tune"].groups, tune, largest_group_size(parts["train"].groups))[0]
     wanted, least = asked.false_alarm_rate, least_false_alarm_rate(sample, asked.confidence_level)
     if least <= wanted:
         return f"false_alarm_rate {wanted:g} can be, of the gate for strange inputs"
-    grouped = "" if sample.groups is None else f", in {sample.groups:,} groups"
+    grouped = "" if sample.group_count is None else f", in {sample.group_count:,} groups"
     tuned = f"{tune} examples in tune{grouped}"
     return f"false_alarm_rate {least:g}, not {wanted:g}, with {tuned}: the gate turns away no more"
 

@@ -17,7 +17,7 @@ from service.inference.classifier import Classifier, Scores
 from training.certification.certify import certify
 from training.certification.principal_components import PrincipalComponents
 from training.certification.reference import reference
-from training.certification.samples import largest_unit
+from training.certification.samples import largest_group_size
 from training.certification.scored import Scored, score
 from training.certification.settings import AbstentionSettings
 from training.certification.temperature import fit_temperature
@@ -106,7 +106,7 @@ class Tuned:
     """What is known of a model before its calibration split is looked at."""
 
     scored: Scored  # the tune split, by torch
-    largest_unit: int  # rows of the largest unit of train
+    largest_group: int  # rows of the largest group of train
 
 
 def tuned(fitted: Fitted, splits: Splits) -> Tuned:
@@ -114,8 +114,8 @@ def tuned(fitted: Fitted, splits: Splits) -> Tuned:
     model, tune = _model(fitted, splits), splits.tune
     found = _expected(model, tune)
     scores = Scores(found.probabilities, found.probabilities.max(axis=1), found.ood_score)
-    scored = Scored(scores, tune.labels, tune.source, tune.fingerprint(), tune.units)
-    return Tuned(scored, largest_unit(splits.train.units))
+    scored = Scored(scores, tune.labels, tune.source, tune.fingerprint(), tune.groups)
+    return Tuned(scored, largest_group_size(splits.train.groups))
 
 
 def _model(fitted: Fitted, splits: Splits) -> Model:
@@ -165,7 +165,7 @@ def _certified(
     """The draft with its certificates and its reference, made from the scores of the exported file itself."""
     tuned, calibrated = score(classifier, splits.tune), score(classifier, calibration)
     seen = reference("calibration", calibrated.fingerprint, calibrated.scores, tuned.scores)
-    abstention = certify(tuned, calibrated, model.components, settings, largest_unit(splits.train.units))
+    abstention = certify(tuned, calibrated, model.components, settings, largest_group_size(splits.train.groups))
     return manifest.certified(manifest.compared(draft, seen), abstention, _default_policy(abstention, settings))
 
 

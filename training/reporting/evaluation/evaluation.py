@@ -100,7 +100,7 @@ def evaluate(classifier: Classifier, splits: Splits) -> Evaluation:
         decisions=decisions,
         points=points,
         curve=RiskCoverage.of(report.scores.confidence, report.wrong),
-        risk_coverage=bootstrap.risk_coverage(report.scores.confidence, report.wrong, report.units),
+        risk_coverage=bootstrap.risk_coverage(report.scores.confidence, report.wrong, report.groups),
         classes=_classes(manifest.labels, report.labels, decisions),
         confusion=_confusion(report),
         strange=[_strange(classifier, report, *named) for named in strange_inputs.make(manifest.input, inputs).items()],
