@@ -15,6 +15,7 @@ from service.inference.explanations import ExplainRequest, ExplainResponse, expl
 from service.inference.options import NO_OPTIONS, Options
 from service.inference.predictor import Predictor, PreparedRequest
 from service.inference.readers.json_body import json_object
+from service.inference.readers.picture_options import PictureOptions
 
 _FIELD = "instances"
 
@@ -23,7 +24,8 @@ def question(predictor: Predictor, body: bytes) -> PreparedRequest:
     """Read one request for predictions. Raises the RequestError that says what is wrong with it."""
     instances, parameters = _read(body)
     options = _options(parameters) if parameters else NO_OPTIONS
-    inputs = predictor.reader.from_json(instances, resize=options.resize, invert=options.invert, field=_FIELD)
+    reader = predictor.reader.with_options(PictureOptions(options.resize, options.invert))
+    inputs = reader.from_json(instances, field=_FIELD)
     return predictor.asked(inputs, options, within="parameters.")
 
 
@@ -33,7 +35,8 @@ def explain_instances(predictor: Predictor, explainer: Explainer, body: bytes) -
     if "inputs" in parameters:
         raise InvalidValue("parameters.inputs", f": no such field; the inputs stand in {_FIELD}")
     asked = validated(ExplainRequest, {**parameters, "inputs": instances})
-    inputs = predictor.reader.from_json(instances, resize=asked.resize, invert=asked.invert, field=_FIELD)
+    reader = predictor.reader.with_options(PictureOptions(asked.resize, asked.invert))
+    inputs = reader.from_json(instances, field=_FIELD)
     return explained(predictor, explainer, asked, inputs)
 
 
