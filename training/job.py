@@ -14,9 +14,10 @@ from service.contract.manifest import Manifest, Training
 from service.inference.classifier import Classifier
 from training.certification.settings import AbstentionSettings
 from training.certification.temperature import LARGEST
-from training.data import LabelledData
+from training.data.dataset import LabelledData
 from training.data.encoders import Encoder, encoder_for
-from training.data.splits import Recipe, Splits, split
+from training.data.options import Recipe
+from training.data.splits import Splits, split
 from training.errors import DivergedError
 from training.fitting.checkpoint import Checkpoint, identity
 from training.fitting.device import Device, find_device

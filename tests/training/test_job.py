@@ -10,8 +10,9 @@ import torch
 from service.contract.policy import NeverAbstainPolicy
 from service.inference.classifier import Classifier
 from training.certification.reference import reference
-from training.data import Dataset
-from training.data.splits import Recipe, split
+from training.data.dataset import Dataset
+from training.data.options import Recipe
+from training.data.splits import split
 from training.errors import GateError, TrainingError
 from training.fitting.device import Device
 from training.fitting.recipes import RECIPES

@@ -14,8 +14,8 @@ from training.certification.gate import least_false_alarm_rate
 from training.certification.samples import largest_group_size, samples
 from training.certification.settings import AbstentionSettings
 from training.cli import data_options as data_arguments
-from training.cli import parser as arguments
-from training.data import Labelled
+from training.cli import target_options
+from training.data.dataset import Labelled
 from training.data.opening import Opened, class_counts, open_data
 from training.data.options import DataOptions
 from training.data.pool import Pool
@@ -36,7 +36,7 @@ def run_describe(options: argparse.Namespace, show: Say, say: Say) -> None:
 
     `say` gets what happens on the way to a plan.
     """
-    asked = arguments.abstention(options, ())
+    asked = target_options.abstention(options, ())
     about = data_arguments.options(options, options.path)
     assert about is not None
     opened = open_data(about)
@@ -55,7 +55,7 @@ def run_describe(options: argparse.Namespace, show: Say, say: Say) -> None:
     if options.plan:
         show("\nwhat to expect\n" + _indented(_planned(opened.pool, options.seed, asked, say)))
     seed = ["--seed", str(options.seed)] if options.seed else []
-    show(f"\nto train\n  {fit_command(about, [*arguments.target_words(options), *seed])}")
+    show(f"\nto train\n  {fit_command(about, [*target_options.words(options), *seed])}")
 
 
 def fit_command(options: DataOptions, more: Sequence[str]) -> str:

@@ -10,7 +10,8 @@ from service.inference.classifier import Classifier
 from training.certification.capacity import capacity, shortages
 from training.cli import data_options as data_arguments
 from training.cli import parser as arguments
-from training.data import LabelledData
+from training.cli import target_options
+from training.data.dataset import LabelledData
 from training.data.opening import load
 from training.data.splits import sizes
 from training.fitting import checkpoint
@@ -96,7 +97,7 @@ def _job(options: argparse.Namespace, dataset: LabelledData) -> Job:
         device=options.device,
         out=options.out,
         min_accuracy=options.min_accuracy,
-        abstention=arguments.abstention(options, dataset.classes),
+        abstention=target_options.abstention(options, dataset.classes),
         checkpoint=options.checkpoint,
     )
 

@@ -11,7 +11,7 @@ from service.contract.policy import NeverAbstainPolicy, Policy
 from service.contract.reference import Reference
 from service.inference.classifier import Scores
 from training.certification.reference import reference
-from training.data import Labelled, LabelledData
+from training.data.dataset import Labelled, LabelledData
 from training.data.splits import Splits
 from training.publishing import provenance
 from training.publishing.model import Model

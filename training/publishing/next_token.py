@@ -8,7 +8,7 @@ import numpy as np
 from service.contract.inputs import TokensInput
 from service.contract.manifest import SplitName, Training
 from training.certification.settings import AbstentionSettings
-from training.data import Labelled, LabelledData
+from training.data.dataset import Labelled, LabelledData
 from training.data.encoders import TokenEncoder
 from training.data.splits import Splits
 from training.data.text.task import CONTEXT, Places, Task

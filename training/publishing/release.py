@@ -21,7 +21,7 @@ from training.certification.samples import largest_group_size
 from training.certification.scored import Scored, score
 from training.certification.settings import AbstentionSettings
 from training.certification.temperature import fit_temperature
-from training.data import Labelled, LabelledData
+from training.data.dataset import Labelled, LabelledData
 from training.data.encoders import Encoder
 from training.data.encoders.encoded import Encoded
 from training.data.splits import Splits

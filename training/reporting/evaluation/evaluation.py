@@ -13,7 +13,7 @@ from service.inference.classifier import Classifier, Scores
 from service.inference.decision import Decision, decide
 from service.inference.prediction_sets import members
 from training.certification.scored import Scored, score
-from training.data import Labelled
+from training.data.dataset import Labelled
 from training.data.splits import Splits
 from training.errors import TrainingError
 from training.reporting.evaluation import bootstrap, metrics, strange_inputs
