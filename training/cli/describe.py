@@ -21,7 +21,7 @@ from training.data.options import DataOptions
 from training.data.pool import Pool
 from training.errors import DataError
 from training.fitting.recipes import RECIPES, for_size
-from training.job import Job, try_out
+from training.job import Job, dry_run
 from training.reporting import plan
 from training.reporting.progress import Progress
 from training.reporting.table import table
@@ -78,7 +78,7 @@ def _planned(pool: Pool, seed: int, asked: AbstentionSettings, say: Say) -> list
     say(f"fitting {settings.epochs} epochs for the plan; nothing is published")
     progress = Progress(settings.epochs)
     try:
-        tuned = try_out(Job("tuned", settings, seed, "auto", out=Path(os.devnull)), pool, progress)
+        tuned = dry_run(Job("tuned", settings, seed, "auto", out=Path(os.devnull)), pool, progress)
     finally:
         progress.close()
     sizes = (*planning.SIZES, have.calibration)
