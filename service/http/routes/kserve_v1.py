@@ -35,6 +35,7 @@ from service.inference.options import NO_OPTIONS, Options
 from service.inference.predictor import Predictor, PreparedRequest
 from service.inference.readers.body import JSON
 from service.inference.readers.json_body import json_object
+from service.inference.readers.picture_options import PictureOptions
 
 _FIELD = "instances"
 _MODEL_ERRORS = standard_responses(MODEL_ERRORS)
@@ -108,7 +109,8 @@ def _prepared(predictor: Predictor, body: bytes) -> PreparedRequest:
     """Read a request for predictions. Raises a RequestError."""
     instances, parameters = _instances(body)
     options = _options(parameters) if parameters else NO_OPTIONS
-    inputs = predictor.reader.from_json(instances, resize=options.resize, invert=options.invert, field=_FIELD)
+    reader = predictor.reader.with_options(PictureOptions(options.resize, options.invert))
+    inputs = reader.from_json(instances, field=_FIELD)
     return predictor.asked(inputs, options, within="parameters.")
 
 
@@ -118,7 +120,8 @@ def _explanations(predictor: Predictor, explainer: Explainer, body: bytes) -> Ex
     if "inputs" in parameters:
         raise InvalidValue("parameters.inputs", f": no such field; the inputs stand in {_FIELD}")
     options = validated(ExplainRequest, {**parameters, "inputs": instances})
-    inputs = predictor.reader.from_json(instances, resize=options.resize, invert=options.invert, field=_FIELD)
+    reader = predictor.reader.with_options(PictureOptions(options.resize, options.invert))
+    inputs = reader.from_json(instances, field=_FIELD)
     return explained(predictor, explainer, options, inputs)
 
 
