@@ -277,5 +277,5 @@ def test_bug_has_the_shape_of_the_protocol_too(tiny_model: Path) -> None:
 
     with TestClient(app, raise_server_exceptions=False) as client:
         answer = client.get("/v2/bug")
-    _assert_error(answer, 500, "The log has more under this request_id")
+    _assert_error(answer, 500, "The log has details under this request_id")
     assert "secret" not in answer.text
