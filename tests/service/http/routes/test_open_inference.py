@@ -124,7 +124,7 @@ def test_scores_count_for_drift(client: TestClient) -> None:
         ({"inputs": [{**LEFT, "data": [0.5, 0]}]}, "inputs[0].data[0]=0.5"),
         ({"inputs": [{**LEFT, "data": [True, 0]}]}, "holds true"),
         ({"inputs": [{**LEFT, "data": [[1], [2]]}]}, "holds 2 lists"),
-        ({"inputs": [{**LEFT, "data": [[1]]}]}, "nested otherwise"),
+        ({"inputs": [{**LEFT, "data": [[1]]}]}, "is not nested as its shape"),
         ({"inputs": [{**LEFT, "parameters": {"binary_data_size": 2}}]}, "both data and binary_data_size"),
         ({"inputs": [LEFT], "outputs": [{"name": "logits"}]}, "outputs names logits"),
         ({"inputs": [LEFT], "outputs": [{"name": "label"}, {"name": "label"}]}, "more than once"),
