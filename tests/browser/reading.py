@@ -20,7 +20,7 @@ def ready(page: Page, path: str = "/") -> None:
 
 
 def verdict(page: Page) -> Locator:
-    """The label, or that there is no answer."""
+    """The label, or that the model abstains."""
     return page.locator(".verdict strong")
 
 

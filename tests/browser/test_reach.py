@@ -102,7 +102,7 @@ def test_whole_visit_by_keys_alone(page: Page) -> None:
         page.keyboard.press("Enter")
     _tab_to(page, ".bars li:nth-child(9) button")
     page.keyboard.press("Space")
-    expect(page.locator("#why h3")).to_have_text("What each pixel says of Bag")
+    expect(page.locator("#why h3")).to_have_text("Contribution of each pixel to Bag")
     _tab_to(page, ".choices input:checked")
     for _ in range(20):
         page.keyboard.press("ArrowRight")
@@ -157,7 +157,7 @@ def test_contrast_of_a_contradicted_promise_is_enough(page: Page, several: Serve
     del several
     page.emulate_media(color_scheme=scheme)
     ready(page, "/?model=contradicted")
-    for sample, name in (("Sample 2", "left"), ("Sample 4", "No answer")):  # the gate decides on the other
+    for sample, name in (("Sample 2", "left"), ("Sample 4", "Abstains")):  # the gate decides on the other
         page.get_by_role("button", name=sample, exact=True).click()
         expect(verdict(page)).to_have_text(name)
         expect(page.locator(".wrong:visible")).not_to_have_count(0)
