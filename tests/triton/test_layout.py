@@ -32,7 +32,7 @@ def test_what_is_there_is_kept(tiny_model: Path, tmp_path: Path, capsys: pytest.
     assert main(words) == 0
     (tmp_path / "shoes" / "labels.txt").write_text("mine\n")
     assert main(words) == 1
-    assert f"{tmp_path / 'shoes'} is there already" in capsys.readouterr().err
+    assert f"{tmp_path / 'shoes'} already exists" in capsys.readouterr().err
     assert (tmp_path / "shoes" / "labels.txt").read_text() == "mine\n"
 
 
