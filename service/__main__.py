@@ -42,7 +42,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog=program, usage="%(prog)s [COMMAND] ...", description="Serves a model over HTTP, unless a command is given."
     )
-    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    commands = top.add_subparsers(prog=program, dest="command", metavar="COMMAND")
     serve = add_command(
         commands,
         "serve",

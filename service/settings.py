@@ -121,7 +121,7 @@ class Settings(BaseSettings):
 
 
 def _no_such_setting(name: str, names: Iterable[str]) -> str:
-    """What to say of a variable that is no setting: the nearest name, or all of them if none is near.
+    """What to say of a variable that is no setting: the nearest names, or all of them if none is near.
 
     >>> _no_such_setting("DEMUR_WORKER", ["DEMUR_HOST", "DEMUR_WORKERS"])
     'DEMUR_WORKER: no such setting; did you mean DEMUR_WORKERS?'
@@ -129,8 +129,12 @@ def _no_such_setting(name: str, names: Iterable[str]) -> str:
     import difflib
 
     endings = [known.removeprefix(PREFIX) for known in sorted(names)]  # the prefix would make all of them near
-    near = difflib.get_close_matches(name.upper().removeprefix(PREFIX), endings, n=1)
-    rest = f"did you mean {PREFIX}{near[0]}?" if near else f"there are {', '.join(sorted(names))}"
+    near = difflib.get_close_matches(name.upper().removeprefix(PREFIX), endings, n=2)
+    rest = (
+        f"did you mean {' or '.join(PREFIX + ending for ending in near)}?"
+        if near
+        else f"there are {', '.join(sorted(names))}"
+    )
     return f"{name}: no such setting; {rest}"
 
 

@@ -69,7 +69,9 @@ def _files(folder: Path) -> dict[str, Path]:
         raise SettingsError(f"{PREFIX}MODELS={folder}: is no folder")
     files = files_in(folder)
     if not files:
-        raise SettingsError(f"{PREFIX}MODELS={folder}: holds no file *.onnx")
+        raise SettingsError(
+            f"{PREFIX}MODELS={folder}: holds no file *.onnx. Train one: demur fit --out {folder}/NAME.onnx"
+        )
     return files
 
 
