@@ -11,7 +11,7 @@ from service.contract.policy import POLICY_FIELDS, PolicyRequest
 from service.contract.validation import validated
 from service.http.schemas.instances import InstancesRequest
 from service.inference.explainer import Explainer
-from service.inference.explanations import ExplainRequest, ExplainResponse, explained
+from service.inference.explanations import ExplainRequest, ExplainResponse, explain_inputs
 from service.inference.options import NO_OPTIONS, Options
 from service.inference.predictor import Predictor, PreparedRequest
 from service.inference.readers.json_body import json_object
@@ -26,7 +26,7 @@ def question(predictor: Predictor, body: bytes) -> PreparedRequest:
     options = _options(parameters) if parameters else NO_OPTIONS
     reader = predictor.reader.with_options(PictureOptions(options.resize, options.invert))
     inputs = reader.from_json(instances, field=_FIELD)
-    return predictor.asked(inputs, options, within="parameters.")
+    return predictor.prepare_inputs(inputs, options, within="parameters.")
 
 
 def explain_instances(predictor: Predictor, explainer: Explainer, body: bytes) -> ExplainResponse:
@@ -37,7 +37,7 @@ def explain_instances(predictor: Predictor, explainer: Explainer, body: bytes) -
     asked = validated(ExplainRequest, {**parameters, "inputs": instances})
     reader = predictor.reader.with_options(PictureOptions(asked.resize, asked.invert))
     inputs = reader.from_json(instances, field=_FIELD)
-    return explained(predictor, explainer, asked, inputs)
+    return explain_inputs(predictor, explainer, asked, inputs)
 
 
 def _read(body: bytes) -> tuple[list[Any], dict[str, Any]]:

@@ -21,7 +21,7 @@ from service.http.routes.requested_model import named, requested_model
 from service.http.schemas.models import ModelsResponse, ServedModelEntry, Status
 from service.http.schemas.predict import QueryOptions
 from service.inference.explanations import ExplainQuery, ExplainResponse, explain
-from service.inference.model_inputs import InputsQuery, InputsResponse, samples, seen
+from service.inference.model_inputs import InputsQuery, InputsResponse, preprocess, samples
 from service.inference.readers.body import JSON
 from service.inference.readers.json_body import json_object
 from service.monitoring.drift.schema import DriftResponse
@@ -91,7 +91,7 @@ async def show_inputs(request: Request, query: Annotated[InputsQuery, Query()]) 
     headers, fields = headers_of(request.scope), query_fields(request.scope["query_string"])
     body = await read_body(headers, request.receive, request.app.state.settings.max_body_bytes)
     asked = validated(InputsQuery, fields)
-    return await run_in_threadpool(seen, model.predictor, body, media_type(headers), asked)
+    return await run_in_threadpool(preprocess, model.predictor, body, media_type(headers), asked)
 
 
 @of_model.get("/samples")

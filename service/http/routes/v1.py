@@ -53,8 +53,8 @@ async def predict(request: Request) -> Response:
     if len(body) > INLINE_BODY_BYTES:
         written = await run_in_threadpool(_answer, predictor, body)
     else:
-        written = await predictor.answer_with_others(instances.question(predictor, body))
-    request.state.decided = written.decided
+        written = await predictor.answer_batched(instances.question(predictor, body))
+    request.state.decided = written.outcome
     return Response(written.body, media_type=JSON)
 
 

@@ -62,8 +62,8 @@ class DrainingServer(uvicorn.Server):
         await super().startup(sockets)
         reloader: Reloader = self.lifespan.state[RELOADER]
         # Of several workers the supervisor is told as well when the terminal is closed, and ends them.
-        stop = reloader.ask if self._worker else partial(self.handle_exit, signal.SIGINT, None)
-        (self._hangup or Hangup()).watch(reloader.ask, stop)
+        stop = reloader.request_check if self._worker else partial(self.handle_exit, signal.SIGINT, None)
+        (self._hangup or Hangup()).watch(reloader.request_check, stop)
 
     async def on_tick(self, counter: int) -> bool:
         """Called ten times a second; returns whether to stop."""
