@@ -140,7 +140,7 @@ def _temperature(fitted: Fitted, splits: Splits) -> float:
 def _components(encoder: Encoder, train: Labelled) -> PrincipalComponents:
     """Of the first training examples, as many as fit into memory: their order is a draw."""
     count = max(2, min(_MOST_FOR_COMPONENTS, _LARGEST_FOR_COMPONENTS // encoder.width))
-    return PrincipalComponents.of(Encoded(_first(train, count), encoder), encoder.full_scale)
+    return PrincipalComponents.fit(Encoded(_first(train, count), encoder), encoder.full_scale)
 
 
 def _first(part: Labelled, count: int) -> Labelled:
