@@ -21,11 +21,10 @@ from training.data.options import Recipe
 from training.data.splits import Splits, split
 from training.errors import DivergedError
 from training.fitting.checkpoint import Checkpoint, identity
-from training.fitting.device import Device, find_device
 from training.fitting.fit import Epoch, Fit, fit
 from training.fitting.recipes import FitSettings
 from training.fitting.source import examples
-from training.fitting.workers import ALONE, Workers
+from training.fitting.workers import ALONE, Device, Workers, find_device
 from training.publishing.release import FittedModel, ReleaseOptions, TuneScores, release, score_tune
 
 _CPU = torch.device("cpu")
