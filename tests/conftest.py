@@ -1,12 +1,14 @@
 """What several tests share: a tiny model, Fashion-MNIST itself, and a model that the real command trained on it."""
 
 import fcntl
+import functools
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpcore2
 import pytest
 from fastapi.testclient import TestClient
 
@@ -34,6 +36,14 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("DEMUR_") and name != "DEMUR_DATA_DIR":
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _certificates_are_read_once() -> Iterator[None]:
+    """A client reads every certificate that this machine trusts, which takes longer than most of the requests here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(httpcore2, "default_ssl_context", functools.cache(httpcore2.default_ssl_context))
+        yield
 
 
 @pytest.fixture(scope="session")

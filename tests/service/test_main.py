@@ -59,11 +59,6 @@ def _wait_until_refused(port: int) -> None:
     pytest.fail("the server still takes connections")
 
 
-def test_no_server_banner(tiny_model: Path) -> None:
-    with serving(tiny_model) as server:
-        assert "server" not in httpx2.get(f"{server.address}/livez").headers
-
-
 def test_missing_model_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "nothing.onnx"
     said = _failing_start(DEMUR_MODEL_PATH=str(path))
