@@ -51,14 +51,9 @@ def test_data_are_not_copied() -> None:
 
 
 def test_cut_anywhere() -> None:
-    taken = []
     for length in range(len(FILE)):
-        try:
-            _read(FILE[:length])
-            taken.append(length)
-        except MalformedBody as error:
-            assert "the body" in str(error), f"cut to {length} bytes"
-    assert taken == []
+        with pytest.raises(MalformedBody, match="the body"):
+            print(f"cut to {length} bytes:", _read(FILE[:length]))  # noqa: T201  # shown where it is read
 
 
 @pytest.mark.parametrize("flip", [0x01, 0x80, 0xFF])
