@@ -2,6 +2,8 @@
 
 import fcntl
 import functools
+import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from service.settings import Settings
 from tests import tiny
 from training.data import Dataset, fashion_mnist
 from training.data.fetch import locate
+from training.provenance import library_versions
 
 ROOT = Path(__file__).parent.parent
 collect_ignore = ["contract/rules.py"]  # schemathesis's, which is in an environment of its own
@@ -74,15 +77,25 @@ def dataset(data_folder: Path) -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def trained_model(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> Path:
-    """The model of the default recipe, trained by the real command on the real data."""
-    if "PYTEST_XDIST_WORKER" in os.environ:  # whoever comes first fits it for all
-        folder = tmp_path_factory.getbasetemp().parent
-    else:
-        folder = tmp_path_factory.mktemp("trained")
+def trained_model(data_folder: Path) -> Path:
+    """The model of the default recipe, trained by the real command on the real data.
+
+    Every session, and every process of one, takes the file that the first has made of this code: whoever comes while it
+    is made waits.
+    """
+    folder = ROOT / "build" / "tests" / _state_of_the_code()
+    folder.mkdir(parents=True, exist_ok=True)
     out = folder / "model.onnx"
     command = [sys.executable, "-m", "training", "fit", "--if-missing", "--data-dir", str(data_folder)]
     with (folder / "fitting").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         subprocess.run([*command, "--out", str(out)], cwd=ROOT, check=True, capture_output=True)
     return out
+
+
+def _state_of_the_code() -> str:
+    """Differs where a model could: with a line of either half, or a version of what they rest on."""
+    digest = hashlib.sha256(json.dumps(library_versions()).encode())
+    for path in sorted(path for half in ("service", "training") for path in (ROOT / half).rglob("*.py")):
+        digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
