@@ -150,7 +150,7 @@ shift: setup $(MODEL) ## how the promises break where calibration is from anothe
 	$(BIN)/python -m benchmarks.shift $(MODEL)
 
 chapter: setup data ## docs/chapter: every exercise of the chapter, measured anew; takes minutes
-	$(BIN)/python -m training.exercises all --out docs/chapter
+	$(BIN)/python -m exercises all --out docs/chapter
 
 bench: setup $(MODEL) ## every target of serving, asked and measured: ours, the limit, plain FastAPI; needs wrk, takes minutes
 	$(BIN)/python -m benchmarks.serving $(MODEL) throughput latency workers footprint bulk packages
