@@ -73,7 +73,7 @@ build/clients/made: requirements/clients.txt
 	touch $@
 
 test-hosts: setup data build/hosts/web/made build/hosts/oldest/made ## the same file in the oldest onnxruntime, and in onnxruntime-web in Node and Chromium
-	$(PYTEST) -m hosts -rP tests/hosts
+	$(PYTEST) $(PARALLEL) -m hosts -rP tests/hosts
 
 build/hosts/web/made: tests/hosts/package.json tests/hosts/package-lock.json
 	mkdir -p $(@D)
@@ -87,7 +87,7 @@ build/hosts/oldest/made: tests/hosts/oldest.txt
 	touch $@
 
 test-browser: setup data ## the page at /, in a real browser; needs chromium
-	$(PYTEST) -m browser tests/browser
+	$(PYTEST) $(PARALLEL) -m browser tests/browser
 
 test-rules: setup ## the alert rules, by Prometheus itself; needs Debian's package prometheus
 	@command -v promtool >/dev/null && command -v prometheus >/dev/null || { echo "make test-rules: no promtool and prometheus here, so nothing was tested"; exit 1; }
@@ -98,7 +98,7 @@ test-proxy: setup ## the service behind nginx with TLS and limits for each clien
 	$(PYTEST) -m proxy tests/nginx
 
 test-contract: setup build/contract/made ## schemathesis on the API's description, minutes; CASES=1000 for thousands of each operation
-	$(PYTEST) -m contract -rP tests/contract $(if $(CASES),--cases $(CASES))
+	$(PYTEST) $(PARALLEL) -m contract -rP tests/contract $(if $(CASES),--cases $(CASES))
 
 build/contract/made: requirements/contract.txt
 	$(PYTHON) -m venv build/contract
