@@ -7,9 +7,9 @@ MODEL := build/model.onnx
 FIT ?=
 # onnxruntime sends telemetry unless told not to before it is imported.
 export ORT_DISABLE_TELEMETRY := 1
-# The tests start hundreds of processes, and each would compile our modules again.
+# Tests start hundreds of processes. Without bytecode each of them compiles every module again.
 unexport PYTHONDONTWRITEBYTECODE
-# With a thread for each core in each process they would wait for one another.
+# One thread per process: the workers fill the cores.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 PARALLEL := -n auto --dist worksteal
 
@@ -50,7 +50,7 @@ lint: setup ## style, formatting and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-coverage: setup data ## the quick tests and those of processes, and the share of lines and branches that they run
+coverage: setup data ## line and branch coverage of test and test-processes; fails under the floor in pyproject.toml
 	$(BIN)/coverage erase
 	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest $(PARALLEL)
 	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest $(PARALLEL) -m process
@@ -109,7 +109,7 @@ test-rolling: setup ## two services behind nginx, restarted in turn under load; 
 	@command -v nginx >/dev/null || { echo "make test-rolling: no nginx here, so nothing was tested"; exit 1; }
 	$(PYTEST) -m rolling -rP tests/nginx
 
-test-slow: setup data ## what takes minutes each: accuracies over five seeds, hundreds of killed jobs, Ray
+test-slow: setup data ## the slow tests: accuracies over five seeds, hundreds of killed jobs, Ray
 	$(PYTEST) $(PARALLEL) -m slow
 
 soak: setup ## load, swaps, restarts, bad input and slow clients at once, behind nginx: 10 minutes; MINUTES= for longer
@@ -133,7 +133,7 @@ e2e: setup data build/clients/made ## the whole path in real containers; needs a
 	$(PYTEST) -m e2e
 
 nightly: CASES = 1000
-nightly: coverage test-slow test-rolling test-contract fuzz soak soak-memory ## what takes too long for every change, hours; with -k all of it
+nightly: coverage test-slow test-rolling test-contract fuzz soak soak-memory ## the long tests; takes hours; with -k it goes on after a failure
 
 ##@ Measure
 

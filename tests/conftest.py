@@ -44,7 +44,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _certificates_are_read_once() -> Iterator[None]:
-    """A client reads every certificate that this machine trusts, which takes longer than most of the requests here."""
+    """Loading the machine's certificates takes 20 ms, and every new client does it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(httpcore2, "default_ssl_context", functools.cache(httpcore2.default_ssl_context))
         yield
@@ -81,22 +81,21 @@ def dataset(data_folder: Path) -> Dataset:
 def trained_model(data_folder: Path) -> Path:
     """The model of the default recipe, trained by the real command on the real data.
 
-    Every session, and every process of one, takes the file that the first has made of this code: whoever comes while it
-    is made waits.
+    Sessions and xdist's workers share one file for each state of the code. The first trains it, the others wait.
     """
-    folder = ROOT / "build" / "tests" / _state_of_the_code()
+    folder = ROOT / "build" / "tests" / _code_digest()
     folder.mkdir(parents=True, exist_ok=True)
     out = folder / "model.onnx"
     command = [sys.executable, "-m", "training", "fit", "--data-dir", str(data_folder)]
-    with (folder / "fitting").open("w") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         if not out.exists():
             subprocess.run([*command, "--out", str(out)], cwd=ROOT, check=True, capture_output=True)
     return out
 
 
-def _state_of_the_code() -> str:
-    """Differs where a model could: with a line of either half, or a version of what they rest on."""
+def _code_digest() -> str:
+    """Changes with every source file and library version that a model may depend on."""
     digest = hashlib.sha256(json.dumps(library_versions()).encode())
     for path in sorted(path for half in ("service", "training") for path in (ROOT / half).rglob("*.py")):
         digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())

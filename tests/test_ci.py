@@ -1,4 +1,4 @@
-"""What CI runs and what the nightly run does: nothing between the two."""
+"""CI and the nightly run call the same targets everywhere, and every test is in one of the two."""
 
 import re
 import tomllib

@@ -1,7 +1,7 @@
 """The serving image reaches out to nobody, writes nothing, and needs neither a network nor a shell.
 
-The kernel counts for a container what leaves it, whatever library sends it: the service is given a network and a root
-that it may write to, and uses neither.
+The kernel counts what leaves a container, whichever library sends it. So the service gets a network and a writable
+root, and must use neither.
 """
 
 import json
@@ -66,7 +66,7 @@ class Container:
         return found
 
     def left(self) -> "Left":
-        """What it has sent and written so far."""
+        """What it has sent and written so far; a connection within the container counts as opened and as accepted."""
         counted, temporary = json.loads(call(["docker", "exec", self.name, "python", "-c", _COUNTED]).stdout)
         return Left(
             connections=counted["Tcp:ActiveOpens"] - counted["Tcp:PassiveOpens"],
@@ -77,7 +77,7 @@ class Container:
 
 @dataclass(frozen=True)
 class Left:
-    """What a container has left behind: connections that were tried and not taken in it, datagrams, and files."""
+    """Traces of a container: connections tried to outside, datagrams sent, files written."""
 
     connections: int
     datagrams: int

@@ -1,4 +1,4 @@
-"""An answer goes to the socket in one write, whoever gives it: the client's kernel counts one segment."""
+"""Every answer reaches the client in one TCP segment: head and body are one write."""
 
 import http.client
 import json
@@ -14,7 +14,7 @@ import pytest
 from tests.server import Server, serving
 
 TIMES = 50
-_DATA_SEGMENTS_IN = 152  # where Linux has tcpi_data_segs_in in its struct tcp_info
+_DATA_SEGMENTS_IN = 152  # offset of tcpi_data_segs_in in Linux' struct tcp_info
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def server(tiny_model: Path) -> Iterator[Server]:
 
 
 def _segments(connection: socket.socket) -> int:
-    """How many with data have come by this connection."""
+    """The number of segments with data that this connection has received."""
     info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
     (count,) = struct.unpack_from("I", info, _DATA_SEGMENTS_IN)
     return int(count)

@@ -17,7 +17,7 @@ def resident():
     with open("/proc/self/statm") as file:
         print(int(file.read().split()[1]) * 4096)
 """
-# After a body of 30 MB: 20 pieces of 1 MB, of which only the last, on top of the others, stays.
+# A block of 30 MB is freed. Of 20 later blocks of 1 MB all but the last are freed, which lies on top of them.
 _LARGE = """
 if sys.argv[1] == "mapped":
     map_large_blocks()
@@ -51,14 +51,14 @@ resident()
 
 
 def _resident(code: str, word: str) -> tuple[int, int, int]:
-    """Bytes before the pieces are there, with them, and after most of them were freed."""
+    """Resident bytes before the blocks are allocated, with all of them, and after most of them are freed."""
     said = subprocess.run([sys.executable, "-c", _MALLOC + code, word], capture_output=True, text=True, check=True)
     before, full, after = map(int, said.stdout.split())
     return before, full, after
 
 
 @pytest.mark.parametrize(("word", "least", "most"), [("mapped", 0, 3_000_000), ("as it comes", 15_000_000, 25_000_000)])
-def test_large_memory_goes_back_though_what_came_later_stays(word: str, least: int, most: int) -> None:
+def test_large_blocks_are_given_back_below_one_that_stays(word: str, least: int, most: int) -> None:
     before, full, after = _resident(_LARGE, word)
     assert full - before > 18_000_000
     assert least < after - before < most
