@@ -57,8 +57,9 @@ def test_nothing_imports_the_exercises() -> None:
 
 @pytest.mark.parametrize("half", ["service", "training"])
 def test_few_entries_at_the_root(half: str) -> None:
-    entries = {path.name for path in (ROOT / half).iterdir()} - {"__init__.py", "__pycache__"}
-    assert len(entries) <= 9, sorted(entries)
+    # A folder that has moved leaves its bytecode behind.
+    entries = {path.name for path in (ROOT / half).iterdir() if path.is_file() or any(path.rglob("*.py"))}
+    assert len(entries - {"__init__.py"}) <= 9, sorted(entries)
 
 
 def _entries(package: str) -> dict[str, set[str]]:
@@ -140,17 +141,14 @@ def test_service_starts_without_the_training_libraries() -> None:
     assert not (absent | {"prometheus_client"}) & set(loaded.stdout.split())
 
 
-@pytest.mark.parametrize("package", PACKAGES)
-def test_importing_reads_no_file_of_ours_and_no_environment(package: str) -> None:
+def test_importing_reads_no_file_of_ours_and_no_environment() -> None:
     """A module that needs a model, data or a setting to be imported keeps state it should not."""
-    modules = ", ".join(module for module in SOURCES if module.startswith(package))
-    subprocess.run(
-        [sys.executable, "-W", "error", "-c", f"import {modules}"], cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, check=True
-    )
+    command = [sys.executable, "-W", "error", "-c", f"import {', '.join(SOURCES)}"]
+    subprocess.run(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, check=True)
 
 
-@pytest.mark.parametrize("module", SOURCES)
-def test_module_is_one_idea(module: str) -> None:
-    assert module.rpartition(".")[2] not in {"utils", "helpers", "common", "misc"}
-    assert len(SOURCES[module].read_text().splitlines()) <= 250
-    assert ast.get_docstring(ast.parse(SOURCES[module].read_text()))
+def test_each_module_is_one_idea() -> None:
+    texts = {module: path.read_text() for module, path in SOURCES.items()}
+    assert not [m for m in texts if m.rpartition(".")[2] in {"utils", "helpers", "common", "misc"}]
+    assert not {m: length for m, text in texts.items() if (length := len(text.splitlines())) > 250}
+    assert not [m for m, text in texts.items() if not ast.get_docstring(ast.parse(text))]

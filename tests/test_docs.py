@@ -205,13 +205,6 @@ def test_make_targets_in_documents_exist(document: Path) -> None:
     assert named <= TARGETS
 
 
-def test_ci_calls_the_same_make_targets_everywhere() -> None:
-    def steps(path: str) -> set[str]:
-        return set(re.findall(r"(?:run:|step) (make .*)", (ROOT / path).read_text()))
-
-    assert steps(".ci/run") == steps(".github/workflows/ci.yml")
-
-
 def _shown(default: object) -> str:
     if default is None:
         return ""

@@ -1,4 +1,4 @@
-"""The worked examples of docs/examples, run as they stand there: describe, fit, serve, ask. Slow: they train.
+"""The worked examples of docs/examples, run as they stand there: describe, fit, serve, ask. They train.
 
 Data and splits are drawn from a seed, so what `describe` says must be the same to the letter. What a training ends in
 may not be: another processor adds in another order, its weights differ in their last digits, and the epoch of the
@@ -25,7 +25,7 @@ from tests.server import ROOT, Server, command_environment, serving
 from training.data.opening import open_data
 from training.data.options import DataOptions
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.process
 
 EXAMPLES = ROOT / "docs" / "examples"
 COUNT = 4  # examples that may change sides
