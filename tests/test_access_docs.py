@@ -1,4 +1,4 @@
-"""What docs/operations.md says of who gets in: its commands, and its examples of a secret."""
+"""What docs/operations.md says of access control: its commands, and its examples of a secret."""
 
 import os
 import re
@@ -14,7 +14,7 @@ import yaml
 from tests.server import ROOT, command_environment, serving
 from tests.test_kubernetes import DEPLOYMENT, KUBERNETES
 
-SECTION = (ROOT / "docs" / "operations.md").read_text().partition("## Who gets in\n")[2].partition("\n## ")[0]
+SECTION = (ROOT / "docs" / "operations.md").read_text().partition("## Access control\n")[2].partition("\n## ")[0]
 
 
 def _blocks(language: str) -> list[str]:
