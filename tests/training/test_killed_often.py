@@ -114,7 +114,7 @@ def test_two_hundred_kills(jobs: Jobs) -> None:
         found["left a checkpoint"] += status == -9 and jobs.checkpoint(seed).exists()
         # A killed job's draft goes with the next that comes so far: they do not add up.
         assert len(_drafts(jobs.folder)) <= 1 + len(SEEDS)
-    print(f"\n{number} jobs, {killed} killed: {dict(found)}")  # noqa: T201  # for docs/reliability.md
+    print(f"\n{number} jobs, {killed} killed: {dict(found)}")  # noqa: T201  # for docs/evidence/reliability.md
     assert min(found.values()) > 0, found
 
     for seed in SEEDS:
