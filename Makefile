@@ -146,7 +146,7 @@ bench-choices: setup $(MODEL) ## the figures of docs/architecture.md: precision,
 	$(BIN)/python -m benchmarks.reload $(MODEL)
 
 chapter: setup data ## docs/chapter: every exercise of the chapter, measured anew; takes minutes
-	$(BIN)/python -m training.exercises all --out docs/chapter
+	$(BIN)/python -m exercises all --out docs/chapter
 
 bench-data: setup data ## embeddings in a file: an epoch, growth with the rows, memory; decoding 100,000 PNGs
 	$(BIN)/python -m benchmarks.streaming

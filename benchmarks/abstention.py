@@ -19,9 +19,9 @@ import numpy as np
 
 from benchmarks import selection_rules
 from benchmarks.population import CALIBRATION_SIZE, CONFIDENCE_LEVEL, RESAMPLES, RISKS, HeldOut, Population, resamples
-from training import hardware
-from training.data import fashion_mnist
-from training.data.fetch import fetch, locate
+from training.data.sources import fashion_mnist
+from training.data.sources.fetch import fetch, locate
+from training.reporting import hardware
 
 SEED = 0
 OUT = Path("build/abstention.json")

@@ -13,12 +13,15 @@ from pathlib import Path
 
 import torch
 
-from training.data import Dataset, fashion_mnist
-from training.data.fetch import fetch, locate
-from training.fit import evaluate
-from training.inputs import encoder_for
-from training.job import Job, examples, run
-from training.recipes import RECIPES, Recipe
+from training.data import Dataset
+from training.data.encoders import encoder_for
+from training.data.sources import fashion_mnist
+from training.data.sources.fetch import fetch, locate
+from training.data.splits import Recipe
+from training.fitting.fit import evaluate
+from training.fitting.recipes import RECIPES
+from training.fitting.source import examples
+from training.job import Job, run
 
 SEEDS = range(5)
 OUT = Path("build/accuracy.json")

@@ -19,14 +19,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from training import hardware
-from training.data import fashion_mnist
-from training.data.decoding import decode_all
-from training.data.fetch import fetch, locate
 from training.data.findings import Findings
-from training.data.image_files import read_folders
 from training.data.options import DataOptions
-from training.data.pictures import Frame
+from training.data.sources import fashion_mnist
+from training.data.sources.decoding import decode_all
+from training.data.sources.fetch import fetch, locate
+from training.data.sources.image_files import read_folders
+from training.data.sources.picture_file import Frame
+from training.reporting import hardware
 
 FILES, ROUNDS = 100_000, 3
 _FRAME = Frame(28, 28, colour=False, fit=False, convert=False)

@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from service.inputs import FeaturesInput
+from service.contract.inputs import FeaturesInput
 from training.data import Labelled
-from training.fit import train_epoch
-from training.inputs import FeatureEncoder
-from training.recipes import TUNED
-from training.regression import SoftmaxRegression
-from training.sgd import SGD
-from training.streaming import StreamedExamples
+from training.data.encoders import FeatureEncoder
+from training.fitting.fit import train_epoch
+from training.fitting.recipes import TUNED
+from training.fitting.regression import SoftmaxRegression
+from training.fitting.sgd import SGD
+from training.fitting.streaming import StreamedExamples
 
 CLASSES = 10
 _BLOCK = 50_000

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks import embeddings
 from benchmarks.timing import seconds
 from benchmarks.whole_fit import whole_fit
-from training import hardware
+from training.reporting import hardware
 
 ROWS, WIDTH, BATCH = (10_000, 100_000, 1_000_000, 10_000_000), 32, 256
 _ROUNDS = 10  # for the least time of an epoch; fewer of many rows

@@ -16,9 +16,9 @@ from sklearn.datasets import load_digits
 from benchmarks.processes import resident
 from benchmarks.under_test import served
 from benchmarks.wrk import rate, two_cores
-from service.reading.bodies import RAW
+from service.inference.readers.body import RAW
 from training.__main__ import main as train
-from training.hardware import processor
+from training.reporting.hardware import processor
 
 MODELS, ROUNDS, SECONDS = 100, 7, 3
 

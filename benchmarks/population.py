@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from service.classifier import Classifier
-from service.manifest import Manifest
-from training.abstention.fixed_sequence import Sequence, count, fixed_sequence
-from training.abstention.scored import Scored, score
+from service.contract.manifest import Manifest
+from service.inference.classifier import Classifier
+from training.certification.fixed_sequence import Sequence, count, fixed_sequence
+from training.certification.scored import Scored, score
 from training.data import Dataset
 from training.data.splits import split
 

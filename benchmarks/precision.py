@@ -17,10 +17,10 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
-from training.data import fashion_mnist
-from training.data.fetch import fetch, locate
-from training.inputs import ImageEncoder
-from training.regression import SoftmaxRegression
+from training.data.encoders import ImageEncoder
+from training.data.sources import fashion_mnist
+from training.data.sources.fetch import fetch, locate
+from training.fitting.regression import SoftmaxRegression
 
 ROUNDS = 7
 Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]

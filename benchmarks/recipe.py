@@ -12,13 +12,14 @@ from typing import Any
 
 import torch
 
-from training.data import Dataset, fashion_mnist
-from training.data.fetch import fetch, locate
+from training.data import Dataset
+from training.data.encoders import encoder_for
+from training.data.sources import fashion_mnist
+from training.data.sources.fetch import fetch, locate
 from training.data.splits import split
-from training.fit import fit
-from training.inputs import encoder_for
-from training.job import examples
-from training.recipes import TUNED, FitSettings
+from training.fitting.fit import fit
+from training.fitting.recipes import TUNED, FitSettings
+from training.fitting.source import examples
 
 SEEDS = range(10)
 NEIGHBOURS: dict[str, list[Any]] = {

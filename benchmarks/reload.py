@@ -18,11 +18,11 @@ import onnx
 import uvloop
 
 from service.app import create_app
-from service.classifier import MAX_MANIFEST_VALUES
-from service.explainer import Explainer
-from service.manifest import METADATA_KEY
+from service.contract.manifest import METADATA_KEY
+from service.inference.classifier import MAX_MANIFEST_VALUES
+from service.inference.explainer import Explainer
 from service.settings import Settings
-from training.hardware import processor
+from training.reporting.hardware import processor
 
 WATCHED, SWAPS, SETTLED = 30, 600, 40
 
@@ -62,7 +62,7 @@ async def grown(path: Path, files: list[bytes]) -> tuple[float, float]:
         for turn in range(1, SWAPS + 1):
             _publish(files[turn % len(files)], path)
             await asyncio.to_thread(app.state.reloader.look)
-            model = app.state.serving.models.get(None)
+            model = app.state.registry.models.get(None)
             golden = model.manifest.golden.decoded_inputs(model.manifest.input)
             model.predictor.scores(golden)
             explainer: Explainer = model.explainer

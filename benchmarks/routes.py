@@ -25,11 +25,11 @@ from fastapi.concurrency import run_in_threadpool
 
 from benchmarks.under_test import served
 from benchmarks.wrk import CONNECTIONS, rate, two_cores
-from service.answering.predict import Predictor
 from service.app import create_app
-from service.reading.bodies import JSON, RAW
+from service.inference.predictor import Predictor
+from service.inference.readers.body import JSON, RAW
 from service.settings import Settings
-from training.hardware import processor
+from training.reporting.hardware import processor
 
 ROUNDS = 5
 SECONDS = 2
@@ -42,7 +42,7 @@ OUT = Path("build/routes.json")
 def variants_app(model: Path) -> FastAPI:
     """The service's own application with one more route a variant."""
     app = create_app(Settings(model_path=model))
-    predictor: Predictor = app.state.serving.models.get(None).predictor
+    predictor: Predictor = app.state.registry.models.get(None).predictor
 
     def work(body: bytes, request: Request) -> bytes:
         return predictor.answer(predictor.question(body, request.headers["content-type"])).body

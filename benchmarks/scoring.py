@@ -21,9 +21,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from service.classifier import Classifier
+from service.inference.classifier import Classifier
 from service.scoring.files import Source
-from training import hardware
+from training.reporting import hardware
 
 WIDTH, CLASSES, BLOCK = 512, 10, 131_072
 BATCHES = (256, 1024, 4096)

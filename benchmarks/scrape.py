@@ -15,19 +15,18 @@ from pathlib import Path
 import numpy as np
 from fastapi.testclient import TestClient
 
-from service.answering.decided import Decided
 from service.app import create_app
-from service.classifier import Scores
-from service.monitoring.place import ALONE
-from service.observability.exchange import Exchange
-from service.observability.exposition import expose
-from service.observability.metrics import Metrics
-from service.observability.tallies import Tallies
-from service.policy import SelectiveRiskPolicy
-from service.reading.bodies import RAW
-from service.schemas.models import ModelRef
+from service.contract.policy import SelectiveRiskPolicy
+from service.inference.classifier import Scores
+from service.inference.outcome import ModelRef, Outcome
+from service.inference.readers.body import RAW
+from service.monitoring.metrics.exposition import expose
+from service.monitoring.metrics.metrics import Metrics
+from service.monitoring.metrics.tallies import Tallies
+from service.monitoring.requests.exchange import Exchange
+from service.monitoring.worker_slot import ALONE
 from service.settings import Settings
-from training.hardware import processor
+from training.reporting.hardware import processor
 
 CALLS, ROUNDS, SCRAPES = 2000, 25, 40
 INPUTS = 200  # of each model between two scrapes
@@ -39,7 +38,7 @@ def counting() -> float:
     confidences = metrics.confidences("m")
     scores = Scores(np.array([[0.1, 0.9]], np.float32), np.array([0.9], np.float32), np.array([0.5], np.float32))
     policy = SelectiveRiskPolicy(selective_risk=0.05, confidence_level=0.95, threshold=0.8)
-    decided = Decided(ModelRef(name="m", version="0123456789ab"), policy, {"answer": 1})
+    decided = Outcome(ModelRef(name="m", version="0123456789ab"), policy, {"answer": 1})
     exchange = Exchange("id", None, "POST", "/predict", "/predict", 200, 0.0, 65e-6, decided)
 
     def count() -> None:

@@ -1,7 +1,7 @@
 """The rules for choosing a threshold that ours is compared with.
 
 Each takes calibration examples and gives the least confidence at which to answer, or None where it finds none. Ours
-is `training.abstention.fixed_sequence.fixed_sequence`.
+is `training.certification.fixed_sequence.fixed_sequence`.
 """
 
 import math
@@ -11,8 +11,8 @@ import numpy as np
 from mapie.risk_control import BinaryRisk, MultiClassificationLTTController
 from numpy.typing import NDArray
 
-from training.abstention.fixed_sequence import count
-from training.abstention.tails import binomial_p_value, clopper_pearson_upper
+from training.certification.fixed_sequence import count
+from training.certification.tails import binomial_p_value, clopper_pearson_upper
 
 Confidence = NDArray[np.floating]  # [N]
 Wrong = NDArray[np.bool_]  # [N]

@@ -17,13 +17,13 @@ import numpy as np
 from scipy.stats import ks_2samp
 
 from benchmarks.population import CALIBRATION_SIZE, CONFIDENCE_LEVEL, RESAMPLES, RISKS, HeldOut, Population
-from service.prediction_sets import members
-from training import hardware
-from training.abstention.conformal import lac
-from training.abstention.gate import limit
-from training.abstention.scored import Scored
-from training.data import fashion_mnist
-from training.data.fetch import fetch, locate
+from service.inference.prediction_sets import members
+from training.certification.conformal import lac
+from training.certification.gate import limit
+from training.certification.scored import Scored
+from training.data.sources import fashion_mnist
+from training.data.sources.fetch import fetch, locate
+from training.reporting import hardware
 
 SEED = 1
 SET_COVERAGES = (0.9, 0.95, 0.99)

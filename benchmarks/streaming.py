@@ -18,7 +18,7 @@ from benchmarks import embeddings
 from benchmarks.embeddings import CLASSES
 from benchmarks.timing import wall_and_processor
 from benchmarks.whole_fit import whole_fit
-from training import hardware
+from training.reporting import hardware
 
 ROWS, WIDTH, BATCH, ROUNDS = 1_000_000, 512, 1024, 5
 _SKLEARN_BATCHES = 40  # of the 977: enough to know its rate

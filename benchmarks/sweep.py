@@ -12,18 +12,19 @@ from functools import partial
 
 import torch
 
-from service.option_values import positive
-from training import hardware
-from training.data import fashion_mnist
-from training.data.fetch import fetch, locate
+from service.contract.option_values import positive
+from training.cli.values import several
+from training.data.encoders import encoder_for
+from training.data.sources import fashion_mnist
+from training.data.sources.fetch import fetch, locate
 from training.data.splits import split
-from training.examples import Examples
-from training.fit import Fit, fit
-from training.inputs import encoder_for
-from training.job import examples
-from training.recipes import CHAPTER
-from training.sweep.grid import combinations, several
-from training.sweep.together import fit_together
+from training.fitting.examples import Examples
+from training.fitting.fit import Fit, fit
+from training.fitting.recipes import CHAPTER
+from training.fitting.source import examples
+from training.fitting.sweep.runs import combinations
+from training.fitting.sweep.together import fit_together
+from training.reporting import hardware
 
 RUNS, ROUNDS = (1, 8, 32, 128), 5
 

@@ -15,7 +15,7 @@ def description(model: Path) -> str:
     """The description of a service with that model alone, as JSON text."""
     app = create_app(Settings(model_path=model))
     found = app.openapi()
-    version = app.state.serving.models.get(None).ref.version
+    version = app.state.registry.models.get(None).ref.version
     return json.dumps(found, indent=1, ensure_ascii=False).replace(f" {version}", "") + "\n"
 
 

@@ -5,9 +5,8 @@ import gc
 import sys
 from collections.abc import Sequence
 
-from service.access import command as access
-from service.errors import DemurError
-from service.interrupt import interruptible
+from service.contract.errors import DemurError
+from service.http.access import command as access
 from service.scoring import arguments
 
 _INTERRUPTED = 130  # 128 and the number of SIGINT, as a shell says it
@@ -43,8 +42,7 @@ def score(options: argparse.Namespace) -> int:
     try:
         from service.scoring import command
 
-        with interruptible():
-            command.run(options)
+        command.run(options)
     except ModuleNotFoundError as error:
         if error.name != "pyarrow":
             raise
@@ -64,10 +62,11 @@ def serve() -> int:
     # What is imported and built now stays. To look through it for garbage on the way is a tenth of the start.
     gc.disable()
     try:
-        from service.http import processes
+        from service.app import create_app
+        from service.http.server import processes
         from service.settings import Settings
 
-        return processes.serve(Settings.from_environment())
+        return processes.serve(Settings.from_environment(), create_app)
     except DemurError as error:
         print(f"demur: {error}", file=sys.stderr)
         return 1

@@ -11,30 +11,33 @@ from anyio import to_thread
 from fastapi import FastAPI
 
 import service
-from service import models
-from service.errors import SettingsError
-from service.http import connections, drain, fast_lane, hangup, openapi, pages, problems, v1, v2
+from service.contract.errors import SettingsError
+from service.http import drain, problems
 from service.http.admission import Admission
-from service.http.connections import Connections
-from service.http.exchanges import ExchangeMiddleware
-from service.http.heap import give_back_what_is_free
-from service.http.request_limits import RequestLimitsMiddleware
-from service.http.routes import router
-from service.monitoring.place import ALONE, Place
-from service.observability import request_log
-from service.observability.account import Account
-from service.observability.exchange import Observer
-from service.observability.logs import lines_for
-from service.observability.metrics import Metrics
-from service.observability.scrape import Scrape
-from service.observability.tallies import Tallies
-from service.reload import Reloader
-from service.serving import Serving
+from service.http.middleware.exchanges import ExchangeMiddleware
+from service.http.middleware.request_limits import RequestLimitsMiddleware
+from service.http.routes import openapi, v1, v2
+from service.http.routes.own import router
+from service.http.server import connections, fast_lane, hangup
+from service.http.server.connections import Connections
+from service.http.server.heap import trim_heap
+from service.http.web import pages
+from service.monitoring.metrics.metrics import Metrics
+from service.monitoring.metrics.scrape import Scrape
+from service.monitoring.metrics.tallies import Tallies
+from service.monitoring.requests import request_log
+from service.monitoring.requests.exchange import Observer
+from service.monitoring.requests.logs import lines_for
+from service.monitoring.requests.observers import ExchangeObservers
+from service.monitoring.worker_slot import ALONE, WorkerSlot
+from service.registry import loading as models
+from service.registry.registry import Registry
+from service.registry.reload import Reloader
+from service.registry.watch import Watch
 from service.settings import PREFIX, Settings
-from service.watch import Watch
 
 if TYPE_CHECKING:
-    from service.http.gate import Gate
+    from service.http.access.gate import Gate
 
 # For what is too much for the event loop. Threads share the interpreter: of anyio's forty at work the loop has one turn
 # in forty, so that not even a probe is answered in time, and each holds memory of its own.
@@ -42,16 +45,16 @@ _THREADS = max(4, os.cpu_count() or 1)
 _SETTLE_SECONDS = 1.0
 
 
-def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
+def create_app(settings: Settings, worker_slot: WorkerSlot = ALONE) -> FastAPI:
     """Load and prove the models, and build the application around them.
 
     Raises ModelError when a model may not serve, and SettingsError for a setting that contradicts a model, so that no
     socket is ever opened for it. `place` is this process's among several workers.
     """
-    metrics = Metrics(Tallies(place))
+    metrics = Metrics(Tallies(worker_slot))
     watch = Watch(settings)  # before they are read, so that no change is missed
-    loaded = models.load(settings, place, metrics)
-    serving = Serving(loaded)
+    loaded = models.load(settings, worker_slot, metrics)
+    registry = Registry(loaded)
     app = FastAPI(
         title="Demur",
         version=service.__version__,
@@ -62,27 +65,27 @@ def create_app(settings: Settings, place: Place = ALONE) -> FastAPI:
         telemetry={"tracing": False, "metrics": False},
     )
     app.state.settings = settings
-    app.state.serving = serving
-    app.state.reloader = Reloader(settings, place, metrics, serving, watch)
-    app.state.scrape = Scrape(metrics, serving, place)
-    account = Account([metrics, *_observers(settings)])
-    app.state.account = account
+    app.state.registry = registry
+    app.state.reloader = Reloader(settings, worker_slot, metrics, registry, watch)
+    app.state.scrape = Scrape(metrics, registry, worker_slot)
+    observers = ExchangeObservers([metrics, *_observers(settings)])
+    app.state.observers = observers
     gate = _gate(settings)
-    app.state.lane = fast_lane.Lane(serving.lane, account, gate)
+    app.state.lane = fast_lane.Lane(registry.lane, observers, gate)
     admission = Admission(settings.max_concurrent_requests, settings.max_bodies_bytes, metrics)
-    app.state.connections = Connections(settings, admission, metrics, account)
-    app.state.drain = drain.Drain(metrics, serving)
+    app.state.connections = Connections(settings, admission, metrics, observers)
+    app.state.drain = drain.Drain(metrics, registry)
     app.include_router(router)
     app.include_router(v1.router)
     app.include_router(v2.router)
     app.include_router(pages.router)
     problems.install(app)
-    openapi.install(app, serving)
+    openapi.install(app, registry)
     seconds = settings.request_seconds
     app.add_middleware(RequestLimitsMiddleware, admission=admission, metrics=metrics, seconds=seconds)
     if gate is not None:
         _put_in_front(app, gate)  # of all but the account, so that who does not get in takes up nothing
-    app.add_middleware(ExchangeMiddleware, account=account, metrics=metrics, drain=app.state.drain)
+    app.add_middleware(ExchangeMiddleware, observers=observers, metrics=metrics, drain=app.state.drain)
     return app
 
 
@@ -91,9 +94,9 @@ def _gate(settings: Settings) -> "Gate | None":
     path, hosts = settings.api_keys, settings.trusted_hosts
     if path is None and hosts is None:
         return None
-    from service.access import keys
-    from service.access.hosts import Hosts
-    from service.http.gate import Gate
+    from service.http.access import keys
+    from service.http.access.gate import Gate
+    from service.http.access.hosts import Hosts
 
     return Gate(
         None if path is None else keys.read(path),
@@ -102,11 +105,11 @@ def _gate(settings: Settings) -> "Gate | None":
 
 
 def _put_in_front(app: FastAPI, gate: "Gate") -> None:
-    from service.http.gate import GateMiddleware
+    from service.http.access.gate import GateMiddleware
 
     app.add_middleware(GateMiddleware, gate=gate)
     if gate.keys is not None:
-        from service.http import openapi_security
+        from service.http.routes import openapi_security
 
         openapi_security.install(app)
 
@@ -123,7 +126,7 @@ def _observers(settings: Settings) -> Sequence[Observer]:
 
 def _traces() -> Observer:
     try:
-        from service.observability.traces import Traces
+        from service.monitoring.requests.traces import Traces
     except ModuleNotFoundError as error:
         raise SettingsError(f"{PREFIX}TRACES=true: {error.name} is missing: pip install '.[serve,traces]'") from None
     return Traces()
@@ -134,8 +137,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
     """What the server, and the protocol of a connection, may know of the application."""
     to_thread.current_default_thread_limiter().total_tokens = _THREADS
     held: Connections = app.state.connections
-    serving: Serving = app.state.serving
-    works = (held.watch(), give_back_what_is_free(), _settle_feedback(serving))
+    registry: Registry = app.state.registry
+    works = (held.watch(), trim_heap(), _settle_feedback(registry))
     tasks = [asyncio.create_task(work) for work in works]
     reloader: Reloader = app.state.reloader
     reloader.start()
@@ -148,13 +151,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
     reloader.stop()
     for task in tasks:
         task.cancel()
-    serving.settle_feedback()
-    app.state.account.close()
+    registry.settle_feedback()
+    app.state.observers.close()
 
 
-async def _settle_feedback(serving: Serving) -> None:
+async def _settle_feedback(registry: Registry) -> None:
     """Every second, until cancelled."""
     while True:
         await asyncio.sleep(_SETTLE_SECONDS)
-        if serving.has_feedback():
-            await to_thread.run_sync(serving.settle_feedback)
+        if registry.has_feedback():
+            await to_thread.run_sync(registry.settle_feedback)

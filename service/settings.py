@@ -2,17 +2,19 @@
 
 import os
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from service.errors import SettingsError
-from service.observability.logs import Form as LogForm
-from service.observability.logs import Level as LogLevel
-from service.policy import PolicyRequest
-from service.schemas.feedback import Counted
+from service.contract.errors import SettingsError
+from service.contract.policy import PolicyRequest
+from service.inference.readers.limits import ReadLimits
+
+LogForm = Literal["auto", "json", "text"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+FeedbackCounts = Literal["audited", "all"]
 
 PREFIX = "DEMUR_"
 # Read by the training half; set for both, it must not stop the service.
@@ -74,7 +76,7 @@ class Settings(BaseSettings):
     """How many labels of the latest predictions of a model, and how many of its audited answers, are remembered."""
     feedback_path: Path | None = None
     """A file, made where there is none, that keeps feedback over restarts. Unset: feedback goes with the service."""
-    feedback_counts: Counted = "audited"
+    feedback_counts: FeedbackCounts = "audited"
     """Which answers feedback judges: `audited` ones in the order given, or `all` with a label as labels arrive."""
     audit_share: float = Field(0.01, ge=0, le=1)
     """The share of the answers that is drawn for the audit sample."""
@@ -94,6 +96,11 @@ class Settings(BaseSettings):
     """How long requests are still taken after SIGTERM, while `/readyz` says 503."""
     shutdown_seconds: int = Field(10, ge=0)
     """How long requests in flight may then take to finish."""
+
+    @property
+    def read_limits(self) -> ReadLimits:
+        """The limits of one request's inputs."""
+        return ReadLimits(self.max_batch_size, self.max_image_pixels)
 
     @classmethod
     def from_environment(cls) -> Self:

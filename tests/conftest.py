@@ -13,8 +13,9 @@ from fastapi.testclient import TestClient
 from service.app import create_app
 from service.settings import Settings
 from tests import tiny
-from training.data import Dataset, fashion_mnist
-from training.data.fetch import locate
+from training.data import Dataset
+from training.data.sources import fashion_mnist
+from training.data.sources.fetch import locate
 
 ROOT = Path(__file__).parent.parent
 collect_ignore = ["contract/rules.py"]  # schemathesis's, which is in an environment of its own

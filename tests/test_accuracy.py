@@ -7,7 +7,7 @@ import pytest
 from benchmarks.accuracy import measure
 from tests.test_docs import DOCS
 from training.data import Dataset
-from training.recipes import Recipe
+from training.data.splits import Recipe
 
 pytestmark = pytest.mark.slow
 

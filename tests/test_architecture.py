@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("service", "training")
+PACKAGES = ("service", "training", "exercises")
 SOURCES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for package in PACKAGES
@@ -46,64 +46,78 @@ def test_service_does_without(library: str) -> None:
     assert not {user for user in _users(library) if user.startswith("service")}
 
 
-def test_training_knows_of_the_service_the_contract_and_the_code_that_will_serve() -> None:
+def test_training_imports_the_contract_and_inference_and_nothing_else_of_the_service() -> None:
     used = {n for m, names in IMPORTS.items() if m.startswith("training") for n in names if n.startswith("service")}
-    contract = {"service.manifest", "service.certificates", "service.inputs", "service.policy", "service.reference"}
-    serving = {"service.classifier", "service.decision", "service.prediction_sets", "service.errors"}
-    serving |= {"service.reading.fitting", "service.interrupt", "service.option_values"}
-    assert used <= contract | serving
+    assert {".".join(name.split(".")[:2]) for name in used} == {"service.contract", "service.inference"}
+
+
+def test_nothing_imports_the_exercises() -> None:
+    assert {user.split(".")[0] for user in _users("exercises")} == {"exercises"}
+
+
+@pytest.mark.parametrize("half", ["service", "training"])
+def test_few_entries_at_the_root(half: str) -> None:
+    entries = {path.name for path in (ROOT / half).iterdir()} - {"__init__.py", "__pycache__"}
+    assert len(entries) <= 9, sorted(entries)
+
+
+def _entries(package: str) -> dict[str, set[str]]:
+    """Each entry of a package, a module or a folder, with the entries of the same package that it imports."""
+    depth = package.count(".") + 1
+    graph: dict[str, set[str]] = {}
+    for module, names in IMPORTS.items():
+        if not module.startswith(f"{package}."):
+            continue
+        entry = module.split(".")[depth]
+        inside = {name.split(".")[depth] for name in names & SOURCES.keys() if name.startswith(f"{package}.")}
+        graph.setdefault(entry, set()).update(inside - {entry})
+    return graph
+
+
+@pytest.mark.parametrize("package", sorted({m.rpartition(".")[0] for m in SOURCES if "." in m}))
+def test_imports_of_a_package_go_one_way(package: str) -> None:
+    """Among the modules and folders that lie side by side, at every level."""
+    graphlib.TopologicalSorter(_entries(package)).prepare()  # raises CycleError, which names the cycle
 
 
 @pytest.mark.parametrize(
-    ("library", "rooms"),
+    ("library", "modules"),
     [
-        ("onnxruntime", {"classifier"}),
-        (
-            "fastapi",
-            {"app"}
-            | {f"http.{room}" for room in ("asked_model", "assets", "openapi", "openapi_security", "pages", "problems")}
-            | {"http.request_limits"}
-            | {f"http.{room}" for room in ("processes", "routes", "v1", "v2")},
-        ),
-        (
-            "starlette",
-            {
-                f"http.{room}"
-                for room in (
-                    "drain",
-                    "exchanges",
-                    "gate",
-                    "predict_request",
-                    "problems",
-                    "request_body",
-                    "request_limits",
-                    "security_headers",
-                )
-            },
-        ),
-        (
-            "orjson",
-            {"answering.json_answer", "answering.predict", "observability.lines", "open_inference.infer"}
-            | {"reading.json_body"},
-        ),
-        ("opentelemetry", {"observability.traces"}),
-        ("uvicorn", {"http.guarded", "http.processes", "http.stopping"}),
+        ("onnxruntime", {"inference.classifier"}),
+        ("opentelemetry", {"monitoring.requests.traces"}),
         ("pydantic_settings", {"settings"}),
-        ("python_multipart", {"reading.multipart"}),
-        ("prometheus_client", {"observability.exposition", "observability.promises"}),
-        ("pyarrow", {f"scoring.{room}" for room in ("columns", "files", "job", "parts", "table")}),
+        ("python_multipart", {"inference.readers.multipart"}),
+        ("prometheus_client", {"monitoring.metrics.exposition", "monitoring.metrics.promises"}),
     ],
 )
-def test_library_stays_in_its_room(library: str, rooms: set[str]) -> None:
-    assert {user for user in _users(library) if user.startswith("service")} == {f"service.{room}" for room in rooms}
+def test_library_stays_in_its_modules(library: str, modules: set[str]) -> None:
+    assert {user for user in _users(library) if user.startswith("service")} == {f"service.{m}" for m in modules}
+
+
+@pytest.mark.parametrize(
+    ("library", "room"),
+    [
+        ("fastapi", "service.http"),
+        ("starlette", "service.http"),
+        ("uvicorn", "service.http.server"),
+        ("pyarrow", "service.scoring"),
+        ("torch.distributed", "training.fitting"),
+        ("matplotlib", "training.reporting"),
+    ],
+)
+def test_library_stays_in_its_room(library: str, room: str) -> None:
+    half = room.partition(".")[0]
+    users = {user for user in _users(library) if user.startswith(half)} - {"service.app"}
+    assert users
+    assert all(user.startswith(f"{room}.") for user in users), users
 
 
 def test_pictures_are_decoded_in_one_room_of_each_half() -> None:
-    assert _users("PIL") == {"service.reading.fitting", "service.reading.picture_file", "training.data.pictures"}
-
-
-def test_one_module_knows_how_processes_are_started() -> None:
-    assert _users("torch.distributed") == {"training.joining"}
+    assert _users("PIL") == {
+        "service.inference.readers.picture_fitting",
+        "service.inference.readers.picture_file",
+        "training.data.sources.picture_file",
+    }
 
 
 @pytest.mark.parametrize("library", ["fastapi", "starlette", "uvicorn"])
@@ -116,11 +130,6 @@ def test_nothing_below_the_routes_knows_http() -> None:
     below = {module for module in SOURCES if module.startswith("service.") and module.split(".")[1] not in above}
     for module in below:
         assert not {name for name in IMPORTS[module] if name.startswith(("service.app", "service.http"))}
-
-
-def test_no_import_cycle() -> None:
-    graph = {module: {name for name in names if name in SOURCES} - {module} for module, names in IMPORTS.items()}
-    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the cycle
 
 
 def test_service_starts_without_the_training_libraries() -> None:

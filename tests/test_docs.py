@@ -23,11 +23,13 @@ from fastapi.testclient import TestClient
 from torch.distributed.run import get_args_parser
 
 from service.app import create_app
-from service.classifier import Classifier
+from service.inference.classifier import Classifier
 from service.settings import Settings
 from tests.server import serving
-from training import arguments, cost_matrix
-from training.data import Dataset, fashion_mnist
+from training.certification import cost_matrix
+from training.cli import parser as arguments
+from training.data import Dataset
+from training.data.sources import fashion_mnist
 
 RAW = "application/octet-stream"
 ROOT = Path(__file__).parent.parent

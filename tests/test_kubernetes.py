@@ -14,7 +14,7 @@ from torch.distributed.run import get_args_parser
 
 from service.settings import Settings
 from tests.server import ROOT
-from training import arguments
+from training.cli import parser as arguments
 
 KUBERNETES = "1.37"
 FOLDER = ROOT / "deploy" / "kubernetes"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from service.classifier import Classifier
+from service.inference.classifier import Classifier
 from tests import torchrun
 from tests.server import ROOT, free_port
 

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from service.app import create_app
-from service.schemas.inputs import MOST_SHOWN
+from service.inference.model_inputs import MOST_SHOWN
 from service.settings import Settings
 
 ROOT = Path(__file__).parent.parent

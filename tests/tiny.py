@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from service.certificates import Abstention
-from service.inputs import ImageInput
-from service.manifest import (
+from service.contract.certificates import Abstention
+from service.contract.inputs import ImageInput
+from service.contract.manifest import (
     Data,
     GoldenVectors,
     Manifest,
@@ -23,13 +23,13 @@ from service.manifest import (
     Split,
     Training,
 )
-from service.policy import NeverAbstainPolicy
-from service.reference import Histogram, Reference
-from training.abstention.principal_components import PrincipalComponents
-from training.export import to_onnx
-from training.inputs import ImageEncoder
-from training.model import Model
-from training.regression import SoftmaxRegression
+from service.contract.policy import NeverAbstainPolicy
+from service.contract.reference import Histogram, Reference
+from training.certification.principal_components import PrincipalComponents
+from training.data.encoders import ImageEncoder
+from training.fitting.regression import SoftmaxRegression
+from training.publishing.export import to_onnx
+from training.publishing.model import Model
 
 LABELS = ["dark", "left", "right"]
 KIND = ImageInput(height=1, width=2)

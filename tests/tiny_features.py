@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from service.inputs import Column, FeaturesInput
-from service.manifest import GoldenVectors
+from service.contract.inputs import Column, FeaturesInput
+from service.contract.manifest import GoldenVectors
 from tests import tiny
-from training.abstention.principal_components import PrincipalComponents
-from training.export import to_onnx
-from training.inputs import FeatureEncoder
-from training.model import Model
-from training.regression import SoftmaxRegression
+from training.certification.principal_components import PrincipalComponents
+from training.data.encoders import FeatureEncoder
+from training.fitting.regression import SoftmaxRegression
+from training.publishing.export import to_onnx
+from training.publishing.model import Model
 
 # Features of a row: (age - 40) / 10, (mass - 70) / 20, 1 for f, 1 for m. Logits: dark 0, left log(9) a deviation of
 # age, right log(9) for m. So age 40 and f has probabilities 1/3 each, age 50 and f 1/11, 9/11, 1/11, age 40 and m

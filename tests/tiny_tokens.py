@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from service.inputs import TokensInput
-from service.manifest import GoldenVectors, Manifest
-from service.reference import Histogram
+from service.contract.inputs import TokensInput
+from service.contract.manifest import GoldenVectors, Manifest
+from service.contract.reference import Histogram
 from tests import tiny, tiny_features
-from training.export import to_onnx
-from training.inputs import TokenEncoder
-from training.model import Model
-from training.regression import SoftmaxRegression
+from training.data.encoders import TokenEncoder
+from training.fitting.regression import SoftmaxRegression
+from training.publishing.export import to_onnx
+from training.publishing.model import Model
 
 # Tokens have one number each, their embedding: "<unknown>" 0, "a" 1, "b" 0. So a context is the pair of those, and the
 # model is the tiny one of pictures: two black pixels, the left one white, the right one.

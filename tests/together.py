@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 
 import torch.distributed as dist
 
-from training.workers import Group, Workers
+from training.fitting.workers import Group, Workers
 
 _Result = TypeVar("_Result")
 

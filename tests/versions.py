@@ -13,15 +13,15 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from service.classifier import MAX_MANIFEST_VALUES
-from service.inputs import ImageInput
-from service.manifest import METADATA_KEY, GoldenVectors
-from service.model_file import sha256
+from service.contract.inputs import ImageInput
+from service.contract.manifest import METADATA_KEY, GoldenVectors
+from service.inference.classifier import MAX_MANIFEST_VALUES
+from service.inference.model_file import sha256
 from tests import tiny, tiny_features
-from training.export import to_onnx
-from training.inputs import ImageEncoder
-from training.model import Model
-from training.regression import SoftmaxRegression
+from training.data.encoders import ImageEncoder
+from training.fitting.regression import SoftmaxRegression
+from training.publishing.export import to_onnx
+from training.publishing.model import Model
 
 
 @cache

@@ -4,15 +4,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from service.interrupt import interruptible
-from training import arguments
-from training.data.fetch import fetch, locate
-from training.describe_command import run_describe
-from training.errors import TrainingError
-from training.evaluate_command import run_evaluate
-from training.fit_command import run_fit
-from training.next_token_command import run_next_token
-from training.sweep_command import run_sweep
+from service.contract.errors import DemurError
+from training.cli import parser as arguments
+from training.cli.describe import run_describe
+from training.cli.evaluate import run_evaluate
+from training.cli.fit import run_fit
+from training.cli.next_token import run_next_token
+from training.cli.sweep import run_sweep
+from training.data.sources.fetch import fetch, locate
 
 INTERRUPTED = 130  # what a shell reports of a command that Ctrl-C ended
 
@@ -21,9 +20,8 @@ def main(command_line: list[str] | None = None) -> int:
     """Run one command. Returns the exit status: 0, 1 with a line that says what failed, or 130 after Ctrl-C."""
     options = arguments.parser().parse_args(command_line)
     try:
-        with interruptible():
-            _run(options)
-    except TrainingError as error:
+        _run(options)
+    except DemurError as error:
         _say(f"training: {error}")
         return 1
     except KeyboardInterrupt:

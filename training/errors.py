@@ -1,7 +1,9 @@
 """Why a training job stops without publishing. The text of each is one line, fit to be shown to a user."""
 
+from service.contract.errors import DemurError
 
-class TrainingError(Exception):
+
+class TrainingError(DemurError):
     """Base: the job failed, and nothing was published."""
 
 

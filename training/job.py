@@ -6,33 +6,27 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
-import numpy as np
 import torch
 
-from service.classifier import Classifier
-from service.manifest import Manifest, Training
-from training.abstention.settings import AbstentionSettings
-from training.abstention.temperature import LARGEST
-from training.checkpoint import Checkpoint, identity
-from training.data import Labelled, LabelledData
-from training.data.splits import Splits, split
-from training.errors import DivergedError, TrainingError
-from training.examples import Examples, Levels, Source
-from training.fit import Epoch, Fit, fit
-from training.inputs import Encoder, encoder_for
-from training.inputs.encoded import Encoded
-from training.publish import check_place
-from training.recipes import FitSettings, Recipe
-from training.release import Fitted, Terms, Tuned, release, tuned
-from training.streaming import StreamedExamples
-from training.workers import ALONE, Workers
-
-Device = Literal["auto", "cpu", "cuda"]
+from service.contract.files import check_place
+from service.contract.manifest import Manifest, Training
+from service.inference.classifier import Classifier
+from training.certification.settings import AbstentionSettings
+from training.certification.temperature import LARGEST
+from training.data import LabelledData
+from training.data.encoders import Encoder, encoder_for
+from training.data.splits import Recipe, Splits, split
+from training.errors import DivergedError
+from training.fitting.checkpoint import Checkpoint, identity
+from training.fitting.device import Device, find_device
+from training.fitting.fit import Epoch, Fit, fit
+from training.fitting.recipes import FitSettings
+from training.fitting.source import examples
+from training.fitting.workers import ALONE, Workers
+from training.publishing.release import Fitted, Terms, Tuned, release, tuned
 
 _CPU = torch.device("cpu")
-_LARGEST_IN_MEMORY = 2**25  # features of one part of a memory map, 128 MB in float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,36 +92,6 @@ def try_out(job: Job, dataset: LabelledData, on_epoch: Callable[[Epoch], None] |
 def assist(job: Job, dataset: LabelledData, workers: Workers) -> None:
     """Do this process's share of the fit, and nothing after it. Raises TrainingError."""
     _fit(job, dataset, split(dataset, job.recipe, job.seed), find_device(job.device, workers), workers)
-
-
-def examples(
-    part: Labelled, encoder: Encoder, device: torch.device = _CPU, dtype: torch.dtype = torch.float32
-) -> Source:
-    """One part of the data as the fit takes it: in memory, or from its file where that is a large memory map."""
-    if isinstance(part.base, np.memmap) and len(part) * encoder.width > _LARGEST_IN_MEMORY:
-        return StreamedExamples(part, encoder, device, dtype)
-    labels = torch.from_numpy(part.labels)
-    if encoder.full_scale is not None:
-        levels = torch.tensor(part.inputs.reshape(len(part), -1))
-        return Examples(levels, labels, Levels(encoder.full_scale, dtype)).to(device)
-    return Examples(_features(encoder, part, dtype), labels).to(device)
-
-
-def _features(encoder: Encoder, part: Labelled, dtype: torch.dtype) -> torch.Tensor:
-    """`[N, D]`, on the CPU."""
-    features = torch.empty(len(part), encoder.width, dtype=dtype)
-    start = 0
-    for block in Encoded(part, encoder, dtype):
-        features[start : start + len(block)] = block
-        start += len(block)
-    return features
-
-
-def find_device(asked: Device, workers: Workers = ALONE) -> torch.device:
-    """Where to compute. Raises TrainingError where there is no such device."""
-    if asked == "cuda" and not torch.cuda.is_available():
-        raise TrainingError("--device cuda: torch finds no CUDA device on this machine")
-    return torch.device("cuda", workers.local_rank) if asked != "cpu" and torch.cuda.is_available() else _CPU
 
 
 def _fit(

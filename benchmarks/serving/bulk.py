@@ -20,9 +20,9 @@ from benchmarks.serving.rounds import Spread, ratios
 from benchmarks.serving.servers import TOLERANCE
 from benchmarks.under_test import served
 from benchmarks.wrk import rate, two_cores
-from service.answering.binary_answer import record
-from service.classifier import Classifier
-from service.reading.bodies import JSON, RAW
+from service.inference.answers.binary_answer import record
+from service.inference.classifier import Classifier
+from service.inference.readers.body import JSON, RAW
 
 IMAGES, ROUNDS, SECONDS, CONNECTIONS = 1024, 5, 2, 4
 ACCEPTED = {"JSON": JSON, "octet-stream": RAW, "npy": NPY}

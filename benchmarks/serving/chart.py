@@ -3,8 +3,8 @@
 from matplotlib.figure import Figure
 
 from benchmarks.serving.rounds import Spread
-from training.report.palette import BLUE, GREY, ORANGE, SKY, open_frame
-from training.report.pictures import as_png
+from training.reporting.pictures.palette import BLUE, GREY, ORANGE, SKY, open_frame
+from training.reporting.pictures.sheet import as_png
 
 
 def draw(bars: list[tuple[str, str, Spread]], hardware: str) -> bytes:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.reading.bodies import JSON, RAW
+from service.inference.readers.body import JSON, RAW
 
 PNG = "image/png"
 NPY = "application/x-npy"

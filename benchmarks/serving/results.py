@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from training.hardware import described
+from training.reporting.hardware import described
 
 FOLDER = Path("build/bench")
 _PACKAGES = ("fastapi", "starlette", "uvicorn", "httptools", "uvloop", "pydantic", "onnxruntime", "numpy")

@@ -15,7 +15,7 @@ from benchmarks.serving import environments, questions, servers
 from benchmarks.serving.rounds import Spread, interleaved, ratios
 from benchmarks.serving.servers import Server
 from benchmarks.wrk import CONNECTIONS, rate, two_cores
-from service.classifier import Classifier
+from service.inference.classifier import Classifier
 
 ROUNDS, SECONDS, WARM_UP_SECONDS = 5, 2, 1
 CONSTANT_BYTES = 250  # the limit of whoever knows nothing of ours

@@ -18,9 +18,9 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.timing import seconds
 from benchmarks.training import images
-from training import hardware
-from training.fit import fit
-from training.recipes import TUNED
+from training.fitting.fit import fit
+from training.fitting.recipes import TUNED
+from training.reporting import hardware
 
 ROUNDS, BATCH = 9, TUNED.batch_size
 OUT = Path("build/bench-fit-epoch.json")

@@ -19,12 +19,12 @@ import torch
 
 from benchmarks.timing import seconds
 from benchmarks.training import images
-from training import hardware
-from training.examples import Examples
-from training.fit import RecordedFit, train_epoch
-from training.recipes import TUNED
-from training.regression import SoftmaxRegression
-from training.sgd import SGD
+from training.fitting.examples import Examples
+from training.fitting.fit import RecordedFit, train_epoch
+from training.fitting.recipes import TUNED
+from training.fitting.regression import SoftmaxRegression
+from training.fitting.sgd import SGD
+from training.reporting import hardware
 
 ROUNDS, BATCH, MANY = 7, TUNED.batch_size, 1000
 OUT = Path("build/bench-gpu.json")

@@ -19,13 +19,13 @@ import torch
 
 from benchmarks.timing import seconds
 from benchmarks.training import growth_picture, made_model
-from service.answering.predict import Predictor
-from service.reading.bodies import RAW
-from training import hardware
-from training.abstention.principal_components import PrincipalComponents
-from training.examples import Examples
-from training.fit import fit
-from training.recipes import TUNED
+from service.inference.predictor import Predictor
+from service.inference.readers.body import RAW
+from training.certification.principal_components import PrincipalComponents
+from training.fitting.examples import Examples
+from training.fitting.fit import fit
+from training.fitting.recipes import TUNED
+from training.reporting import hardware
 
 POINTS = {
     "images": [(count, 784, 10) for count in (10_000, 30_000, 100_000, 300_000)],

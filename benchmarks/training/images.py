@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import torch
 
-from training.data import Dataset, fashion_mnist
-from training.data.fetch import fetch, locate
+from training.data import Dataset
+from training.data.encoders import encoder_for
+from training.data.sources import fashion_mnist
+from training.data.sources.fetch import fetch, locate
 from training.data.splits import split
-from training.examples import Examples
-from training.inputs import encoder_for
-from training.job import examples
+from training.fitting.examples import Examples
+from training.fitting.source import examples
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,12 +23,12 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks.timing import seconds
 from benchmarks.training import images
-from training import hardware
-from training.data import fashion_mnist
-from training.data.fetch import locate
-from training.fit import evaluate
+from training.data.sources import fashion_mnist
+from training.data.sources.fetch import locate
+from training.fitting.fit import evaluate
+from training.fitting.recipes import TUNED
 from training.job import Job, run
-from training.recipes import TUNED
+from training.reporting import hardware
 
 ROUNDS = 3
 OUT = Path("build/bench-fit-job.json")

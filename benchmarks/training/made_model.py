@@ -5,23 +5,23 @@ from pathlib import Path
 
 import numpy as np
 
-from service.answering.predict import Predictor
-from service.inputs import FeaturesInput
-from service.manifest import Training
-from service.models import load as load_models
+from service.contract.inputs import FeaturesInput
+from service.contract.manifest import Training
+from service.inference.predictor import Predictor
+from service.registry.loading import load as load_models
 from service.settings import Settings
-from training import manifest
-from training.abstention.principal_components import PrincipalComponents
+from training.certification.principal_components import PrincipalComponents
 from training.data import Labelled, LabelledData
+from training.data.encoders import FeatureEncoder
 from training.data.splits import Splits
-from training.evaluation.quality import measure_quality
-from training.examples import Examples
-from training.export import to_onnx
-from training.inputs import FeatureEncoder
-from training.model import Model
-from training.publish import Expected
-from training.recipes import TUNED
-from training.regression import SoftmaxRegression
+from training.fitting.examples import Examples
+from training.fitting.recipes import TUNED
+from training.fitting.regression import SoftmaxRegression
+from training.publishing import manifest
+from training.publishing.export import to_onnx
+from training.publishing.model import Model
+from training.publishing.proof import Expected
+from training.reporting.evaluation.quality import measure_quality
 
 _MOST_BYTES = 2**32
 _REPORTED = 32  # examples that the manifest speaks of

@@ -19,12 +19,12 @@ import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, DataContext, SaveMode
 
-from service.classifier import Classifier
-from service.errors import DemurError, RequestError, ScoringError
-from service.option_values import positive_int
-from service.reading.reader import reader_for
+from service.contract.errors import DemurError, RequestError, ScoringError
+from service.contract.option_values import positive_int
+from service.inference.classifier import Classifier
+from service.inference.readers.reader import reader_for
 from service.scoring import arguments
-from service.scoring.asking import Asking
+from service.scoring.asking import ScoringPlan
 from service.scoring.files import said
 from service.scoring.table import Asked, Scorer
 from service.settings import Settings
@@ -39,7 +39,7 @@ class Answers:
             path = Path(folder) / "model.onnx"
             path.write_bytes(ray.get(model))
             self._classifier = Classifier.load(path, max_bytes=settings.max_model_bytes)
-        self._reader = reader_for(self._classifier.manifest.input, settings)
+        self._reader = reader_for(self._classifier.manifest.input, settings.read_limits)
         self._asked = asked
 
     def __call__(self, table: pa.Table) -> pa.Table:
@@ -54,7 +54,7 @@ class Answers:
 def run(options: argparse.Namespace) -> None:
     """Score what the options name. Raises DemurError."""
     settings = Settings.from_environment()
-    asking = Asking.of(options, settings)
+    asking = ScoringPlan.of(options, settings)
     if (warning := asking.warning()) is not None:
         print(f"demur: {warning}", file=sys.stderr)
     _check_place(Path(options.output))
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> None:
         raise ScoringError(f"{options.input}: {said(error)}") from None
 
 
-def _score(options: argparse.Namespace, settings: Settings, asking: Asking) -> None:
+def _score(options: argparse.Namespace, settings: Settings, asking: ScoringPlan) -> None:
     rows = ray.data.read_parquet(options.input)
     schema = rows.schema()
     if schema is None:

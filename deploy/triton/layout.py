@@ -13,11 +13,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from service.classifier import Classifier
-from service.errors import DemurError
-from service.manifest import Manifest
-from service.open_inference.tensors import datatype_of
-from service.option_values import positive_int
+from service.contract.errors import DemurError
+from service.contract.manifest import Manifest
+from service.contract.option_values import positive_int
+from service.http.open_inference.tensors import datatype_of
+from service.inference.classifier import Classifier
 
 _LABELS = "labels.txt"
 

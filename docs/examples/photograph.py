@@ -12,12 +12,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from service.classifier import Classifier
-from service.errors import InvalidValue
-from service.inputs import ImageInput
-from service.reading.images import ImageReader
-from training.data import fashion_mnist
-from training.data.fetch import fetch, locate
+from service.contract.errors import InvalidValue
+from service.contract.inputs import ImageInput
+from service.inference.classifier import Classifier
+from service.inference.readers.images import ImageReader
+from training.data.sources import fashion_mnist
+from training.data.sources.fetch import fetch, locate
 
 OPTIONS: tuple[dict[str, bool], ...] = ({}, {"resize": True}, {"resize": True, "invert": True})
 

@@ -9,7 +9,7 @@ that the queue stays short while more comes than can be answered.
 
 import logging
 
-from service.observability.metrics import Metrics
+from service.monitoring.metrics.metrics import Metrics
 
 # While it is overloaded. What is taken in one turn of the event loop is answered at its end, after all that is refused
 # in it, so that this is what the latency of an answer then grows with.

@@ -2,7 +2,7 @@
 
 import zlib
 
-from service.errors import MalformedBody, TooLarge, UnsupportedType
+from service.contract.errors import MalformedBody, TooLarge, UnsupportedType
 
 # The window's size, and which wrapping zlib is to expect or to write.
 _WINDOW = {"gzip": 31, "deflate": 15}

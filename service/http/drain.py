@@ -2,9 +2,9 @@
 
 from starlette.requests import Request
 
-from service.errors import Stopping
-from service.observability.metrics import Metrics
-from service.serving import Serving
+from service.contract.errors import Stopping
+from service.monitoring.metrics.metrics import Metrics
+from service.registry.registry import Registry
 
 STATE = "drain"  # the name of a Drain in the lifespan's state
 
@@ -12,10 +12,10 @@ STATE = "drain"  # the name of a Drain in the lifespan's state
 class Drain:
     """Whether this process is on its way out."""
 
-    def __init__(self, metrics: Metrics, serving: Serving) -> None:
+    def __init__(self, metrics: Metrics, registry: Registry) -> None:
         self.begun = False
         self._metrics = metrics
-        self._serving = serving
+        self._serving = registry
 
     def begin(self) -> None:
         """From now on `readyz` says 503, and each answer closes its connection. May be called by a signal handler.

@@ -6,12 +6,12 @@ from typing import NamedTuple
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive
 
-from service.answering.decided import Decided
-from service.answering.predict import Predictor
-from service.answering.writer import Writer, Written
 from service.http.request_body import Headers, media_type, query_options, read_body
-from service.reading.bodies import JSON, NPY, RAW
-from service.schemas.predict import Options
+from service.inference.answers.answer import AnswerWriter, WrittenAnswer
+from service.inference.options import Options
+from service.inference.outcome import Outcome
+from service.inference.predictor import Predictor
+from service.inference.readers.body import JSON, NPY, RAW
 
 # A smaller body takes less time than a hand-over to a thread costs. A larger one is worked on in a thread, so
 # that it does not hold up the others. docs/evidence/serving.md has the figures.
@@ -24,7 +24,7 @@ class Answer(NamedTuple):
     body: bytes
     media_type: str
     said: Mapping[str, str]
-    decided: Decided
+    decided: Outcome
 
 
 async def answer(
@@ -45,7 +45,7 @@ async def answer(
 
 def _at_once(
     predictor: Predictor, body: bytes, form: str, options: Options, answer_form: str
-) -> tuple[Writer, Written]:
+) -> tuple[AnswerWriter, WrittenAnswer]:
     question = predictor.question(body, form, options, answer_form)
     return question.writer, predictor.answer(question)
 

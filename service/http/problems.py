@@ -11,7 +11,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from service.errors import (
+from service.contract.errors import (
     Conflict,
     Fault,
     Forbidden,
@@ -28,10 +28,10 @@ from service.errors import (
     UnsupportedType,
     UntrustedHost,
 )
+from service.contract.validation import faults
 from service.http.admission import RETRY_AFTER_SECONDS
 from service.http.request_id import HEADER
-from service.schemas.problem import FieldError, ProblemDetails
-from service.validation import faults
+from service.http.schemas.problem import FieldError, ProblemDetails
 
 MEDIA_TYPE = "application/problem+json"
 _STATUS: dict[type[RequestError], HTTPStatus] = {

@@ -10,10 +10,11 @@ from urllib.parse import parse_qsl
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
-from service.errors import InvalidValue, TooLarge, UnsupportedType
-from service.reading.multipart import MULTIPART, with_boundary
-from service.schemas.predict import NO_OPTIONS, Options, QueryOptions
-from service.validation import validated
+from service.contract.errors import InvalidValue, TooLarge, UnsupportedType
+from service.contract.validation import validated
+from service.http.schemas.predict import QueryOptions
+from service.inference.options import NO_OPTIONS, Options
+from service.inference.readers.multipart import MULTIPART, with_boundary
 
 Headers = Mapping[bytes, bytes]  # names in lower case; of equal names the first
 

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from service.option_values import open_share, positive, positive_int, probability
-from service.policy import POLICY_FIELDS, PolicyRequest
+from service.contract.option_values import open_share, positive, positive_int, probability
+from service.contract.policy import POLICY_FIELDS, PolicyRequest
 
 
 def add(parser: argparse.ArgumentParser) -> None:

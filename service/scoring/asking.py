@@ -4,18 +4,18 @@ import argparse
 from dataclasses import dataclass
 from typing import Self
 
-from service.classifier import Classifier
-from service.decision import is_infeasible, resolve
-from service.errors import InvalidValue, ScoringError, SettingsError
-from service.policy import Policy
-from service.reading.reader import Reader, reader_for
+from service.contract.errors import InvalidValue, ScoringError, SettingsError
+from service.contract.policy import Policy
+from service.inference.classifier import Classifier
+from service.inference.decision import is_infeasible, resolve
+from service.inference.readers.reader import Reader, reader_for
 from service.scoring import arguments
 from service.scoring.table import Asked
 from service.settings import PREFIX, Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class ScoringPlan:
     """A proved model with its reader, and what is asked of every row."""
 
     classifier: Classifier
@@ -28,7 +28,7 @@ class Asking:
         path = settings.model_path if options.model is None else options.model
         classifier = Classifier.load(path, max_bytes=settings.max_model_bytes)
         asked = Asked(_policy(options, settings, classifier), options.column, options.probabilities, options.resize)
-        return cls(classifier, reader_for(classifier.manifest.input, settings), asked)
+        return cls(classifier, reader_for(classifier.manifest.input, settings.read_limits), asked)
 
     def warning(self) -> str | None:
         """What a user should know before hours of it."""

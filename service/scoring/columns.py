@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from service.errors import InvalidValue, ScoringError
-from service.inputs import Column, FeaturesInput, ImageInput, Kind
-from service.validation import shortened
+from service.contract.errors import InvalidValue, ScoringError
+from service.contract.inputs import Column, FeaturesInput, ImageInput, Kind
+from service.contract.validation import truncated
 
 _t = pa.types
 # Which Arrow types a list may hold, by the kind of the dtype that the model takes.
@@ -24,7 +24,7 @@ def chosen(schema: pa.Schema, kind: Kind, asked: str | None) -> tuple[str, ...]:
     """
     twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
     if twice:
-        raise ScoringError(f"there is more than one column {shortened(twice[0])!r}")
+        raise ScoringError(f"there is more than one column {truncated(twice[0])!r}")
     if isinstance(kind, FeaturesInput) and kind.columns is not None:
         if asked is not None:
             raise ScoringError(
@@ -52,18 +52,18 @@ def arrays(batch: pa.RecordBatch, names: Sequence[str], kind: Kind, first_row: i
     array = _storage(batch.column(names[0]))
     if array.null_count:
         row = pc.is_null(array).to_numpy(zero_copy_only=False).argmax()
-        raise InvalidValue(f"row {first_row + int(row)}: {shortened(names[0])}", f" is null: {kind.in_words}")
+        raise InvalidValue(f"row {first_row + int(row)}: {truncated(names[0])}", f" is null: {kind.in_words}")
     return {names[0]: _rows(array, names[0], kind, first_row)}
 
 
 def _of_table(schema: pa.Schema, columns: Sequence[Column]) -> tuple[str, ...]:
     for column in columns:
         if column.name not in schema.names:
-            raise ScoringError(f"there is no column {shortened(column.name)!r}, which the model reads")
+            raise ScoringError(f"there is no column {truncated(column.name)!r}, which the model reads")
         found = schema.field(column.name).type
         if not (_is_number(found) if column.categories is None else _is_name(found)):
             must = "numbers" if column.categories is None else "strings, whole numbers or booleans"
-            raise ScoringError(f"column {shortened(column.name)!r} is of type {found}: it must hold {must}")
+            raise ScoringError(f"column {truncated(column.name)!r} is of type {found}: it must hold {must}")
     return tuple(column.name for column in columns)
 
 
@@ -106,12 +106,12 @@ def _rows(array: pa.Array, name: str, kind: Kind, first_row: int) -> NDArray[Any
         if wrong.any():
             row = int(wrong.argmax())
             raise InvalidValue(
-                f"row {first_row + row}: {shortened(name)}", f" has {lengths[row]} values: a row has {kind.values}"
+                f"row {first_row + row}: {truncated(name)}", f" has {lengths[row]} values: a row has {kind.values}"
             )
     values = array.flatten()
     if values.null_count and kind.dtype.kind != "f":  # there it is NaN, which the reader looks at
         row = int(pc.is_null(values).to_numpy(zero_copy_only=False).argmax()) // kind.values
-        raise InvalidValue(f"row {first_row + row}: {shortened(name)}", f" holds null: {kind.in_words}")
+        raise InvalidValue(f"row {first_row + row}: {truncated(name)}", f" holds null: {kind.in_words}")
     return values.to_numpy(zero_copy_only=False).reshape(len(array), -1)  # type: ignore[no-any-return]
 
 
@@ -138,8 +138,8 @@ def _storage(array: pa.Array) -> pa.Array:
 
 
 def _listed(names: Any) -> str:
-    return shortened(", ".join(names))
+    return truncated(", ".join(names))
 
 
 def _described(schema: pa.Schema) -> str:
-    return ", ".join(f"{shortened(field.name)} ({field.type})" for field in schema) or "none"
+    return ", ".join(f"{truncated(field.name)} ({field.type})" for field in schema) or "none"

@@ -6,8 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-from service.errors import ScoringError
-from service.scoring.asking import Asking
+from service.contract.errors import ScoringError
+from service.scoring.asking import ScoringPlan
 from service.scoring.files import Source, pairs
 from service.scoring.job import Job
 from service.scoring.parts import tally
@@ -19,7 +19,7 @@ from service.settings import Settings
 def run(options: argparse.Namespace) -> None:
     """Score what the options name. Raises DemurError; what is whole by then is kept for the next run."""
     start = time.monotonic()
-    asking = Asking.of(options, Settings.from_environment())
+    asking = ScoringPlan.of(options, Settings.from_environment())
     if (warning := asking.warning()) is not None:
         _say(warning)
     jobs = [_job(source, target, asking, options) for source, target in pairs(options.input, options.output)]
@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> None:
     _summarise([job.target for job in jobs], made, time.monotonic() - start, options.output)
 
 
-def _job(source: Path, target: Path, asking: Asking, options: argparse.Namespace) -> Job:
+def _job(source: Path, target: Path, asking: ScoringPlan, options: argparse.Namespace) -> Job:
     opened = Source.open(source)
     try:
         scorer = Scorer(asking.classifier, asking.reader, asking.asked, opened.schema)

@@ -10,7 +10,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from service.errors import ScoringError
+from service.contract.errors import ScoringError
 
 _SUFFIX = ".parquet"
 _BUFFER_BYTES = 1 << 20  # of each column while it is read: without it a whole row group's column is taken in at once

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from service.errors import RequestError, ScoringError
+from service.contract.errors import RequestError, ScoringError
 from service.scoring.files import Source
 from service.scoring.parts import Parts, finished
 from service.scoring.pipeline import ahead, in_order

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from service.errors import ScoringError
+from service.contract.errors import ScoringError
 from service.scoring.files import said
 from service.scoring.table import METADATA_KEY, metadata
 

@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from service.classifier import Classifier, Scores
-from service.decision import ANSWERED, REASONS, outcomes
-from service.errors import ScoringError
-from service.policy import Policy
-from service.reading.reader import Reader
+from service.contract.errors import ScoringError
+from service.contract.policy import Policy
+from service.inference.classifier import Classifier, Scores
+from service.inference.decision import ANSWERED, REASONS, outcomes
+from service.inference.readers.reader import Reader
 from service.scoring.columns import arrays, chosen
 
 METADATA_KEY = b"demur.scores"

@@ -5,8 +5,8 @@ import pytest
 
 from benchmarks.abstention import AskedAgain, ask_again
 from benchmarks.population import Population
-from service.classifier import Scores
-from training.abstention.scored import Scored
+from service.inference.classifier import Scores
+from training.certification.scored import Scored
 
 CONFIDENCE = np.array([0.9, 0.8, 0.7, 0.6, 0.55, 0.95], np.float32)
 LABELS = np.array([0, 0, 1, 1, 0, 1])  # the likeliest is 0: the third and the fourth are wrong, and the last

@@ -5,15 +5,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from service.inputs import ImageInput
-from service.manifest import Manifest, OperatingPoint
-from service.policy import NeverAbstainPolicy, RejectCostPolicy
+from service.contract.inputs import ImageInput
+from service.contract.manifest import Manifest, OperatingPoint
+from service.contract.policy import NeverAbstainPolicy, RejectCostPolicy
 from tests import tiny, tiny_features, tiny_tokens
-from training.evaluation.contradictions import contradictions
-from training.export import to_onnx
-from training.inputs import ImageEncoder
-from training.model import Model
-from training.regression import SoftmaxRegression
+from training.data.encoders import ImageEncoder
+from training.fitting.regression import SoftmaxRegression
+from training.publishing.export import to_onnx
+from training.publishing.model import Model
+from training.reporting.evaluation.contradictions import contradictions
 
 # Logits: left by the red of all pixels, right by their green.
 COLOUR = ImageInput(height=8, width=6, channels=3)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from service.access import keys
+from service.http.access import keys
 from tests.browser.reading import ready, verdict
 from tests.browser.watching import watched
 from tests.server import Server, serving

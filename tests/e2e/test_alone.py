@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from service.access import keys
+from service.http.access import keys
 from tests.e2e.engine import CONFINED, READY_SECONDS, call
 from tests.server import ROOT
 

@@ -15,18 +15,18 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from service.errors import RequestError
+from service.contract.errors import RequestError
+from service.contract.inputs import Column, FeaturesInput, ImageInput
 from service.http.compression import decompressed
-from service.inputs import Column, FeaturesInput, ImageInput
-from service.open_inference.request import read
-from service.open_inference.tensors import DTYPES
-from service.reading.features import FeatureReader
-from service.reading.fitting import Ground
-from service.reading.images import Format, ImageReader
-from service.reading.json_body import json_object, may_hold_booleans
-from service.reading.multipart import files, with_boundary
-from service.reading.npy import read_npy
-from service.reading.picture_file import decoded
+from service.http.open_inference.request import read
+from service.http.open_inference.tensors import DTYPES
+from service.inference.readers.features import FeatureReader
+from service.inference.readers.images import Format, ImageReader
+from service.inference.readers.json_body import json_object, may_hold_booleans
+from service.inference.readers.multipart import files, with_boundary
+from service.inference.readers.npy import read_npy
+from service.inference.readers.picture_file import decoded
+from service.inference.readers.picture_fitting import Ground
 
 MOST = 4  # inputs in a request, so that too many come up
 MOST_BYTES = 4096  # of a decompressed body

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from scipy.stats import beta, kstest
 
 from benchmarks.population import CALIBRATION_SIZE, Population, resamples
-from service.classifier import Scores
-from service.prediction_sets import members
+from service.inference.classifier import Scores
+from service.inference.prediction_sets import members
 from tests.guarantees.limits import REPEATS, RESAMPLING_SEED
-from training.abstention.conformal import kth_smallest, lac, lac_class_conditional, order_statistic
-from training.abstention.scored import Scored
+from training.certification.conformal import kth_smallest, lac, lac_class_conditional, order_statistic
+from training.certification.scored import Scored
 
 pytestmark = pytest.mark.guarantee
 

@@ -21,7 +21,7 @@ from scipy.stats import binom
 from benchmarks.population import CONFIDENCE_LEVEL
 from tests.guarantees.limits import MOST_VIOLATIONS, REPEATS, RESAMPLING_SEED
 from tests.guarantees.synthetic import STEEP
-from training.abstention.fixed_sequence import Sequence, fixed_sequence
+from training.certification.fixed_sequence import Sequence, fixed_sequence
 from training.data.opening import open_data
 from training.data.options import Copies, DataOptions
 from training.data.pool import Pool

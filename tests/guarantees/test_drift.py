@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from service.classifier import Scores
-from service.monitoring.drift import FALSE_ALARM_RATE, Drift
-from service.monitoring.permutation_test import exact_p_value
-from service.reference import Reference
-from service.schemas.drift import DriftResponse
-from service.schemas.models import ModelRef
-from training.abstention.reference import reference
+from service.contract.reference import Reference
+from service.inference.classifier import Scores
+from service.inference.outcome import ModelRef
+from service.monitoring.drift.drift import FALSE_ALARM_RATE, Drift
+from service.monitoring.drift.permutation_test import exact_p_value
+from service.monitoring.drift.schema import DriftResponse
+from training.certification.reference import reference
 
 pytestmark = pytest.mark.guarantee
 

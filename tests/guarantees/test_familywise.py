@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 
 from benchmarks.population import CONFIDENCE_LEVEL, RISKS, Population, resamples
 from tests.guarantees.limits import MOST_VIOLATIONS, REPEATS, RESAMPLING_SEED
-from training.abstention.samples import Side
-from training.abstention.selective_risk import certify
+from training.certification.samples import Side
+from training.certification.selective_risk import certify
 
 pytestmark = pytest.mark.guarantee
 

@@ -12,12 +12,13 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from service.answering.prediction_id import PredictionIds
-from service.certificates import Abstention
-from service.monitoring.alarm import Alarm
-from service.monitoring.feedback import Feedback
-from service.monitoring.feedback_store import FeedbackStore
-from service.schemas.feedback import Counted, PolicyFeedback
+from service.contract.certificates import Abstention
+from service.inference.prediction_id import PredictionIds
+from service.monitoring.feedback.alarm import Alarm
+from service.monitoring.feedback.feedback import Feedback
+from service.monitoring.feedback.schema import PolicyFeedback
+from service.monitoring.feedback.store import FeedbackStore
+from service.settings import FeedbackCounts
 from tests import tiny
 from tests.guarantees.limits import MOST_VIOLATIONS, REPEATS
 
@@ -59,7 +60,7 @@ def _delays(rng: np.random.Generator, wrong: NDArray[np.bool_]) -> NDArray[np.fl
 
 
 def _told(
-    wrong: NDArray[np.bool_], delays: NDArray[np.float64], share: float, counted: Counted = "audited"
+    wrong: NDArray[np.bool_], delays: NDArray[np.float64], share: float, counted: FeedbackCounts = "audited"
 ) -> PolicyFeedback:
     """What Feedback says after a run, `[answers]` each, with an answer a second, at most a day after the last."""
     moment = 0.0
@@ -124,7 +125,7 @@ def test_labels_of_errors_that_come_first_break_a_promise_that_is_kept_where_eac
     assert np.isfinite(in_order).sum() <= MOST_VIOLATIONS
 
 
-def _broken(share: float, counted: Counted) -> int:
+def _broken(share: float, counted: FeedbackCounts) -> int:
     rng = np.random.default_rng(5)
     random.seed(4)  # which draws the audit sample
     broken = 0

@@ -6,14 +6,14 @@ import torch
 
 from benchmarks.population import HeldOut, Population
 from tests.tiny import COMPONENTS
-from training.abstention.certify import certify
-from training.abstention.conformal import kth_smallest, order_statistic
-from training.abstention.principal_components import PrincipalComponents
-from training.abstention.settings import AbstentionSettings
+from training.certification.certify import certify
+from training.certification.conformal import kth_smallest, order_statistic
+from training.certification.principal_components import PrincipalComponents
+from training.certification.settings import AbstentionSettings
 from training.data import Dataset
+from training.data.encoders import encoder_for
 from training.data.splits import split
-from training.evaluation.strange_inputs import make
-from training.inputs import encoder_for
+from training.reporting.evaluation.strange_inputs import make
 
 pytestmark = pytest.mark.guarantee
 

@@ -12,15 +12,15 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.population import CALIBRATION_SIZE, CONFIDENCE_LEVEL, Population
-from service.certificates import RiskTest
-from service.classifier import Scores
+from service.contract.certificates import RiskTest
+from service.inference.classifier import Scores
 from tests.guarantees.limits import RESAMPLING_SEED, most_violations
-from training.abstention.conformal import kth_smallest
-from training.abstention.fixed_sequence import Sequence, fixed_sequence, last_passed
-from training.abstention.gate import limit
-from training.abstention.samples import Side, largest_unit
-from training.abstention.scored import Scored
-from training.abstention.selective_risk import certify, choose
+from training.certification.conformal import kth_smallest
+from training.certification.fixed_sequence import Sequence, fixed_sequence, last_passed
+from training.certification.gate import limit
+from training.certification.samples import Side, largest_unit
+from training.certification.scored import Scored
+from training.certification.selective_risk import certify, choose
 
 pytestmark = pytest.mark.guarantee
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from service.classifier import Classifier
-from service.decision import decide, resolve
-from service.policy import PolicyRequest
-from service.prediction_sets import choose, members
+from service.contract.policy import PolicyRequest
+from service.inference.classifier import Classifier
+from service.inference.decision import decide, resolve
+from service.inference.prediction_sets import choose, members
 from tests.server import serving
-from training.abstention.scored import score
+from training.certification.scored import score
 from training.data import Dataset, Labelled
 from training.data.splits import split
 

@@ -7,7 +7,7 @@ from benchmarks.population import CALIBRATION_SIZE, CONFIDENCE_LEVEL, Population
 from benchmarks.selection_rules import largest_passing, naive
 from tests.guarantees.limits import MOST_VIOLATIONS, REPEATS, RESAMPLING_SEED
 from tests.guarantees.synthetic import FLAT, NOISY_TOP, STEEP, Synthetic
-from training.abstention.fixed_sequence import Sequence, fixed_sequence
+from training.certification.fixed_sequence import Sequence, fixed_sequence
 
 pytestmark = pytest.mark.guarantee
 

@@ -7,14 +7,14 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.population import CALIBRATION_SIZE, HeldOut, Population, resamples
-from service.certificates import PredictionSets
-from service.classifier import Scores
-from service.prediction_sets import cells, members
+from service.contract.certificates import PredictionSets
+from service.inference.classifier import Scores
+from service.inference.prediction_sets import cells, members
 from tests.guarantees.limits import REPEATS, RESAMPLING_SEED
-from training.abstention.cells import expected_cuts, wide_enough
-from training.abstention.conformal import by_decision, lac
-from training.abstention.scored import Scored
-from training.abstention.settings import AbstentionSettings
+from training.certification.cells import expected_cuts, wide_enough
+from training.certification.conformal import by_decision, lac
+from training.certification.scored import Scored
+from training.certification.settings import AbstentionSettings
 
 pytestmark = pytest.mark.guarantee
 

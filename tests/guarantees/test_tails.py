@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import beta, binom
 
 from tests.guarantees.limits import MOST_VIOLATIONS, REPEATS
-from training.abstention.tails import (
+from training.certification.tails import (
     binomial_p_value,
     clopper_pearson_lower,
     clopper_pearson_upper,

@@ -14,9 +14,9 @@ import onnxruntime as ort
 import pytest
 from numpy.typing import NDArray
 
-from service.classifier import Classifier, Scores
-from service.decision import decide, resolve
-from service.policy import PolicyRequest
+from service.contract.policy import PolicyRequest
+from service.inference.classifier import Classifier, Scores
+from service.inference.decision import decide, resolve
 from tests import tiny, tiny_features, tiny_tokens
 from tests.hosts.browser import told_by
 from tests.server import ROOT

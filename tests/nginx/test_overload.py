@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from tests.nginx.pair import pair
-from tests.service.observability.scraped import read
+from tests.service.monitoring.metrics.scraped import read
 
 pytestmark = pytest.mark.rolling
 

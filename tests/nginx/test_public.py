@@ -17,7 +17,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from service.access import keys
+from service.http.access import keys
 from tests.nginx.starting import given, nginx
 from tests.server import Server, free_port, serving
 

@@ -8,13 +8,13 @@ import pytest
 import yaml
 from fastapi.testclient import TestClient
 
-from service.access import keys
 from service.app import create_app
+from service.http.access import keys
 from service.settings import Settings
 from tests import tiny
 from tests.observability.deployed import CONFIGURATION, DASHBOARD, FOLDER, alerts, names, questions, rules
 from tests.server import ROOT
-from tests.service.observability.scraped import Scraped, read
+from tests.service.monitoring.metrics.scraped import Scraped, read
 
 RAW = {"content-type": "application/octet-stream"}
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from service.errors import SettingsError
-from service.policy import PolicyRequest
+from service.contract.errors import SettingsError
+from service.contract.policy import PolicyRequest
 from service.settings import Settings
 
 

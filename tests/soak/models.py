@@ -9,13 +9,13 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
-from service.inputs import FeaturesInput, ImageInput, TokensInput
-from service.model_file import MAX_MODEL_BYTES
+from service.contract.inputs import FeaturesInput, ImageInput, TokensInput
+from service.inference.model_file import MAX_MODEL_BYTES
 from tests import tiny_features
 from tests.versions import refer_elsewhere
-from training.inputs import Encoder, FeatureEncoder, ImageEncoder, TokenEncoder
-from training.model import Model
-from training.regression import SoftmaxRegression
+from training.data.encoders import Encoder, FeatureEncoder, ImageEncoder, TokenEncoder
+from training.fitting.regression import SoftmaxRegression
+from training.publishing.model import Model
 
 SIDE = 28  # of a picture
 WIDTH = 64  # of an embedding

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.reading.bodies import JSON, NPY, RAW
+from service.inference.readers.body import JSON, NPY, RAW
 from tests.soak.models import EMBEDDINGS, PICTURES, ROWS, TOKENS
 
 _TEXTS = [["b", "a"], ["a", "c"], ["a", "a"]]

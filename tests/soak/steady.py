@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.processes import resident
-from service.http.heap import GIVE_BACK_SECONDS
+from service.http.server.heap import GIVE_BACK_SECONDS
 from tests.server import Server, serving
 from tests.soak.answers import Answers
 from tests.soak.load import ask_on

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.classifier import Classifier
+from service.inference.classifier import Classifier
 from tests import tiny
 from training.data import Dataset, Labelled
 from training.data.splits import Splits
-from training.evaluation.evaluation import Evaluation, evaluate
-from training.evaluation.reproduce import reproduce
-from training.fit import Epoch, Quality
+from training.fitting.fit import Epoch, Quality
+from training.reporting.evaluation.evaluation import Evaluation, evaluate
+from training.reporting.evaluation.reproduce import reproduce
 
 HISTORY = [
     Epoch(1, Quality(0.9, 0.7), Quality(0.8, 0.75)),

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from service.classifier import Classifier
-from service.policy import NeverAbstainPolicy
-from training.abstention.reference import reference
+from service.contract.policy import NeverAbstainPolicy
+from service.inference.classifier import Classifier
+from training.certification.reference import reference
 from training.data import Dataset
-from training.data.splits import split
+from training.data.splits import Recipe, split
 from training.errors import GateError, TrainingError
-from training.job import Device, Job, Outcome, run
-from training.recipes import RECIPES, Recipe
+from training.fitting.device import Device
+from training.fitting.recipes import RECIPES
+from training.job import Job, Outcome, run
 
 SEED = 11
 

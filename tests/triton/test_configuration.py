@@ -10,7 +10,7 @@ import onnxruntime as ort
 import pytest
 
 from deploy.triton.layout import config, lay_out
-from service.classifier import Classifier
+from service.inference.classifier import Classifier
 from tests import tiny, tiny_features, tiny_tokens
 from tests.clients.asking import PYTHON
 

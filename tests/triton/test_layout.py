@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from deploy.triton.layout import LayoutError, lay_out, main
-from service.classifier import Classifier
-from service.errors import ModelError
+from service.contract.errors import ModelError
+from service.inference.classifier import Classifier
 from tests import tiny
 from tests.server import ROOT
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from service.inputs import FeaturesInput, ImageInput
+from service.contract.inputs import FeaturesInput, ImageInput
 from training.data.coded import Coded
 from training.data.options import Copies
 

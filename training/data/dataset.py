@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.inputs import Kind
+from service.contract.inputs import Kind
 
 BLOCK = 4096  # rows that are looked at together, and fewer where they hold
 _BLOCK_NUMBERS = 2**23  # more numbers than these

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from service.manifest import SplitName
+from service.contract.manifest import SplitName
 from training.data.coded import Coded
 from training.data.copies import Repeated, by_default, population_suffix, summary_line, warning_lines
 from training.data.drawing import Drawing

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.manifest import SplitName
+from service.contract.manifest import SplitName
 from training.data.options import Shares
 from training.data.raw import ALL_SPLITS
 from training.errors import DataError

@@ -4,15 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.data import arrays, fashion_mnist, idx_folder, image_files, labels, table_files, tables, vectors
+from training.data import labels
 from training.data.dataset import Labelled, LabelledData
 from training.data.division import Division, divide
-from training.data.fetch import fetch, locate
 from training.data.findings import Findings
 from training.data.options import DataOptions
 from training.data.pool import Pool
 from training.data.raw import Raw
 from training.data.scan import scan
+from training.data.sources import arrays, fashion_mnist, idx_folder, image_files, table_files, tables, vectors
+from training.data.sources.fetch import fetch, locate
 from training.errors import DataError
 
 Say = Callable[[str], None]

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from service.manifest import SplitName
+from service.contract.manifest import SplitName
 from training.data.dataset import Labelled, LabelledData
 from training.data.drawing import Drawing
 from training.errors import DataError

@@ -6,8 +6,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from service.inputs import FeaturesInput, ImageInput
-from service.manifest import SplitName
+from service.contract.inputs import FeaturesInput, ImageInput
+from service.contract.manifest import SplitName
 from training.data.coded import Coded
 
 ALL_SPLITS: tuple[SplitName, ...] = ("train", "tune", "calibration", "report")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.inputs import FeaturesInput
+from service.contract.inputs import FeaturesInput
 from training.data.dataset import Labelled
 from training.data.findings import Findings
 from training.data.raw import Raw

@@ -1,14 +1,16 @@
 """Which examples serve which purpose: `train`, `tune`, `calibration`, `report`."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from service.manifest import Data, Split, SplitName
+from service.contract.manifest import Data, Split, SplitName
 from training.data.dataset import Dataset, Labelled, LabelledData
 from training.data.pool import Pool
 from training.errors import DataError
-from training.recipes import Recipe
+
+Recipe = Literal["chapter", "tuned"]
 
 TUNE_SIZE = 10_000
 CALIBRATION_SIZE = 5_000

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from service.__main__ import main
-from service.classifier import Classifier
+from service.inference.classifier import Classifier
 from service.scoring.progress import Progress
 from tests.service.scoring.files import command, embeddings, fixed_size_binary, fixed_size_list, score, start, write
 

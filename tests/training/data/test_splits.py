@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from service.inputs import ImageInput
+from service.contract.inputs import ImageInput
 from training.data import Dataset, Labelled
 from training.data.splits import Splits, split
 

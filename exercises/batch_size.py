@@ -1,0 +1,147 @@
+"""Exercise 6: the size of a minibatch, from one example to all of them."""
+
+import dataclasses
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from exercises.batch_size_pictures import draw_losses, draw_rates
+from exercises.curvature import loss_curvature
+from exercises.exercise import Findings, Settings
+from exercises.gradient_noise import noise_scale
+from training.data import LabelledData
+from training.data.encoders import encoder_for
+from training.data.opening import load
+from training.data.splits import split
+from training.fitting.examples import Examples
+from training.fitting.fit import Fit, evaluate, fit
+from training.fitting.recipes import CHAPTER, FitSettings
+from training.fitting.regression import SoftmaxRegression
+from training.fitting.source import examples
+from training.fitting.sweep.runs import combinations
+from training.fitting.sweep.together import fit_together
+
+TRAIN = 4**7  # the first examples of the train split, so that every size divides them
+SIZES = tuple(4**k for k in range(8))
+SEEDS, STEPS = 3, 512
+_QUICK_SIZES = (64, 256)
+_RATE, _SIZE = CHAPTER.learning_rate, CHAPTER.batch_size
+# By factors of two; the rate in proportion to the minibatch is among them for every size.
+_RATES = tuple(_RATE * 2.0**k for k in range(-8, 7))
+_EFFECT = 0.01  # nats over the least loss
+
+
+def measure(settings: Settings) -> Findings:
+    """Fit each size with each rate for as many epochs, and for as many steps; time an epoch of each size."""
+    dataset = load(None, settings.data_dir, lambda _: None)
+    sizes, seeds = (_QUICK_SIZES, range(1)) if settings.quick else (SIZES, range(SEEDS))
+    epochs: dict[str, dict[str, Any]] = {str(size): {} for size in sizes}
+    steps: dict[str, Any] = {}
+    for seed in seeds:
+        train, tune = _parts(dataset, seed)
+        for size in sizes:
+            epochs[str(size)][str(seed)] = found = _equal_epochs(train, tune, size, seed)
+            if settings.quick:
+                del found["best"]  # another processor may choose a neighbour that is as good
+            if seed == 0:
+                steps[str(size)] = _equal_steps(train, tune, size)
+    train, tune = _parts(dataset, 0)
+    values: dict[str, Any] = {
+        "examples": {"train": len(train), "tune": len(tune)},
+        "epochs": epochs,
+        "steps": steps,
+        "noise": _noise(train, tune),
+    }
+    if settings.quick:
+        return Findings(values)
+    values |= {"steps_each": STEPS, "means": _means(epochs), "effect": _effect(_means(epochs))}
+    costs = {"epoch": {str(size): _seconds(train, tune, size) for size in sizes}}
+    pictures = {"batch-size-loss": draw_losses(values), "batch-size-rates": draw_rates(values, costs)}
+    return Findings(values, costs, pictures)
+
+
+def _parts(dataset: LabelledData, seed: int) -> tuple[Examples, Examples]:
+    splits = split(dataset, "tuned", seed)
+    encoder = encoder_for(dataset.input, splits.train)
+    train, tune = examples(splits.train.take(np.arange(TRAIN)), encoder), examples(splits.tune, encoder)
+    assert isinstance(train, Examples)
+    assert isinstance(tune, Examples)
+    return train, tune
+
+
+def _equal_epochs(train: Examples, tune: Examples, size: int, seed: int) -> dict[str, Any]:
+    """After the chapter's epochs: with its rate, with one in proportion to the size, and with the best of all."""
+    grid = combinations(dataclasses.replace(CHAPTER, batch_size=size), {"learning_rate": _RATES})
+    found = _fits(train, tune, grid, seed)
+    tuned = {one.learning_rate: outcome.history[-1].tune.loss for one, outcome in zip(grid, found, strict=True)}
+    by_rate = {one.learning_rate: outcome for one, outcome in zip(grid, found, strict=True)}
+    chosen = {"fixed": _RATE, "scaled": _RATE * size / _SIZE, "best": min(tuned, key=lambda rate: tuned[rate])}
+    return {name: {"rate": rate, **_losses(by_rate[rate], train, tune)} for name, rate in chosen.items()}
+
+
+def _equal_steps(train: Examples, tune: Examples, size: int) -> dict[str, float]:
+    """After so many updates with the chapter's rate. Where they are less than an epoch, one of fewer examples."""
+    seen = train.take(torch.arange(min(len(train), STEPS * size)))
+    one = dataclasses.replace(CHAPTER, batch_size=size, epochs=max(1, STEPS * size // len(train)))
+    return _losses(_fits(seen, tune, [one], 0)[0], train, tune)
+
+
+def _fits(train: Examples, tune: Examples, grid: Sequence[FitSettings], seed: int) -> list[Fit]:
+    classes = int(train.labels.max()) + 1
+    outcomes = fit_together(train, tune, classes, grid, torch.Generator().manual_seed(seed))
+    fits = [outcome for outcome in outcomes if isinstance(outcome, Fit)]
+    assert len(fits) == len(grid), "the losses of these rates are large, but numbers"
+    return fits
+
+
+def _losses(found: Fit, train: Examples, tune: Examples) -> dict[str, float]:
+    """Of the fitted model; `train` is not the mean over an epoch, in which a model changes."""
+    on_train, on_tune = evaluate(found.model, train), evaluate(found.model, tune)
+    return {"train": on_train.loss, "tune": on_tune.loss, "accuracy": on_tune.accuracy}
+
+
+def _noise(train: Examples, tune: Examples) -> dict[str, float]:
+    """The noise scale at the start and after the chapter's fit, and the curvature there."""
+    classes = int(train.labels.max()) + 1
+    initial = SoftmaxRegression.initial(train.width, classes, torch.Generator().manual_seed(0))
+    fitted = _fits(train, tune, [CHAPTER], 0)[0].model
+    return {
+        "initial": noise_scale(initial, train),
+        "fitted": noise_scale(fitted, train),
+        "edge": 2 / loss_curvature(initial, train.features),
+    }
+
+
+def _means(epochs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Over the seeds; of the rates the geometric mean."""
+    found: dict[str, Any] = {}
+    for size, seeds in epochs.items():
+        found[size] = {}
+        for kind in ("fixed", "scaled", "best"):
+            runs = [one[kind] for one in seeds.values()]
+            means = {name: statistics.fmean(run[name] for run in runs) for name in ("train", "tune", "accuracy")}
+            found[size][kind] = {"rate": statistics.geometric_mean(run["rate"] for run in runs), **means}
+    return found
+
+
+def _effect(means: Mapping[str, Any]) -> dict[str, Any]:
+    """The sizes whose loss on tune with the fixed rate is near the least, and the least and largest of them."""
+    losses = {int(size): kinds["fixed"]["tune"] for size, kinds in means.items()}
+    best = min(losses, key=lambda size: losses[size])
+    near = [size for size, loss in losses.items() if loss <= losses[best] + _EFFECT]
+    return {"margin": _EFFECT, "best": best, "smallest": min(near), "largest": max(near)}
+
+
+def _seconds(train: Examples, tune: Examples, size: int) -> float:
+    """Of an epoch of the fit that is not a sweep, its look at tune included; the less of two."""
+    found = []
+    for _ in range(2):
+        start = time.perf_counter()
+        one = dataclasses.replace(CHAPTER, batch_size=size, epochs=1)
+        fit(train, tune, int(train.labels.max()) + 1, one, torch.Generator().manual_seed(0))
+        found.append(time.perf_counter() - start)
+    return min(found)

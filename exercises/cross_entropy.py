@@ -1,0 +1,146 @@
+"""The cross-entropy by its definition and by indexing: value, time, memory, the logarithm of 0, and soft labels."""
+
+import itertools
+import statistics
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from exercises import cross_entropy_pictures as pictures
+from exercises import soft_label_fits as fits
+from exercises.cross_entropy_forms import CLAMP, FORMS, Form, by_index, by_sum, by_xlogy, clamped, inputs
+from exercises.cross_entropy_memory import peak
+from exercises.exercise import Findings, Settings
+from training.fitting.softmax import cross_entropy, cross_entropy_and_gradient
+
+BATCHES = (256, 4096)
+CLASSES = (10, 100, 1000, 10_000)
+LARGEST = (4096, 10_000)  # batch and classes of the memory
+KINDS = ("one_hot", "smoothed", "distilled", "distilled_softer")
+SIZES = {1000: 5, 50_000: 3}  # training images, and how many seeds
+_SECONDS = 0.2  # of each measurement
+CERTAIN_LOGIT = 200.0  # ahead of the other one: its probability is 1, the other's 0
+
+
+def measure(settings: Settings) -> Findings:
+    """All that the page states. A quick run takes few times and fits few models."""
+    values: dict[str, Any] = {
+        "same": _same(),
+        "clamp": CLAMP,
+        "certain_logit": CERTAIN_LOGIT,
+        "logarithm": _logarithm(),
+    }
+    values |= {"smoothing": fits.SMOOTHING, "teacher_features": fits.TEACHER_FEATURES, "softer": fits.SOFTER}
+    values |= _soft_labels(settings)
+    devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+    sizes = list(
+        itertools.product(BATCHES[:1], CLASSES[::2]) if settings.quick else itertools.product(BATCHES, CLASSES)
+    )
+    costs: dict[str, Any] = {"seconds": {device: _times(sizes, device) for device in devices}}
+    if not settings.quick:
+        costs["batch"], costs["classes"] = LARGEST
+        costs["peak_bytes"] = {form: peak(form, *LARGEST) for form in FORMS}
+    return Findings(values, costs, {"cross-entropy-time": pictures.draw(costs["seconds"]["cpu"])})
+
+
+def _same() -> dict[str, Any]:
+    """One batch by each form, in float32, and in float64 from the logits."""
+    logits, labels = inputs("gradient_index", BATCHES[-1], CLASSES[0], "cpu")
+    probabilities = torch.softmax(logits, dim=1)
+    exact = cross_entropy(logits.double(), labels).item()
+    return {
+        "batch": BATCHES[-1],
+        "classes": CLASSES[0],
+        "exact": exact,
+        "by_sum": by_sum(probabilities, labels).item(),
+        "by_index": by_index(probabilities, labels).item(),
+        "from_logits": cross_entropy(logits, labels).item(),
+    }
+
+
+def _logarithm() -> dict[str, dict[str, dict[str, str]]]:
+    """Loss and gradient where a probability is exactly 1 and the other 0, the true label being either."""
+    forms: dict[str, Form] = {"by_sum": by_sum, "by_xlogy": by_xlogy, "by_index": by_index, "clamped": clamped}
+    found: dict[str, dict[str, dict[str, str]]] = {}
+    for truth, label in (("right", 0), ("wrong", 1)):
+        labels = torch.tensor([label])
+        found[truth] = {}
+        for name, form in forms.items():
+            probabilities = torch.tensor([[1.0, 0.0]], requires_grad=True)
+            loss = form(probabilities, labels)
+            assert isinstance(loss, Tensor)
+            (gradient,) = torch.autograd.grad(loss, probabilities)
+            found[truth][name] = {"loss": _shown([loss.item()]), "gradient": _shown(gradient[0].tolist())}
+        loss, gradient = cross_entropy_and_gradient(torch.tensor([[CERTAIN_LOGIT, 0.0]]), labels)
+        found[truth]["from_logits"] = {"loss": _shown([loss.item()]), "gradient": _shown(gradient[0].tolist())}
+    return found
+
+
+def _shown(numbers: Iterable[float]) -> str:
+    """As text, since JSON has no NaN and no infinity."""
+    return ", ".join(f"{number + 0.0:.4g}" for number in numbers)  # + 0.0: no minus zero
+
+
+def _times(sizes: list[tuple[int, int]], device: str) -> dict[str, dict[str, dict[str, float]]]:
+    """Seconds of each form, by batch and number of classes: the median of the runs in a fifth of a second."""
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for examples, classes in sizes:
+        row = {form: _seconds(form, examples, classes, device) for form in FORMS}
+        found.setdefault(str(examples), {})[str(classes)] = row
+    return found
+
+
+def _seconds(name: str, examples: int, classes: int, device: str) -> float:
+    form, data = FORMS[name], inputs(name, examples, classes, device)
+    form(*data)
+    taken: list[float] = []
+    while sum(taken) < _SECONDS or len(taken) < 3:
+        start = time.perf_counter()
+        form(*data)
+        if device == "cuda":
+            torch.cuda.synchronize()
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
+
+
+def _soft_labels(settings: Settings) -> dict[str, Any]:
+    """Every fit under its size, kind and seed, and in a full run their means."""
+    data = fits.parts(settings.data_dir)
+    if settings.quick:
+        quick = {kind: {"0": fits.student(data, kind, 1000, 0, None)} for kind in KINDS[:2]}
+        return {"fits": _single({"1000": quick})}
+    taught, teacher = fits.teacher(data)
+    found = {
+        str(size): {
+            kind: {str(seed): fits.student(data, kind, size, seed, taught) for seed in range(seeds)} for kind in KINDS
+        }
+        for size, seeds in SIZES.items()
+    }
+    means = {
+        size: {kind: _mean(runs, kinds["one_hot"]) for kind, runs in kinds.items()} for size, kinds in found.items()
+    }
+    return {"fits": _single(found), "means": means, "teacher": teacher}
+
+
+def _single(found: dict[str, dict[str, dict[str, fits.Result]]]) -> dict[str, Any]:
+    """The single fits without their least ECE, which moves by more than 2 % with the processor's order of adding."""
+    return {
+        size: {
+            kind: {
+                seed: {name: value for name, value in run.items() if name != "ece_after"} for seed, run in runs.items()
+            }
+            for kind, runs in kinds.items()
+        }
+        for size, kinds in found.items()
+    }
+
+
+def _mean(runs: dict[str, fits.Result], others: dict[str, fits.Result]) -> fits.Result:
+    """Means over the seeds, and how much more accurate than the others, with its standard error."""
+    count = len(runs)
+    mean = {name: sum(run[name] for run in runs.values()) / count for name in runs["0"]}
+    gains = [runs[seed]["accuracy"] - others[seed]["accuracy"] for seed in runs]
+    return mean | {"gain": sum(gains) / count, "gain_error": statistics.stdev(gains) / count**0.5}

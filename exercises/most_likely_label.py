@@ -1,0 +1,130 @@
+"""Is it good to return the likeliest label always? What abstaining buys, with and without a promise."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exercises import most_likely_label_pictures as pictures
+from exercises.exercise import Findings, Settings
+from service.contract.certificates import RiskCertificate
+from service.inference.classifier import Scores
+from service.inference.decision import cheapest, decide
+from training.certification.scored import Scored, score
+from training.data.opening import load
+from training.fitting.recipes import TUNED
+from training.job import Job, Outcome, run
+from training.reporting.evaluation.operating_points import measure as operating_point
+from training.reporting.evaluation.risk_coverage import RiskCoverage, risk_at_coverage
+
+SEED = 0
+SHARES = (0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
+# As in docs/examples/cancer-costs.json: [answer][true], benign and malignant; and what a doctor costs.
+DIAGNOSIS_COSTS = ((0.0, 20.0), (1.0, 0.0))
+DOCTOR_COST = 0.8
+
+
+def measure(settings: Settings) -> Findings:
+    """All that the page states, of the model that the training job makes; a quick run is the same."""
+    dataset = load(None, settings.data_dir, lambda _: None)
+    with tempfile.TemporaryDirectory() as folder:
+        job = Job(recipe="tuned", settings=TUNED, seed=SEED, device="cpu", out=Path(folder) / "model.onnx")
+        outcome = run(job, dataset)
+    report = score(outcome.classifier, outcome.splits.report)
+    curve = RiskCoverage.of(report.scores.confidence, report.wrong)
+    answers = _answers(outcome, report)
+    values: dict[str, Any] = {
+        "report_size": len(report),
+        "risk": float(report.wrong.mean()),
+        "at_coverage": {f"{share:g}": _risk(curve, share) for share in SHARES},
+        "certified": {f"{c.selective_risk:g}": _certificate(outcome, report, c) for c in _certificates(outcome)},
+        "confidence_level": _certificates(outcome)[0].confidence_level,
+        "default_risk": outcome.manifest.default_policy.model_dump()["selective_risk"],
+        "classes": _classes(dataset.classes, report.labels, answers),
+        "worst": _without_worst(dataset.classes, report, curve),
+        "diagnosis": _diagnosis(),
+    }
+    picture = pictures.draw(curve, values["certified"], values["worst"], values["classes"])
+    costs = {"fit_seconds": outcome.seconds}
+    return Findings(values, costs, {"most-likely-label-coverage": picture})
+
+
+def _certificates(outcome: Outcome) -> Sequence[RiskCertificate]:
+    assert outcome.manifest.abstention is not None  # the tuned recipe has a calibration split
+    return outcome.manifest.abstention.selective_risk
+
+
+def _certificate(outcome: Outcome, report: Scored, certificate: RiskCertificate) -> dict[str, float | None]:
+    """What was promised on the calibration split, and what came of it on the report split."""
+    point = operating_point(report, certificate.policy(), outcome.manifest.abstention)
+    answered, errors = certificate.answered, certificate.errors
+    return {
+        "threshold": certificate.threshold,
+        "calibration_coverage": certificate.coverage,
+        "calibration_risk": errors / answered if answered and errors is not None else None,
+        "risk_bound": certificate.risk_bound,
+        "report_coverage": point.coverage,
+        "report_risk": point.selective_risk,
+    }
+
+
+def _answers(outcome: Outcome, report: Scored) -> NDArray[np.int64]:
+    """The default policy's answers, -1 where it abstains, `[N]`."""
+    decisions = decide(report.scores, outcome.manifest.default_policy, outcome.manifest.abstention)
+    return np.array([-1 if d.label is None else d.label for d in decisions], dtype=np.int64)
+
+
+def _classes(
+    names: Sequence[str], labels: NDArray[np.int64], answers: NDArray[np.int64]
+) -> dict[str, dict[str, float]]:
+    """Of each class's report images, the share that the default policy answers rightly, wrongly, and not."""
+    found = {}
+    for c, name in enumerate(names):
+        own = answers[labels == c]
+        right, abstained = float((own == c).mean()), float((own < 0).mean())
+        found[name] = {"right": right, "wrong": 1 - right - abstained, "abstained": abstained}
+    return found
+
+
+def _without_worst(names: Sequence[str], report: Scored, curve: RiskCoverage) -> dict[str, Any]:
+    """Never to say the class that is most often missed, beside a threshold that answers as many."""
+    likeliest = report.scores.probabilities.argmax(axis=1)
+    missed = [float((likeliest[report.labels == c] != c).mean()) for c in range(len(names))]
+    worst = int(np.argmax(missed))
+    answered = likeliest != worst
+    own = report.labels == worst
+    coverage = float(answered.mean())
+    return {
+        "label": names[worst],
+        "missed": missed[worst],
+        "share_of_errors": float((report.wrong & own).sum() / report.wrong.sum()),
+        "said_wrongly": float(report.wrong[~answered].mean()),
+        "coverage": coverage,
+        "risk": float(report.wrong[answered].mean()),
+        "own_answered": float(answered[own].mean()),
+        "risk_by_threshold": _risk(curve, coverage),
+    }
+
+
+def _risk(curve: RiskCoverage, share: float) -> float:
+    """The share of errors among the answered, at the highest threshold that answers at least this share."""
+    return float(risk_at_coverage(curve.answered, curve.errors, share))
+
+
+def _diagnosis() -> dict[str, float]:
+    """For which probability of a malignant tumour Chow's rule gives which answer, by the code that serves."""
+    malignant = np.linspace(0, 1, 10_001)
+    probabilities = np.stack([1 - malignant, malignant], axis=1).astype(np.float32)
+    scores = Scores(probabilities, probabilities.max(axis=1), np.zeros(len(malignant), dtype=np.float32))
+    answers, expected = cheapest(scores, DIAGNOSIS_COSTS)
+    answered = expected <= DOCTOR_COST
+    return {
+        "missed_cost": DIAGNOSIS_COSTS[0][1],
+        "alarm_cost": DIAGNOSIS_COSTS[1][0],
+        "doctor_cost": DOCTOR_COST,
+        "benign_up_to": float(malignant[answered & (answers == 0)].max()),
+        "malignant_from": float(malignant[answered & (answers == 1)].min()),
+    }

@@ -1,0 +1,52 @@
+"""An exercise's page: its text, with the numbers that were measured, its pictures, and the numbers as JSON."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from exercises.exercise import Exercise, Findings
+from exercises.json_text import folded
+from exercises.numbers import FILTERS
+from service.contract.files import publish
+from training.reporting.hardware import processor
+from training.reporting.pictures.sheet import as_png
+
+
+def write(exercise: Exercise, findings: Findings, folder: Path, *, quick: bool = False) -> None:
+    """Write `NAME.md`, `NAME.json` and the pictures into `folder`, each whole or not at all.
+
+    Of a `quick` run, which finds a part of what the page states, there is no `NAME.md`.
+    """
+    measured = {"values": findings.values, "costs": findings.costs, "machine": machine()}
+    # What the page says is what the file holds: the text is made from the numbers as they are read back.
+    content = json.dumps(measured, indent=2) + "\n"
+    for name, figure in findings.pictures.items():
+        publish(as_png(figure), folder / f"{name}.png", lambda _: None)
+    publish(content.encode(), folder / f"{exercise.name}.json", lambda _: None)
+    if not quick:
+        publish(text(exercise, json.loads(content)).encode(), folder / f"{exercise.name}.md", lambda _: None)
+
+
+def text(exercise: Exercise, measured: Mapping[str, Any]) -> str:
+    """The page in Markdown. `measured` is what `NAME.json` holds: values, costs and machine."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "pages"),
+        autoescape=False,  # Markdown, and none of it a user's
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= FILTERS | {"folded": folded}
+    template = environment.get_template(f"{exercise.name}.md.jinja")
+    return template.render(question=exercise.question, name=exercise.name, **measured)
+
+
+def machine() -> str:
+    """What measured."""
+    cores = torch.get_num_threads()
+    return f"{processor()}, {cores} thread{'s' if cores > 1 else ''}, torch {torch.__version__.split('+')[0]}"

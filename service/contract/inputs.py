@@ -1,0 +1,155 @@
+"""The contract's account of a model's input: a union of kinds, told apart by `kind`.
+
+Each kind knows the shape and the element type of one input, which is all that the parts between the client and the
+graph need to know of it. A new kind joins the union `Input` here, gets a reader in `reading/`, and its encoder in
+`training/inputs/`.
+"""
+
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from service.contract.fail_fast_list import FailFastList
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class _Kind(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ImageInput(_Kind):
+    """Images of one size, uint8 `[N, height, width]`, or `[N, height, width, 3]` for RGB; 0 = black, 255 = white."""
+
+    kind: Literal["image"] = Field("image", description="Pictures.")
+    name: Literal["images"] = Field("images", description="Of the graph's input.")
+    height: int = Field(ge=1, description="Rows of pixels.")
+    width: int = Field(ge=1, description="Pixels in a row.")
+    channels: Literal[1, 3] = Field(1, description="1 is grey, 3 is red, green and blue.")
+    foreground: Literal["light on dark", "dark on light"] | None = Field(
+        "light on dark", description="What the training images show; null where it was not stated."
+    )
+
+    @property
+    def values(self) -> int:
+        """Numbers in one image, each a byte."""
+        return self.height * self.width * self.channels
+
+    @property
+    def in_words(self) -> str:
+        """What one input is, where many stand in a column."""
+        return f"a picture is bytes, a PNG, a JPEG or {self.values} pixels, or a list of {self.values} uint8"
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape of one input: that of the graph's input without its batch axis."""
+        return (self.height, self.width) if self.channels == 1 else (self.height, self.width, self.channels)
+
+    @property
+    def dtype(self) -> np.dtype[np.uint8]:
+        """The element type of the graph's input."""
+        return np.dtype(np.uint8)
+
+
+class Column(_Kind):
+    """One column of a table: numbers, or one of the categories."""
+
+    name: Name = Field(description="As requests name it.")
+    categories: FailFastList[str] | None = Field(
+        None,
+        description="In the order of their codes in the graph's input, from 0; null for a column of numbers. What is "
+        "not among them has code -1 and speaks for no class.",
+    )
+
+    @model_validator(mode="after")
+    def _one_code_a_category(self) -> Self:
+        if self.categories is not None and len(set(self.categories)) != len(self.categories):
+            raise ValueError(f"the categories of {self.name} must differ from one another")
+        return self
+
+
+class FeaturesInput(_Kind):
+    """Rows of numbers, float32 `[N, width]`: the columns of a table, or an embedding.
+
+    They come raw: the graph standardises numbers and expands categories.
+    """
+
+    kind: Literal["features"] = Field("features", description="Rows of numbers.")
+    name: Literal["features"] = Field("features", description="Of the graph's input.")
+    width: int = Field(ge=1, description="Numbers in a row.")
+    columns: FailFastList[Column] | None = Field(None, description="Of a table, in order; null for an embedding.")
+    missing: Literal["refuse", "mean"] = Field(
+        "refuse", description="A missing number is an error, or the mean of the training rows takes its place."
+    )
+
+    @model_validator(mode="after")
+    def _one_name_a_column(self) -> Self:
+        if self.columns is not None:
+            names = [column.name for column in self.columns]
+            if len(names) != self.width or len(set(names)) != len(names):
+                raise ValueError(f"columns must be {self.width} of different names")
+        return self
+
+    @property
+    def values(self) -> int:
+        """Numbers in one row."""
+        return self.width
+
+    @property
+    def in_words(self) -> str:
+        """What one input is, where many stand in a column."""
+        size = self.width * self.dtype.itemsize
+        return f"an embedding is a list of {self.width} floats, or a fixed_size_binary of {size} bytes, float32"
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape of one input."""
+        return (self.width,)
+
+    @property
+    def dtype(self) -> np.dtype[np.float32]:
+        """The element type of the graph's input."""
+        return np.dtype(np.float32)
+
+
+class TokensInput(_Kind):
+    """Contexts of so many tokens, int64 `[N, context]`, each by its number in the vocabulary."""
+
+    kind: Literal["tokens"] = Field("tokens", description="Tokens of a text.")
+    name: Literal["tokens"] = Field("tokens", description="Of the graph's input.")
+    context: int = Field(ge=1, description="Tokens in an input.")
+    vocabulary: FailFastList[str] = Field(min_length=1, description="The tokens, in the order of their numbers from 0.")
+    unknown: int = Field(ge=0, description="The number that stands for a token that is not in the vocabulary.")
+
+    @model_validator(mode="after")
+    def _one_number_a_token(self) -> Self:
+        if len(set(self.vocabulary)) != len(self.vocabulary):
+            raise ValueError("the tokens of the vocabulary must differ from one another")
+        if self.unknown >= len(self.vocabulary):
+            raise ValueError(f"unknown is {self.unknown}: the vocabulary has {len(self.vocabulary)} tokens")
+        return self
+
+    @property
+    def values(self) -> int:
+        """Numbers in one context."""
+        return self.context
+
+    @property
+    def in_words(self) -> str:
+        """What one input is, where many stand in a column."""
+        return f"a context is a list of {self.context} whole numbers, each of a token of the vocabulary"
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape of one input."""
+        return (self.context,)
+
+    @property
+    def dtype(self) -> np.dtype[np.int64]:
+        """The element type of the graph's input."""
+        return np.dtype(np.int64)
+
+
+Kind = ImageInput | FeaturesInput | TokensInput
+Input = Annotated[Kind, Field(discriminator="kind")]

@@ -1,0 +1,69 @@
+"""What a client sent, validated, or what is wrong: the field as the client writes it, what came, what is allowed."""
+
+import json
+from collections.abc import Sequence
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from service.contract.errors import Fault, InvalidRequest
+
+_MOST_FAULTS = 10  # a body of a thousand wrong fields is answered by the first few
+_MOST_SHOWN = 80  # characters of a field's name or of a value
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def validated(model: type[_Model], value: object) -> _Model:
+    """Validate data that a client sent. Raises InvalidRequest."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise InvalidRequest(faults(error.errors())) from None
+
+
+def faults(errors: Sequence[ErrorDetails]) -> list[Fault]:
+    """Pydantic's findings as faults.
+
+    >>> faults([{"type": "int_type", "loc": ("top_k",), "msg": "Should be an integer", "input": "3"}])
+    [Fault(field='top_k', detail='top_k="3": should be an integer')]
+    """
+    return [_fault(error) for error in errors[:_MOST_FAULTS]]
+
+
+def _fault(error: ErrorDetails) -> Fault:
+    field = truncated(".".join(str(part) for part in error["loc"] if part not in ("body", "query")))
+    if error["type"] == "extra_forbidden":
+        return Fault(field, f"{field}: no such field")
+    if error["type"] == "missing":
+        return Fault(field, f"{field} is missing")
+    field = field or "body"
+    rule = error["msg"].removeprefix("Value error, ")
+    return Fault(field, f"{field}={_as_json(error['input'])}: {rule[:1].lower()}{rule[1:]}")
+
+
+def display(value: object) -> str:
+    """A JSON value in words short enough for an error message.
+
+    >>> [shown(value) for value in (None, True, [1, 2], 2.5)]
+    ['null', 'true', 'a list of 2', '2.5']
+    """
+    match value:
+        case list():
+            return f"a list of {len(value)}"
+        case dict():
+            return "an object"
+        case int() if value.bit_length() > 64:
+            return "an integer of more than 64 bits"
+        case _:
+            return _as_json(value)
+
+
+def _as_json(value: object) -> str:
+    return truncated(json.dumps(value, default=str))
+
+
+def truncated(text: str) -> str:
+    """Text of a client's, short enough for an error message."""
+    return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 3] + "..."

@@ -1,0 +1,1 @@
+"""Who gets in: API keys and host names."""

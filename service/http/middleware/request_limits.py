@@ -1,0 +1,94 @@
+"""The limits of a request in the application: whether it is taken, and by when it must have been sent and answered."""
+
+import math
+import time
+from functools import lru_cache
+
+import anyio
+from anyio.lowlevel import checkpoint_if_cancelled
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.contract.errors import NoRoom, NotAnswered, NotSent, Overloaded
+from service.http.admission import OVERLOADED, Admission
+from service.monitoring.metrics.metrics import Metrics
+from service.monitoring.requests.exchange import UNMATCHED
+
+# Names in a scope's state: when the request's first byte came, on the clock of `time.perf_counter`, and what route it
+# is for, where no route has been looked for.
+BEGAN, ROUTE = "began", "route"
+# The ends of the paths of what is always answered: whoever asks them wants to know how things are.
+EXEMPT = ("/livez", "/readyz", "/metrics", "/live", "/ready")
+
+
+class RequestLimitsMiddleware:
+    """Raises Overloaded before anything of the body is read, NotSent or NotAnswered when it has taken too long.
+
+    What a thread works on is not broken off: it is answered late, with 503. An answer that has begun is no longer timed
+    here but by its connection (`guarded.py`).
+    """
+
+    def __init__(self, app: ASGIApp, admission: Admission, metrics: Metrics, seconds: float) -> None:
+        """`seconds` is how long a request may take to be sent, and then to be answered."""
+        self.app = app
+        self._admission = admission
+        self._metrics = metrics
+        self._seconds = seconds
+        self._route = lru_cache(256)(_route)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].endswith(EXEMPT):
+            await self.app(scope, receive, send)
+            return
+        if self._admission.refuses():
+            scope["state"][ROUTE] = self._route(scope["app"], scope["path"])
+            raise Overloaded(OVERLOADED)
+        entered, held = False, 0
+        left = scope["state"][BEGAN] + self._seconds - time.perf_counter()
+        # anyio's, which lets a thread's work come to its end: asyncio's would leave it to run uncounted.
+        timeout = anyio.move_on_after(left)
+
+        def enter() -> None:
+            nonlocal entered
+            entered = True
+            self._admission.requests += 1
+            timeout.deadline = anyio.current_time() + self._seconds
+
+        async def receive_and_see() -> Message:
+            nonlocal held
+            message = await receive()
+            size = len(message.get("body", b""))
+            held += size
+            if not self._admission.hold(size):
+                raise NoRoom(OVERLOADED)
+            if not entered and not message.get("more_body", False):
+                enter()
+            return message
+
+        async def send_untimed(message: Message) -> None:
+            await checkpoint_if_cancelled()  # so that no answer is begun that would then be broken off
+            timeout.deadline = math.inf
+            await send(message)
+
+        try:
+            with timeout:
+                if not _has_body(scope):
+                    enter()
+                await self.app(scope, receive_and_see, send_untimed)
+        finally:
+            self._admission.requests -= entered
+            self._admission.held_bytes -= held
+        if timeout.cancelled_caught:
+            self._metrics.reject("request_seconds")
+            raise NotAnswered(self._seconds) if entered else NotSent(self._seconds)
+
+
+def _has_body(scope: Scope) -> bool:
+    return any(name in (b"content-length", b"transfer-encoding") and value != b"0" for name, value in scope["headers"])
+
+
+def _route(app: FastAPI, path: str) -> str:
+    """The template of the first route that a path is of."""
+    found = (route for route in iter_route_contexts(app.routes) if route.path_regex.match(path))
+    return next((str(route.path_format) for route in found), UNMATCHED)

@@ -1,0 +1,131 @@
+"""What an inference request asks for, read from its body. Keys and parameters that mean nothing here are passed over.
+
+`parameters.timeout` and `priority` are among those: there is no queue that they could apply to.
+"""
+
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from service.contract.errors import InvalidValue, MalformedBody
+from service.contract.inputs import ImageInput, Kind
+from service.contract.policy import POLICY_FIELDS, PolicyRequest
+from service.contract.validation import display, truncated, validated
+from service.http.open_inference.tensors import (
+    cast,
+    checked_datatype,
+    checked_shape,
+    datatype_of,
+    from_bytes,
+    from_json,
+)
+from service.inference.readers.json_body import json_object
+
+
+class Output(NamedTuple):
+    """One output as it is wanted."""
+
+    name: str
+    binary: bool
+    classification: int | None  # so many of the likeliest classes, instead of the numbers
+
+
+class InferRequest(NamedTuple):
+    """A request, read."""
+
+    id: str | None
+    inputs: NDArray[Any]  # [N * values], in the model's element type
+    outputs: list[Output] | None  # None where it does not say
+    policy: PolicyRequest | None
+    binary: bool  # outputs that nothing else is said of
+
+
+def read(body: bytes, header_length: int | None, kind: Kind) -> InferRequest:
+    """Read a body whose first `header_length` bytes are JSON: None for all of it, 0 for one input's bytes alone.
+
+    Raises the RequestError that says what is wrong.
+    """
+    if header_length == 0:
+        row = from_bytes(memoryview(body), kind.row_shape, datatype_of(kind.dtype), "body")
+        return InferRequest(None, cast(row, kind.dtype, "body"), None, None, binary=True)
+    if header_length is not None and header_length > len(body):
+        raise MalformedBody(f"Inference-Header-Content-Length={header_length}: the body has {len(body)} bytes")
+    sent = json_object(body[:header_length], "inputs")
+    parameters = _object(sent, "parameters", "parameters")
+    name = sent.get("id")
+    if name is not None and not isinstance(name, str):
+        raise InvalidValue("id", f"={display(name)}: it must be a string")
+    binary = _flag(parameters, "binary_data_output", False)
+    rest = memoryview(body)[header_length:] if header_length is not None else memoryview(b"")
+    asked = {field: parameters[field] for field in POLICY_FIELDS if field in parameters}
+    policy = validated(PolicyRequest, asked) if asked else None
+    return InferRequest(name, _inputs(sent, rest, kind), _outputs(sent, binary), policy, binary)
+
+
+def _inputs(sent: dict[str, Any], rest: memoryview, kind: Kind) -> NDArray[Any]:
+    given = sent.get("inputs")
+    if not isinstance(given, list) or len(given) != 1 or not isinstance(given[0], dict):
+        raise InvalidValue("inputs", f" must be a list of one tensor, {kind.name}: the model has that input")
+    tensor = given[0]
+    if tensor.get("name") != kind.name:
+        raise InvalidValue("inputs[0].name", f"={display(tensor.get('name'))}: the model's input is {kind.name}")
+    datatype = checked_datatype(tensor.get("datatype"), "inputs[0].datatype")
+    shape = checked_shape(tensor.get("shape"), "inputs[0].shape")
+    _check_fits(shape, kind)
+    size = _object(tensor, "parameters", "inputs[0].parameters").get("binary_data_size")
+    field = "inputs[0].data"
+    if size is None:
+        if rest:
+            raise InvalidValue("body", f" has {len(rest)} bytes after its JSON that no binary_data_size accounts for")
+        return cast(from_json(tensor.get("data"), shape, datatype, field), kind.dtype, field)
+    if "data" in tensor:
+        raise InvalidValue("inputs[0]", " holds both data and binary_data_size: one of them is meant")
+    if type(size) is not int or size != len(rest):
+        raise InvalidValue("binary_data_size", f"={display(size)}: {len(rest)} bytes follow the JSON")
+    return cast(from_bytes(rest, shape, datatype, field), kind.dtype, field)
+
+
+def _check_fits(shape: tuple[int, ...], kind: Kind) -> None:
+    rows = list(dict.fromkeys([kind.row_shape, (kind.values,)]))
+    if isinstance(kind, ImageInput) and kind.channels == 1:
+        rows.append((1, *kind.row_shape))
+    if shape[1:] not in rows:
+        allowed = " or ".join(f"[N, {', '.join(map(str, row))}]" for row in rows)
+        raise InvalidValue("inputs[0].shape", f" is {truncated(str(list(shape)))}: it must be {allowed}")
+
+
+def _outputs(sent: dict[str, Any], binary: bool) -> list[Output] | None:
+    given = sent.get("outputs")
+    if given is None or given == []:
+        return None
+    if not isinstance(given, list):
+        raise InvalidValue("outputs", f" is {display(given)}: it must be a list")
+    found: list[Output] = []
+    for i, wanted in enumerate(given):
+        field = f"outputs[{i}]"
+        if not isinstance(wanted, dict) or not isinstance(name := wanted.get("name"), str):
+            raise InvalidValue(field, " must be an object with a name")
+        if any(name == output.name for output in found):
+            raise InvalidValue(field, f".name={display(name)} is given more than once")
+        parameters = _object(wanted, "parameters", f"{field}.parameters")
+        k = parameters.get("classification")
+        if k is not None and (type(k) is not int or k < 1):
+            raise InvalidValue(f"{field}.classification", f"={display(k)}: it must be a whole number, at least 1")
+        found.append(Output(name, _flag(parameters, "binary_data", binary), k))
+    return found
+
+
+def _object(holder: dict[str, Any], key: str, field: str) -> dict[str, Any]:
+    value = holder.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise InvalidValue(field, f" is {display(value)}: it must be an object")
+    return value
+
+
+def _flag(parameters: dict[str, Any], name: str, default: bool) -> bool:
+    value = parameters.get(name, default)
+    if not isinstance(value, bool):
+        raise InvalidValue(name, f"={display(value)}: it must be true or false")
+    return value

@@ -1,0 +1,136 @@
+"""Tensors on the wire, as JSON or as bytes: row by row, little-endian."""
+
+import math
+import struct
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.contract.errors import InvalidValue
+from service.contract.validation import display, truncated
+
+# What an input may come as. Text and truth values are no input of a model.
+DTYPES = {
+    **{
+        f"{sign}INT{8 * size}": np.dtype(f"<{code}{size}")
+        for sign, code in (("U", "u"), ("", "i"))
+        for size in (1, 2, 4, 8)
+    },
+    **{f"FP{8 * size}": np.dtype(f"<f{size}") for size in (2, 4, 8)},
+}
+_MOST_AXES = 8
+
+
+def datatype_of(dtype: "np.dtype[Any]") -> str:
+    """The protocol's name of an element type; BYTES for text.
+
+    >>> [datatype_of(np.dtype(name)) for name in ("uint8", "float32", "bool", "O")]
+    ['UINT8', 'FP32', 'BOOL', 'BYTES']
+    """
+    if dtype.kind == "b":
+        return "BOOL"
+    return next((name for name, known in DTYPES.items() if known == dtype), "BYTES")
+
+
+def checked_shape(shape: object, field: str) -> tuple[int, ...]:
+    """A shape from JSON. Raises InvalidValue for what is not a list of whole numbers from 0 on."""
+    if not isinstance(shape, list) or not 1 <= len(shape) <= _MOST_AXES:
+        raise InvalidValue(field, f" is {display(shape)}: it must be a list of 1 to {_MOST_AXES} sizes")
+    for size in shape:
+        if type(size) is not int or size < 0:
+            raise InvalidValue(field, f" holds {display(size)}: a size is a whole number, at least 0")
+    return tuple(shape)
+
+
+def from_json(data: object, shape: tuple[int, ...], datatype: str, field: str) -> NDArray[Any]:
+    """The numbers of a JSON list, nested as `shape` says or flat, `[product of shape]` in int64 or float64.
+
+    >>> from_json([[1, 2.0], [3, 4]], (2, 2), "UINT8", "data")
+    array([1., 2., 3., 4.])
+    """
+    if datatype == "FP16":
+        raise InvalidValue(field, " is of datatype FP16: that is taken as binary data only")
+    if not isinstance(data, list):
+        raise InvalidValue(field, f" is {display(data)}: it must be a list of numbers, or binary data must follow")
+    flat = _flat(data, shape, field)
+    if len(flat) != math.prod(shape):
+        raise InvalidValue(field, f" holds {len(flat)} numbers: the shape {list(shape)} has {math.prod(shape)}")
+    kinds = set(map(type, flat))
+    if not kinds <= {int, float}:
+        wrong = next(value for value in flat if type(value) not in (int, float))
+        raise InvalidValue(field, f" holds {display(wrong)}: it must hold numbers")
+    try:
+        return np.array(flat, np.float64 if float in kinds else np.int64)
+    except OverflowError:
+        raise InvalidValue(field, " holds a number of more than 64 bits") from None
+
+
+def from_bytes(raw: memoryview, shape: tuple[int, ...], datatype: str, field: str) -> NDArray[Any]:
+    """The numbers of binary data, `[product of shape]`, a view of it. Lengths are compared before it is looked at."""
+    dtype = DTYPES[datatype]
+    wanted = math.prod(shape) * dtype.itemsize
+    if len(raw) != wanted:
+        raise InvalidValue(field, f" has {len(raw)} bytes: the shape {list(shape)} in {datatype} has {wanted}")
+    return np.frombuffer(raw, dtype)
+
+
+def cast(values: NDArray[Any], dtype: "np.dtype[Any]", field: str) -> NDArray[Any]:
+    """The same numbers in the model's element type; only a float may be rounded, to a shorter float.
+
+    >>> cast(np.array([0.0, 255.0]), np.dtype(np.uint8), "data")
+    array([  0, 255], dtype=uint8)
+    """
+    if dtype.kind == values.dtype.kind == "f":
+        with np.errstate(over="ignore"):  # what does not fit becomes infinite, which the reader refuses
+            return values.astype(dtype)
+    wide = values.astype(np.float64)
+    if dtype.kind == "f":
+        wrong = np.abs(wide) > 2.0 ** (np.finfo(dtype).nmant + 1)  # from there on whole numbers are lost
+    else:
+        bounds = np.iinfo(dtype)
+        wrong = ~((wide >= float(bounds.min)) & (wide < float(bounds.max) + 1) & (wide == np.trunc(wide)))
+    if wrong.any():
+        i = int(wrong.argmax())
+        raise InvalidValue(f"{field}[{i}]", f"={values[i]}: it is not a {dtype.name}, which the model takes")
+    return values.astype(dtype)
+
+
+def to_json(values: NDArray[Any]) -> list[Any]:
+    """The values, flat."""
+    flat: list[Any] = values.reshape(-1).tolist()
+    return flat
+
+
+def to_bytes(values: NDArray[Any]) -> bytes:
+    """The values as binary data; text as its length in four bytes, then UTF-8.
+
+    >>> to_bytes(np.array(["a"], dtype=object))
+    b'\\x01\\x00\\x00\\x00a'
+    """
+    if values.dtype.kind != "O":
+        return values.astype(values.dtype.newbyteorder("<")).tobytes()
+    texts = [text.encode() for text in values.reshape(-1)]
+    return b"".join(struct.pack("<I", len(text)) + text for text in texts)
+
+
+def checked_datatype(datatype: object, field: str) -> str:
+    """The name of an element type of numbers. Raises InvalidValue for any other."""
+    if not isinstance(datatype, str) or datatype not in DTYPES:
+        came = truncated(datatype) if isinstance(datatype, str) else display(datatype)
+        raise InvalidValue(field, f" is {came}: it must be one of {', '.join(DTYPES)}")
+    return datatype
+
+
+def _flat(data: list[Any], shape: Sequence[int], field: str) -> list[Any]:
+    if not data or not isinstance(data[0], list):
+        return data
+    if len(data) != shape[0]:
+        raise InvalidValue(field, f" holds {len(data)} lists: the shape is {list(shape)}")
+    for size in shape[1:]:
+        if not all(isinstance(row, list) and len(row) == size for row in data):
+            raise InvalidValue(field, f" is nested otherwise than its shape {list(shape)} says")
+        data = list(chain.from_iterable(data))
+    return data

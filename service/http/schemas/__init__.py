@@ -1,0 +1,1 @@
+"""Bodies on the wire that only HTTP has."""

@@ -1,0 +1,1 @@
+"""The connection: the fast lane, limits on clients, admission, processes, stopping."""

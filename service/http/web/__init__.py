@@ -1,0 +1,1 @@
+"""The pages in a browser: / to try the models, and /docs."""

@@ -1,0 +1,230 @@
+"""Answer or abstain: what a policy makes of the scores. Pure numpy, no HTTP, no onnxruntime."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeVar, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.contract.certificates import Abstention, CostCertificate, RiskCertificate
+from service.contract.errors import InvalidValue
+from service.contract.policy import (
+    NeverAbstainPolicy,
+    Policy,
+    PolicyRequest,
+    RejectCostPolicy,
+    SelectiveRiskPolicy,
+    ThresholdPolicy,
+)
+from service.inference.classifier import Scores
+
+Reason = Literal["low_confidence", "out_of_distribution", "expected_cost", "no_certified_threshold"]
+REASONS: tuple[Reason, ...] = get_args(Reason)
+ANSWERED = -1  # in the place of a reason
+ANSWER = "answer"  # in a tally: the others are the reasons
+_SORTED = 1000  # classes; to sort more takes longer than to look for the k-th first
+
+_Certificate = TypeVar("_Certificate", RiskCertificate, CostCertificate)
+
+
+class Decision(NamedTuple):
+    """One input's outcome: the index of the label, or the reason for abstaining. Exactly one is None."""
+
+    label: int | None
+    reason: Reason | None
+
+
+class Limits(NamedTuple):
+    """All that a policy of confidence asks of an input that it answers."""
+
+    least_confidence: float
+    largest_ood_score: float
+
+    def decision(self, label: int, confidence: float, ood_score: float) -> Decision:
+        """What `decide` says of one input whose likeliest label is `label`, in a tenth of the time.
+
+        >>> Limits(0.75, 1.5).decision(3, 0.75, 1.5), Limits(0.75, 1.5).decision(3, 0.75, 1.6)
+        (Decision(label=3, reason=None), Decision(label=None, reason='out_of_distribution'))
+        """
+        if ood_score > self.largest_ood_score:
+            return Decision(None, "out_of_distribution")
+        if confidence < self.least_confidence:
+            return Decision(None, "low_confidence")
+        return Decision(label, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """The outcomes of N inputs, in arrays."""
+
+    labels: NDArray[np.intp]  # [N], indices of the labels; without a meaning in an abstention
+    reasons: NDArray[np.int8]  # [N], places in REASONS; ANSWERED in an answer
+
+    def tally(self) -> Mapping[str, int]:
+        """As `tally` counts them."""
+        counts = np.bincount(self.reasons - ANSWERED, minlength=len(REASONS) + 1).tolist()
+        return {name: count for name, count in zip((ANSWER, *REASONS), counts, strict=True) if count}
+
+
+def tally(reasons: Iterable[Reason | None]) -> Mapping[str, int]:
+    """How many inputs were answered, and how many each reason kept from it; None is an answer.
+
+    >>> dict(tally([None, "low_confidence", None]))
+    {'answer': 2, 'low_confidence': 1}
+    """
+    return Counter(ANSWER if reason is None else reason for reason in reasons)
+
+
+def resolve(request: PolicyRequest, abstention: Abstention | None, *, within: str = "policy.") -> Policy:
+    """Turn what a request asks for into the policy that decides; `within` stands before its fields in messages.
+
+    Raises InvalidValue for a risk or a cost that is not certified: a guess is never taken for a guarantee.
+
+    >>> resolve(PolicyRequest(threshold=0.9), None)
+    ThresholdPolicy(kind='threshold', threshold=0.9)
+    """
+    if request.selective_risk is not None:
+        risks = abstention.selective_risk if abstention else []
+        by_risk = {certificate.selective_risk: certificate for certificate in risks}
+        return _certified(f"{within}selective_risk", request.selective_risk, by_risk).policy()
+    if request.reject_cost is not None:
+        costs = abstention.reject_cost if abstention else []
+        by_cost = {certificate.reject_cost: certificate for certificate in costs}
+        return _certified(f"{within}reject_cost", request.reject_cost, by_cost).policy()
+    if request.threshold is not None:
+        return ThresholdPolicy(threshold=request.threshold)
+    return NeverAbstainPolicy()
+
+
+def _certified(field: str, asked: float, certificates: dict[float, _Certificate]) -> _Certificate:
+    if asked in certificates:
+        return certificates[asked]
+    passed = ", ".join(str(value) for value, found in certificates.items() if found.status == "certified") or "none"
+    failed = ", ".join(str(value) for value, found in certificates.items() if found.status == "infeasible")
+    rule = f"={asked} is not certified by this model; certified: {passed}"
+    raise InvalidValue(field, f"{rule}; infeasible: {failed}" if failed else rule)
+
+
+def decide(scores: Scores, policy: Policy, abstention: Abstention | None) -> list[Decision]:
+    """Decide each of the N inputs in `scores`.
+
+    A confidence equal to the threshold answers, and so does an expected cost equal to the reject cost. What is out
+    of distribution is answered only by `never_abstain`. All comparisons are of the graph's float32 scores in double
+    precision: what a client computes from the JSON, where each float32 stands exactly.
+
+    >>> p = np.array([[0.75, 0.25], [0.5, 0.5]], dtype=np.float32)
+    >>> decide(Scores(p, p.max(axis=1), np.zeros(2, np.float32)), ThresholdPolicy(threshold=0.75), None)
+    [Decision(label=0, reason=None), Decision(label=None, reason='low_confidence')]
+    """
+    found = outcomes(scores, policy, abstention)
+    return [
+        Decision(label, None) if reason == ANSWERED else Decision(None, REASONS[reason])
+        for label, reason in zip(found.labels.tolist(), found.reasons.tolist(), strict=True)
+    ]
+
+
+def outcomes(scores: Scores, policy: Policy, abstention: Abstention | None) -> Outcomes:
+    """What `decide` says of each of the N inputs, without an object for each.
+
+    >>> p = np.array([[0.75, 0.25], [0.5, 0.5]], dtype=np.float32)
+    >>> outcomes(Scores(p, p.max(axis=1), np.zeros(2, np.float32)), ThresholdPolicy(threshold=0.75), None)
+    Outcomes(labels=array([0, 0]), reasons=array([-1,  0], dtype=int8))
+    """
+    count = len(scores.confidence)
+    if is_infeasible(policy):
+        uncertified = REASONS.index("no_certified_threshold")
+        return Outcomes(np.zeros(count, np.intp), np.full(count, uncertified, np.int8))
+    if isinstance(policy, RejectCostPolicy):
+        labels, cost = cheapest(scores, abstention.cost_matrix if abstention else None)
+        doubtful, reason = cost > policy.reject_cost, REASONS.index("expected_cost")
+        largest_ood_score = abstention.out_of_distribution.threshold if abstention else np.inf
+    else:
+        asked = limits(policy, abstention)
+        assert asked is not None  # such a policy is feasible, and not of costs
+        labels = scores.probabilities.argmax(axis=1)  # [N]
+        doubtful = scores.confidence.astype(np.float64) < asked.least_confidence
+        reason, largest_ood_score = REASONS.index("low_confidence"), asked.largest_ood_score
+    reasons = np.where(doubtful, np.int8(reason), np.int8(ANSWERED))
+    reasons[scores.ood_score.astype(np.float64) > largest_ood_score] = REASONS.index("out_of_distribution")
+    return Outcomes(labels, reasons)
+
+
+def is_infeasible(policy: Policy) -> bool:
+    """Whether the promise that the policy asks for could not be certified: then nothing is answered."""
+    match policy:
+        case SelectiveRiskPolicy(threshold=None) | RejectCostPolicy(answer_cost_bound=None):
+            return True
+        case _:
+            return False
+
+
+def possible_reasons(policy: Policy) -> tuple[Reason, ...]:
+    """Why an input may get no answer under a policy.
+
+    >>> possible_reasons(ThresholdPolicy(threshold=0.75)), possible_reasons(NeverAbstainPolicy())
+    (('low_confidence', 'out_of_distribution'), ())
+    """
+    if is_infeasible(policy):
+        return ("no_certified_threshold",)
+    if isinstance(policy, NeverAbstainPolicy):
+        return ()
+    return "expected_cost" if isinstance(policy, RejectCostPolicy) else "low_confidence", "out_of_distribution"
+
+
+def limits(policy: Policy, abstention: Abstention | None) -> Limits | None:
+    """What a policy asks of an input that it answers; None for one of costs, and for one that answers nothing.
+
+    >>> limits(ThresholdPolicy(threshold=0.75), None)
+    Limits(least_confidence=0.75, largest_ood_score=inf)
+    """
+    largest_ood_score = abstention.out_of_distribution.threshold if abstention else np.inf
+    match policy:
+        case NeverAbstainPolicy():
+            return Limits(-np.inf, np.inf)
+        case ThresholdPolicy(threshold=threshold):
+            return Limits(threshold, largest_ood_score)
+        case SelectiveRiskPolicy(threshold=float(threshold)):
+            return Limits(threshold, largest_ood_score)
+        case _:
+            return None
+
+
+def cheapest(
+    scores: Scores, cost_matrix: Sequence[Sequence[float]] | None
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """The answer of least expected cost to each input, and that cost: two arrays `[N]`.
+
+    The expected cost of answer a is sum_y p(y) cost[a, y] (Chow 1970, IEEE Trans. Inform. Theory 16(1)). With a
+    cost of 1 for every error that is 1 - p(a), and the answer is the likeliest label.
+
+    >>> p = np.array([[0.75, 0.25]], dtype=np.float32)
+    >>> cheapest(Scores(p, p.max(axis=1), np.zeros(1, np.float32)), [[0, 4], [1, 0]])
+    (array([1]), array([0.75]))
+    """
+    if cost_matrix is None:
+        return scores.probabilities.argmax(axis=1), 1 - scores.confidence.astype(np.float64)
+    expected = scores.probabilities.astype(np.float64) @ np.array(cost_matrix, dtype=np.float64).T  # [N, C]
+    answers = expected.argmin(axis=1)
+    return answers, expected[np.arange(len(answers)), answers]
+
+
+def top_k(probabilities: NDArray[np.float32], k: int) -> NDArray[np.intp]:
+    """Indices of the k most probable classes, most probable first, `[N, C]` -> `[N, k]`.
+
+    Of equal probabilities the lower index comes first, as with argmax: the top label is the one answered.
+
+    >>> top_k(np.array([[0.25, 0.5, 0.25]], dtype=np.float32), 2)
+    array([[1, 0]])
+    """
+    classes = probabilities.shape[1]
+    if classes <= _SORTED or k == classes:
+        return np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+    # Of many classes only those are sorted that are as probable as the k-th.
+    kth = np.partition(probabilities, classes - k, axis=1)[:, classes - k]
+    found = np.empty((len(probabilities), k), np.intp)
+    for i, row in enumerate(probabilities):
+        among = np.flatnonzero(row >= kth[i])
+        found[i] = among[np.argsort(-row[among], kind="stable")[:k]]
+    return found

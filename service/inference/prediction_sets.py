@@ -1,0 +1,72 @@
+"""Which classes an input may be: the prediction set that split conformal prediction certified."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.contract.certificates import Abstention, PredictionSets, SetMethod
+from service.contract.errors import InvalidValue
+from service.contract.validation import display
+from service.inference.classifier import Scores
+
+
+def choose(
+    abstention: Abstention | None, set_coverage: float | None, method: SetMethod | None
+) -> PredictionSets | None:
+    """The first kind of set that the model offers and that fits what a request asks for.
+
+    None for a model that has none and a request that asks for none. Raises InvalidValue for a kind that is not
+    offered.
+    """
+    offered = abstention.prediction_sets if abstention else []
+    asked = [(f, v) for f, v in (("set_coverage", set_coverage), ("set_method", method)) if v is not None]
+    for sets in offered:
+        if set_coverage in (None, sets.set_coverage) and method in (None, sets.method):
+            return sets
+    if not asked:
+        return None
+    field, value = asked[0]
+    if not offered:
+        raise InvalidValue(field, f"={display(value)} is asked for, and this model has no prediction sets")
+    by_method = f" for {method}" if len(asked) > 1 else ""
+    coverages: dict[str, list[str]] = {}
+    for sets in offered:
+        coverages.setdefault(sets.method, []).append(str(sets.set_coverage))
+    listed = "; ".join(f"{name} {', '.join(found)}" for name, found in coverages.items())
+    raise InvalidValue(field, f"={display(value)} is not certified by this model{by_method}; certified: {listed}")
+
+
+def cells(scores: Scores, cuts: Sequence[float], largest_ood_score: float) -> NDArray[np.intp]:
+    """The cell of each input, `[N]`: the number of cuts <= its confidence, and 0 where the gate turns it away.
+
+    `cuts` rise. The gate turns away what has an `ood_score` over `largest_ood_score`.
+
+    >>> p = np.array([[0.75, 0.25], [0.5, 0.5], [1, 0]], dtype=np.float32)
+    >>> cells(Scores(p, p.max(axis=1), np.array([1, 1, 9], dtype=np.float32)), [0.75, 0.9], 4)
+    array([1, 0, 0])
+    """
+    found = np.searchsorted(cuts, scores.confidence.astype(np.float64), side="right")
+    return np.where(scores.ood_score.astype(np.float64) <= largest_ood_score, found, 0)
+
+
+def members(scores: Scores, sets: PredictionSets, largest_ood_score: float) -> NDArray[np.bool_]:
+    """Which classes are in the set of each of N inputs, `[N, C]`; `largest_ood_score` as in `cells`.
+
+    Those whose probability is at least the threshold (LAC: Sadinle, Lei and Wasserman 2019), and always the likeliest:
+    a set that is empty helps nobody, and one that is larger keeps the promise.
+
+    >>> sets = PredictionSets(set_coverage=0.9, method="by_decision", cuts=[0.5], thresholds=[0.25, 0.5],
+    ...                       order_statistics=[10, 10], sizes=[10, 10], population="by hand",
+    ...                       calibration_fingerprint="0" * 64)
+    >>> p = np.array([[0.5, 0.3, 0.2], [0.25, 0.3, 0.45]], dtype=np.float32)
+    >>> members(Scores(p, p.max(axis=1), np.zeros(2, dtype=np.float32)), sets, 4)
+    array([[ True, False, False],
+           [ True,  True,  True]])
+    """
+    thresholds = np.array(sets.thresholds)
+    if sets.method != "lac_class_conditional":
+        thresholds = thresholds[cells(scores, sets.cuts, largest_ood_score), None]
+    chosen = scores.probabilities.astype(np.float64) >= thresholds  # [N, C] against [N, 1] or [C]
+    chosen[np.arange(len(chosen)), scores.probabilities.argmax(axis=1)] = True
+    return chosen

@@ -1,0 +1,138 @@
+"""The files of a `multipart/form-data` body, as `curl -F` and a browser's form send them.
+
+The body is in memory already, and counted; nothing goes to disk. A text field is refused: the options of every body
+but JSON stand in the query string, and a second place for them would need a rule for which of the two wins.
+"""
+
+from typing import NamedTuple
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from service.contract.errors import InvalidValue, MalformedBody, TooLarge
+
+MULTIPART = "multipart/form-data"
+_BOUNDARY = ";boundary="
+_MOST_HEADERS = 8  # of a part: clients send two or three
+_MOST_HEADER_BYTES = 4096
+_MOST_SHOWN = 40  # characters of a name that a client gave
+
+
+class File(NamedTuple):
+    """One file of a form: how messages call it, and its bytes."""
+
+    field: str
+    content: bytes
+
+
+def with_boundary(content_type: str) -> str:
+    """The content type in one form, with the boundary, without which the body cannot be read.
+
+    >>> with_boundary('multipart/form-data; charset=utf-8; boundary="a b"')
+    'multipart/form-data;boundary=a b'
+    """
+    _, parameters = parse_options_header(content_type)
+    return f"{MULTIPART}{_BOUNDARY}{parameters.get(b'boundary', b'').decode('latin-1')}"
+
+
+def without_boundary(media_type: str) -> str:
+    """What `with_boundary` was made of: for the other types nothing changes."""
+    return media_type.partition(_BOUNDARY)[0]
+
+
+def files(body: bytes, media_type: str, most: int) -> list[File]:
+    """The files of a body, in their order, whatever their fields are called; `media_type` is of `with_boundary`.
+
+    >>> body = b'--x\\r\\nContent-Disposition: form-data; name="a"; filename="b.png"\\r\\n\\r\\n123\\r\\n--x--\\r\\n'
+    >>> files(body, "multipart/form-data;boundary=x", most=4)
+    [File(field='file[0] b.png', content=b'123')]
+
+    Raises MalformedBody, InvalidValue for a field that is no file or for no files, and TooLarge as soon as there are
+    more than `most`.
+    """
+    boundary = media_type.partition(_BOUNDARY)[2]
+    if not boundary:
+        raise MalformedBody(f"the content type {MULTIPART} names no boundary")
+    parts = _Parts(most)
+    try:
+        # At most 256 bytes of boundary, as the parser has it.
+        parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": parts.begin,
+                "on_header_field": parts.header_name,
+                "on_header_value": parts.header_value,
+                "on_header_end": parts.end_header,
+                "on_headers_finished": parts.end_headers,
+                "on_part_data": parts.data,
+                "on_part_end": parts.end,
+                "on_end": parts.end_all,
+            },
+            max_header_count=_MOST_HEADERS,
+            max_header_size=_MOST_HEADER_BYTES,
+        )
+        parser.write(body)
+    except FormParserError as error:
+        raise MalformedBody(f"the body is not {MULTIPART}: {error}") from None
+    if not parts.ended:
+        raise MalformedBody(f"the body is not {MULTIPART}: it ends before its last boundary")
+    if not parts.found:
+        raise InvalidValue("body", " holds no file: it must hold at least one image")
+    return parts.found
+
+
+class _Parts:
+    """What the parser calls, part after part."""
+
+    def __init__(self, most: int) -> None:
+        self.found: list[File] = []
+        self.ended = False
+        self._most = most
+        self._headers: dict[bytes, bytes] = {}
+        self._name = b""
+        self._value = b""
+        self._field = ""
+        self._pieces: list[bytes] = []
+
+    def begin(self) -> None:
+        if len(self.found) == self._most:
+            raise TooLarge(f"body holds more than {self._most} images: at most {self._most} are taken in one request")
+        self._headers = {}
+        self._pieces = []
+
+    def header_name(self, data: bytes, start: int, end: int) -> None:
+        self._name += data[start:end]
+
+    def header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def end_header(self) -> None:
+        self._headers[self._name.lower()] = self._value
+        self._name = self._value = b""
+
+    def end_headers(self) -> None:
+        _, parameters = parse_options_header(self._headers.get(b"content-disposition", b""))
+        name = printable(parameters.get(b"name", b""))
+        if b"filename" not in parameters:
+            rule = " is no file: a form holds files alone, and the options stand in the query string"
+            raise InvalidValue(name, rule) if name else InvalidValue("body", f": a part without a name{rule}")
+        self._field = f"file[{len(self.found)}] {printable(parameters[b'filename'])}".rstrip()
+
+    def data(self, data: bytes, start: int, end: int) -> None:
+        self._pieces.append(data[start:end])
+
+    def end(self) -> None:
+        self.found.append(File(self._field, b"".join(self._pieces)))
+
+    def end_all(self) -> None:
+        self.ended = True
+
+
+def printable(name: bytes) -> str:
+    """A name that a client gave, fit for a message: what cannot be printed is a question mark.
+
+    >>> printable("schön\\n.jpg".encode()), printable(b"x" * 1000) == "x" * 37 + "..."
+    ('schön?.jpg', True)
+    """
+    text = "".join(c if c.isprintable() and c != "\ufffd" else "?" for c in name.decode("utf-8", "replace"))
+    return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 3] + "..."

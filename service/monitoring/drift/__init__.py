@@ -1,0 +1,1 @@
+"""Recent inputs beside the split that the promises were made on."""

@@ -1,0 +1,1 @@
+"""True labels that come after the predictions, held against the certificates."""

@@ -1,1 +1,0 @@
-"""Who gets in, without HTTP."""

@@ -1,0 +1,112 @@
+"""What a killed job left beside a file goes with the next job; what a living one is writing stays."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from service.contract.files import drafted, publish, remove_left_behind
+from tests.server import ROOT
+
+# Begins to publish, says so, and waits in its proof for a byte, or for its end.
+WRITER = """
+import sys
+from pathlib import Path
+from service.contract.files import publish
+
+def prove(draft):
+    print(draft, flush=True)
+    sys.stdin.read(1)
+
+publish(b"of the other", Path(sys.argv[1]), prove)
+"""
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def _writer(target: Path) -> tuple["subprocess.Popen[str]", Path]:
+    """Another process that is publishing to `target`, and its draft."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(target)], cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    return process, Path(process.stdout.readline().strip())
+
+
+def test_draft_of_a_killed_job_goes_with_the_next(tmp_path: Path) -> None:
+    target = tmp_path / "model.onnx"
+    process, draft = _writer(target)
+    with process:
+        process.send_signal(signal.SIGKILL)
+    assert _names(tmp_path) == [draft.name]
+    publish(b"mine", target, lambda _: None)
+    assert _names(tmp_path) == ["model.onnx"]
+    assert target.read_bytes() == b"mine"
+
+
+def test_draft_of_a_running_job_stays_and_its_file_comes_last(tmp_path: Path) -> None:
+    target = tmp_path / "model.onnx"
+    process, draft = _writer(target)
+    with process:
+        publish(b"mine", target, lambda _: None)
+        assert _names(tmp_path) == [draft.name, "model.onnx"]
+        assert target.read_bytes() == b"mine"
+        process.communicate("x")
+    assert process.returncode == 0
+    assert _names(tmp_path) == ["model.onnx"]
+    assert target.read_bytes() == b"of the other"
+
+
+def test_what_only_looks_like_a_draft_stays(tmp_path: Path) -> None:
+    other = [".model.onnx-backup.tmp", ".model.onnx-abcdefgh.tmp.old", "model.onnx-abcdefgh.tmp", ".other-abcdefgh.tmp"]
+    for name in other:
+        (tmp_path / name).write_bytes(b"a user's")
+    (tmp_path / ".model.onnx-abcdefgh.tmp").mkdir()
+    (tmp_path / "elsewhere").write_bytes(b"a user's")
+    (tmp_path / ".model.onnx-abcdefg2.tmp").symlink_to("elsewhere")
+    before = _names(tmp_path)
+    remove_left_behind(tmp_path / "model.onnx")
+    assert _names(tmp_path) == before
+    (tmp_path / ".model.onnx-abcdefg3.tmp").write_bytes(b"")
+    remove_left_behind(tmp_path / "model.onnx")
+    assert _names(tmp_path) == before
+
+
+def test_draft_taken_before_it_is_held_is_followed_by_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between its making and its lock another job may find it: here at every first time."""
+    target = tmp_path / "model.onnx"
+    whole, taken = os.fstat, list[str]()
+
+    def fstat(descriptor: int) -> os.stat_result:  # what runs between the two
+        if not taken:
+            taken.extend(_names(tmp_path))
+            (tmp_path / taken[0]).unlink()
+        return whole(descriptor)
+
+    monkeypatch.setattr(os, "fstat", fstat)
+    with drafted(target) as draft:
+        assert _names(tmp_path) == [draft.name] != taken
+    assert _names(tmp_path) == []
+
+
+def test_hundreds_at_once_never_take_one_anothers(tmp_path: Path) -> None:
+    """Four processes publish to the same place again and again, each removing what it takes for left behind."""
+    code = (
+        "import sys; from pathlib import Path; from service.contract.files import publish\n"
+        "for i in range(100): publish(sys.argv[2].encode() * 10_000, Path(sys.argv[1]), lambda _: None)"
+    )
+    target = tmp_path / "model.onnx"
+    jobs = [subprocess.Popen([sys.executable, "-c", code, str(target), letter], cwd=ROOT) for letter in "abcd"]
+    seen = set()
+    while any(job.poll() is None for job in jobs):
+        if target.exists():
+            seen.add(target.read_bytes())
+    assert [job.wait() for job in jobs] == [0] * 4
+    assert seen <= {letter.encode() * 10_000 for letter in "abcd"}
+    assert seen
+    assert _names(tmp_path) == ["model.onnx"]

@@ -1,0 +1,270 @@
+"""API keys and trusted hosts on real sockets: the fast lane and the application let the same requests in."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from fastapi.testclient import TestClient
+
+from service.app import create_app
+from service.http.access import keys
+from service.http.access.gate import scope_of
+from service.settings import Settings
+from tests.server import ROOT, Server, command_environment, serving
+
+IMAGE = {"inputs": [[255, 0]]}
+RAW = {"content-type": "application/octet-stream"}
+# What the lane takes, and what makes the very same request one for the application.
+WAYS: dict[str, dict[str, str]] = {"lane": {}, "application": {"connection": "close"}}
+BOTH = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+MADE = {name: keys.new(name, frozenset({name})) for name in keys.SCOPES}
+MADE["rotated"] = keys.new("rotated", frozenset({"predict"}))
+MADE["unknown"] = keys.new("unknown", frozenset(keys.SCOPES))
+KEY = {name: presented for name, (presented, _) in MADE.items()}
+
+# Every route of the application, by the scope that it needs.
+ROUTES = {
+    None: "/livez /readyz /v2/health/live /v2/health/ready / /page/{name} /docs /docs/{name}",
+    "predict": "/predict /explain /inputs /samples /model /models /models/{name} /models/{name}/readyz /openapi.json "
+    "/models/{name}/predict /models/{name}/explain /models/{name}/inputs /models/{name}/samples /v1/models "
+    "/v1/models/{name} /v1/models/{name}:predict /v1/models/{name}:explain /v2 /v2/ /v2/models/{name} "
+    "/v2/models/{name}/ready /v2/models/{name}/infer /v2/models/{name}/versions/{version} "
+    "/v2/models/{name}/versions/{version}/ready /v2/models/{name}/versions/{version}/infer /v2/repository/index "
+    "/v2/repository/models/{name}/{action}",
+    "feedback": "/feedback /models/{name}/feedback",
+    "admin": "/metrics /drift /models/{name}/drift /feedback /models/{name}/feedback",
+}
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("keys") / "keys"
+    path.write_text("".join(f"{key.line()}\n" for name, (_, key) in MADE.items() if name != "unknown"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def server(tiny_model: Path, file: Path) -> Iterator[Server]:
+    with serving(tiny_model, DEMUR_API_KEYS=str(file), DEMUR_TRUSTED_HOSTS="127.0.0.1, *.inside") as server:
+        yield server
+
+
+@pytest.fixture
+def app(tiny_model: Path, file: Path) -> FastAPI:
+    return create_app(Settings(model_path=tiny_model, api_keys=file))
+
+
+def test_every_route_has_the_scope_that_stands_here(app: FastAPI) -> None:
+    stated = {(scope, path) for scope, paths in ROUTES.items() for path in paths.split()}
+    found = {
+        (scope_of(method, str(route.path_format)), route.path_format)
+        for route in iter_route_contexts(app.routes)
+        for method in route.methods or ()
+    }
+    assert found == stated
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "*", "/metrics\n", "/livez\n", "/livez/", "//livez", "/predict/", "/page/a/b", "/docs/a/b", "/models/a/b/c",
+     "/models//drift", "/v20", "/v2x/models", "/admin/reload", "/page/../metrics"],
+)  # fmt: skip
+def test_what_nobody_has_thought_of_is_for_operators(path: str) -> None:
+    assert {scope_of(method, path) for method in ("GET", "POST", "OPTIONS")} == {"admin"}
+
+
+@BOTH
+@pytest.mark.parametrize("path", ["/predict", "/models/tiny/predict"])
+@pytest.mark.parametrize("name", ["predict", "rotated"])
+@pytest.mark.parametrize("form", ["bearer", "Bearer", "X-API-Key"])
+def test_key_lets_in(server: Server, way: dict[str, str], path: str, name: str, form: str) -> None:
+    header = {form: KEY[name]} if form == "X-API-Key" else {"Authorization": f"{form} {KEY[name]}"}
+    found = httpx2.post(f"{server.address}{path}", content=bytes(2), headers={**RAW, **way, **header})
+    assert found.status_code == 200, found.text
+    assert len(found.json()["predictions"]) == 1
+
+
+REFUSED: dict[str, tuple[dict[str, str], int, str]] = {
+    "no key": ({}, 401, "an API key is needed: send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`"),
+    "an unknown one": ({"X-API-Key": KEY["unknown"]}, 401, "the API key is not known"),
+    "unknown, as bearer": ({"Authorization": f"Bearer {KEY['unknown']}"}, 401, "the API key is not known"),
+    "an empty one": ({"X-API-Key": ""}, 401, "the API key is not known"),
+    "its hash": ({"X-API-Key": MADE["predict"][1].digest.hex()}, 401, "the API key is not known"),
+    "its name": ({"X-API-Key": "predict"}, 401, "the API key is not known"),
+    "cut short": ({"X-API-Key": KEY["predict"][:-1]}, 401, "the API key is not known"),
+    "another scheme": ({"Authorization": f"Basic {KEY['predict']}"}, 401, "an API key is needed"),
+    "no scheme": ({"Authorization": KEY["predict"]}, 401, "an API key is needed"),
+    "one too many": ({"X-API-Key": "x", "Authorization": f"Bearer {KEY['predict']}"}, 401, "the API key is not known"),
+    "another scope": ({"X-API-Key": KEY["admin"]}, 403, "the API key admin is for admin: POST /predict needs predict"),
+    "another host": ({"X-API-Key": KEY["predict"], "Host": "evil.example"}, 421, "the request's Host is none that"),
+}
+
+
+@BOTH
+@pytest.mark.parametrize(("headers", "status", "detail"), REFUSED.values(), ids=REFUSED)
+def test_who_does_not_get_in_is_told_why(
+    server: Server, way: dict[str, str], headers: dict[str, str], status: int, detail: str
+) -> None:
+    found = httpx2.post(f"{server.address}/predict", content=bytes(2), headers={**RAW, **way, **headers})
+    assert (found.status_code, found.headers["content-type"]) == (status, "application/problem+json")
+    body = found.json()
+    assert body["detail"].startswith(detail)
+    assert (body["status"], body["request_id"]) == (status, found.headers["x-request-id"])
+    assert found.headers.get("www-authenticate") == ('Bearer realm="demur"' if status == 401 else None)
+
+
+def test_two_headers_of_one_name_count_as_the_first_by_either_way(server: Server) -> None:
+    for first, status in (("predict", 200), ("unknown", 401)):
+        second = "unknown" if first == "predict" else "predict"
+        headers = [("x-api-key", KEY[first]), ("x-api-key", KEY[second]), *RAW.items()]
+        assert httpx2.post(f"{server.address}/predict", content=bytes(2), headers=headers).status_code == status
+
+
+def test_query_string_holds_no_key(server: Server) -> None:
+    for name in ("api_key", "key", "X-API-Key", "access_token"):
+        url = f"{server.address}/predict?{name}={KEY['predict']}"
+        assert httpx2.post(url, content=bytes(2), headers=RAW).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/v2/health/live", "/v2/health/ready"])
+def test_probes_ask_without_a_key_and_by_an_address(server: Server, path: str) -> None:
+    assert httpx2.get(f"{server.address}{path}", headers={"host": "10.0.0.7:8000"}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/page/main.js", "/docs", "/docs/start.js"])
+def test_pages_are_there_without_a_key(server: Server, path: str) -> None:
+    assert httpx2.get(f"{server.address}{path}").status_code == 200
+    assert httpx2.get(f"{server.address}{path}", headers={"host": "evil.example"}).status_code == 421
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v2/models/tiny", "/v2/models/tiny/ready", "/v2"])
+def test_standard_protocols_have_their_own_form_of_a_refusal(server: Server, path: str) -> None:
+    found = httpx2.get(f"{server.address}{path}")
+    assert (found.status_code, found.headers["content-type"]) == (401, "application/json")
+    assert list(found.json()) == ["error"]
+    assert httpx2.get(f"{server.address}{path}", headers={"x-api-key": KEY["predict"]}).status_code == 200
+
+
+def _feedback(server: Server, name: str) -> int:
+    asked = httpx2.post(f"{server.address}/predict", json=IMAGE, headers={"x-api-key": KEY["predict"]}).json()
+    given = {"id": asked["predictions"][0]["id"], "label": "left"}
+    return httpx2.post(f"{server.address}/feedback", json=given, headers={"x-api-key": KEY[name]}).status_code
+
+
+def test_scopes_are_apart(server: Server) -> None:
+    assert {name: _feedback(server, name) for name in keys.SCOPES} == {"predict": 403, "feedback": 200, "admin": 403}
+    for path in ("/metrics", "/drift", "/feedback", "/models/tiny/drift", "/nowhere"):
+        found = {n: httpx2.get(f"{server.address}{path}", headers={"x-api-key": KEY[n]}).status_code for n in KEY}
+        inside = 404 if path == "/nowhere" else 200
+        assert found == {"predict": 403, "feedback": 403, "admin": inside, "rotated": 403, "unknown": 401}
+    for path in ("/model", "/models", "/samples", "/openapi.json", "/v1/models/tiny"):
+        found = {n: httpx2.get(f"{server.address}{path}", headers={"x-api-key": KEY[n]}).status_code for n in KEY}
+        assert found == {"predict": 200, "feedback": 403, "admin": 403, "rotated": 200, "unknown": 401}
+
+
+def test_body_is_not_waited_for(server: Server) -> None:
+    head = b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(head + b"Expect: 100-continue\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 401 ")
+
+
+def test_request_without_a_host_is_refused_where_hosts_are_named(server: Server) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(b"GET /model HTTP/1.0\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 421 ")
+
+
+@pytest.mark.parametrize(("host", "status"), [("a.inside:80", 200), ("A.INSIDE", 200), ("inside", 421), ("[::1]", 421)])
+@BOTH
+def test_hosts_are_those_named(server: Server, way: dict[str, str], host: str, status: int) -> None:
+    headers = {**RAW, **way, "x-api-key": KEY["predict"], "host": host}
+    assert httpx2.post(f"{server.address}/predict", content=bytes(2), headers=headers).status_code == status
+
+
+def test_application_may_stand_below_a_prefix(app: FastAPI) -> None:
+    with TestClient(app, root_path="/demur") as client:
+        for path, status in (("/demur/livez", 200), ("/demur/metrics", 401), ("/demur/model", 401), ("/metrics", 401)):
+            assert client.get(path).status_code == status
+        assert client.get("/demur/metrics", headers={"x-api-key": KEY["admin"]}).status_code == 200
+        assert client.get("/demur/model", headers={"x-api-key": KEY["admin"]}).status_code == 403
+
+
+def test_hosts_alone_need_no_key(tiny_model: Path) -> None:
+    with TestClient(create_app(Settings(model_path=tiny_model, trusted_hosts="demur.example"))) as client:
+        assert client.get("/metrics", headers={"host": "demur.example"}).status_code == 200
+        assert client.get("/metrics").status_code == 421
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_log_and_metrics_have_the_name_and_never_the_key(tiny_model: Path, file: Path, workers: str) -> None:
+    settings = {"DEMUR_API_KEYS": str(file), "DEMUR_WORKERS": workers, "DEMUR_LOG_LEVEL": "debug"}
+    with serving(tiny_model, **settings) as server:
+        for way in WAYS.values():
+            for name in ("predict", "unknown", "admin"):
+                headers = {**way, "authorization": f"Bearer {KEY[name]}"}
+                httpx2.post(f"{server.address}/predict", json=IMAGE, headers=headers)
+        httpx2.post(f"{server.address}/predict", content=b"{", headers={"x-api-key": KEY["predict"]})
+        scraped = httpx2.get(f"{server.address}/metrics", headers={"x-api-key": KEY["admin"]}).text
+        assert server.stop(signal.SIGTERM) == 0
+        lines = server.log()
+    requests = [line for line in map(json.loads, lines) if line["logger"] == "demur.requests"]
+    asked = [(line["status"], line.get("key")) for line in requests if line["path"] == "/predict"]
+    assert sorted(asked, key=str) == [
+        (200, "predict"), (200, "predict"), (401, None), (401, None), (403, "admin"), (403, "admin"), (415, "predict"),
+    ]  # fmt: skip
+    counted = re.findall(r"^demur_key_requests_total\{(.*?)\} (.*)$", scraped, re.MULTILINE)
+    assert counted == [
+        ('key="admin",status="403"', "2.0"),
+        ('key="predict",status="200"', "2.0"),
+        ('key="predict",status="415"', "1.0"),
+    ]
+    for presented in KEY.values():
+        assert presented not in "\n".join(lines) + scraped
+
+
+def test_description_names_the_scope_of_each_operation(app: FastAPI) -> None:
+    description = app.openapi()
+    schemes = description["components"]["securitySchemes"]
+    assert schemes["bearer"]["scheme"] == "bearer"
+    assert (schemes["key"]["in"], schemes["key"]["name"]) == ("header", "X-API-Key")
+    for path, operations in description["paths"].items():
+        for method, operation in operations.items():
+            scope = scope_of(method.upper(), path)
+            needed: list[dict[str, Any]] = [] if scope is None else [{"bearer": [scope]}, {"key": [scope]}]
+            assert operation["security"] == needed
+            assert ({"401", "403"} <= operation["responses"].keys()) is (scope is not None)
+
+
+def test_description_without_keys_knows_none(client: TestClient) -> None:
+    description = client.get("/openapi.json").json()
+    assert "securitySchemes" not in description["components"]
+    assert "security" not in json.dumps(description)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"DEMUR_API_KEYS": "nowhere/keys"}, "demur: cannot read the API keys nowhere/keys: No such file or directory"),
+        ({"DEMUR_API_KEYS": os.devnull}, f"demur: {os.devnull} has mode 666: nobody but its owner may write"),
+        ({"DEMUR_TRUSTED_HOSTS": "http://a"}, "demur: DEMUR_TRUSTED_HOSTS='http://a': 'http://a' is no host: it must"),
+    ],
+)
+def test_start_that_would_let_in_others_is_one_line(tiny_model: Path, settings: dict[str, str], said: str) -> None:
+    environment = command_environment(DEMUR_MODEL_PATH=str(tiny_model), **settings)
+    command = [sys.executable, "-m", "service"]
+    found = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    assert found.returncode == 1
+    assert found.stderr.startswith(said)
+    assert found.stderr.count("\n") == 1

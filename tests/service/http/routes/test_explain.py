@@ -1,0 +1,158 @@
+"""`POST /explain`: what each part of an input adds to a logit, worked out by hand and held against `/predict`."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from fastapi.testclient import TestClient
+from numpy.typing import NDArray
+from PIL import Image
+
+from service.app import create_app
+from service.contract.inputs import ImageInput
+from service.inference.classifier import Classifier
+from service.inference.explainer import Explainer
+from service.inference.readers.contributions import in_shape_of
+from service.settings import Settings
+from tests import tiny, tiny_features, tiny_tokens
+from tests.service.canon import assert_problem
+from tests.service.pictures import encoded
+from training.data.encoders import FeatureEncoder, ImageEncoder, TokenEncoder
+from training.fitting.regression import SoftmaxRegression
+from training.publishing.model import Model
+
+RAW = {"content-type": "application/octet-stream"}
+LOG9 = math.log(9)
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Iterator[TestClient]:
+    with TestClient(create_app(Settings(model_path=tiny_features.write_table(tmp_path)))) as client:
+        yield client
+
+
+def _explained(client: TestClient, **body: Any) -> list[dict[str, Any]]:
+    answer = client.post("/explain", json=body)
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["explanations"]
+    return found
+
+
+def test_pixels_of_the_likeliest_label(client: TestClient) -> None:
+    (found,) = _explained(client, inputs=[[[255, 0]]])
+    assert found["label"] == "left"
+    assert found["bias"] == 0
+    assert found["probability"] == pytest.approx(9 / 11)
+    assert found["logit"] == pytest.approx(LOG9)
+    assert found["contributions"] == [[pytest.approx(LOG9), 0]]
+
+
+def test_label_that_is_asked_for(client: TestClient) -> None:
+    dark, right = (_explained(client, inputs=[[[255, 51]]], label=label)[0] for label in ("dark", "right"))
+    assert dark["contributions"] == [[0, 0]]
+    assert right["contributions"] == [[0, pytest.approx(LOG9 / 5)]]
+
+
+def test_columns_by_name(rows: TestClient) -> None:
+    asked = [{"age": 60, "sex": "m", "mass": 70}, {"age": 30, "sex": "x", "mass": 90}]
+    by_age = _explained(rows, inputs=asked, label="left")
+    assert by_age[0]["contributions"] == {"age": pytest.approx(2 * LOG9), "sex": 0, "mass": 0}
+    assert by_age[1]["contributions"] == {"age": pytest.approx(-LOG9), "sex": 0, "mass": 0}
+    by_sex = _explained(rows, inputs=asked, label="right")
+    assert [list(found["contributions"].values()) for found in by_sex] == [[0, pytest.approx(LOG9), 0], [0, 0, 0]]
+
+
+def test_tokens_by_position(tmp_path: Path) -> None:
+    with TestClient(create_app(Settings(model_path=tiny_tokens.write(tmp_path)))) as client:
+        (found,) = _explained(client, inputs=[["b", "a"]], label="right")
+    assert found["contributions"] == [0, pytest.approx(LOG9)]
+
+
+def test_numbers_of_an_embedding(embedding: TestClient) -> None:
+    (found,) = _explained(embedding, inputs=[[1, 0.5]], label="right")
+    assert found["contributions"] == [0, pytest.approx(LOG9 / 2)]
+
+
+def _random(kind: str, random: np.random.Generator) -> tuple[Model, NDArray[Any]]:
+    """A model of each kind with weights, biases and a temperature that no sum comes out even with."""
+    if kind == "features":
+        encoder: Any = FeatureEncoder(tiny_features.table("mean"), np.array([40.0, 70.0]), np.array([10.0, 20.0]))
+        inputs: NDArray[Any] = random.normal(50, 30, (9, 3)).astype(np.float32)
+        inputs[:, 1] = np.arange(9) % 3 - 1
+        inputs[0, 0] = np.nan
+    elif kind == "tokens":
+        encoder = TokenEncoder(tiny_tokens.KIND, random.normal(size=(3, 4)).astype(np.float32))
+        inputs = random.integers(0, 3, (9, 2))
+    else:
+        encoder = ImageEncoder(ImageInput(height=4, width=5, channels=3))
+        inputs = random.integers(0, 256, (9, 4, 5, 3), dtype=np.uint8)
+    weights, biases = random.normal(size=(encoder.width, 3)), random.normal(size=3)
+    regression = SoftmaxRegression(torch.tensor(weights).float(), torch.tensor(biases).float())
+    return Model(encoder, regression, 1.7, tiny_features.components(encoder.width)), inputs
+
+
+@pytest.mark.parametrize("kind", ["image", "features", "tokens"])
+def test_contributions_and_bias_are_the_logit_and_its_softmax_the_probabilities(kind: str, tmp_path: Path) -> None:
+    model, inputs = _random(kind, np.random.default_rng(0))
+    path = tiny_features.write(tmp_path, model, inputs)
+    classifier = Classifier.load(path)
+    parts = Explainer(classifier, path.read_bytes(), 1, 10**8).parts(inputs)
+    for row, logits in enumerate(parts.logits):
+        for label, logit in enumerate(logits):
+            shaped = in_shape_of(model.encoder.kind, parts.contributions(row, label))
+            values = list(shaped.values()) if isinstance(shaped, dict) else shaped
+            assert np.shape(values) == model.encoder.kind.row_shape
+            assert np.sum(values) + parts.biases[label] == pytest.approx(logit, rel=1e-9)
+    exponentials = np.exp(parts.logits - parts.logits.max(axis=1, keepdims=True))
+    softmax = exponentials / exponentials.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(softmax, classifier.scores(inputs).probabilities, atol=1e-7)
+    np.testing.assert_array_equal(parts.probabilities, classifier.scores(inputs).probabilities)
+
+
+def test_other_bodies_with_options_in_the_query(client: TestClient) -> None:
+    (expected,) = _explained(client, inputs=[[[0, 255]]], label="left")
+    picture = encoded(Image.fromarray(255 - tiny.IMAGES[2]))
+    by_form = client.post("/explain?label=left&invert=true", files={"f": ("a.png", picture, "image/png")})
+    by_bytes = client.post("/models/tiny/explain?label=left", content=bytes([0, 255]), headers=RAW)
+    assert by_form.json() == by_bytes.json() == {"model": by_form.json()["model"], "explanations": [expected]}
+
+
+def test_what_is_refused(client: TestClient) -> None:
+    image = [[0, 0]]
+    answer = client.post("/explain", json={"inputs": [image], "label": "boot"})
+    assert_problem(answer, 422, 'label="boot" is none of the model\'s: dark, left, right')
+    assert_problem(client.post("/explain", json={"inputs": [image] * 17}), 413, "17 inputs: at most 16 are explained")
+    assert_problem(client.post("/explain", json={"inputs": [image], "top_k": 1}), 422, "top_k: no such field")
+    assert_problem(client.post("/explain?label=left", json={"inputs": [image]}), 422, "belong in the body")
+    assert_problem(client.post("/explain?label=a&label=b", content=b"ab", headers=RAW), 422, "label is given more than")
+    assert_problem(
+        client.post("/explain", content=b"a", headers={"content-type": "text/x"}), 415, "text/x is not taken"
+    )
+    assert_problem(client.post("/explain", json={"inputs": []}), 422, "inputs is empty")
+
+
+def test_file_that_was_replaced(tmp_path: Path) -> None:
+    path = tiny.write(tmp_path)
+    with TestClient(create_app(Settings(model_path=path))) as client:
+        path.write_bytes(path.read_bytes() + b"\x00")
+        assert_problem(client.post("/explain", json={"inputs": [[[0, 0]]]}), 409, "is not the one that is served")
+        path.unlink()
+        assert_problem(client.post("/explain", json={"inputs": [[[0, 0]]]}), 409, "is not the one that is served")
+        assert client.post("/predict", json={"inputs": [[[0, 0]]]}).status_code == 200
+
+
+def test_graph_of_other_names(tmp_path: Path) -> None:
+    path = tiny.write(tmp_path)
+    model = onnx.load(path)
+    for node in model.graph.node:
+        for names in (node.input, node.output):
+            names[:] = ["other" if name == "levels" else name for name in names]
+    onnx.save(model, path)
+    with TestClient(create_app(Settings(model_path=path))) as client:
+        assert client.post("/predict", json={"inputs": [[[0, 0]]]}).status_code == 200
+        assert_problem(client.post("/explain", json={"inputs": [[[0, 0]]]}), 409, "this model cannot be explained")

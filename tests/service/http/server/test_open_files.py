@@ -1,0 +1,30 @@
+"""The limit on open files follows from the connections."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.server import ROOT
+
+PROGRAM = """
+import logging, resource, sys
+from service.http.server.open_files import allow_connections
+logging.basicConfig(stream=sys.stdout, format="%(message)s")
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 400))
+allow_connections(int(sys.argv[1]))
+print(resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+
+
+@pytest.mark.parametrize(
+    ("connections", "said"),
+    [
+        (100, "(300, 400)\n"),
+        (200, "the system lets the service open 400 files, of which 200 connections need 500\n(400, 400)\n"),
+    ],
+)
+def test_limit_is_raised_as_far_as_it_goes(connections: int, said: str) -> None:
+    command = [sys.executable, "-c", PROGRAM, str(connections)]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout == said

@@ -1,0 +1,231 @@
+"""More requests than are taken: the rest is refused at once, and told so; each has its answer and is counted."""
+
+import json
+import logging
+import select
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO
+
+import anyio
+import httpx2
+import pytest
+from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
+from fastapi.testclient import TestClient
+
+from service.app import create_app
+from service.http.admission import Admission
+from service.monitoring.metrics.metrics import Metrics
+from service.monitoring.metrics.tallies import Tallies
+from service.monitoring.worker_slot import ALONE
+from service.settings import Settings
+from tests.server import Server, serving
+from tests.service.monitoring.metrics.scraped import read
+
+MOST, COUNT = 8, 40
+BODY = b'{"inputs": [[255, 0]]}'
+TENSORS = json.dumps({"inputs": [{"name": "images", "datatype": "UINT8", "shape": [1, 1, 2], "data": [0, 1]}]}).encode()
+TENSORS += b" " * 70_000  # a body of this size is worked on in a thread
+
+
+@pytest.fixture(scope="module")
+def server(tiny_model: Path) -> Iterator[Server]:
+    with serving(tiny_model, DEMUR_MAX_CONCURRENT_REQUESTS=str(MOST)) as running:
+        yield running
+        assert running.stop(signal.SIGTERM) == 0
+        assert not [line for line in running.log() if "Traceback" in line]
+
+
+def _at_once(server: Server, requests: list[bytes]) -> list[tuple[int, dict[str, str], bytes]]:
+    """Status, headers and body of each request's answer: all are there when the service wakes up."""
+    with ExitStack() as stack:
+        connections = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port))) for _ in requests]
+        httpx2.get(f"{server.address}/livez")  # by when it has accepted those before
+        server.process.send_signal(signal.SIGSTOP)
+        for connection, request in zip(connections, requests, strict=True):
+            connection.sendall(request)
+        server.process.send_signal(signal.SIGCONT)
+        return [_answer(stack.enter_context(connection.makefile("rb"))) for connection in connections]
+
+
+def _answer(file: BinaryIO) -> tuple[int, dict[str, str], bytes]:
+    status = int(file.readline().split()[1])
+    lines = [line.decode().rstrip().partition(": ") for line in iter(file.readline, b"\r\n")]
+    headers = {name.lower(): value for name, _, value in lines}
+    return status, headers, file.read(int(headers["content-length"]))
+
+
+def _rejected(server: Server) -> float:
+    found = read(httpx2.get(f"{server.address}/metrics").text)
+    return found.value("demur_rejected_total", reason="max_concurrent_requests")
+
+
+def _request(path: str, body: bytes = b"", method: str = "POST") -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}", "Content-Type: application/json"]
+    return "\r\n".join([*lines, "X-Request-ID: mine", "", ""]).encode() + body
+
+
+@pytest.mark.parametrize(
+    ("path", "route", "body"),
+    [
+        ("/predict", "/predict", BODY),
+        ("/models/tiny/predict", "/models/{name}/predict", BODY),
+        ("/explain", "/explain", BODY),
+        ("/v2/models/tiny/infer", "/v2/models/{name}/infer", TENSORS),
+    ],
+)
+def test_those_too_many_are_refused_at_once_and_counted(server: Server, path: str, route: str, body: bytes) -> None:
+    before = _rejected(server)
+    probes = [_request(probe, method="GET") for probe in ("/livez", "/readyz", "/metrics", "/v2/health/ready")]
+    found = _at_once(server, [_request(path, body)] * COUNT + probes)
+    asked, probed = found[:COUNT], found[COUNT:]
+    assert [status for status, _, _ in probed] == [200] * len(probes)
+    refused = [(headers, text) for status, headers, text in asked if status != 200]
+    assert 1 <= COUNT - len(refused) <= COUNT / 2  # MOST of the first turn of the event loop, and one of each after it
+    assert {status for status, _, _ in asked} == {200, 503}
+    detail = "the service is overloaded: wait 1 s or longer, then send the request again"
+    problem = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "detail": detail}
+    body_of_all = {"error": detail} if path.startswith("/v2") else {**problem, "request_id": "mine"}
+    for headers, text in refused:
+        assert (headers["retry-after"], headers["x-request-id"]) == ("1", "mine")
+        assert headers["content-type"] == f"application/{'json' if path.startswith('/v2') else 'problem+json'}"
+        assert headers.get("connection") != "close"
+        assert json.loads(text) == body_of_all
+    counted = read(httpx2.get(f"{server.address}/metrics").text).samples
+    by_status = {
+        dict(labels)["status"]: value
+        for (name, labels), value in counted.items()
+        if name == "demur_requests_total" and ("route", route) in labels
+    }
+    assert by_status == {"200": COUNT - len(refused), "503": len(refused)}
+    assert _rejected(server) - before == len(refused)
+    assert '"status":503' not in "".join(server.log())
+
+
+def test_a_client_that_ends_its_connections_is_refused_as_well(server: Server) -> None:
+    closing = _request("/predict", BODY).replace(b"X-Request", b"Connection: close\r\nX-Request")
+    found = _at_once(server, [closing] * COUNT)
+    statuses = [status for status, _, _ in found]
+    assert set(statuses) == {200, 503}
+    assert {headers["connection"] for _, headers, _ in found} == {"close"}
+
+
+def test_the_log_has_one_line_a_second_for_all_that_were_refused(caplog: pytest.LogCaptureFixture) -> None:
+    admission = Admission(128, 1, Metrics(Tallies(ALONE)))
+    with caplog.at_level(logging.WARNING, "demur"):
+        admission.requests = 127
+        assert not admission.refuses()
+        admission.requests = 128
+        assert [admission.refuses() for _ in range(3)] == [True] * 3
+        admission.requests = 2  # a 64th, which is all that is taken from now on
+        assert admission.refuses()
+        admission.requests = 1
+        assert not admission.refuses()
+        admission.look()
+        admission.requests = 2
+        assert admission.refuses()  # as long as any was refused in the last second
+        admission.look()
+        admission.look()
+        admission.requests = 127
+        assert not admission.refuses()
+    assert caplog.messages == [f"overloaded: refused {n} requests in the last second" for n in (4, 1)]
+
+
+def test_bodies_are_bounded_together(tiny_model: Path) -> None:
+    with serving(tiny_model, DEMUR_MAX_BODIES_BYTES="1000000", DEMUR_MAX_BODY_BYTES="400000") as server:
+        with ExitStack() as stack:
+            connections = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port))) for _ in range(8)]
+            for connection in connections:
+                connection.sendall(_request("/explain", bytes(300_000))[:-1])  # which may come to 2.4 MB
+            refused, _, _ = select.select(connections, [], [], 10)
+            answers = [_answer(stack.enter_context(connection.makefile("rb"))) for connection in refused]
+            assert {(status, headers["retry-after"]) for status, headers, _ in answers} == {(503, "1")}
+            small = httpx2.post(f"{server.address}/predict", content=BODY, headers={"content-type": "application/json"})
+            assert small.status_code == 200
+        deadline = time.monotonic() + 10
+        large = {"content": BODY + b" " * 300_000, "headers": {"content-type": "application/json"}}
+        while httpx2.post(f"{server.address}/predict", **large).status_code != 200:  # type: ignore[arg-type]
+            assert time.monotonic() < deadline
+        found = read(httpx2.get(f"{server.address}/metrics").text)
+        assert found.value("demur_rejected_total", reason="max_bodies_bytes") >= len(refused)
+        assert server.stop(signal.SIGTERM) == 0
+
+
+class _Looked:
+    """A connection that notes that it was looked at, and then fails, if it is to."""
+
+    def __init__(self, *, fails: bool) -> None:
+        self.fails, self.looked = fails, 0
+
+    def look(self, _: float) -> None:
+        self.looked += 1
+        if self.fails:
+            raise RuntimeError
+
+
+def test_a_connection_that_fails_hides_no_other(tiny_model: Path, caplog: pytest.LogCaptureFixture) -> None:
+    held = create_app(Settings(model_path=tiny_model)).state.connections
+    every = [_Looked(fails=i % 2 == 0) for i in range(4)]
+    for one in every:
+        held.opened(one)
+    held.look()
+    held.look()
+    assert [one.looked for one in every] == [2] * 4
+    assert caplog.messages.count("a connection could not be looked at") == 4
+
+
+def _app(tiny_model: Path, released: threading.Event) -> FastAPI:
+    """With a route whose work takes as long as it is let to."""
+    app = create_app(Settings(model_path=tiny_model, request_seconds=1, max_concurrent_requests=2))
+
+    @app.get("/work")
+    async def work() -> None:
+        await run_in_threadpool(released.wait)
+
+    @app.get("/wait")
+    async def wait() -> None:
+        await anyio.sleep_forever()
+
+    return app
+
+
+def test_what_is_not_answered_in_time_is_told_so(tiny_model: Path) -> None:
+    with TestClient(_app(tiny_model, threading.Event())) as client:
+        began = time.monotonic()
+        answer = client.get("/wait")
+        assert 1 <= time.monotonic() - began < 10
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert answer.json()["detail"] == "the request was not answered within 1 s"
+        assert read(client.get("/metrics").text).value("demur_rejected_total", reason="request_seconds") == 1
+
+
+def test_work_that_a_thread_has_begun_counts_until_its_end(tiny_model: Path) -> None:
+    released = threading.Event()
+    app = _app(tiny_model, released)
+    admission = app.state.connections.admission
+    with TestClient(app) as client:
+        answers: list[int] = []
+        threads = [threading.Thread(target=lambda: answers.append(client.get("/work").status_code)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        deadline = time.monotonic() + 10
+        while admission.requests < 2:
+            assert time.monotonic() < deadline
+        began = time.monotonic()
+        while time.monotonic() < began + 1.5:  # past the time that a request may take
+            assert admission.requests == 2
+            assert client.get("/model").status_code == 503
+        released.set()
+        for thread in threads:
+            thread.join(10)
+        assert answers == [503, 503]
+        assert admission.requests == 0
+        admission.look()
+        admission.look()
+        assert client.get("/model").status_code == 200

@@ -1,0 +1,277 @@
+"""Several workers on one port: they count together, one that dies is replaced, and all stop together."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx2
+import numpy as np
+import pytest
+
+from service.contract.policy import ThresholdPolicy
+from service.inference.classifier import Scores
+from service.inference.outcome import ModelRef
+from service.inference.prediction_id import PredictionIds
+from service.monitoring.drift.drift import Drift
+from service.monitoring.drift.schema import DriftResponse
+from service.monitoring.drift.windows import Windows
+from service.monitoring.feedback.feedback import Feedback
+from service.monitoring.feedback.store import FeedbackStore
+from service.monitoring.worker_slot import WorkerSlot, claim
+from tests import tiny
+from tests.server import ROOT, Server, command_environment, free_port, serving
+from tests.service.monitoring.metrics.scraped import Scraped, read
+
+pytestmark = pytest.mark.process
+
+RAW = {"content-type": "application/octet-stream"}
+WORKERS = 2
+VERSION = "0123456789ab"
+
+
+@pytest.fixture(scope="module")
+def server(tiny_model: Path) -> Iterator[Server]:
+    with serving(tiny_model, DEMUR_WORKERS=str(WORKERS)) as running:
+        _wait_until(lambda: len(_workers(running)) == WORKERS)
+        yield running
+
+
+def _workers(server: Server) -> list[int]:
+    """The processes that the service has started to serve."""
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+    return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def _wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.05)
+
+
+def _predict(server: Server, requests: int) -> list[str]:
+    """Ask on as many connections, so that every worker gets some; returns the ids."""
+
+    def ask(_: int) -> str:
+        answer = httpx2.post(f"{server.address}/predict", content=bytes(2), headers=RAW)
+        identity: str = answer.json()["predictions"][0]["id"]
+        return identity
+
+    with ThreadPoolExecutor(4) as threads:
+        return list(threads.map(ask, range(requests)))
+
+
+def _scrape(server: Server) -> Scraped:
+    """That of whichever worker takes the connection."""
+    return read(httpx2.get(f"{server.address}/metrics").text)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="asks Linux for a process's children")
+class TestService:
+    """One service with two workers."""
+
+    def test_every_worker_tells_of_all(self, server: Server) -> None:
+        before = httpx2.get(f"{server.address}/drift").json()["inputs_since"]
+        ids = _predict(server, 60)
+        assert len(set(ids)) == 60
+        told = {httpx2.get(f"{server.address}/drift").json()["inputs_since"] for _ in range(12)}
+        assert told == {before + 60}
+        for i, identity in enumerate(ids):
+            given = httpx2.post(f"{server.address}/feedback", json={"id": identity, "label": tiny.LABELS[i % 2]})
+            assert given.status_code == 200
+        counts = {json.dumps(httpx2.get(f"{server.address}/feedback").json()["policies"]) for _ in range(12)}
+        (policies,) = map(json.loads, counts)
+        assert [(p["answered"] + p["abstained"]) for p in policies] == [60]
+        again = httpx2.post(f"{server.address}/feedback", json={"id": ids[0], "label": tiny.LABELS[2]})
+        assert again.status_code == 409
+
+    def test_every_worker_scraped_tells_of_all(self, server: Server) -> None:
+        before = _scrape(server)
+        _predict(server, 60)
+        scrapes = [_scrape(server) for _ in range(12)]
+        for name in (
+            "demur_inputs_total",
+            "demur_decisions_total",
+            "demur_confidence_count",
+            "demur_request_duration_seconds_count",
+        ):
+            of = {"route": "/predict"} if name.startswith("demur_request") else {}
+            assert {scraped.total(name, **of) - before.total(name, **of) for scraped in scrapes} == {60}
+        assert {scraped.value("demur_workers") for scraped in scrapes} == {WORKERS}
+        for slot in ("0", "1"):  # of each worker's process, whichever is asked
+            assert len({scraped.value("process_start_time_seconds", worker=slot) for scraped in scrapes}) == 1
+            assert scrapes[0].value("process_resident_memory_bytes", worker=slot) > 2**24
+
+    def test_worker_that_dies_is_replaced_and_nothing_is_forgotten(self, server: Server) -> None:
+        ids = _predict(server, 1)
+        counted = httpx2.post(f"{server.address}/feedback", json={"id": ids[0], "label": "left"}).json()
+        scraped = _scrape(server)
+        before = _workers(server)
+        os.kill(before[0], signal.SIGKILL)
+        _wait_until(lambda: len(set(_workers(server)) - {before[0]}) == WORKERS)
+        _wait_until(lambda: httpx2.get(f"{server.address}/readyz").status_code == 200)
+        (policy,) = httpx2.get(f"{server.address}/feedback").json()["policies"]
+        assert policy == counted
+        _wait_until(lambda: _scrape(server).value("demur_worker_restarts_total") == 1)
+        _predict(server, 20)
+        after = [_scrape(server) for _ in range(12)]
+        for name in ("demur_inputs_total", "demur_decisions_total", "demur_confidence_count"):
+            assert {found.total(name) - scraped.total(name) for found in after} == {20}
+
+    def test_it_leaves_nothing_behind(self, tiny_model: Path, tmp_path: Path) -> None:
+        with serving(tiny_model, DEMUR_WORKERS="2", TMPDIR=str(tmp_path)) as running:
+            _wait_until(lambda: len(list(tmp_path.glob("demur-*/worker-*"))) == WORKERS)
+            workers = _workers(running)
+            assert running.stop(signal.SIGTERM) == 0
+        assert list(tmp_path.iterdir()) == []
+        assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+
+    def test_workers_do_not_outlive_it(self, tiny_model: Path) -> None:
+        with serving(tiny_model, DEMUR_WORKERS="2") as running:
+            _wait_until(lambda: len(_workers(running)) == WORKERS)
+            workers = _workers(running)
+            running.process.kill()
+            running.process.wait()
+            _wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+
+
+def test_feedback_in_a_file_outlives_a_service_of_several_workers(tiny_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "feedback"
+    settings = {"DEMUR_WORKERS": "2", "DEMUR_FEEDBACK_PATH": str(path), "DEMUR_AUDIT_SHARE": "1"}
+    with serving(tiny_model, **settings) as before:
+        ids = _predict(before, 20)
+        for identity in ids[:10]:
+            assert httpx2.post(f"{before.address}/feedback", json={"id": identity, "label": "left"}).status_code == 200
+        assert before.stop(signal.SIGTERM) == 0
+    with serving(tiny_model, **settings) as after:
+        for identity in ids:
+            httpx2.post(f"{after.address}/feedback", json={"id": identity, "label": "left"})
+        told = {json.dumps(httpx2.get(f"{after.address}/feedback").json()["policies"]) for _ in range(6)}
+    (policies,) = map(json.loads, told)
+    (policy,) = policies
+    assert [policy[name] for name in ("answered", "judged", "missing", "waiting")] == [20, 20, 0, 0]
+
+
+def test_what_cannot_start_is_one_line(tmp_path: Path) -> None:
+    environment = command_environment(
+        DEMUR_MODEL_PATH=str(tmp_path / "nothing.onnx"), DEMUR_WORKERS="2", DEMUR_PORT=str(free_port())
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "service"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("demur: cannot read the model")
+    assert done.stderr.count("\n") == 1
+
+
+def test_places_are_claimed_in_turn_and_no_more_than_there_are(tmp_path: Path) -> None:
+    assert [claim(tmp_path, 2).index for _ in range(2)] == [0, 1]
+    with pytest.raises(RuntimeError, match="all 2 places"):
+        claim(tmp_path, 2)
+
+
+ONE = Scores(np.array([[0.1, 0.8, 0.1]], np.float32), np.array([0.8], np.float32), np.array([1.0], np.float32))
+
+
+def _told(drift: Drift) -> DriftResponse:
+    return drift.state(ModelRef(name="m", version=VERSION), tiny.LABELS)
+
+
+def test_two_places_fill_a_window_together(tmp_path: Path) -> None:
+    first, second = (Drift(tiny.REFERENCE, 200, "m", claim(tmp_path, 2)) for _ in range(2))
+    for _ in range(60):
+        first.record(ONE)
+    second.record(Scores.joined([ONE] * 39))
+    assert [_told(drift).inputs_since for drift in (first, second)] == [99, 99]
+    second.record(ONE)
+    for inputs in (100, 200):  # of the window that ends with what the other has counted
+        assert _told(first) == _told(second)
+        assert (_told(first).inputs, _told(first).inputs_since) == (inputs, 0)
+        assert [b.observed for b in _told(first).labels.bins] == [0, 1, 0]
+        first.record(Scores.joined([ONE] * 150))
+        second.record(Scores.joined([ONE] * 50))
+
+
+def test_worker_in_anothers_stead_goes_on_with_its_counts(tmp_path: Path) -> None:
+    places = [claim(tmp_path, 2) for _ in range(2)]
+    first, second = (Drift(tiny.REFERENCE, 200, "m", place) for place in places)
+    first.record(Scores.joined([ONE] * 100))
+    second.record(Scores.joined([ONE] * 120))
+    del second
+    again = Drift(tiny.REFERENCE, 200, "m", places[1])
+    again.record(Scores.joined([ONE] * 79))
+    assert (_told(again).window_number, _told(again).inputs, _told(again).inputs_since) == (1, 100, 199)
+    again.record(ONE)
+    assert (_told(first).window_number, _told(first).inputs, _told(first).inputs_since) == (2, 200, 0)
+
+
+def test_window_stays_open_while_a_row_is_half_written(tmp_path: Path) -> None:
+    """As a worker leaves it that is killed while it counts; the one in its stead makes it whole."""
+    places = [claim(tmp_path, 2) for _ in range(2)]
+    first, second = (Windows(3, 200, "m", place) for place in places)
+    second.count(40, np.array([40, 0, 0]))
+    second._begun[1] += 1
+    first.count(60, np.array([0, 60, 0]))
+    assert first.latest()[0] == 0
+    again = Windows(3, 200, "m", places[1])
+    again.count_one([2])
+    assert [part.tolist() if isinstance(part, np.ndarray) else part for part in first.latest()] == [
+        1,
+        101,
+        [40, 60, 1],
+        0,
+    ]
+
+
+_COUNT = """
+import sys
+from pathlib import Path
+import numpy as np
+from service.monitoring.worker_slot import Place
+from service.monitoring.drift.windows import Windows
+slot = int(sys.argv[2])
+windows = Windows(2, 1000, "m", Place(Path(sys.argv[1]), slot, 2))
+for _ in range(5_000):
+    windows.count_one([slot, slot])
+    windows.count(2, np.array([2, 2]))
+"""
+
+
+def test_processes_that_count_at_once_lose_nothing(tmp_path: Path) -> None:
+    """Each input is in as many bins of each window that one of them sees as it was counted in."""
+    counting = [
+        subprocess.Popen([sys.executable, "-c", _COUNT, str(tmp_path), str(slot)], cwd=ROOT) for slot in range(WORKERS)
+    ]
+    watching, seen = Windows(2, 1000, "m", WorkerSlot(tmp_path, 0, WORKERS)), set()
+    while any(process.poll() is None for process in counting):
+        window = watching.latest()
+        assert window.counts.sum() == 2 * window.inputs
+        seen.add(window.number)
+    assert [process.returncode for process in counting] == [0] * WORKERS
+    assert len(seen) > 1
+    last = watching.latest()
+    # Windows of 100, 200, 400, 800, and of 1,000 from then on, or more: one stays open while the other process writes.
+    assert 16 <= last.number <= 4 + (30_000 - 1_500) // 1_000
+    assert sum(watching._seen) == 30_000
+
+
+def test_two_stores_of_one_file_count_once(tmp_path: Path) -> None:
+    first, second = (Feedback(tiny.manifest(), VERSION, FeedbackStore(tmp_path / "f", 100)) for _ in range(2))
+    give = PredictionIds(VERSION).under(ThresholdPolicy(threshold=0.5))
+    ids = [give(1)[0] for _ in range(40)]
+
+    def tell(feedback: Feedback) -> None:
+        for identity in ids:
+            feedback.record(identity, "left")
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(tell, (first, second)))
+    (state,) = first.states()
+    assert state == second.states()[0]
+    assert (state.answered, state.errors) == (40, 0)

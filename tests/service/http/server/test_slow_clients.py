@@ -1,0 +1,202 @@
+"""Hundreds of clients that send or read slowly, or nothing at all: others are answered, and nothing of them is left."""
+
+import os
+import re
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from service.http.server.guarded_connection import MAX_HEADER_BYTES, MAX_HEADERS, MAX_PIPELINED
+from tests.server import Server, serving
+from tests.service.monitoring.metrics.scraped import read
+
+EACH = 60  # clients of one kind
+SECONDS = 1  # that a request may take; the connections are looked at once a second
+PATIENCE_SECONDS = 20
+RAW = "Content-Type: application/octet-stream"
+
+
+def _request(path: str, *headers: str, body: bytes = b"", method: str = "POST") -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}", *headers]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+SLOW: dict[str, tuple[bytes, bytes]] = {  # what is sent at once, and what byte by byte
+    "nothing": (b"", b""),
+    "an empty line": (b"\r\n", b""),
+    "a head": (b"", _request("/predict", RAW, "X-A: " + "a" * 10000)),
+    "a head for a standard protocol": (b"GET /v2/health/live HTTP/1.1\r\n", b"X-A: " + b"a" * 10000),
+    "a body by the lane": (_request("/predict", RAW, body=bytes(10000))[:-10000], bytes(10000)),
+    "a body": (_request("/explain", RAW, body=bytes(10000))[:-10000], bytes(10000)),
+    "a body of a standard protocol": (_request("/v2/models/tiny/infer", RAW, body=bytes(10000))[:-10000], bytes(10000)),
+    "a body that nobody waits for": (_request("/nowhere", RAW, body=bytes(10000))[:-10000], bytes(10000)),
+    "chunks": (b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n0\r\n" * 2000),
+}
+# 1.7 MB, which a client that does not read takes once or twice: what the kernel holds for it.
+NOT_READ = _request("/docs/swagger-ui-bundle.js", method="GET") * 5
+
+
+@pytest.fixture(scope="module")
+def server(tiny_model: Path) -> Iterator[Server]:
+    settings = {"DEMUR_REQUEST_SECONDS": str(SECONDS), "DEMUR_KEEP_ALIVE_SECONDS": "1"}
+    with serving(tiny_model, **settings, DEMUR_AUDIT_SHARE="0") as running:  # audits start a thread
+        yield running
+        assert running.stop(signal.SIGTERM) == 0
+        assert not [line for line in running.log() if "Traceback" in line]
+
+
+def _connected(server: Server, stack: ExitStack, receive_bytes: int | None = None) -> socket.socket:
+    connection = stack.enter_context(socket.socket())
+    if receive_bytes is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+    connection.settimeout(PATIENCE_SECONDS)
+    connection.connect(("127.0.0.1", server.port))
+    return connection
+
+
+def _held(server: Server) -> tuple[int, int, float, float]:
+    """Open files, threads, requests in the application but for the scrape, and those turned away for their time."""
+    found = read(httpx2.get(f"{server.address}/metrics").text)
+    late = found.value("demur_rejected_total", reason="request_seconds")
+    in_flight = int(found.value("demur_requests_in_flight"))
+    files, threads = (len(os.listdir(f"/proc/{server.process.pid}/{kind}")) for kind in ("fd", "task"))
+    return files, threads, in_flight - 1, late
+
+
+def _until(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not reached():
+        assert time.monotonic() < deadline
+        select.select([], [], [], 0.05)
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as closed_afterwards:
+        yield closed_afterwards
+
+
+def test_hundreds_of_slow_clients_hold_nothing(server: Server, stack: ExitStack) -> None:
+    files, threads, _, late = _held(server)
+    slow = {_connected(server, stack): (name, *sent) for name, sent in SLOW.items() for _ in range(EACH)}
+    unread = [_connected(server, stack, receive_bytes=4096) for _ in range(EACH)]
+    for connection, (_, at_once, _) in slow.items():
+        connection.sendall(at_once)
+    for connection in unread:
+        connection.setblocking(False)
+        connection.send(NOT_READ)
+    rest = {connection: iter(by_byte) for connection, (_, _, by_byte) in slow.items()}
+    answers: dict[str, set[bytes]] = {name: set() for name in SLOW}
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    with httpx2.Client(base_url=server.address, timeout=5) as good:
+        while rest:
+            assert time.monotonic() < deadline, {slow[connection][0] for connection in rest}
+            answer = good.post("/predict", content=bytes(2), headers={"content-type": "application/octet-stream"})
+            assert answer.status_code == 200
+            ended, _, _ = select.select(rest, [], [], 0)
+            for connection in ended:
+                try:
+                    answers[slow[connection][0]].add(connection.recv(4096))
+                except ConnectionResetError:
+                    answers[slow[connection][0]].add(b"")
+                del rest[connection]
+            for connection, by_byte in rest.items():
+                for byte in by_byte:
+                    connection.send(bytes([byte]))
+                    break
+    for connection in slow:
+        connection.close()
+    _until(lambda: _held(server)[0] <= files + 1)  # of those who read nothing too, whose clients are still there
+    assert _held(server)[1:] == (threads, 0, late + EACH * 8)
+    statuses = {name: {answer[:12] for answer in found} for name, found in answers.items()}
+    late_by_name = {name: {b"HTTP/1.1 408"} for name in SLOW}
+    assert statuses == {
+        **late_by_name,
+        "nothing": {b""},
+        "an empty line": {b""},
+        "a body that nobody waits for": {b"HTTP/1.1 404"},
+    }
+    for name, found in answers.items():
+        protocol = "protocol" in name
+        for text in found - {b""}:
+            head, _, body = text.partition(b"\r\n\r\n")
+            form = b"application/json" if protocol else b"application/problem+json"
+            assert b"content-type: " + form in head.lower()
+            assert int(re.findall(rb"(?i)content-length: (\d+)", head)[0]) == len(body)
+            if b" 408 " in head:
+                assert b"connection: close" in head.lower()
+                assert b"the request was not sent as a whole within 1 s" in body
+
+
+def _all(connection: socket.socket) -> bytes:
+    """What comes until the connection ends."""
+    found = b""
+    try:
+        while piece := connection.recv(1 << 16):
+            found += piece
+    except ConnectionResetError:  # as it does where the server has not read all that was sent
+        pass
+    return found
+
+
+def test_requests_that_wait_on_a_connection_are_bounded(server: Server, stack: ExitStack) -> None:
+    connection = _connected(server, stack)
+    connection.sendall(_request("/v2", method="GET") * 300)
+    found = _all(connection)
+    assert MAX_PIPELINED <= found.count(b"HTTP/1.1 200 OK") <= MAX_PIPELINED + 2
+    assert found.lower().count(b"connection: close") == 1
+    assert b"connection: close" in found.lower().rpartition(b"http/1.1 200 ok")[2]
+
+
+@pytest.mark.parametrize(
+    "piece", [b"X-A: " + b"a" * 1000 + b"\r\n", b"X-A: 1\r\n" * (MAX_HEADERS // 4)], ids=["long", "many"]
+)
+@pytest.mark.parametrize("path", ["/predict", "/v2"])
+def test_head_is_bounded(server: Server, stack: ExitStack, piece: bytes, path: str) -> None:
+    connection = _connected(server, stack)
+    connection.sendall(f"POST {path} HTTP/1.1\r\n".encode())
+    sent = 0
+    while not select.select([connection], [], [], 0.001)[0]:
+        connection.sendall(piece)
+        sent += len(piece)
+        assert sent < 4 * MAX_HEADER_BYTES
+    found = _all(connection)
+    assert found.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+    assert (b'"error"' if path == "/v2" else b'"status":431') in found
+
+
+def test_connections_are_bounded(tiny_model: Path, stack: ExitStack) -> None:
+    most = 5
+    server = stack.enter_context(serving(tiny_model, DEMUR_MAX_CONNECTIONS=str(most), DEMUR_KEEP_ALIVE_SECONDS="60"))
+    probe = _request("/livez", method="GET")
+
+    def asked(connection: socket.socket) -> bytes:
+        connection.sendall(probe)
+        return connection.recv(4096)
+
+    kept = [_connected(server, stack) for _ in range(most)]
+    assert all(asked(connection).startswith(b"HTTP/1.1 200 ") for connection in kept)
+    for path in ("/livez", "/v2/health/live"):
+        surplus = _connected(server, stack)
+        surplus.sendall(_request(path, method="GET"))
+        head, _, body = _all(surplus).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+        assert {b"retry-after: 1", b"connection: close"} <= set(head.split(b"\r\n"))
+        assert (b'"error"' if path.startswith("/v2") else b'"status":503') in body
+    assert _all(_connected(server, stack)) == b""  # one that asks nothing is ended too
+    kept[0].sendall(_request("/metrics", method="GET"))
+    text = b""
+    while b'demur_rejected_total{reason="max_connections"}' not in text:
+        text += kept[0].recv(1 << 16)
+    assert b'demur_rejected_total{reason="max_connections"} 3.0' in text
+    kept.pop().close()
+    _until(lambda: asked(_connected(server, stack)).startswith(b"HTTP/1.1 200 "))
+    assert server.stop(signal.SIGTERM) == 0
+    assert [line for line in server.log() if "turned away" in line]

@@ -1,0 +1,89 @@
+"""What is refused without the parser is what the parser would take for one whole request, with the same headers."""
+
+import httptools
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.http.server.whole_request import whole_post
+
+GOOD = b"POST /predict?top_k=1 HTTP/1.1\r\nHost: x\r\nX-Request-ID:  a b \r\nContent-Length: 3\r\n\r\nabc"
+
+
+class Parsed:
+    """What httptools makes of some bytes."""
+
+    def __init__(self, data: bytes) -> None:
+        self.url, self.body, self.headers, self.whole = b"", b"", list[tuple[bytes, bytes]](), 0
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.feed_data(data)
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
+
+    def on_body(self, body: bytes) -> None:
+        self.body += body
+
+    def on_message_complete(self) -> None:
+        self.whole += 1
+
+
+def test_a_plain_one_is_read() -> None:
+    headers = {b"host": b"x", b"x-request-id": b"a b", b"content-length": b"3"}
+    assert whole_post(GOOD) == (b"/predict?top_k=1", headers)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        GOOD[:-1],
+        GOOD + b"d",
+        GOOD + GOOD,
+        GOOD[:40],
+        b"\r\n" + GOOD,
+        GOOD.replace(b"POST", b"GET"),
+        GOOD.replace(b"HTTP/1.1", b"HTTP/1.0"),
+        GOOD.replace(b"Content-Length: 3", b"Content-Length: +3"),
+        GOOD.replace(b"Content-Length", b"Content-Length "),
+        GOOD.replace(b"Content-Length: 3", b"Content-Length: 3\r\nContent-Length: 3"),
+        GOOD.replace(b"Content-Length: 3", b"Content-Length: 3\r\nTransfer-Encoding: chunked"),
+        GOOD.replace(b"Content-Length: 3", b"Content-Length: 3\r\nExpect: 100-continue"),
+        GOOD.replace(b"Content-Length: 3", b"Content-Length: 3\r\n folded: 1"),
+        GOOD.replace(b"Content-Length: 3", b"Content-Length: 3\r\nUpgrade: websocket"),
+    ],
+)
+def test_all_else_is_the_parsers(data: bytes) -> None:
+    assert whole_post(data) is None
+
+
+_START = [
+    b"POST ",
+    b"GET ",
+    b"/predict",
+    b" HTTP/1.1",
+    b"\r\n",
+    b"\r\n\r\n",
+    b"Host: x",
+    b"Content-Length: ",
+    b"3",
+    b"0",
+]
+_MORE = [b"abc", b":", b" ", b"\t", b"\n", b"Transfer-Encoding: chunked", b"Connection: close", b"X: y", b"\x00"]
+
+
+@given(st.lists(st.sampled_from(_START + _MORE), max_size=12))
+def test_what_is_read_ends_where_the_parser_says(pieces: list[bytes]) -> None:
+    for data in (b"".join(pieces), GOOD.replace(b"X-Request-ID:  a b ", b"".join(pieces))):
+        found = whole_post(data)
+        if found is not None:
+            try:
+                parsed = Parsed(data)
+            except httptools.HttpParserError:  # which would be answered 400; nothing more is on the connection
+                continue
+            assert parsed.whole == 1
+            assert parsed.url == found[0]
+            assert {name: value.strip() for name, value in parsed.headers} == found[1]

@@ -1,0 +1,115 @@
+"""The answer that is written by hand is the response model's, and says what the decision and the sets say."""
+
+import json
+from collections.abc import Sequence
+from itertools import compress
+
+import numpy as np
+import pytest
+
+from service.contract.certificates import PredictionSets, SetMethod
+from service.contract.policy import NeverAbstainPolicy, Policy, RejectCostPolicy, SelectiveRiskPolicy, ThresholdPolicy
+from service.http.schemas.predict import PredictResponse
+from service.inference.answers.json_answer import JsonAnswer
+from service.inference.batching import Rows
+from service.inference.classifier import Scores
+from service.inference.decision import decide, top_k
+from service.inference.outcome import ModelRef
+from service.inference.prediction_id import PredictionId, PredictionIds
+from service.inference.prediction_sets import members
+from tests import tiny
+
+LABELS = ['a "quoted" one', "ä", "c", "d", "e"]
+VERSION = "0123456789ab"
+POLICIES: list[Policy] = [
+    NeverAbstainPolicy(),
+    ThresholdPolicy(threshold=0.5),
+    SelectiveRiskPolicy(selective_risk=0.1, confidence_level=0.95, threshold=0.6),
+    SelectiveRiskPolicy(selective_risk=0.1, confidence_level=0.95, threshold=None),
+    RejectCostPolicy(reject_cost=0.4, confidence_level=0.95, answer_cost_bound=0.1),
+]
+
+
+def _sets(method: SetMethod, thresholds: list[float], cuts: Sequence[float] = ()) -> PredictionSets:
+    counts = [10] * len(thresholds)
+    return PredictionSets(
+        set_coverage=0.9,
+        method=method,
+        cuts=list(cuts),
+        thresholds=thresholds,
+        order_statistics=counts,
+        sizes=counts,
+        population="by hand",
+        calibration_fingerprint="0" * 64,
+    )
+
+
+SETS = {
+    "none": None,
+    "lac": _sets("lac", [0.3]),
+    "lac, almost empty": _sets("lac", [0.95]),
+    "by class": _sets("lac_class_conditional", [0.99, 0.01, 0.5, 0.2, 0.3]),
+    "by decision": _sets("by_decision", [0.01, 0.5, 0.1, 0.97], cuts=[0.5, 0.6, 0.9]),  # some have confidence 0.5
+}
+
+
+def _scores(count: int) -> Scores:
+    """Some at a threshold, some tied, some far out."""
+    rng = np.random.default_rng(count)
+    rows = rng.dirichlet(np.full(len(LABELS), 0.3), count).astype(np.float32)
+    rows[::5] = 0.2
+    rows[1::5] = [0.5, 0.5, 0, 0, 0]
+    return Scores(rows, rows.max(axis=1), rng.choice([0.5, 4.0, 4.1, 9.0], count).astype(np.float32))
+
+
+def _row(scores: Scores, i: int) -> Scores:
+    return Scores(*(column[i : i + 1] for column in (scores.probabilities, scores.confidence, scores.ood_score)))
+
+
+@pytest.mark.parametrize("count", [1, 40])
+@pytest.mark.parametrize("sets", SETS.values(), ids=SETS)
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.kind)
+def test_answer_is_the_response_model(policy: Policy, sets: PredictionSets | None, count: int) -> None:
+    abstention = tiny.abstention()
+    model = ModelRef(name="m", version=VERSION)
+    answer = JsonAnswer(model, LABELS, abstention, policy, PredictionIds(VERSION), k=2, probabilities=True, sets=sets)
+    batches = [_scores(40)] if count > 1 else [_row(_scores(40), i) for i in range(40)]
+    for scores in batches:
+        written = answer.write(Rows.of(scores, 3, whole=answer.whole)).body
+        response = PredictResponse.model_validate_json(written, strict=True)
+        assert json.loads(response.model_dump_json()) == json.loads(written)
+        assert (response.model, response.policy) == (model, policy)
+        best = top_k(scores.probabilities, 2)
+        possible = [] if sets is None else members(scores, sets, abstention.out_of_distribution.threshold).tolist()
+        for i, (given, decision) in enumerate(
+            zip(response.predictions, decide(scores, policy, abstention), strict=True)
+        ):
+            assert given.reason == decision.reason
+            assert given.label == (None if decision.label is None else LABELS[decision.label])
+            assert given.decision == ("abstain" if decision.label is None else "answer")
+            assert PredictionId.decode(given.id).label == decision.label
+            assert given.confidence == scores.confidence[i].item()
+            assert given.probabilities == scores.probabilities[i].tolist()
+            assert [(entry.label, entry.probability) for entry in given.top_k] == [
+                (LABELS[j], scores.probabilities[i, j].item()) for j in best[i]
+            ]
+            assert given.prediction_set == (None if sets is None else list(compress(LABELS, possible[i])))
+
+
+def test_what_is_not_asked_for_is_null() -> None:
+    answer = JsonAnswer(
+        ModelRef(name="m", version=VERSION),
+        LABELS,
+        None,
+        NeverAbstainPolicy(),
+        PredictionIds(VERSION),
+        k=1,
+        probabilities=False,
+        sets=None,
+    )
+    response = PredictResponse.model_validate_json(answer.write(Rows.of(_scores(1), 1, whole=answer.whole)).body)
+    assert not answer.whole
+    assert response.predictions[0].top_k[0].probability == _scores(1).confidence.item()
+    assert response.prediction_sets is None
+    assert response.predictions[0].probabilities is None
+    assert response.predictions[0].prediction_set is None

@@ -1,0 +1,188 @@
+"""Every form of picture that a request may carry, and what the model then sees."""
+
+import base64
+import struct
+import zlib
+from contextlib import suppress
+from typing import Literal
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from service.contract.errors import InvalidValue, MalformedBody, RequestError, TooLarge, UnsupportedType
+from service.contract.inputs import ImageInput
+from service.inference.readers.images import Format, ImageReader
+from tests.service.arrays import npy
+from tests.service.pictures import blank, chunk, encoded
+
+READER = ImageReader(ImageInput(height=28, width=28), max_batch_size=4, max_image_pixels=1_000_000)
+PIXELS = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
+PNG = encoded(Image.fromarray(PIXELS))
+
+
+def _base64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [PIXELS.tolist(), PIXELS.ravel().tolist(), _base64(PNG), _base64(PIXELS.tobytes())],
+    ids=["rows", "flat", "base64 of a PNG", "base64 of the bytes"],
+)
+def test_json_forms_give_the_same_pixels(value: object) -> None:
+    found = READER.from_json([value, value], resize=False)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, [PIXELS, PIXELS])
+
+
+@pytest.mark.parametrize("shape", [(3, 28, 28), (3, 784)])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_array_gives_the_same_pixels(shape: tuple[int, ...], order: Literal["C", "F"]) -> None:
+    images = np.stack([PIXELS, PIXELS.T, PIXELS[::-1]])
+    found = READER.from_npy(npy(np.asarray(images.reshape(shape), order=order)))
+    np.testing.assert_array_equal(found, images)
+    assert found.flags.c_contiguous
+
+
+def test_raw_bytes_and_png_give_the_same_pixels() -> None:
+    np.testing.assert_array_equal(READER.from_bytes(PIXELS.tobytes() * 3), [PIXELS] * 3)
+    np.testing.assert_array_equal(READER.from_body(PNG, "image/png", resize=False), [PIXELS])
+
+
+def test_jpeg_is_taken() -> None:
+    smooth = np.tile(np.arange(0, 252, 9, dtype=np.uint8), (28, 1))
+    jpeg = encoded(Image.fromarray(smooth), "JPEG", quality=95)
+    for found in (
+        READER.from_body(jpeg, "image/jpeg", resize=False),
+        READER.from_json([_base64(jpeg)], resize=False),
+    ):
+        assert np.abs(found[0].astype(int) - smooth).max() <= 4
+
+
+def test_every_pixel_value_passes() -> None:
+    values = np.resize(np.arange(256, dtype=np.uint8), 784)
+    np.testing.assert_array_equal(READER.from_json([values.tolist()], resize=False).ravel(), values)
+
+
+@pytest.mark.parametrize("count", [5, 100])
+def test_batch_over_the_limit(count: int) -> None:
+    rule = f"holds {count} images: at most 4 are taken"
+    with pytest.raises(TooLarge, match=f"inputs {rule}"):
+        READER.from_json([PIXELS.tolist()] * count, resize=False)
+    with pytest.raises(TooLarge, match=f"body {rule}"):
+        READER.from_bytes(bytes(784 * count))
+    with pytest.raises(TooLarge, match=f"body {rule}"):
+        READER.from_npy(npy(np.zeros((count, 28, 28), np.uint8)))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P", "1", "I;16"])
+def test_other_modes_are_refused_as_they_are(mode: str) -> None:
+    with pytest.raises(InvalidValue, match=rf"mode {mode}: it must be 28x28 grey \(mode L\)"):
+        READER.from_body(blank(mode), "image/png", resize=False)
+
+
+@pytest.mark.parametrize("size", [(27, 28), (28, 27), (56, 56), (1, 1)])
+def test_other_sizes_are_refused_as_they_are(size: tuple[int, int]) -> None:
+    with pytest.raises(InvalidValue, match=f"image of {size[0]}x{size[1]} pixels"):
+        READER.from_body(blank(size=size), "image/png", resize=False)
+
+
+def test_resize_leaves_a_picture_of_the_right_form_alone() -> None:
+    np.testing.assert_array_equal(READER.from_body(PNG, "image/png", resize=True), [PIXELS])
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "level"),
+    [
+        ("RGB", (255, 255, 255), 255),
+        ("RGB", (255, 0, 0), 76),  # ITU-R 601: 0.299 of full red
+        ("RGBA", (255, 255, 255, 0), 0),  # transparent: the black behind it shows
+        ("RGBA", (255, 255, 255, 255), 255),
+        ("LA", (200, 255), 200),
+        ("1", 1, 255),
+        ("L", 130, 130),
+    ],
+)
+def test_resize_converts_to_grey_on_black(mode: str, colour: int | tuple[int, ...], level: int) -> None:
+    picture = encoded(Image.new(mode, (40, 40), colour))
+    assert set(np.unique(READER.from_body(picture, "image/png", resize=True))) == {level}
+
+
+def test_resize_converts_a_palette_with_a_transparent_colour() -> None:
+    image = Image.new("P", (28, 28), 1)
+    image.putpalette([255, 255, 255, 10, 20, 30])
+    assert READER.from_body(encoded(image, transparency=1), "image/png", resize=True).max() == 0
+
+
+def test_resize_fits_and_centres_on_black() -> None:
+    wide = READER.from_body(encoded(Image.new("L", (100, 50), 255)), "image/png", resize=True)[0]
+    assert wide[:7].max() == wide[-7:].max() == 0
+    assert wide[7:21].min() == 255
+
+
+def test_resize_turns_a_photograph_upright() -> None:
+    image = Image.new("L", (56, 28))
+    image.paste(255, (0, 0, 28, 28))  # the left half is white
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees clockwise: left becomes top
+    found = READER.from_body(encoded(image, "JPEG", exif=exif, quality=100), "image/jpeg", resize=True)[0]
+    assert found[2:12, 8:20].min() > 250
+    assert found[16:26, 8:20].max() < 5
+
+
+def test_resize_refuses_more_than_8_bits() -> None:
+    with pytest.raises(UnsupportedType, match="body is an image of mode I;16: 8 bits a channel are taken"):
+        READER.from_body(blank("I;16", (40, 40)), "image/png", resize=True)
+
+
+@pytest.mark.parametrize("length", range(0, len(PNG), 61))
+def test_png_cut_anywhere(length: int) -> None:
+    with pytest.raises(RequestError):
+        READER.from_body(PNG[:length], "image/png", resize=False)
+
+
+@pytest.mark.parametrize("position", range(8, len(PNG), 97))
+def test_png_with_a_changed_byte_is_refused_or_read(position: int) -> None:
+    """Whatever the byte meant, the outcome is an image or a refusal, never another exception."""
+    changed = PNG[:position] + bytes([PNG[position] ^ 0xFF]) + PNG[position + 1 :]
+    with suppress(RequestError):
+        assert READER.from_body(changed, "image/png", resize=False).shape == (1, 28, 28)
+
+
+def _png(*chunks: bytes) -> bytes:
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+HEADER = chunk(b"IHDR", struct.pack(">IIBBBBB", 28, 28, 8, 0, 0, 0, 0))
+END = chunk(b"IEND", b"")
+BROKEN: dict[str, tuple[bytes, Format]] = {
+    "a wrong checksum": (_png(HEADER[:-1] + b"\x00", END), "PNG"),
+    "no pixels": (_png(HEADER, END), "PNG"),
+    "too few pixels": (_png(HEADER, chunk(b"IDAT", zlib.compress(bytes(100))), END), "PNG"),
+    "pixels that are no zlib stream": (_png(HEADER, chunk(b"IDAT", b"nonsense"), END), "PNG"),
+    "no width": (_png(chunk(b"IHDR", struct.pack(">IIBBBBB", 0, 28, 8, 0, 0, 0, 0)), END), "PNG"),
+    "a text of 100 MB in 100 kB": (
+        _png(HEADER, chunk(b"zTXt", b"note\x00\x00" + zlib.compress(bytes(100_000_000))), END),
+        "PNG",
+    ),
+    "a JPEG of three bytes": (b"\xff\xd8\xff", "JPEG"),
+    "a BMP": (blank(kind="BMP"), "PNG"),
+    "a JPEG called PNG": (blank(kind="JPEG"), "PNG"),
+}
+
+
+@pytest.mark.parametrize(("raw", "declared"), BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize("resize", [False, True])
+def test_broken_picture(raw: bytes, declared: Format, resize: bool) -> None:
+    with pytest.raises(
+        MalformedBody, match=f"^body (is not a readable {declared}: .+|was declared as {declared} and is)"
+    ):
+        READER.from_body(raw, f"image/{declared.lower()}", resize=resize)
+
+
+def test_too_many_pixels_are_refused_from_the_header() -> None:
+    # 1,000,001 pixels announced, none there: were they decoded, the error would be another.
+    raw = _png(chunk(b"IHDR", struct.pack(">IIBBBBB", 1_000_001, 1, 8, 0, 0, 0, 0)), END)
+    with pytest.raises(TooLarge, match="body is an image of 1000001x1 pixels: at most 1000000 are taken"):
+        READER.from_body(raw, "image/png", resize=True)

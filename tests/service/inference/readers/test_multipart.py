@@ -1,0 +1,93 @@
+"""Forms of picture files: what is found in them, what is refused, and where it stops."""
+
+from contextlib import suppress
+
+import pytest
+
+from service.contract.errors import InvalidValue, MalformedBody, RequestError, TooLarge
+from service.inference.readers.multipart import files, with_boundary
+
+TYPE = "multipart/form-data;boundary=edge"
+
+
+def _part(content: bytes, disposition: str = 'form-data; name="file"; filename="a.png"', *headers: str) -> bytes:
+    lines = [f"Content-Disposition: {disposition}", *headers]
+    return b"--edge\r\n" + "\r\n".join(lines).encode() + b"\r\n\r\n" + content + b"\r\n"
+
+
+def _form(*parts: bytes) -> bytes:
+    return b"".join(parts) + b"--edge--\r\n"
+
+
+def test_files_in_their_order_whatever_their_fields_are_called() -> None:
+    whole = bytes(range(256)) + b"\r\n--edg\r\n--"  # as near to a boundary as bytes get
+    body = _form(
+        _part(whole, 'form-data; name="x"; filename="one.png"', "Content-Type: text/plain"),
+        _part(b"", 'form-data; name=""; filename=""'),
+        _part(b"2", 'form-data; filename="dos\\"quote.jpg"'),
+    )
+    assert files(body, TYPE, most=3) == [("file[0] one.png", whole), ("file[1]", b""), ('file[2] dos"quote.jpg', b"2")]
+
+
+def test_names_are_bounded_and_made_printable() -> None:
+    name = "\x1b[31mänd\u202e" + "y" * 200
+    ((field, _),) = files(_form(_part(b"", f'form-data; name="f"; filename="{name}"')), TYPE, most=1)
+    assert field.startswith("file[0] ?[31mänd?yyy")
+    assert field.endswith("y...")
+    assert len(field) == len("file[0] ") + 40
+    assert field.isprintable()
+
+
+def test_no_more_parts_are_read_than_may_be_asked() -> None:
+    with pytest.raises(TooLarge, match="body holds more than 2 images: at most 2 are taken in one request"):
+        files(_form(*[_part(b"1")] * 2, b"--edge\r\nbroken"), TYPE, most=2)
+
+
+@pytest.mark.parametrize(
+    ("disposition", "message"),
+    [
+        ('form-data; name="resize"', "resize is no file: a form holds files alone, and the options stand in the query"),
+        ("form-data", "body: a part without a name is no file"),
+        ("", "body: a part without a name is no file"),
+    ],
+)
+def test_text_field_is_refused_by_name(disposition: str, message: str) -> None:
+    with pytest.raises(InvalidValue, match=message):
+        files(_form(_part(b"true", disposition)), TYPE, most=4)
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type"),
+    [
+        (_form(_part(b"1")), "multipart/form-data;boundary="),
+        (_form(_part(b"1")), "multipart/form-data;boundary=other"),
+        (_form(_part(b"1")), "multipart/form-data;boundary=" + "e" * 1000),
+        (_part(b"1"), TYPE),
+        (b"", TYPE),
+        (b"--edge", TYPE),
+        (_form(_part(b"1", "form-data", *["X: y"] * 8)), TYPE),
+        (_form(_part(b"1", "form-data", "X: " + "y" * 5000)), TYPE),
+        (_form(b"--edge\r\n\0: x\r\n\r\n1\r\n"), TYPE),
+    ],
+    ids=["no boundary", "other", "long", "no end", "empty", "begun", "many headers", "long header", "control"],
+)
+def test_what_is_no_form_is_refused(body: bytes, media_type: str) -> None:
+    with pytest.raises(MalformedBody):
+        files(body, media_type, most=4)
+
+
+def test_form_without_a_file_is_refused() -> None:
+    with pytest.raises(InvalidValue, match="body holds no file"):
+        files(_form(), TYPE, most=4)
+
+
+@pytest.mark.parametrize("position", range(0, 80, 3))
+def test_a_changed_byte_is_refused_or_read(position: int) -> None:
+    body = _form(_part(b"123"))
+    changed = body[:position] + bytes([body[position] ^ 0x2A]) + body[position + 1 :]
+    with suppress(RequestError):
+        assert len(files(changed, TYPE, most=4)) == 1
+
+
+def test_boundary_is_kept_as_it_is() -> None:
+    assert with_boundary("Multipart/Form-Data; Boundary=AbC") == "multipart/form-data;boundary=AbC"

@@ -1,0 +1,59 @@
+"""One way in for every kind: the loaded model decides which bodies are taken, and what is said of the others."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from service.app import create_app
+from service.contract.inputs import FeaturesInput, ImageInput, Input
+from service.inference.readers.features import FeatureReader
+from service.inference.readers.images import ImageReader
+from service.inference.readers.reader import reader_for
+from service.settings import Settings
+from tests import tiny, tiny_features
+from tests.service.canon import assert_problem
+
+IMAGE_TYPES = (
+    "application/json, image/png, image/jpeg, multipart/form-data, application/octet-stream, application/x-npy"
+)
+FEATURE_TYPES = "application/json, application/octet-stream, application/x-npy"
+
+
+@pytest.mark.parametrize(
+    ("kind", "reader"),
+    [
+        (ImageInput(height=2, width=2), ImageReader),
+        (ImageInput(height=2, width=2, channels=3), ImageReader),
+        (FeaturesInput(width=2), FeatureReader),
+        (tiny_features.table(), FeatureReader),
+    ],
+)
+def test_every_kind_has_its_reader(kind: Input, reader: type) -> None:
+    assert isinstance(reader_for(kind, Settings().read_limits), reader)
+
+
+@pytest.mark.parametrize(
+    ("write", "taken"),
+    [
+        (tiny.write, IMAGE_TYPES),
+        (tiny_features.write_table, FEATURE_TYPES),
+        (tiny_features.write_embedding, FEATURE_TYPES),
+    ],
+)
+@pytest.mark.parametrize("came", ["text/csv", "image/gif", "application/x-npz", "image/PNG2"])
+def test_other_content_types_are_told_which_are_taken(
+    tmp_path: Path, write: Callable[[Path], Path], taken: str, came: str
+) -> None:
+    with TestClient(create_app(Settings(model_path=write(tmp_path)))) as client:
+        answer = client.post("/predict", content=b"x", headers={"content-type": came})
+        assert_problem(answer, 415, f"content type {came.lower()} is not taken: {taken} are")
+        assert_problem(client.post("/predict", content=b"x"), 415, f"without a content type is not taken: {taken} are")
+
+
+@pytest.mark.parametrize("came", ["image/png", "image/jpeg"])
+def test_pictures_are_not_taken_by_a_model_of_rows(tmp_path: Path, came: str) -> None:
+    with TestClient(create_app(Settings(model_path=tiny_features.write_table(tmp_path)))) as client:
+        answer = client.post("/predict", content=b"x", headers={"content-type": came})
+        assert_problem(answer, 415, f"content type {came} is not taken: {FEATURE_TYPES} are")

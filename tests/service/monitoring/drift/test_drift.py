@@ -1,0 +1,171 @@
+"""A window beside the reference: what is counted, when a window ends, and what is said of it."""
+
+import threading
+from bisect import bisect_left
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from service.app import create_app
+from service.inference.classifier import Scores
+from service.inference.outcome import ModelRef
+from service.monitoring.drift.drift import PSI_LIMIT, Drift
+from service.monitoring.drift.schema import DriftResponse
+from service.settings import Settings
+from tests import tiny
+
+REF = ModelRef(name="tiny", version="0" * 12)
+# One input of each label, whose confidence and ood_score lie in the first, the second and the last bin.
+ROWS = np.array([[0.4, 0.3, 0.3], [0.2, 0.6, 0.2], [0.05, 0.05, 0.9]], dtype=np.float32)
+OOD = np.array([0.1, 1.0, 3.0], dtype=np.float32)
+
+
+def _scores(which: list[int]) -> Scores:
+    rows = ROWS[which]
+    return Scores(rows, rows.max(axis=1), OOD[which])
+
+
+def _state(drift: Drift) -> DriftResponse:
+    return drift.state(REF, tiny.LABELS)
+
+
+def _drift(*requests: list[int], window: int = 1000) -> DriftResponse:
+    drift = Drift(tiny.REFERENCE, window)
+    for which in requests:
+        drift.record(_scores(which))
+    return _state(drift)
+
+
+def test_inputs_are_counted_in_the_bins_of_the_reference() -> None:
+    found = _drift([0, 1] * 25, [2], [2] * 49)
+    assert (found.inputs, found.window, found.window_number, found.inputs_since) == (100, 1000, 1, 0)
+    assert (found.reference.split, found.reference.size) == ("calibration", 100)
+    assert [(b.label, b.expected, b.observed) for b in found.labels.bins] == [
+        ("dark", 0.1, 0.25),
+        ("left", 0.6, 0.25),
+        ("right", 0.3, 0.5),
+    ]
+    confidence = [(b.at_least, b.under, b.expected, b.observed) for b in found.confidence.bins]
+    assert confidence == [(None, 0.5, 0.2, 0.25), (0.5, 0.8, 0.2, 0.25), (0.8, None, 0.6, 0.5)]
+    ood_score = [(b.at_least, b.under, b.expected, b.observed) for b in found.ood_score.bins]
+    assert ood_score == [(None, 0.5, 0.1, 0.25), (0.5, 2.0, 0.88, 0.25), (2.0, None, 0.02, 0.5)]
+
+
+@pytest.mark.parametrize("together", [1, 100])
+def test_value_on_an_edge_is_in_the_bin_above_it(together: int) -> None:
+    drift = Drift(tiny.REFERENCE, 1000)
+    rows = np.array([[0.5, 0.5, 0.0]] * together, dtype=np.float32)
+    for _ in range(100 // together):
+        drift.record(Scores(rows, rows.max(axis=1), np.full(together, 2.0, np.float32)))
+    found = _state(drift)
+    assert [b.observed for b in found.confidence.bins] == [0, 1, 0]
+    assert [b.observed for b in found.ood_score.bins] == [0, 0, 1]
+
+
+def test_labels_without_a_bin_of_their_own_share_the_last_one() -> None:
+    drift = Drift(tiny.REFERENCE.model_copy(update={"own_labels": [1]}), 1000)
+    drift.record(_scores([0] * 50 + [1] * 30 + [2] * 20))
+    bins = [(b.label, b.expected, b.observed) for b in _state(drift).labels.bins]
+    assert bins == [("left", 0.6, 0.3), (None, 0.4, 0.7)]
+
+
+@pytest.mark.parametrize(("window", "ends"), [(1000, [100, 300, 700, 1500, 2500, 3500]), (150, [100, 250, 400, 550])])
+def test_windows_double_up_to_the_size_that_is_set(window: int, ends: list[int]) -> None:
+    drift = Drift(tiny.REFERENCE, window)
+    for seen in range(1, ends[-1] + 1):
+        drift.record(_scores([1]))
+        complete = bisect_left(ends, seen + 1)
+        assert drift.window_number == complete
+        if seen in ends or seen + 1 in ends:
+            found, bounds = _state(drift), [0, 0, *ends]
+            assert (found.window_number, found.inputs_since) == (complete, seen - bounds[complete + 1])
+            assert found.inputs == bounds[complete + 1] - bounds[complete]
+
+
+def test_windows_are_disjoint_and_the_next_one_says_nothing_until_it_is_complete() -> None:
+    drift = Drift(tiny.REFERENCE, 100)
+    for which, status in (([1] * 60 + [2] * 30 + [0] * 10, "stable"), ([0] * 100, "drifted")):
+        before = _state(drift)
+        for one in which[:-1]:
+            drift.record(_scores([one]))
+        assert _state(drift) == before.model_copy(update={"inputs_since": 99})
+        drift.record(_scores(which[-1:]))
+        assert _state(drift).labels.status == status
+
+
+def test_request_that_completes_a_window_belongs_to_it_as_a_whole() -> None:
+    drift = Drift(tiny.REFERENCE, 1000)
+    for inputs, expected in ((5000, (5000, 1, 0)), (199, (5000, 1, 199)), (101, (300, 2, 0)), (400, (400, 3, 0))):
+        drift.record(_scores([1] * inputs))
+        found = _state(drift)
+        assert (found.inputs, found.window_number, found.inputs_since) == expected
+
+
+def test_before_the_first_window_there_is_no_verdict() -> None:
+    few, enough = _drift([2] * 99), _drift([2] * 100)
+    assert (few.labels.status, few.labels.psi, few.labels.p_value) == ("too_few_inputs", None, None)
+    assert (few.inputs, few.window_number, few.inputs_since) == (0, 0, 99)
+    assert {b.observed for b in few.labels.bins} == {0}
+    assert enough.labels.status == "drifted"
+
+
+def test_inputs_like_the_reference_are_stable_and_others_are_not() -> None:
+    alike = _drift([0] * 10 + [1] * 60 + [2] * 30)
+    assert (alike.labels.status, alike.labels.p_value) == ("stable", 1.0)
+    assert alike.labels.psi == pytest.approx(0, abs=1e-12)
+    other = _drift([0] * 60 + [1] * 10 + [2] * 30)
+    assert (other.labels.status, other.labels.p_value) == ("drifted", 1 / 40_000)
+
+
+def test_shift_that_is_sure_but_small_is_slight() -> None:
+    reference = tiny.REFERENCE.model_copy(update={"labels": [25_000, 50_000, 25_000], "size": 100_000})
+    drift = Drift(reference, 100_000)
+    drift.record(_scores([0] * 27_000 + [1] * 48_000 + [2] * 25_000))
+    found = _state(drift).labels
+    assert found.p_value == 1 / 40_000
+    assert found.psi is not None
+    assert 0 < found.psi < PSI_LIMIT
+    assert found.status == "slight"
+
+
+@pytest.mark.parametrize("request_inputs", [[1], [0, 1, 2, 2]])
+def test_counting_from_many_threads_loses_nothing(request_inputs: list[int]) -> None:
+    drift, scores = Drift(tiny.REFERENCE, 100), _scores(request_inputs)
+
+    def record() -> None:
+        for _ in range(500):
+            drift.record(scores)
+
+    threads = [threading.Thread(target=record) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = _state(drift)
+    assert (found.window_number, found.inputs, found.inputs_since) == (8 * 5 * len(request_inputs), 100, 0)
+    assert [b.observed * len(request_inputs) for b in found.labels.bins] == np.bincount(
+        request_inputs, minlength=3
+    ).tolist()
+
+
+def test_route_shows_what_was_asked(tiny_model: Path) -> None:
+    with TestClient(create_app(Settings(model_path=tiny_model, drift_window=200))) as client:
+        assert client.get("/drift").json()["labels"]["status"] == "too_few_inputs"
+        body = tiny.IMAGES[1:2].repeat(150, axis=0).tobytes()
+        for _ in range(2):
+            answer = client.post("/predict", content=body, headers={"content-type": "application/octet-stream"})
+            assert answer.status_code == 200
+        found = client.get("/models/tiny/drift").json()
+    assert [found[name] for name in ("inputs", "window", "window_number", "inputs_since")] == [150, 200, 1, 150]
+    assert found["model"] == answer.json()["model"]
+    assert [b["observed"] for b in found["labels"]["bins"]] == [0, 1, 0]
+    assert found["labels"]["status"] == "drifted"
+    assert found["ood_score"]["bins"][1] == {"at_least": 0.5, "under": 2.0, "expected": 0.88, "observed": 1.0}
+
+
+def test_refused_requests_are_not_counted(tiny_model: Path) -> None:
+    with TestClient(create_app(Settings(model_path=tiny_model))) as client:
+        assert client.post("/predict", json={"inputs": [[[0, 256]]]}).status_code == 422
+        assert client.get("/drift").json()["inputs_since"] == 0

@@ -1,0 +1,131 @@
+"""What is counted of exchanges and of scores."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from service.contract.policy import NeverAbstainPolicy, Policy, PolicyRequest, ThresholdPolicy
+from service.inference.classifier import Scores
+from service.inference.decision import ANSWER, outcomes, possible_reasons, resolve
+from service.inference.outcome import ModelRef, Outcome
+from service.monitoring.metrics.metrics import CONFIDENCES, SECONDS, Confidences, Metrics, policy_name
+from service.monitoring.metrics.tallies import Tallies
+from service.monitoring.requests.exchange import UNMATCHED, Exchange
+from service.monitoring.worker_slot import ALONE, WorkerSlot
+from tests import tiny
+
+MODEL = ModelRef(name="m", version="0123456789ab")
+ASKED = [
+    PolicyRequest(threshold=0.6),
+    PolicyRequest(never_abstain=True),
+    PolicyRequest(selective_risk=0.1),
+    PolicyRequest(selective_risk=0.01),
+    PolicyRequest(reject_cost=0.2),
+    PolicyRequest(reject_cost=0.01),
+]
+
+
+def _exchange(**changed: Any) -> Exchange:
+    plain = Exchange("id", None, "POST", "/predict", "/predict", 200, 0.0, 0.002, None)
+    return plain._replace(**changed)
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics(Tallies(ALONE))
+
+
+def test_request_is_counted_by_method_route_and_status(metrics: Metrics) -> None:
+    for exchange in (
+        _exchange(),
+        _exchange(),
+        _exchange(status=422),
+        _exchange(route=UNMATCHED, path="/x", status=404),
+    ):
+        metrics([exchange])
+    found = metrics.tallies.of_all()
+    assert found["requests", "POST", "/predict", "200"] == [2]
+    assert found["requests", "POST", "/predict", "422"] == [1]
+    assert found["requests", "POST", UNMATCHED, "404"] == [1]
+    assert not any("/x" in key for key in found)
+
+
+def test_methods_that_clients_make_up_are_one(metrics: Metrics) -> None:
+    for method in ("BREW", "PROPFIND", "get"):
+        metrics([_exchange(method=method)])
+    found = [key for key in metrics.tallies.of_all() if key[0] == "requests"]
+    assert found == [("requests", "other", "/predict", "200")]
+
+
+@pytest.mark.parametrize(("seconds", "bin_"), [(0.0, 0), (0.0001, 0), (0.00011, 1), (10.0, 15), (10.1, 16)])
+def test_duration_falls_into_the_bin_that_ends_at_it_or_above(metrics: Metrics, seconds: float, bin_: int) -> None:
+    metrics([_exchange(seconds=seconds)])
+    *bins, total = metrics.tallies.of_all()["durations", "/predict", "200"]
+    assert (bins.index(1), sum(bins), total) == (bin_, 1, seconds)
+    assert len(bins) == len(SECONDS) + 1
+
+
+def test_decisions_are_counted_by_model_policy_and_reason(metrics: Metrics) -> None:
+    abstention = tiny.abstention()
+    for asked in ASKED:
+        decided = Outcome(MODEL, resolve(asked, abstention), {"answer": 2, "low_confidence": 1})
+        metrics([_exchange(decided=decided)])
+    metrics([_exchange(decided=Outcome(MODEL, ThresholdPolicy(threshold=0.5), {"answer": 1}))])
+    found = {key[2:]: numbers for key, numbers in metrics.tallies.of_all().items() if key[0] == "decisions"}
+    assert found["threshold", "answer"] == [3]  # of all thresholds together: clients make them up
+    assert found["selective_risk=0.1", "low_confidence"] == [1]
+    assert {policy for policy, _ in found} == {
+        "threshold",
+        "never_abstain",
+        "selective_risk=0.1",
+        "selective_risk=0.01",
+        "reject_cost=0.2",
+        "reject_cost=0.01",
+    }
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=lambda asked: policy_name(resolve(asked, tiny.abstention())))
+def test_possible_reasons_are_those_that_inputs_get(asked: PolicyRequest) -> None:
+    abstention = tiny.abstention()
+    policy: Policy = resolve(asked, abstention)
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet([0.5] * 3, 300).astype(np.float32)
+    ood_score = rng.uniform(0, 8, 300).astype(np.float32)
+    scores = Scores(probabilities, probabilities.max(axis=1), ood_score)
+    found = set(outcomes(scores, policy, abstention).tally())
+    answers = set() if possible_reasons(policy) == ("no_certified_threshold",) else {ANSWER}
+    assert found == {*answers, *possible_reasons(policy)}
+    assert isinstance(policy, NeverAbstainPolicy) == (not possible_reasons(policy))
+
+
+def test_one_input_and_many_are_counted_alike() -> None:
+    rng = np.random.default_rng(0)
+    confidence = np.concatenate([rng.uniform(0, 1, 500), CONFIDENCES]).astype(np.float32)  # the edges too
+    together, single = Tallies(ALONE), Tallies(ALONE)
+    nothing = np.zeros((len(confidence), 0), np.float32)
+    Confidences(together, "m").record(Scores(nothing, confidence, confidence))
+    one_by_one = Confidences(single, "m")
+    for i in range(len(confidence)):
+        one_by_one.record(Scores(nothing[i : i + 1], confidence[i : i + 1], confidence[i : i + 1]))
+    *bins, total = together.of_all()["confidence", "m"]
+    *bins_by_one, total_by_one = single.of_all()["confidence", "m"]
+    assert bins == bins_by_one
+    assert total == pytest.approx(total_by_one)
+    edges = np.array(CONFIDENCES, np.float32)
+    assert np.cumsum(bins[:-1]).tolist() == [(confidence <= edge).sum() for edge in edges]
+    assert bins[-1] == 0  # none is over 1
+
+
+def test_worker_in_a_dead_ones_stead_has_nothing_in_flight(tmp_path: Path) -> None:
+    place = WorkerSlot(tmp_path, 0, 1)
+    killed = Metrics(Tallies(place))
+    killed([_exchange()])
+    killed.begin()
+    killed.drain()
+    before = killed.tallies.of_all()
+    assert (before["in_flight",], before["draining",], before["restarts",]) == ([1], [1], [0])
+    after = Metrics(Tallies(place)).tallies.of_all()
+    assert (after["in_flight",], after["draining",], after["restarts",]) == ([0], [0], [1])
+    assert after["requests", "POST", "/predict", "200"] == [1]

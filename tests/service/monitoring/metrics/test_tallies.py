@@ -1,0 +1,106 @@
+"""Numbers of several workers: what one has counted all can tell, and no sum falls when one dies."""
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from service.monitoring.metrics import tallies
+from service.monitoring.metrics.tallies import Tallies
+from service.monitoring.worker_slot import ALONE, WorkerSlot
+from tests.server import ROOT
+
+A, B = ("requests", "GET"), ("requests", "POST")
+
+
+def _places(folder: Path, workers: int = 2) -> list[WorkerSlot]:
+    return [WorkerSlot(folder, slot, workers) for slot in range(workers)]
+
+
+def test_key_keeps_its_place_and_begins_with_nothing() -> None:
+    alone = Tallies(ALONE)
+    first, second = alone.begin(A, 3), alone.begin(B)
+    assert (alone.begin(A, 3), alone.begin(B)) == (first, second)
+    assert alone.of_all() == {A: [0, 0, 0], B: [0]}
+    alone.numbers[first + 2] += 1.5
+    alone.numbers[second] += 1
+    assert alone.of_all() == {A: [0, 0, 1.5], B: [1]}
+
+
+def test_workers_tell_of_one_another(tmp_path: Path) -> None:
+    first, second = map(Tallies, _places(tmp_path))
+    first.numbers[first.begin(A)] += 1
+    second.numbers[second.begin(B, 2) + 1] += 5  # another order, and a key that the first has not
+    second.numbers[second.begin(A)] += 10
+    assert first.of_all() == second.of_all() == {A: [11], B: [0, 5]}
+    assert first.of_each_worker() == second.of_each_worker() == [{A: [1]}, {A: [10], B: [0, 5]}]
+    first.numbers[first.begin(B, 2)] += 7  # what comes after the others have looked, they see too
+    assert first.of_all() == second.of_all() == {A: [11], B: [7, 5]}
+
+
+def test_worker_that_has_not_started_has_counted_nothing(tmp_path: Path) -> None:
+    first = Tallies(_places(tmp_path, 3)[0])
+    first.numbers[first.begin(A)] += 1
+    assert first.of_each_worker() == [{A: [1]}, {}, {}]
+
+
+def test_what_a_killed_worker_has_counted_stays(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path; from service.monitoring.worker_slot import WorkerSlot;"
+        "from service.monitoring.metrics.tallies import Tallies; t = Tallies(WorkerSlot(Path(sys.argv[1]), 1, 2));"
+        "t.numbers[t.begin(('requests', 'GET'))] += 3; os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    first = Tallies(_places(tmp_path)[0])
+    for after in (3, 6):
+        done = subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, check=False)
+        assert done.returncode == -9
+        assert first.of_all() == {A: [after]}
+    again = Tallies(_places(tmp_path)[1])
+    assert again.of_all() == {A: [6]}
+
+
+def test_half_a_line_of_a_killed_worker_is_taken_away(tmp_path: Path) -> None:
+    first, second = map(Tallies, _places(tmp_path))
+    second.numbers[second.begin(A)] += 1
+    names = tmp_path / "metrics-1-names"
+    whole = names.read_bytes()
+    names.write_bytes(whole + b'["requests", "PO')
+    assert first.of_all() == {A: [1]}
+    again = Tallies(_places(tmp_path)[1])
+    assert names.read_bytes() == whole
+    again.numbers[again.begin(B)] += 2
+    assert first.of_all() == again.of_all() == {A: [1], B: [2]}
+
+
+def test_threads_that_ask_for_new_keys_get_places_of_their_own(tmp_path: Path) -> None:
+    one = Tallies(_places(tmp_path, 1)[0])
+    found: list[list[int]] = [[] for _ in range(8)]
+
+    def ask(thread: int) -> None:
+        found[thread] = [one.begin(("k", str(i)), 2) for i in range(200)]
+
+    threads = [threading.Thread(target=ask, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(sorted(places) == list(range(0, 400, 2)) for places in found)
+    assert all(places == found[0] for places in found)
+    assert len(Tallies(_places(tmp_path, 1)[0]).of_all()) == 200
+
+
+def test_labels_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tallies, "MAX_NUMBERS", 4)
+    alone = Tallies(ALONE)
+    alone.begin(A, 3)
+    with pytest.raises(RuntimeError, match="requests/POST is one number too many: there are 4"):
+        alone.begin(B, 2)
+    assert alone.begin(B) == 3
+
+
+def test_file_takes_no_more_than_it_holds(tmp_path: Path) -> None:
+    one = Tallies(_places(tmp_path, 1)[0])
+    one.numbers[one.begin(A)] += 1
+    assert (tmp_path / "metrics-0").stat().st_blocks * 512 <= 64 * 1024

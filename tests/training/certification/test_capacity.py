@@ -1,0 +1,90 @@
+"""What the calibration examples are worth: each for itself, or by the group."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service.contract.manifest import SplitName
+from tests.training.data.made import columns, pool, write
+from training.certification.capacity import Capacity, capacity, prospects, shortages
+from training.data import Labelled
+from training.data.pool import Pool
+from training.data.raw import ALL_SPLITS
+
+ROWS = Capacity.of_rows({"train": 200, "tune": 40, "calibration": 100, "report": 60})
+
+
+def _part(sizes: list[int]) -> Labelled:
+    """Groups of these sizes."""
+    units = np.repeat(np.arange(len(sizes)), sizes)
+    return Labelled("by hand", np.zeros((len(units), 1), dtype=np.float32), np.zeros_like(units), units=units)
+
+
+class _Grouped(Pool):
+    """A pool whose parts say which rows belong to one unit."""
+
+    def parts(self, seed: int) -> dict[SplitName, Labelled]:
+        units, rows = self.drawing.units, self.drawing.rows(seed)
+        assert units is not None
+        return {
+            name: Labelled(part.source, part.base, part.labels, part.rows, units[rows[name]])
+            for name, part in super().parts(seed).items()
+        }
+
+
+def test_rows_count_one_by_one() -> None:
+    assert prospects(ROWS, [0.05, 0.01], 0.95) == [
+        "selective_risk 0.05 can be, from 59 of 100 answered without an error",
+        "selective_risk 0.01 cannot be certified: the calibration split has 100 examples, and 299 answered without an "
+        "error are the fewest that do; that takes about 1,196 labelled examples at these shares",
+    ]
+    assert shortages(ROWS, [0.05], 0.95) == []
+
+
+def test_splits_without_calibration_lack_nothing() -> None:
+    assert shortages(Capacity.of_rows({"train": 200, "tune": 40, "report": 40}), [0.05], 0.95) == []
+
+
+def test_groups_count_by_the_largest_of_train() -> None:
+    """100 rows in groups of 4 are worth 25: too few for 5 %, and to certify it takes 59 * 4 rows."""
+    have = Capacity.of_parts({"train": _part([4] * 50), "tune": _part([4] * 10), "calibration": _part([4] * 25)})
+    (line,) = shortages(have, [0.05], 0.95)
+    assert line == (
+        "selective_risk 0.05 cannot be certified: the calibration split counts as 25 independent examples (100 divided "
+        "by 4, the size of the largest group in train), and 59 answered without an error are the fewest that do; "
+        "that takes about 803 labelled examples at these shares"
+    )
+    assert 803 == -(-59 * 4 * 340 // 100)
+    assert prospects(have, [0.2], 0.95) == [
+        "the calibration split counts as 25 independent examples (100 divided by 4, the size of the largest group in "
+        "train)",
+        "selective_risk 0.2 can be, from 14 of 25 answered without an error",
+    ]
+
+
+def test_rows_of_a_group_over_the_largest_of_train_do_not_count() -> None:
+    have = Capacity.of_parts({"train": _part([2, 2]), "calibration": _part([2, 1, 9])})
+    assert (have.independent, have.largest) == (2, 2)
+
+
+def test_calibration_worth_nothing_is_said_without_a_number_that_it_takes() -> None:
+    have = Capacity.of_parts({"train": _part([20]), "calibration": _part([2])})
+    (line,) = shortages(have, [0.05], 0.95)
+    assert "counts as 0 independent examples (2 divided by 20," in line
+    assert line.endswith("59 answered without an error are the fewest that do")
+
+
+@pytest.mark.parametrize("grouped", [True, False])
+def test_capacity_of_data(tmp_path: Path, grouped: bool) -> None:
+    """Patients with four rows each."""
+    path = write(tmp_path / "patients.csv", columns(400))
+    if grouped:
+        found = pool(path, group_column="patient", ignore_columns=("visit",))
+        found = _Grouped(**{name: getattr(found, name) for name in Pool.__dataclass_fields__})
+    else:
+        found = pool(path, ignore_columns=("visit", "patient"))
+    have = capacity(found, "tuned", 0)
+    assert tuple(have.sizes) == ALL_SPLITS
+    assert have.calibration == 100
+    assert (have.independent, have.largest) == ((25, 4) if grouped else (100, None))

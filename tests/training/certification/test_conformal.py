@@ -1,0 +1,113 @@
+"""The exact order statistic, and the sets that come of it."""
+
+import math
+
+import numpy as np
+import pytest
+
+from service.inference.classifier import Scores
+from service.inference.prediction_sets import members
+from training.certification.conformal import by_decision, kth_smallest, lac, lac_class_conditional, order_statistic
+from training.certification.scored import Scored
+
+
+def _scores(*rows: list[float]) -> Scores:
+    p = np.array(rows, dtype=np.float32)
+    return Scores(p, p.max(axis=1), np.zeros(len(p), np.float32))
+
+
+def _scored(probabilities: np.ndarray, labels: np.ndarray) -> Scored:
+    return Scored(_scores(*probabilities), labels, "by hand", "0" * 64)
+
+
+def _random(size: int, classes: int = 3) -> Scored:
+    rng = np.random.default_rng(size)
+    probabilities = rng.dirichlet(np.ones(classes), size)
+    labels = (probabilities.cumsum(axis=1) > rng.random((size, 1))).argmax(axis=1)
+    return _scored(probabilities, labels)
+
+
+def test_kth_smallest_is_that_of_the_sorted_scores() -> None:
+    scores = np.random.default_rng(0).random(50)
+    assert [kth_smallest(scores, k) for k in range(1, 51)] == sorted(scores)
+    assert kth_smallest(scores, 51) == math.inf
+
+
+def test_lac_threshold_is_the_exact_order_statistic() -> None:
+    calibration = _random(99)
+    sets = lac(calibration, 0.9)
+    assert (sets.order_statistics, sets.sizes) == ([90], [99])
+    nonconformity = np.sort(1 - calibration.true_class_probability.astype(np.float64))
+    assert 1 - sets.thresholds[0] == nonconformity[90 - 1]
+
+
+def test_sets_cover_their_own_calibration_split_at_the_rank() -> None:
+    calibration = _random(200)
+    for method in (lac, lac_class_conditional):
+        inside = members(calibration.scores, method(calibration, 0.9), 0.0)
+        assert inside[np.arange(200), calibration.labels].mean() >= 0.9
+
+
+def test_too_few_examples_give_sets_of_everything() -> None:
+    sets = lac(_random(8), 0.9)  # ceil(9 * 0.9) = 9 > 8
+    assert sets.thresholds == [0.0]
+    assert members(_scores([1.0, 0.0, 0.0]), sets, 0.0).all()
+
+
+def test_class_that_is_missing_from_calibration_is_in_every_set() -> None:
+    calibration = _random(300)
+    present = calibration.labels != 1
+    without = _scored(calibration.scores.probabilities[present], calibration.labels[present])
+    sets = lac_class_conditional(without, 0.9)
+    assert sets.sizes[1] == 0
+    assert sets.thresholds[1] == 0.0
+    assert members(_scores([0.99, 0.0, 0.01]), sets, 0.0)[0, 1]
+
+
+def test_class_conditional_thresholds_are_each_classes_own() -> None:
+    calibration = _random(500)
+    sets = lac_class_conditional(calibration, 0.9)
+    for label in range(3):
+        own = np.sort(calibration.true_class_probability[calibration.labels == label])[::-1]
+        assert sets.thresholds[label] == float(own[order_statistic(len(own), 0.9) - 1])
+
+
+@pytest.mark.parametrize(("size", "coverage", "k"), [(10, 0.9, 10), (99, 0.93, 93), (1000, 0.95, 951), (19, 0.95, 19)])
+def test_rank_is_exact(size: int, coverage: float, k: int) -> None:
+    assert order_statistic(size, coverage) == k
+
+
+def test_threshold_of_a_cell_is_the_order_statistic_of_its_examples() -> None:
+    calibration = _random(500)
+    calibration.scores.ood_score[::10] = 2.0  # turned away
+    sets = by_decision(calibration, 0.9, [0.5, 0.7], largest_ood_score=1.0)
+    confidence, turned_away = calibration.scores.confidence, calibration.scores.ood_score > 1
+    inside = [turned_away | (confidence < 0.5), (confidence >= 0.5) & (confidence < 0.7), confidence >= 0.7]
+    assert sets.cuts == [0.5, 0.7]
+    for cell, mask in enumerate([inside[0], *(mask & ~turned_away for mask in inside[1:])]):
+        own = np.sort(calibration.true_class_probability[mask])[::-1]
+        assert (sets.sizes[cell], sets.order_statistics[cell]) == (len(own), order_statistic(len(own), 0.9))
+        assert sets.thresholds[cell] == own[sets.order_statistics[cell] - 1]
+    assert sum(sets.sizes) == 500
+
+
+def test_cell_that_is_empty_holds_every_class() -> None:
+    sets = by_decision(_random(200), 0.9, [0.5, 1.0], largest_ood_score=1.0)
+    assert (sets.sizes[2], sets.thresholds[2]) == (0, 0.0)
+
+
+def test_larger_units_take_a_higher_rank() -> None:
+    calibration = _random(990)
+    everything = [
+        lac(calibration, 0.9, largest_unit=10),
+        by_decision(calibration, 0.9, [0.6], largest_ood_score=1.0, largest_unit=10),
+        lac_class_conditional(calibration, 0.9, largest_unit=10),
+    ]
+    for sets in everything:
+        assert sets.order_statistics == [order_statistic(size, 0.9, 10) for size in sets.sizes]
+    assert everything[0].order_statistics == [900]
+    assert lac(calibration, 0.9).order_statistics == [892]
+
+
+def test_unit_as_large_as_the_split_leaves_no_score_that_is_high_enough() -> None:
+    assert lac(_random(90), 0.9, largest_unit=20).thresholds == [0.0]

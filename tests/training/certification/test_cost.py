@@ -1,0 +1,84 @@
+"""The cost of answers, by hand."""
+
+import numpy as np
+import pytest
+
+from service.contract.certificates import CostCertificate
+from service.inference.classifier import Scores
+from training.certification.cost import certify, realised_cost
+from training.certification.samples import Side
+from training.certification.scored import Scored
+from training.certification.tails import clopper_pearson_upper
+
+SURE, TORN = [0.95, 0.05], [0.5, 0.5]
+
+
+def _scored(rows: list[tuple[list[float], int, int]]) -> Scored:
+    """Rows of (probabilities, true label, how often)."""
+    p = np.repeat(np.array([row[0] for row in rows], dtype=np.float32), [row[2] for row in rows], axis=0)
+    labels = np.repeat([row[1] for row in rows], [row[2] for row in rows])
+    return Scored(Scores(p, p.max(axis=1), np.zeros(len(p), np.float32)), labels, "by hand", "0" * 64)
+
+
+def _certify(scored: Scored, matrix: tuple[tuple[float, ...], ...] | None, reject_cost: float) -> CostCertificate:
+    side = Side.of_split(scored, np.ones(len(scored), dtype=bool), 1)
+    return certify(side, side, matrix, reject_cost, 0.95)
+
+
+def test_realised_cost_is_one_for_an_error_unless_a_matrix_says_otherwise() -> None:
+    answers, labels = np.array([0, 1, 1]), np.array([0, 0, 1])
+    assert realised_cost(answers, labels, None).tolist() == [0, 1, 0]
+    assert realised_cost(answers, labels, ((0.0, 9.0), (4.0, 0.5))).tolist() == [0, 4, 0.5]
+
+
+def test_certificate_counts_what_the_answers_cost() -> None:
+    """100 sure answers, 2 of them wrong, and 50 torn ones that are not given at a reject cost of 0.1."""
+    scored = _scored([(SURE, 0, 98), (SURE, 1, 2), (TORN, 0, 25), (TORN, 1, 25)])
+    found = _certify(scored, None, 0.1)
+    assert found.status == "certified"
+    assert (found.answered, found.coverage) == (100, 100 / 150)
+    assert found.answer_cost == pytest.approx(0.02)
+    assert found.answer_cost_bound == clopper_pearson_upper(2, 100, 0.95)
+    assert found.expected_cost == pytest.approx((2 + 50 * 0.1) / 150)
+
+
+def test_probabilities_that_lie_are_found_out() -> None:
+    """Sure by 0.95 and right half the time: Chow's rule believes it, the calibration split does not."""
+    scored = _scored([(SURE, 0, 100), (SURE, 1, 100)])
+    found = _certify(scored, None, 0.1)
+    assert found.status == "infeasible"
+    assert found.answer_cost == 0.5
+
+
+def test_nothing_answered_is_infeasible() -> None:
+    scored = _scored([(TORN, 0, 50)])
+    found = _certify(scored, None, 0.1)
+    assert (found.status, found.answered, found.answer_cost) == ("infeasible", 0, None)
+    assert found.expected_cost == pytest.approx(0.1)
+
+
+def test_costs_of_a_matrix_are_bounded_in_its_own_unit() -> None:
+    matrix = ((0.0, 20.0), (1.0, 0.0))
+    # To say 0 costs 0.05 * 20 = 1 on average, to say 1 costs 0.95: the answer is 1, mostly wrong and cheap.
+    scored = _scored([(SURE, 0, 950), (SURE, 1, 50)])
+    found = _certify(scored, matrix, 3.0)
+    assert found.status == "certified"
+    assert found.answer_cost == pytest.approx(0.95)
+    assert 0.95 < found.answer_cost_bound < 3.0
+    strict = _certify(scored, matrix, 0.951)
+    assert strict.status == "infeasible"
+
+
+@pytest.mark.parametrize(("errors", "status"), [(4, "certified"), (5, "infeasible")])
+def test_cost_is_certified_up_to_the_last_error_that_the_level_allows(errors: int, status: str) -> None:
+    """P(Bin(100, 0.1) <= 4) is 0.024, and of <= 5 it is 0.058."""
+    scored = _scored([(SURE, 0, 100 - errors), (SURE, 1, errors)])
+    assert _certify(scored, None, 0.1).status == status
+
+
+@pytest.mark.parametrize("reject_cost", [1.0, 2.0])
+def test_answer_that_can_cost_no_more_than_abstaining_is_certified(reject_cost: float) -> None:
+    """Whatever the probabilities say: an error costs 1."""
+    found = _certify(_scored([(SURE, 0, 10), (TORN, 1, 10)]), None, reject_cost)
+    assert (found.status, found.answered, found.p_value) == ("certified", 20, 0.0)
+    assert found.answer_cost_bound <= reject_cost

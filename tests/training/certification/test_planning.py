@@ -1,0 +1,123 @@
+"""What to expect of other numbers of calibration examples, from scores whose quality is known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from service.inference.classifier import Scores
+from training.certification.fixed_sequence import Sequence, fixed_sequence
+from training.certification.gate import limit
+from training.certification.planning import Plan, plan
+from training.certification.scored import Scored
+from training.certification.settings import AbstentionSettings
+
+SETTINGS = AbstentionSettings(selective_risk=(0.1, 0.02), default_risk=0.1)
+
+
+def _scored(size: int, seed: int = 1) -> Scored:
+    """Calibrated probabilities over three classes."""
+    rng = np.random.default_rng(seed)
+    p = rng.dirichlet([0.1, 0.1, 0.1], size).astype(np.float32)
+    labels = (p.cumsum(axis=1) > rng.random((size, 1))).argmax(axis=1)
+    return Scored(Scores(p, p.max(axis=1), rng.random(size).astype(np.float32)), labels, "by hand", "1" * 64)
+
+
+TUNE = _scored(2000)
+
+
+def _plan(tune: Scored, sizes: tuple[int, ...], largest: int = 1, seed: int = 0) -> Plan:
+    found = plan(tune, SETTINGS, sizes, 1000, largest, seed)
+    assert found is not None
+    return found
+
+
+def test_more_examples_answer_more() -> None:
+    found = _plan(TUNE, (3000, 200, 600, 200))
+    assert (found.risks, found.sizes) == ((0.02, 0.1), (200, 600, 3000))
+    assert (np.diff(found.coverage, axis=1) > 0).all()
+    assert (np.diff(found.coverage, axis=0) > 0).all()
+    assert 0.8 < found.coverage[1, 2] < 1
+
+
+def test_fewer_than_the_least_certify_nothing() -> None:
+    """It takes 29 answers for 10 % and 149 for 2 %."""
+    found = _plan(TUNE, (28, 29, 148, 149))
+    assert found.possible.tolist() == [[False, False, False, True], [False, True, True, True]]
+    assert (found.coverage[~found.possible] == 0).all()
+    assert found.coverage[1, 2] > 0.5
+
+
+def test_familywise_takes_more() -> None:
+    together = plan(TUNE, replace(SETTINGS, familywise=True), (35, 36, 300), 1000)
+    assert together is not None
+    assert together.possible[1].tolist() == [False, True, True]  # 36 at the level 0.975
+    assert (together.coverage[:, 2] < _plan(TUNE, (300,)).coverage[:, 0]).all()
+
+
+@pytest.mark.parametrize(("size", "drawn_tune"), [(400, 2000), (1500, 3000)])
+def test_coverage_is_the_mean_over_draws_of_the_certified_share(size: int, drawn_tune: int) -> None:
+    """Where there are 1,000 calibration examples now; with more of them tune grows too."""
+    rng, shares = np.random.default_rng([7, 4, size]), []
+    for _ in range(20):
+        tune = TUNE.take(rng.integers(0, len(TUNE), drawn_tune))
+        largest = limit(tune, 0.01, 0.95).threshold
+        sequence = Sequence.on(tune.scores.confidence, tune.wrong, tune.scores.ood_score <= largest)
+        for _ in range(10):
+            drawn = TUNE.take(rng.integers(0, len(TUNE), size))
+            confidence, inside = drawn.scores.confidence.astype(np.float64), drawn.scores.ood_score <= largest
+            passed = fixed_sequence(sequence, confidence, drawn.wrong, inside, 0.1, 0.95)
+            shares.append(passed.answered / size if passed else 0)
+    assert _plan(TUNE, (size,), seed=7).coverage[1, 0] == pytest.approx(np.mean(shares), abs=1e-12)
+
+
+def test_estimate_from_a_sample_is_near_the_truth() -> None:
+    """Of populations of 30,000, from 1,000 of them, and however many more are asked for."""
+    population = _scored(30_000, seed=3)
+    truth = _plan(population, (300, 8000)).coverage[1]
+    estimates = [_plan(population.take(np.arange(i, i + 1000)), (300, 8000)).coverage[1] for i in (0, 1000, 2000)]
+    assert np.mean(estimates, axis=0) == pytest.approx(truth, abs=0.05)
+
+
+def test_seed_decides() -> None:
+    first, again, other = (_plan(TUNE, (300,), seed=seed).coverage for seed in (1, 1, 2))
+    assert (first == again).all()
+    assert (first != other).any()
+
+
+def test_groups_of_copies_answer_what_a_row_of_each_does() -> None:
+    """Each row four times: 2,400 rows in groups of four are worth 600, and counted as 2,400 they would promise more."""
+    fourfold = TUNE.take(np.repeat(np.arange(len(TUNE)), 4))
+    grouped = replace(fourfold, units=np.random.default_rng(0).permutation(len(TUNE)).repeat(4))
+    found = _plan(grouped, (112, 116, 2400), largest=4)
+    assert found.possible[1].tolist() == [False, True, True]  # 28 groups and 29
+    assert found.coverage[:, 2] == pytest.approx(_plan(TUNE, (600,)).coverage[:, 0], abs=0.08)
+    assert (found.coverage[:, 2] < _plan(TUNE, (2400,)).coverage[:, 0] - 0.02).all()
+
+
+def test_groups_of_several_sizes_are_drawn_whole() -> None:
+    sizes = np.array([1, 2, 3, 6] * 150)
+    units = np.random.default_rng(0).permutation(np.repeat(np.arange(600), sizes))
+    tune = replace(_scored(1800), units=units)
+    found = _plan(tune, (600, 1800), largest=6)
+    assert 0 < found.coverage[1, 0] < found.coverage[1, 1] < 1
+
+
+def test_tune_that_half_of_could_not_certify_a_risk_says_nothing_of_it() -> None:
+    """149 answers certify 2 %."""
+    assert [_plan(_scored(size), (500,)).known.tolist() for size in (297, 298)] == [[False, True], [True, True]]
+    assert _plan(_scored(297), (500,)).recommended(0.02) is None
+    assert _plan(_scored(297), (500,)).recommended(0.1) == 500
+
+
+def test_tune_under_a_hundred_independent_rows_plans_nothing() -> None:
+    assert plan(_scored(99), SETTINGS, (500,), 1000) is None
+    assert plan(_scored(100), SETTINGS, (500,), 1000) is not None
+    grouped = replace(_scored(396), units=np.arange(396) // 4)
+    assert plan(grouped, SETTINGS, (500,), 1000, 4) is None
+
+
+def test_recommended_are_the_fewest_that_answer_nearly_the_most() -> None:
+    coverage = np.array([[0.0, 0.3, 0.76, 0.8], [0.0, 0.0, 0.0, 0.0]])
+    found = Plan((0.05, 0.1), (10, 20, 30, 40), coverage, np.array([True, True]), np.ones((2, 4), dtype=bool))
+    assert (found.recommended(0.05), found.recommended(0.1)) == (30, None)

@@ -1,0 +1,101 @@
+"""How unlike the training inputs: three statistics, by hand and against numpy."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests import tiny
+from training.certification.principal_components import COMPONENTS, FAINT, PrincipalComponents, rounded_axes
+
+
+def _data(size: int = 500, width: int = 12) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    spread = torch.linspace(2, 0.1, width, dtype=torch.float64)
+    return torch.normal(0.0, 1.0, (size, width), generator=generator, dtype=torch.float64) * spread + 1
+
+
+def test_statistics_by_hand() -> None:
+    """See `tests/tiny.py` for the sums."""
+    features = tiny.ENCODER.features(tiny.IMAGES, torch.float64)
+    one_lit = [0.5, 0.501 / 1.001, 1.0]
+    expected = [[0.0, 1.0, 0.0], one_lit, one_lit, [0.0, 0.001 / 2.001, 4.0]]
+    np.testing.assert_allclose(tiny.COMPONENTS.statistics(features).numpy(), expected, atol=1e-12)
+    np.testing.assert_allclose(tiny.COMPONENTS.score(features).numpy(), tiny.OOD_SCORES, atol=1e-12)
+
+
+def test_components_are_numpys() -> None:
+    data = _data()
+    found = PrincipalComponents.of([data])
+    _, singular, axes = np.linalg.svd(data.numpy() - data.numpy().mean(axis=0), full_matrices=False)
+    variances = singular**2 / (len(data) - 1)
+    kept = data.shape[1] // 2
+    np.testing.assert_allclose(found.mean.numpy(), data.numpy().mean(axis=0))
+    np.testing.assert_allclose(found.variances.numpy(), variances[:kept])
+    np.testing.assert_allclose(np.abs((found.axes.numpy() * axes[:kept].T).sum(axis=0)), 1)
+    assert found.explained_variance == pytest.approx(variances[:kept].sum() / variances.sum())
+
+
+def test_blocks_are_nothing_but_rows_apart() -> None:
+    data = _data()
+    whole, blocks = PrincipalComponents.of([data]), PrincipalComponents.of(list(data.split(7)))  # type: ignore[no-untyped-call]
+    np.testing.assert_allclose(whole.score(data).numpy(), blocks.score(data).numpy(), rtol=1e-9)
+
+
+def test_statistics_against_their_definitions() -> None:
+    data = _data()
+    found = PrincipalComponents.of([data])
+    centred = (data - found.mean).numpy()
+    inside = centred @ found.axes.numpy() @ found.axes.numpy().T
+    residual = ((centred - inside) ** 2).sum(axis=1)
+    relative = (residual + FAINT) / ((data.numpy() ** 2).sum(axis=1) + FAINT)
+    hotelling = ((centred @ found.axes.numpy()) ** 2 / found.variances.numpy()).sum(axis=1)
+    expected = np.stack([residual, relative, hotelling], axis=1) / found.scales.numpy()
+    np.testing.assert_allclose(found.statistics(data).numpy(), expected, rtol=1e-9)
+
+
+def test_each_statistic_is_about_one_at_the_edge_of_the_training_inputs() -> None:
+    data = _data(5000)
+    found = PrincipalComponents.of([data])
+    over = (found.statistics(data) > 1).double().mean(dim=0)
+    np.testing.assert_allclose(over.numpy(), 0.0033, atol=3e-4)
+
+
+def test_many_features_keep_sixty_four_components_and_few_keep_half() -> None:
+    assert PrincipalComponents.of([_data(300, 200)]).axes.shape == (200, COMPONENTS)
+    assert PrincipalComponents.of([_data(300, 5)]).axes.shape == (5, 2)
+    assert PrincipalComponents.of([_data(300, 1)]).axes.shape == (1, 1)
+
+
+@pytest.mark.parametrize("levels", [1, 255])
+def test_rounded_axes_are_summed_by_float32_without_an_error(levels: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    grey = torch.randint(0, levels + 1, (400, 784), generator=generator, dtype=torch.uint8)
+    found = PrincipalComponents.of([grey.double() / levels], levels)
+    assert found.exact_in_float32
+    extreme = torch.where(found.axes[:, :20].T > 0, levels, 0)  # the largest sums that there can be
+    inputs = torch.cat([grey, extreme.to(torch.uint8)])
+    exact = inputs.double() @ found.axes
+    for order in (torch.arange(784), torch.randperm(784, generator=generator)):
+        narrow = inputs[:, order].float() @ found.axes[order].float()
+        np.testing.assert_array_equal(narrow.double().numpy(), exact.numpy())
+    drifted = (found.axes.T @ found.axes - torch.eye(64, dtype=torch.float64)).abs().max().item()
+    assert 0 < drifted < 1e-3
+
+
+@pytest.mark.parametrize(("width", "enough"), [(28 * 28, True), (64 * 64 * 3, False)])
+def test_axes_of_many_features_are_left_alone(width: int, enough: bool) -> None:
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.normal(0.0, 1.0, (width, 3), generator=generator, dtype=torch.float64)
+    axes = drawn / drawn.norm(dim=0)
+    rounded = rounded_axes(axes, 255)
+    assert (rounded is not None) == enough
+
+
+def test_constant_features_are_no_trouble() -> None:
+    data = _data(300, 8)
+    data[:, 2:] = 0.5  # two of eight vary, four components are kept
+    found = PrincipalComponents.of([data])
+    assert torch.isfinite(found.statistics(data)).all()
+    outside = data[:1].clone()
+    outside[0, 5] = 3.0
+    assert found.score(outside).item() > 10 * found.score(data).max().item()

@@ -1,0 +1,201 @@
+"""`python -m training describe`, and `fit` and `evaluate` on the same data, as a user types them."""
+
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service.inference.classifier import Classifier
+from tests.training.data.made import columns, folders, with_copies, write
+from training.__main__ import main
+
+
+def test_described_table_is_trained_by_the_command_that_is_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "patients.csv", columns(400))
+    assert main(["describe", str(path), "--group-column", "patient", "--ignore-columns", "visit"]) == 0
+    said = capsys.readouterr().out
+    for line in (
+        "examples  400 rows",
+        "      320  healthy",
+        "  sex: 2 categories (f, m)",
+        "  train 200, tune 40, calibration 100, report 60 of the 400 rows of patients.csv, drawn by patient",
+        "  selective_risk 0.01 cannot be certified: the calibration split counts as 25 independent examples (100 "
+        "divided by 4, the size of the largest group in train), and 299 answered without an error are the fewest that "
+        "do; that takes about 4,784 labelled examples at these shares",
+        "  false_alarm_rate 0.311, not 0.01, with 40 examples in tune, in 10 groups",
+        "problems\n  none found",
+    ):
+        assert line in said
+    command = said.splitlines()[-1].strip()
+    assert command == f"python -m training fit --data {path} --ignore-columns visit --group-column patient"
+    out = tmp_path / "model.onnx"
+    words = shlex.split(command)[3:]
+    assert main([*words, "--epochs", "2", "--out", str(out)]) == 0
+    warnings = capsys.readouterr().err
+    assert "warning: selective_risk 0.01 cannot be certified: the calibration split counts as 25 " in warnings
+    manifest = Classifier.load(out).manifest
+    assert manifest.name == "patients"
+    assert manifest.labels == ["healthy", "ill"]
+    assert "drawn by patient" in manifest.data.splits["calibration"].source
+    assert manifest.abstention is not None
+    certificates = [*manifest.abstention.selective_risk, *manifest.abstention.reject_cost]
+    assert {(certificate.unit, certificate.largest_group) for certificate in certificates} == {("group", 4)}
+    evaluating = ["--data", str(path), "--ignore-columns", "visit"]
+    assert main(["evaluate", str(out), *evaluating, "--group-column", "patient"]) == 0
+    assert main(["evaluate", str(out), *evaluating, "patient"]) == 1
+
+
+def _repeating(folder: Path) -> Path:
+    """A table of 400 rows, the first 40 of them once more at its end."""
+    return write(folder / "t.csv", with_copies(400, 40))
+
+
+def test_copies_are_left_out_by_every_command_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = _repeating(tmp_path), tmp_path / "model.onnx"
+    asked = ["--ignore-columns", "patient", "visit", "--copies", "one"]
+    assert main(["describe", str(path), *asked]) == 0
+    said = capsys.readouterr().out
+    for line in (
+        "examples  440 rows",
+        "copies    40 of 440 rows left out",
+        "      320  healthy",
+        "  train 200, tune 40, calibration 100, report 60 of the 400 distinct rows of t.csv (40 copies left out)",
+        "  warning: 40 rows repeat another and are left out (--copies one): the first of the data is kept",
+    ):
+        assert line in said
+    command = said.splitlines()[-1].strip()
+    assert command.endswith("--ignore-columns patient visit --copies one")
+    assert main([*shlex.split(command)[3:], "--epochs", "2", "--out", str(out)]) == 0
+    assert Classifier.load(out).manifest.data.splits["report"].size == 60
+    capsys.readouterr()
+    assert main(["evaluate", str(out), "--data", str(path), *asked]) == 0
+    assert "report   60 of the 400 distinct rows of t.csv (40 copies left out)" in capsys.readouterr().out
+    assert main(["evaluate", str(out), "--data", str(path), *asked[:-1], "free"]) == 1
+    assert "other splits than the model was made with" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("copies", "line"),
+    [
+        ([], "copies    40 of 440 rows repeat another, and count as examples of their own"),
+        (["--copies", "together"], "copies    40 of 440 rows repeat another, and stay in its split"),
+    ],
+)
+def test_what_becomes_of_copies_is_described(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], copies: list[str], line: str
+) -> None:
+    assert main(["describe", str(_repeating(tmp_path)), "--ignore-columns", "patient", "visit", *copies]) == 0
+    assert line in capsys.readouterr().out.splitlines()
+
+
+def test_all_problems_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    values = columns() | {"pressure": [None, *range(199)], "label": ["ill"] * 195 + ["rare"] * 5}
+    path = write(tmp_path / "t.parquet", values)
+    assert main(["describe", str(path), "--ignore-columns", "patient"]) == 1
+    said = capsys.readouterr()
+    assert "error: column 'visit' is of type date32[day]" in said.out
+    assert "error: column 'pressure' has 1 missing values" in said.out
+    assert "error: too few examples of a class: 'rare' has 5" in said.out
+    assert said.err == f"training: {path}: 3 of these problems forbid a fit\n"
+    assert main(["fit", "--data", str(path), "--ignore-columns", "patient", "--out", str(tmp_path / "m.onnx")]) == 1
+    assert "(2 more: `python -m training describe` lists them)" in capsys.readouterr().err
+
+
+def test_described_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["describe", str(folders(tmp_path / "pets")), "--image-size", "8", "8"]) == 0
+    said = capsys.readouterr().out
+    assert "input     images, 8x8, grey" in said
+    assert "pictures  shrunk or enlarged to fit 8x8 and centred on black" in said
+    assert f"fit --data {tmp_path / 'pets'} --image-size 8 8\n" in said
+
+
+def _clouds(path: Path, seed: int = 0, flipped: tuple[str, ...] = ()) -> Path:
+    """2,000 points of two classes that overlap, in splits of their own; in some splits every label is the other."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, 2000)
+    split = np.repeat(["train", "tune", "calibration", "report"], [800, 400, 500, 300])
+    named = np.where(np.isin(split, flipped), 1 - labels, labels)
+    x = rng.normal(size=(2000, 2)) + 2 * labels[:, None]
+    return write(path, {"x": x[:, 0], "y": x[:, 1], "split": split.tolist(), "label": np.array(["a", "b"])[named]})
+
+
+def _planned(capsys: pytest.CaptureFixture[str], path: Path, *words: str) -> list[str]:
+    """The lines under "what to expect", without their indent."""
+    assert main(["describe", str(path), "--plan", *words]) == 0
+    _, _, after = capsys.readouterr().out.partition("\nwhat to expect\n")
+    return [line.strip() for line in after.partition("\n\nto train\n")[0].splitlines()]
+
+
+def test_plan_is_a_table_by_risk_and_number_of_examples(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = _clouds(tmp_path / "clouds.csv")
+    lines = _planned(capsys, path, "--split-column", "split")
+    assert lines[0].split() == ["selective_risk", "200", "500*", "1,000", "2,000", "5,000", "10,000"]
+    table = {line.split()[0]: line.split()[1:] for line in lines[1:6]}
+    assert list(table) == ["0.01", "0.02", "0.03", "0.05", "0.1"]
+    assert table["0.01"] == ["-", "?", "?", "?", "?", "?"]  # 299 to certify it, and half of tune are 200
+    shares = [int(cell) for cell in table["0.05"]]
+    assert 0 < shares[0] < shares[2] < 100
+    assert "per cent answered, by the number of calibration examples; * is the present number" in lines
+    assert "-: too few to certify the risk, however good the model" in lines
+    assert "?: tune is too small to estimate it" in lines
+    assert lines[-2].startswith(
+        "This is an estimate from the 400 tune examples, for a model of the present train split"
+    )
+    assert lines[-1].startswith("For selective_risk 0.05, ")
+    assert "labelled examples in all at the present shares of the splits (2,000 now)" in lines[-1]
+    assert [child.name for child in tmp_path.iterdir()] == ["clouds.csv"]  # nothing is published
+
+
+def test_plan_sees_neither_calibration_nor_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--split-column", "split", "--selective-risk", "0.1"]
+    whole = _planned(capsys, _clouds(tmp_path / "t.csv"), *words)
+    spoilt = _clouds(tmp_path / "t.csv", flipped=("calibration", "report"))
+    assert _planned(capsys, spoilt, *words) == whole
+    assert _planned(capsys, _clouds(tmp_path / "t.csv", flipped=("tune",)), *words) != whole
+
+
+def test_plan_and_prospects_are_of_the_risks_that_are_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = _clouds(tmp_path / "clouds.csv")
+    words = ["--selective-risk", "0.1", "0.05", "--familywise", "--false-alarm-rate", "0.02"]
+    assert main(["describe", str(path), "--split-column", "split", *words]) == 0
+    said = capsys.readouterr().out
+    assert "selective_risk 0.05 can be, from 72 of 500" in said  # at the level 0.975
+    assert "selective_risk 0.01" not in said
+    assert "false_alarm_rate 0.02 can be" in said
+    command = said.splitlines()[-1].strip()
+    assert command.endswith(" --split-column split --selective-risk 0.1 0.05 --familywise --false-alarm-rate 0.02")
+    assert "what to expect" not in said
+    lines = _planned(capsys, path, "--split-column", "split", *words)
+    assert [line.split()[0] for line in lines[1:3]] == ["0.05", "0.1"]
+    assert lines[3] == ""
+
+
+def test_tune_that_is_too_small_for_a_plan_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path / "patients.csv", columns(400))
+    assert _planned(capsys, path, "--ignore-columns", "visit", "patient") == [
+        "cannot be estimated: tune has 40 examples, and 100 that are independent of one another are the fewest"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["fit", "--label-column", "x"], "--label-column is about data of your own: name them by --data"),
+        (["fit", "--copies", "one"], "--copies is about data of your own: name them by --data"),
+        (
+            ["describe", "x.csv", "--default-risk", "0.2"],
+            "--default-risk 0.2 is none of --selective-risk 0.01, 0.02, 0.03, 0.05, 0.1",
+        ),
+        (["fit", "--data", "nowhere.csv"], "--data nowhere.csv is not there"),
+        (
+            ["describe", "x.csv", "--split-shares", "0.5", "0.5", "0.5", "0.5"],
+            "--split-shares add up to 2: they must add up to 1",
+        ),
+    ],
+)
+def test_what_cannot_be_asked_is_one_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 1
+    assert capsys.readouterr().err == f"training: {message}\n"

@@ -1,0 +1,177 @@
+"""Tables: from CSV and Parquet to splits, and one clear line for each thing that is wrong."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from service.contract.inputs import FeaturesInput
+from tests.training.data.made import columns, opened, pool, write
+from training.data.splits import split
+from training.errors import DataError
+
+WITHOUT_SPLITS = {"ignore_columns": ("patient", "visit")}
+
+
+@pytest.mark.parametrize("name", ["table.csv", "table.parquet"])
+def test_table_becomes_the_graphs_input(tmp_path: Path, name: str) -> None:
+    values = columns()
+    data = pool(write(tmp_path / name, values), categorical=("age",), **WITHOUT_SPLITS)
+    assert data.classes == ("healthy", "ill")
+    assert isinstance(data.input, FeaturesInput)
+    assert data.input.columns is not None
+    named = {column.name: column.categories for column in data.input.columns}
+    ages = [str(age) for age in sorted(set(values["age"].tolist()))]
+    assert named == {"age": ages, "pressure": None, "sex": ["f", "m"], "smoker": ["false", "true"]}
+    inputs = data.examples.inputs
+    assert inputs.dtype == np.float32
+    np.testing.assert_array_equal(inputs[:, 0], [ages.index(str(age)) for age in values["age"]])
+    np.testing.assert_allclose(inputs[:, 1], values["pressure"], rtol=1e-6)
+    assert inputs[:4, 2:].tolist() == [[0, 1], [1, 0], [0, 0], [1, 1]]
+    assert [data.classes[i] for i in data.examples.labels] == values["label"]
+    splits = split(data, "tuned", 0)
+    assert splits.calibration is not None
+    assert [len(part) for part in (splits.train, splits.tune, splits.calibration, splits.report)] == [100, 20, 50, 30]
+    assert splits.calibration.source == f"the 200 rows of {name}, drawn at random"
+
+
+def test_dictionary_columns_are_categories(tmp_path: Path) -> None:
+    values = columns()
+    values["sex"] = pa.array(values["sex"]).dictionary_encode()
+    values["label"] = pa.array(values["label"]).dictionary_encode()
+    data = pool(write(tmp_path / "table.parquet", values), **WITHOUT_SPLITS)
+    assert isinstance(data.input, FeaturesInput)
+    assert data.input.columns is not None
+    assert data.input.columns[2].categories == ["f", "m"]
+    assert data.classes == ("healthy", "ill")
+
+
+def test_whole_numbers_are_labels_in_order_of_size(tmp_path: Path) -> None:
+    values = columns() | {"label": [(9, 10, 2)[i % 3] for i in range(200)]}
+    assert pool(write(tmp_path / "table.csv", values), **WITHOUT_SPLITS).classes == ("2", "9", "10")
+
+
+def test_column_that_has_fractions_only_at_its_end_is_read(tmp_path: Path) -> None:
+    rows = ["x,label", *(f"{i},{'ab'[i % 2]}" for i in range(300_000)), "0.5,a"]
+    path = tmp_path / "long.csv"
+    path.write_text("\n".join(rows))
+    assert pool(path).examples.inputs[-1, 0] == 0.5
+
+
+def test_missing_values_are_what_was_asked_for(tmp_path: Path) -> None:
+    values = columns()
+    values["pressure"] = [None if i == 6 else p for i, p in enumerate(values["pressure"])]
+    values["sex"] = [None if i == 8 else s for i, s in enumerate(values["sex"])]
+    path = write(tmp_path / "table.parquet", values)
+    data = pool(path, missing="mean", **WITHOUT_SPLITS)
+    assert isinstance(data.input, FeaturesInput)
+    assert data.input.missing == "mean"
+    assert np.isnan(data.examples.inputs[6, 1])
+    assert data.examples.inputs[8, 2] == -1  # speaks for no class
+    errors = opened(path, **WITHOUT_SPLITS).findings.errors
+    assert len(errors) == 2
+    assert errors[0].startswith("column 'sex' has 1 missing values, the first in row 9")
+    assert errors[1].startswith("column 'pressure' has 1 missing values (NaN), the first in row 7")
+
+
+def test_categories_with_gaps_have_none_for_the_gaps(tmp_path: Path) -> None:
+    values = columns() | {"age": [None if i == 5 else float(i % 3 + 1) for i in range(200)]}
+    data = pool(write(tmp_path / "t.parquet", values), categorical=("age",), missing="mean", **WITHOUT_SPLITS)
+    assert isinstance(data.input, FeaturesInput)
+    assert data.input.columns is not None
+    assert data.input.columns[0].categories == ["1", "2", "3"]
+    assert data.examples.inputs[4:7, 0].tolist() == [1, -1, 0]
+
+
+WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "infinite": (
+        {"pressure": [np.inf] + [1.5] * 199},
+        {},
+        "column 'pressure' has 1 values that are infinite .* row 1",
+    ),
+    "too large": ({"pressure": [1e39] + [1.5] * 199}, {}, "column 'pressure' has 1 values that are infinite"),
+    "one class": ({"label": ["ill"] * 200}, {}, "there is one class only, 'ill': a classifier needs two or more"),
+    "few": (
+        {"label": ["rare"] * 3 + ["ill"] * 197},
+        {},
+        "too few .*: 'rare' has 3, and each needs 10 ",
+    ),
+    "label missing": ({"label": [None, "ill"] * 100}, {}, "100 of 200 labels are missing, the first in row 1"),
+    "label outside": (
+        {},
+        {"classes": ("healthy", "dead")},
+        "label 'ill', in row 1 .* none of --classes healthy dead",
+    ),
+    "no value": ({"pressure": pa.nulls(200)}, {}, "column 'pressure' has no value in any row"),
+    "times": ({}, {"ignore_columns": ("patient",)}, r"column 'visit' is of type date32.*--ignore-columns visit"),
+}
+
+
+@pytest.mark.parametrize(("change", "options", "message"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_one_line(
+    tmp_path: Path, change: dict[str, Any], options: dict[str, Any], message: str
+) -> None:
+    found = opened(write(tmp_path / "table.parquet", columns() | change), **(WITHOUT_SPLITS | options))
+    assert found.pool is None
+    with pytest.raises(DataError, match=message) as caught:
+        found.findings.refuse()
+    assert "\n" not in str(caught.value)
+
+
+FATAL: dict[str, tuple[Callable[[Path], Path], dict[str, Any], str]] = {
+    "label column": (
+        lambda f: write(f / "t.csv", columns()),
+        {"label_column": "diagnosis"},
+        r"--label-column diagnosis: .*t\.csv has no such column; it has age, pressure, sex",
+    ),
+    "not there": (lambda f: f / "t.csv", {}, r"--data .*t\.csv is not there"),
+    "no Parquet": (lambda f: _text(f / "t.parquet", "x,y\n1,2\n"), {}, r"t\.parquet cannot be read"),
+    "ragged": (lambda f: _text(f / "t.csv", "x,label\n1\n2,a\n"), {}, r"t\.csv cannot be read: CSV parse error"),
+    "empty": (lambda f: _text(f / "t.csv", ""), {}, r"t\.csv is empty"),
+    "no rows": (lambda f: _text(f / "t.csv", "x,label\n"), {}, r"t\.csv has no rows"),
+    "twice": (lambda f: _text(f / "t.csv", "x,x,label\n1,2,a\n"), {}, "more than one column 'x'"),
+    "fractions": (
+        lambda f: write(f / "t.csv", columns()),
+        {"label_column": "pressure"},
+        "labels, column 'pressure', are of type float64: they must be whole numbers or strings",
+    ),
+    "option": (
+        lambda f: write(f / "t.csv", columns()),
+        {"image_size": (2, 2)},
+        "--image-size says nothing about a table",
+    ),
+    "form": (lambda f: _text(f / "t.xlsx", "x"), {}, "of no form that is known"),
+}
+
+
+def _text(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(("make", "options", "message"), FATAL.values(), ids=FATAL)
+def test_what_cannot_be_read_is_one_line(
+    tmp_path: Path, make: Callable[[Path], Path], options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        opened(make(tmp_path), **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_warnings(tmp_path: Path) -> None:
+    values = columns() | {
+        "pressure": np.full(200, 3.0),
+        "id": [f"n{i}" for i in range(200)],
+        "big": np.arange(200) + 2**30,
+        "dirty": ["?" if i == 9 else str(i % 50) for i in range(200)],
+        "file": [f"{i}.png" for i in range(200)],
+    }
+    warnings = "\n".join(opened(write(tmp_path / "table.parquet", values), **WITHOUT_SPLITS).findings.warnings)
+    assert "1 constant column ('pressure')" in warnings
+    assert "column 'id' has 200 categories in 200 rows" in warnings
+    assert "column 'big' has whole numbers over 16777216" in warnings
+    assert "column 'dirty' is taken for categories since it holds '?' among numbers" in warnings
+    assert "column 'file' looks like paths of pictures: say --path-column file" in warnings

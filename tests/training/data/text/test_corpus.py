@@ -1,0 +1,58 @@
+from pathlib import Path
+
+import numpy as np
+
+from training.data.text.corpus import LONGEST, UNKNOWN, Vocabulary, divide, folder, standard_library, tokenise, windows
+
+TEXTS = {f"{i}.py": tokenise(f"value_{i} = value_{i} + one") for i in range(40)}
+
+
+def test_library_is_python_and_nothing_that_is_made_on_this_machine() -> None:
+    library = standard_library().texts
+    assert library["this.py"][:3] == ["s", "=", '"']
+    assert not [name for name in library if name.startswith(("_sysconfigdata", "sitecustomize"))]
+    assert list(library) == sorted(library)
+
+
+def test_every_file_is_in_one_split() -> None:
+    divided = divide(TEXTS)
+    every = (divided.train, divided.tune, divided.calibration, divided.report)
+    assert [len(split) for split in every] == [28, 4, 4, 4]
+    names = [text[0] for split in every for text in split]
+    assert sorted(names) == sorted(text[0] for text in TEXTS.values())
+
+
+def test_split_is_the_seed_s() -> None:
+    assert divide(TEXTS) == divide(dict(reversed(TEXTS.items())))
+    assert divide(TEXTS).report != divide(TEXTS, seed=1).report
+
+
+def test_what_is_not_in_the_vocabulary_is_unknown() -> None:
+    vocabulary = Vocabulary.of(TEXTS.values(), least=3)
+    assert vocabulary.tokens == (UNKNOWN, "+", "=", "one")
+    assert vocabulary.ids([TEXTS["3.py"]])[0].tolist() == [0, 2, 0, 1, 3]
+    assert UNKNOWN not in tokenise(UNKNOWN)  # so that no text can spell it
+
+
+def test_windows_do_not_reach_into_another_file() -> None:
+    contexts, following = windows([np.array([1, 2, 3]), np.array([4]), np.array([5, 6, 7])], 2)
+    assert contexts.tolist() == [[1, 2], [5, 6]]
+    assert following.tolist() == [3, 7]
+    contexts, following = windows([np.array([1, 2])], 2)
+    assert contexts.shape == (0, 2)
+    assert following.shape == (0,)
+
+
+def test_token_that_is_too_long_for_a_class_is_unknown() -> None:
+    assert Vocabulary.of([["a" * LONGEST, "a" * (LONGEST + 1)] * 2]).tokens == (UNKNOWN, "a" * LONGEST)
+
+
+def test_folder_s_texts_are_its_files(tmp_path: Path) -> None:
+    (tmp_path / "b.txt").write_text("x = 1")
+    (tmp_path / "a.md").write_text("é!", encoding="utf-8")
+    (tmp_path / "folder").mkdir()
+    found = folder(tmp_path)
+    assert dict(found.texts) == {"a.md": ["é", "!"], "b.txt": ["x", "=", "1"]}
+    assert found.name == tmp_path.name
+    (tmp_path / "b.txt").write_text("x = 2")
+    assert folder(tmp_path).fingerprint() != found.fingerprint()

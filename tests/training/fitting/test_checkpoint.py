@@ -1,0 +1,152 @@
+"""A fit that goes on from a file ends as if it had never stopped; a damaged file, or another fit's, is refused."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from training.data import Dataset
+from training.data.splits import split
+from training.errors import CheckpointError
+from training.fitting.checkpoint import Checkpoint, Identity, identity
+from training.fitting.examples import Examples
+from training.fitting.fit import Fit, State, fit
+from training.fitting.recipes import CHAPTER, TUNED, FitSettings
+
+EPOCHS = 6
+WHAT: Identity = {"data fingerprint": "ab" * 32, "seed": 3, "learning_rate": 0.1, "clip_norm": None}
+
+
+def _examples(count: int, seed: int) -> Examples:
+    generator = torch.Generator().manual_seed(seed)
+    features = torch.randn(count, 4, generator=generator)
+    return Examples(features, torch.randint(3, (count,), generator=generator))
+
+
+TRAIN, TUNE = _examples(200, 0), _examples(50, 1)
+
+
+def _fit(settings: FitSettings, checkpoint: Checkpoint | None = None, stop_after: int = EPOCHS) -> Fit:
+    """A fit that is broken off after an epoch, by an error that the callback raises."""
+
+    def on_state(state: State) -> None:
+        if checkpoint is not None:
+            checkpoint.save(state)
+        if len(state.history) == stop_after < EPOCHS:
+            raise InterruptedError
+
+    start = None if checkpoint is None else checkpoint.load()
+    generator = torch.Generator().manual_seed(3 if start is None else 4)  # its state is in the file
+    return fit(TRAIN, TUNE, 3, settings, generator, start=start, on_state=on_state)
+
+
+@pytest.mark.parametrize("stop_after", [1, 3, 5])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        dataclasses.replace(TUNED, epochs=EPOCHS, batch_size=32, learning_rate=0.5),
+        dataclasses.replace(CHAPTER, epochs=EPOCHS, batch_size=32, schedule="cosine", weight_decay=0.01),
+    ],
+    ids=["momentum, the best epoch", "no momentum, the last epoch"],
+)
+def test_goes_on_as_if_it_had_never_stopped(tmp_path: Path, settings: FitSettings, stop_after: int) -> None:
+    whole = _fit(settings)
+    checkpoint = Checkpoint(tmp_path / "fit.checkpoint", WHAT)
+    with pytest.raises(InterruptedError):
+        _fit(settings, checkpoint, stop_after)
+    state = checkpoint.load()
+    assert state is not None
+    assert len(state.history) == stop_after
+    resumed = _fit(settings, checkpoint)
+    assert torch.equal(resumed.model.weights, whole.model.weights)
+    assert torch.equal(resumed.model.biases, whole.model.biases)
+    assert (resumed.history, resumed.best_epoch) == (whole.history, whole.best_epoch)
+
+
+def test_finished_fit_is_not_done_again(tmp_path: Path) -> None:
+    settings = dataclasses.replace(TUNED, epochs=EPOCHS)
+    checkpoint = Checkpoint(tmp_path / "fit.checkpoint", WHAT)
+    whole = _fit(settings, checkpoint)
+    told: list[State] = []
+    again = fit(TRAIN, TUNE, 3, settings, torch.Generator(), start=checkpoint.load(), on_state=told.append)
+    assert told == []
+    assert torch.equal(again.model.weights, whole.model.weights)
+    assert again.history == whole.history
+
+
+def test_float64_stays_float64(tmp_path: Path) -> None:
+    wide = Examples(TRAIN.features.double(), TRAIN.labels)
+    checkpoint = Checkpoint(tmp_path / "fit.checkpoint", WHAT)
+    settings = dataclasses.replace(TUNED, epochs=1)
+    fitted = fit(wide, wide, 3, settings, torch.Generator().manual_seed(0), on_state=checkpoint.save)
+    state = checkpoint.load()
+    assert state is not None
+    assert state.model.weights.dtype == torch.float64
+    assert torch.equal(state.model.weights, fitted.model.weights)
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    path = tmp_path / "fit.checkpoint"
+    _fit(dataclasses.replace(TUNED, epochs=1), Checkpoint(path, WHAT))
+    return path
+
+
+def test_no_file_is_no_state_and_nothing_else_is_left(tmp_path: Path, written: Path) -> None:
+    assert list(tmp_path.iterdir()) == [written]
+    assert Checkpoint(tmp_path / "other", WHAT).load() is None
+
+
+def test_another_fits_is_refused_and_says_what_differs(written: Path) -> None:
+    other = Checkpoint(written, {**WHAT, "learning_rate": 0.2, "clip_norm": 1.0})
+    with pytest.raises(CheckpointError) as stopped:
+        other.load()
+    assert str(stopped.value) == (
+        f"the checkpoint {written} is of another fit (learning_rate 0.1 there, 0.2 here; clip_norm None there, 1.0 "
+        "here): remove it, or name another by --checkpoint"
+    )
+
+
+@pytest.mark.parametrize("place", [0, 25, 90, -1])
+def test_damaged_byte_is_found_anywhere(written: Path, place: int) -> None:
+    content = bytearray(written.read_bytes())
+    content[place] ^= 1
+    written.write_bytes(content)
+    with pytest.raises(CheckpointError, match=f"the checkpoint {written} is damaged, or not one of this version"):
+        Checkpoint(written, WHAT).load()
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"PK\x03\x04", b"demur checkpoint 1 \n"])
+def test_other_files_are_no_checkpoints(written: Path, content: bytes) -> None:
+    written.write_bytes(content)
+    with pytest.raises(CheckpointError, match="is damaged, or not one of this version: remove it"):
+        Checkpoint(written, WHAT).load()
+
+
+def test_half_a_file_is_damaged(written: Path) -> None:
+    content = written.read_bytes()
+    written.write_bytes(content[: len(content) // 2])
+    with pytest.raises(CheckpointError, match="is damaged"):
+        Checkpoint(written, WHAT).load()
+
+
+def test_place_that_cannot_be_read_or_written_is_one_line(tmp_path: Path, written: Path) -> None:
+    with pytest.raises(CheckpointError, match=f"cannot read the checkpoint {tmp_path}: Is a directory"):
+        Checkpoint(tmp_path, WHAT).load()
+    state = Checkpoint(written, WHAT).load()
+    assert state is not None
+    with pytest.raises(CheckpointError, match=f"^--checkpoint: cannot write {tmp_path}: Is a directory"):
+        Checkpoint(tmp_path, WHAT).save(state)
+
+
+def test_identity_covers_data_splits_and_settings(dataset: Dataset) -> None:
+    def of(seed: int, settings: FitSettings) -> Identity:
+        return identity(dataset, split(dataset, "tuned", seed), "tuned", seed, settings)
+
+    first, again = of(0, TUNED), of(0, TUNED)
+    assert first == again
+    assert first["data fingerprint"] == dataset.fingerprint
+    assert (first["train size"], first["tune size"]) == (50_000, 10_000)
+    other = of(1, dataclasses.replace(TUNED, epochs=3))
+    assert {name for name in first if first[name] != other[name]} == {"seed", "epochs", "labels in the order drawn"}

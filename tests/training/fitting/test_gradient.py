@@ -1,0 +1,87 @@
+"""Loss and gradient by hand: autograd's, however a minibatch is cut, and of bytes what it is of their features."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812  # its own documentation's name
+
+from exercises.soft_labels import smoothed
+from training.fitting.examples import Examples, Levels, Minibatch
+from training.fitting.gradient import loss, loss_and_gradient
+from training.fitting.regression import SoftmaxRegression
+
+
+@pytest.fixture(params=[1, 2, 3])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def _problem(count: int, classes: int) -> tuple[SoftmaxRegression, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    model = SoftmaxRegression.initial(5, classes, generator).to(dtype=torch.float64)
+    levels = torch.randint(0, 256, (count, 5), generator=generator, dtype=torch.uint8)
+    return model, levels, torch.randint(0, classes, (count,), generator=generator)
+
+
+def _autograd(model: SoftmaxRegression, batch: Minibatch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    weights, biases = (tensor.clone().requires_grad_() for tensor in (model.weights, model.biases))
+    total = F.cross_entropy(batch.features @ weights + biases, batch.labels, reduction="sum")
+    in_weights, in_biases = torch.autograd.grad(total / batch.size, (weights, biases))
+    return total.detach(), in_weights, in_biases
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("count", [0, 1, 96, 192, 193])  # in parts where it divides
+@pytest.mark.parametrize("classes", [2, 70])  # few, many
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("stored", ["features", "bytes"])
+def test_autograd_has_the_same(count: int, classes: int, soft: bool, stored: str) -> None:
+    model, levels, labels = _problem(count, classes)
+    wanted = smoothed(labels, classes, 0.1).double() if soft else labels
+    of_levels = Levels(255.0, torch.float64)
+    if stored == "bytes":
+        batch = Minibatch(levels, wanted, of_levels, size=count + 7)
+    else:
+        batch = Minibatch(levels.double() / 255, wanted, size=count + 7)
+    total, weights, biases = _autograd(model, batch)
+    losses, hits, gradient = loss_and_gradient(model, batch)
+    torch.testing.assert_close(losses, total)
+    torch.testing.assert_close(gradient.weights, weights)
+    torch.testing.assert_close(gradient.biases, biases)
+    likeliest = (batch.features @ model.weights + model.biases).argmax(dim=1)
+    assert hits == (likeliest == (wanted.argmax(dim=1) if soft else labels)).sum()
+    alone = loss(model, batch)
+    torch.testing.assert_close(alone[0], losses)
+    assert alone[1] == hits
+
+
+def test_strides_change_nothing() -> None:
+    model, levels, labels = _problem(64, 3)
+    batch = Minibatch(levels.double(), labels, size=64)
+    other = SoftmaxRegression(model.weights.contiguous(), model.biases)
+    assert other.weights.stride() != model.weights.stride()
+    scattered = Minibatch(levels.double().T.contiguous().T, labels, size=64)
+    for found in (loss_and_gradient(other, batch), loss_and_gradient(model, scattered)):
+        torch.testing.assert_close(found[2].weights, loss_and_gradient(model, batch)[2].weights)
+
+
+def test_operations_keep_the_strides_of_the_initial_weights() -> None:
+    """On which the fit's time depends, and nothing else."""
+    model = SoftmaxRegression.initial(5, 3, torch.Generator().manual_seed(0))
+    for other in (model, model.copy(), model.to(dtype=torch.float64)):
+        assert other.weights.T.is_contiguous()
+
+
+def test_bytes_are_the_features_that_they_stand_for() -> None:
+    _, levels, labels = _problem(40, 3)
+    images = Examples(levels, labels, Levels(255.0, torch.float32))
+    assert (images.width, images.dtype, len(images)) == (5, torch.float32, 40)
+    assert torch.equal(images.features, levels.float() / 255)
+    assert torch.equal(images.take(torch.tensor([3, 1])).features, images.features[[3, 1]])
+    assert torch.equal(torch.cat([some.features for some in images.split(7)]), images.features)
+    (block,) = images.blocks()
+    assert torch.equal(block.features, images.features)

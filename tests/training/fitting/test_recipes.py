@@ -1,0 +1,20 @@
+"""The recipes' numbers."""
+
+import dataclasses
+
+from training.fitting.recipes import CHAPTER, RECIPES
+
+
+def test_chapter_is_exactly_the_chapters() -> None:
+    assert dataclasses.asdict(CHAPTER) == {
+        "epochs": 10,
+        "batch_size": 256,
+        "learning_rate": 0.1,
+        "momentum": 0.0,
+        "weight_decay": 0.0,
+        "schedule": "constant",
+        "clip_norm": None,
+        "keep": "last",
+        "precision": "float32",
+    }
+    assert RECIPES["chapter"] is CHAPTER

@@ -1,0 +1,58 @@
+"""Epochs that read their order and rates from where they were copied to: those of `train_epoch`, to the bit."""
+
+import pytest
+import torch
+
+from training.fitting.examples import Examples, Levels
+from training.fitting.fit import RecordedFit, train_epoch
+from training.fitting.recipes import CHAPTER, TUNED, FitSettings, Precision
+from training.fitting.regression import SoftmaxRegression
+from training.fitting.sgd import SGD
+
+RATES = [[0.1, 0.2, 0.05, 0.3], [0.3, 0.1, 0.01, 0.02]]  # of two epochs of four minibatches, the last of them smaller
+
+
+def _examples(device: str, precision: Precision) -> Examples:
+    generator = torch.Generator().manual_seed(0)
+    levels = torch.randint(0, 256, (100, 5), generator=generator, dtype=torch.uint8)
+    labels = torch.randint(0, 3, (100,), generator=generator)
+    return Examples(levels, labels, Levels(255.0, getattr(torch, precision))).to(torch.device(device))
+
+
+def _start(train: Examples, settings: FitSettings) -> tuple[SoftmaxRegression, SGD]:
+    model = SoftmaxRegression.initial(train.width, 3, torch.Generator().manual_seed(1)).to(train.device, train.dtype)
+    return model, SGD(settings.momentum, 0.01, 0.5)
+
+
+@pytest.mark.parametrize(
+    "device",
+    ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"))],
+)
+@pytest.mark.parametrize("settings", [CHAPTER, TUNED], ids=["without momentum", "with momentum"])
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_recorded_epochs_are_those_of_the_loop(device: str, settings: FitSettings, precision: Precision) -> None:
+    train = _examples(device, precision)
+    model, sgd = _start(train, settings)
+    recorded_model, recorded_sgd = _start(train, settings)
+    recorded = RecordedFit(recorded_model, train, recorded_sgd, 32)
+    generator, other = torch.Generator().manual_seed(2), torch.Generator().manual_seed(2)
+    for rates in RATES:
+        # On a GPU as tensors, as a recording has them: it rounds once more for them than for numbers.
+        plain = rates if device == "cpu" else torch.tensor(rates, dtype=train.dtype, device=train.device).unbind()
+        quality = train_epoch(model, train.minibatches(32, generator), sgd, iter(plain))
+        assert recorded.epoch(other, rates) == quality
+        assert torch.equal(recorded_model.weights, model.weights)
+        assert torch.equal(recorded_model.biases, model.biases)
+
+
+def test_recording_makes_no_tensor_that_the_next_epoch_would_miss() -> None:
+    train = _examples("cpu", "float32")
+    model, sgd = _start(train, TUNED)
+    recorded = RecordedFit(model, train, sgd, 32)
+    velocity = sgd.velocity
+    assert velocity is not None
+    places = [tensor.data_ptr() for tensor in (model.weights, model.biases, velocity.weights, velocity.biases)]
+    recorded.epoch(torch.Generator().manual_seed(2), RATES[0])
+    assert velocity is sgd.velocity
+    assert places == [tensor.data_ptr() for tensor in (model.weights, model.biases, velocity.weights, velocity.biases)]
+    assert velocity.weights.abs().sum() > 0

@@ -1,0 +1,138 @@
+"""Examples in a file: each one once an epoch, never the same order, and the same model as from memory."""
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from service.contract.inputs import FeaturesInput
+from tests.server import ROOT
+from training.data import Labelled
+from training.data.encoders import FeatureEncoder
+from training.fitting.examples import Examples
+from training.fitting.fit import evaluate, fit
+from training.fitting.recipes import TUNED
+from training.fitting.shuffling import CHUNK
+from training.fitting.streaming import StreamedExamples
+
+N, D = 3 * CHUNK + 137, 3
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def part(tmp_path_factory: pytest.TempPathFactory) -> Labelled:
+    """Rows in a memory map, half of them taken, in a drawn order; the label says which number of a row is largest."""
+    rng = np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("streaming") / "rows.npy"
+    np.save(path, rng.normal(size=(2 * N, D)).astype(np.float32))
+    rows = np.load(path, mmap_mode="r")
+    drawn = rng.permutation(2 * N)[:N]
+    return Labelled("by hand", rows, np.asarray(rows).argmax(axis=1)).take(drawn)
+
+
+def _streamed(part: Labelled) -> StreamedExamples:
+    return StreamedExamples(part, FeatureEncoder(FeaturesInput(width=D), np.zeros(D), np.ones(D)), CPU)
+
+
+def _read(source: StreamedExamples, seed: int, size: int = 100) -> list[Examples]:
+    return list(source.minibatches(size, torch.Generator().manual_seed(seed)))
+
+
+def test_epoch_holds_each_example_once_with_its_label(part: Labelled) -> None:
+    batches = _read(_streamed(part), 0)
+    assert [len(batch) for batch in batches] == [100] * (N // 100) + [N % 100]
+    features = torch.cat([batch.features for batch in batches]).numpy()
+    labels = torch.cat([batch.labels for batch in batches]).numpy()
+    np.testing.assert_array_equal(features.argmax(axis=1), labels)
+    np.testing.assert_array_equal(np.sort(features, axis=0), np.sort(part.inputs, axis=0))
+
+
+def test_order_is_the_generators(part: Labelled) -> None:
+    source = _streamed(part)
+    first, again, other = (torch.cat([batch.features for batch in _read(source, seed)]) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_minibatch_mixes_rows_of_several_places(part: Labelled) -> None:
+    places = {tuple(row): place for place, row in enumerate(np.asarray(part.base).tolist())}
+    batch = _read(_streamed(part), 0)[0]
+    chunks = {places[tuple(row)] // (2 * CHUNK) for row in batch.features.tolist()}
+    assert len(chunks) > 1
+
+
+def test_rows_of_a_minibatch_rise_in_the_file(part: Labelled) -> None:
+    places = {tuple(row): place for place, row in enumerate(np.asarray(part.base).tolist())}
+    for batch in _read(_streamed(part), 0):
+        rows = [places[tuple(row)] for row in batch.features.tolist()]
+        assert rows == sorted(rows)
+
+
+def test_blocks_are_the_examples_in_the_order_of_the_file(part: Labelled) -> None:
+    blocks = list(_streamed(part).blocks())
+    assert part.rows is not None
+    order = np.argsort(part.rows)
+    np.testing.assert_array_equal(torch.cat([block.features for block in blocks]).numpy(), part.inputs[order])
+    np.testing.assert_array_equal(torch.cat([block.labels for block in blocks]).numpy(), part.labels[order])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+def test_numbers_of_any_width_are_read_as_float32(tmp_path: Path, dtype: type) -> None:
+    rows: np.ndarray = np.random.default_rng(0).normal(size=(50, D)).astype(dtype)
+    np.save(tmp_path / "rows.npy", rows)
+    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    (block,) = _streamed(Labelled("by hand", mapped, np.arange(50) % 3 + 300)).blocks()
+    np.testing.assert_array_equal(block.features.numpy(), rows.astype(np.float32))
+    np.testing.assert_array_equal(block.labels.numpy(), np.arange(50) % 3 + 300)
+
+
+def test_fit_from_the_file_is_as_good_as_from_memory(part: Labelled) -> None:
+    source = _streamed(part)
+    memory = Examples(torch.from_numpy(part.inputs.copy()), torch.from_numpy(part.labels))
+    settings = dataclasses.replace(TUNED, epochs=3)
+    losses = []
+    for train in (source, memory):
+        fitted = fit(train, memory, 3, settings, torch.Generator().manual_seed(0))
+        losses.append(evaluate(fitted.model, memory).loss)
+        assert evaluate(fitted.model, source).loss == pytest.approx(losses[-1], rel=1e-5)
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    """3 GB of rows, nearly all of them a hole in the file, and a process that may not grow by more than 300 MB."""
+    script = """
+import resource, sys
+import numpy as np, torch
+from service.contract.inputs import FeaturesInput
+from training.data import Labelled
+from training.data.encoders import FeatureEncoder
+from training.fitting.streaming import StreamedExamples
+
+def anonymous():  # the page cache apart
+    status = open("/proc/self/status").read()
+    return int(status.partition("RssAnon:")[2].split()[0]) // 1024
+
+rows = np.memmap(sys.argv[1], dtype=np.float32, mode="r", shape=(1_500_000, 512))
+labels = np.zeros(len(rows), dtype=np.int64)
+part = Labelled("a hole", rows, labels).take(np.random.default_rng(0).permutation(len(rows)))
+before = anonymous()
+encoder = FeatureEncoder(FeaturesInput(width=512), np.zeros(512), np.ones(512))
+source = StreamedExamples(part, encoder, torch.device("cpu"))
+most = 0
+for number, batch in enumerate(source.minibatches(1024, torch.Generator().manual_seed(0))):
+    most = max(most, anonymous() - before)
+    if number == 200:
+        break
+print(most)
+"""
+    path = tmp_path / "hole"
+    with path.open("wb") as stream:
+        stream.truncate(1_500_000 * 512 * 4)
+    found = subprocess.run(
+        [sys.executable, "-c", script, str(path)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert int(found.stdout) < 300

@@ -1,0 +1,135 @@
+"""`torchrun ... -m training fit` as a user types it: two processes give what one gives, killed ones included."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from service.inference.classifier import Classifier
+from tests import torchrun
+from tests.server import ROOT, command_environment, free_port
+
+pytestmark = pytest.mark.slow
+
+EPOCHS = 100
+# The same command, and the same with the splits that a fit reads, 2,000 x 32 and 400 x 32, read from the file.
+_PROGRAMS = {
+    "in memory": ["-m", "training"],
+    "streamed": [
+        "-c",
+        "import sys; from training import __main__; from training.fitting import source; "
+        "source._LARGEST_IN_MEMORY = 10_000; sys.exit(__main__.main())",
+    ],
+}
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One form of the data, and what one process and two make of it when nobody disturbs them."""
+
+    command: list[str]
+    one: Path
+    two: Path
+
+
+@pytest.fixture(scope="module", params=list(_PROGRAMS))
+def fit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Fit:
+    folder = tmp_path_factory.mktemp("torchrun")
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(4000, 32)).astype(np.float32)
+    labels = (rows @ rng.normal(size=(32, 3)) + 2 * rng.normal(size=(4000, 3))).argmax(axis=1)
+    np.save(folder / "x.npy", rows)
+    np.save(folder / "y.npy", labels)
+    command = [sys.executable, *_PROGRAMS[request.param], "fit", "--precision", "float64", "--epochs", str(EPOCHS)]
+    command += ["--batch-size", "200"]
+    command += ["--data", str(folder / "x.npy"), "--labels", str(folder / "y.npy")]
+    made = Fit(command, folder / "one.onnx", folder / "two.onnx")
+    alone = [*command, "--out", str(made.one)]
+    subprocess.run(alone, cwd=ROOT, env=command_environment(OMP_NUM_THREADS="1"), check=True, capture_output=True)
+    _, said = torchrun.finish(torchrun.start(*torchrun.TWO, "--no-python", *command, "--out", str(made.two)))
+    assert said.count(f"epoch {EPOCHS}/{EPOCHS}: ") == 1  # only the first process speaks
+    return made
+
+
+def _weights(path: Path) -> dict[str, NDArray[np.float32]]:
+    constants = {constant.name: constant for constant in onnx.load(path).graph.initializer}
+    return {name: numpy_helper.to_array(constants[name]) for name in ("weights", "biases")}
+
+
+def _assert_same_weights(found: Path, wanted: Path) -> None:
+    """To 1e-6 of each weight."""
+    for name, values in _weights(wanted).items():
+        np.testing.assert_allclose(_weights(found)[name], values, rtol=1e-6, atol=0)
+
+
+def test_two_processes_give_the_weights_of_one(fit: Fit) -> None:
+    _assert_same_weights(fit.two, fit.one)
+    one, two = Classifier.load(fit.one).manifest, Classifier.load(fit.two).manifest
+    assert (one.training.processes, two.training.processes) == (1, 2)
+    assert two.training == one.training.model_copy(update={"processes": 2})
+    assert two.data == one.data
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_killed_worker_is_started_again_and_the_result_is_the_same(fit: Fit, tmp_path: Path, rank: int) -> None:
+    out, checkpoint = tmp_path / "model.onnx", tmp_path / "fit.checkpoint"
+    command = [*fit.command, "--out", str(out), "--checkpoint", str(checkpoint)]
+    job = torchrun.start(*torchrun.TWO, "--max-restarts=3", "--no-python", *command)
+    torchrun.wait_until(checkpoint.exists, job)
+    os.kill(torchrun.worker_pid(job, rank), signal.SIGKILL)
+    _, said = torchrun.finish(job)
+    assert f"exitcode: {-signal.SIGKILL}" in said
+    # Every epoch was told, and hardly one twice: what was done was not done again.
+    told = [line for line in said.splitlines() if line.startswith("epoch ")]
+    assert len({line.split()[1] for line in told}) == EPOCHS
+    assert len(told) <= EPOCHS + 1
+    assert Classifier.load(out).version == Classifier.load(fit.two).version
+    _assert_same_weights(out, fit.one)
+    assert list(tmp_path.iterdir()) == [out]  # the checkpoint is gone
+
+
+def test_another_number_of_processes_goes_on(fit: Fit, tmp_path: Path) -> None:
+    out, checkpoint = tmp_path / "model.onnx", tmp_path / "fit.checkpoint"
+    command = [*fit.command, "--out", str(out), "--checkpoint", str(checkpoint)]
+    job = torchrun.start(*torchrun.TWO, "--no-python", *command)
+    torchrun.wait_until(checkpoint.exists, job)
+    job.send_signal(signal.SIGTERM)  # which ends the workers too
+    job.communicate(timeout=60)
+    assert not out.exists()
+    alone = subprocess.run(
+        command, cwd=ROOT, env=command_environment(OMP_NUM_THREADS="1"), check=True, capture_output=True, text=True
+    )
+    assert f"epoch 1/{EPOCHS}" not in alone.stderr
+    _assert_same_weights(out, fit.one)
+
+
+def test_machines_that_were_told_different_things_are_named(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(4000, 3)).astype(np.float32))
+    np.save(tmp_path / "y.npy", np.arange(4000) % 2)
+    command = ["--module", "training", "fit", "--data", str(tmp_path / "x.npy"), "--labels", str(tmp_path / "y.npy")]
+    address = ["--nnodes=2", "--nproc-per-node=1", "--master-addr=127.0.0.1", f"--master-port={free_port()}"]
+    machines = [
+        torchrun.start(*address, f"--node-rank={rank}", *command, "--seed", str(rank), "--out", str(tmp_path / "out"))
+        for rank in (0, 1)
+    ]
+    said = [torchrun.finish(machine, status=1)[1] for machine in machines]
+    line = "training: process 1 of 2 has seed 1, and process 0 has 0: all need the same data and the same options"
+    assert line in said[1].splitlines()
+    assert "training: process 0 of 2 lost touch with the others: " in said[0]
+    assert not (tmp_path / "out").exists()
+
+
+def test_error_ends_all_with_its_line(tmp_path: Path) -> None:
+    command = ["fit", "--data", str(tmp_path / "nowhere.npy"), "--out", str(tmp_path / "model.onnx")]
+    shown, said = torchrun.finish(torchrun.start(*torchrun.TWO, "--module", "training", *command), status=1)
+    assert shown == ""
+    assert f"training: --data {tmp_path}/nowhere.npy is not there" in said.splitlines()
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,101 @@
+"""The files of a report: all there, whole, and replaced together with what was there before."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from service.contract.errors import FileError
+from tests.training.conftest import HISTORY
+from training.errors import TrainingError
+from training.reporting.evaluation.evaluation import Evaluation
+from training.reporting.files import NAMES, check_apart, write_evaluation, write_fit
+
+PICTURES = {
+    "risk-coverage.png",
+    "reliability.png",
+    "classes.png",
+    "confusion.png",
+    "out-of-distribution.png",
+    "abstained.png",
+}
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_fit_leaves_metrics_pictures_and_a_page(tmp_path: Path, tiny_evaluation: Evaluation) -> None:
+    write_fit(tmp_path, tiny_evaluation, HISTORY, 1.23456)
+    assert _names(tmp_path) == PICTURES | {"metrics.json", "curves.png", "report.html"}
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["model"] == {"name": "tiny", "version": tiny_evaluation.version}
+    assert metrics["fit_seconds"] == 1.235
+    assert {name: metrics["metrics"][name] for name in ("split", "size", "accuracy", "nll")} == {
+        "split": "report",
+        "size": 4,
+        "accuracy": 1.0,
+        "nll": 0.5,
+    }
+    assert metrics["history"][1] == {
+        "number": 2,
+        "train": {"loss": 0.6, "accuracy": 0.8},
+        "tune": {"loss": 0.7, "accuracy": 0.78},
+    }
+
+
+def test_evaluation_leaves_numbers_pictures_and_a_page(tmp_path: Path, tiny_evaluation: Evaluation) -> None:
+    write_evaluation(tmp_path, tiny_evaluation)
+    assert _names(tmp_path) == PICTURES | {"evaluation.json", "report.html"}
+    found = json.loads((tmp_path / "evaluation.json").read_text())
+    assert found["model"] == {"name": "tiny", "version": tiny_evaluation.version}
+    assert found["confusion"] == [[1, 0, 0], [0, 1, 0], [0, 1, 1]]
+    assert found["classes"][2] == {"label": "right", "size": 2, "answered": 2, "errors": 1, "given": 1, "wrong": 0}
+    assert found["risk_coverage"]["full_risk"]["value"] == 0.25
+    assert [point["policy"]["kind"] for point in found["operating_points"]][-1] == "never_abstain"
+    assert found["strange_inputs"][4]["name"] == "all white"
+    assert found["prediction_sets"][0]["promise"]["method"] == "lac"
+
+
+def test_pictures_are_pictures(tmp_path: Path, tiny_evaluation: Evaluation) -> None:
+    write_fit(tmp_path, tiny_evaluation, HISTORY, 1.0)
+    for name in [*PICTURES, "curves.png"]:
+        with Image.open(tmp_path / name) as picture:
+            picture.load()
+            assert picture.width > 700
+            assert len(set(picture.convert("RGB").get_flattened_data())) > 10, name
+
+
+def test_same_evaluation_gives_the_same_bytes(tmp_path: Path, tiny_evaluation: Evaluation) -> None:
+    for folder in (tmp_path / "first", tmp_path / "second"):
+        write_evaluation(folder, tiny_evaluation)
+    for name in _names(tmp_path / "first"):
+        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes(), name
+
+
+def test_fit_report_that_cannot_be_written_says_that_the_model_is_published(
+    tmp_path: Path, tiny_evaluation: Evaluation
+) -> None:
+    (tmp_path / "metrics.json").mkdir()
+    message = rf"^version {tiny_evaluation.version} is published, but its report is not: .*Is a direc"
+    with pytest.raises(TrainingError, match=message):
+        write_fit(tmp_path, tiny_evaluation, HISTORY, 1.0)
+
+
+def test_nothing_half_written_stays(tmp_path: Path, tiny_evaluation: Evaluation) -> None:
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(FileError, match=r"^cannot write .*report\.html: Is a directory$"):
+        write_evaluation(tmp_path, tiny_evaluation)
+    assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
+
+
+def test_model_does_not_take_the_name_of_a_file_of_its_report(tmp_path: Path, tiny_evaluation: Evaluation) -> None:
+    for name in ("report.html", "curves.png"):
+        with pytest.raises(TrainingError, match=f"{name} is the name of a file of the report"):
+            check_apart(tmp_path, tmp_path / name)
+    check_apart(tmp_path, tmp_path / "model.onnx")
+    check_apart(tmp_path, tmp_path / "elsewhere" / "report.html")
+    write_evaluation(tmp_path, tiny_evaluation)
+    assert {path.name for path in tmp_path.iterdir()} <= NAMES

@@ -1,0 +1,47 @@
+"""A split as the exported file sees it: its scores beside the true labels."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.inference.classifier import Classifier, Scores
+from training.data import Labelled
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """N labelled examples and the file's scores of them, and what the split is."""
+
+    scores: Scores
+    labels: NDArray[np.int64]  # [N]
+    population: str  # where the split is from
+    fingerprint: str  # SHA-256 of the split
+    units: NDArray[np.int64] | None = None  # [N], equal for rows that are not independent; None: all rows are
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> "Scored":
+        """The examples at `rows`, or where this mask is set, as a sample of the same split."""
+        s, units = self.scores, None if self.units is None else self.units[rows]
+        scores = Scores(s.probabilities[rows], s.confidence[rows], s.ood_score[rows])
+        return replace(self, scores=scores, labels=self.labels[rows], units=units)
+
+    @property
+    def wrong(self) -> NDArray[np.bool_]:
+        """Where the likeliest label is not the true one, `[N]`."""
+        wrong: NDArray[np.bool_] = self.scores.probabilities.argmax(axis=1) != self.labels
+        return wrong
+
+    @property
+    def true_class_probability(self) -> NDArray[np.float32]:
+        """The probability given to the true class, `[N]`."""
+        return self.scores.probabilities[np.arange(len(self.labels)), self.labels]
+
+
+def score(classifier: Classifier, part: Labelled) -> Scored:
+    """Run the file on a split, in blocks: in one, what the graph holds between its nodes would fill the memory."""
+    blocks = part.blocks(len(classifier.manifest.labels))
+    scores = Scores.joined(classifier.scores(block) for block in blocks)
+    return Scored(scores, part.labels, part.source, part.fingerprint(), part.units)

@@ -1,0 +1,81 @@
+"""`python -m training evaluate`: measure a published file on its report split, and say what was found."""
+
+import argparse
+from collections.abc import Callable
+
+from service.contract.errors import ModelError
+from service.contract.files import make_writable
+from service.inference.classifier import Classifier
+from training.cli import data_options as data_arguments
+from training.data.opening import load
+from training.errors import TrainingError
+from training.reporting import operating_points
+from training.reporting.cautions import not_promised
+from training.reporting.evaluation.evaluation import Evaluation, check_stated, evaluate
+from training.reporting.evaluation.reproduce import reproduce
+from training.reporting.files import write_evaluation
+from training.reporting.numbers import percent, rounded
+from training.reporting.table import table
+from training.reporting.worst_class import worst_class
+
+Say = Callable[[str], None]
+
+
+def run_evaluate(options: argparse.Namespace, show: Say, say: Say) -> None:
+    """Do what the options ask for. `show` gets the result, `say` what happens on the way. Raises TrainingError."""
+    try:
+        classifier = Classifier.load(options.model)
+    except ModelError as error:
+        raise TrainingError(str(error)) from None
+    if options.report_dir is not None:
+        make_writable(options.report_dir)
+    dataset = load(data_arguments.options(options, options.data), options.data_dir, say)
+    evaluation = evaluate(classifier, reproduce(classifier.manifest, dataset))
+    check_stated(evaluation)
+    show(table(_summary(evaluation)))
+    show("\n" + operating_points.as_text(evaluation.manifest, evaluation.points))
+    for caution in [*evaluation.contradictions, *not_promised(evaluation.manifest, evaluation.points)]:
+        show(f"\nwarning: {caution}")
+    if options.report_dir is not None:
+        write_evaluation(options.report_dir, evaluation)
+
+
+def _summary(evaluation: Evaluation) -> list[tuple[str, str]]:
+    manifest, found = evaluation.manifest, evaluation.risk_coverage
+    metrics, report = manifest.metrics, manifest.data.splits["report"]
+    worst = worst_class(evaluation.classes)
+    held_out = "held out" if manifest.data.report_is_held_out else "not held out: also used as tune, as in the chapter"
+    return [
+        ("model", f"{manifest.name} {evaluation.version}, recipe {manifest.training.recipe}"),
+        ("report", f"{report.size} of {report.source}, {held_out}"),
+        ("quality", f"accuracy {metrics.accuracy:.4f}, loss {metrics.nll:.4f}, calibration error {metrics.ece:.4f}"),
+        (
+            "ranking",
+            f"AURC {found['aurc'].value:.4f}, E-AURC {found['e_aurc'].value:.4f}, AUGRC {found['augrc'].value:.4f}",
+        ),
+        *([("worst class", worst)] if worst else []),
+        *_gate(evaluation),
+        *(
+            (
+                "sets",
+                f"{sets.promise.method} {sets.promise.set_coverage:g}: set coverage {percent(sets.set_coverage)}, "
+                f"answered {percent(sets.answered_coverage)}, abstained {percent(sets.abstained_coverage)}, "
+                f"least {percent(sets.least_coverage)} ({sets.least_label}), "
+                f"mean size {rounded(sets.mean_size)}, abstained {rounded(sets.abstained_mean_size)}",
+            )
+            for sets in evaluation.prediction_sets
+        ),
+    ]
+
+
+def _gate(evaluation: Evaluation) -> list[tuple[str, str]]:
+    if evaluation.false_alarms is None:
+        return []
+    missed = min(evaluation.strange, key=lambda strange: strange.turned_away)
+    return [
+        (
+            "gate",
+            f"turns away {percent(evaluation.false_alarms / len(evaluation.report), 2)} of the report inputs, and of "
+            f"each strange set at least {percent(missed.turned_away, 2)} ({missed.name})",
+        )
+    ]

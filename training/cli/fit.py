@@ -1,0 +1,123 @@
+"""`python -m training fit`: train, certify, publish, and say what came of it."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from service.contract.errors import ModelError
+from service.contract.files import make_writable
+from service.inference.classifier import Classifier
+from training.certification.capacity import capacity, shortages
+from training.cli import data_options as data_arguments
+from training.cli import parser as arguments
+from training.data import LabelledData
+from training.data.opening import load
+from training.data.splits import sizes
+from training.fitting import checkpoint
+from training.fitting.joining import joined
+from training.fitting.workers import Workers
+from training.job import Job, Outcome, assist, run
+from training.reporting import operating_points
+from training.reporting.cautions import not_promised
+from training.reporting.evaluation.evaluation import evaluate
+from training.reporting.files import check_apart, write_fit
+from training.reporting.progress import Progress
+from training.reporting.table import table
+
+Say = Callable[[str], None]
+
+
+def run_fit(options: argparse.Namespace, show: Say, say: Say) -> None:
+    """Do what the options ask for. `show` gets the result, `say` what happens on the way. Raises TrainingError.
+
+    Of several processes the first does it and the others help with the fit. They stay until it has published, so that
+    where it dies on the way there are still all of them to be started again.
+    """
+    with joined(options.device) as workers:
+        version = workers.of_first(lambda: _published(options.out, say) if options.if_missing else None)
+        if not workers.leads and version is None:
+            dataset = load(data_arguments.options(options, options.data), options.data_dir, _say_nothing)
+            assist(_job(options, dataset), dataset, workers)
+        elif version is None:
+            _lead(options, workers, show, say)
+        elif workers.leads:
+            show(f"{options.out} is there already, version {version}: nothing to do")
+        workers.wait()
+
+
+def _lead(options: argparse.Namespace, workers: Workers, show: Say, say: Say) -> None:
+    if options.resume:
+        checkpoint.require(options.checkpoint)
+    if options.report_dir is not None:
+        make_writable(options.report_dir)
+        check_apart(options.report_dir, options.out)
+    dataset = load(data_arguments.options(options, options.data), options.data_dir, say)
+    job = _job(options, dataset)
+    settings = job.abstention
+    have = capacity(dataset, job.recipe, job.seed)
+    for line in shortages(have, settings.selective_risk, settings.risk_level):
+        say(f"warning: {line}")
+    progress = Progress(job.settings.epochs)
+    try:
+        outcome = run(job, dataset, progress, workers)
+    finally:
+        progress.close()
+    manifest, points = outcome.manifest, outcome.manifest.metrics.operating_points
+    show(table(_summary(job, outcome)))
+    if manifest.abstention is not None:
+        show("\n" + operating_points.as_text(manifest, points))
+    for caution in [*manifest.warnings, *not_promised(manifest, points)]:
+        show(f"\nwarning: {caution}")
+    if options.report_dir is not None:
+        evaluation = evaluate(outcome.classifier, outcome.splits)
+        write_fit(options.report_dir, evaluation, outcome.fit.history, outcome.seconds)
+    if job.checkpoint is not None:
+        checkpoint.remove(job.checkpoint)  # last: until here a job that is started again goes on from it
+
+
+def _say_nothing(line: str) -> None:
+    """The first process says it."""
+
+
+def _published(path: Path, say: Say) -> str | None:
+    """The version of the model at `path`, or None where there is none that the service would take."""
+    try:
+        return Classifier.load(path).version
+    except ModelError as error:
+        say(f"training anew: {error}")
+        return None
+
+
+def _job(options: argparse.Namespace, dataset: LabelledData) -> Job:
+    return Job(
+        recipe=options.recipe,
+        settings=arguments.settings(options, sizes(dataset, options.recipe, options.seed)["train"]),
+        seed=options.seed,
+        device=options.device,
+        out=options.out,
+        min_accuracy=options.min_accuracy,
+        abstention=arguments.abstention(options, dataset.classes),
+        checkpoint=options.checkpoint,
+    )
+
+
+def _summary(job: Job, outcome: Outcome) -> list[tuple[str, str]]:
+    manifest = outcome.manifest
+    held_out = "" if manifest.data.report_is_held_out else " (also used as tune, as in the chapter)"
+    best = next(epoch for epoch in outcome.fit.history if epoch.number == manifest.training.best_epoch)
+    return [
+        ("recipe", f"{job.recipe}, seed {job.seed}"),
+        (
+            "fit",
+            f"{job.settings.epochs} epochs in {outcome.seconds:.1f} s on {manifest.training.device}, "
+            f"kept epoch {best.number}",
+        ),
+        ("train", f"accuracy {best.train.accuracy:.4f}, loss {best.train.loss:.4f} (mean over the epoch)"),
+        ("tune", f"accuracy {best.tune.accuracy:.4f}, loss {best.tune.loss:.4f}"),
+        ("report", f"accuracy {manifest.metrics.accuracy:.4f}, loss {manifest.metrics.nll:.4f}{held_out}"),
+        (
+            "proof",
+            f"{manifest.metrics.size} report inputs: same labels, probabilities within {outcome.difference:.1e}",
+        ),
+        ("model", f"{job.out} is {manifest.name} {outcome.version}, {job.out.stat().st_size} bytes"),
+    ]

@@ -1,0 +1,64 @@
+"""`python -m training next-token`: fit a model of the next token to a text, certify it, publish it."""
+
+import argparse
+import dataclasses
+import sys
+import time
+from collections.abc import Callable
+
+from tqdm import tqdm
+
+from training.data.text.corpus import folder, standard_library
+from training.data.text.task import Task
+from training.fitting.next_token import NextTokenSettings, fit_next_token
+from training.publishing.next_token import publish_next_token, terms
+from training.publishing.release import Released
+from training.reporting import operating_points
+from training.reporting.cautions import not_promised
+from training.reporting.table import table
+
+Say = Callable[[str], None]
+
+
+def run_next_token(options: argparse.Namespace, show: Say, say: Say) -> None:
+    """Do what the options ask for. `show` gets the result, `say` what happens on the way. Raises TrainingError."""
+    asked = {"steps": options.steps, "seed": options.seed}
+    settings = dataclasses.replace(NextTokenSettings(), **{n: value for n, value in asked.items() if value is not None})
+    task = Task.of(standard_library() if options.text is None else folder(options.text))
+    promised = terms(options.out)
+    promised.check()
+    say(f"{len(task.vocabulary):,} tokens, {len(task.train):,} places to learn from: {settings.steps} steps")
+    start = time.perf_counter()
+    with tqdm(total=settings.steps, unit="step", disable=not sys.stderr.isatty()) as bar:
+
+        def on_step(_: int, loss: float) -> None:
+            bar.set_postfix_str(f"loss {loss:.3f}", refresh=False)
+            bar.update()
+
+        tokens, train = task.vocabulary.tokens, task.train
+        model = fit_next_token(tokens, train.contexts, train.following, settings, on_step=on_step)
+    seconds = time.perf_counter() - start
+    released = publish_next_token(model, task, settings, promised)
+    manifest = released.classifier.manifest
+    points = manifest.metrics.operating_points
+    show(table(_summary(options, task, settings, released, seconds)))
+    show("\n" + operating_points.as_text(manifest, points))
+    for caution in [*manifest.warnings, *not_promised(manifest, points)]:
+        show(f"\nwarning: {caution}")
+
+
+def _summary(
+    options: argparse.Namespace, task: Task, settings: NextTokenSettings, released: Released, seconds: float
+) -> list[tuple[str, str]]:
+    classifier = released.classifier
+    metrics = classifier.manifest.metrics
+    return [
+        ("text", f"{task.corpus.words}, {len(task.corpus.texts)} files, {len(task.vocabulary):,} tokens"),
+        ("fit", f"{settings.steps} minibatches of {settings.batch_size} in {seconds:.1f} s, seed {settings.seed}"),
+        ("report", f"accuracy {metrics.accuracy:.4f}, loss {metrics.nll:.4f}"),
+        ("proof", f"{metrics.size} report inputs: same labels, probabilities within {released.difference:.1e}"),
+        (
+            "model",
+            f"{options.out} is {classifier.manifest.name} {classifier.version}, {options.out.stat().st_size} bytes",
+        ),
+    ]

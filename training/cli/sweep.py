@@ -1,0 +1,82 @@
+"""`python -m training sweep`: many fits, a table and a picture of them, and the best as a `fit` command."""
+
+import argparse
+import shlex
+from collections.abc import Callable, Sequence, Set
+
+from service.contract.files import make_writable, publish
+from training.cli import data_options as data_arguments
+from training.cli import sweep_options as sweep_arguments
+from training.data.opening import load
+from training.data.splits import sizes
+from training.errors import DivergedError
+from training.fitting.device import find_device
+from training.fitting.recipes import TUNED, for_size
+from training.fitting.sweep.ranking import Standing, rank
+from training.fitting.sweep.runs import run
+from training.reporting.pictures.sheet import as_png
+from training.reporting.pictures.sweep import draw, swept
+from training.reporting.sweep_progress import SweepProgress
+from training.reporting.sweep_table import as_csv
+from training.reporting.table import table
+
+Say = Callable[[str], None]
+
+_SHOWN = 5  # of the best settings
+
+
+def run_sweep(options: argparse.Namespace, show: Say, say: Say) -> None:
+    """Do what the options ask for. `show` gets the result, `say` what happens on the way. Raises TrainingError."""
+    make_writable(options.out)
+    device = find_device(options.device)
+    dataset = load(data_arguments.options(options, options.data), options.data_dir, say)
+    train_size = sizes(dataset, "tuned", options.seed)["train"]
+    grid, seeds = sweep_arguments.grid(options, train_size), sweep_arguments.seeds(options)
+    progress = SweepProgress(len(seeds) * sum(settings.epochs for settings in grid))
+    try:
+        runs = run(dataset, grid, seeds, device, progress.epoch, progress.group)
+    finally:
+        progress.close()
+    publish(as_csv(runs).encode(), options.out / "sweep.csv", lambda _: None)
+    standings, names = rank(runs), swept(grid)
+    axis, *lines = names or ["learning_rate"]
+    publish(as_png(draw(standings, axis, lines)), options.out / "sweep.png", lambda _: None)
+    best = standings[0]
+    if not best.losses:
+        raise DivergedError(f"every run diverged: try a lower --learning-rate. {options.out / 'sweep.csv'} says when")
+    seconds = sum(one.seconds for one in runs)
+    show(
+        f"{len(runs)} runs in {seconds:.1f} s, {len(grid)} settings with {len(seeds)} seeds each: "
+        f"{options.out / 'sweep.csv'} and sweep.png\n"
+    )
+    show(table(_rows(standings[:_SHOWN], [axis, *lines], len(seeds))))
+    for name in names:
+        if at_end := _at_end(name, getattr(best.settings, name), {getattr(settings, name) for settings in grid}):
+            show(f"\nwarning: {at_end}")
+    default = TUNED if options.data is None else for_size(TUNED, train_size)
+    command = ["fit", *data_arguments.command_line(options), *sweep_arguments.fit_options(best.settings, default)]
+    command += [] if options.device == "auto" else ["--device", options.device]
+    show(f"\nThe best:\n  python -m training {shlex.join([*command, '--seed', str(options.seed)])}")
+
+
+def _at_end(name: str, value: object, tried: Set[object]) -> str | None:
+    """What to say of a best value beyond which nothing was tried.
+
+    >>> _at_end("epochs", 20, {5, 10, 20})
+    'the best epochs, 20, is the largest that was tried'
+    """
+    numbers = [number for number in tried if isinstance(number, (int, float))]
+    for which, end in (("smallest", min), ("largest", max)):
+        if len(numbers) > 1 and value == end(numbers):
+            return f"the best {name}, {value}, is the {which} that was tried"
+    return None
+
+
+def _rows(standings: Sequence[Standing], names: Sequence[str], seeds: int) -> list[list[str]]:
+    rows = [[*names, "tune loss", "standard error", "tune accuracy", "diverged"]]
+    for standing in standings:
+        settings = [str(getattr(standing.settings, name)) for name in names]
+        error = "-" if standing.standard_error is None else f"{standing.standard_error:.4f}"
+        loss, accuracy = (f"{standing.loss:.4f}", f"{standing.accuracy:.4f}") if standing.losses else ("-", "-")
+        rows.append([*settings, loss, error, accuracy, f"{standing.diverged} of {seeds}"])
+    return rows

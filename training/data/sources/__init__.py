@@ -1,0 +1,1 @@
+"""Where data come from: one module for each form of file."""

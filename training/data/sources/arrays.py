@@ -1,0 +1,157 @@
+"""numpy's files: `.npy`, opened as a memory map and never read whole, and `.npz`."""
+
+import zipfile
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.contract.inputs import FeaturesInput, ImageInput
+from training.data.coded import Coded
+from training.data.options import DataOptions
+from training.data.raw import Raw
+from training.data.sources import table_files
+from training.errors import DataError
+
+_FLOATS = ("float16", "float32", "float64")
+
+
+def read_npy(options: DataOptions) -> Raw:
+    """Features `[N, D]`, with the labels in a file of their own: a `.npy` `[N]`, or a column of a table.
+
+    Raises DataError that names the file and the rule.
+    """
+    if options.files:
+        raise DataError(
+            f"--{options.files[0][0]}: a .npy is one memory map; put a split column into a table beside it and say "
+            "--labels TABLE --label-column NAME --split-column NAME"
+        )
+    if options.labels is None:
+        raise DataError(f"{options.path} holds no labels: name the file that does by --labels (.npy, .csv or .parquet)")
+    inputs = _load(options.path, mapped=True)
+    kind = _features(inputs, options, str(options.path))
+    labels, columns = _labels_beside(options.labels, options)
+    _check_length(len(inputs), len(labels.codes), str(options.path), str(options.labels))
+    form = f"features, a .npy of {inputs.dtype} as a memory map"
+    return Raw(form, "row", kind, inputs, labels, first_row=0, columns=columns)
+
+
+def read_npz(options: DataOptions) -> Raw:
+    """`features` `[N, D]` or `images` `[N, H, W]` or `[N, H, W, 3]`, with `labels` `[N]`.
+
+    What splits go by are further arrays `[N]`, named as columns are. Raises DataError.
+    """
+    parts = [_read_one_npz(path, options) for path in options.sources]
+    name = parts[0][0]
+    for path, part in zip(options.sources, parts, strict=True):
+        if part[0] != name or part[1]["inputs"].shape[1:] != parts[0][1]["inputs"].shape[1:]:
+            raise DataError(f"{path} does not hold {name} of the same shape as {options.path}")
+    joined = {key: np.concatenate([part[1][key] for part in parts]) for key in parts[0][1]}
+    inputs = joined.pop("inputs")
+    kind: ImageInput | FeaturesInput
+    if name == "features":
+        kind = _features(inputs, options, f"{options.path}, features,")
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and that is looked for later
+            inputs = inputs.astype(np.float32, copy=False)
+    else:
+        kind = image_kind(inputs, f"{options.path}, images,")
+    labels = Coded.of_array(joined.pop("labels"), f"{options.path}: labels")
+    sources = np.repeat(np.arange(len(parts), dtype=np.int8), [len(part[1]["labels"]) for part in parts])
+    return Raw(
+        form=f"{name} in a .npz",
+        one="row" if name == "features" else "picture",
+        input=kind,
+        inputs=inputs,
+        labels=labels,
+        first_row=0,
+        sources=sources if options.files else None,
+        columns=joined,
+    )
+
+
+def image_kind(images: NDArray[Any], what: str) -> ImageInput:
+    """The kind of an array of images; `what` begins the message of DataError."""
+    colour = images.ndim == 4 and images.shape[-1] == 3
+    if images.dtype != np.uint8 or not (images.ndim == 3 or colour) or 0 in images.shape:
+        raise DataError(
+            f"{what} is {images.dtype} {list(images.shape)}: images are uint8 [N, H, W], or [N, H, W, 3] for RGB"
+        )
+    height, width = images.shape[1:3]
+    return ImageInput(height=height, width=width, channels=3 if colour else 1, foreground=None)
+
+
+def labels_beside(path: Path, options: DataOptions, count: int) -> tuple[Coded, dict[str, Any]]:
+    """The labels of `count` examples and what splits go by, from the file that --labels names. Raises DataError."""
+    labels, columns = _labels_beside(path, options)
+    _check_length(count, len(labels.codes), str(options.path), str(path))
+    return labels, columns
+
+
+def _labels_beside(path: Path, options: DataOptions) -> tuple[Coded, dict[str, Any]]:
+    if path.suffix in table_files.SUFFIXES:
+        table = table_files.read(path)
+        table_files.require(table.column_names, options.label_column, "--label-column", path)
+        for name in options.extra_columns:
+            table_files.require(table.column_names, name, "a split, group or time column", path)
+        columns = {name: table[name] for name in options.extra_columns}
+        return Coded.of_arrow(table[options.label_column], f"{path}, column {options.label_column!r}: labels"), columns
+    if options.extra_columns:
+        raise DataError(
+            f"{options.extra_columns[0]} is a column, and {path} has none: give the labels as a .csv or .parquet"
+        )
+    labels = _load(path, mapped=True)
+    if labels.ndim != 1:
+        raise DataError(f"{path} has shape {list(labels.shape)}: labels are [N]")
+    return Coded.of_array(labels, f"{path}: labels"), {}
+
+
+def _features(inputs: NDArray[Any], options: DataOptions, what: str) -> FeaturesInput:
+    if inputs.ndim != 2 or inputs.dtype.name not in _FLOATS or not inputs.dtype.isnative or 0 in inputs.shape:
+        raise DataError(
+            f"{what} is {inputs.dtype} {list(inputs.shape)}: features are float16, float32 or float64 [N, D] "
+            "in this machine's byte order"
+        )
+    if not inputs.flags.c_contiguous:
+        raise DataError(f"{what} is in Fortran order: rows must lie together, as numpy.ascontiguousarray has them")
+    return FeaturesInput(width=inputs.shape[1], columns=None, missing=options.missing)
+
+
+def _check_length(inputs: int, labels: int, what: str, beside: str) -> None:
+    if inputs != labels:
+        raise DataError(f"{what} has {inputs} examples and {beside} {labels} labels: one for each")
+
+
+def _load(path: Path, *, mapped: bool) -> NDArray[Any]:
+    mode: Literal["r"] | None = "r" if mapped else None
+    try:
+        loaded = np.load(path, mmap_mode=mode, allow_pickle=False)
+    except FileNotFoundError:
+        raise DataError(f"{path} is not there") from None
+    except (ValueError, EOFError, OSError) as error:
+        raise DataError(f"{path} is not a .npy of numbers or strings: {error}") from None
+    if not isinstance(loaded, np.ndarray):
+        raise DataError(f"{path} is not a .npy: it holds several arrays")
+    return loaded
+
+
+def _read_one_npz(path: Path, options: DataOptions) -> tuple[str, dict[str, NDArray[Any]]]:
+    """Which of `features` and `images` it holds, and the arrays that are needed, as `inputs`, `labels` and columns."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            held = list(archive.files)
+            name = next((key for key in ("features", "images") if key in held), None)
+            missing = [key for key in ("labels", *options.extra_columns) if key not in held]
+            if name is None or missing:
+                wanted = "features or images" if name is None else missing[0]
+                raise DataError(f"{path} has no array {wanted}; it has {', '.join(held) or 'none'}")
+            arrays = {key: archive[key] for key in ("labels", *options.extra_columns)} | {"inputs": archive[name]}
+    except FileNotFoundError:
+        raise DataError(f"{path} is not there") from None
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+        raise DataError(f"{path} is not a .npz of numbers and strings: {error}") from None
+    for key in ("labels", *options.extra_columns):
+        if arrays[key].ndim != 1:
+            raise DataError(f"{path}, {key}, has shape {list(arrays[key].shape)}: it is [N]")
+        _check_length(len(arrays["inputs"]), len(arrays[key]), f"{path}, {name},", key)
+    return name, arrays

@@ -1,0 +1,107 @@
+"""Many picture files at once, on all processors."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data.sources.picture_file import Frame, UnfitError, UnreadableError, decode
+from training.errors import DataError
+
+_AT_ONCE = 128  # files that a worker decodes in one go
+_HELP = 32  # files that this process decodes before it looks after the workers again
+_WORTH_PROCESSES = 4_000  # files; for fewer, starting processes takes longer than they save
+
+
+@dataclass(slots=True)
+class Decoded:
+    """The pictures `[N, H, W]` or `[N, H, W, 3]`, and which could not be had, by their number and with the reason."""
+
+    images: NDArray[np.uint8]
+    unreadable: dict[int, str] = field(default_factory=dict)
+    unfit: dict[int, str] = field(default_factory=dict)
+
+    def put(self, start: int, batch: "Decoded") -> None:
+        """Take over what became of the files from number `start` on."""
+        self.images[start : start + len(batch.images)] = batch.images
+        self.unreadable |= {start + i: reason for i, reason in batch.unreadable.items()}
+        self.unfit |= {start + i: reason for i, reason in batch.unfit.items()}
+
+
+def decode_all(paths: Sequence[str], frame: Frame) -> Decoded:
+    """Decode every file; one that cannot be is black. Raises DataError where a process that decodes was killed.
+
+    Pillow lets other threads run while it decodes, but around that it is Python, and for small pictures that is most
+    of it: many files are decoded by processes, this one among them, which needs no starting.
+    """
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if len(paths) < _WORTH_PROCESSES or workers == 1:
+        return _decode(paths, frame, ThreadPoolExecutor(workers), 2 * workers, helps=False)
+    # Not forked: the libraries' threads of this process would be missing in the copy, their locks perhaps held.
+    spawn = multiprocessing.get_context("spawn")
+    processes = ProcessPoolExecutor(workers - 1, mp_context=spawn, initializer=_follow_parent)
+    return _decode(paths, frame, processes, 2 * workers, helps=True)
+
+
+def _decode(paths: Sequence[str], frame: Frame, executor: Executor, ahead: int, *, helps: bool) -> Decoded:
+    """The workers get the files from the front, `ahead` goes at once; this thread, where it `helps`, takes the last."""
+    decoded = Decoded(_black(len(paths), frame))
+    begun: deque[tuple[int, Future[Decoded]]] = deque()
+    first, end = 0, len(paths)  # of the files that nobody has
+    try:
+        while begun or first < end:
+            while first < end and len(begun) < ahead:
+                part = paths[first : min(first + _AT_ONCE, end)]
+                begun.append((first, executor.submit(_decode_batch, part, frame)))
+                first += len(part)
+            if helps and first < end and not begun[0][1].done():
+                start = max(first, end - _HELP)
+                decoded.put(start, _decode_batch(paths[start:end], frame))
+                end = start
+            else:
+                start, batch = begun.popleft()
+                decoded.put(start, batch.result())
+    except BrokenProcessPool:
+        raise DataError(
+            "a process that was decoding pictures has ended before its time: killed from outside, or for want of memory"
+        ) from None
+    finally:
+        executor.shutdown(cancel_futures=True)
+    return decoded
+
+
+def _decode_batch(paths: Sequence[str], frame: Frame) -> Decoded:
+    batch = Decoded(_black(len(paths), frame))
+    for i, path in enumerate(paths):
+        try:
+            batch.images[i] = decode(path, frame)
+        except UnreadableError as error:
+            batch.unreadable[i] = str(error)
+        except UnfitError as error:
+            batch.unfit[i] = str(error)
+    return batch
+
+
+def _black(count: int, frame: Frame) -> NDArray[np.uint8]:
+    return np.zeros((count, frame.height, frame.width, 3) if frame.colour else (count, frame.height, frame.width), "u1")
+
+
+def _follow_parent() -> None:
+    """Leave Ctrl-C to the process that started this one, and end when that has ended, however it did."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

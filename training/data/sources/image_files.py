@@ -1,0 +1,158 @@
+"""Pictures in files: a folder for each class, or a table of their paths."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from service.contract.inputs import ImageInput
+from training.data.coded import Coded
+from training.data.findings import Findings
+from training.data.options import DataOptions
+from training.data.raw import Raw
+from training.data.sources import table_files
+from training.data.sources.decoding import Decoded, decode_all
+from training.data.sources.picture_file import SUFFIXES, Frame, UnreadableError, frame_of
+from training.errors import DataError
+
+_SHOWN = 10  # pictures that are named for one fault
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """N files with their labels, before any is opened."""
+
+    form: str
+    paths: list[str]
+    labels: Coded
+    sources: NDArray[np.int8]
+    columns: dict[str, Any]
+
+
+def read_folders(options: DataOptions, findings: Findings) -> Raw:
+    """A folder with one folder for each class. Raises DataError where it has none, or no picture."""
+    paths: list[str] = []
+    names: list[str] = []
+    sources: list[int] = []
+    for number, folder in enumerate(options.sources):
+        for name in _classes(folder):
+            found = _pictures(folder / name, findings)
+            paths += found
+            names += [name] * len(found)
+            sources += [number] * len(found)
+    if not paths:
+        raise DataError(f"{options.path} has no picture in any of its folders: {', '.join(SUFFIXES)} are looked for")
+    if options.extra_columns:
+        raise DataError(f"{options.extra_columns[0]} is a column, and folders have none: name the files in a table")
+    listing = _Listing("a folder for each class", paths, Coded.of_names(names), np.array(sources, dtype=np.int8), {})
+    return _read(listing, options, findings)
+
+
+def read_table(options: DataOptions, findings: Findings) -> Raw:
+    """A table with a column of paths, which begin at the table's own folder, and one of labels. Raises DataError."""
+    assert options.path_column is not None
+    table, sources = table_files.read_all(options.sources)
+    table_files.require(table.column_names, options.path_column, "--path-column", options.path)
+    table_files.require(table.column_names, options.label_column, "--label-column", options.path)
+    for name in options.extra_columns:
+        table_files.require(table.column_names, name, "a split, group or time column", options.path)
+    texts = table[options.path_column].cast(pa.string()).to_pylist()
+    if None in texts or "" in texts:
+        row = next(i for i, text in enumerate(texts) if not text) + 1
+        raise DataError(f"column {options.path_column!r} has no path in row {row}")
+    folders = [path if path.is_dir() else path.parent for path in options.sources]
+    listing = _Listing(
+        "a table of paths of pictures",
+        [os.path.join(folders[source], text) for source, text in zip(sources.tolist(), texts, strict=True)],
+        Coded.of_arrow(table[options.label_column], f"the labels, column {options.label_column!r},"),
+        sources,
+        {name: table[name].combine_chunks() for name in options.extra_columns},
+    )
+    return _read(listing, options, findings)
+
+
+def _classes(folder: Path) -> list[str]:
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and entry.name[0] != ".")
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read: {error.strerror}") from None
+    if not names:
+        raise DataError(f"{folder} has no folders: pictures lie in one folder for each class")
+    return names
+
+
+def _pictures(folder: Path, findings: Findings) -> list[str]:
+    entries = sorted((entry for entry in os.scandir(folder) if entry.name[0] != "."), key=lambda entry: entry.name)
+    taken = [e.path for e in entries if e.name.lower().endswith(SUFFIXES) and e.is_file()]
+    if not taken:
+        findings.errors.append(f"the class folder {folder} has no picture: {', '.join(SUFFIXES)} are looked for")
+    elif len(taken) < len(entries):
+        findings.warnings.append(f"{folder}: {len(entries) - len(taken)} entries that are no .png or .jpg are left out")
+    return taken
+
+
+def _read(listing: _Listing, options: DataOptions, findings: Findings) -> Raw:
+    frame = _frame(listing.paths, options)
+    decoded = decode_all(listing.paths, frame)
+    _report(listing.paths, decoded, options, findings)
+    bad = {*decoded.unreadable, *decoded.unfit}
+    keep = np.array([i for i in range(len(listing.paths)) if i not in bad], dtype=np.int64)
+    if not len(keep):
+        findings.refuse()
+        raise DataError(f"none of the {len(listing.paths)} pictures of {options.path} could be read")
+    notes = []
+    if frame.fit:
+        notes.append(f"shrunk or enlarged to fit {frame.height}x{frame.width} and centred on black")
+    if decoded.unreadable:
+        notes.append(f"{len(decoded.unreadable)} unreadable left out")
+    return Raw(
+        form=listing.form,
+        one="picture",
+        input=ImageInput(height=frame.height, width=frame.width, channels=3 if frame.colour else 1, foreground=None),
+        inputs=decoded.images if not bad else decoded.images[keep],
+        labels=Coded(listing.labels.names, listing.labels.codes[keep]),
+        first_row=1,
+        sources=listing.sources[keep] if options.files else None,
+        columns={name: column.take(pa.array(keep)) for name, column in listing.columns.items()},
+        notes=tuple(notes),
+    )
+
+
+def _frame(paths: Sequence[str], options: DataOptions) -> Frame:
+    """What the options ask for, and for the rest what the first readable picture is."""
+    for path in paths:
+        try:
+            height, width, colour = frame_of(path)
+            break
+        except UnreadableError:
+            continue
+    else:
+        raise DataError(f"none of the {len(paths)} pictures of {options.path} can be read: {paths[0]} is the first")
+    if options.image_size is not None:
+        height, width = options.image_size
+    if options.image_colour is not None:
+        colour = options.image_colour == "rgb"
+    return Frame(height, width, colour, options.image_size is not None, options.image_colour is not None)
+
+
+def _report(paths: Sequence[str], decoded: Decoded, options: DataOptions, findings: Findings) -> None:
+    _name(paths, decoded.unfit, findings.errors)
+    count = len(decoded.unreadable)
+    allowed = count <= options.skip_unreadable
+    _name(paths, decoded.unreadable, findings.warnings if allowed else findings.errors)
+    if count and not allowed:
+        findings.errors.append(
+            f"{count} pictures cannot be read, and --skip-unreadable allows {options.skip_unreadable}"
+        )
+
+
+def _name(paths: Sequence[str], faults: dict[int, str], lines: list[str]) -> None:
+    for i in sorted(faults)[:_SHOWN]:
+        lines.append(f"{paths[i]} {faults[i]}")
+    if len(faults) > _SHOWN:
+        lines.append(f"{len(faults) - _SHOWN} more pictures have such a fault")

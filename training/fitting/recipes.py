@@ -1,0 +1,75 @@
+"""What a fit can be told: the settings, and the recipes that give them their defaults."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from training.data.splits import Recipe
+
+Schedule = Literal["constant", "cosine"]
+Keep = Literal["last", "best"]
+Precision = Literal["float32", "float64"]
+
+
+@dataclass(frozen=True, slots=True)
+class FitSettings:
+    """Everything that shapes a fit, but for the data and the device."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    momentum: float
+    weight_decay: float
+    schedule: Schedule
+    clip_norm: float | None
+    keep: Keep  # the last epoch's weights, or those of the epoch with the lowest tune loss
+    precision: Precision = "float32"  # of features and weights during the fit
+
+
+# Exactly the chapter's: plain minibatch SGD, and the last epoch's weights.
+CHAPTER = FitSettings(
+    epochs=10,
+    batch_size=256,
+    learning_rate=0.1,
+    momentum=0.0,
+    weight_decay=0.0,
+    schedule="constant",
+    clip_norm=None,
+    keep="last",
+)
+
+# By the loss on the tune split no neighbour that differs in one setting is better, but for what is lost in the noise.
+# `make recipe` measures it; docs/evidence/fit.md has the table.
+TUNED = FitSettings(
+    epochs=25,
+    batch_size=256,
+    learning_rate=0.1,
+    momentum=0.9,
+    weight_decay=0.0,
+    schedule="cosine",
+    clip_norm=None,
+    keep="best",
+)
+
+# Fewer updates, and a fit of few examples has hardly begun; more in a minibatch, and an epoch of them has few updates.
+_LEAST_UPDATES = 2000
+_LEAST_BATCHES = 32  # in an epoch
+_SMALLEST_BATCH = 16
+
+
+def for_size(settings: FitSettings, examples: int) -> FitSettings:
+    """The settings for a training split of another size than the recipe was made on: smaller minibatches, more epochs.
+
+    >>> for_size(TUNED, 50_000) == TUNED
+    True
+    >>> small = for_size(TUNED, 320)
+    >>> small.batch_size, small.epochs  # 20 updates an epoch
+    (16, 100)
+    """
+    batch_size = min(settings.batch_size, max(_SMALLEST_BATCH, examples // _LEAST_BATCHES))
+    updates = math.ceil(examples / batch_size)
+    epochs = max(settings.epochs, math.ceil(_LEAST_UPDATES / updates))
+    return replace(settings, batch_size=batch_size, epochs=epochs)
+
+
+RECIPES: dict[Recipe, FitSettings] = {"chapter": CHAPTER, "tuned": TUNED}

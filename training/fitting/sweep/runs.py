@@ -1,0 +1,85 @@
+"""The runs of a sweep: each setting with each seed, those that share their minibatches together."""
+
+import dataclasses
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from training.data import LabelledData
+from training.data.encoders import encoder_for
+from training.data.splits import split
+from training.fitting.fit import Epoch, Fit
+from training.fitting.recipes import FitSettings
+from training.fitting.source import examples
+from training.fitting.sweep.together import Diverged, fit_together, shared
+
+
+def combinations(base: FitSettings, values: Mapping[str, Sequence[Any]]) -> list[FitSettings]:
+    """`base` with every combination of the `values` of its fields; the last field's change fastest."""
+    return [
+        dataclasses.replace(base, **dict(zip(values, row, strict=True))) for row in itertools.product(*values.values())
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One setting with one seed, and what came of it."""
+
+    settings: FitSettings
+    seed: int
+    outcome: Fit | Diverged
+    seconds: float  # its share of the time of all that were fitted with it
+
+    @property
+    def kept(self) -> Epoch | None:
+        """The epoch whose weights the fit ends with; None of a run that diverged."""
+        return self.outcome.history[self.outcome.best_epoch - 1] if isinstance(self.outcome, Fit) else None
+
+
+def run(
+    dataset: LabelledData,
+    grid: Sequence[FitSettings],
+    seeds: Sequence[int],
+    device: torch.device,
+    on_epoch: Callable[[int], None] | None = None,
+    on_group: Callable[[list[Run]], None] | None = None,
+) -> list[Run]:
+    """Every setting of `grid` with every seed, in that order.
+
+    A seed is that of the `fit` command: of splits, initial weights and order. The splits are those of the tuned
+    recipe, so that what is chosen by the tune split is chosen on no test image. Raises TrainingError. `on_epoch` is
+    told how many runs have had an epoch, `on_group` which runs are done.
+    """
+    found: dict[tuple[FitSettings, int], Run] = {}
+    for seed in seeds:
+        for group in _groups(dataset, grid, seed, device, on_epoch):
+            found |= {(one.settings, one.seed): one for one in group}
+            if on_group is not None:
+                on_group(group)
+    return [found[settings, seed] for settings in grid for seed in seeds]
+
+
+def _groups(
+    dataset: LabelledData,
+    grid: Sequence[FitSettings],
+    seed: int,
+    device: torch.device,
+    on_epoch: Callable[[int], None] | None,
+) -> Iterator[list[Run]]:
+    splits = split(dataset, "tuned", seed)
+    encoder = encoder_for(dataset.input, splits.train)
+    for precision in dict.fromkeys(settings.precision for settings in grid):
+        dtype = getattr(torch, precision)
+        train, tune = (examples(part, encoder, device, dtype) for part in (splits.train, splits.tune))
+        of_precision = [settings for settings in grid if settings.precision == precision]
+        for kind in dict.fromkeys(map(shared, of_precision)):
+            group = [settings for settings in of_precision if shared(settings) == kind]
+            start = time.perf_counter()
+            generator = torch.Generator().manual_seed(seed)
+            outcomes = fit_together(train, tune, len(dataset.classes), group, generator, on_epoch)
+            seconds = (time.perf_counter() - start) / len(group)
+            yield [Run(settings, seed, outcome, seconds) for settings, outcome in zip(group, outcomes, strict=True)]

@@ -1,0 +1,1 @@
+"""From fitted weights to one published file: graph, manifest, proof, release."""

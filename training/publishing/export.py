@@ -1,0 +1,143 @@
+"""The model as one ONNX file: the graph, from the client's input to probabilities, and the manifest in it."""
+
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor
+
+from service.contract.manifest import METADATA_KEY, Manifest
+from training.certification.principal_components import FAINT, PrincipalComponents
+from training.data.encoders.encoder import graph_input
+from training.publishing.model import Model
+
+# The oldest pair that has every operator as it is used here, so that runtimes from 2020 on load the file.
+OPSET = 13
+IR_VERSION = 7
+
+_Constants = dict[str, NDArray[Any]]
+
+
+def to_onnx(model: Model, manifest: Manifest) -> bytes:
+    """The complete file: the model's graph with `manifest` in its metadata. The same input gives the same bytes."""
+    proto = helper.make_model(
+        _graph(model),
+        producer_name="demur",
+        ir_version=IR_VERSION,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+    )
+    helper.set_model_props(proto, {METADATA_KEY: manifest.model_dump_json()})
+    onnx.checker.check_model(proto, full_check=True)
+    content: bytes = proto.SerializeToString(deterministic=True)
+    return content
+
+
+def _graph(model: Model) -> onnx.GraphProto:
+    # From inputs to scores it computes in float64. In float32 a sum of 784 terms differs with their order, and so
+    # between runtimes and processors; in float64 all agree up to the rounding to float32 at the end.
+    # docs/evidence/serving.md has the figures. The weights are stored in float32, as they were trained: a
+    # runtime widens and scales them once, when it loads the file. The scale is not the Gemm's `alpha`, which is a
+    # float32 whatever the Gemm computes in.
+    reading = model.encoder.graph_part("levels")
+    classifying, constants = _classify(model, reading.full_scale)
+    measuring, more_constants = _measure_strangeness(model.components, reading.full_scale)
+    outputs = [
+        helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", len(model.regression.biases)]),
+        helper.make_tensor_value_info("confidence", TensorProto.FLOAT, ["N"]),
+        helper.make_tensor_value_info("ood_score", TensorProto.FLOAT, ["N"]),
+    ]
+    constants = reading.constants | constants | more_constants
+    return helper.make_graph(
+        [*reading.nodes, *classifying, *measuring],
+        "demur",
+        [graph_input(model.encoder.kind)],
+        outputs,
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+
+
+def _classify(model: Model, full_scale: float) -> tuple[list[onnx.NodeProto], _Constants]:
+    """`levels`, float64 `[N, D]` -> `probabilities`, float32 `[N, C]`, and `confidence`, float32 `[N]`."""
+    nodes = [
+        helper.make_node("Cast", ["weights"], ["wide_weights"], to=TensorProto.DOUBLE),
+        helper.make_node("Div", ["wide_weights", "weight_divisor"], ["scaled_weights"]),
+        helper.make_node("Cast", ["biases"], ["wide_biases"], to=TensorProto.DOUBLE),
+        helper.make_node("Div", ["wide_biases", "temperature"], ["scaled_biases"]),
+        helper.make_node("Gemm", ["levels", "scaled_weights", "scaled_biases"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["wide_probabilities"], axis=1),
+        helper.make_node("Cast", ["wide_probabilities"], ["probabilities"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMax", ["probabilities"], ["confidence"], axes=[1], keepdims=0),
+    ]
+    return nodes, {
+        "weights": _float32(model.regression.weights),  # [D, C]
+        "biases": _float32(model.regression.biases),  # [C]
+        "weight_divisor": np.array(full_scale * model.temperature),
+        "temperature": np.array(model.temperature),
+    }
+
+
+def _measure_strangeness(components: PrincipalComponents, full_scale: float) -> tuple[list[onnx.NodeProto], _Constants]:
+    """`levels`, float64 `[N, D]` -> `ood_score`, float32 `[N]`: what `PrincipalComponents.score` computes.
+
+    With x the levels, the energy |x - mean|^2 is expanded into |x|^2 - 2 x.mean + |mean|^2, and the mean's part of the
+    projection is a bias, so that x is read three times and copied never. The unit is the level, not the feature.
+    """
+    node = helper.make_node
+    projecting, constants = _project(components, full_scale)
+    nodes = [
+        *projecting,
+        node("ReduceSumSquare", ["along"], ["inside"], axes=[1], keepdims=1),  # [N, 1], as all that follow
+        node("ReduceSumSquare", ["levels"], ["energy"], axes=[1], keepdims=1),
+        node("Gemm", ["levels", "mean", "mean_energy"], ["shift"], alpha=-2.0),
+        node("Add", ["energy", "shift"], ["centred_energy"]),
+        node("Sub", ["centred_energy", "inside"], ["signed_residual"]),
+        node("Max", ["signed_residual", "zero"], ["residual"]),
+        node("Div", ["residual", "residual_scale"], ["residual_share"]),
+        node("Add", ["residual", "faint"], ["lit_residual"]),
+        node("Add", ["energy", "faint"], ["lit_energy"]),
+        node("Div", ["lit_residual", "lit_energy"], ["relative"]),
+        node("Div", ["relative", "relative_scale"], ["relative_share"]),
+        node("Div", ["along", "spread"], ["deviations"]),  # [N, K]
+        node("ReduceSumSquare", ["deviations"], ["hotelling_share"], axes=[1], keepdims=1),
+        node("Max", ["residual_share", "relative_share", "hotelling_share"], ["strangeness"]),
+        node("Cast", ["strangeness"], ["narrow_strangeness"], to=TensorProto.FLOAT),
+        node("Squeeze", ["narrow_strangeness", "last_axis"], ["ood_score"]),
+    ]
+    residual_scale, relative_scale, hotelling_scale = components.scales.tolist()
+    mean = components.mean.numpy() * full_scale  # [D]
+    return nodes, constants | {
+        "mean": mean[:, None],  # [D, 1]
+        "mean_energy": np.array([mean @ mean]),
+        "zero": np.array(0.0),
+        "faint": np.array(FAINT * full_scale**2),
+        "residual_scale": np.array(residual_scale * full_scale**2),
+        "relative_scale": np.array(relative_scale),
+        "spread": np.sqrt(components.variances.numpy() * hotelling_scale) * full_scale,  # [K]
+        "last_axis": np.array([1]),
+    }
+
+
+def _project(components: PrincipalComponents, full_scale: float) -> tuple[list[onnx.NodeProto], _Constants]:
+    """`levels`, float64 `[N, D]` -> `along`, float64 `[N, K]`: x - mean along each axis.
+
+    The axes are most of the graph's numbers. Where float32 makes no error in the sums they are multiplied in that.
+    """
+    axes = components.axes.numpy()  # [D, K]
+    offset = -components.mean.numpy() * full_scale @ axes  # [K]
+    if not components.exact_in_float32:
+        return [helper.make_node("Gemm", ["levels", "axes", "axes_offset"], ["along"])], {
+            "axes": axes,
+            "axes_offset": offset,
+        }
+    return [
+        helper.make_node("Cast", ["levels"], ["narrow_levels"], to=TensorProto.FLOAT),
+        helper.make_node("MatMul", ["narrow_levels", "axes"], ["narrow_along"]),
+        helper.make_node("Cast", ["narrow_along"], ["along_from_zero"], to=TensorProto.DOUBLE),
+        helper.make_node("Add", ["along_from_zero", "axes_offset"], ["along"]),
+    ], {"axes": axes.astype(np.float32), "axes_offset": offset}
+
+
+def _float32(tensor: Tensor) -> NDArray[np.float32]:
+    return np.ascontiguousarray(tensor.numpy(), dtype=np.float32)

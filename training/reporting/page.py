@@ -1,0 +1,189 @@
+"""The report as one HTML page that needs nothing else: no script, no other file, no network."""
+
+import base64
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from service.contract.certificates import PredictionSets, RiskTest
+from service.contract.manifest import Manifest
+from training.reporting.cautions import not_promised
+from training.reporting.evaluation.evaluation import Evaluation
+from training.reporting.evaluation.risk_coverage import COVERAGE, RISKS, best_augrc
+from training.reporting.numbers import estimate, percent, quotient, round_percent, rounded
+from training.reporting.operating_points import name, rows
+from training.reporting.pictures.sheet import Picture
+from training.reporting.worst_class import worst_class
+
+_TEMPLATE = "page.html.jinja"
+_TESTS: dict[RiskTest, str] = {
+    "binomial": "by the exact binomial tail",
+    "betting": "by betting",
+    "one_row_per_group": "by the exact binomial tail of one random row of each group",
+}
+
+
+def page(evaluation: Evaluation, pictures: Mapping[str, Picture]) -> str:
+    """The page of an evaluation; `pictures` by the names of their files, `curves.png` among them after a fit."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    manifest = evaluation.manifest
+    return environment.get_template(_TEMPLATE).render(
+        manifest=manifest,
+        version=evaluation.version,
+        report=manifest.data.splits["report"],
+        headline=_headline(evaluation),
+        contradictions=evaluation.contradictions,
+        cautions=not_promised(manifest, evaluation.points),
+        points=rows(manifest, evaluation.points),
+        promises=_promises(manifest),
+        worst_class=worst_class(evaluation.classes),
+        quality=_quality(manifest),
+        curve_metrics=_curve_metrics(evaluation),
+        gate=_gate(evaluation),
+        strange=_strange(evaluation),
+        sets=_sets(evaluation),
+        pictures={
+            picture.name: {"alt": picture.alt, "base64": base64.b64encode(picture.png).decode()}
+            for picture in pictures.values()
+        },
+    )
+
+
+def _headline(evaluation: Evaluation) -> dict[str, str | int]:
+    default = evaluation.manifest.default_policy
+    answered = sum(d.label is not None for d in evaluation.decisions)
+    errors = sum(c.errors for c in evaluation.classes)
+    return {
+        "accuracy": percent(evaluation.manifest.metrics.accuracy),
+        "policy": name(default),
+        "answered": answered,
+        "coverage": percent(answered / len(evaluation.decisions)),
+        "risk": percent(quotient(errors, answered)),
+    }
+
+
+def _promises(manifest: Manifest) -> dict[str, Any] | None:
+    """What the sentences on promises name; None where nothing is promised."""
+    abstention = manifest.abstention
+    if abstention is None:
+        return None
+    risks = [c for c in abstention.selective_risk if c.status == "certified"]
+    costs = [c for c in abstention.reject_cost if c.status == "certified"]
+    gate = abstention.out_of_distribution
+    evidence = [*abstention.selective_risk, *abstention.reject_cost]
+    return {
+        "risks": ", ".join(round_percent(c.selective_risk) for c in risks),
+        "costs": ", ".join(f"{c.reject_cost:g}" for c in costs),
+        "levels": ", ".join(dict.fromkeys(round_percent(c.confidence_level) for c in evidence)),
+        "population": manifest.data.splits["calibration"].source,
+        "calibration_size": manifest.data.splits["calibration"].size,
+        "cost_matrix": abstention.cost_matrix is not None,
+        "false_alarm_rate": round_percent(gate.false_alarm_rate),
+        "gate_population": gate.population,
+        "gate_level": round_percent(gate.confidence_level),
+        "familywise": any(c.family > 1 for c in abstention.selective_risk),
+        "methods": list(dict.fromkeys(f"{c.method}, {_TESTS[c.test]}" for c in evidence)),
+    }
+
+
+def _quality(manifest: Manifest) -> list[tuple[str, str, str]]:
+    """Name, before and after the temperature."""
+    after, before = manifest.metrics, manifest.metrics.before_temperature
+    fields = [
+        ("negative log-likelihood (nats)", "nll"),
+        ("Brier score (0 to 2)", "brier"),
+        ("expected calibration error, 15 bins of equal width", "ece"),
+        ("the same, 15 bins of equally many inputs", "adaptive_ece"),
+    ]
+    return [(text, f"{getattr(before, field):.4f}", f"{getattr(after, field):.4f}") for text, field in fields]
+
+
+def _curve_metrics(evaluation: Evaluation) -> list[tuple[str, str, str, str]]:
+    """Name, value, interval and formula of each risk-coverage metric."""
+    best = best_augrc(evaluation.risk_coverage["full_risk"].value)
+    texts = {
+        "full_risk": ("error rate r where all is answered", "errors / n"),
+        "aurc": ("AURC", "sum over g of (n_g / n) E_g / N_g (Geifman et al. 2019)"),
+        "e_aurc": ("E-AURC", "AURC - [r + (1 - r) ln(1 - r)]; 0 is a perfect ranking"),
+        "augrc": (
+            "AUGRC",
+            f"sum over g of (n_g / n) E_g / n (Traub et al. 2024); the best is r^2 / 2 = {best:.4f}",
+        ),
+        **{
+            f"coverage_at_risk_{risk:g}": (
+                f"coverage at risk {round_percent(risk)}",
+                "the largest at any threshold whose selective risk is at most that; known only afterwards",
+            )
+            for risk in RISKS
+        },
+        f"risk_at_coverage_{COVERAGE:g}": (
+            f"risk at coverage {round_percent(COVERAGE)}",
+            "selective risk at the highest threshold that answers at least so many",
+        ),
+    }
+    return [(texts[key][0], *estimate(found), texts[key][1]) for key, found in evaluation.risk_coverage.items()]
+
+
+def _gate(evaluation: Evaluation) -> dict[str, str] | None:
+    abstention, alarms = evaluation.manifest.abstention, evaluation.false_alarms
+    if abstention is None or alarms is None:
+        return None
+    gate = abstention.out_of_distribution
+    return {
+        "threshold": f"{gate.threshold:.4f}",
+        "method": gate.method,
+        "promised": round_percent(gate.false_alarm_rate),
+        "found": f"{alarms} of {len(evaluation.report)}, {percent(alarms / len(evaluation.report), 2)}",
+    }
+
+
+def _strange(evaluation: Evaluation) -> list[dict[str, str]]:
+    return [
+        {
+            "name": strange.name,
+            "size": str(len(strange.inputs)),
+            "turned_away": percent(strange.turned_away, 2),
+            "answered": percent(strange.answered, 2),
+            "auroc": f"{strange.by_ood_score.auroc:.4f}",
+            "fpr95": percent(strange.by_ood_score.fpr95, 2),
+            "confidence_auroc": f"{strange.by_confidence.auroc:.4f}",
+            "confidence_fpr95": percent(strange.by_confidence.fpr95, 2),
+        }
+        for strange in evaluation.strange
+    ]
+
+
+def _sets(evaluation: Evaluation) -> list[dict[str, str]]:
+    return [
+        {
+            "promise": f"{round_percent(found.promise.set_coverage)} {_of_whom(found.promise)}",
+            "method": found.promise.method,
+            "set_coverage": percent(found.set_coverage),
+            "answered": percent(found.answered_coverage),
+            "abstained": percent(found.abstained_coverage),
+            "mean_size": rounded(found.mean_size),
+            "abstained_mean_size": rounded(found.abstained_mean_size),
+            "singletons": percent(found.singletons),
+            "least": f"{percent(found.least_coverage)} ({found.least_label})",
+        }
+        for found in evaluation.prediction_sets
+    ]
+
+
+def _of_whom(promise: PredictionSets) -> str:
+    match promise.method:
+        case "by_decision":
+            return "of the answered and of the abstained"
+        case "lac":
+            return "of all"
+        case "lac_class_conditional":
+            return "of each class"

@@ -1,0 +1,81 @@
+"""A sheet of pictures that the default policy does not answer, each with its reason."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from service.inference.classifier import Scores
+from service.inference.decision import Decision, Reason
+from training.reporting.evaluation.evaluation import Evaluation
+
+_COLUMNS = 7
+_DOUBTFUL = 2 * _COLUMNS  # report inputs that are abstained on, but for those out of distribution
+_OUTSIDE = _COLUMNS  # report inputs that are out of distribution
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One picture and what is said of it."""
+
+    image: NDArray[np.uint8]  # [H, W]
+    reason: Reason
+    truth: str  # the true class, or the strange set that it is of
+    top: str
+    confidence: float
+
+
+def tiles(evaluation: Evaluation) -> list[Tile]:
+    """The first of the report split for each kind of reason, in its random order, and the first of each strange set."""
+    labels = evaluation.manifest.labels
+    truths = [f"true: {labels[label]}" for label in evaluation.report.labels.tolist()]
+    own = list(_abstained(evaluation, evaluation.inputs, evaluation.report.scores, evaluation.decisions, truths))
+    found = [
+        *islice((tile for tile in own if tile.reason != "out_of_distribution"), _DOUBTFUL),
+        *islice((tile for tile in own if tile.reason == "out_of_distribution"), _OUTSIDE),
+    ]
+    for strange in evaluation.strange:
+        names = [f"strange: {strange.name}"] * len(strange.inputs)
+        found += islice(_abstained(evaluation, strange.inputs, strange.scores, strange.decisions, names), 1)
+    return found
+
+
+def _abstained(
+    evaluation: Evaluation,
+    images: NDArray[np.uint8],
+    scores: Scores,
+    decisions: list[Decision],
+    truths: list[str],
+) -> Iterable[Tile]:
+    for place, decision in enumerate(decisions):
+        if decision.reason is not None:
+            top = evaluation.manifest.labels[int(scores.probabilities[place].argmax())]
+            yield Tile(images[place], decision.reason, truths[place], top, float(scores.confidence[place]))
+
+
+def draw(evaluation: Evaluation) -> Figure:
+    """The tiles in rows. Where the policy abstains on nothing, the sheet says so."""
+    shown = tiles(evaluation)
+    if not shown:
+        figure = Figure(figsize=(7, 1.2))
+        figure.text(0.5, 0.5, "The default policy abstains on nothing.", ha="center", va="center")
+        return figure
+    rows = -(-len(shown) // _COLUMNS)
+    figure = Figure(figsize=(11, 2.05 * rows), layout="constrained")
+    grid = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
+    for axes, tile in zip(grid, shown, strict=False):
+        _draw(axes, tile)
+    for axes in grid[len(shown) :]:
+        axes.set_axis_off()
+    return figure
+
+
+def _draw(axes: Axes, tile: Tile) -> None:
+    axes.imshow(tile.image, cmap="gray", vmin=0, vmax=255)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_title(f"{tile.reason}\n{tile.truth}\ntop: {tile.top} {tile.confidence:.3f}", fontsize=7.5, loc="left")

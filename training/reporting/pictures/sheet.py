@@ -1,0 +1,98 @@
+"""All pictures of an evaluation, as PNG files with the words that go with them."""
+
+import io
+from dataclasses import dataclass
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from service.contract.inputs import ImageInput
+from training.reporting.evaluation.evaluation import Evaluation
+from training.reporting.pictures import abstained, classes, reliability, risk_coverage, strangeness
+
+_DOTS_PER_INCH = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A PNG, and for those who do not see it what it shows."""
+
+    name: str  # of its file
+    png: bytes
+    alt: str
+
+
+def as_png(figure: Figure) -> bytes:
+    """The figure's bytes; the same figure gives the same."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=_DOTS_PER_INCH)
+    return stream.getvalue()
+
+
+def draw_all(evaluation: Evaluation) -> list[Picture]:
+    """Every picture of the report; their names do not depend on the model."""
+    with rc_context({"text.parse_math": False}):  # a label may hold a dollar sign
+        return _draw_all(evaluation)
+
+
+def _draw_all(evaluation: Evaluation) -> list[Picture]:
+    return [
+        Picture("risk-coverage.png", as_png(risk_coverage.draw(evaluation)), _risk_coverage(evaluation)),
+        Picture("reliability.png", as_png(reliability.draw(evaluation)), _reliability(evaluation)),
+        Picture("classes.png", as_png(classes.draw(evaluation)), _classes(evaluation)),
+        Picture("confusion.png", as_png(classes.draw_confusion(evaluation)), _confusion(evaluation)),
+        Picture("out-of-distribution.png", as_png(strangeness.draw(evaluation)), _strangeness(evaluation)),
+        *(
+            [Picture("abstained.png", as_png(abstained.draw(evaluation)), _abstained(evaluation))]
+            if isinstance(evaluation.manifest.input, ImageInput)
+            else []  # a row of numbers is no picture
+        ),
+    ]
+
+
+def _risk_coverage(evaluation: Evaluation) -> str:
+    risk = evaluation.risk_coverage["full_risk"].value
+    return (
+        f"Risk-coverage curve on the report split: the share of errors among the answered, up to {risk:.1%} where all "
+        "is answered, beside the ideal curve and the certified points."
+    )
+
+
+def _reliability(evaluation: Evaluation) -> str:
+    ece = evaluation.manifest.metrics.ece
+    return f"Reliability diagram: accuracy against confidence in 15 bins, with counts; calibration error {ece:.4f}."
+
+
+def _classes(evaluation: Evaluation) -> str:
+    answered = [c for c in evaluation.classes if c.answered]
+    if not answered:
+        return "Coverage and selective risk of each class: nothing is answered."
+    least = min(evaluation.classes, key=lambda c: c.answered / max(c.size, 1))
+    worst = max(answered, key=lambda c: c.errors / c.answered)
+    return (
+        f"Coverage and selective risk of each class under the default policy. Answered least often: {least.label}, "
+        f"{least.answered} of {least.size}; most often wrong where answered: {worst.label}, {worst.errors} of "
+        f"{worst.answered}."
+    )
+
+
+def _confusion(evaluation: Evaluation) -> str:
+    names, off = evaluation.manifest.labels, evaluation.confusion.copy()
+    for c in range(len(off)):
+        off[c, c] = 0
+    true, taken = divmod(int(off.argmax()), len(off))
+    return (
+        f"Confusion matrix of all report inputs. The most frequent confusion: {names[true]} taken for {names[taken]}, "
+        f"{off[true, taken]} times."
+    )
+
+
+def _strangeness(evaluation: Evaluation) -> str:
+    return (
+        f"Histogram of ood_score for the {len(evaluation.report)} report inputs and the strange sets "
+        f"{', '.join(strange.name for strange in evaluation.strange)}."
+    )
+
+
+def _abstained(evaluation: Evaluation) -> str:
+    return f"{len(abstained.tiles(evaluation))} pictures on which the default policy abstains, with their reasons."
