@@ -325,6 +325,24 @@ def _anchors(document: Path) -> set[str]:
     return {_slug(heading) for heading in headings} | set(re.findall(r'<a id="([^"]+)">', text))
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
+def test_paths_in_documents_exist(document: Path) -> None:
+    tops = "service|training|exercises|tests|benchmarks|requirements|deploy"
+    named = re.findall(rf"`((?:{tops})/[\w./-]*)`", document.read_text())
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_architecture_names_every_room() -> None:
+    """Each half has a table of what lies at its root, of which each room may import those above it."""
+    text = (DOCS / "architecture.md").read_text()
+    for half in ("service", "training"):
+        table = re.search(rf"^\| `{half}/` \| owns \|\n((?:\|.*\n)+)", text, re.MULTILINE)
+        assert table is not None
+        named = [name for row in table[1].splitlines() for name in re.findall(r"`([\w.]+/?)`", row.split("|")[1])]
+        modules = (path.relative_to(ROOT / half) for path in (ROOT / half).rglob("*.py"))
+        assert {name.rstrip("/") for name in named} == {path.parts[0] for path in modules} - {"__init__.py"}
+
+
 def test_license_is_the_one_that_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     (name,) = project["license-files"]
