@@ -13,11 +13,11 @@ from pathlib import Path
 
 import torch
 
-from training.data import Dataset
+from training.data.dataset import Dataset
 from training.data.encoders import encoder_for
+from training.data.options import Recipe
 from training.data.sources import fashion_mnist
 from training.data.sources.fetch import fetch, locate
-from training.data.splits import Recipe
 from training.fitting.fit import evaluate
 from training.fitting.recipes import RECIPES
 from training.fitting.source import examples

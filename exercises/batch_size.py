@@ -13,16 +13,15 @@ from exercises.batch_size_pictures import draw_losses, draw_rates
 from exercises.curvature import loss_curvature
 from exercises.exercise import Findings, Settings
 from exercises.gradient_noise import noise_scale
-from training.data import LabelledData
+from training.data.dataset import LabelledData
 from training.data.encoders import encoder_for
 from training.data.opening import load
 from training.data.splits import split
 from training.fitting.examples import Examples
 from training.fitting.fit import Fit, evaluate, fit
-from training.fitting.recipes import CHAPTER, FitSettings
+from training.fitting.recipes import CHAPTER, FitSettings, combinations
 from training.fitting.regression import SoftmaxRegression
 from training.fitting.source import examples
-from training.fitting.sweep.runs import combinations
 from training.fitting.sweep.together import fit_together
 
 TRAIN = 4**7  # the first examples of the train split, so that every size divides them

@@ -22,10 +22,10 @@ from training.data.opening import load
 from training.data.splits import split
 from training.fitting.examples import Examples
 from training.fitting.fit import Fit
-from training.fitting.recipes import CHAPTER
+from training.fitting.recipes import CHAPTER, combinations
 from training.fitting.regression import SoftmaxRegression
 from training.fitting.source import examples
-from training.fitting.sweep.runs import Run, combinations, run
+from training.fitting.sweep.runs import Run, run
 from training.fitting.sweep.together import fit_together
 
 RATES, SEEDS = "1e-3:10:25", 3

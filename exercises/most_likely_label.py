@@ -12,11 +12,12 @@ from exercises import most_likely_label_pictures as pictures
 from exercises.exercise import Findings, Settings
 from service.contract.certificates import RiskCertificate
 from service.inference.classifier import Scores
-from service.inference.decision import cheapest, decide
-from training.certification.scored import Scored, score
+from service.inference.decision import cheapest, outcomes
+from training.certification.scored import Scored
 from training.data.opening import load
 from training.fitting.recipes import TUNED
-from training.job import Job, Outcome, run
+from training.job import Job, JobResult, run
+from training.reporting.evaluation.operating_points import answers
 from training.reporting.evaluation.operating_points import measure as operating_point
 from training.reporting.evaluation.risk_coverage import RiskCoverage, risk_at_coverage
 
@@ -33,9 +34,9 @@ def measure(settings: Settings) -> Findings:
     with tempfile.TemporaryDirectory() as folder:
         job = Job(recipe="tuned", settings=TUNED, seed=SEED, device="cpu", out=Path(folder) / "model.onnx")
         outcome = run(job, dataset)
-    report = score(outcome.classifier, outcome.splits.report)
+    report = outcome.report
     curve = RiskCoverage.of(report.scores.confidence, report.wrong)
-    answers = _answers(outcome, report)
+    default_answers = _answers(outcome, report)
     values: dict[str, Any] = {
         "report_size": len(report),
         "risk": float(report.wrong.mean()),
@@ -43,7 +44,7 @@ def measure(settings: Settings) -> Findings:
         "certified": {f"{c.selective_risk:g}": _certificate(outcome, report, c) for c in _certificates(outcome)},
         "confidence_level": _certificates(outcome)[0].confidence_level,
         "default_risk": outcome.manifest.default_policy.model_dump()["selective_risk"],
-        "classes": _classes(dataset.classes, report.labels, answers),
+        "classes": _classes(dataset.classes, report.labels, default_answers),
         "worst": _without_worst(dataset.classes, report, curve),
         "diagnosis": _diagnosis(),
     }
@@ -52,12 +53,12 @@ def measure(settings: Settings) -> Findings:
     return Findings(values, costs, {"most-likely-label-coverage": picture})
 
 
-def _certificates(outcome: Outcome) -> Sequence[RiskCertificate]:
+def _certificates(outcome: JobResult) -> Sequence[RiskCertificate]:
     assert outcome.manifest.abstention is not None  # the tuned recipe has a calibration split
     return outcome.manifest.abstention.selective_risk
 
 
-def _certificate(outcome: Outcome, report: Scored, certificate: RiskCertificate) -> dict[str, float | None]:
+def _certificate(outcome: JobResult, report: Scored, certificate: RiskCertificate) -> dict[str, float | None]:
     """What was promised on the calibration split, and what came of it on the report split."""
     point = operating_point(report, certificate.policy(), outcome.manifest.abstention)
     answered, errors = certificate.answered, certificate.errors
@@ -71,10 +72,9 @@ def _certificate(outcome: Outcome, report: Scored, certificate: RiskCertificate)
     }
 
 
-def _answers(outcome: Outcome, report: Scored) -> NDArray[np.int64]:
+def _answers(outcome: JobResult, report: Scored) -> NDArray[np.int64]:
     """The default policy's answers, -1 where it abstains, `[N]`."""
-    decisions = decide(report.scores, outcome.manifest.default_policy, outcome.manifest.abstention)
-    return np.array([-1 if d.label is None else d.label for d in decisions], dtype=np.int64)
+    return answers(outcomes(report.scores, outcome.manifest.default_policy, outcome.manifest.abstention))
 
 
 def _classes(

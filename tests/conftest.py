@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from service.app import create_app
 from service.settings import Settings
 from tests import tiny
-from training.data import Dataset
+from training.data.dataset import Dataset
 from training.data.sources import fashion_mnist
 from training.data.sources.fetch import locate
 

@@ -6,8 +6,8 @@ import pytest
 
 from benchmarks.accuracy import measure
 from tests.test_docs import DOCS
-from training.data import Dataset
-from training.data.splits import Recipe
+from training.data.dataset import Dataset
+from training.data.options import Recipe
 
 pytestmark = pytest.mark.slow
 

@@ -28,7 +28,7 @@ from service.settings import Settings
 from tests.server import serving
 from training.certification import cost_matrix
 from training.cli import parser as arguments
-from training.data import Dataset
+from training.data.dataset import Dataset
 from training.data.sources import fashion_mnist
 
 RAW = "application/octet-stream"

@@ -23,7 +23,7 @@ class Answer(NamedTuple):
 
     body: bytes
     media_type: str
-    said: Mapping[str, str]
+    headers: Mapping[str, str]
     decided: Outcome
 
 

@@ -12,6 +12,7 @@ from service.inference.predictor import Predictor
 from service.inference.readers.as_sent import as_sent
 from service.inference.readers.body import JSON
 from service.inference.readers.json_body import json_object
+from service.inference.readers.picture_options import PictureOptions
 from service.inference.readers.reader import read_other
 
 MOST_SHOWN = 16  # inputs: of a picture the numbers take some times the bytes of its file
@@ -54,14 +55,14 @@ def read(
 
     Raises the RequestError that says what is wrong with it.
     """
-    reader = predictor.reader
     if media_type != JSON:
-        return query, read_other(reader, body, media_type, resize=query.resize, invert=query.invert)
+        return query, read_other(predictor.reader, PictureOptions(query.resize, query.invert), body, media_type)
     if query.model_fields_set:
         raise InvalidValue("query", " string: with a JSON body the options belong in the body")
     sent = json_object(body, "inputs")
     options = validated(whole, sent)
-    return options, reader.from_json(sent["inputs"], resize=options.resize, invert=options.invert)
+    reader = predictor.reader.with_options(PictureOptions(options.resize, options.invert))
+    return options, reader.from_json(sent["inputs"])
 
 
 def seen(predictor: Predictor, body: bytes, media_type: str, query: InputsQuery) -> InputsResponse:

@@ -22,6 +22,7 @@ from service.inference.prediction_id import PredictionIds
 from service.inference.prediction_sets import choose
 from service.inference.readers.body import JSON
 from service.inference.readers.json_body import json_object, may_hold_booleans
+from service.inference.readers.picture_options import PictureOptions
 from service.inference.readers.reader import Reader, read_other
 
 _MAX_WRITERS = 256
@@ -56,6 +57,7 @@ class Predictor:
         self.model_ref = ModelRef(name=name, version=classifier.version)
         self.classifier = classifier
         self.reader = reader
+        self._number_reader = reader.with_options(PictureOptions(check_booleans=False))
         self.default_policy = default_policy
         # Not a method: so nothing here refers to itself, and a model that another has replaced is gone at once.
         self.scores = partial(_scored, classifier, tuple(observers))
@@ -110,19 +112,20 @@ class Predictor:
             if query is not NO_OPTIONS:
                 raise InvalidValue("query", " string: with a JSON body the options belong in the body")
             return self._read_json(body)
-        return query, read_other(self.reader, body, media_type, resize=query.resize, invert=query.invert)
+        return query, read_other(self.reader, PictureOptions(query.resize, query.invert), body, media_type)
 
     def _read_json(self, body: bytes) -> tuple[Options, NDArray[Any]]:
         sent = json_object(body, "inputs")
-        booleans = may_hold_booleans(body)
+        check_booleans = may_hold_booleans(body)
         inputs = sent.get("inputs")
         if len(sent) == 1 and type(inputs) is list:  # which is all that the schema asks of it
-            return NO_OPTIONS, self.reader.from_json(inputs, resize=False, booleans=booleans)
+            return NO_OPTIONS, (self.reader if check_booleans else self._number_reader).from_json(inputs)
         if type(inputs) is not list:
             inputs = validated(PredictRequest, sent).inputs  # which says what is wrong
         sent.pop("inputs")
         options = self._options(sent)
-        return options, self.reader.from_json(inputs, resize=options.resize, invert=options.invert, booleans=booleans)
+        pictures = PictureOptions(options.resize, options.invert, check_booleans)
+        return options, self.reader.with_options(pictures).from_json(inputs)
 
     def _options(self, sent: dict[str, Any]) -> Options:
         """Validated once for what is asked again and again."""

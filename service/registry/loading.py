@@ -96,7 +96,7 @@ def _loaded(name: str | None, path: Path, settings: Settings, slot: WorkerSlot, 
         kept.write(file)
     else:
         classifier = proved(file, kept.path or path, settings)
-    return served(name, classifier, file, settings, slot, metrics)
+    return served(name, classifier, settings, slot, metrics)
 
 
 def proved(file: bytes, path: Path, settings: Settings) -> Classifier:
@@ -105,9 +105,9 @@ def proved(file: bytes, path: Path, settings: Settings) -> Classifier:
 
 
 def served(
-    name: str | None, classifier: Classifier, file: bytes, settings: Settings, slot: WorkerSlot, metrics: Metrics
+    name: str | None, classifier: Classifier, settings: Settings, slot: WorkerSlot, metrics: Metrics
 ) -> ServedModel:
-    """A proved model, of the bytes of `file`, with all that belongs to it.
+    """A proved model with all that belongs to it.
 
     It is served under `name`, or under the one in the file where that is None.
 
@@ -124,8 +124,7 @@ def served(
     ids = PredictionIds(version, settings.audit_share if audited else 0, monitor.feedback.register)
     observers = [monitor.drift.record, metrics.confidences(name).record]
     predictor = Predictor(name, classifier, reader_for(manifest.input, settings.read_limits), policy, ids, observers)
-    explainer = Explainer(classifier, file, settings.intra_op_threads, settings.max_model_bytes)
-    return ServedModel(predictor, monitor, explainer)
+    return ServedModel(predictor, monitor, Explainer(classifier))
 
 
 def _default_policy(name: str, manifest: Manifest, settings: Settings) -> Policy:

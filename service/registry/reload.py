@@ -121,7 +121,7 @@ class Reloader:
         classifier = proved(file, path, self._settings)
         if old is not None:
             check_replaces(path, classifier.manifest, old.manifest)
-        return served(name, classifier, file, self._settings, self._place, self._metrics)
+        return served(name, classifier, self._settings, self._place, self._metrics)
 
     def _swap(self, name: str, old: ServedModel | None, new: ServedModel) -> None:
         self._serving.refused.discard(name)

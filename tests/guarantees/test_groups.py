@@ -18,7 +18,7 @@ from tests.guarantees.limits import RESAMPLING_SEED, most_violations
 from training.certification.conformal import kth_smallest
 from training.certification.fixed_sequence import Sequence, fixed_sequence, last_passed
 from training.certification.gate import limit
-from training.certification.samples import Side, largest_unit
+from training.certification.samples import Side, largest_group_size
 from training.certification.scored import Scored
 from training.certification.selective_risk import certify, choose
 
@@ -32,8 +32,8 @@ def _groups(population: Population, sizes: NDArray[np.int64], seed: list[int]) -
     drawn = np.random.default_rng(seed).integers(0, len(population), len(sizes))
     rows = np.repeat(drawn, sizes)
     scored = population.take(rows).scored
-    units = np.repeat(np.arange(len(sizes)), sizes)
-    return Side.of_split(replace(scored, units=units), population.eligible[rows], int(sizes.max()))
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    return Side.of_split(replace(scored, groups=groups), population.eligible[rows], int(sizes.max()))
 
 
 def _thresholds(fixed: Side, calibrations: Iterator[Side], risk: float) -> list[float | None]:
@@ -110,8 +110,8 @@ def test_promise_is_one_over_rows_where_larger_groups_are_harder(
 
 
 def _weighted(population: Population, weight: NDArray[np.int64], drawn: NDArray[np.int64]) -> Side:
-    rows, units = np.repeat(drawn, weight[drawn]), np.repeat(np.arange(len(drawn)), weight[drawn])
-    scored = replace(population.take(rows).scored, units=units)
+    rows, groups = np.repeat(drawn, weight[drawn]), np.repeat(np.arange(len(drawn)), weight[drawn])
+    scored = replace(population.take(rows).scored, groups=groups)
     return Side.of_split(scored, population.eligible[rows], 8)
 
 
@@ -122,10 +122,10 @@ def test_gate_of_groups_turns_away_no_more_than_promised() -> None:
         score = np.random.default_rng([4, repeat]).random(400)
         scores = np.repeat(score, 5).astype(np.float32)
         columns = Scores(np.ones((2_000, 1), np.float32), scores, scores)
-        units = np.repeat(np.arange(400), 5)
-        scored = Scored(columns, np.zeros(2_000, np.int64), "uniform", "0" * 64, units)
-        over += 1 - limit(scored, 0.02, CONFIDENCE_LEVEL, largest_unit(units)).threshold > 0.02
-        by_rows += 1 - limit(replace(scored, units=None), 0.02, CONFIDENCE_LEVEL).threshold > 0.02
+        groups = np.repeat(np.arange(400), 5)
+        scored = Scored(columns, np.zeros(2_000, np.int64), "uniform", "0" * 64, groups)
+        over += 1 - limit(scored, 0.02, CONFIDENCE_LEVEL, largest_group_size(groups)).threshold > 0.02
+        by_rows += 1 - limit(replace(scored, groups=None), 0.02, CONFIDENCE_LEVEL).threshold > 0.02
     assert over <= most_violations(1_000)
     assert by_rows > most_violations(1_000)
 

@@ -1,4 +1,4 @@
-"""Prediction sets keep their promise where the model does not answer, and for rows that come in units."""
+"""Prediction sets keep their promise where the model does not answer, and for rows that come in groups."""
 
 from collections.abc import Callable
 
@@ -81,30 +81,30 @@ def test_one_threshold_for_all_does_not(held_out: HeldOut, pool: Population, tun
     assert size < 2
 
 
-UNIT = 10  # rows
-UNITS = 15
+GROUP_SIZE = 10  # rows
+GROUPS = 15
 
 
-def _coverages(largest_unit: int) -> NDArray[np.float64]:
-    """Coverage of rows by thresholds whose calibration rows come in units of copies, of uniform probability.
+def _coverages(largest_group: int) -> NDArray[np.float64]:
+    """Coverage of rows by thresholds whose calibration rows come in groups of copies, of uniform probability.
 
-    A threshold t covers a new unit, and so its rows, with probability 1 - t.
+    A threshold t covers a new group, and so its rows, with probability 1 - t.
     """
     thresholds = []
     for repeat in range(4_000):
-        unit = np.random.default_rng([6, repeat]).random(UNITS, dtype=np.float32)
-        probability = np.repeat(unit, UNIT)
+        group = np.random.default_rng([6, repeat]).random(GROUPS, dtype=np.float32)
+        probability = np.repeat(group, GROUP_SIZE)
         scores = Scores(np.stack([probability, 1 - probability], axis=1), probability, probability)
         calibration = Scored(scores, np.zeros(len(probability), dtype=np.int64), "uniform", "0" * 64)
-        thresholds.append(lac(calibration, PROMISED, largest_unit).thresholds[0])
+        thresholds.append(lac(calibration, PROMISED, largest_group).thresholds[0])
     return 1 - np.array(thresholds)
 
 
-def test_rank_for_units_covers_rows_that_depend_on_one_another() -> None:
-    coverage = _coverages(largest_unit=UNIT).mean()
-    assert PROMISED - 0.002 <= coverage <= PROMISED + (1 + UNIT) / (UNIT * (UNITS + 1)) + 0.002
+def test_rank_for_groups_covers_rows_that_depend_on_one_another() -> None:
+    coverage = _coverages(largest_group=GROUP_SIZE).mean()
+    assert PROMISED - 0.002 <= coverage <= PROMISED + (1 + GROUP_SIZE) / (GROUP_SIZE * (GROUPS + 1)) + 0.002
 
 
 def test_rank_for_independent_rows_does_not() -> None:
-    """ceil(151 * 0.9) = 136 of 150 rows are the 14th of 15 units: they cover 14 / 16."""
-    assert _coverages(largest_unit=1).mean() == pytest.approx(14 / 16, abs=0.005)
+    """ceil(151 * 0.9) = 136 of 150 rows are the 14th of 15 groups: they cover 14 / 16."""
+    assert _coverages(largest_group=1).mean() == pytest.approx(14 / 16, abs=0.005)

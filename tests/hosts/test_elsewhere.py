@@ -20,7 +20,7 @@ from service.inference.decision import decide, resolve
 from tests import tiny, tiny_features, tiny_tokens
 from tests.hosts.browser import told_by
 from tests.server import ROOT
-from training.data import Dataset
+from training.data.dataset import Dataset
 from training.data.splits import split
 
 pytestmark = pytest.mark.hosts

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from service.contract.manifest import SplitName
 from training.certification.fixed_sequence import least_examples
-from training.certification.samples import independent_rows, largest_unit
+from training.certification.samples import independent_rows, largest_group_size
 from training.data.dataset import Labelled, LabelledData
+from training.data.options import Recipe
 from training.data.pool import Pool
-from training.data.splits import Recipe, sizes
+from training.data.splits import sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,12 @@ class Capacity:
 
     @classmethod
     def of_parts(cls, parts: Mapping[SplitName, Labelled]) -> "Capacity":
-        """The capacity of splits whose rows may come in units."""
+        """The capacity of splits whose rows may come in groups."""
         counts = {name: len(part) for name, part in parts.items()}
-        units, largest = parts["calibration"].units, largest_unit(parts["train"].units)
-        if units is None:
+        groups, largest = parts["calibration"].groups, largest_group_size(parts["train"].groups)
+        if groups is None:
             return cls.of_rows(counts)
-        return cls(counts, independent_rows(units, largest), largest)
+        return cls(counts, independent_rows(groups, largest), largest)
 
     @property
     def calibration(self) -> int:
@@ -45,11 +46,11 @@ class Capacity:
 
 
 def capacity(dataset: LabelledData, recipe: Recipe, seed: int) -> Capacity:
-    """The capacity of the splits that `split` makes. Reads inputs only where rows come in units.
+    """The capacity of the splits that `split` makes. Reads inputs only where rows come in groups.
 
     Raises DataError where `split` does.
     """
-    if isinstance(dataset, Pool) and dataset.drawing.units is not None:
+    if isinstance(dataset, Pool) and dataset.drawing.groups is not None:
         return Capacity.of_parts(dataset.parts(seed))
     return Capacity.of_rows(sizes(dataset, recipe, seed))
 

@@ -22,16 +22,16 @@ def certify(
     calibration: Scored,
     components: PrincipalComponents,
     settings: AbstentionSettings,
-    largest_unit: int = 1,
+    largest_group: int = 1,
 ) -> Abstention:
     """Fix every rule on `tune`, then test it on `calibration`.
 
     Each promise holds at the confidence level for itself, the selective risks all together where the settings say
-    `familywise`. `largest_unit` is the most rows of a unit, known without either split.
+    `familywise`. `largest_group` is the most rows of a group, known without either split.
     """
     level, matrix = settings.confidence_level, settings.cost_matrix
-    limit = gate(tune, components, settings.false_alarm_rate, level, largest_unit)
-    fixed, tested = (Side.of_split(part, _inside(part, limit), largest_unit) for part in (tune, calibration))
+    limit = gate(tune, components, settings.false_alarm_rate, level, largest_group)
+    fixed, tested = (Side.of_split(part, _inside(part, limit), largest_group) for part in (tune, calibration))
     sequence = Sequence.on(tune.scores.confidence, tune.wrong, fixed.inside)
     risks, costs = sorted(settings.selective_risk), sorted(settings.reject_cost)
     family = len(risks) if settings.familywise else 1
@@ -52,7 +52,7 @@ def _sets(
 ) -> list[PredictionSets]:
     """The sets of each coverage, in the order asked, and of each method, the default first."""
     largest, rows = calibration.samples[0].largest, calibration.samples[0].rows
-    counted = calibration.scored if calibration.scored.units is None else calibration.scored.take(rows)
+    counted = calibration.scored if calibration.scored.groups is None else calibration.scored.take(rows)
     found = []
     for coverage in settings.set_coverage:
         cuts = wide_enough(expected, tune.scored.scores, largest_ood_score, len(counted), coverage)

@@ -12,28 +12,29 @@ from service.inference.prediction_sets import cells
 from training.certification.scored import Scored
 
 
-def order_statistic(size: int, coverage: float | Fraction, largest_unit: int = 1) -> int:
-    """k = ceil((n + m) coverage), exactly: the rank, from below, of the threshold for n scores in units of at most m.
+def order_statistic(size: int, coverage: float | Fraction, largest_group: int = 1) -> int:
+    """k = ceil((n + m) coverage), exactly: the rank, from below, of the threshold for n scores in groups of at most m.
 
     Of independent scores (m = 1), a new one is at most the k-th smallest with probability `coverage` (Vovk et al. 2005;
     Lei et al. 2018, arXiv 1604.04173, theorem 2). A k over n means that no score is high enough.
 
-    Scores may also come in units, such as the pictures of one patient, where only the units are exchangeable. Let unit
-    g have m_g <= m scores, of which misses_g are over the threshold, and let alpha = 1 - coverage. Conformal risk
-    control (Angelopoulos et al. 2022, arXiv 2208.02814, theorem 1) applies to the loss misses_g - alpha m_g: it falls
-    as the threshold rises, and it is at most (1 - alpha) m. The threshold is the lowest at which the losses sum to at
-    most -(1 - alpha) m, that is, at which at least (n + m)(1 - alpha) scores are not over it. Then E[misses] <=
-    alpha E[m_g] for a new unit: the coverage holds over scores, however they depend on each other inside a unit.
+    Scores may also come in groups, such as the pictures of one patient, where only the groups are exchangeable. Let
+    group g have m_g <= m scores, of which misses_g are over the threshold, and let alpha = 1 - coverage. Conformal
+    risk control (Angelopoulos et al. 2022, arXiv 2208.02814, theorem 1) applies to the loss misses_g - alpha m_g: it
+    falls as the threshold rises, and it is at most (1 - alpha) m. The threshold is the lowest at which the losses sum
+    to at most -(1 - alpha) m, that is, at which at least (n + m)(1 - alpha) scores are not over it. Then
+    E[misses] <= alpha E[m_g] for a new group: the coverage holds over scores, however they depend on each other inside
+    a group.
 
     In floating point k is off by one for some n and coverages. `numpy.quantile(..., method="higher")` at the level
     k / n, which is often seen, takes the next rank for most n.
 
     >>> order_statistic(9, 0.9), order_statistic(8, 0.9), order_statistic(99, 0.95)
     (9, 9, 95)
-    >>> order_statistic(90, 0.9), order_statistic(90, 0.9, largest_unit=10)  # (90 + 10) 0.9
+    >>> order_statistic(90, 0.9), order_statistic(90, 0.9, largest_group=10)  # (90 + 10) 0.9
     (82, 90)
     """
-    return math.ceil((size + largest_unit) * Fraction(str(coverage)))
+    return math.ceil((size + largest_group) * Fraction(str(coverage)))
 
 
 def kth_smallest(scores: NDArray[np.floating], k: int) -> float:
@@ -45,54 +46,54 @@ def kth_smallest(scores: NDArray[np.floating], k: int) -> float:
     return float(np.partition(scores, k - 1)[k - 1]) if k <= len(scores) else math.inf
 
 
-def lac(calibration: Scored, set_coverage: float, largest_unit: int = 1) -> PredictionSets:
+def lac(calibration: Scored, set_coverage: float, largest_group: int = 1) -> PredictionSets:
     """One threshold for all classes: least ambiguous sets (LAC; Sadinle, Lei and Wasserman 2019).
 
     Marginal: the true class is in the set in `set_coverage` of all cases, more often for some inputs than for others.
-    `largest_unit` as in `order_statistic`.
+    `largest_group` as in `order_statistic`.
     """
     rows = np.zeros(len(calibration), dtype=np.int64)
-    return _sets("lac", calibration, rows, 1, set_coverage, largest_unit)
+    return _sets("lac", calibration, rows, 1, set_coverage, largest_group)
 
 
-def lac_class_conditional(calibration: Scored, set_coverage: float, largest_unit: int = 1) -> PredictionSets:
+def lac_class_conditional(calibration: Scored, set_coverage: float, largest_group: int = 1) -> PredictionSets:
     """One threshold a class: the true class is in the set in `set_coverage` of the cases *of each class*.
 
-    A class with too few calibration examples gets threshold 0 and so is in every set. `largest_unit` as in
+    A class with too few calibration examples gets threshold 0 and so is in every set. `largest_group` as in
     `order_statistic`.
     """
     classes = calibration.scores.probabilities.shape[1]
-    return _sets("lac_class_conditional", calibration, calibration.labels, classes, set_coverage, largest_unit)
+    return _sets("lac_class_conditional", calibration, calibration.labels, classes, set_coverage, largest_group)
 
 
 def by_decision(
-    calibration: Scored, set_coverage: float, cuts: list[float], largest_ood_score: float, largest_unit: int = 1
+    calibration: Scored, set_coverage: float, cuts: list[float], largest_ood_score: float, largest_group: int = 1
 ) -> PredictionSets:
     """One threshold a cell of `prediction_sets.cells`: the true class is in `set_coverage` of each cell's sets.
 
     Mondrian conformal prediction (Vovk et al. 2005): exact in each cell, as long as `cuts` (rising, at least one) and
     the gate, `largest_ood_score`, were fixed without a look at the calibration split. A cell with too few calibration
-    examples gets threshold 0. `largest_unit` as in `order_statistic`.
+    examples gets threshold 0. `largest_group` as in `order_statistic`.
     """
     cell = cells(calibration.scores, cuts, largest_ood_score)
-    return _sets("by_decision", calibration, cell, len(cuts) + 1, set_coverage, largest_unit, cuts)
+    return _sets("by_decision", calibration, cell, len(cuts) + 1, set_coverage, largest_group, cuts)
 
 
 def _sets(
     method: SetMethod,
     calibration: Scored,
-    group: NDArray[np.integer],  # [N], of each example
-    groups: int,
+    category: NDArray[np.integer],  # [N], of each example
+    categories: int,
     set_coverage: float,
-    largest_unit: int,
+    largest_group: int,
     cuts: Sequence[float] = (),
 ) -> PredictionSets:
-    """One threshold a group of examples, from 0 to `groups` - 1."""
+    """One threshold for each category of examples, from 0 to `categories` - 1."""
     probability = calibration.true_class_probability
-    parts = [probability[group == g] for g in range(groups)]
+    parts = [probability[category == i] for i in range(categories)]
     # The conformity score is 1 - p of the true class. Its k-th smallest is the k-th largest p, which is compared as
     # it is: 1 - p would round.
-    ranks = [order_statistic(len(part), set_coverage, largest_unit) for part in parts]
+    ranks = [order_statistic(len(part), set_coverage, largest_group) for part in parts]
     return PredictionSets(
         set_coverage=set_coverage,
         method=method,

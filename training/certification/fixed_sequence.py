@@ -124,10 +124,10 @@ def fixed_sequence(
     return Passed(float(thresholds[last]), int(answered[last]), int(errors[last]), float(p_values[last]))
 
 
-def fixed_sequence_of_units(
+def fixed_sequence_of_groups(
     sequence: Sequence, start: int, sample: Sample, calibration: Side, risk: float, confidence_level: float
 ) -> Passed | None:
-    """The same on units of rows, from the threshold `start` on."""
+    """The same on groups of rows, from the threshold `start` on."""
     confidence, losses, eligible = calibration.of(sample)
     error, passed = 1 - confidence_level, None
     for threshold in sequence.thresholds[start:].tolist():
@@ -146,8 +146,8 @@ def last_passed(
     sequence: Sequence, start: int, sample: Sample, calibration: Side, risk: float, level: float
 ) -> Passed | None:
     """The fixed sequence on a sample of the calibration split; rows that are independent find their own `start`."""
-    if sample.units is not None:
-        return fixed_sequence_of_units(sequence, start, sample, calibration, risk, level)
+    if sample.groups is not None:
+        return fixed_sequence_of_groups(sequence, start, sample, calibration, risk, level)
     confidence, losses, eligible = calibration.of(sample)
     return fixed_sequence(sequence, confidence, losses > 0, eligible, risk, level)
 

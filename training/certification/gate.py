@@ -52,7 +52,7 @@ def limit(tune: Scored, false_alarm_rate: float, level: float, largest: int = 1)
     (Bates et al. 2021, arXiv 2101.02703). Where not even the largest score passes, that is the threshold, and the
     lowest rate that it can promise is stated.
     """
-    sample = samples(tune.units, len(tune), largest)[0]
+    sample = samples(tune.groups, len(tune), largest)[0]
     scores = tune.scores.ood_score[sample.rows].astype(np.float64)
     everything = np.ones(len(scores), dtype=bool)
     falling = np.sort(scores)[::-1]

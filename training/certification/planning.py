@@ -13,8 +13,8 @@ the truth. The standard deviation of its estimate is 10 to 20 points on 200 tune
 A few examples that happen to have no error would promise any risk. So the split says nothing of a risk that takes more
 than half of it to be certified (`Plan.known`).
 
-Rows in units are drawn as whole units, until there are n rows on average. Tests of units take long, so fewer splits are
-drawn, and about 50 of the thresholds are tested. That costs a per cent or two of coverage.
+Rows in groups are drawn as whole groups, n rows on average. Tests of groups take long, so fewer splits are drawn and
+about 50 of the thresholds are tested. That costs a per cent or two of coverage.
 """
 
 from collections.abc import Sequence as Several
@@ -35,9 +35,9 @@ from training.data.drawing import CAP
 SIZES = (200, 500, 1_000, 2_000, 5_000, 10_000)
 LEAST = 100  # independent rows of tune
 
-_TUNES, _TUNES_OF_UNITS = 20, 8  # drawn for each n
-_DRAWS, _DRAWS_OF_UNITS = 10, 5  # calibration splits for each of those
-_FEWER = 50  # thresholds, for units
+_TUNES, _TUNES_OF_GROUPS = 20, 8  # drawn for each n
+_DRAWS, _DRAWS_OF_GROUPS = 10, 5  # calibration splits for each of those
+_FEWER = 50  # thresholds, for groups
 _ENOUGH = 0.95  # of the most coverage
 
 
@@ -70,10 +70,10 @@ def plan(
 ) -> Plan | None:
     """What to expect of calibration splits of `sizes` rows, where there are `now`.
 
-    None where tune has under 100 independent rows. `largest` as in `samples`: the most rows of a unit of train. The
+    None where tune has under 100 independent rows. `largest` as in `samples`: the most rows of a group of train. The
     same seed gives the same plan.
     """
-    independent = len(tune) if tune.units is None else independent_rows(tune.units, largest)
+    independent = len(tune) if tune.groups is None else independent_rows(tune.groups, largest)
     if independent < LEAST:
         return None
     risks, sizes, level = sorted(settings.selective_risk), sorted(set(sizes)), settings.risk_level
@@ -98,10 +98,10 @@ class _Bootstrap:
 
     def coverage(self, size: int, tune: int, risks: Several[float], rng: np.random.Generator) -> NDArray[np.float64]:
         """The mean coverage with `size` rows of calibration and `tune` rows of tune, `[R]`."""
-        grouped = self.population.units is not None
+        grouped = self.population.groups is not None
         found = [
-            self._once(size, tune, risks, _DRAWS_OF_UNITS if grouped else _DRAWS, rng)
-            for _ in range(_TUNES_OF_UNITS if grouped else _TUNES)
+            self._once(size, tune, risks, _DRAWS_OF_GROUPS if grouped else _DRAWS, rng)
+            for _ in range(_TUNES_OF_GROUPS if grouped else _TUNES)
         ]
         return np.asarray(np.mean(found, axis=0))
 
@@ -113,7 +113,7 @@ class _Bootstrap:
         largest_score = limit(fixing, settings.false_alarm_rate, settings.confidence_level, self.largest).threshold
         fixed = self._side(fixing, largest_score)
         sequence = Sequence.on(fixing.scores.confidence, fixing.wrong, fixed.inside)
-        if fixing.units is not None:
+        if fixing.groups is not None:
             sequence = _thinned(sequence)
         splits = [self._side(_drawn(self.population, size, rng), largest_score) for _ in range(draws)]
         return np.array([np.mean(_answered(sequence, fixed, splits, risk, settings.risk_level)) for risk in risks])
@@ -147,13 +147,13 @@ def _thinned(sequence: Sequence) -> Sequence:
 
 
 def _drawn(population: Scored, size: int, rng: np.random.Generator) -> Scored:
-    """`size` rows drawn with replacement; of whole units, each a unit of its own, so many rows on average."""
-    if population.units is None:
+    """`size` rows drawn with replacement; where rows come in groups, whole groups with `size` rows on average."""
+    if population.groups is None:
         return population.take(rng.integers(0, len(population), size))
-    order = np.argsort(population.units, kind="stable")
-    _, starts, counts = np.unique(population.units[order], return_index=True, return_counts=True)
+    order = np.argsort(population.groups, kind="stable")
+    _, starts, counts = np.unique(population.groups[order], return_index=True, return_counts=True)
     drawn = rng.integers(0, len(starts), max(1, round(size * len(starts) / len(population))))
     lengths = counts[drawn]
     new = np.repeat(np.arange(len(drawn)), lengths)
     within = np.arange(len(new)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return replace(population.take(order[starts[drawn][new] + within]), units=new)
+    return replace(population.take(order[starts[drawn][new] + within]), groups=new)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.inference.classifier import Classifier, Scores
-from training.data import Labelled
+from training.data.dataset import Labelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +17,16 @@ class Scored:
     labels: NDArray[np.int64]  # [N]
     population: str  # where the split is from
     fingerprint: str  # SHA-256 of the split
-    units: NDArray[np.int64] | None = None  # [N], equal for rows that are not independent; None: all rows are
+    groups: NDArray[np.int64] | None = None  # [N], equal for rows that are not independent; None: all rows are
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> "Scored":
         """The examples at `rows`, or where this mask is set, as a sample of the same split."""
-        s, units = self.scores, None if self.units is None else self.units[rows]
+        s, groups = self.scores, None if self.groups is None else self.groups[rows]
         scores = Scores(s.probabilities[rows], s.confidence[rows], s.ood_score[rows])
-        return replace(self, scores=scores, labels=self.labels[rows], units=units)
+        return replace(self, scores=scores, labels=self.labels[rows], groups=groups)
 
     @property
     def wrong(self) -> NDArray[np.bool_]:
@@ -44,4 +44,4 @@ def score(classifier: Classifier, part: Labelled) -> Scored:
     """Run the file on a split, in blocks: in one, what the graph holds between its nodes would fill the memory."""
     blocks = part.blocks(len(classifier.manifest.labels))
     scores = Scores.joined(classifier.scores(block) for block in blocks)
-    return Scored(scores, part.labels, part.source, part.fingerprint(), part.units)
+    return Scored(scores, part.labels, part.source, part.fingerprint(), part.groups)

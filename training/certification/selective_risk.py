@@ -63,7 +63,7 @@ def level_of_each(level: float, family: int) -> float:
 
 
 def _bound(sample: Sample, calibration: Side, passed: Passed, risk: float, level: float) -> float:
-    if sample.units is None:
+    if sample.groups is None:
         return clopper_pearson_upper(passed.errors, passed.answered, level)
     confidence, losses, eligible = calibration.of(sample)
     # The risk passed, so a bound over it is one of the search's tolerance.

@@ -11,17 +11,17 @@ from service.contract.manifest import SplitName
 from training.certification import planning
 from training.certification.capacity import Capacity, prospects
 from training.certification.gate import least_false_alarm_rate
-from training.certification.samples import largest_unit, samples
+from training.certification.samples import largest_group_size, samples
 from training.certification.settings import AbstentionSettings
 from training.cli import data_options as data_arguments
-from training.cli import parser as arguments
-from training.data import Labelled
+from training.cli import target_options
+from training.data.dataset import Labelled
 from training.data.opening import Opened, class_counts, open_data
 from training.data.options import DataOptions
 from training.data.pool import Pool
 from training.errors import DataError
 from training.fitting.recipes import RECIPES, for_size
-from training.job import Job, try_out
+from training.job import Job, dry_run
 from training.reporting import plan
 from training.reporting.progress import Progress
 from training.reporting.table import table
@@ -36,7 +36,7 @@ def run_describe(options: argparse.Namespace, show: Say, say: Say) -> None:
 
     `say` gets what happens on the way to a plan.
     """
-    asked = arguments.abstention(options, ())
+    asked = target_options.abstention(options, ())
     about = data_arguments.options(options, options.path)
     assert about is not None
     opened = open_data(about)
@@ -55,7 +55,7 @@ def run_describe(options: argparse.Namespace, show: Say, say: Say) -> None:
     if options.plan:
         show("\nwhat to expect\n" + _indented(_planned(opened.pool, options.seed, asked, say)))
     seed = ["--seed", str(options.seed)] if options.seed else []
-    show(f"\nto train\n  {fit_command(about, [*arguments.target_words(options), *seed])}")
+    show(f"\nto train\n  {fit_command(about, [*target_options.words(options), *seed])}")
 
 
 def fit_command(options: DataOptions, more: Sequence[str]) -> str:
@@ -78,11 +78,11 @@ def _planned(pool: Pool, seed: int, asked: AbstentionSettings, say: Say) -> list
     say(f"fitting {settings.epochs} epochs for the plan; nothing is published")
     progress = Progress(settings.epochs)
     try:
-        tuned = try_out(Job("tuned", settings, seed, "auto", out=Path(os.devnull)), pool, progress)
+        tuned = dry_run(Job("tuned", settings, seed, "auto", out=Path(os.devnull)), pool, progress)
     finally:
         progress.close()
     sizes = (*planning.SIZES, have.calibration)
-    found = planning.plan(tuned.scored, asked, sizes, have.calibration, tuned.largest_unit, seed)
+    found = planning.plan(tuned.scored, asked, sizes, have.calibration, tuned.largest_group, seed)
     if found is None:
         return plan.too_small(len(tuned.scored))
     apart = parts["tune"].source != parts["calibration"].source
@@ -152,11 +152,11 @@ def _parts(parts: Mapping[SplitName, Labelled]) -> list[str]:
 
 def _gate(parts: Mapping[SplitName, Labelled], asked: AbstentionSettings) -> str:
     tune = len(parts["tune"])
-    sample = samples(parts["tune"].units, tune, largest_unit(parts["train"].units))[0]
+    sample = samples(parts["tune"].groups, tune, largest_group_size(parts["train"].groups))[0]
     wanted, least = asked.false_alarm_rate, least_false_alarm_rate(sample, asked.confidence_level)
     if least <= wanted:
         return f"false_alarm_rate {wanted:g} can be, of the gate for strange inputs"
-    grouped = "" if sample.groups is None else f", in {sample.groups:,} groups"
+    grouped = "" if sample.group_count is None else f", in {sample.group_count:,} groups"
     tuned = f"{tune} examples in tune{grouped}"
     return f"false_alarm_rate {least:g}, not {wanted:g}, with {tuned}: the gate turns away no more"
 

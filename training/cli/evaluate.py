@@ -71,11 +71,11 @@ def _summary(evaluation: Evaluation) -> list[tuple[str, str]]:
 def _gate(evaluation: Evaluation) -> list[tuple[str, str]]:
     if evaluation.false_alarms is None:
         return []
-    missed = min(evaluation.strange, key=lambda strange: strange.turned_away)
+    missed = min(evaluation.strange, key=lambda strange: strange.flagged)
     return [
         (
             "gate",
             f"turns away {percent(evaluation.false_alarms / len(evaluation.report), 2)} of the report inputs, and of "
-            f"each strange set at least {percent(missed.turned_away, 2)} ({missed.name})",
+            f"each strange set at least {percent(missed.flagged, 2)} ({missed.name})",
         )
     ]

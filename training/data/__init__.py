@@ -1,5 +1,1 @@
-"""Labelled data, one module per form, all giving the same `LabelledData`."""
-
-from training.data.dataset import Dataset, Labelled, LabelledData
-
-__all__ = ["Dataset", "Labelled", "LabelledData"]
+"""Labelled data: one module for each form of file, all giving the same `LabelledData`."""

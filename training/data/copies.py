@@ -85,20 +85,19 @@ class Repeated:
         kept[first % size] = True
         return kept
 
-    def units(self, size: int, groups: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
-        """The unit of each of all `size` examples, `[N]`: its set of copies, or itself.
+    def joined_groups(self, size: int, groups: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
+        """The group of each of all `size` examples, `[N]`, with copies in one group; None if nothing repeats.
 
-        With `groups` `[N]` it is the group, and groups that share a copy are one unit. None where each example is a
-        unit of its own.
+        `groups` `[N]` are those of a column, or None: groups that share a copy become one.
         """
         if not len(self.rows):
             return groups
         if groups is None:
-            units = np.arange(size)
+            own = np.arange(size)
             first = np.full(self.kinds, size)
             np.minimum.at(first, self.sets, self.rows)
-            units[self.rows] = first[self.sets]
-            return units
+            own[self.rows] = first[self.sets]
+            return own
         many = int(groups.max()) + 1
         # A graph of groups and of sets of copies, with an edge for each row that is in both.
         edges = coo_array(

@@ -26,9 +26,9 @@ class Labelled:
     base: NDArray[Any]  # [M, *row_shape], uint8, int64, or floats of any width
     labels: NDArray[np.int64]  # [N], indices into the class names
     rows: NDArray[np.int64] | None = None  # [N], which rows of `base`; None: all, in order
-    # [N], equal where examples belong to one unit, a group or a set of copies, and so are not independent of one
-    # another. The numbers are those of the whole pool. None: every example is independent.
-    units: NDArray[np.int64] | None = None
+    # [N], the group of each example, numbered over the whole pool; None: all examples are independent. A group is a
+    # set of examples that are not independent of one another: the rows of one patient, or copies kept together.
+    groups: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -46,11 +46,11 @@ class Labelled:
     def take(self, indices: NDArray[np.int64]) -> "Labelled":
         """The examples at `indices`, in that order."""
         labels = self.labels[indices]
-        units = None if self.units is None else self.units[indices]
+        groups = None if self.groups is None else self.groups[indices]
         if isinstance(self.base, np.memmap):
             rows = indices if self.rows is None else self.rows[indices]
-            return Labelled(self.source, self.base, labels, rows, units)
-        return Labelled(self.source, self.base[indices], labels, units=units)
+            return Labelled(self.source, self.base, labels, rows, groups)
+        return Labelled(self.source, self.base[indices], labels, groups=groups)
 
     def blocks(self, width: int = 1) -> Iterator[NDArray[Any]]:
         """The inputs in order, a block at a time: the smaller, the more numbers, `width`, are made of each."""

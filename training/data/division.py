@@ -48,15 +48,16 @@ def divide(
     size, repeated = len(raw.inputs), Repeated.among(hashes)
     copies = options.copies or by_default(raw.input)
     kept = repeated.first_of_each(size, _first_splits(*strata)) if copies == "one" else None
-    units = repeated.units(size, groups) if copies == "together" else groups
+    if copies == "together":
+        groups = repeated.joined_groups(size, groups)
     wording = _wording(raw, kept, options)
     if not repeated.repeats:
-        return Division(Drawing(options.split_shares, *strata, units, times), wording, texts, None)
+        return Division(Drawing(options.split_shares, *strata, groups, times), wording, texts, None)
     findings.warnings += warning_lines(
         repeated, labels, raw.one, copies, asked=options.copies is not None, apart=len(strata[1]) > 1
     )
     return Division(
-        Drawing(options.split_shares, *strata, units, times, kept),
+        Drawing(options.split_shares, *strata, groups, times, kept),
         dataclasses.replace(wording, copies=population_suffix(repeated, raw.one, copies, wording.way)),
         texts,
         summary_line(repeated, size, raw.one, copies),

@@ -1,6 +1,6 @@
 """How the examples of one pool are divided among the splits: which example goes where, for a seed.
 
-What must stay together is a unit: the rows of a group, or copies of one row. A unit is never divided.
+A group, be it the rows of one patient or copies of one row, is never divided.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Drawing:
     shares: Shares
     strata: NDArray[np.int8]  # [N], which of `allowed` an example belongs to
     allowed: tuple[tuple[SplitName, ...], ...]  # of each stratum: the splits that its examples are divided among
-    units: NDArray[np.int64] | None = None  # [N], equal where examples stay together; None: each on its own
+    groups: NDArray[np.int64] | None = None  # [N], equal where examples stay together; None: each on its own
     times: NDArray[np.int64] | None = None  # [N], ranks: the splits are in order of time, not drawn
     kept: NDArray[np.bool_] | None = None  # [N], False where an example is in no split; None: all are kept
 
@@ -42,8 +42,8 @@ class Drawing:
             rows = self._rows_of(number)
             splits = np.array([ALL_SPLITS.index(name) for name in names], dtype=np.int8)
             sides[rows] = splits[self._divide(rows, [self.shares[s] for s in splits], seed, number)]
-        if self.units is not None:
-            sides = _together(sides, self.units)
+        if self.groups is not None:
+            sides = _together(sides, self.groups)
             if self.kept is not None:
                 sides[~self.kept] = _LEFT_OUT
         self._check_none_empty(sides)
@@ -71,7 +71,7 @@ class Drawing:
         copies = len(sides) - int(divided.sum())
         raise DataError(
             f"no example is left for {' and '.join(empty)}: there are {len(sides) - copies} examples"
-            + ("" if self.units is None else f" in {len(np.unique(self.units[divided]))} groups that stay together")
+            + ("" if self.groups is None else f" in {len(np.unique(self.groups[divided]))} groups that stay together")
             + (f" ({copies} copies left out)" if copies else "")
             + "; give more, or others by --split-shares"
         )
@@ -93,14 +93,14 @@ class Drawing:
         ends = np.cumsum([max(0, count - sum(sizes)), *sizes])[:-1]
         rng = np.random.default_rng([seed, 3, stratum])
         if self.times is not None:
-            line, units = self.times[rows], None
-        elif self.units is None:
-            line, units = _permutation(count, rng), None
+            line, groups = self.times[rows], None
+        elif self.groups is None:
+            line, groups = _permutation(count, rng), None
         else:
-            _, units = np.unique(self.units[rows], return_inverse=True)
-            line = _permutation(int(units.max(initial=-1)) + 1, rng)[units]
-        # Along a line of units each goes where it begins. Without units and times the line is a permutation.
-        starts = line if units is None and self.times is None else _starts(line)
+            _, groups = np.unique(self.groups[rows], return_inverse=True)
+            line = _permutation(int(groups.max(initial=-1)) + 1, rng)[groups]
+        # A group goes to the split in which it begins. Without groups and times the line is a permutation.
+        starts = line if groups is None and self.times is None else _starts(line)
         sides = np.zeros(count, dtype=np.int8)
         for end in ends.tolist():
             sides += starts >= end
@@ -121,17 +121,17 @@ def _permutation(count: int, rng: np.random.Generator) -> NDArray[np.signedinteg
 
 
 def _starts(line: NDArray[np.signedinteger[Any]]) -> NDArray[np.int64]:
-    """How many examples stand before each one's unit, where `line` says at which place its unit stands."""
+    """The number of examples before each one's group; `line` is the position of its group in the order."""
     counts = np.bincount(line)
     starts: NDArray[np.int64] = (np.cumsum(counts) - counts)[line]
     return starts
 
 
-def _together(sides: Sides, units: NDArray[np.int64]) -> Sides:
-    """All of a unit in the first of the splits that hold any of it: what was trained on is not measured on."""
-    first = np.full(int(units.max()) + 1, len(ALL_SPLITS), dtype=np.int8)
-    np.minimum.at(first, units, sides)
-    return first[units]
+def _together(sides: Sides, groups: NDArray[np.int64]) -> Sides:
+    """Move each group to the first split that holds any of it: no example of a trained group is measured."""
+    first = np.full(int(groups.max()) + 1, len(ALL_SPLITS), dtype=np.int8)
+    np.minimum.at(first, groups, sides)
+    return first[groups]
 
 
 def _head_drawn(taken: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int64]:

@@ -1,9 +1,13 @@
-"""What a user says about data of their own."""
+"""Which data to train on, how to read them and how to split them, as the user says it. Imports nothing heavy."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+FASHION_MNIST = "fashion-mnist"  # the data set that needs no --data
+DATA_DIR_VARIABLE = "DEMUR_DATA_DIR"  # the environment variable that names its folder
+
+Recipe = Literal["chapter", "tuned"]  # the splits of each: see training.data.splits
 Colour = Literal["grey", "rgb"]
 Copies = Literal["free", "one", "together"]  # what becomes of equal examples: see training.data.copies
 Shares = tuple[float, float, float, float]  # of train, tune, calibration and report

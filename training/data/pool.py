@@ -84,7 +84,7 @@ class Pool(LabelledData):
 
     def _part(self, name: SplitName, rows: NDArray[np.int64]) -> Labelled:
         source = self.wording.source(name, self._span(rows))
-        return dataclasses.replace(self.examples, source=source, units=self.drawing.units).take(rows)
+        return dataclasses.replace(self.examples, source=source, groups=self.drawing.groups).take(rows)
 
     def _span(self, rows: NDArray[np.int64]) -> tuple[str, str] | None:
         if self.drawing.times is None or not len(rows):

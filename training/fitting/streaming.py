@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.data import Labelled
+from training.data.dataset import Labelled
 from training.data.encoders.encoder import Encoder
 from training.fitting import shuffling
 from training.fitting.examples import Examples, Minibatch

@@ -50,7 +50,7 @@ def _strange(strange: StrangeSet) -> dict[str, Any]:
         "size": len(strange.inputs),
         "by_ood_score": asdict(strange.by_ood_score),
         "by_confidence": asdict(strange.by_confidence),
-        "turned_away": strange.turned_away,
+        "turned_away": strange.flagged,
         "answered": strange.answered,
     }
 

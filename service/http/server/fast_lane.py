@@ -12,7 +12,7 @@ the same answers with the lane as without; the tests hold them side by side. doc
 import time
 from collections.abc import MutableMapping
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 from service.contract.errors import RequestError
@@ -28,15 +28,10 @@ from service.inference.predictor import Predictor, PreparedRequest
 from service.monitoring.requests.exchange import Exchange
 from service.monitoring.requests.observers import ExchangeObservers
 
+if TYPE_CHECKING:
+    from service.http.access.gate import AccessGate
+
 STATE = "lane"  # the name of a Lane in the lifespan's state
-
-
-class Asked(Protocol):
-    """Who gets in: `gate.Gate`, which is loaded only where there is one."""
-
-    def pass_in(self, method: str, path: str, headers: Headers) -> str | None:
-        """Return the name of the request's key; raises RequestError for who does not get in."""
-        ...
 
 
 class Lane(NamedTuple):
@@ -44,7 +39,7 @@ class Lane(NamedTuple):
 
     predictors: MutableMapping[bytes, Predictor]  # by the paths that they answer on; none during a drain
     observers: ExchangeObservers
-    gate: Asked | None  # who gets in; None where all do
+    gate: "AccessGate | None"  # who gets in; None where all do
 
 
 class FastLaneProtocol(GuardedProtocol):
@@ -155,11 +150,11 @@ class FastLaneProtocol(GuardedProtocol):
             and not self.flow.write_paused
         )
 
-    def _gets_in(self, gate: Asked) -> bool:
+    def _gets_in(self, gate: "AccessGate") -> bool:
         """Whether it is let in. Where it is not, the application finds the same, and says it."""
         path, _ = _named(self._path)
         try:
-            self._key = gate.pass_in("POST", path, self._named)
+            self._key = gate.admit("POST", path, self._named)
         except RequestError:
             return False
         return True

@@ -4,7 +4,6 @@ It is the response model written out by hand, since to build it and its parts ta
 Whatever is the same in every answer is made once; a test holds the bytes against the response model.
 """
 
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
@@ -20,6 +19,7 @@ from service.inference.batching import Rows
 from service.inference.decision import REASONS, Decision, Reason, decide, limits, tally
 from service.inference.outcome import ModelRef, Outcome
 from service.inference.prediction_id import PredictionIds
+from service.inference.prediction_sets import LabelSets
 from service.inference.readers.body import JSON
 
 _Row = Sequence[float] | NDArray[np.float32]  # the latter where nothing goes through all of it
@@ -72,8 +72,8 @@ class JsonAnswer:
         self.k = k
         self._probabilities = probabilities
         self.whole = probabilities or sets is not None
-        self._sets = sets
-        self._largest_ood_score = np.inf if abstention is None else abstention.out_of_distribution.threshold
+        max_ood_score = np.inf if abstention is None else abstention.out_of_distribution.threshold
+        self._sets = None if sets is None else LabelSets(labels, sets, max_ood_score)
         named = None if sets is None else SetsRef(set_coverage=sets.set_coverage, method=sets.method)
         self._head = b'{"model":%b,"policy":%b,"prediction_sets":%b,"predictions":' % (
             _json(model),
@@ -108,27 +108,8 @@ class JsonAnswer:
             "confidence": confidence,
             "top_k": [{"label": labels[i], "probability": float(row[i])} for i in likeliest[: self.k]],
             "probabilities": row if self._probabilities else None,
-            "prediction_set": None if sets is None else self._members(sets, row, confidence, ood_score, likeliest),
+            "prediction_set": None if sets is None else sets.of(row, confidence, ood_score, likeliest),
         }
-
-    def _members(
-        self, sets: PredictionSets, row: _Row, confidence: float, ood_score: float, likeliest: list[int]
-    ) -> list[str]:
-        """What `prediction_sets.members` says of one input."""
-        labels, best, thresholds = self._labels, likeliest[0], sets.thresholds
-        if sets.method == "lac_class_conditional":
-            least = thresholds[best]
-            entries = zip(labels, row, thresholds, strict=True)
-            found = [label for label, probability, threshold in entries if probability >= threshold]
-        else:
-            least = thresholds[bisect_right(sets.cuts, confidence) if ood_score <= self._largest_ood_score else 0]
-            if len(likeliest) > 1 and row[likeliest[1]] < least:
-                return [labels[best]]  # as in most answers, without a look at every class
-            found = [label for label, probability in zip(labels, row, strict=True) if probability >= least]
-        if row[best] >= least:
-            return found
-        among = {*found, labels[best]}
-        return [label for label in labels if label in among]
 
 
 def _json(part: BaseModel) -> bytes:

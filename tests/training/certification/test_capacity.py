@@ -8,7 +8,7 @@ import pytest
 from service.contract.manifest import SplitName
 from tests.training.data.made import columns, pool, write
 from training.certification.capacity import Capacity, capacity, prospects, shortages
-from training.data import Labelled
+from training.data.dataset import Labelled
 from training.data.pool import Pool
 from training.data.raw import ALL_SPLITS
 
@@ -17,18 +17,18 @@ ROWS = Capacity.of_rows({"train": 200, "tune": 40, "calibration": 100, "report":
 
 def _part(sizes: list[int]) -> Labelled:
     """Groups of these sizes."""
-    units = np.repeat(np.arange(len(sizes)), sizes)
-    return Labelled("by hand", np.zeros((len(units), 1), dtype=np.float32), np.zeros_like(units), units=units)
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    return Labelled("by hand", np.zeros((len(groups), 1), dtype=np.float32), np.zeros_like(groups), groups=groups)
 
 
 class _Grouped(Pool):
-    """A pool whose parts say which rows belong to one unit."""
+    """A pool whose parts say which rows belong to one group."""
 
     def parts(self, seed: int) -> dict[SplitName, Labelled]:
-        units, rows = self.drawing.units, self.drawing.rows(seed)
-        assert units is not None
+        groups, rows = self.drawing.groups, self.drawing.rows(seed)
+        assert groups is not None
         return {
-            name: Labelled(part.source, part.base, part.labels, part.rows, units[rows[name]])
+            name: Labelled(part.source, part.base, part.labels, part.rows, groups[rows[name]])
             for name, part in super().parts(seed).items()
         }
 

@@ -12,7 +12,7 @@ from tests import tiny
 from training.certification.certify import certify
 from training.certification.scored import Scored, score
 from training.certification.settings import AbstentionSettings
-from training.data import Labelled
+from training.data.dataset import Labelled
 from training.publishing.export import to_onnx
 from training.publishing.proof import load_draft
 
@@ -105,7 +105,7 @@ def test_gate_of_groups_is_further_out_than_that_of_as_many_independent_rows() -
     tenfold = replace(few, scores=scores, labels=few.labels[often])
     alone = certify(tenfold, CALIBRATION, tiny.COMPONENTS, AbstentionSettings(false_alarm_rate=0.05))
     grouped = certify(
-        replace(tenfold, units=often), CALIBRATION, tiny.COMPONENTS, AbstentionSettings(false_alarm_rate=0.05), 10
+        replace(tenfold, groups=often), CALIBRATION, tiny.COMPONENTS, AbstentionSettings(false_alarm_rate=0.05), 10
     )
     single = certify(few, CALIBRATION, tiny.COMPONENTS, AbstentionSettings(false_alarm_rate=0.05))
     assert alone.out_of_distribution.threshold < single.out_of_distribution.threshold

@@ -96,12 +96,12 @@ def test_cell_that_is_empty_holds_every_class() -> None:
     assert (sets.sizes[2], sets.thresholds[2]) == (0, 0.0)
 
 
-def test_larger_units_take_a_higher_rank() -> None:
+def test_larger_groups_take_a_higher_rank() -> None:
     calibration = _random(990)
     everything = [
-        lac(calibration, 0.9, largest_unit=10),
-        by_decision(calibration, 0.9, [0.6], largest_ood_score=1.0, largest_unit=10),
-        lac_class_conditional(calibration, 0.9, largest_unit=10),
+        lac(calibration, 0.9, largest_group=10),
+        by_decision(calibration, 0.9, [0.6], largest_ood_score=1.0, largest_group=10),
+        lac_class_conditional(calibration, 0.9, largest_group=10),
     ]
     for sets in everything:
         assert sets.order_statistics == [order_statistic(size, 0.9, 10) for size in sets.sizes]
@@ -109,5 +109,5 @@ def test_larger_units_take_a_higher_rank() -> None:
     assert lac(calibration, 0.9).order_statistics == [892]
 
 
-def test_unit_as_large_as_the_split_leaves_no_score_that_is_high_enough() -> None:
-    assert lac(_random(90), 0.9, largest_unit=20).thresholds == [0.0]
+def test_group_as_large_as_the_split_leaves_no_score_that_is_high_enough() -> None:
+    assert lac(_random(90), 0.9, largest_group=20).thresholds == [0.0]

@@ -88,7 +88,7 @@ def test_seed_decides() -> None:
 def test_groups_of_copies_answer_what_a_row_of_each_does() -> None:
     """Each row four times: 2,400 rows in groups of four are worth 600, and counted as 2,400 they would promise more."""
     fourfold = TUNE.take(np.repeat(np.arange(len(TUNE)), 4))
-    grouped = replace(fourfold, units=np.random.default_rng(0).permutation(len(TUNE)).repeat(4))
+    grouped = replace(fourfold, groups=np.random.default_rng(0).permutation(len(TUNE)).repeat(4))
     found = _plan(grouped, (112, 116, 2400), largest=4)
     assert found.possible[1].tolist() == [False, True, True]  # 28 groups and 29
     assert found.coverage[:, 2] == pytest.approx(_plan(TUNE, (600,)).coverage[:, 0], abs=0.08)
@@ -97,8 +97,8 @@ def test_groups_of_copies_answer_what_a_row_of_each_does() -> None:
 
 def test_groups_of_several_sizes_are_drawn_whole() -> None:
     sizes = np.array([1, 2, 3, 6] * 150)
-    units = np.random.default_rng(0).permutation(np.repeat(np.arange(600), sizes))
-    tune = replace(_scored(1800), units=units)
+    groups = np.random.default_rng(0).permutation(np.repeat(np.arange(600), sizes))
+    tune = replace(_scored(1800), groups=groups)
     found = _plan(tune, (600, 1800), largest=6)
     assert 0 < found.coverage[1, 0] < found.coverage[1, 1] < 1
 
@@ -113,7 +113,7 @@ def test_tune_that_half_of_could_not_certify_a_risk_says_nothing_of_it() -> None
 def test_tune_under_a_hundred_independent_rows_plans_nothing() -> None:
     assert plan(_scored(99), SETTINGS, (500,), 1000) is None
     assert plan(_scored(100), SETTINGS, (500,), 1000) is not None
-    grouped = replace(_scored(396), units=np.arange(396) // 4)
+    grouped = replace(_scored(396), groups=np.arange(396) // 4)
     assert plan(grouped, SETTINGS, (500,), 1000, 4) is None
 
 

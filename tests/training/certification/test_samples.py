@@ -5,13 +5,13 @@ import pytest
 
 from service.inference.classifier import Scores
 from training.certification.fixed_sequence import Sequence
-from training.certification.samples import Sample, Side, largest_unit, samples
+from training.certification.samples import Sample, Side, largest_group_size, samples
 from training.certification.scored import Scored
 from training.certification.selective_risk import certify
 from training.certification.tails import betting_p_value, binomial_p_value, clopper_pearson_upper
 
 SIZES = np.array([1, 2, 3, 5] * 50)
-UNITS = np.random.default_rng(0).permutation(np.repeat(1000 + np.arange(200), SIZES))
+GROUPS = np.random.default_rng(0).permutation(np.repeat(1000 + np.arange(200), SIZES))
 
 
 def test_independent_rows_are_all_taken_and_tested_exactly() -> None:
@@ -23,46 +23,46 @@ def test_independent_rows_are_all_taken_and_tested_exactly() -> None:
     assert sample.upper(wrong, everything, 0.95) == clopper_pearson_upper(3, 100, 0.95)
 
 
-def test_a_unit_counts_with_at_most_so_many_of_its_rows() -> None:
-    whole, _ = samples(UNITS, len(UNITS), 3)
-    assert whole.units is not None
-    taken = np.unique(UNITS[whole.rows], return_counts=True)[1]
+def test_a_group_counts_with_at_most_so_many_of_its_rows() -> None:
+    whole, _ = samples(GROUPS, len(GROUPS), 3)
+    assert whole.groups is not None
+    taken = np.unique(GROUPS[whole.rows], return_counts=True)[1]
     assert sorted(taken.tolist()) == sorted(np.minimum(SIZES, 3).tolist())
     assert len(set(whole.rows.tolist())) == len(whole.rows)
-    assert (whole.groups, whole.largest) == (200, 3)
-    for code in range(200):  # a code is one unit
-        assert len(set(UNITS[whole.rows[whole.units == code]])) == 1
+    assert (whole.group_count, whole.largest) == (200, 3)
+    for code in range(200):  # a code is one group
+        assert len(set(GROUPS[whole.rows[whole.groups == code]])) == 1
 
 
-def test_one_row_of_a_unit_is_kept_in_proportion_to_its_size() -> None:
-    """So that each row of the population has the same chance, whatever the size of its unit."""
-    units = np.repeat(np.arange(20_000), [1, 4] * 10_000)
-    _, one = samples(units, len(units), 4)
-    kept = units[one.rows]
+def test_one_row_of_a_group_is_kept_in_proportion_to_its_size() -> None:
+    """So that each row of the population has the same chance, whatever the size of its group."""
+    groups = np.repeat(np.arange(20_000), [1, 4] * 10_000)
+    _, one = samples(groups, len(groups), 4)
+    kept = groups[one.rows]
     assert len(set(kept.tolist())) == len(kept)
     assert (kept % 2 == 1).sum() == 10_000  # the large ones always
     assert (kept % 2 == 0).sum() == pytest.approx(2_500, abs=200)  # of the small ones a quarter
     assert one.stated() == {"unit": "group", "test": "one_row_per_group", "groups": len(kept), "largest_group": 4}
 
 
-def test_units_of_equal_size_all_give_a_row_drawn_at_random() -> None:
-    units = np.repeat(np.arange(3_000), 3)
-    _, one = samples(units, len(units), 3)
+def test_groups_of_equal_size_all_give_a_row_drawn_at_random() -> None:
+    groups = np.repeat(np.arange(3_000), 3)
+    _, one = samples(groups, len(groups), 3)
     assert len(one) == 3_000
     assert np.bincount(one.rows % 3) == pytest.approx(1_000, abs=120)
 
 
-def test_gain_of_a_unit_is_as_the_docstring_says() -> None:
-    """Two units of which at most four rows count: 3 answers with an error, 1 right answer; the risk is 10 %."""
+def test_gain_of_a_group_is_as_the_docstring_says() -> None:
+    """Two groups of which at most four rows count: 3 answers with an error, 1 right answer; the risk is 10 %."""
     sample = Sample("betting", np.arange(5), np.array([0, 0, 0, 0, 1]), 4)
     wrong, answered = np.array([1.0, 0, 0, 1, 0]), np.array([True, True, True, False, True])
     gains = np.array([(0.1 * 3 - 1) / (0.9 * 4), 0.1 / (0.9 * 4)])
     assert sample.p_value(wrong, answered, 0.1) == pytest.approx(betting_p_value(gains))
 
 
-def test_bound_and_p_value_of_units_say_the_same() -> None:
-    whole, one = samples(UNITS, len(UNITS), 5)
-    wrong = np.random.default_rng(1).random(len(UNITS)) < 0.03
+def test_bound_and_p_value_of_groups_agree() -> None:
+    whole, one = samples(GROUPS, len(GROUPS), 5)
+    wrong = np.random.default_rng(1).random(len(GROUPS)) < 0.03
     for sample in (whole, one):
         losses, answered = wrong[sample.rows].astype(float), np.ones(len(sample), dtype=bool)
         bound = sample.upper(losses, answered, 0.95)
@@ -70,32 +70,32 @@ def test_bound_and_p_value_of_units_say_the_same() -> None:
         assert sample.p_value(losses, answered, bound + 1e-6) <= 0.05 < sample.p_value(losses, answered, bound - 1e-6)
 
 
-def test_lower_bound_of_units_is_under_the_rate_and_over_0() -> None:
-    whole, _ = samples(UNITS, len(UNITS), 5)
-    wrong = np.random.default_rng(1).random(len(UNITS)) < 0.3
+def test_lower_bound_for_groups_is_between_0_and_the_rate() -> None:
+    whole, _ = samples(GROUPS, len(GROUPS), 5)
+    wrong = np.random.default_rng(1).random(len(GROUPS)) < 0.3
     losses = wrong[whole.rows].astype(float)
     assert 0.1 < whole.lower(losses, np.ones(len(whole), dtype=bool), 0.95) < losses.mean()
 
 
 def test_nothing_answered_is_no_evidence() -> None:
-    for sample in samples(UNITS, len(UNITS), 5):
+    for sample in samples(GROUPS, len(GROUPS), 5):
         nothing = np.zeros(len(sample), dtype=bool)
         assert sample.p_value(np.zeros(len(sample)), nothing, 0.1) == 1
         assert sample.upper(np.zeros(len(sample)), nothing, 0.95) == 1
 
 
-@pytest.mark.parametrize("units", [None, np.repeat(np.arange(20), 5)], ids=["rows", "groups"])
+@pytest.mark.parametrize("groups", [None, np.repeat(np.arange(20), 5)], ids=["rows", "groups"])
 @pytest.mark.parametrize("binary", [True, False])
-def test_no_answer_can_lose_more_than_all_and_none_less_than_nothing(units: np.ndarray | None, binary: bool) -> None:
-    for sample in samples(units, 100, 5):
+def test_no_answer_can_lose_more_than_all_and_none_less_than_nothing(groups: np.ndarray | None, binary: bool) -> None:
+    for sample in samples(groups, 100, 5):
         losses, answered = np.full(len(sample), 1.0 if binary else 0.5), np.ones(len(sample), dtype=bool)
         for level, expected in ((0.0, 1.0), (1.0, 0.0), (2.0, 0.0)):
             assert sample.p_value(losses, answered, level, binary=binary) == expected
             assert sample.expected_p_value(losses, answered, level, 0.5, binary=binary) == expected
 
 
-def test_largest_unit_of_an_empty_split_is_one_row() -> None:
-    assert largest_unit(np.zeros(0, dtype=np.int64)) == 1
+def test_largest_group_of_an_empty_split_is_one_row() -> None:
+    assert largest_group_size(np.zeros(0, dtype=np.int64)) == 1
 
 
 def _side(copies: int, seed: int) -> Side:

@@ -92,7 +92,7 @@ def test_missing_data_are_one_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"training: {tmp_path}/nowhere/train-images-idx3-ubyte.gz is missing. Get the data by ")
+    assert line.startswith(f"demur: {tmp_path}/nowhere/train-images-idx3-ubyte.gz is missing. Get the data by ")
     assert not (tmp_path / "model.onnx").exists()
 
 
@@ -127,7 +127,7 @@ def test_checkpoint_outlives_a_fit_that_is_not_published(
     written = checkpoint.stat().st_mtime_ns
     assert main([*command, "--seed", "1"]) == 1
     said = capsys.readouterr().err
-    assert said.startswith(f"training: the checkpoint {checkpoint} is of another fit (seed 0 there, 1 here; ")
+    assert said.startswith(f"demur: the checkpoint {checkpoint} is of another fit (seed 0 there, 1 here; ")
     assert main([*command, "--min-accuracy", "0.99"]) == 1
     assert checkpoint.stat().st_mtime_ns == written  # not fitted again
 
@@ -137,13 +137,13 @@ def test_checkpoint_outlives_a_fit_that_is_not_published(
 
     assert main([*command, "--resume"]) == 1  # published, and so its checkpoint is gone
     assert capsys.readouterr().err == (
-        f"training: --resume: cannot read the checkpoint {checkpoint}: No such file or directory\n"
+        f"demur: --resume: cannot read the checkpoint {checkpoint}: No such file or directory\n"
     )
 
 
 def test_resume_needs_to_know_from_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "--out", str(tmp_path / "model.onnx"), "--resume"]) == 1
-    assert capsys.readouterr().err == "training: --resume needs --checkpoint PATH\n"
+    assert capsys.readouterr().err == "demur: --resume needs --checkpoint PATH\n"
     assert not list(tmp_path.iterdir())
 
 
@@ -157,7 +157,7 @@ def test_ctrl_c_is_one_line(tmp_path: Path, data_folder: Path) -> None:
     job.send_signal(signal.SIGINT)
     _, said = job.communicate(timeout=20)
     assert job.returncode == 130
-    assert said.splitlines()[-1] == "training: interrupted"
+    assert said.splitlines()[-1] == "demur: interrupted"
     assert "Traceback" not in said
     assert list(tmp_path.iterdir()) == []
 
@@ -181,7 +181,7 @@ def test_place_that_cannot_be_written_is_said_before_the_fit(
     command = ["fit", "--data-dir", str(data_folder), *(word for pair in paths.items() for word in pair)]
     assert main(command) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"training: cannot make the folder {tmp_path / 'file'}")
+    assert line.startswith(f"demur: cannot make the folder {tmp_path / 'file'}")
     assert not (tmp_path / "model.onnx").exists()
 
 

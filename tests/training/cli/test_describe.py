@@ -99,7 +99,7 @@ def test_all_problems_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "error: column 'visit' is of type date32[day]" in said.out
     assert "error: column 'pressure' has 1 missing values" in said.out
     assert "error: too few examples of a class: 'rare' has 5" in said.out
-    assert said.err == f"training: {path}: 3 of these problems forbid a fit\n"
+    assert said.err == f"demur: {path}: 3 of these problems forbid a fit\n"
     assert main(["fit", "--data", str(path), "--ignore-columns", "patient", "--out", str(tmp_path / "m.onnx")]) == 1
     assert "(2 more: `python -m training describe` lists them)" in capsys.readouterr().err
 
@@ -198,4 +198,4 @@ def test_tune_that_is_too_small_for_a_plan_is_said(tmp_path: Path, capsys: pytes
 )
 def test_what_cannot_be_asked_is_one_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 1
-    assert capsys.readouterr().err == f"training: {message}\n"
+    assert capsys.readouterr().err == f"demur: {message}\n"

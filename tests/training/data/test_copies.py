@@ -71,7 +71,7 @@ def test_table_keeps_every_row_and_draws_each_for_itself(tmp_path: Path) -> None
     apart = [row for row in range(20) if sum(row in part for part in rows.values()) == 2]
     assert len(apart) > 5  # equal rows are no reason to join them
     part = data.parts(0)["calibration"]
-    assert part.units is None
+    assert part.groups is None
     assert part.source == "the 220 rows of t.csv, drawn at random, each row for itself (20 of them repeat another)"
 
 
@@ -84,7 +84,7 @@ def test_nothing_is_said_where_nothing_repeats(tmp_path: Path, copies: Any) -> N
     found = opened(write(tmp_path / "t.csv", columns()), copies=copies, **LEFT_OUT)
     part = _of(found).parts(0)["train"]
     assert found.findings.warnings == []
-    assert (part.source, part.units) == ("the 200 rows of t.csv, drawn at random", None)
+    assert (part.source, part.groups) == ("the 200 rows of t.csv, drawn at random", None)
     assert found.division is not None
     assert found.division.copies is None
 
@@ -102,7 +102,7 @@ def test_one_copy_is_kept_the_first(tmp_path: Path, seed: int) -> None:
     ill = {round(row * 7) for part in data.parts(seed).values() for row in part.inputs[part.labels == 1, 1].tolist()}
     assert 0 in ill  # its copy says healthy
     part = data.parts(seed)["report"]
-    assert part.units is None
+    assert part.groups is None
     assert part.source == "the 200 distinct rows of t.csv (20 copies left out), drawn at random"
 
 
@@ -139,7 +139,7 @@ def test_embeddings_are_kept_once(tmp_path: Path, mapped: bool) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_copies_together_go_to_one_split_and_are_one_unit(tmp_path: Path, seed: int) -> None:
+def test_copies_together_go_to_one_split_and_are_one_group(tmp_path: Path, seed: int) -> None:
     found = opened(_table(tmp_path), copies="together", **LEFT_OUT)
     assert found.findings.warnings == [
         "40 examples are 20 that occur more than once: all copies of one go to the same split",
@@ -149,12 +149,12 @@ def test_copies_together_go_to_one_split_and_are_one_unit(tmp_path: Path, seed: 
     rows = _numbers(data, seed)
     assert sum(map(len, rows.values())) == 220
     assert sum(len(set(part)) for part in rows.values()) == 200  # a row that is in two splits would count twice
-    of_unit: dict[int, set[int]] = {}
+    of_group: dict[int, set[int]] = {}
     for part in data.parts(seed).values():
-        assert part.units is not None
-        for unit, pressure in zip(part.units.tolist(), part.inputs[:, 1].tolist(), strict=True):
-            of_unit.setdefault(unit, set()).add(round(pressure * 7))
-    assert sorted(map(sorted, of_unit.values())) == [[row] for row in range(200)]
+        assert part.groups is not None
+        for group, pressure in zip(part.groups.tolist(), part.inputs[:, 1].tolist(), strict=True):
+            of_group.setdefault(group, set()).add(round(pressure * 7))
+    assert sorted(map(sorted, of_group.values())) == [[row] for row in range(200)]
     assert part.source == "the 220 rows of t.csv, drawn at random so that copies stay together"
 
 
@@ -197,13 +197,13 @@ def test_groups_that_share_a_copy(tmp_path: Path) -> None:
     values["patient"][200:] = [f"q{i // 4}" for i in range(20)]  # other patients with the rows of p0 to p4
     path = write(tmp_path / "t.csv", values)
     free, one, together = (pool(path, copies=copies, **GROUPED) for copies in ("free", "one", "together"))
-    units = {}
+    counts = {}
     for name, data in {"free": free, "one": one, "together": together}.items():
         parts = data.parts(0).values()
-        assert all(part.units is not None for part in parts)
-        units[name] = [len(set(np.concatenate([part.units for part in parts]).tolist()))]
-        units[name].append(sum(map(len, parts)))
-    assert units == {"free": [55, 220], "one": [50, 200], "together": [50, 220]}
+        assert all(part.groups is not None for part in parts)
+        counts[name] = [len(set(np.concatenate([part.groups for part in parts]).tolist()))]
+        counts[name].append(sum(map(len, parts)))
+    assert counts == {"free": [55, 220], "one": [50, 200], "together": [50, 220]}
     assert together.parts(0)["report"].source.endswith("ones of this population; those that share a copy are joined")
     assert free.parts(0)["report"].source.endswith("inputs of new ones of this population")
 
@@ -230,9 +230,9 @@ def test_nothing_but_copies_cannot_be_divided(tmp_path: Path) -> None:
 
 def test_groups_are_joined_along_chains_of_copies() -> None:
     repeated = Repeated.among(np.array([1, 2, 2, 3, 4, 5], dtype=np.uint64))
-    units = repeated.units(6, np.array([0, 0, 1, 1, 2, 2]))
-    assert units is not None
-    assert units[0] == units[1] == units[2] == units[3] != units[4] == units[5]
+    groups = repeated.joined_groups(6, np.array([0, 0, 1, 1, 2, 2]))
+    assert groups is not None
+    assert groups[0] == groups[1] == groups[2] == groups[3] != groups[4] == groups[5]
 
 
 def test_copies_are_found_among_random_hashes() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.data import Labelled
+from training.data.dataset import Labelled
 
 
 def test_blocks_are_smaller_where_more_is_made_of_each_input() -> None:
@@ -17,13 +17,13 @@ def test_blocks_are_smaller_where_more_is_made_of_each_input() -> None:
 
 
 @pytest.mark.parametrize("mapped", [False, True])
-def test_units_go_with_their_examples_and_change_no_fingerprint(tmp_path: Path, mapped: bool) -> None:
+def test_groups_go_with_their_examples_and_change_no_fingerprint(tmp_path: Path, mapped: bool) -> None:
     np.save(tmp_path / "x.npy", np.arange(12, dtype=np.float32).reshape(6, 2))
     rows, labels = np.load(tmp_path / "x.npy", mmap_mode="r" if mapped else None), np.arange(6)
-    bare, grouped = Labelled("by hand", rows, labels), Labelled("by hand", rows, labels, units=labels // 2)
+    bare, grouped = Labelled("by hand", rows, labels), Labelled("by hand", rows, labels, groups=labels // 2)
     part = grouped.take(np.array([5, 0, 3, 1])).take(np.array([0, 1, 3]))
     assert part.labels.tolist() == [5, 0, 1]
-    assert part.units is not None
-    assert part.units.tolist() == [2, 0, 0]
-    assert bare.take(np.array([5, 0])).units is None
+    assert part.groups is not None
+    assert part.groups.tolist() == [2, 0, 0]
+    assert bare.take(np.array([5, 0])).groups is None
     assert grouped.fingerprint() == bare.fingerprint()

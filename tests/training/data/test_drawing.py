@@ -64,19 +64,19 @@ def test_groups_stay_whole(tmp_path: Path, seed: int) -> None:
     )
 
 
-def test_units_of_groups_are_on_every_split_and_agree(tmp_path: Path) -> None:
+def test_groups_are_on_every_split_and_agree(tmp_path: Path) -> None:
     data = pool(write(tmp_path / "t.csv", columns()), group_column="patient", ignore_columns=("visit",))
     of_patient: dict[int, set[int]] = {}
     for part in data.parts(0).values():
-        assert part.units is not None
-        for unit, pressure in zip(part.units.tolist(), part.inputs[:, 1].tolist(), strict=True):
-            of_patient.setdefault(unit, set()).add(round(pressure * 7) // 4)
+        assert part.groups is not None
+        for group, pressure in zip(part.groups.tolist(), part.inputs[:, 1].tolist(), strict=True):
+            of_patient.setdefault(group, set()).add(round(pressure * 7) // 4)
     assert sorted(map(sorted, of_patient.values())) == [[patient] for patient in range(50)]
 
 
-def test_rows_drawn_for_themselves_have_no_units(tmp_path: Path) -> None:
+def test_rows_drawn_one_by_one_have_no_groups(tmp_path: Path) -> None:
     parts = pool(write(tmp_path / "t.csv", columns()), **LEFT_OUT).parts(0)
-    assert [part.units for part in parts.values()] == [None] * 4
+    assert [part.groups for part in parts.values()] == [None] * 4
 
 
 def test_what_is_left_out_is_in_no_split_and_the_shares_are_of_the_rest() -> None:

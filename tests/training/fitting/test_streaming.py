@@ -11,7 +11,7 @@ import torch
 
 from service.contract.inputs import FeaturesInput
 from tests.server import ROOT
-from training.data import Labelled
+from training.data.dataset import Labelled
 from training.data.encoders import FeatureEncoder
 from training.fitting.examples import Examples
 from training.fitting.fit import evaluate, fit
@@ -108,7 +108,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
 import resource, sys
 import numpy as np, torch
 from service.contract.inputs import FeaturesInput
-from training.data import Labelled
+from training.data.dataset import Labelled
 from training.data.encoders import FeatureEncoder
 from training.fitting.streaming import StreamedExamples
 

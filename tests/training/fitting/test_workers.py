@@ -9,7 +9,7 @@ import torch
 
 from service.contract.inputs import FeaturesInput
 from tests.together import together
-from training.data import Labelled
+from training.data.dataset import Labelled
 from training.data.encoders import FeatureEncoder
 from training.errors import WorkersError
 from training.fitting.examples import Examples, Source

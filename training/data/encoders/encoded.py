@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from training.data import Labelled
+from training.data.dataset import Labelled
 from training.data.encoders.encoder import Encoder
 
 

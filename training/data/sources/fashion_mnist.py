@@ -7,9 +7,10 @@ import numpy as np
 
 from service.contract.inputs import ImageInput
 from training.data.dataset import Dataset, Labelled
+from training.data.options import FASHION_MNIST
 from training.data.sources.idx import IdxFile
 
-NAME = "fashion-mnist"
+NAME = FASHION_MNIST
 CLASSES = (
     "T-shirt/top",
     "Trouser",

@@ -49,26 +49,26 @@ def intervals(
 def risk_coverage(
     confidence: NDArray[np.floating],
     wrong: NDArray[np.bool_],
-    units: NDArray[np.int64] | None = None,
+    groups: NDArray[np.int64] | None = None,
     *,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> dict[str, Estimate]:
-    """Every risk-coverage metric of N examples, with its interval; `confidence`, `wrong` and `units` are `[N]`.
+    """Every risk-coverage metric of N examples, with its interval; `confidence`, `wrong` and `groups` are `[N]`.
 
-    Where there are `units`, such as the rows of one patient, whole units are drawn.
+    Where there are `groups`, such as the rows of one patient, whole groups are drawn.
     """
     order, ends = tie_groups(confidence)
     mistakes = wrong[order].astype(np.int64)
     # Sorted once: which example stands for which place does not matter to a draw that treats all alike.
-    unit = np.arange(len(order)) if units is None else np.unique(units[order], return_inverse=True)[1]
+    group = np.arange(len(order)) if groups is None else np.unique(groups[order], return_inverse=True)[1]
 
     def statistics(drawn: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
-        often = drawn if units is None else drawn[:, unit]
+        often = drawn if groups is None else drawn[:, group]
         answered, errors = np.cumsum(often, axis=1), np.cumsum(often * mistakes, axis=1)
         return measure(answered[:, ends], errors[:, ends])
 
-    return intervals(statistics, int(unit.max(initial=-1)) + 1, resamples=resamples, seed=seed)
+    return intervals(statistics, int(group.max(initial=-1)) + 1, resamples=resamples, seed=seed)
 
 
 def _draw(rng: np.random.Generator, resamples: int, size: int) -> NDArray[np.int64]:

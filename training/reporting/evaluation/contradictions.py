@@ -13,7 +13,7 @@ from service.contract.certificates import Abstention
 from service.contract.manifest import OperatingPoint
 from service.contract.policy import Policy
 from service.inference.decision import ANSWERED, outcomes
-from training.certification.samples import largest_unit, samples
+from training.certification.samples import largest_group_size, samples
 from training.certification.scored import Scored
 from training.certification.tails import clopper_pearson_lower
 
@@ -30,7 +30,7 @@ def contradictions(
     matrix are not error rates and are left out. Each warning begins with the policy as a query string names it, such as
     `selective_risk=0.05`.
     """
-    grouped = report if report is not None and report.units is not None else None
+    grouped = report if report is not None and report.groups is not None else None
     by_policy = {point.policy.model_dump_json(): point for point in points}
     found = [
         _sentence(by_policy[policy.model_dump_json()], promised, abstention, grouped)
@@ -42,7 +42,7 @@ def contradictions(
 
 def _lower_of_groups(policy: Policy, abstention: Abstention | None, report: Scored) -> float:
     sizes = [c.largest_group for c in abstention.selective_risk] if abstention else []
-    sample = samples(report.units, len(report), next(filter(None, sizes), largest_unit(report.units)))[0]
+    sample = samples(report.groups, len(report), next(filter(None, sizes), largest_group_size(report.groups)))[0]
     found = outcomes(report.scores, policy, abstention)
     answered = (found.reasons == ANSWERED)[sample.rows]
     wrong = (found.labels != report.labels)[sample.rows].astype(np.float64)

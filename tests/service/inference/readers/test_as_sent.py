@@ -30,7 +30,7 @@ CASES: dict[str, tuple[Kind, NDArray[Any]]] = {
 
 @pytest.mark.parametrize(("kind", "inputs"), CASES.values(), ids=CASES)
 def test_read_again_it_is_the_same(kind: Kind, inputs: NDArray[Any]) -> None:
-    found = reader_for(kind, Settings().read_limits).from_json(as_sent(kind, inputs), resize=False)
+    found = reader_for(kind, Settings().read_limits).from_json(as_sent(kind, inputs))
     np.testing.assert_array_equal(found, inputs)
     assert found.dtype == inputs.dtype
 

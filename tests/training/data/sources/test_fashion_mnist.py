@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.server import ROOT
-from training.data import Dataset
+from training.data.dataset import Dataset
 from training.data.sources import fashion_mnist
 from training.errors import DataError
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from service.contract.errors import FileError
+from training.data.options import DATA_DIR_VARIABLE
 from training.data.sources import fashion_mnist, fetch
 from training.errors import DataError
 
@@ -18,7 +19,7 @@ from training.errors import DataError
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The user's cache is a new folder, no folder is named, and Debian's package is not installed."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv(fetch.ENVIRONMENT, raising=False)
+    monkeypatch.delenv(DATA_DIR_VARIABLE, raising=False)
     monkeypatch.setattr(fetch, "SYSTEM_FOLDER", tmp_path / "no-such-package")
 
 
@@ -75,7 +76,7 @@ def packed(data_folder: Path, tmp_path: Path) -> Path:
 
 def test_named_folders_go_first_and_are_taken_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert fetch.locate(tmp_path / "option") == tmp_path / "option"
-    monkeypatch.setenv(fetch.ENVIRONMENT, str(tmp_path / "variable"))
+    monkeypatch.setenv(DATA_DIR_VARIABLE, str(tmp_path / "variable"))
     assert fetch.locate(None) == tmp_path / "variable"
     assert fetch.locate(tmp_path / "option") == tmp_path / "option"
 

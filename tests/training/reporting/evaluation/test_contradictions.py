@@ -61,7 +61,7 @@ def test_without_answers_or_certificates_there_is_nothing_to_contradict(tiny_mod
 def test_errors_in_one_group_contradict_nothing(tiny_model: Path) -> None:
     """30 wrong answers among 100 are much, unless all are about one patient."""
     found = _evaluated(tiny_model, wrong=30)
-    one_group = replace(found.report, units=np.arange(100) // 50)
+    one_group = replace(found.report, groups=np.arange(100) // 50)
     assert contradictions(found.points, tiny.abstention(), one_group) == []
-    each_its_own = replace(found.report, units=np.arange(100))
+    each_its_own = replace(found.report, groups=np.arange(100))
     assert "lower bound (betting on the groups) of" in contradictions(found.points, tiny.abstention(), each_its_own)[0]
