@@ -14,16 +14,16 @@ export ORT_DISABLE_TELEMETRY := 1
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
 
-setup: $(VENV)/dev ## make the virtual environment with everything that developing needs
+setup: $(VENV)/dev $(BIN)/demur ## make the virtual environment with everything that developing needs
 
-data: $(VENV)/train ## find Fashion-MNIST on this machine, or fetch it
-	@$(BIN)/python -m training fetch
+data: $(BIN)/demur ## find Fashion-MNIST on this machine, or fetch it
+	@$(BIN)/demur fetch
 
-train: $(VENV)/train ## train, prove and publish build/model.onnx
-	$(BIN)/python -m training fit --out $(MODEL) --report-dir $(dir $(MODEL)) $(FIT)
+train: $(BIN)/demur ## train, prove and publish build/model.onnx
+	$(BIN)/demur fit --out $(MODEL) --report-dir $(dir $(MODEL)) $(FIT)
 
-serve: $(MODEL) ## serve on http://127.0.0.1:8000; trains first if there is no model yet
-	DEMUR_MODEL_PATH=$(MODEL) $(BIN)/python -m service
+serve: $(MODEL) $(BIN)/demur ## serve on http://127.0.0.1:8000; trains first if there is no model yet
+	$(BIN)/demur serve $(MODEL)
 
 test: setup data ## every test that needs no container engine, but for the slow ones
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
@@ -200,13 +200,18 @@ lock: setup ## pin the newest versions that pyproject.toml allows
 clean: ## remove what the other targets made
 	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache
 
-$(MODEL): | $(VENV)/train
+$(MODEL): | $(BIN)/demur
 	$(MAKE) train
 
 $(VENV)/train: requirements/train.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --requirement $<
+	@touch $@
+
+# By the setuptools that torch brings: nothing is fetched.
+$(BIN)/demur: pyproject.toml $(VENV)/train
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/dev: requirements/dev.txt $(VENV)/train

@@ -1,4 +1,4 @@
-"""`python -m training fit`: train, certify, publish, and say what came of it."""
+"""`demur fit`: train, certify, publish, and say what came of it."""
 
 import argparse
 from collections.abc import Callable

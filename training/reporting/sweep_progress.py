@@ -11,9 +11,9 @@ from training.fitting.sweep.runs import Run
 class SweepProgress:
     """A bar over the epochs of all runs; on a stream that is no terminal, a line for each group of runs."""
 
-    def __init__(self, epochs: int, stream: TextIO = sys.stderr) -> None:
-        self._stream = stream
-        self._bar = tqdm(total=epochs, unit="epoch", file=stream, disable=not stream.isatty())
+    def __init__(self, epochs: int, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._bar = tqdm(total=epochs, unit="epoch", file=self._stream, disable=not self._stream.isatty())
 
     def epoch(self, runs: int) -> None:
         """So many runs have had an epoch."""

@@ -1,4 +1,4 @@
-"""`python -m training describe`, and `fit` and `evaluate` on the same data, as a user types them."""
+"""`demur describe`, and `fit` and `evaluate` on the same data, as a user types them."""
 
 import shlex
 from pathlib import Path
@@ -30,7 +30,7 @@ def test_described_table_is_trained_by_the_command_that_is_given(
     ):
         assert line in said
     command = said.splitlines()[-1].strip()
-    assert command == f"python -m training fit --data {path} --ignore-columns visit --group-column patient"
+    assert command == f"demur fit --data {path} --ignore-columns visit --group-column patient"
     out = tmp_path / "model.onnx"
     words = shlex.split(command)[3:]
     assert main([*words, "--epochs", "2", "--out", str(out)]) == 0
@@ -101,7 +101,7 @@ def test_all_problems_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "error: too few examples of a class: 'rare' has 5" in said.out
     assert said.err == f"demur: {path}: 3 of these problems forbid a fit\n"
     assert main(["fit", "--data", str(path), "--ignore-columns", "patient", "--out", str(tmp_path / "m.onnx")]) == 1
-    assert "(2 more: `python -m training describe` lists them)" in capsys.readouterr().err
+    assert "(2 more: `demur describe` lists them)" in capsys.readouterr().err
 
 
 def test_described_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -124,7 +124,7 @@ def test_label_before_its_registration_waits_for_it(tmp_path: Path) -> None:
     assert (state.answered, *_counts(state)) == (1, 0, 0, 0, 0)
     answering.feedback.settle()
     assert _counts(other.state()) == (1, 1, 0, 0)
-    with pytest.raises(Conflict, match="has feedback already"):
+    with pytest.raises(Conflict, match="already has feedback"):
         other.feedback.record(identity, "left")
 
 
@@ -262,7 +262,7 @@ def test_repeated_old_id_is_refused_with_the_rule(tiny_model: Path) -> None:
         for identity in ids:
             assert client.post("/feedback", json={"id": identity, "label": "left"}).json()["errors"] == 0
         again = client.post("/feedback", json={"id": ids[0], "label": "left"})
-        assert_problem(again, 422, f"id={ids[0]} is older than the labels that are remembered")
+        assert_problem(again, 422, f"id={ids[0]} is older than the remembered labels")
         (state,) = client.get("/feedback").json()["policies"]
         assert state["answered"] == 4
 
@@ -286,8 +286,8 @@ def _of_another_form(path: Path) -> None:
 
 WRONG = {
     "no database": (_not_a_database, "SQLite cannot keep feedback there: file is not a database"),
-    "of another program": (_of_another_program, "is a database of another program"),
-    "of another form": (_of_another_form, "has tables of form 99, and this service reads form 1"),
+    "of another program": (_of_another_program, "it is a database of another program"),
+    "of another form": (_of_another_form, "its tables have version 99, and this service reads version 1"),
     "a folder": (Path.mkdir, "SQLite cannot keep feedback there: unable to open database file"),
 }
 
@@ -303,7 +303,7 @@ def test_file_that_cannot_keep_feedback_is_a_wrong_setting(
 
 
 def test_folder_of_the_file_has_to_be_there(tiny_model: Path, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"DEMUR_FEEDBACK_PATH=.*nowhere is no folder"):
+    with pytest.raises(SettingsError, match=r"DEMUR_FEEDBACK_PATH=.*nowhere is not a folder"):
         create_app(Settings(model_path=tiny_model, feedback_path=tmp_path / "nowhere" / "feedback"))
 
 
