@@ -24,11 +24,11 @@ def _blocks(language: str) -> list[str]:
 def test_commands_make_a_file_that_lets_the_request_in(trained_model: Path, tmp_path: Path) -> None:
     making, asking = _blocks("sh")
     *made, served = making.splitlines()
-    assert served == "DEMUR_API_KEYS=keys .venv/bin/python -m service"
+    assert served == "DEMUR_API_KEYS=keys demur serve"
     environment = {**command_environment(), "PYTHONPATH": str(ROOT)}
     presented = [
         subprocess.check_output(
-            ["bash", "-c", command.replace(".venv/bin/python", sys.executable)],
+            ["bash", "-c", command.replace("demur", f"{sys.executable} -m demur", 1)],
             cwd=tmp_path,
             env=environment,
             text=True,

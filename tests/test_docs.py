@@ -1,5 +1,6 @@
 """What the documents say is what the program does: commands, answers, settings, numbers, links."""
 
+import argparse
 import ast
 import inspect
 import itertools
@@ -23,7 +24,9 @@ from fastapi.testclient import TestClient
 from torch.distributed.run import get_args_parser
 
 from service.app import create_app
+from service.http.access import command as access
 from service.inference.classifier import Classifier
+from service.scoring import arguments as scoring_arguments
 from service.settings import Settings
 from tests.server import serving
 from tests.test_architecture import imports_within
@@ -178,33 +181,41 @@ def test_cost_matrix_in_the_documents_is_one_that_the_training_takes() -> None:
     assert (matrix[sandal][boot], matrix[boot][sandal], matrix[0][1], matrix[0][0]) == (5, 5, 1, 0)
 
 
-def _training_commands(text: str) -> list[str]:
-    """What follows `python -m training` in blocks of shell and between backticks, and what `make train` adds to it."""
+def _commands(text: str) -> list[str]:
+    """What follows `demur` in blocks of shell and between backticks, and what `make train` adds to it."""
     text = re.sub(r"\\\n\s*", "", text)
     commands = [f"fit {options}" for options in re.findall(r'^make train FIT="(.*)"$', text, re.MULTILINE)]
-    commands += re.findall(r"^\.venv/bin/python -m training (.*)$", text, re.MULTILINE)
-    return commands + re.findall(r"`\.venv/bin/python -m training\s(\w+ (?!--help)[^`]*)`", text)
+    commands += re.findall(r"^(?:DEMUR_\w+=\S+ )*demur (.*)$", text, re.MULTILINE)
+    return commands + re.findall(r"`demur\s([\w-]+ (?!--help)[^`]*)`", text)
 
 
-TRAINING = {
-    name: commands
-    for name, path in zip(NAMES, DOCUMENTS, strict=True)
-    if (commands := _training_commands(path.read_text()))
+COMMANDS = {
+    name: commands for name, path in zip(NAMES, DOCUMENTS, strict=True) if (commands := _commands(path.read_text()))
 }
 
 
-@pytest.mark.parametrize("commands", TRAINING.values(), ids=TRAINING)
-def test_training_commands_in_documents_are_understood(commands: list[str]) -> None:
+@pytest.mark.parametrize("commands", COMMANDS.values(), ids=COMMANDS)
+def test_commands_in_documents_are_understood(commands: list[str]) -> None:
     for command in commands:
-        arguments.parser().parse_args(shlex.split(command))
+        name, *words = shlex.split(command)
+        match name:
+            case "serve":
+                options = [word for word in words if word.startswith("-")]
+                assert set(options) <= {"--host", "--port", "--workers"}
+            case "score" | "key":
+                program = argparse.ArgumentParser()
+                (scoring_arguments if name == "score" else access).add(program)
+                program.parse_args(words)
+            case _:
+                arguments.parser().parse_args([name, *words])
 
 
 def test_readme_shows_data_of_ones_own_from_describe_to_serve() -> None:
-    block = next(block for block in _blocks("sh") if "training describe" in block)
+    block = next(block for block in _blocks("sh") if "demur describe" in block)
     describe, fit, serve = block.splitlines()
-    described, fitted = (arguments.parser().parse_args(shlex.split(command)[3:]) for command in (describe, fit))
+    described, fitted = (arguments.parser().parse_args(shlex.split(command)[1:]) for command in (describe, fit))
     assert (described.path, described.label_column) == (fitted.data, fitted.label_column)
-    assert serve == f"DEMUR_MODEL_PATH={fitted.out} .venv/bin/python -m service"
+    assert serve == f"demur serve {fitted.out}"
 
 
 def test_torchrun_commands_in_documents_are_understood() -> None:
