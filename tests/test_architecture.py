@@ -62,7 +62,7 @@ def test_few_entries_at_the_root(half: str) -> None:
     assert len(entries - {"__init__.py"}) <= 9, sorted(entries)
 
 
-def _entries(package: str) -> dict[str, set[str]]:
+def imports_within(package: str) -> dict[str, set[str]]:
     """Each entry of a package, a module or a folder, with the entries of the same package that it imports."""
     depth = package.count(".") + 1
     graph: dict[str, set[str]] = {}
@@ -78,7 +78,7 @@ def _entries(package: str) -> dict[str, set[str]]:
 @pytest.mark.parametrize("package", sorted({m.rpartition(".")[0] for m in SOURCES if "." in m}))
 def test_imports_of_a_package_go_one_way(package: str) -> None:
     """Among the modules and folders that lie side by side, at every level."""
-    graphlib.TopologicalSorter(_entries(package)).prepare()  # raises CycleError, which names the cycle
+    graphlib.TopologicalSorter(imports_within(package)).prepare()  # raises CycleError, which names the cycle
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def test_what_leaves_a_container_is_seen(tmp_path: Path) -> None:
 
 def test_key_is_made_in_the_image_as_the_document_says() -> None:
     text = (ROOT / "docs" / "operations.md").read_text()
-    stated = re.search(r"`docker run --rm\s+(demur-serve python -m service key [^`]*)`", text)
+    stated = re.search(r"`docker run --rm\s+(demur-serve demur key [^`]*)`", text)
     assert stated is not None
     made = call(["docker", "run", "--rm", "--network", "none", *CONFINED, *stated[1].split()])
     presented, line = made.stdout.splitlines()

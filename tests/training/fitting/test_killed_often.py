@@ -123,7 +123,7 @@ def _kill(jobs: Jobs, kills: int) -> Counter[str]:
         found["left a checkpoint"] += status == -9 and jobs.checkpoint(seed).exists()
         # A killed job's draft goes with the next that comes so far: they do not add up.
         assert len(_drafts(jobs.folder)) <= 1 + len(SEEDS)
-    print(f"\n{number} jobs, {killed} killed: {dict(found)}")  # noqa: T201  # for docs/reliability.md
+    print(f"\n{number} jobs, {killed} killed: {dict(found)}")  # noqa: T201  # for docs/evidence/reliability.md
     for seed in SEEDS:
         assert jobs.run(seed)[0] == 0
         assert jobs.out.read_bytes() == whole[seed]
