@@ -67,11 +67,6 @@ def _wait_until_refused(port: int) -> None:
     pytest.fail("the server still takes connections")
 
 
-def test_no_server_banner(tiny_model: Path) -> None:
-    with serving(tiny_model) as server:
-        assert "server" not in httpx2.get(f"{server.address}/livez").headers
-
-
 PROGRAMS = pytest.mark.parametrize("program", [["-m", "service"], ["demur.py", "serve"]], ids=["service", "demur"])
 
 

@@ -23,8 +23,7 @@ from training.errors import DataError
 from training.fitting.recipes import RECIPES, for_size
 from training.job import Job, dry_run
 from training.reporting import plan
-from training.reporting.progress import Progress
-from training.reporting.table import table
+from training.reporting.terminal import Progress, table
 
 Say = Callable[[str], None]
 

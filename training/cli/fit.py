@@ -22,8 +22,7 @@ from training.reporting import operating_points
 from training.reporting.cautions import not_promised
 from training.reporting.evaluation.evaluation import evaluate
 from training.reporting.files import check_apart, write_fit
-from training.reporting.progress import Progress
-from training.reporting.table import table
+from training.reporting.terminal import Progress, table
 
 Say = Callable[[str], None]
 

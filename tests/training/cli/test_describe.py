@@ -23,8 +23,8 @@ def test_described_table_is_trained_by_the_command_that_is_given(
         "  sex: 2 categories (f, m)",
         "  train 200, tune 40, calibration 100, report 60 of the 400 rows of patients.csv, drawn by patient",
         "  selective_risk 0.01 cannot be certified: the calibration split counts as 25 independent examples (100 "
-        "divided by 4, the size of the largest group in train), and 299 answered without an error are the fewest that "
-        "do; that takes about 4,784 labelled examples at these shares",
+        "divided by 4, the size of the largest group in train), and it takes at least 299 that are answered without an "
+        "error; with these split shares that is about 4,784 labelled examples in all",
         "  false_alarm_rate 0.311, not 0.01, with 40 examples in tune, in 10 groups",
         "problems\n  none found",
     ):
@@ -162,7 +162,7 @@ def test_plan_and_prospects_are_of_the_risks_that_are_asked(tmp_path: Path, caps
     words = ["--selective-risk", "0.1", "0.05", "--familywise", "--false-alarm-rate", "0.02"]
     assert main(["describe", str(path), "--split-column", "split", *words]) == 0
     said = capsys.readouterr().out
-    assert "selective_risk 0.05 can be, from 72 of 500" in said  # at the level 0.975
+    assert "selective_risk 0.05 can be certified: it takes at least 72 of 500" in said  # at the level 0.975
     assert "selective_risk 0.01" not in said
     assert "false_alarm_rate 0.02 can be" in said
     command = said.splitlines()[-1].strip()
@@ -176,7 +176,7 @@ def test_plan_and_prospects_are_of_the_risks_that_are_asked(tmp_path: Path, caps
 def test_tune_that_is_too_small_for_a_plan_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write(tmp_path / "patients.csv", columns(400))
     assert _planned(capsys, path, "--ignore-columns", "visit", "patient") == [
-        "cannot be estimated: tune has 40 examples, and 100 that are independent of one another are the fewest"
+        "cannot be estimated: tune has 40 examples, and it takes at least 100 that are independent of one another"
     ]
 
 
