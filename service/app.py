@@ -31,7 +31,7 @@ from service.monitoring.worker_slot import ALONE, WorkerSlot
 from service.registry import loading as models
 from service.registry.registry import Registry
 from service.registry.reload import Reloader
-from service.registry.watch import Watch
+from service.registry.watch import FileWatcher
 from service.settings import PREFIX, Settings
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def create_app(settings: Settings, worker_slot: WorkerSlot = ALONE) -> FastAPI:
     been opened then.
     """
     metrics = Metrics(Tallies(worker_slot))
-    watch = Watch(settings)  # before the models are read, so that no change is missed
+    watch = FileWatcher(settings)  # before the models are read, so that no change is missed
     loaded = models.load(settings, worker_slot, metrics)
     registry = Registry(loaded)
     app = FastAPI(

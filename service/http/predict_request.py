@@ -14,7 +14,7 @@ from service.inference.predictor import Predictor
 from service.inference.readers.body import JSON, NPY, RAW
 
 # Work on a smaller body takes less time than handing it to a thread. A larger body goes to a thread, so that it does
-# not delay other requests. docs/architecture.md has the figures.
+# not delay other requests. docs/evidence/serving.md has the figures.
 INLINE_BODY_BYTES = 64 * 1024
 
 
@@ -37,16 +37,16 @@ async def answer(
     if len(body) > INLINE_BODY_BYTES:
         writer, written = await run_in_threadpool(_in_thread, predictor, body, form, options, answer_form)
     else:
-        request = predictor.question(body, form, options, answer_form)
+        request = predictor.prepare(body, form, options, answer_form)
         writer = request.writer
-        written = await predictor.answer_with_others(request)
-    return Answer(written.body, writer.media_type, writer.said, written.decided)
+        written = await predictor.answer_batched(request)
+    return Answer(written.body, writer.media_type, writer.headers, written.outcome)
 
 
 def _in_thread(
     predictor: Predictor, body: bytes, form: str, options: Options, answer_form: str
 ) -> tuple[AnswerWriter, WrittenAnswer]:
-    request = predictor.question(body, form, options, answer_form)
+    request = predictor.prepare(body, form, options, answer_form)
     return request.writer, predictor.answer(request)
 
 

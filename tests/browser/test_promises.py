@@ -70,7 +70,8 @@ def test_contradicted_operating_points_are_marked_in_words(page: Page, card: dic
 
 def test_promise_beside_an_answer_names_its_population(page: Page, fashion: Server) -> None:
     certificate = httpx2.get(f"{fashion.address}/model").json()["abstention"]["selective_risk"][-1]
-    population = f"For inputs drawn like the {certificate['size']:,} calibration examples ({certificate['population']}), "
+    examples = f"{certificate['size']:,} calibration examples ({certificate['population']})"
+    population = f"For inputs drawn like the {examples}, "
     not_this_one = ", with a confidence of 95 %. This covers all of them together, not this one."
     ready(page)
     page.get_by_role("group", name="Wrong answers, at most").get_by_text("10 %", exact=True).click()

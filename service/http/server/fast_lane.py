@@ -22,7 +22,7 @@ from service.http.request_body import Headers, media_type, query_options
 from service.http.request_id import request_id_of, traceparent_of
 from service.http.server.guarded_connection import GuardedProtocol
 from service.http.server.plain_post import UNUSUAL, plain_post
-from service.inference.batching import Rows
+from service.inference.batching import RequestScores
 from service.inference.outcome import Outcome
 from service.inference.predictor import Predictor, PreparedRequest
 from service.monitoring.requests.exchange import Exchange, ExchangeObservers
@@ -115,14 +115,14 @@ class FastLaneProtocol(GuardedProtocol):
         headers = self._headers_by_name
         try:
             options = query_options(self._query)
-            request = predictor.question(bytes(self._body), media_type(headers), options, accepted_form(headers))
+            request = predictor.prepare(bytes(self._body), media_type(headers), options, accepted_form(headers))
         except Exception:
             self._hand_over()  # the application finds the same error, and reports it
             return
         self._waiting = request
         writer = request.writer
         self._admission.requests += 1
-        predictor.batcher.add(request.inputs, writer.k, writer.whole, self._answer)
+        predictor.batcher.add(request.inputs, writer.top_k, writer.needs_all_probabilities, self._answer)
 
     def shutdown(self) -> None:
         """Answer a waiting request before the connection is closed; wait for one that is arriving."""
@@ -157,7 +157,7 @@ class FastLaneProtocol(GuardedProtocol):
             return False
         return True
 
-    def _answer(self, rows: Rows | Exception) -> None:
+    def _answer(self, rows: RequestScores | Exception) -> None:
         """Called with the scores of the waiting request."""
         self._admission.requests -= 1
         request, self._waiting = self._waiting, None
@@ -173,7 +173,7 @@ class FastLaneProtocol(GuardedProtocol):
             return
         self._predictor = None
         request_id = request_id_of(self._headers_by_name)
-        head = _head(tuple(self.server_state.default_headers), writer.media_type, tuple(writer.said.items()))
+        head = _head(tuple(self.server_state.default_headers), writer.media_type, tuple(writer.headers.items()))
         self.transport.write(
             b"%bcontent-length: %d\r\nx-request-id: %b\r\n\r\n%b" % (head, len(body), request_id.encode(), body)
         )
