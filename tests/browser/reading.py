@@ -1,4 +1,4 @@
-"""What stands on the page, as numbers, and what the tests do to it again and again."""
+"""Reads values from the page, and repeats actions on it, for the tests."""
 
 import base64
 import re

@@ -1,4 +1,4 @@
-"""Why: what is shown adds up to the logit, in the colours of for and against."""
+"""The explanation: contributions add up to the logit, in the colours for and against."""
 
 from typing import Any
 

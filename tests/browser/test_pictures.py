@@ -1,4 +1,4 @@
-"""The page with pictures: every way to bring one, what is seen of it, and drawing by mouse, finger and keys."""
+"""The page with pictures: every way to load one, the model's view of it, and drawing by mouse, touch and keyboard."""
 
 import base64
 import io
@@ -46,7 +46,7 @@ def test_dropped_picture_gets_the_answer_of_the_service(page: Page, fashion: Ser
     expect(page.locator(".verdict")).to_contain_text(f"confidence {said['confidence']:.3f}")
 
 
-def test_picture_that_is_not_answered(page: Page) -> None:
+def test_picture_that_the_model_abstains_on(page: Page) -> None:
     ready(page)
     drop(page, picture("shirt.png"))
     expect(verdict(page)).to_have_text("Abstains")

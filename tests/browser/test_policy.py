@@ -1,4 +1,4 @@
-"""The control for the policy: each move is answered by the service, beside what was promised and what was measured."""
+"""The policy control: each change is answered by the service, and promises and measurements are shown."""
 
 from typing import Any
 

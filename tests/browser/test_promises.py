@@ -1,4 +1,4 @@
-"""What is promised, of population, and whether it holds: in view beside the user's own input."""
+"""Promises, their population, and whether they hold are visible beside the user's own input."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Everybody can use it: on a phone, by keys alone, in the dark, with enough contrast."""
+"""Accessibility: on a phone, by keyboard only, in the dark scheme, with enough contrast."""
 
 from typing import Any
 
@@ -91,7 +91,7 @@ def test_everything_is_reached_by_tab_and_shows_the_focus(page: Page) -> None:
     assert page.locator("[data-reached]").count() == expected
 
 
-def test_whole_visit_by_keys_alone(page: Page) -> None:
+def test_page_works_by_keyboard_only(page: Page) -> None:
     """Choose a sample, look for the class that is explained, move the policy, choose a file."""
     ready(page)
     _tab_to(page, "button[aria-label='Sample 6']")
@@ -186,7 +186,7 @@ def test_schemes_differ(page: Page) -> None:
     assert grounds[0] != grounds[1]
 
 
-def test_nothing_moves_where_that_is_asked(page: Page) -> None:
+def test_reduced_motion_is_respected(page: Page) -> None:
     page.emulate_media(reduced_motion="reduce")
     ready(page)
     assert page.locator(".bars .fill").first.evaluate("e => getComputedStyle(e).transitionDuration") == "0s"

@@ -54,7 +54,7 @@ def test_explanation_of_a_table_is_by_column(several: Server, page: Page) -> Non
     assert numbers(page.locator(".sum b").last.inner_text())[0] == pytest.approx(2 * math.log(9), abs=1e-4)
 
 
-def test_field_that_is_no_number_is_refused_in_the_services_words(several: Server, page: Page, watch: Watch) -> None:
+def test_field_that_is_not_a_number_shows_the_services_error(several: Server, page: Page, watch: Watch) -> None:
     del several
     watch.refused = True
     ready(page, "/?model=table")

@@ -1,4 +1,4 @@
-"""The service behind a real nginx by deploy/nginx/public.conf: TLS, limits for each client, and what is passed on."""
+"""The service behind a real nginx by deploy/nginx/public.conf: TLS, limits for each client, and forwarding."""
 
 import http.server
 import json
@@ -75,7 +75,7 @@ def running(
         yield server, plain, client
 
 
-def test_prediction_comes_over_tls_as_the_service_gives_it(running: tuple[Server, int, Client]) -> None:
+def test_prediction_over_tls_is_unchanged(running: tuple[Server, int, Client]) -> None:
     server, _, client = running
     direct = httpx2.post(f"{server.address}/predict", content=bytes(2), headers={**RAW, "host": NAME}).json()
     with client("127.0.0.2") as asking:
@@ -134,7 +134,7 @@ def _assert_ours(found: httpx2.Response, status: int, detail: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/drift", "/models/tiny/drift"])
-def test_what_operators_read_is_not_passed_on(running: tuple[Server, int, Client], path: str) -> None:
+def test_operators_routes_are_not_public(running: tuple[Server, int, Client], path: str) -> None:
     _, _, client = running
     with client("127.0.0.3") as asking:
         _assert_ours(asking.get(path, headers=RAW), 404, "This does not exist.")
@@ -164,7 +164,7 @@ def test_request_that_nginx_does_not_take_is_refused_in_our_form(running: tuple[
         _assert_ours(found, 400, "The request is not valid HTTP.")
 
 
-def test_client_that_asks_too_often_is_told_so_and_others_are_not(running: tuple[Server, int, Client]) -> None:
+def test_only_a_client_over_its_rate_limit_gets_429(running: tuple[Server, int, Client]) -> None:
     _, _, client = running
     with client("127.0.0.5") as often, client("127.0.0.6") as seldom:
         answers = [often.get("/livez") for _ in range(300)]
@@ -193,7 +193,7 @@ class _Echo(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def test_service_is_told_the_client_as_nginx_sees_it(certificate: Path, tmp_path: Path) -> None:
+def test_service_gets_the_client_address_from_nginx(certificate: Path, tmp_path: Path) -> None:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Echo) as echo:
         threading.Thread(target=echo.serve_forever, daemon=True).start()
         with _public(tmp_path, certificate, echo.server_port) as (_, client), client("127.0.0.7") as asking:
@@ -207,7 +207,7 @@ def test_service_is_told_the_client_as_nginx_sees_it(certificate: Path, tmp_path
     assert "forwarded" not in found
 
 
-def test_service_that_is_not_there_is_said_in_our_form(certificate: Path, tmp_path: Path) -> None:
+def test_missing_service_gives_an_error_in_our_form(certificate: Path, tmp_path: Path) -> None:
     with _public(tmp_path, certificate, free_port()) as (_, client), client() as asking:
         found = asking.get("/livez")
     _assert_ours(found, 502, "The service does not answer: try again later.")
