@@ -130,7 +130,7 @@ def test_it_answers_after_sigterm_and_stops_on_a_second_signal(tiny_model: Path,
         in_flight.sendall(b"\x00")
         assert in_flight.recv(1000).startswith(b"HTTP/1.1 200 ")
         assert server.process.wait(timeout=20) == 0
-        said = [line for line in server.log() if "draining for 300 seconds: /readyz says 503" in line]
+        said = [line for line in server.log() if "draining for 300 seconds: /readyz answers 503" in line]
         assert len(said) == workers
 
 

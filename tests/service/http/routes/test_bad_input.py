@@ -242,14 +242,14 @@ def test_no_content_type(client: httpx2.Client) -> None:
 def test_content_encoding(client: httpx2.Client) -> None:
     packed = {"content-type": PNG, "content-encoding": "gzip"}
     answer = client.post("/predict", content=gzip.compress(PICTURE), headers=packed)
-    assert_problem(answer, 415, "content encoding gzip is not taken")
+    assert_problem(answer, 415, "content encoding gzip is not supported")
     as_it_is = {"content-type": PNG, "content-encoding": "Identity"}
     assert client.post("/predict", content=PICTURE, headers=as_it_is).status_code == 200
 
 
 def test_body_over_the_limit_is_refused_by_its_announced_length(server: Server, client: httpx2.Client) -> None:
     answer = client.post("/predict", content=bytes(MAX_BODY_BYTES + 1), headers={"content-type": RAW})
-    assert_problem(answer, 413, f"the body has {MAX_BODY_BYTES + 1} bytes: at most {MAX_BODY_BYTES} are taken")
+    assert_problem(answer, 413, f"the body has {MAX_BODY_BYTES + 1} bytes: at most {MAX_BODY_BYTES} are allowed")
     assert answer.headers["connection"] == "close"
     # Before a byte of it has come:
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
@@ -284,7 +284,7 @@ def test_bad_form_is_no_warning_in_the_log(server: Server, client: httpx2.Client
 )
 def test_wrong_method(client: httpx2.Client, method: str, path: str, allowed: str) -> None:
     answer = client.request(method, path)
-    assert_problem(answer, 405, f"{method} is not allowed on {path}: allowed is {allowed}")
+    assert_problem(answer, 405, f"{method} is not allowed on {path}: use {allowed}")
     assert answer.headers["allow"] == allowed
 
 

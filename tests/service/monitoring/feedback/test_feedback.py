@@ -141,7 +141,7 @@ def test_feedback_is_json(client: TestClient) -> None:
     json_type = {"content-type": "application/json"}
     assert_problem(client.post("/feedback", content=b"[]", headers=json_type), 422, "must be an object that holds id")
     assert_problem(client.post("/feedback", content=b"{", headers=json_type), 400, "the body is not JSON")
-    assert_problem(client.post("/feedback", content=b" " * 9000, headers=json_type), 413, "at most 8192 are taken")
+    assert_problem(client.post("/feedback", content=b" " * 9000, headers=json_type), 413, "at most 8192 are allowed")
 
 
 def _forged(kind: int, value: float, label: int) -> str:
