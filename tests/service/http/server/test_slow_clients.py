@@ -1,4 +1,4 @@
-"""Hundreds of clients that send or read slowly, or nothing at all: others are answered, and nothing of them is left."""
+"""Hundreds of clients that send or read slowly, or not at all: others are answered, and no resources are leaked."""
 
 import os
 import re
