@@ -206,7 +206,7 @@ def test_model_without_certificates_serves_without_sets(tmp_path: Path) -> None:
         refused = client.post("/predict", json={"inputs": [LEFT.tolist()], "set_coverage": 0.9})
         assert refused.json()["detail"] == "set_coverage=0.9 was requested, but this model has no prediction sets"
         refused = client.post("/predict?set_method=lac", content=LEFT.tobytes(), headers=RAW)
-        assert refused.json()["detail"] == 'set_method="lac" is asked for, and this model has no prediction sets'
+        assert refused.json()["detail"] == 'set_method="lac" was requested, but this model has no prediction sets'
 
 
 def test_ids_differ_from_one_another_and_from_request_to_request(client: TestClient) -> None:
