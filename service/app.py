@@ -25,9 +25,8 @@ from service.monitoring.metrics.metrics import Metrics
 from service.monitoring.metrics.scrape import Scrape
 from service.monitoring.metrics.tallies import Tallies
 from service.monitoring.requests import request_log
-from service.monitoring.requests.exchange import Observer
+from service.monitoring.requests.exchange import ExchangeObservers, Observer
 from service.monitoring.requests.logs import lines_for
-from service.monitoring.requests.observers import ExchangeObservers
 from service.monitoring.worker_slot import ALONE, WorkerSlot
 from service.registry import loading as models
 from service.registry.registry import Registry

@@ -14,18 +14,17 @@ from service.contract.manifest import Manifest, Training
 from service.inference.classifier import Classifier
 from training.certification.scored import Scored
 from training.certification.settings import AbstentionSettings
-from training.certification.temperature import LARGEST
+from training.certification.temperature import MAX_TEMPERATURE
 from training.data.dataset import LabelledData
 from training.data.encoders import Encoder, encoder_for
 from training.data.options import Recipe
 from training.data.splits import Splits, split
 from training.errors import DivergedError
 from training.fitting.checkpoint import Checkpoint, identity
-from training.fitting.device import Device, find_device
 from training.fitting.fit import Epoch, Fit, fit
 from training.fitting.recipes import FitSettings
 from training.fitting.source import examples
-from training.fitting.workers import ALONE, Workers
+from training.fitting.workers import ALONE, Device, Workers, find_device
 from training.publishing.release import FittedModel, ReleaseOptions, TuneScores, release, score_tune
 
 _CPU = torch.device("cpu")
@@ -145,7 +144,7 @@ def _require_better_than_guessing(fitted: Fit, classes: int, settings: FitSettin
     """
     kept = next(epoch for epoch in fitted.history if epoch.number == fitted.best_epoch)
     for part, quality in (("train", kept.train), ("tune", kept.tune)):
-        if quality.loss > (LARGEST + 1) * math.log(classes):
+        if quality.loss > (MAX_TEMPERATURE + 1) * math.log(classes):
             raise DivergedError(
                 f"the fit diverged: epoch {kept.number}, which is kept, has a loss of {quality.loss:.4g} on {part}, "
                 f"and equal probabilities have {math.log(classes):.3g}. "

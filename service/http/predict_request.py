@@ -14,7 +14,7 @@ from service.inference.predictor import Predictor
 from service.inference.readers.body import JSON, NPY, RAW
 
 # A smaller body takes less time than a hand-over to a thread costs. A larger one is worked on in a thread, so
-# that it does not hold up the others. docs/architecture.md has the figures.
+# that it does not hold up the others. docs/evidence/serving.md has the figures.
 INLINE_BODY_BYTES = 64 * 1024
 
 

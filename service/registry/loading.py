@@ -75,7 +75,9 @@ def _existing_files(folder: Path) -> dict[str, Path]:
         raise SettingsError(f"{PREFIX}MODELS={folder}: is not a folder")
     files = model_files(folder)
     if not files:
-        raise SettingsError(f"{PREFIX}MODELS={folder}: contains no *.onnx file")
+        raise SettingsError(
+            f"{PREFIX}MODELS={folder}: contains no *.onnx file. Train one: demur fit --out {folder}/NAME.onnx"
+        )
     return files
 
 

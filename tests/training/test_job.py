@@ -14,8 +14,8 @@ from training.data.dataset import Dataset
 from training.data.options import Recipe
 from training.data.splits import split
 from training.errors import GateError, TrainingError
-from training.fitting.device import Device
 from training.fitting.recipes import RECIPES
+from training.fitting.workers import Device
 from training.job import Job, JobResult, run
 
 SEED = 11

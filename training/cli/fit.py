@@ -1,4 +1,4 @@
-"""`python -m training fit`: train, certify, publish, and say what came of it."""
+"""`demur fit`: train, certify, publish, and say what came of it."""
 
 import argparse
 from collections.abc import Callable
@@ -22,8 +22,7 @@ from training.reporting import operating_points
 from training.reporting.cautions import not_promised
 from training.reporting.evaluation.evaluation import evaluate
 from training.reporting.files import check_apart, write_fit
-from training.reporting.progress import Progress
-from training.reporting.table import table
+from training.reporting.terminal import Progress, table
 
 Say = Callable[[str], None]
 

@@ -1,4 +1,4 @@
-"""`python -m training next-token`: fit a model of the next token to a text, certify it, publish it."""
+"""`demur next-token`: fit a model of the next token to a text, certify it, publish it."""
 
 import argparse
 import dataclasses
@@ -15,7 +15,7 @@ from training.publishing.next_token import publish_next_token, release_options
 from training.publishing.release import Release
 from training.reporting import operating_points
 from training.reporting.cautions import not_promised
-from training.reporting.table import table
+from training.reporting.terminal import table
 
 Say = Callable[[str], None]
 

@@ -41,7 +41,7 @@ CHAPTER = FitSettings(
 )
 
 # By the loss on the tune split no neighbour that differs in one setting is better, but for what is lost in the noise.
-# `make recipe` measures it; docs/architecture.md has the table.
+# `make recipe` measures it; docs/evidence/fit.md has the table.
 TUNED = FitSettings(
     epochs=25,
     batch_size=256,

@@ -10,13 +10,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from service.contract.certificates import PredictionSets, RiskTest
 from service.contract.manifest import Manifest
 from service.inference.decision import ANSWERED
-from training.reporting.cautions import not_promised
+from training.reporting.cautions import not_promised, worst_class
 from training.reporting.evaluation.evaluation import Evaluation
 from training.reporting.evaluation.risk_coverage import COVERAGE, RISKS, best_augrc
 from training.reporting.numbers import estimate, percent, quotient, round_percent, rounded
 from training.reporting.operating_points import name, rows
 from training.reporting.pictures.sheet import Picture
-from training.reporting.worst_class import worst_class
 
 _TEMPLATE = "page.html.jinja"
 _TESTS: dict[RiskTest, str] = {

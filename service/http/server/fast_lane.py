@@ -25,8 +25,7 @@ from service.http.server.whole_request import UNUSUAL, whole_post
 from service.inference.batching import RequestScores
 from service.inference.outcome import Outcome
 from service.inference.predictor import Predictor, PreparedRequest
-from service.monitoring.requests.exchange import Exchange
-from service.monitoring.requests.observers import ExchangeObservers
+from service.monitoring.requests.exchange import Exchange, ExchangeObservers
 
 if TYPE_CHECKING:
     from service.http.access.gate import AccessGate

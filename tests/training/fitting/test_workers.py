@@ -16,8 +16,7 @@ from training.fitting.examples import Examples, Source
 from training.fitting.fit import Fit, evaluate, fit
 from training.fitting.recipes import TUNED, FitSettings
 from training.fitting.regression import SoftmaxRegression
-from training.fitting.shuffling import CHUNK
-from training.fitting.streaming import StreamedExamples
+from training.fitting.streaming import CHUNK, StreamedExamples
 from training.fitting.workers import ALONE, Workers
 
 SETTINGS = dataclasses.replace(TUNED, epochs=3, batch_size=64, clip_norm=0.5, weight_decay=1e-3)

@@ -4,7 +4,7 @@ import io
 import os
 
 from tests.training.conftest import HISTORY
-from training.reporting.progress import Progress
+from training.reporting.terminal import Progress
 
 
 def test_progress_is_a_line_an_epoch_where_there_is_no_terminal() -> None:
