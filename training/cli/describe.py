@@ -16,7 +16,7 @@ from training.certification.settings import AbstentionSettings
 from training.cli import data_options as data_arguments
 from training.cli import parser as arguments
 from training.data import Labelled
-from training.data.opening import Opened, class_counts, open_data
+from training.data.opening import OpenedData, class_counts, open_data
 from training.data.options import DataOptions
 from training.data.pool import Pool
 from training.errors import DataError
@@ -89,9 +89,9 @@ def _planned(pool: Pool, seed: int, asked: AbstentionSettings, say: Say) -> list
     return plan.as_lines(found, have, asked.default_risk, apart=apart)
 
 
-def _summary(opened: Opened) -> list[tuple[str, str]]:
+def _summary(opened: OpenedData) -> list[tuple[str, str]]:
     raw = opened.raw
-    rows = [("form", raw.form), ("examples", f"{len(raw.inputs):,} {raw.one}s")]
+    rows = [("form", raw.form), ("examples", f"{len(raw.inputs):,} {raw.noun}s")]
     match raw.input:
         case ImageInput(height=height, width=width, channels=channels):
             rows.append(("input", f"images, {height}x{width}, {'grey' if channels == 1 else 'RGB'}"))
@@ -106,13 +106,13 @@ def _summary(opened: Opened) -> list[tuple[str, str]]:
     return rows
 
 
-def _classes(opened: Opened) -> list[str]:
+def _classes(opened: OpenedData) -> list[str]:
     counts = class_counts(opened)
     lines = [f"{count:>9,}  {name}" for name, count in counts.items()]
     return lines[:_SHOWN] + ([f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else [])
 
 
-def _columns(opened: Opened) -> list[str]:
+def _columns(opened: OpenedData) -> list[str]:
     if not isinstance(opened.raw.input, FeaturesInput) or opened.raw.input.columns is None:
         return []
     lines = [
@@ -127,7 +127,7 @@ def _categories(names: list[str]) -> str:
     return f"{len(names)} categories ({shown})"
 
 
-def _splits(opened: Opened, seed: int, asked: AbstentionSettings) -> tuple[list[tuple[str, list[str]]], str | None]:
+def _splits(opened: OpenedData, seed: int, asked: AbstentionSettings) -> tuple[list[tuple[str, list[str]]], str | None]:
     """The splits and what can be certified with them, titled; or what is against them."""
     if opened.pool is None:
         return [("splits", ["none before the problems are solved"])], None

@@ -1,4 +1,4 @@
-"""Labelled data, one module per form, all giving the same `LabelledData`."""
+"""Labelled data: reading any form, checking it, and dividing it into splits."""
 
 from training.data.dataset import Dataset, Labelled, LabelledData
 

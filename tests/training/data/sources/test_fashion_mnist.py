@@ -36,7 +36,7 @@ def test_one_wrong_file_is_named_with_how_to_get_it(data_folder: Path, tmp_path:
         else:
             (tmp_path / source.name).symlink_to(source)
     with pytest.raises(
-        DataError, match=r"expected a whole gzip file.*`python -m training fetch --data-dir FOLDER`"
+        DataError, match=r"expected a complete gzip file.*`python -m training fetch --data-dir FOLDER`"
     ) as caught:
         fashion_mnist.load(tmp_path)
     assert str(getattr(broken, "name", "")) in str(caught.value)
