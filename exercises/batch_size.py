@@ -8,22 +8,24 @@ from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
-from exercises.batch_size_pictures import draw_losses, draw_rates
 from exercises.curvature import loss_curvature
 from exercises.exercise import Findings, Settings
 from exercises.gradient_noise import noise_scale
-from training.data import LabelledData
+from training.data.dataset import LabelledData
 from training.data.encoders import encoder_for
 from training.data.opening import load
 from training.data.splits import split
 from training.fitting.examples import Examples
 from training.fitting.fit import Fit, evaluate, fit
-from training.fitting.recipes import CHAPTER, FitSettings
+from training.fitting.recipes import CHAPTER, FitSettings, combinations
 from training.fitting.regression import SoftmaxRegression
 from training.fitting.source import examples
-from training.fitting.sweep.runs import combinations
 from training.fitting.sweep.together import fit_together
+from training.reporting.pictures.palette import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILION, open_frame
 
 TRAIN = 4**7  # the first examples of the train split, so that every size divides them
 SIZES = tuple(4**k for k in range(8))
@@ -60,7 +62,7 @@ def measure(settings: Settings) -> Findings:
         return Findings(values)
     values |= {"steps_each": STEPS, "means": _means(epochs), "effect": _effect(_means(epochs))}
     costs = {"epoch": {str(size): _seconds(train, tune, size) for size in sizes}}
-    pictures = {"batch-size-loss": draw_losses(values), "batch-size-rates": draw_rates(values, costs)}
+    pictures = {"batch-size-loss": _draw_losses(values), "batch-size-rates": _draw_rates(values, costs)}
     return Findings(values, costs, pictures)
 
 
@@ -145,3 +147,68 @@ def _seconds(train: Examples, tune: Examples, size: int) -> float:
         fit(train, tune, int(train.labels.max()) + 1, one, torch.Generator().manual_seed(0))
         found.append(time.perf_counter() - start)
     return min(found)
+
+
+def _draw_losses(values: Mapping[str, Any]) -> Figure:
+    """Losses over the size, after equally many epochs and after equally many steps."""
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    epochs, steps = figure.subplots(1, 2, sharey=True)
+    sizes = [int(size) for size in values["means"]]
+    means = list(values["means"].values())
+
+    def line(axes: Axes, losses: list[float], label: str, style: tuple[str, str, str]) -> None:
+        colour, mark, dashes = style
+        axes.plot(sizes, losses, color=colour, marker=mark, linestyle=dashes, markersize=4, label=label)
+
+    line(epochs, [one["fixed"]["tune"] for one in means], "rate 0.1, tune", (VERMILION, "s", "-"))
+    line(epochs, [one["fixed"]["train"] for one in means], "rate 0.1, train", (BLUE, "o", "--"))
+    line(epochs, [one["scaled"]["tune"] for one in means], "rate in proportion, tune", (GREEN, "^", "-."))
+    line(epochs, [one["best"]["tune"] for one in means], "best rate, tune", (BLACK, "D", ":"))
+    line(steps, [one["tune"] for one in values["steps"].values()], "rate 0.1, tune", (VERMILION, "s", "-"))
+    line(steps, [one["train"] for one in values["steps"].values()], "rate 0.1, train", (BLUE, "o", "--"))
+    epochs.set_title("after 10 epochs", fontsize="medium")
+    steps.set_title(f"after {values['steps_each']} steps", fontsize="medium")
+    epochs.set_ylabel("cross-entropy (nats)")
+    _plain(epochs, [0.5, 1, 2, 5])
+    epochs.set_ylim(0.4, 8)  # the rate in proportion leaves it: the table has those losses
+    for axes in (epochs, steps):
+        _over_sizes(axes)
+        axes.legend(frameon=False, fontsize="small")
+    return figure
+
+
+def _draw_rates(values: Mapping[str, Any], costs: Mapping[str, Any]) -> Figure:
+    """The best rate and the time of an epoch over the size."""
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    rates, seconds = figure.subplots(1, 2)
+    sizes = [int(size) for size in values["means"]]
+    best = [kinds["best"]["rate"] for kinds in values["means"].values()]
+    scaled = [kinds["scaled"]["rate"] for kinds in values["means"].values()]
+    rates.plot(sizes, best, color=BLUE, marker="o", markersize=4, label="best of those tried")
+    rates.plot(sizes, scaled, color=ORANGE, linestyle="--", label="in proportion, 0.1 at 256")
+    rates.axhline(values["noise"]["edge"], color=GREY, linestyle=":", label="2 / curvature at the start")
+    rates.set_ylabel("learning rate")
+    rates.legend(frameon=False, fontsize="small")
+    seconds.plot(sizes, list(costs["epoch"].values()), color=BLUE, marker="o", markersize=4)
+    seconds.set_ylabel("time of an epoch (s)")
+    _plain(rates, [0.001, 0.01, 0.1, 1, 10])
+    _plain(seconds, [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10])
+    for axes in (rates, seconds):
+        _over_sizes(axes)
+    return figure
+
+
+def _plain(axes: Axes, ticks: list[float]) -> None:
+    """A logarithmic scale with numbers that are read as they are spoken."""
+    axes.set_yscale("log")
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _over_sizes(axes: Axes) -> None:
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_locator(FixedLocator([4**k for k in range(8)]))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.tick_params(axis="x", labelsize="small")
+    axes.set_xlabel("examples in a minibatch")
+    open_frame(axes)

@@ -3,18 +3,21 @@
 import itertools
 import statistics
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
-from exercises import cross_entropy_pictures as pictures
 from exercises import soft_label_fits as fits
 from exercises.cross_entropy_forms import CLAMP, FORMS, Form, by_index, by_sum, by_xlogy, clamped, inputs
 from exercises.cross_entropy_memory import peak
 from exercises.exercise import Findings, Settings
 from training.fitting.softmax import cross_entropy, cross_entropy_and_gradient
+from training.reporting.pictures.palette import BLUE, VERMILION, open_frame
+
+_TITLES = {"": "loss of given probabilities", "gradient_": "loss and gradient from logits"}
 
 BATCHES = (256, 4096)
 CLASSES = (10, 100, 1000, 10_000)
@@ -43,7 +46,7 @@ def measure(settings: Settings) -> Findings:
     if not settings.quick:
         costs["batch"], costs["classes"] = LARGEST
         costs["peak_bytes"] = {form: peak(form, *LARGEST) for form in FORMS}
-    return Findings(values, costs, {"cross-entropy-time": pictures.draw(costs["seconds"]["cpu"])})
+    return Findings(values, costs, {"cross-entropy-time": _draw(costs["seconds"]["cpu"])})
 
 
 def _same() -> dict[str, Any]:
@@ -144,3 +147,23 @@ def _mean(runs: dict[str, fits.Result], others: dict[str, fits.Result]) -> fits.
     mean = {name: sum(run[name] for run in runs.values()) / count for name in runs["0"]}
     gains = [runs[seed]["accuracy"] - others[seed]["accuracy"] for seed in runs]
     return mean | {"gain": sum(gains) / count, "gain_error": statistics.stdev(gains) / count**0.5}
+
+
+def _draw(seconds: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Figure:
+    """Time over the number of classes, by batch size, for the sum over one-hot labels and for indexing."""
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    for axes, (prefix, title) in zip(figure.subplots(1, 2, sharey=True), _TITLES.items(), strict=True):
+        for batch, mark in zip(seconds, ("o", "s"), strict=False):
+            for form, colour, line in (("sum", VERMILION, "--"), ("index", BLUE, "-")):
+                classes = [int(count) for count in seconds[batch]]
+                times = [1e3 * row[prefix + form] for row in seconds[batch].values()]
+                label = f"{'sum over one-hot' if form == 'sum' else 'by index'}, batch {batch}"
+                axes.plot(classes, times, color=colour, linestyle=line, marker=mark, markersize=4, label=label)
+        axes.set_title(title, fontsize=10)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlabel("classes")
+        axes.set_ylabel("time (ms)")
+        axes.legend(frameon=False, fontsize=8)
+        open_frame(axes)
+    return figure

@@ -4,16 +4,17 @@ import dataclasses
 import itertools
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from exercises.curvature import curvature_bound, loss_curvature
 from exercises.exercise import Findings, Settings
-from exercises.learning_rate_picture import draw
 from service.contract.option_values import positive
 from training.certification.temperature import fit_temperature
 from training.cli.values import several
@@ -22,11 +23,12 @@ from training.data.opening import load
 from training.data.splits import split
 from training.fitting.examples import Examples
 from training.fitting.fit import Fit
-from training.fitting.recipes import CHAPTER
+from training.fitting.recipes import CHAPTER, combinations
 from training.fitting.regression import SoftmaxRegression
 from training.fitting.source import examples
-from training.fitting.sweep.runs import Run, combinations, run
+from training.fitting.sweep.runs import Run, run
 from training.fitting.sweep.together import fit_together
+from training.reporting.pictures.palette import BLACK, BLUE, GREEN, GREY, VERMILION, open_frame
 
 RATES, SEEDS = "1e-3:10:25", 3
 _QUICK_RATES = (0.001, 0.01, 0.1)
@@ -56,7 +58,7 @@ def measure(settings: Settings) -> Findings:
     values |= {"means": _means(runs), "best": _best(runs), "descent": _descent(few)}
     values["scale"] = {f"{rate:g}": _scale(_model(runs, rate), tune) for rate in (0.001, 0.1, 1.0, 10.0)}
     costs = {"seconds": sum(one.seconds for one in runs), "runs": len(runs)}
-    return Findings(values, costs, {"learning-rate-loss": draw(values)})
+    return Findings(values, costs, {"learning-rate-loss": _draw(values)})
 
 
 _CPU = torch.device("cpu")
@@ -146,3 +148,32 @@ def _scale(model: SoftmaxRegression, tune: Examples) -> dict[str, float]:
         "accuracy": (logits.argmax(dim=1) == tune.labels).double().mean().item(),
         "logit": math.sqrt(logits.square().mean().item()),
     }
+
+
+def _draw(values: Mapping[str, Any]) -> Figure:
+    """Loss and accuracy on tune over the learning rate, with the edges that the curvature predicts."""
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    loss, accuracy = figure.subplots(1, 2)
+    _draw_over_rates(loss, values["means"], "loss", BLUE, "o")
+    _draw_over_rates(accuracy, values["means"], "accuracy", VERMILION, "s")
+    loss.set_yscale("log")
+    loss.set_ylabel("cross-entropy on tune (nats)")
+    accuracy.set_ylabel("accuracy on tune (share of right labels)")
+    edges = values["curvature"]
+    for axes in (loss, accuracy):
+        axes.set_xscale("log")
+        axes.set_xlabel("learning rate")
+        axes.axvline(edges["bound"]["edge"], color=GREY, linestyle="-", label="safe at any weights (Böhning)")
+        axes.axvline(edges["initial"]["edge"], color=GREEN, linestyle="--", label="2 / curvature at the start")
+        axes.axvline(edges["fitted"]["edge"], color=BLACK, linestyle=":", label="2 / curvature after the fit")
+        open_frame(axes)
+    loss.legend(framealpha=1, edgecolor="none", fontsize="small", loc="upper left")
+    return figure
+
+
+def _draw_over_rates(axes: Axes, means: Mapping[str, Mapping[str, float]], name: str, colour: str, mark: str) -> None:
+    rates = [float(rate) for rate in means]
+    of_mean = [one[name] for one in means.values()]
+    below = [one[name] - one[f"{name}_min"] for one in means.values()]
+    above = [one[f"{name}_max"] - one[name] for one in means.values()]
+    axes.errorbar(rates, of_mean, yerr=(below, above), color=colour, marker=mark, markersize=4)

@@ -1,24 +1,30 @@
 """Is it good to return the likeliest label always? What abstaining buys, with and without a promise."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from exercises import most_likely_label_pictures as pictures
 from exercises.exercise import Findings, Settings
 from service.contract.certificates import RiskCertificate
 from service.inference.classifier import Scores
-from service.inference.decision import cheapest, decide
-from training.certification.scored import Scored, score
+from service.inference.decision import cheapest, outcomes
+from training.certification.scored import Scored
 from training.data.opening import load
 from training.fitting.recipes import TUNED
-from training.job import Job, Outcome, run
+from training.job import Job, JobResult, run
+from training.reporting.evaluation.operating_points import answers
 from training.reporting.evaluation.operating_points import measure as operating_point
 from training.reporting.evaluation.risk_coverage import RiskCoverage, risk_at_coverage
+from training.reporting.pictures.palette import BLUE, GREY, ORANGE, SKY, VERMILION, open_frame
+
+_LEAST_COVERAGE = 0.1  # below it one error moves the curve
 
 SEED = 0
 SHARES = (0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
@@ -33,9 +39,9 @@ def measure(settings: Settings) -> Findings:
     with tempfile.TemporaryDirectory() as folder:
         job = Job(recipe="tuned", settings=TUNED, seed=SEED, device="cpu", out=Path(folder) / "model.onnx")
         outcome = run(job, dataset)
-    report = score(outcome.classifier, outcome.splits.report)
+    report = outcome.report
     curve = RiskCoverage.of(report.scores.confidence, report.wrong)
-    answers = _answers(outcome, report)
+    default_answers = _answers(outcome, report)
     values: dict[str, Any] = {
         "report_size": len(report),
         "risk": float(report.wrong.mean()),
@@ -43,21 +49,21 @@ def measure(settings: Settings) -> Findings:
         "certified": {f"{c.selective_risk:g}": _certificate(outcome, report, c) for c in _certificates(outcome)},
         "confidence_level": _certificates(outcome)[0].confidence_level,
         "default_risk": outcome.manifest.default_policy.model_dump()["selective_risk"],
-        "classes": _classes(dataset.classes, report.labels, answers),
+        "classes": _classes(dataset.classes, report.labels, default_answers),
         "worst": _without_worst(dataset.classes, report, curve),
         "diagnosis": _diagnosis(),
     }
-    picture = pictures.draw(curve, values["certified"], values["worst"], values["classes"])
+    picture = _draw(curve, values["certified"], values["worst"], values["classes"])
     costs = {"fit_seconds": outcome.seconds}
     return Findings(values, costs, {"most-likely-label-coverage": picture})
 
 
-def _certificates(outcome: Outcome) -> Sequence[RiskCertificate]:
+def _certificates(outcome: JobResult) -> Sequence[RiskCertificate]:
     assert outcome.manifest.abstention is not None  # the tuned recipe has a calibration split
     return outcome.manifest.abstention.selective_risk
 
 
-def _certificate(outcome: Outcome, report: Scored, certificate: RiskCertificate) -> dict[str, float | None]:
+def _certificate(outcome: JobResult, report: Scored, certificate: RiskCertificate) -> dict[str, float | None]:
     """What was promised on the calibration split, and what came of it on the report split."""
     point = operating_point(report, certificate.policy(), outcome.manifest.abstention)
     answered, errors = certificate.answered, certificate.errors
@@ -71,10 +77,9 @@ def _certificate(outcome: Outcome, report: Scored, certificate: RiskCertificate)
     }
 
 
-def _answers(outcome: Outcome, report: Scored) -> NDArray[np.int64]:
+def _answers(outcome: JobResult, report: Scored) -> NDArray[np.int64]:
     """The default policy's answers, -1 where it abstains, `[N]`."""
-    decisions = decide(report.scores, outcome.manifest.default_policy, outcome.manifest.abstention)
-    return np.array([-1 if d.label is None else d.label for d in decisions], dtype=np.int64)
+    return answers(outcomes(report.scores, outcome.manifest.default_policy, outcome.manifest.abstention))
 
 
 def _classes(
@@ -128,3 +133,57 @@ def _diagnosis() -> dict[str, float]:
         "benign_up_to": float(malignant[answered & (answers == 0)].max()),
         "malignant_from": float(malignant[answered & (answers == 1)].min()),
     }
+
+
+def _draw(
+    curve: RiskCoverage,
+    certified: Mapping[str, Mapping[str, float | None]],
+    worst: Mapping[str, Any],
+    classes: Mapping[str, Mapping[str, float]],
+) -> Figure:
+    """Left accuracy over coverage, with what is promised; right what becomes of each class."""
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    _coverage(left, curve, certified, worst)
+    _by_class(right, classes)
+    return figure
+
+
+def _coverage(
+    axes: Axes,
+    curve: RiskCoverage,
+    certified: Mapping[str, Mapping[str, float | None]],
+    worst: Mapping[str, Any],
+) -> None:
+    shown = curve.coverage >= _LEAST_COVERAGE
+    axes.plot(curve.coverage[shown], 1 - curve.selective_risk[shown], color=BLUE, label="report split")
+    points = [(row["calibration_coverage"], 1 - float(risk)) for risk, row in certified.items() if row["threshold"]]
+    if points:
+        axes.plot(*zip(*points, strict=True), color=VERMILION, marker="D", linestyle="none", label="certified")
+    label = f"never saying {worst['label']}"
+    axes.plot(worst["coverage"], 1 - worst["risk"], color=ORANGE, marker="s", linestyle="none", label=label)
+    axes.set_xlabel("coverage: share answered (%)")
+    axes.set_ylabel("accuracy of the answered (%)")
+    axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=None))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=None))
+    axes.set_xlim(0, 1.01)
+    axes.legend(frameon=False, loc="lower left")
+    open_frame(axes)
+
+
+def _by_class(axes: Axes, classes: Mapping[str, Mapping[str, float]]) -> None:
+    left = [0.0] * len(classes)
+    for part, colour, hatch in (("right", SKY, ""), ("wrong", VERMILION, "xx"), ("abstained", GREY, "//")):
+        widths = [shares[part] for shares in classes.values()]
+        name = {"right": "right", "wrong": "wrong", "abstained": "no answer"}[part]
+        axes.barh(
+            list(classes), widths, left=left, color=colour, hatch=hatch, height=0.7, label=name, edgecolor="white"
+        )
+        left = [a + b for a, b in zip(left, widths, strict=True)]
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("share of the class's images (%)")
+    axes.set_ylabel("true class")
+    axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=None))
+    axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=9)
+    open_frame(axes)

@@ -9,7 +9,6 @@ import torch
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from exercises.exercise import Exercise, Findings
-from exercises.json_text import folded
 from exercises.numbers import FILTERS
 from service.contract.files import publish
 from training.reporting.hardware import processor
@@ -50,3 +49,23 @@ def machine() -> str:
     """What measured."""
     cores = torch.get_num_threads()
     return f"{processor()}, {cores} thread{'s' if cores > 1 else ''}, torch {torch.__version__.split('+')[0]}"
+
+
+def folded(value: Any, width: int = 116, indent: int = 0) -> str:
+    """JSON in lines of at most `width` characters where that can be.
+
+    >>> print(folded({"label": "(", "top_k": [{"label": "(", "probability": 0.75}]}, width=50))
+    {"label": "(",
+     "top_k": [{"label": "(", "probability": 0.75}]}
+    """
+    short = json.dumps(value, ensure_ascii=False)
+    if indent + len(short) <= width or not isinstance(value, dict | list):
+        return short
+    inner = indent + 1
+    if isinstance(value, dict):
+        parts = [f"{json.dumps(key)}: {folded(item, width, inner)}" for key, item in value.items()]
+        opening, closing = "{}"
+    else:
+        parts = [folded(item, width, inner) for item in value]
+        opening, closing = "[]"
+    return opening + f",\n{' ' * inner}".join(parts) + closing

@@ -13,7 +13,7 @@ from service.inference.classifier import Classifier
 from training.data.text.corpus import standard_library
 from training.data.text.task import Task
 from training.fitting.next_token import NextToken, NextTokenSettings
-from training.publishing.next_token import publish_next_token, terms
+from training.publishing.next_token import publish_next_token, release_options
 
 REQUEST: dict[str, Any] = {"inputs": [["for", "i", "in", "range"], ["the", "value", "of", "the"]], "top_k": 2}
 _MANY = 1024  # contexts, the most that the service takes at once unless told otherwise
@@ -25,7 +25,7 @@ def serve(model: NextToken, task: Task, settings: NextTokenSettings) -> tuple[di
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "next-token.onnx"
         start = time.perf_counter()
-        released = publish_next_token(model, task, settings, terms(path))
+        released = publish_next_token(model, task, settings, release_options(path))
         published = time.perf_counter()
         Classifier.load(path)
         costs = {
@@ -87,6 +87,6 @@ def _promised(manifest: Manifest) -> dict[str, Any]:
         "sizes": sizes,
         "temperature": manifest.temperature,
         "accuracy": manifest.metrics.accuracy,
-        "default": f"{terms(Path()).abstention.default_risk:g}",
+        "default": f"{release_options(Path()).abstention.default_risk:g}",
         "promises": promises,
     }

@@ -16,28 +16,26 @@ from service.http import drain, problems
 from service.http.admission import Admission
 from service.http.middleware.exchanges import ExchangeMiddleware
 from service.http.middleware.request_limits import RequestLimitsMiddleware
-from service.http.routes import openapi, v1, v2
-from service.http.routes.own import router
+from service.http.routes import openapi
+from service.http.routes.router import router
 from service.http.server import connections, fast_lane, hangup
 from service.http.server.connections import Connections
 from service.http.server.heap import trim_heap
-from service.http.web import pages
 from service.monitoring.metrics.metrics import Metrics
 from service.monitoring.metrics.scrape import Scrape
 from service.monitoring.metrics.tallies import Tallies
 from service.monitoring.requests import request_log
-from service.monitoring.requests.exchange import Observer
+from service.monitoring.requests.exchange import ExchangeObservers, Observer
 from service.monitoring.requests.logs import lines_for
-from service.monitoring.requests.observers import ExchangeObservers
 from service.monitoring.worker_slot import ALONE, WorkerSlot
 from service.registry import loading as models
 from service.registry.registry import Registry
 from service.registry.reload import Reloader
-from service.registry.watch import Watch
+from service.registry.watch import FileWatcher
 from service.settings import PREFIX, Settings
 
 if TYPE_CHECKING:
-    from service.http.access.gate import Gate
+    from service.http.access.gate import AccessGate
 
 # For what is too much for the event loop. Threads share the interpreter: of anyio's forty at work the loop has one turn
 # in forty, so that not even a probe is answered in time, and each holds memory of its own.
@@ -52,7 +50,7 @@ def create_app(settings: Settings, worker_slot: WorkerSlot = ALONE) -> FastAPI:
     socket is ever opened for it. `place` is this process's among several workers.
     """
     metrics = Metrics(Tallies(worker_slot))
-    watch = Watch(settings)  # before they are read, so that no change is missed
+    watch = FileWatcher(settings)  # before they are read, so that no change is missed
     loaded = models.load(settings, worker_slot, metrics)
     registry = Registry(loaded)
     app = FastAPI(
@@ -68,50 +66,51 @@ def create_app(settings: Settings, worker_slot: WorkerSlot = ALONE) -> FastAPI:
     app.state.registry = registry
     app.state.reloader = Reloader(settings, worker_slot, metrics, registry, watch)
     app.state.scrape = Scrape(metrics, registry, worker_slot)
+    app.include_router(router)
+    problems.install(app)
+    openapi.install(app, registry)
     observers = ExchangeObservers([metrics, *_observers(settings)])
     app.state.observers = observers
-    gate = _gate(settings)
+    gate = _gate(settings, app)
     app.state.lane = fast_lane.Lane(registry.lane, observers, gate)
     admission = Admission(settings.max_concurrent_requests, settings.max_bodies_bytes, metrics)
     app.state.connections = Connections(settings, admission, metrics, observers)
     app.state.drain = drain.Drain(metrics, registry)
-    app.include_router(router)
-    app.include_router(v1.router)
-    app.include_router(v2.router)
-    app.include_router(pages.router)
-    problems.install(app)
-    openapi.install(app, registry)
     seconds = settings.request_seconds
     app.add_middleware(RequestLimitsMiddleware, admission=admission, metrics=metrics, seconds=seconds)
     if gate is not None:
-        _put_in_front(app, gate)  # of all but the account, so that who does not get in takes up nothing
+        _add_gate(app, gate)  # outside the limits, so that a request without access takes up no capacity
     app.add_middleware(ExchangeMiddleware, observers=observers, metrics=metrics, drain=app.state.drain)
     return app
 
 
-def _gate(settings: Settings) -> "Gate | None":
-    """Who gets in; None, and nothing loaded, where all do. Raises SettingsError."""
+def _gate(settings: Settings, app: FastAPI) -> "AccessGate | None":
+    """The gate of `app`'s routes; None, with nothing imported, where neither keys nor hosts are set.
+
+    Raises SettingsError.
+    """
     path, hosts = settings.api_keys, settings.trusted_hosts
     if path is None and hosts is None:
         return None
     from service.http.access import keys
-    from service.http.access.gate import Gate
+    from service.http.access.gate import AccessGate, RouteScopes
     from service.http.access.hosts import Hosts
 
-    return Gate(
+    return AccessGate(
         None if path is None else keys.read(path),
         None if hosts is None else Hosts.parse(hosts, f"{PREFIX}TRUSTED_HOSTS"),
+        RouteScopes(app.routes),
     )
 
 
-def _put_in_front(app: FastAPI, gate: "Gate") -> None:
+def _add_gate(app: FastAPI, gate: "AccessGate") -> None:
     from service.http.access.gate import GateMiddleware
 
     app.add_middleware(GateMiddleware, gate=gate)
     if gate.keys is not None:
         from service.http.routes import openapi_security
 
-        openapi_security.install(app)
+        openapi_security.install(app, gate.scopes)
 
 
 def _observers(settings: Settings) -> Sequence[Observer]:

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from service.app import create_app
 from service.settings import Settings
 from tests.hosts.alone import decide_from_the_file_alone
-from training.data import Dataset
+from training.data.dataset import Dataset
 from training.data.splits import split
 
 

@@ -1,4 +1,4 @@
-"""`python -m training`: reads the command line, runs the command, prints what came of it."""
+"""`python -m training`: parses the command line, then imports and runs the command."""
 
 import argparse
 import sys
@@ -6,54 +6,60 @@ from pathlib import Path
 
 from service.contract.errors import DemurError
 from training.cli import parser as arguments
-from training.cli.describe import run_describe
-from training.cli.evaluate import run_evaluate
-from training.cli.fit import run_fit
-from training.cli.next_token import run_next_token
-from training.cli.sweep import run_sweep
-from training.data.sources.fetch import fetch, locate
 
-INTERRUPTED = 130  # what a shell reports of a command that Ctrl-C ended
+INTERRUPTED = 130  # the status that a shell reports for Ctrl-C: 128 and the number of SIGINT
 
 
-def main(command_line: list[str] | None = None) -> int:
+def main(command_line: list[str] | None = None, program: str = arguments.PROGRAM) -> int:
     """Run one command. Returns the exit status: 0, 1 with a line that says what failed, or 130 after Ctrl-C."""
-    options = arguments.parser().parse_args(command_line)
+    options = arguments.parser(program).parse_args(command_line)
     try:
         _run(options)
     except DemurError as error:
-        _say(f"training: {error}")
+        _log(f"demur: {error}")
         return 1
     except KeyboardInterrupt:
-        _say("training: interrupted")
+        _log("demur: interrupted")
         return INTERRUPTED
     return 0
 
 
 def _run(options: argparse.Namespace) -> None:
-    """Do what the command says."""
+    """Import the command and run it. No other command is imported: torch and matplotlib take seconds."""
     match options.command:
+        case "fit":
+            from training.cli.fit import run_fit
+
+            run_fit(options, print, _log)
+        case "sweep":
+            from training.cli.sweep import run_sweep
+
+            run_sweep(options, print, _log)
+        case "evaluate":
+            from training.cli.evaluate import run_evaluate
+
+            run_evaluate(options, print, _log)
+        case "next-token":
+            from training.cli.next_token import run_next_token
+
+            run_next_token(options, print, _log)
+        case "describe":
+            from training.cli.describe import run_describe
+
+            run_describe(options, print, _log)
         case "fetch":
             _fetch(options.data_dir)
-        case "fit":
-            run_fit(options, print, _say)
-        case "sweep":
-            run_sweep(options, print, _say)
-        case "evaluate":
-            run_evaluate(options, print, _say)
-        case "next-token":
-            run_next_token(options, print, _say)
-        case "describe":
-            run_describe(options, print, _say)
 
 
 def _fetch(data_dir: Path | None) -> None:
-    """Print the folder that holds the data: the one that is named, or found, or the cache; fetch what is missing."""
-    print(fetch(_say, locate(data_dir)))
+    """Fetch what is missing of Fashion-MNIST, and print its folder: `data_dir`, or where it is found, or the cache."""
+    from training.data.sources.fetch import fetch, locate
+
+    print(fetch(_log, locate(data_dir)))
 
 
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")  # at once, since under torchrun several processes write unbuffered to one place
+def _log(line: str) -> None:
+    sys.stderr.write(f"{line}\n")  # in one write: under torchrun several processes share standard error
 
 
 if __name__ == "__main__":

@@ -12,19 +12,20 @@ import torch
 from service.contract.files import check_place
 from service.contract.manifest import Manifest, Training
 from service.inference.classifier import Classifier
+from training.certification.scored import Scored
 from training.certification.settings import AbstentionSettings
 from training.certification.temperature import MAX_TEMPERATURE
-from training.data import LabelledData
+from training.data.dataset import LabelledData
 from training.data.encoders import Encoder, encoder_for
-from training.data.splits import Recipe, Splits, split
+from training.data.options import Recipe
+from training.data.splits import Splits, split
 from training.errors import DivergedError
 from training.fitting.checkpoint import Checkpoint, identity
-from training.fitting.device import Device, find_device
 from training.fitting.fit import Epoch, Fit, fit
 from training.fitting.recipes import FitSettings
 from training.fitting.source import examples
-from training.fitting.workers import ALONE, Workers
-from training.publishing.release import Fitted, Terms, Tuned, release, tuned
+from training.fitting.workers import ALONE, Device, Workers, find_device
+from training.publishing.release import FittedModel, ReleaseOptions, TuneScores, release, score_tune
 
 _CPU = torch.device("cpu")
 
@@ -44,10 +45,11 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """A published model, and how it came about."""
+class JobResult:
+    """A published model, and the fit behind it."""
 
     classifier: Classifier  # the published file, proved
+    report: Scored  # the file's own scores of the report split
     splits: Splits
     fit: Fit
     seconds: float  # of the fit alone
@@ -66,27 +68,27 @@ class Outcome:
 
 def run(
     job: Job, dataset: LabelledData, on_epoch: Callable[[Epoch], None] | None = None, workers: Workers = ALONE
-) -> Outcome:
+) -> JobResult:
     """Train, certify, prove and publish. Raises TrainingError, and then nothing was published.
 
     Of several `workers` the first does this, while the others `assist`.
     """
     device = find_device(job.device, workers)
     splits = split(dataset, job.recipe, job.seed)
-    terms = Terms(job.out, job.abstention, job.min_accuracy)
-    terms.check()
+    options = ReleaseOptions(job.out, job.abstention, job.min_accuracy)
+    options.check()
     if job.checkpoint is not None:
         check_place(job.checkpoint)
     encoder, fitted, seconds = _fit(job, dataset, splits, device, workers, on_epoch)
-    released = release(_sound(job, dataset, encoder, fitted, device, workers), dataset, splits, terms)
-    return Outcome(released.classifier, splits, fitted, seconds, released.difference)
+    released = release(_fitted_model(job, dataset, encoder, fitted, device, workers), dataset, splits, options)
+    return JobResult(released.classifier, released.report, splits, fitted, seconds, released.difference)
 
 
-def try_out(job: Job, dataset: LabelledData, on_epoch: Callable[[Epoch], None] | None = None) -> Tuned:
+def dry_run(job: Job, dataset: LabelledData, on_epoch: Callable[[Epoch], None] | None = None) -> TuneScores:
     """Train, and score the tune split. The calibration and report splits stay unseen, and nothing is written."""
     device, splits = find_device(job.device), split(dataset, job.recipe, job.seed)
     encoder, fitted, _ = _fit(job, dataset, splits, device, ALONE, on_epoch)
-    return tuned(_sound(job, dataset, encoder, fitted, device, ALONE), splits)
+    return score_tune(_fitted_model(job, dataset, encoder, fitted, device, ALONE), splits)
 
 
 def assist(job: Job, dataset: LabelledData, workers: Workers) -> None:
@@ -125,12 +127,12 @@ def _fit(
     return encoder, fitted, time.perf_counter() - start
 
 
-def _sound(
+def _fitted_model(
     job: Job, dataset: LabelledData, encoder: Encoder, fitted: Fit, device: torch.device, workers: Workers
-) -> Fitted:
-    """The fit as a release takes it. Raises DivergedError where it is no better than guessing."""
+) -> FittedModel:
+    """The fit as `release` takes it. Raises DivergedError where it is no better than guessing."""
     _require_better_than_guessing(fitted, len(dataset.classes), job.settings)
-    return Fitted(encoder, fitted.model.to(_CPU, torch.float32), _training(job, fitted, device, workers))
+    return FittedModel(encoder, fitted.model.to(_CPU, torch.float32), _training(job, fitted, device, workers))
 
 
 def _require_better_than_guessing(fitted: Fit, classes: int, settings: FitSettings) -> None:

@@ -48,7 +48,7 @@ def made(count: int, width: int, classes: int) -> Examples:
 
 
 def _answer(predictor: Predictor, body: bytes) -> None:
-    predictor.answer(predictor.question(body, RAW))
+    predictor.answer(predictor.prepare(body, RAW))
 
 
 def point(count: int, width: int, classes: int) -> dict[str, float]:

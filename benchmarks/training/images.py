@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from training.data import Dataset
+from training.data.dataset import Dataset
 from training.data.encoders import encoder_for
 from training.data.sources import fashion_mnist
 from training.data.sources.fetch import fetch, locate

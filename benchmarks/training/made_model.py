@@ -11,7 +11,7 @@ from service.inference.predictor import Predictor
 from service.registry.loading import load as load_models
 from service.settings import Settings
 from training.certification.principal_components import PrincipalComponents
-from training.data import Labelled, LabelledData
+from training.data.dataset import Labelled, LabelledData
 from training.data.encoders import FeatureEncoder
 from training.data.splits import Splits
 from training.fitting.examples import Examples

@@ -16,6 +16,7 @@ from service.contract.errors import InvalidValue
 from service.contract.inputs import ImageInput
 from service.inference.classifier import Classifier
 from service.inference.readers.images import ImageReader
+from service.inference.readers.picture_options import PictureOptions
 from training.data.sources import fashion_mnist
 from training.data.sources.fetch import fetch, locate
 
@@ -36,7 +37,6 @@ def draw(model: Path, picture: Path) -> None:
     classifier = Classifier.load(model)
     kind = classifier.manifest.input
     assert isinstance(kind, ImageInput)
-    reader = ImageReader(kind, max_batch_size=1, max_image_pixels=1_000_000)
     sent = photograph()
     stream = io.BytesIO()
     sent.save(stream, "PNG")
@@ -47,7 +47,8 @@ def draw(model: Path, picture: Path) -> None:
     for axes, options in zip(others, OPTIONS, strict=True):
         axes.set_title("&".join(f"{name}=true" for name in options) or "without options", fontsize=9)
         try:
-            seen = reader.from_body(stream.getvalue(), "image/png", **{"resize": False, **options})
+            reader = ImageReader(kind, 1, 1_000_000, PictureOptions(**options))
+            seen = reader.from_body(stream.getvalue(), "image/png")
         except InvalidValue as error:
             axes.text(0.5, 0.5, "422: refused", ha="center", transform=axes.transAxes, fontsize=9)
             sys.stdout.write(f"{options}: {error}\n")

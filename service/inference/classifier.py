@@ -4,7 +4,7 @@ The only module that knows onnxruntime. It knows nothing of HTTP, of policies or
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -16,7 +16,7 @@ from pydantic_core import from_json
 
 from service.contract.errors import ModelError
 from service.contract.manifest import METADATA_KEY, SCHEMA_VERSION, Manifest
-from service.inference.model_file import MAX_MODEL_BYTES, read_model, refers_elsewhere, sha256
+from service.inference.model_file import MAX_MODEL_BYTES, read_model, refers_elsewhere, sha256, with_outputs
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is imported; 1.29 and later send by default
 
@@ -24,6 +24,8 @@ import onnxruntime as ort
 
 VERSION_DIGITS = 12
 OUTPUTS = ("probabilities", "confidence", "ood_score")
+# What a logit is made of: the names of the graph's inner tensors, as training/publishing/export.py gives them.
+INNER_TENSORS = ("levels", "logits", "scaled_weights", "scaled_biases")
 # What a manifest may come to in memory. One of 100,000 classes has some 400,000 values, and a matrix of costs between
 # 2,000 classes is 4,000,000; most of the text are real inputs.
 MAX_MANIFEST_CHARACTERS = 128 * 1024 * 1024
@@ -70,6 +72,7 @@ class Classifier:
     manifest: Manifest
     path: Path  # where it was loaded from
     sha256: str  # of the file
+    names_inner_tensors: bool  # whether the graph has INNER_TENSORS
     _session: Any  # onnxruntime.InferenceSession, which has no type stubs
 
     @classmethod
@@ -93,10 +96,10 @@ class Classifier:
             raise ModelError(f"{path} has the SHA-256 {digest}, and pinned is {pinned}")
         if refers_elsewhere(file):
             raise ModelError(f"{path} refers to external data: a model must be one self-contained file")
-        session = open_session(path, file, intra_op_threads)
+        session, names_inner_tensors = _open(path, file, intra_op_threads)
         manifest = _manifest(path, session)
-        _check_interface(path, session, manifest)
-        model = cls(manifest, path, digest, session)
+        _check_interface(path, session, manifest, len(INNER_TENSORS) if names_inner_tensors else 0)
+        model = cls(manifest, path, digest, names_inner_tensors, session)
         model._replay_golden_vectors(path)
         return model
 
@@ -107,7 +110,12 @@ class Classifier:
 
     def scores(self, inputs: NDArray[Any]) -> Scores:
         """Score a batch of inputs, `[N, *row_shape]` in the manifest's dtype (images: uint8 `[N, H, W]`)."""
-        return Scores(*self._session.run(OUTPUTS, {self.manifest.input.name: inputs}))
+        return Scores(*self.tensors(OUTPUTS, inputs))
+
+    def tensors(self, names: Sequence[str], inputs: NDArray[Any]) -> list[NDArray[Any]]:
+        """Outputs or inner tensors of the graph by name, for a batch of inputs as `scores` takes them."""
+        found: list[NDArray[Any]] = self._session.run(names, {self.manifest.input.name: inputs})
+        return found
 
     def _replay_golden_vectors(self, path: Path) -> None:
         golden = self.manifest.golden
@@ -123,8 +131,19 @@ class Classifier:
             )
 
 
-def open_session(path: Path, file: bytes, intra_op_threads: int) -> Any:
-    """An onnxruntime.InferenceSession of the file's bytes. Raises ModelError, naming `path`."""
+def _open(path: Path, file: bytes, intra_op_threads: int) -> tuple[Any, bool]:
+    """A session of the file's bytes, and whether it gives INNER_TENSORS as further outputs. Raises ModelError.
+
+    Outputs that a run does not ask for cost it nothing.
+    """
+    try:
+        return _session(path, with_outputs(file, INNER_TENSORS), intra_op_threads), True
+    except ModelError:  # the graph has no such tensors, or the file is no model at all
+        return _session(path, file, intra_op_threads), False
+
+
+def _session(path: Path, file: bytes, intra_op_threads: int) -> Any:
+    """An onnxruntime.InferenceSession of a model's bytes. Raises ModelError, naming `path`."""
     options = ort.SessionOptions()
     # Explicit counts: left at 0, onnxruntime takes every core of the host, whatever the container's share is.
     options.intra_op_num_threads = intra_op_threads
@@ -149,14 +168,14 @@ def _manifest(path: Path, session: Any) -> Manifest:
     except UnicodeDecodeError:
         raise ModelError(f"{path} has metadata that are not UTF-8") from None
     if text is None:
-        raise ModelError(f"{path} has no metadata {METADATA_KEY!r}: it was not made by `python -m training fit`")
+        raise ModelError(f"{path} has no metadata {METADATA_KEY!r}: it was not made by `demur fit`")
     _check_size(path, text)
     stated = _parsed(path, text)
     written_for = stated.get("schema_version") if isinstance(stated, dict) else SCHEMA_VERSION
     if written_for != SCHEMA_VERSION:
         raise ModelError(
             f"{path} has a manifest of schema version {written_for}, and this service reads {SCHEMA_VERSION}: "
-            "train it again with `python -m training fit`"
+            "train it again with `demur fit`"
         )
     try:
         return Manifest.model_validate(stated)  # not the text: then each error would hold a copy of all that is in it
@@ -193,8 +212,11 @@ def _parsed(path: Path, text: str) -> Any:
     return whole
 
 
-def _check_interface(path: Path, session: Any, manifest: Manifest) -> None:
-    """Compare the graph's inputs and outputs, batch axis apart, with what the manifest promises."""
+def _check_interface(path: Path, session: Any, manifest: Manifest, added: int) -> None:
+    """Compare the graph's inputs and outputs, without the batch axis, with those that the manifest promises.
+
+    The last `added` outputs are not the file's.
+    """
     onnx_types = {"uint8": "tensor(uint8)", "float32": "tensor(float)", "int64": "tensor(int64)"}
     kind = manifest.input
     promised = [
@@ -203,6 +225,8 @@ def _check_interface(path: Path, session: Any, manifest: Manifest) -> None:
         ("confidence", "tensor(float)", []),
         ("ood_score", "tensor(float)", []),
     ]
-    found = [(node.name, node.type, node.shape[1:]) for node in [*session.get_inputs(), *session.get_outputs()]]
+    outputs = session.get_outputs()
+    nodes = [*session.get_inputs(), *outputs[: len(outputs) - added]]
+    found = [(node.name, node.type, node.shape[1:]) for node in nodes]
     if found != promised:
         raise ModelError(f"{path} does not have the inputs and outputs of its manifest: {found}, not {promised}")

@@ -36,25 +36,6 @@ class Decision(NamedTuple):
     reason: Reason | None
 
 
-class Limits(NamedTuple):
-    """All that a policy of confidence asks of an input that it answers."""
-
-    least_confidence: float
-    largest_ood_score: float
-
-    def decision(self, label: int, confidence: float, ood_score: float) -> Decision:
-        """What `decide` says of one input whose likeliest label is `label`, in a tenth of the time.
-
-        >>> Limits(0.75, 1.5).decision(3, 0.75, 1.5), Limits(0.75, 1.5).decision(3, 0.75, 1.6)
-        (Decision(label=3, reason=None), Decision(label=None, reason='out_of_distribution'))
-        """
-        if ood_score > self.largest_ood_score:
-            return Decision(None, "out_of_distribution")
-        if confidence < self.least_confidence:
-            return Decision(None, "low_confidence")
-        return Decision(label, None)
-
-
 @dataclass(frozen=True, slots=True)
 class Outcomes:
     """The outcomes of N inputs, in arrays."""
@@ -139,16 +120,53 @@ def outcomes(scores: Scores, policy: Policy, abstention: Abstention | None) -> O
     if isinstance(policy, RejectCostPolicy):
         labels, cost = cheapest(scores, abstention.cost_matrix if abstention else None)
         doubtful, reason = cost > policy.reject_cost, REASONS.index("expected_cost")
-        largest_ood_score = abstention.out_of_distribution.threshold if abstention else np.inf
+        max_ood_score = abstention.out_of_distribution.threshold if abstention else np.inf
     else:
         asked = limits(policy, abstention)
         assert asked is not None  # such a policy is feasible, and not of costs
         labels = scores.probabilities.argmax(axis=1)  # [N]
-        doubtful = scores.confidence.astype(np.float64) < asked.least_confidence
-        reason, largest_ood_score = REASONS.index("low_confidence"), asked.largest_ood_score
+        doubtful = scores.confidence.astype(np.float64) < asked.min_confidence
+        reason, max_ood_score = REASONS.index("low_confidence"), asked.max_ood_score
     reasons = np.where(doubtful, np.int8(reason), np.int8(ANSWERED))
-    reasons[scores.ood_score.astype(np.float64) > largest_ood_score] = REASONS.index("out_of_distribution")
+    reasons[scores.ood_score.astype(np.float64) > max_ood_score] = REASONS.index("out_of_distribution")
     return Outcomes(labels, reasons)
+
+
+class Limits(NamedTuple):
+    """The scalar form of a policy of confidence: what an input must keep to be answered."""
+
+    min_confidence: float
+    max_ood_score: float
+
+    def decision(self, label: int, confidence: float, ood_score: float) -> Decision:
+        """What `decide` says of one input whose likeliest label is `label`, in a tenth of the time.
+
+        >>> Limits(0.75, 1.5).decision(3, 0.75, 1.5), Limits(0.75, 1.5).decision(3, 0.75, 1.6)
+        (Decision(label=3, reason=None), Decision(label=None, reason='out_of_distribution'))
+        """
+        if ood_score > self.max_ood_score:
+            return Decision(None, "out_of_distribution")
+        if confidence < self.min_confidence:
+            return Decision(None, "low_confidence")
+        return Decision(label, None)
+
+
+def limits(policy: Policy, abstention: Abstention | None) -> Limits | None:
+    """The limits of a policy of confidence; None for a policy of costs, or one that never answers.
+
+    >>> limits(ThresholdPolicy(threshold=0.75), None)
+    Limits(min_confidence=0.75, max_ood_score=inf)
+    """
+    max_ood_score = abstention.out_of_distribution.threshold if abstention else np.inf
+    match policy:
+        case NeverAbstainPolicy():
+            return Limits(-np.inf, np.inf)
+        case ThresholdPolicy(threshold=threshold):
+            return Limits(threshold, max_ood_score)
+        case SelectiveRiskPolicy(threshold=float(threshold)):
+            return Limits(threshold, max_ood_score)
+        case _:
+            return None
 
 
 def is_infeasible(policy: Policy) -> bool:
@@ -171,24 +189,6 @@ def possible_reasons(policy: Policy) -> tuple[Reason, ...]:
     if isinstance(policy, NeverAbstainPolicy):
         return ()
     return "expected_cost" if isinstance(policy, RejectCostPolicy) else "low_confidence", "out_of_distribution"
-
-
-def limits(policy: Policy, abstention: Abstention | None) -> Limits | None:
-    """What a policy asks of an input that it answers; None for one of costs, and for one that answers nothing.
-
-    >>> limits(ThresholdPolicy(threshold=0.75), None)
-    Limits(least_confidence=0.75, largest_ood_score=inf)
-    """
-    largest_ood_score = abstention.out_of_distribution.threshold if abstention else np.inf
-    match policy:
-        case NeverAbstainPolicy():
-            return Limits(-np.inf, np.inf)
-        case ThresholdPolicy(threshold=threshold):
-            return Limits(threshold, largest_ood_score)
-        case SelectiveRiskPolicy(threshold=float(threshold)):
-            return Limits(threshold, largest_ood_score)
-        case _:
-            return None
 
 
 def cheapest(

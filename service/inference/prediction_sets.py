@@ -1,6 +1,8 @@
 """Which classes an input may be: the prediction set that split conformal prediction certified."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,21 +39,21 @@ def choose(
     raise InvalidValue(field, f"={display(value)} is not certified by this model{by_method}; certified: {listed}")
 
 
-def cells(scores: Scores, cuts: Sequence[float], largest_ood_score: float) -> NDArray[np.intp]:
-    """The cell of each input, `[N]`: the number of cuts <= its confidence, and 0 where the gate turns it away.
+def cells(scores: Scores, cuts: Sequence[float], max_ood_score: float) -> NDArray[np.intp]:
+    """The cell of each input, `[N]`: the number of cuts <= its confidence; 0 for inputs out of distribution.
 
-    `cuts` rise. The gate turns away what has an `ood_score` over `largest_ood_score`.
+    `cuts` rise. Out of distribution means an `ood_score` over `max_ood_score`.
 
     >>> p = np.array([[0.75, 0.25], [0.5, 0.5], [1, 0]], dtype=np.float32)
     >>> cells(Scores(p, p.max(axis=1), np.array([1, 1, 9], dtype=np.float32)), [0.75, 0.9], 4)
     array([1, 0, 0])
     """
     found = np.searchsorted(cuts, scores.confidence.astype(np.float64), side="right")
-    return np.where(scores.ood_score.astype(np.float64) <= largest_ood_score, found, 0)
+    return np.where(scores.ood_score.astype(np.float64) <= max_ood_score, found, 0)
 
 
-def members(scores: Scores, sets: PredictionSets, largest_ood_score: float) -> NDArray[np.bool_]:
-    """Which classes are in the set of each of N inputs, `[N, C]`; `largest_ood_score` as in `cells`.
+def members(scores: Scores, sets: PredictionSets, max_ood_score: float) -> NDArray[np.bool_]:
+    """Which classes are in the set of each of N inputs, `[N, C]`; `max_ood_score` as in `cells`.
 
     Those whose probability is at least the threshold (LAC: Sadinle, Lei and Wasserman 2019), and always the likeliest:
     a set that is empty helps nobody, and one that is larger keeps the promise.
@@ -66,7 +68,46 @@ def members(scores: Scores, sets: PredictionSets, largest_ood_score: float) -> N
     """
     thresholds = np.array(sets.thresholds)
     if sets.method != "lac_class_conditional":
-        thresholds = thresholds[cells(scores, sets.cuts, largest_ood_score), None]
+        thresholds = thresholds[cells(scores, sets.cuts, max_ood_score), None]
     chosen = scores.probabilities.astype(np.float64) >= thresholds  # [N, C] against [N, 1] or [C]
     chosen[np.arange(len(chosen)), scores.probabilities.argmax(axis=1)] = True
     return chosen
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSets:
+    """The scalar form of `members`, for one input at a time: a tenth of the time, and labels in place of booleans."""
+
+    labels: Sequence[str]
+    sets: PredictionSets
+    max_ood_score: float  # as in `cells`
+
+    def of(
+        self,
+        probabilities: Sequence[float] | NDArray[np.float32],
+        confidence: float,
+        ood_score: float,
+        likeliest: Sequence[int],
+    ) -> list[str]:
+        """The labels in the set of one input, in the model's order; `likeliest` begins with the most probable.
+
+        >>> sets = PredictionSets(set_coverage=0.9, method="lac", thresholds=[0.3], order_statistics=[10], sizes=[10],
+        ...                       population="by hand", calibration_fingerprint="0" * 64)
+        >>> LabelSets(["a", "b", "c"], sets, 4.0).of([0.3, 0.2, 0.5], 0.5, 0.0, [2, 0])
+        ['a', 'c']
+        """
+        labels, best, thresholds = self.labels, likeliest[0], self.sets.thresholds
+        if self.sets.method == "lac_class_conditional":
+            threshold = thresholds[best]
+            entries = zip(labels, probabilities, thresholds, strict=True)
+            chosen = [label for label, probability, least in entries if probability >= least]
+        else:
+            in_distribution = ood_score <= self.max_ood_score
+            threshold = thresholds[bisect_right(self.sets.cuts, confidence) if in_distribution else 0]
+            if len(likeliest) > 1 and probabilities[likeliest[1]] < threshold:
+                return [labels[best]]  # the usual case, without a look at every class
+            chosen = [label for label, value in zip(labels, probabilities, strict=True) if value >= threshold]
+        if probabilities[best] >= threshold:
+            return chosen
+        with_best = {*chosen, labels[best]}
+        return [label for label in labels if label in with_best]

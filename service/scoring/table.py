@@ -13,6 +13,7 @@ from service.contract.errors import ScoringError
 from service.contract.policy import Policy
 from service.inference.classifier import Classifier, Scores
 from service.inference.decision import ANSWERED, REASONS, outcomes
+from service.inference.readers.picture_options import PictureOptions
 from service.inference.readers.reader import Reader
 from service.scoring.columns import arrays, chosen
 
@@ -45,7 +46,8 @@ class Scorer:
         """Raises ScoringError where the columns do not fit the model, or one has the name of an answer's."""
         if asked.resize and not reader.resizes:
             raise ScoringError("--resize is for pictures: this model takes rows of numbers")
-        self._classifier, self._reader, self._asked = classifier, reader, asked
+        self._classifier, self._asked = classifier, asked
+        self._reader = reader.with_options(PictureOptions(resize=asked.resize))
         self.columns = chosen(schema, classifier.manifest.input, asked.column)
         self._kept = [field for field in schema if field.name not in self.columns]
         answers = [*_ANSWERS, _PROBABILITIES] if asked.probabilities else [*_ANSWERS]
@@ -73,7 +75,7 @@ class Scorer:
             return pa.RecordBatch.from_pylist([], self.schema)
         kind = self._classifier.manifest.input
         columns = arrays(batch, self.columns, kind, first_row)
-        inputs = self._reader.from_columns(columns, resize=self._asked.resize, first_row=first_row)
+        inputs = self._reader.from_columns(columns, first_row)
         kept = [batch.column(field.name) for field in self._kept]
         return pa.RecordBatch.from_arrays([*kept, *self._answers(self._scores(inputs))], schema=self.schema)
 

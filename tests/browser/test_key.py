@@ -7,12 +7,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from service.http.access import keys
+from service.http.access.scopes import FEEDBACK, PREDICT
 from tests.browser.reading import ready, verdict
 from tests.browser.watching import watched
 from tests.server import Server, serving
 
-GOOD, KEY = keys.new("page", frozenset({keys.PREDICT}))
-NARROW, NARROW_KEY = keys.new("shop", frozenset({keys.FEEDBACK}))
+GOOD, KEY = keys.new("page", frozenset({PREDICT}))
+NARROW, NARROW_KEY = keys.new("shop", frozenset({FEEDBACK}))
 
 
 @pytest.fixture(scope="module")

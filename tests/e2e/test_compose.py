@@ -18,7 +18,7 @@ from tests.e2e.engine import READY_SECONDS, call, wait_until_ready
 from tests.server import ROOT, free_port
 from tests.service.monitoring.metrics.scraped import read
 from tests.supply.lock import pins, plain
-from training.data import Dataset
+from training.data.dataset import Dataset
 from training.data.splits import split
 
 pytestmark = pytest.mark.e2e

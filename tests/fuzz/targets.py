@@ -26,7 +26,8 @@ from service.inference.readers.json_body import json_object, may_hold_booleans
 from service.inference.readers.multipart import files, with_boundary
 from service.inference.readers.npy import read_npy
 from service.inference.readers.picture_file import decoded
-from service.inference.readers.picture_fitting import Ground
+from service.inference.readers.picture_fitting import Background
+from service.inference.readers.picture_options import PictureOptions
 
 MOST = 4  # inputs in a request, so that too many come up
 MOST_BYTES = 4096  # of a decompressed body
@@ -63,7 +64,7 @@ def colour_images(data: bytes) -> bool:
 def table_rows(data: bytes) -> bool:
     """The `inputs` of a JSON body, as rows of a table in which values may be missing."""
     inputs = _inputs(data)
-    found = FeatureReader(TABLE, MOST).from_json(inputs, resize=False)
+    found = FeatureReader(TABLE, MOST).from_json(inputs)
     rows = [list(map(row.get, ("age", "sex"))) if isinstance(row, dict) else row for row in inputs]
     codes: dict[Any, float] = {"f": 0.0, "m": 1.0}
     wanted = [[_float32(age), codes.get(sex, -1.0)] for age, sex in rows]
@@ -75,7 +76,7 @@ def table_rows(data: bytes) -> bool:
 def embeddings(data: bytes) -> bool:
     """The `inputs` of a JSON body, as embeddings."""
     inputs = _inputs(data)
-    found = FeatureReader(EMBEDDING, MOST).from_json(inputs, resize=False)
+    found = FeatureReader(EMBEDDING, MOST).from_json(inputs)
     assert found.dtype == np.float32
     assert found.shape == (len(inputs), 2)
     assert np.isfinite(found).all()
@@ -96,7 +97,7 @@ def npy(data: bytes) -> bool:
 
 def raw_rows(data: bytes) -> bool:
     """Raw bytes, as rows of a table."""
-    found = FeatureReader(TABLE, MOST).from_body(data, "application/octet-stream", resize=False)
+    found = FeatureReader(TABLE, MOST).from_body(data, "application/octet-stream")
     wanted = np.frombuffer(data, "<f4").reshape(-1, 2)
     assert np.array_equal(found[:, 0], wanted[:, 0], equal_nan=True)
     assert np.isin(found[:, 1], (-1, 0, 1)).all()
@@ -126,10 +127,10 @@ def picture(data: bytes) -> bool:
     """PNG and JPEG files: by the first byte fitted to the model's size or taken as they are."""
     raw, kind = data[1:], GREY if data[:1] < b"\x80" else COLOUR
     declared: Format = "PNG" if raw.startswith(b"\x89PNG") else "JPEG"
-    ground: Ground | None = "black" if data[:1] and data[0] & 1 else None
-    found = decoded(raw, "body", declared, kind, max_pixels=MOST_PIXELS, ground=ground)
+    background: Background | None = "black" if data[:1] and data[0] & 1 else None
+    found = decoded(raw, "body", declared, kind, max_pixels=MOST_PIXELS, background=background)
     assert (found.dtype.name, found.shape) == ("uint8", kind.row_shape)
-    if ground is None:
+    if background is None:
         assert np.array_equal(found, np.asarray(Image.open(io.BytesIO(raw))))
     return True
 
@@ -191,7 +192,8 @@ def accepts(name: str, data: bytes) -> bool:
 
 def _images(data: bytes, kind: ImageInput) -> bool:
     inputs = _inputs(data)
-    found = ImageReader(kind, MOST, MOST_PIXELS).from_json(inputs, resize=False, booleans=may_hold_booleans(data))
+    options = PictureOptions(check_booleans=may_hold_booleans(data))
+    found = ImageReader(kind, MOST, MOST_PIXELS, options).from_json(inputs)
     assert (found.dtype.name, found.shape) == ("uint8", (len(inputs), *kind.row_shape))
     for image, values in zip(found, inputs, strict=True):
         if isinstance(values, list):

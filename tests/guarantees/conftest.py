@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.population import HeldOut, Population
-from training.data import Dataset
+from training.data.dataset import Dataset
 
 
 @pytest.fixture(scope="session")

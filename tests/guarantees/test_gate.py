@@ -10,7 +10,7 @@ from training.certification.certify import certify
 from training.certification.conformal import kth_smallest, order_statistic
 from training.certification.principal_components import PrincipalComponents
 from training.certification.settings import AbstentionSettings
-from training.data import Dataset
+from training.data.dataset import Dataset
 from training.data.encoders import encoder_for
 from training.data.splits import split
 from training.reporting.evaluation.strange_inputs import make

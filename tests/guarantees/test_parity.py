@@ -13,7 +13,7 @@ from service.inference.decision import decide, resolve
 from service.inference.prediction_sets import choose, members
 from tests.server import serving
 from training.certification.scored import score
-from training.data import Dataset, Labelled
+from training.data.dataset import Dataset, Labelled
 from training.data.splits import split
 
 pytestmark = pytest.mark.guarantee

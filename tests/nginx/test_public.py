@@ -18,13 +18,14 @@ import httpx2
 import pytest
 
 from service.http.access import keys
+from service.http.access.scopes import SCOPES
 from tests.nginx.starting import given, nginx
 from tests.server import Server, free_port, serving
 
 pytestmark = pytest.mark.proxy
 
 NAME = "demur.example"
-PRESENTED, KEY = keys.new("shop", frozenset(keys.SCOPES))
+PRESENTED, KEY = keys.new("shop", frozenset(SCOPES))
 RAW = {"content-type": "application/octet-stream", "x-api-key": PRESENTED}
 Client = Callable[..., httpx2.Client]
 

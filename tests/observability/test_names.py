@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 
 from service.app import create_app
 from service.http.access import keys
+from service.http.access.scopes import SCOPES
 from service.settings import Settings
 from tests import tiny
 from tests.observability.deployed import CONFIGURATION, DASHBOARD, FOLDER, alerts, names, questions, rules
@@ -24,7 +25,7 @@ RECORDED = {rule["record"] for rule in rules() if "record" in rule}
 @pytest.fixture(scope="module")
 def scraped(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Scraped:
     """Of a service that has done something of everything."""
-    presented, key = keys.new("all", frozenset(keys.SCOPES))
+    presented, key = keys.new("all", frozenset(SCOPES))
     file = tmp_path_factory.mktemp("keys") / "keys"
     file.write_text(key.line())
     settings = Settings(model_path=tiny_model, api_keys=file, feedback_counts="all")

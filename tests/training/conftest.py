@@ -7,7 +7,7 @@ import pytest
 
 from service.inference.classifier import Classifier
 from tests import tiny
-from training.data import Dataset, Labelled
+from training.data.dataset import Dataset, Labelled
 from training.data.splits import Splits
 from training.fitting.fit import Epoch, Quality
 from training.reporting.evaluation.evaluation import Evaluation, evaluate

@@ -10,12 +10,13 @@ import torch
 from service.contract.policy import NeverAbstainPolicy
 from service.inference.classifier import Classifier
 from training.certification.reference import reference
-from training.data import Dataset
-from training.data.splits import Recipe, split
+from training.data.dataset import Dataset
+from training.data.options import Recipe
+from training.data.splits import split
 from training.errors import GateError, TrainingError
-from training.fitting.device import Device
 from training.fitting.recipes import RECIPES
-from training.job import Job, Outcome, run
+from training.fitting.workers import Device
+from training.job import Job, JobResult, run
 
 SEED = 11
 
@@ -25,19 +26,19 @@ def _job(out: Path, recipe: Recipe = "tuned", device: Device = "cpu", min_accura
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> tuple[Path, Outcome]:
+def published(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> tuple[Path, JobResult]:
     out = tmp_path_factory.mktemp("job") / "model.onnx"
     return out, run(_job(out), dataset)
 
 
-def test_file_is_the_outcomes(published: tuple[Path, Outcome]) -> None:
+def test_file_is_the_outcomes(published: tuple[Path, JobResult]) -> None:
     out, outcome = published
     model = Classifier.load(out)
     assert (model.manifest, model.version) == (outcome.manifest, outcome.version)
     assert outcome.difference <= 1e-6
 
 
-def test_manifest_says_what_was_done(published: tuple[Path, Outcome], dataset: Dataset) -> None:
+def test_manifest_says_what_was_done(published: tuple[Path, JobResult], dataset: Dataset) -> None:
     manifest = published[1].manifest
     assert manifest.name == "fashion-mnist"
     assert manifest.labels == list(dataset.classes)
@@ -49,7 +50,7 @@ def test_manifest_says_what_was_done(published: tuple[Path, Outcome], dataset: D
     assert manifest.versions["torch"].startswith(torch.__version__.split("+")[0])
 
 
-def test_metrics_are_those_of_the_served_file(published: tuple[Path, Outcome], dataset: Dataset) -> None:
+def test_metrics_are_those_of_the_served_file(published: tuple[Path, JobResult], dataset: Dataset) -> None:
     out, outcome = published
     report = split(dataset, "tuned", SEED).report
     probabilities = Classifier.load(out).scores(report.inputs).probabilities
@@ -59,7 +60,7 @@ def test_metrics_are_those_of_the_served_file(published: tuple[Path, Outcome], d
     assert outcome.manifest.metrics.nll == pytest.approx(-np.log(true_label).mean(), abs=1e-6)
 
 
-def test_golden_vectors_are_one_image_a_class(published: tuple[Path, Outcome], dataset: Dataset) -> None:
+def test_golden_vectors_are_one_image_a_class(published: tuple[Path, JobResult], dataset: Dataset) -> None:
     manifest = published[1].manifest
     inputs = manifest.golden.decoded_inputs(manifest.input)
     report = split(dataset, "tuned", SEED).report

@@ -8,8 +8,9 @@ from service.contract.manifest import SplitName
 from training.certification.fixed_sequence import least_examples
 from training.certification.samples import independent_rows, largest_group_size
 from training.data.dataset import Labelled, LabelledData
+from training.data.options import Recipe
 from training.data.pool import Pool
-from training.data.splits import Recipe, sizes
+from training.data.splits import sizes
 
 
 @dataclass(frozen=True, slots=True)

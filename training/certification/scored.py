@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.inference.classifier import Classifier, Scores
-from training.data import Labelled
+from training.data.dataset import Labelled
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`python -m training describe`: what some data are, what is wrong with them, and what could be promised."""
+"""`demur describe`: what some data are, what is wrong with them, and what could be promised."""
 
 import argparse
 import os
@@ -14,17 +14,16 @@ from training.certification.gate import least_false_alarm_rate
 from training.certification.samples import largest_group_size, samples
 from training.certification.settings import AbstentionSettings
 from training.cli import data_options as data_arguments
-from training.cli import parser as arguments
-from training.data import Labelled
+from training.cli import target_options
+from training.data.dataset import Labelled
 from training.data.opening import OpenedData, class_counts, open_data
 from training.data.options import DataOptions
 from training.data.pool import Pool
 from training.errors import DataError
 from training.fitting.recipes import RECIPES, for_size
-from training.job import Job, try_out
+from training.job import Job, dry_run
 from training.reporting import plan
-from training.reporting.progress import Progress
-from training.reporting.table import table
+from training.reporting.terminal import Progress, table
 
 Say = Callable[[str], None]
 
@@ -36,7 +35,7 @@ def run_describe(options: argparse.Namespace, show: Say, say: Say) -> None:
 
     `say` gets what happens on the way to a plan.
     """
-    asked = arguments.abstention(options, ())
+    asked = target_options.abstention(options, ())
     about = data_arguments.options(options, options.path)
     assert about is not None
     opened = open_data(about)
@@ -55,13 +54,13 @@ def run_describe(options: argparse.Namespace, show: Say, say: Say) -> None:
     if options.plan:
         show("\nwhat to expect\n" + _indented(_planned(opened.pool, options.seed, asked, say)))
     seed = ["--seed", str(options.seed)] if options.seed else []
-    show(f"\nto train\n  {fit_command(about, [*arguments.target_words(options), *seed])}")
+    show(f"\nto train\n  {fit_command(about, [*target_options.words(options), *seed])}")
 
 
 def fit_command(options: DataOptions, more: Sequence[str]) -> str:
     """The command that trains on these data as they were described, with `more` options."""
     default = DataOptions(options.path)
-    words = ["python", "-m", "training", "fit", "--data", str(options.path)]
+    words = ["demur", "fit", "--data", str(options.path)]
     for name in DataOptions.__dataclass_fields__:
         value = getattr(options, name)
         if name == "path" or value == getattr(default, name):
@@ -78,7 +77,7 @@ def _planned(pool: Pool, seed: int, asked: AbstentionSettings, say: Say) -> list
     say(f"fitting {settings.epochs} epochs for the plan; nothing is published")
     progress = Progress(settings.epochs)
     try:
-        tuned = try_out(Job("tuned", settings, seed, "auto", out=Path(os.devnull)), pool, progress)
+        tuned = dry_run(Job("tuned", settings, seed, "auto", out=Path(os.devnull)), pool, progress)
     finally:
         progress.close()
     sizes = (*planning.SIZES, have.calibration)

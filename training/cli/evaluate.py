@@ -1,4 +1,4 @@
-"""`python -m training evaluate`: measure a published file on its report split, and say what was found."""
+"""`demur evaluate`: measure a published file on its report split, and say what was found."""
 
 import argparse
 from collections.abc import Callable
@@ -10,13 +10,12 @@ from training.cli import data_options as data_arguments
 from training.data.opening import load
 from training.errors import TrainingError
 from training.reporting import operating_points
-from training.reporting.cautions import not_promised
+from training.reporting.cautions import not_promised, worst_class
 from training.reporting.evaluation.evaluation import Evaluation, check_stated, evaluate
 from training.reporting.evaluation.reproduce import reproduce
 from training.reporting.files import write_evaluation
 from training.reporting.numbers import percent, rounded
-from training.reporting.table import table
-from training.reporting.worst_class import worst_class
+from training.reporting.terminal import table
 
 Say = Callable[[str], None]
 
@@ -71,11 +70,11 @@ def _summary(evaluation: Evaluation) -> list[tuple[str, str]]:
 def _gate(evaluation: Evaluation) -> list[tuple[str, str]]:
     if evaluation.false_alarms is None:
         return []
-    missed = min(evaluation.strange, key=lambda strange: strange.turned_away)
+    missed = min(evaluation.strange, key=lambda strange: strange.flagged)
     return [
         (
             "gate",
             f"turns away {percent(evaluation.false_alarms / len(evaluation.report), 2)} of the report inputs, and of "
-            f"each strange set at least {percent(missed.turned_away, 2)} ({missed.name})",
+            f"each strange set at least {percent(missed.flagged, 2)} ({missed.name})",
         )
     ]

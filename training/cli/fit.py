@@ -1,4 +1,4 @@
-"""`python -m training fit`: train, certify, publish, and say what came of it."""
+"""`demur fit`: train, certify, publish, and say what came of it."""
 
 import argparse
 from collections.abc import Callable
@@ -10,19 +10,19 @@ from service.inference.classifier import Classifier
 from training.certification.capacity import capacity, shortages
 from training.cli import data_options as data_arguments
 from training.cli import parser as arguments
-from training.data import LabelledData
+from training.cli import target_options
+from training.data.dataset import LabelledData
 from training.data.opening import load
 from training.data.splits import sizes
 from training.fitting import checkpoint
 from training.fitting.joining import joined
 from training.fitting.workers import Workers
-from training.job import Job, Outcome, assist, run
+from training.job import Job, JobResult, assist, run
 from training.reporting import operating_points
 from training.reporting.cautions import not_promised
 from training.reporting.evaluation.evaluation import evaluate
 from training.reporting.files import check_apart, write_fit
-from training.reporting.progress import Progress
-from training.reporting.table import table
+from training.reporting.terminal import Progress, table
 
 Say = Callable[[str], None]
 
@@ -69,7 +69,7 @@ def _lead(options: argparse.Namespace, workers: Workers, show: Say, say: Say) ->
     for caution in [*manifest.warnings, *not_promised(manifest, points)]:
         show(f"\nwarning: {caution}")
     if options.report_dir is not None:
-        evaluation = evaluate(outcome.classifier, outcome.splits)
+        evaluation = evaluate(outcome.classifier, outcome.splits, outcome.report)
         write_fit(options.report_dir, evaluation, outcome.fit.history, outcome.seconds)
     if job.checkpoint is not None:
         checkpoint.remove(job.checkpoint)  # last: until here a job that is started again goes on from it
@@ -96,12 +96,12 @@ def _job(options: argparse.Namespace, dataset: LabelledData) -> Job:
         device=options.device,
         out=options.out,
         min_accuracy=options.min_accuracy,
-        abstention=arguments.abstention(options, dataset.classes),
+        abstention=target_options.abstention(options, dataset.classes),
         checkpoint=options.checkpoint,
     )
 
 
-def _summary(job: Job, outcome: Outcome) -> list[tuple[str, str]]:
+def _summary(job: Job, outcome: JobResult) -> list[tuple[str, str]]:
     manifest = outcome.manifest
     held_out = "" if manifest.data.report_is_held_out else " (also used as tune, as in the chapter)"
     best = next(epoch for epoch in outcome.fit.history if epoch.number == manifest.training.best_epoch)

@@ -1,4 +1,4 @@
-"""`python -m training next-token`: fit a model of the next token to a text, certify it, publish it."""
+"""`demur next-token`: fit a model of the next token to a text, certify it, publish it."""
 
 import argparse
 import dataclasses
@@ -11,11 +11,11 @@ from tqdm import tqdm
 from training.data.text.corpus import folder, standard_library
 from training.data.text.task import Task
 from training.fitting.next_token import NextTokenSettings, fit_next_token
-from training.publishing.next_token import publish_next_token, terms
-from training.publishing.release import Released
+from training.publishing.next_token import publish_next_token, release_options
+from training.publishing.release import Release
 from training.reporting import operating_points
 from training.reporting.cautions import not_promised
-from training.reporting.table import table
+from training.reporting.terminal import table
 
 Say = Callable[[str], None]
 
@@ -25,8 +25,8 @@ def run_next_token(options: argparse.Namespace, show: Say, say: Say) -> None:
     asked = {"steps": options.steps, "seed": options.seed}
     settings = dataclasses.replace(NextTokenSettings(), **{n: value for n, value in asked.items() if value is not None})
     task = Task.of(standard_library() if options.text is None else folder(options.text))
-    promised = terms(options.out)
-    promised.check()
+    publishing = release_options(options.out)
+    publishing.check()
     say(f"{len(task.vocabulary):,} tokens, {len(task.train):,} places to learn from: {settings.steps} steps")
     start = time.perf_counter()
     with tqdm(total=settings.steps, unit="step", disable=not sys.stderr.isatty()) as bar:
@@ -38,7 +38,7 @@ def run_next_token(options: argparse.Namespace, show: Say, say: Say) -> None:
         tokens, train = task.vocabulary.tokens, task.train
         model = fit_next_token(tokens, train.contexts, train.following, settings, on_step=on_step)
     seconds = time.perf_counter() - start
-    released = publish_next_token(model, task, settings, promised)
+    released = publish_next_token(model, task, settings, publishing)
     manifest = released.classifier.manifest
     points = manifest.metrics.operating_points
     show(table(_summary(options, task, settings, released, seconds)))
@@ -48,7 +48,7 @@ def run_next_token(options: argparse.Namespace, show: Say, say: Say) -> None:
 
 
 def _summary(
-    options: argparse.Namespace, task: Task, settings: NextTokenSettings, released: Released, seconds: float
+    options: argparse.Namespace, task: Task, settings: NextTokenSettings, released: Release, seconds: float
 ) -> list[tuple[str, str]]:
     classifier = released.classifier
     metrics = classifier.manifest.metrics

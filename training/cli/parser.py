@@ -1,70 +1,40 @@
-"""The command line of `python -m training`: its options, what each may be, and what is said where one may not."""
+"""The command line of the training half: its commands and their options.
+
+It imports nothing heavy, so that `--help` and a mistyped option are answered at once.
+"""
 
 import argparse
 import dataclasses
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
-from service.contract.option_values import open_share, positive, positive_int, probability
-from training.certification import cost_matrix
-from training.certification.settings import AbstentionSettings
-from training.cli import data_options as data_arguments
-from training.cli import sweep_options as sweep_arguments
-from training.cli.values import Several, cost, not_negative, seed, share
-from training.data.sources import fashion_mnist
-from training.data.sources.fetch import ENVIRONMENT
-from training.errors import TrainingError
-from training.fitting.recipes import RECIPES, FitSettings, for_size
+from service.contract.commands import add_command
+from service.contract.option_values import positive, positive_int, probability
+from training.cli import data_options, sweep_options, target_options
+from training.cli.values import not_negative, seed, share
+from training.data.options import DATA_DIR_VARIABLE, FASHION_MNIST
+from training.fitting.recipes import RECIPES, FitSettings, Keep, Precision, Schedule, for_size
 
-_ABSTENTION = [field.name for field in dataclasses.fields(AbstentionSettings)]
-_TARGETS = ("selective_risk", "familywise", "confidence_level", "default_risk", "false_alarm_rate")
+PROGRAM = "python -m training"
+_Group = argparse._ArgumentGroup  # options under a heading of the help
+_AddCommand = Callable[[str, str, str, Sequence[str]], argparse.ArgumentParser]
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of all commands."""
-    program = argparse.ArgumentParser(prog="python -m training", description="The training job.")
-    commands = program.add_subparsers(dest="command", required=True)
-    fetching = commands.add_parser("fetch", help="bring the data to this machine", allow_abbrev=False)
-    fetching.add_argument("--data-dir", type=Path, help="where to put them; by default the user's cache")
-    fitting = commands.add_parser("fit", help="train, prove and publish a model", allow_abbrev=False)
-    _add_data_options(fitting)
-    _add_own_data(fitting)
-    _add_settings(fitting)
-    _add_targets(fitting)
-    _add_costs_and_sets(fitting)
-    _add_job_options(fitting)
-    sweeping = commands.add_parser("sweep", help="fit with many settings, and find the best", allow_abbrev=False)
-    _add_data_options(sweeping)
-    _add_own_data(sweeping)
-    sweep_arguments.add(sweeping)
-    evaluating = commands.add_parser("evaluate", help="measure a published model", allow_abbrev=False)
-    evaluating.add_argument("model", type=Path, help="the file, as `fit` published it")
-    _add_data_dir(evaluating)
-    _add_own_data(evaluating)
-    evaluating.add_argument(
-        "--report-dir", type=Path, help="a folder for report.html, its pictures and evaluation.json"
-    )
-    describing = commands.add_parser("describe", help="look at data of your own before a fit", allow_abbrev=False)
-    describing.add_argument("path", type=Path, help="a folder or a file, as for `fit --data`")
-    data_arguments.add(describing)
-    describing.add_argument("--seed", type=seed, default=0, help="of the splits (%(default)s)")
-    describing.add_argument(
-        "--plan",
-        action="store_true",
-        help="fit, publish nothing, and estimate on the tune split how much would be answered with other numbers of "
-        "calibration examples",
-    )
-    _add_targets(describing)
-    describing.set_defaults(recipe="tuned")
-    _add_next_token(commands.add_parser("next-token", help="predict a text's next token", allow_abbrev=False))
-    return program
+def parser(program: str = PROGRAM) -> argparse.ArgumentParser:
+    """The parser of all commands. `program` is what the user typed before the command."""
+    top = argparse.ArgumentParser(prog=program, description="Trains, certifies and publishes models.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for declare in (_fit, _describe, _evaluate, _sweep, _next_token, _fetch):
+        declare(partial(add_command, commands))
+    return top
 
 
 def settings(options: argparse.Namespace, train_size: int) -> FitSettings:
     """The recipe's settings, each overridden by its option where that was given.
 
-    Data of a user's own have the recipe's settings for their size.
+    For data of the user's own they are the recipe's settings for that size.
     """
     names = [field.name for field in dataclasses.fields(FitSettings)]
     given = {name: value for name in names if (value := getattr(options, name)) is not None}
@@ -72,136 +42,177 @@ def settings(options: argparse.Namespace, train_size: int) -> FitSettings:
     return dataclasses.replace(recipe if options.data is None else for_size(recipe, train_size), **given)
 
 
-def abstention(options: argparse.Namespace, classes: Sequence[str]) -> AbstentionSettings:
-    """What to certify. Raises TrainingError where the options do not go together."""
-    given = {name: value for name in _ABSTENTION if (value := getattr(options, name, None)) is not None}
-    if given and options.recipe == "chapter":
-        raise TrainingError(
-            f"--{next(iter(given)).replace('_', '-')}: the chapter's recipe has no calibration split, "
-            "so nothing can be certified"
-        )
-    if path := given.get("cost_matrix"):
-        given["cost_matrix"] = cost_matrix.read(path, classes)
-    settings = dataclasses.replace(AbstentionSettings(), **given)
-    if settings.default_risk in settings.selective_risk:
-        return settings
-    if "default_risk" in given:
-        offered = ", ".join(map(str, settings.selective_risk))
-        raise TrainingError(f"--default-risk {settings.default_risk} is none of --selective-risk {offered}")
-    # Never looser than what is the default where it is certified.
-    strict = [risk for risk in settings.selective_risk if risk <= settings.default_risk]
-    return dataclasses.replace(settings, default_risk=max(strict, default=min(settings.selective_risk)))
-
-
-def target_words(options: argparse.Namespace) -> list[str]:
-    """The options of `_add_targets` that were given, as they would be typed again."""
-    words = []
-    for name in _TARGETS:
-        value = getattr(options, name)
-        if value is not None:
-            words.append(f"--{name.replace('_', '-')}")
-            words += [] if value is True else map(str, value if isinstance(value, tuple) else (value,))
-    return words
-
-
-def _add_data_options(parser: argparse.ArgumentParser) -> None:
-    names = [fashion_mnist.NAME]
-    parser.add_argument("--dataset", choices=names, default=names[0], help="the data set (%(default)s)")
-    _add_data_dir(parser)
-
-
-def _add_data_dir(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data-dir", type=Path, help=f"its folder; else {ENVIRONMENT}, the usual places, a fetch")
-
-
-def _add_own_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, metavar="PATH", help="data of your own: a folder or a file")
-    data_arguments.add(parser)
-
-
-def _add_settings(parser: argparse.ArgumentParser) -> None:
-    """An option for every field of FitSettings; the defaults are the recipe's."""
-    add = parser.add_argument
-    add("--recipe", choices=list(RECIPES), default="tuned", help="the defaults of what follows (%(default)s)")
-    add("--epochs", type=positive_int, help=_of_recipe("passes over the train split", "epochs"))
-    add("--batch-size", type=positive_int, help=_of_recipe("examples in a minibatch", "batch_size"))
-    add("--learning-rate", type=positive, help=_of_recipe("step length of an update", "learning_rate"))
-    add("--momentum", type=share, help=_of_recipe("share of the previous update, from 0 to under 1", "momentum"))
-    add("--weight-decay", type=not_negative, help=_of_recipe("of the weights, not the biases", "weight_decay"))
-    add("--schedule", choices=["constant", "cosine"], help=_of_recipe("the learning rate's course", "schedule"))
-    add("--clip-norm", type=positive, help=_of_recipe("largest norm of a gradient", "clip_norm"))
-    add("--keep", choices=["last", "best"], help=_of_recipe("the last epoch, or that of lowest tune loss", "keep"))
-    add("--precision", choices=["float32", "float64"], help=_of_recipe("of the fit", "precision"))
-
-
-def _add_targets(parser: argparse.ArgumentParser) -> None:
-    """The options that say what is certified of the answers."""
-    add = partial(_add_target, parser)
-    add("selective_risk", open_share, "error rates among the answered to certify", several=True)
-    parser.add_argument(
-        "--familywise",
-        action="store_const",
-        const=True,
-        help="certify that all of these hold together, so that one may be chosen from the table afterwards",
+def _fit(add_command: _AddCommand) -> None:
+    command = add_command(
+        "fit",
+        "train, certify and publish a model",
+        "[options]",
+        [
+            "--out build/model.onnx --report-dir build",
+            "--data plants.csv --label-column species --selective-risk 0.02 0.05",
+        ],
     )
-    add("confidence_level", open_share, "of every certificate")
-    add("default_risk", open_share, "of the above, for requests that name no policy; else the largest under it")
-    add("false_alarm_rate", open_share, "share of the data's own kind to take for out of distribution, at most")
+    _add_data(command)
+    fit = command.add_argument_group("fit")
+    _add_settings(fit)
+    _add_seed(fit, "of splits, initial weights and order")
+    _add_device(fit)
+    certified = command.add_argument_group("what is certified")
+    target_options.add(certified)
+    target_options.add_costs_and_sets(certified)
+    _add_output(command.add_argument_group("output"))
+    add = command.add_argument_group("interruptions").add_argument
+    add("--checkpoint", type=Path, metavar="PATH", help="written after every epoch; a fit that finds it continues it")
+    add("--resume", action="store_true", help="fail if there is no --checkpoint to continue")
 
 
-def _add_costs_and_sets(parser: argparse.ArgumentParser) -> None:
-    """The options for what else is certified."""
-    add = partial(_add_target, parser)
-    add("reject_cost", cost, "costs of an abstention to certify Chow's rule for", several=True)
-    add("cost_matrix", Path, "JSON file: what each answer costs for each true label")
-    add("set_coverage", open_share, "of prediction sets; the first is the default", several=True)
-
-
-def _add_target(
-    parser: argparse.ArgumentParser,
-    name: str,
-    kind: Callable[[str], float] | type[Path],
-    text: str,
-    *,
-    several: bool = False,
-) -> None:
-    """An option for a field of AbstentionSettings, with its default."""
-    value = getattr(AbstentionSettings(), name)
-    shown = " ".join(map(str, value)) if several else value
-    parser.add_argument(
-        "--" + name.replace("_", "-"),
-        type=kind,
-        action=Several if several else "store",
-        nargs="+" if several else None,
-        help=f"{text} ({'1 for every error' if shown is None else shown})",
+def _sweep(add_command: _AddCommand) -> None:
+    command = add_command(
+        "sweep",
+        "fit with many settings, and find the best",
+        "[options]",
+        [
+            "--learning-rate 0.05,0.1,0.2 --momentum 0,0.9",
+            "--data plants.csv --label-column species --learning-rate 1e-3:10:8 --seeds 3",
+        ],
+    )
+    _add_data(command)
+    fits = command.add_argument_group("fits")
+    sweep_options.add(fits)
+    _add_device(fits)
+    add = command.add_argument_group("output").add_argument
+    add(
+        "--out",
+        type=Path,
+        metavar="PATH",
+        default=Path("build/sweep"),
+        help="a folder for sweep.csv and sweep.png (%(default)s)",
     )
 
 
-def _add_job_options(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--seed", type=seed, default=0, help="of splits, initial weights and order (%(default)s)")
-    add("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to compute (%(default)s)")
-    add("--out", type=Path, default=Path("build/model.onnx"), help="the file to publish (%(default)s)")
-    add("--if-missing", action="store_true", help="do nothing where a sound model is there already")
-    add("--min-accuracy", type=probability, help="of the report split; under it nothing is published")
-    add("--report-dir", type=Path, help="a folder for report.html, its pictures, metrics.json and curves.png")
-    add("--checkpoint", type=Path, help="a file, written after every epoch: a fit that finds it goes on from there")
-    add("--resume", action="store_true", help="stop where there is no --checkpoint to go on from, and fit nothing anew")
+def _evaluate(add_command: _AddCommand) -> None:
+    command = add_command(
+        "evaluate",
+        "measure a published model on its report split",
+        "MODEL [options]",
+        ["build/model.onnx", "build/plants.onnx --data plants.csv --label-column species --report-dir build"],
+    )
+    command.add_argument("model", type=Path, metavar="MODEL", help="a file that `fit` published")
+    _add_data(command, choose=False)
+    add = command.add_argument_group("output").add_argument
+    add("--report-dir", type=Path, metavar="FOLDER", help="for report.html, its pictures and evaluation.json")
 
 
-def _add_next_token(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--text", type=Path, metavar="FOLDER", help="a folder of text files; else the source of Python's own library")
-    add("--steps", type=positive_int, help="minibatches to fit (724)")
-    add("--seed", type=seed, help="of splits, initial weights and order (0)")
-    add("--out", type=Path, default=Path("build/next-token.onnx"), help="the file to publish (%(default)s)")
+def _describe(add_command: _AddCommand) -> None:
+    command = add_command(
+        "describe",
+        "check data of your own, and what can be certified with them",
+        "PATH [options]",
+        ["photos/", "plants.csv --label-column species --plan"],
+    )
+    command.add_argument("path", type=Path, metavar="PATH", help="a folder or a file, as for `fit --data`")
+    data_options.add(command)
+    certified = command.add_argument_group("what is certified")
+    target_options.add(certified)
+    certified.add_argument(
+        "--plan",
+        action="store_true",
+        help="also fit, publish nothing, and estimate coverage for other numbers of calibration examples",
+    )
+    _add_seed(command.add_argument_group("fit"), "of the splits")
+    command.set_defaults(recipe="tuned")
 
 
-def _of_recipe(what: str, setting: str) -> str:
+def _next_token(add_command: _AddCommand) -> None:
+    command = add_command(
+        "next-token",
+        "train a model that predicts a text's next token",
+        "[options]",
+        ["--text books --out build/books.onnx", "--steps 2000 --seed 1"],
+    )
+    add = command.add_argument_group("data").add_argument
+    add("--text", type=Path, metavar="FOLDER", help="a folder of text files (the source of Python's standard library)")
+    add = command.add_argument_group("fit").add_argument
+    add("--steps", type=positive_int, metavar="N", help="minibatches to fit (724)")
+    add("--seed", type=seed, metavar="N", help="of splits, initial weights and order (0)")
+    add = command.add_argument_group("output").add_argument
+    add(
+        "--out",
+        type=Path,
+        metavar="PATH",
+        default=Path("build/next-token.onnx"),
+        help="the file to publish (%(default)s)",
+    )
+
+
+def _fetch(add_command: _AddCommand) -> None:
+    command = add_command(
+        "fetch", f"find or download {FASHION_MNIST}, and print its folder", "[options]", ["", "--data-dir data"]
+    )
+    command.add_argument("--data-dir", type=Path, metavar="FOLDER", help="to fill (the user's cache)")
+
+
+def _add_data(command: argparse.ArgumentParser, *, choose: bool = True) -> None:
+    """The data set; with `choose`, also by its name."""
+    add = command.add_argument_group("data").add_argument
+    if choose:
+        add("--dataset", choices=[FASHION_MNIST], default=FASHION_MNIST, help="without --data (%(default)s)")
+    add(
+        "--data-dir",
+        type=Path,
+        metavar="FOLDER",
+        help=f"the folder of {FASHION_MNIST} ({DATA_DIR_VARIABLE}, the usual places, a fetch)",
+    )
+    add("--data", type=Path, metavar="PATH", help="data of your own: a folder or a file")
+    data_options.add(command)
+
+
+def _add_settings(group: _Group) -> None:
+    """An option for every field of FitSettings; the recipe gives the defaults."""
+    add = group.add_argument
+    add("--recipe", choices=list(RECIPES), default="tuned", help="the defaults of the options below (%(default)s)")
+    add("--epochs", type=positive_int, metavar="N", help=_of_recipe("passes over the train split", "epochs"))
+    add("--batch-size", type=positive_int, metavar="N", help=_of_recipe("examples in a minibatch", "batch_size"))
+    add("--learning-rate", type=positive, metavar="RATE", help=_of_recipe("step length of an update", "learning_rate"))
+    add(
+        "--momentum",
+        type=share,
+        metavar="SHARE",
+        help=_of_recipe("share of the previous update, from 0 to under 1", "momentum"),
+    )
+    add(
+        "--weight-decay",
+        type=not_negative,
+        metavar="X",
+        help=_of_recipe("of the weights, not the biases", "weight_decay"),
+    )
+    add("--schedule", choices=get_args(Schedule), help=_of_recipe("of the learning rate", "schedule"))
+    add("--clip-norm", type=positive, metavar="X", help=_of_recipe("maximum norm of a gradient", "clip_norm"))
+    add("--keep", choices=get_args(Keep), help=_of_recipe("the last epoch, or the one of lowest tune loss", "keep"))
+    add("--precision", choices=get_args(Precision), help=_of_recipe("of the fit", "precision"))
+
+
+def _add_seed(group: _Group, text: str) -> None:
+    group.add_argument("--seed", type=seed, metavar="N", default=0, help=f"{text} (%(default)s)")
+
+
+def _add_device(group: _Group) -> None:
+    group.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="to compute on (%(default)s)")
+
+
+def _add_output(group: _Group) -> None:
+    add = group.add_argument
+    add("--out", type=Path, metavar="PATH", default=Path("build/model.onnx"), help="the file to publish (%(default)s)")
+    add("--if-missing", action="store_true", help="do nothing if a sound model is there already")
+    add("--min-accuracy", type=probability, metavar="SHARE", help="of the report split; below it nothing is published")
+    add("--report-dir", type=Path, metavar="FOLDER", help="for report.html, its pictures, metrics.json and curves.png")
+
+
+def _of_recipe(text: str, setting: str) -> str:
     """The help of an option, with each recipe's value.
 
     >>> _of_recipe("passes", "epochs")
     'passes (chapter: 10, tuned: 25)'
     """
     values = ", ".join(f"{name}: {getattr(recipe, setting)}" for name, recipe in RECIPES.items())
-    return f"{what} ({values})"
+    return f"{text} ({values})"

@@ -1,4 +1,4 @@
-"""`python -m training sweep`: many fits, a table and a picture of them, and the best as a `fit` command."""
+"""`demur sweep`: many fits, a table and a picture of them, and the best as a `fit` command."""
 
 import argparse
 import shlex
@@ -10,15 +10,14 @@ from training.cli import sweep_options as sweep_arguments
 from training.data.opening import load
 from training.data.splits import sizes
 from training.errors import DivergedError
-from training.fitting.device import find_device
 from training.fitting.recipes import TUNED, for_size
 from training.fitting.sweep.ranking import Standing, rank
 from training.fitting.sweep.runs import run
+from training.fitting.workers import find_device
+from training.reporting.files import sweep_csv
 from training.reporting.pictures.sheet import as_png
 from training.reporting.pictures.sweep import draw, swept
-from training.reporting.sweep_progress import SweepProgress
-from training.reporting.sweep_table import as_csv
-from training.reporting.table import table
+from training.reporting.terminal import SweepProgress, table
 
 Say = Callable[[str], None]
 
@@ -37,7 +36,7 @@ def run_sweep(options: argparse.Namespace, show: Say, say: Say) -> None:
         runs = run(dataset, grid, seeds, device, progress.epoch, progress.group)
     finally:
         progress.close()
-    publish(as_csv(runs).encode(), options.out / "sweep.csv", lambda _: None)
+    publish(sweep_csv(runs).encode(), options.out / "sweep.csv", lambda _: None)
     standings, names = rank(runs), swept(grid)
     axis, *lines = names or ["learning_rate"]
     publish(as_png(draw(standings, axis, lines)), options.out / "sweep.png", lambda _: None)
@@ -56,7 +55,7 @@ def run_sweep(options: argparse.Namespace, show: Say, say: Say) -> None:
     default = TUNED if options.data is None else for_size(TUNED, train_size)
     command = ["fit", *data_arguments.command_line(options), *sweep_arguments.fit_options(best.settings, default)]
     command += [] if options.device == "auto" else ["--device", options.device]
-    show(f"\nThe best:\n  python -m training {shlex.join([*command, '--seed', str(options.seed)])}")
+    show(f"\nThe best:\n  demur {shlex.join([*command, '--seed', str(options.seed)])}")
 
 
 def _at_end(name: str, value: object, tried: Set[object]) -> str | None:

@@ -2,35 +2,31 @@
 
 import argparse
 import dataclasses
-from pathlib import Path
 from typing import get_args
 
 from service.contract.option_values import positive, positive_int
 from training.cli.values import not_negative, seed, several, share
 from training.errors import TrainingError
-from training.fitting.recipes import RECIPES, FitSettings, Precision, Schedule, for_size
-from training.fitting.sweep.runs import combinations
+from training.fitting.recipes import RECIPES, FitSettings, Precision, Schedule, combinations, for_size
 
 _NAMES = [field.name for field in dataclasses.fields(FitSettings)]
 
 
-def add(parser: argparse.ArgumentParser) -> None:
+def add(group: argparse._ArgumentGroup) -> None:
     """Add an option for every field of FitSettings, and what a sweep has of its own."""
-    add = parser.add_argument
+    add = group.add_argument
     add("--recipe", choices=list(RECIPES), default="tuned", help="the settings that are not named (%(default)s)")
     add("--learning-rate", type=several(positive), metavar="VALUES", help="such as 0.1, 0.1,0.2 or 1e-3:10:32")
     add("--batch-size", type=several(positive_int), metavar="VALUES", help="examples in a minibatch")
     add("--epochs", type=several(positive_int), metavar="VALUES", help="passes over the train split")
     add("--momentum", type=several(share), metavar="VALUES", help="share of the previous update, from 0 to under 1")
     add("--weight-decay", type=several(not_negative), metavar="VALUES", help="of the weights, not the biases")
-    add("--clip-norm", type=several(positive), metavar="VALUES", help="largest norm of a gradient")
+    add("--clip-norm", type=several(positive), metavar="VALUES", help="maximum norm of a gradient")
     add("--schedule", type=several(_schedule), metavar="VALUES", help="constant, cosine or both")
-    add("--keep", choices=["last", "best"], help="the last epoch, or that of lowest tune loss")
+    add("--keep", choices=["last", "best"], help="the last epoch, or the one of lowest tune loss")
     add("--precision", choices=list(get_args(Precision)), help="of the fits")
     add("--seeds", type=positive_int, default=1, metavar="N", help="how many, each for every setting (%(default)s)")
-    add("--seed", type=seed, default=0, help="the first of them (%(default)s)")
-    add("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to compute (%(default)s)")
-    add("--out", type=Path, default=Path("build/sweep"), help="a folder for sweep.csv and sweep.png (%(default)s)")
+    add("--seed", type=seed, metavar="N", default=0, help="the first of them (%(default)s)")
 
 
 def grid(options: argparse.Namespace, train_size: int) -> list[FitSettings]:

@@ -1,9 +1,13 @@
-"""The user's options for data of their own."""
+"""The user's options: which data to train on, how to read them and how to split them. Imports nothing heavy."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+FASHION_MNIST = "fashion-mnist"  # the data set that needs no --data
+DATA_DIR_VARIABLE = "DEMUR_DATA_DIR"  # the environment variable that names its folder
+
+Recipe = Literal["chapter", "tuned"]  # the splits of each: see training.data.splits
 Colour = Literal["grey", "rgb"]
 Copies = Literal["free", "one", "together"]  # the treatment of equal examples: see training.data.copies
 Shares = tuple[float, float, float, float]  # of train, tune, calibration and report

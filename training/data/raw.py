@@ -45,5 +45,5 @@ class Findings:
         """Raise DataError if there is any error: the first, and the number of others."""
         if self.errors:
             more = len(self.errors) - 1
-            rest = f" ({more} more: `python -m training describe` lists them)" if more else ""
+            rest = f" ({more} more: `demur describe` lists them)" if more else ""
             raise DataError(self.errors[0] + rest)

@@ -1,16 +1,14 @@
 """Divides a data set into the splits `train`, `tune`, `calibration` and `report`."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from service.contract.manifest import Data, Split, SplitName
 from training.data.dataset import Dataset, Labelled, LabelledData
+from training.data.options import Recipe
 from training.data.pool import Pool
 from training.errors import DataError
-
-Recipe = Literal["chapter", "tuned"]
 
 TUNE_SIZE = 10_000
 CALIBRATION_SIZE = 5_000

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from service.contract.errors import FileError
 from service.contract.files import publish, remove_left_behind
-from training.data import LabelledData
-from training.data.splits import Recipe, Splits
+from training.data.dataset import LabelledData
+from training.data.options import Recipe
+from training.data.splits import Splits
 from training.errors import CheckpointError
 from training.fitting.fit import Best, Epoch, Quality, State
 from training.fitting.recipes import FitSettings

@@ -1,10 +1,12 @@
 """What a fit can be told: the settings, and the recipes that give them their defaults."""
 
+import itertools
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
-from training.data.splits import Recipe
+from training.data.options import Recipe
 
 Schedule = Literal["constant", "cosine"]
 Keep = Literal["last", "best"]
@@ -39,7 +41,7 @@ CHAPTER = FitSettings(
 )
 
 # By the loss on the tune split no neighbour that differs in one setting is better, but for what is lost in the noise.
-# `make recipe` measures it; docs/architecture.md has the table.
+# `make recipe` measures it; docs/evidence/fit.md has the table.
 TUNED = FitSettings(
     epochs=25,
     batch_size=256,
@@ -70,6 +72,11 @@ def for_size(settings: FitSettings, examples: int) -> FitSettings:
     updates = math.ceil(examples / batch_size)
     epochs = max(settings.epochs, math.ceil(_LEAST_UPDATES / updates))
     return replace(settings, batch_size=batch_size, epochs=epochs)
+
+
+def combinations(base: FitSettings, values: Mapping[str, Sequence[Any]]) -> list[FitSettings]:
+    """`base` with every combination of the `values` of its fields; the last field's change fastest."""
+    return [replace(base, **dict(zip(values, row, strict=True))) for row in itertools.product(*values.values())]
 
 
 RECIPES: dict[Recipe, FitSettings] = {"chapter": CHAPTER, "tuned": TUNED}

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from training.data import Labelled
+from training.data.dataset import Labelled
 from training.data.encoders import Encoder
 from training.data.encoders.encoder import Encoded
 from training.fitting.examples import Examples, Levels, Source

@@ -9,12 +9,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-from training.errors import WorkersError
+from training.errors import TrainingError, WorkersError
+
+Device = Literal["auto", "cpu", "cuda"]
 
 _Made = TypeVar("_Made")
 
@@ -102,6 +104,15 @@ class Workers:
 
 
 ALONE = Workers()
+
+
+def find_device(requested: Device, workers: Workers = ALONE) -> torch.device:
+    """The device on which this process fits. Raises TrainingError where there is no such device."""
+    if requested == "cuda" and not torch.cuda.is_available():
+        raise TrainingError("--device cuda: torch finds no CUDA device on this machine")
+    if requested != "cpu" and torch.cuda.is_available():
+        return torch.device("cuda", workers.local_rank)
+    return torch.device("cpu")
 
 
 def reason(error: Exception) -> str:

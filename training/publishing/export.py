@@ -37,7 +37,7 @@ def to_onnx(model: Model, manifest: Manifest) -> bytes:
 def _graph(model: Model) -> onnx.GraphProto:
     # From inputs to scores it computes in float64. In float32 a sum of 784 terms differs with their order, and so
     # between runtimes and processors; in float64 all agree up to the rounding to float32 at the end.
-    # docs/architecture.md has the figures and the price. The weights are stored in float32, as they were trained: a
+    # docs/evidence/serving.md has the figures. The weights are stored in float32, as they were trained: a
     # runtime widens and scales them once, when it loads the file. The scale is not the Gemm's `alpha`, which is a
     # float32 whatever the Gemm computes in.
     reading = model.encoder.graph_part("levels")

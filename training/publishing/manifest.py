@@ -1,4 +1,4 @@
-"""What the file will say of itself: a draft from the fit, and the same with its certificates."""
+"""The manifest of a model: a draft from the fit, then the same with certificates and measurements."""
 
 import base64
 from pathlib import Path
@@ -11,22 +11,22 @@ from service.contract.policy import NeverAbstainPolicy, Policy
 from service.contract.reference import Reference
 from service.inference.classifier import Scores
 from training.certification.reference import reference
-from training.data import Labelled, LabelledData
+from training.data.dataset import Labelled, LabelledData
 from training.data.splits import Splits
 from training.publishing import provenance
 from training.publishing.model import Model
 from training.publishing.proof import Expected
 
-GOLDEN_TOLERANCE = 1e-6  # of another processor's kernels
-_MOST_GOLDEN = 100_000  # probabilities; with those of 27,000 classes for each of them the file would be full
+GOLDEN_TOLERANCE = 1e-6  # for the kernels of another processor
+_MAX_GOLDEN = 100_000  # probabilities: one vector for each of 27,000 classes would fill the file
 
 
 def draft(
     dataset: LabelledData, splits: Splits, training: Training, model: Model, metrics: Metrics, expected: Expected
 ) -> Manifest:
-    """The manifest of a model that promises nothing yet. `expected` is what it says of the report split.
+    """The manifest of a model without certificates. `expected` are its scores of the report split.
 
-    Its reference holds the place of the one for `compared`, which needs scores that only a loaded file can give.
+    Its reference is a placeholder until `with_reference`: the real one needs the scores of a loaded file.
     """
     source = provenance.revision(Path(__file__).parent)
     data = splits.describe(dataset)
@@ -50,26 +50,28 @@ def draft(
     )
 
 
-def compared(draft: Manifest, reference: Reference) -> Manifest:
-    """The draft with what later inputs are compared with."""
+def with_reference(draft: Manifest, reference: Reference) -> Manifest:
+    """The draft with the score distributions that the drift monitor compares later inputs with."""
     return Manifest(**dict(draft) | {"reference": reference})
 
 
-def certified(draft: Manifest, abstention: Abstention, default_policy: Policy) -> Manifest:
+def with_certificates(draft: Manifest, abstention: Abstention, default_policy: Policy) -> Manifest:
     """The draft with its certificates."""
     return Manifest(**dict(draft) | {"abstention": abstention, "default_policy": default_policy})
 
 
-def measured(draft: Manifest, points: list[OperatingPoint], curve: RiskCoverageCurve, warnings: list[str]) -> Manifest:
-    """The draft with what its policies and thresholds came to on the report split, and the promises it contradicts."""
-    found = {"operating_points": points, "risk_coverage": curve}
-    return Manifest(**dict(draft) | {"metrics": draft.metrics.model_copy(update=found), "warnings": warnings})
+def with_measurements(
+    draft: Manifest, points: list[OperatingPoint], curve: RiskCoverageCurve, warnings: list[str]
+) -> Manifest:
+    """The draft with the results of its policies and thresholds on the report split, and its contradicted promises."""
+    metrics = draft.metrics.model_copy(update={"operating_points": points, "risk_coverage": curve})
+    return Manifest(**dict(draft) | {"metrics": metrics, "warnings": warnings})
 
 
 def _golden(report: Labelled, expected: Expected) -> GoldenVectors:
-    """The first report input of each class that is there; of very many classes, of some."""
+    """The first report input of each class in it; of very many classes, of some of them."""
     _, first = np.unique(report.labels, return_index=True)
-    first = first[: max(2, _MOST_GOLDEN // expected.probabilities.shape[1])]
+    first = first[: max(2, _MAX_GOLDEN // expected.probabilities.shape[1])]
     return GoldenVectors(
         inputs=base64.b64encode(report.read(first).tobytes()).decode(),
         probabilities=expected.probabilities[first].tolist(),

@@ -1,4 +1,4 @@
-"""All that the exported graph computes: features, regression, temperature, and how unlike `train` an input is."""
+"""The trained model in torch: all that the exported graph computes, as the reference for its proof."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +13,14 @@ from training.fitting.regression import SoftmaxRegression
 from training.fitting.softmax import softmax
 
 
+def probabilities(logits: torch.Tensor, temperature: float) -> NDArray[np.float32]:
+    """softmax(logits / temperature): float64 `[N, C]` -> float32 `[N, C]`."""
+    return softmax(logits / temperature).float().numpy()
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
-    """The trained model. Its methods are the reference, in float64, that the exported file is compared with."""
+    """Features, regression, temperature, and how unlike the training inputs an input is. Its methods use float64."""
 
     encoder: Encoder
     regression: SoftmaxRegression  # float32, as it was trained
@@ -23,10 +28,10 @@ class Model:
     components: PrincipalComponents
 
     def probabilities(self, inputs: NDArray[Any]) -> NDArray[np.float32]:
-        """softmax(logits / temperature): inputs `[N, *row_shape]` -> float32 `[N, C]`."""
-        logits = self.regression.to(dtype=torch.float64).logits(self.encoder.features(inputs, torch.float64))
-        return softmax(logits / self.temperature).float().numpy()
+        """Inputs `[N, *row_shape]` -> float32 `[N, C]`."""
+        wide = self.regression.to(dtype=torch.float64)
+        return probabilities(wide.logits(self.encoder.features(inputs, torch.float64)), self.temperature)
 
     def ood_score(self, inputs: NDArray[Any]) -> NDArray[np.float32]:
-        """How unlike the training inputs each is, `[N, *row_shape]` -> float32 `[N]`."""
+        """How unlike the training inputs each input is, `[N, *row_shape]` -> float32 `[N]`."""
         return self.components.score(self.encoder.features(inputs, torch.float64)).float().numpy()

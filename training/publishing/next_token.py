@@ -8,13 +8,13 @@ import numpy as np
 from service.contract.inputs import TokensInput
 from service.contract.manifest import SplitName, Training
 from training.certification.settings import AbstentionSettings
-from training.data import Labelled, LabelledData
+from training.data.dataset import Labelled, LabelledData
 from training.data.encoders import TokenEncoder
 from training.data.splits import Splits
 from training.data.text.task import CONTEXT, Places, Task
 from training.errors import DataError
 from training.fitting.next_token import FIRST_MOMENT, NextToken, NextTokenSettings
-from training.publishing.release import Fitted, Released, Terms, release
+from training.publishing.release import FittedModel, Release, ReleaseOptions, release
 
 SIZES: dict[SplitName, int] = {"tune": 2000, "calibration": 10_000, "report": 4000}
 _MOST_SCORES = 2**28  # of the calibration split: a probability for each place and token, 1 GB in float32
@@ -25,17 +25,18 @@ ABSTENTION = AbstentionSettings(
 )
 
 
-def publish_next_token(model: NextToken, task: Task, settings: NextTokenSettings, terms: Terms) -> Released:
+def publish_next_token(model: NextToken, task: Task, settings: NextTokenSettings, options: ReleaseOptions) -> Release:
     """Certify, prove and publish it. Raises TrainingError, and then nothing was published."""
     kind = TokensInput(context=model.context, vocabulary=list(model.tokens), unknown=0)
     encoder = TokenEncoder(kind, model.embeddings.numpy())
     training = _training(settings, len(task.train))
-    return release(Fitted(encoder, model.regression, training), data(task), splits(task, settings.seed), terms)
+    fitted = FittedModel(encoder, model.regression, training)
+    return release(fitted, data(task), splits(task, settings.seed), options)
 
 
-def terms(out: Path) -> Terms:
-    """Those of a model of the next token."""
-    return Terms(out, ABSTENTION)
+def release_options(out: Path) -> ReleaseOptions:
+    """Those of a next-token model."""
+    return ReleaseOptions(out, ABSTENTION)
 
 
 def data(task: Task) -> LabelledData:

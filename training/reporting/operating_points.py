@@ -7,7 +7,7 @@ from service.contract.certificates import Abstention
 from service.contract.manifest import Manifest, OperatingPoint
 from service.contract.policy import NeverAbstainPolicy, Policy, RejectCostPolicy, SelectiveRiskPolicy
 from training.reporting.numbers import NONE, percent, round_percent
-from training.reporting.table import table
+from training.reporting.terminal import table
 
 _HEADER = [
     ("", "", "calibration", "", "report", ""),

@@ -9,13 +9,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from service.contract.certificates import PredictionSets, RiskTest
 from service.contract.manifest import Manifest
-from training.reporting.cautions import not_promised
+from service.inference.decision import ANSWERED
+from training.reporting.cautions import not_promised, worst_class
 from training.reporting.evaluation.evaluation import Evaluation
 from training.reporting.evaluation.risk_coverage import COVERAGE, RISKS, best_augrc
 from training.reporting.numbers import estimate, percent, quotient, round_percent, rounded
 from training.reporting.operating_points import name, rows
 from training.reporting.pictures.sheet import Picture
-from training.reporting.worst_class import worst_class
 
 _TEMPLATE = "page.html.jinja"
 _TESTS: dict[RiskTest, str] = {
@@ -60,13 +60,13 @@ def page(evaluation: Evaluation, pictures: Mapping[str, Picture]) -> str:
 
 def _headline(evaluation: Evaluation) -> dict[str, str | int]:
     default = evaluation.manifest.default_policy
-    answered = sum(d.label is not None for d in evaluation.decisions)
+    answered = int((evaluation.outcomes.reasons == ANSWERED).sum())
     errors = sum(c.errors for c in evaluation.classes)
     return {
         "accuracy": percent(evaluation.manifest.metrics.accuracy),
         "policy": name(default),
         "answered": answered,
-        "coverage": percent(answered / len(evaluation.decisions)),
+        "coverage": percent(answered / len(evaluation.report)),
         "risk": percent(quotient(errors, answered)),
     }
 
@@ -151,7 +151,7 @@ def _strange(evaluation: Evaluation) -> list[dict[str, str]]:
         {
             "name": strange.name,
             "size": str(len(strange.inputs)),
-            "turned_away": percent(strange.turned_away, 2),
+            "flagged": percent(strange.flagged, 2),
             "answered": percent(strange.answered, 2),
             "auroc": f"{strange.by_ood_score.auroc:.4f}",
             "fpr95": percent(strange.by_ood_score.fpr95, 2),

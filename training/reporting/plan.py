@@ -2,7 +2,7 @@
 
 from training.certification.capacity import Capacity, labelled_examples
 from training.certification.planning import MIN_TUNE_ROWS, Plan
-from training.reporting.table import table
+from training.reporting.terminal import table
 
 
 def too_small(tune: int) -> list[str]:

@@ -1,7 +1,7 @@
-"""The names that the service may be asked by.
+"""The host names that the service answers to.
 
-A page elsewhere can let its own name lead to the service's address, and then ask in the name of whoever looks at it,
-from inside a network. Such a request has that page's name in its `Host`.
+This stops DNS rebinding: a foreign page points its own host name at the service's address and then sends requests from
+the browser of a user inside the network. Such a request carries the page's name in its `Host` header.
 """
 
 import re
@@ -14,15 +14,15 @@ _ALLOWED = re.compile(rf"(?:\*\.)?(?:{_NAME})", re.ASCII)
 
 
 class Hosts:
-    """Names that are allowed: whole ones, and `*.` before one for all that end in it."""
+    """Trusted host names; `*.` before a name stands for all its subdomains."""
 
     def __init__(self, names: list[str]) -> None:
         self._exact = frozenset(name for name in names if not name.startswith("*"))
-        self._endings = tuple(name[1:] for name in names if name.startswith("*"))
+        self._suffixes = tuple(name[1:] for name in names if name.startswith("*"))
 
     @classmethod
     def parse(cls, text: str, setting: str) -> "Hosts":
-        """Of names with commas between them. Raises SettingsError, naming `setting`.
+        """Parse a comma-separated list. Raises SettingsError, which names `setting`.
 
         >>> Hosts.parse("demur.example, *.inside.example, [::1]", "X").allow(b"a.inside.example:8000")
         True
@@ -35,7 +35,7 @@ class Hosts:
         return cls(names)
 
     def allow(self, header: bytes | None) -> bool:
-        """Whether a request with this `Host` is meant for us.
+        """Whether a `Host` header names one of the trusted hosts.
 
         >>> hosts = Hosts(["demur.example", "*.inside.example"])
         >>> [hosts.allow(name) for name in (b"Demur.Example:443", b"inside.example", b"demur.example.evil", None)]
@@ -43,7 +43,5 @@ class Hosts:
         """
         if header is None:
             return False
-        found = _HEADER.fullmatch(header.decode("latin-1").strip().lower())
-        if found is None:
-            return False
-        return found[1] in self._exact or found[1].endswith(self._endings)
+        match = _HEADER.fullmatch(header.decode("latin-1").strip().lower())
+        return match is not None and (match[1] in self._exact or match[1].endswith(self._suffixes))

@@ -36,7 +36,7 @@ def infer(predictor: Predictor, body: bytes, header_length: int | None) -> Infer
             raise InvalidValue("classification", f" is asked of {output.name}: only probabilities has it")
     policy = predictor.policy(request.policy, within="parameters.")
     # The bytes go through the reader of the model's kind, which holds the limits and the rules of its values.
-    inputs = predictor.reader.from_body(request.inputs.tobytes(), RAW, resize=False)
+    inputs = predictor.reader.from_body(request.inputs.tobytes(), RAW)
     scores = predictor.scores(inputs)
     outcome = outcomes(scores, policy, manifest.abstention)
     found = values(scores, outcome, manifest, [output.name for output in wanted])

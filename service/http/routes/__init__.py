@@ -1,1 +1,1 @@
-"""The routes, and their description in OpenAPI."""
+"""The routes, and their description in OpenAPI. `router` holds all of them."""

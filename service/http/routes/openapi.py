@@ -1,18 +1,20 @@
-"""The OpenAPI entries that FastAPI cannot derive: bodies that the loaded model decides on, and errors of one shape."""
+"""The parts of the OpenAPI description that FastAPI cannot derive: bodies that depend on the models, and errors."""
 
 import copy
-from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
+from starlette.routing import Route
 
 from service.contract.inputs import Kind
+from service.http.access.scopes import PREDICT, needs
 from service.http.middleware.request_limits import EXEMPT
 from service.http.open_inference.tensors import DTYPES, datatype_of
-from service.http.problems import MEDIA_TYPE, is_standard
+from service.http.problems import is_standard
+from service.http.routes.openapi_entries import REFERENCE, json_of, problem_responses, standard_responses
 from service.inference.outcome import ModelRef
 from service.inference.readers.body import JSON
 from service.inference.readers.multipart import MULTIPART
@@ -21,51 +23,26 @@ from service.registry.registry import Registry
 from service.registry.served_model import Models
 
 _BUSY = HTTPStatus.SERVICE_UNAVAILABLE
-_MOST_EXAMPLES = 3  # of models, each with an input
-_MOST_NAMED = 5  # models, in the summary
-_REFERENCE = "#/components/schemas/{model}"
+_MAX_EXAMPLES = 3  # models with an example each
+_MAX_SUMMARY_NAMES = 5  # models named in the summary
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _FORM = {
     "schema": {
         "type": "object",
         "properties": {"file": {"type": "array", "items": _BINARY["schema"], "minItems": 1}},
         "additionalProperties": {"type": "array", "items": _BINARY["schema"]},
-        "description": "PNG and JPEG files, told apart by their content; each gets one prediction, in their order. "
-        "Any field name will do, and every field must be a file.",
+        "description": "PNG and JPEG files, recognised by their content; each gets one prediction, in their order. "
+        "Fields may have any name, and every field must be a file.",
     }
 }
-
-
-# The routes whose bodies the model decides on, and what their JSON is.
-_BODIES_OF_INPUTS = {"predict": "PredictRequest", "explain": "ExplainRequest", "inputs": "InputsRequest"}
-
-
-def json_of(model: str) -> dict[str, Any]:
-    """A JSON body by the name of its schema."""
-    return {JSON: {"schema": {"$ref": _REFERENCE.format(model=model)}}}
-
-
-def answer_of(model: str) -> dict[int | str, dict[str, Any]]:
-    """The entry of a route whose answer is written without its model, by the name of the model's schema."""
-    return {200: {"description": "Successful Response", "content": json_of(model)}}
-
-
-FEEDBACK_BODY: dict[str, Any] = {"requestBody": {"required": True, "content": json_of("FeedbackRequest")}}
-
-
-def problem_responses(statuses: Iterable[HTTPStatus]) -> dict[int | str, dict[str, Any]]:
-    """The entries of a route that can answer with these errors."""
-    schema = {"$ref": _REFERENCE.format(model="ProblemDetails")}
-    return {int(s): {"description": s.phrase, "content": {MEDIA_TYPE: {"schema": schema}}} for s in statuses}
-
-
-def standard_responses(statuses: Iterable[HTTPStatus]) -> dict[int | str, dict[str, Any]]:
-    """The same for a route of a standard protocol, whose errors are `{"error": "..."}`."""
-    return {int(s): {"description": s.phrase, "content": json_of("ProtocolError")} for s in statuses}
+_INPUT_BODIES = {"predict": "PredictRequest", "explain": "ExplainRequest", "inputs": "InputsRequest"}  # of one model
 
 
 def install(app: FastAPI, registry: Registry) -> None:
-    """Make `app`'s description hold the schemas that the entries above refer to, and the bodies that models take."""
+    """Complete `app`'s description: the schemas that the routes refer to, and the bodies that the models take."""
+    for route in app.routes:
+        if isinstance(route, Route) and route.path == app.openapi_url:  # FastAPI's own
+            needs(PREDICT)(route.endpoint)
     generate = app.openapi
     described: list[ModelRef] = []
 
@@ -78,9 +55,9 @@ def install(app: FastAPI, registry: Registry) -> None:
             description = generate()
             schemas = description["components"]["schemas"]
             schemas.update(_named_schemas())
-            _leave_out_unsent(description["paths"], schemas)
+            _remove_unsent(description["paths"], schemas)
             _describe_card(description["paths"], schemas)
-            # Not in the models, where FastAPI leaves out what is null.
+            # Not in the pydantic models: FastAPI would drop the nulls.
             from service.http.schemas.examples import EXAMPLES
 
             for name in EXAMPLES.keys() & schemas.keys():
@@ -89,7 +66,7 @@ def install(app: FastAPI, registry: Registry) -> None:
                 _fill_in(schemas[name], "instances", [model.reader for model in models.ready()])
             _describe_tensors(schemas, [model.manifest.input for model in models.ready()])
             _describe_limits(description["paths"])
-            for path, name in _BODIES_OF_INPUTS.items():
+            for path, name in _INPUT_BODIES.items():
                 _describe_bodies(path, name, description["paths"], schemas, models)
         return generate()
 
@@ -97,15 +74,15 @@ def install(app: FastAPI, registry: Registry) -> None:
 
 
 def _summary(models: list[ModelRef]) -> str:
-    names = ", ".join(f"{model.name} {model.version}" for model in models[:_MOST_NAMED])
-    more = "" if len(models) <= _MOST_NAMED else " and more"
+    names = ", ".join(f"{model.name} {model.version}" for model in models[:_MAX_SUMMARY_NAMES])
+    more = "" if len(models) <= _MAX_SUMMARY_NAMES else " and more"
     return f"Classifies with {names}{more}, and says when it does not know."
 
 
 def _named_schemas() -> dict[str, Any]:
-    """Those of the bodies that the routes name.
+    """The schemas of bodies that routes refer to by name.
 
-    Loaded when the description is first asked for: no start waits for models that do nothing else.
+    Imported with the first description, so that a start does not wait for models that only describe.
     """
     from service.contract.manifest import Manifest
     from service.http.schemas import instances, open_inference, predict, problem
@@ -132,42 +109,42 @@ def _named_schemas() -> dict[str, Any]:
         *((model, "validation") for model in (*read, *read_by_protocol)),
         *((model, "serialization") for model in (*written, *written_by_protocol)),
     ]
-    _, found = models_json_schema(modes, ref_template=_REFERENCE)
-    schemas: dict[str, Any] = found["$defs"]
+    _, definitions = models_json_schema(modes, ref_template=REFERENCE)
+    schemas: dict[str, Any] = definitions["$defs"]
     return schemas
 
 
 def _describe_card(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """The model card is the manifest without its golden vectors, and how it is served."""
+    """The model card is the manifest without its golden vectors, with the served name and version."""
     card = schemas.pop("Manifest")
     del schemas["GoldenVectors"], card["properties"]["golden"]
     served = {
-        "served_as": {"type": "string", "description": "The name that its routes and answers have."},
+        "served_as": {"type": "string", "description": "The name in its routes and answers."},
         "version": {"type": "string", "description": "The first 12 hex digits of the SHA-256 of the model file."},
     }
     card["properties"] = {**served, **card["properties"]}
     card["required"] = [*served, *(name for name in card["required"] if name != "golden")]
-    schemas["ModelCard"] = {**card, "title": "ModelCard", "description": "All that a model says of itself."}
+    schemas["ModelCard"] = {**card, "title": "ModelCard", "description": "What the model file says about itself."}
     for path in ("/model", "/models/{name}"):
         paths[path]["get"]["responses"]["200"]["content"] = json_of("ModelCard")
 
 
 def _describe_limits(paths: dict[str, Any]) -> None:
-    """What any request may be answered: that it is one too many, or that its body did not come in time."""
-    said = {"description": "Seconds to wait, where the service is overloaded.", "schema": {"type": "integer"}}
+    """Add the errors that any request may get: the service is overloaded, or the body did not arrive in time."""
+    retry_after = {"description": "Seconds to wait, where the service is overloaded.", "schema": {"type": "integer"}}
     for path, operations in paths.items():
         described = standard_responses if is_standard(path) else problem_responses
         for method, operation in operations.items():
-            found = operation["responses"]
+            responses = operation["responses"]
             if not path.endswith(EXEMPT):
-                found.update({str(s): entry for s, entry in described((_BUSY,)).items()})
-                found["503"]["headers"] = {"Retry-After": said}
+                responses.update({str(s): entry for s, entry in described((_BUSY,)).items()})
+                responses["503"]["headers"] = {"Retry-After": retry_after}
             if method == "post":
-                found.update({str(s): entry for s, entry in described((HTTPStatus.REQUEST_TIMEOUT,)).items()})
+                responses.update({str(s): entry for s, entry in described((HTTPStatus.REQUEST_TIMEOUT,)).items()})
 
 
-def _leave_out_unsent(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """FastAPI's own error body, which this service never sends: it adds one wherever the path has a parameter."""
+def _remove_unsent(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Remove FastAPI's own error body, which it adds to every path with a parameter. This service never sends it."""
     for unsent in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unsent, None)
     for path in paths.values():
@@ -178,7 +155,7 @@ def _leave_out_unsent(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
 
 
 def _describe_bodies(path: str, name: str, paths: dict[str, Any], schemas: dict[str, Any], models: Models) -> None:
-    """The bodies of `/{path}` are the default model's; of `/models/{name}/{path}` they are any model's."""
+    """Describe the bodies of `/{path}`, for the default model, and of `/models/{name}/{path}`, for any model."""
     plain = schemas.pop(name)
     named = [model.reader for model in models.ready()]
     _describe_inputs(paths[f"/models/{{name}}/{path}"]["post"], name, plain, schemas, named)
@@ -187,36 +164,36 @@ def _describe_bodies(path: str, name: str, paths: dict[str, Any], schemas: dict[
             del paths[other]
         return
     default = [models.get(None).reader]
-    alike = len(named) == 1
-    _describe_inputs(paths[f"/{path}"]["post"], name if alike else f"Default{name}", plain, schemas, default)
+    same = len(named) == 1
+    _describe_inputs(paths[f"/{path}"]["post"], name if same else f"Default{name}", plain, schemas, default)
 
 
 def _may_be_unknown(operations: dict[str, Any]) -> bool:
-    """Whether a path is a model's: only there a model may be missing."""
+    """Whether the path belongs to a model: only there can one be unknown."""
     return any("404" in operation["responses"] for operation in operations.values())
 
 
 def _describe_inputs(
     predict: dict[str, Any], name: str, plain: dict[str, Any], schemas: dict[str, Any], readers: list[Reader]
 ) -> None:
-    """Fill in what depends on the kinds of input that are taken: those of `readers`."""
+    """Fill in the parts that depend on the kinds of input that `readers` read."""
     request = copy.deepcopy(plain)
     media_types = dict.fromkeys(media_type for reader in readers for media_type in reader.media_types)
     binary = {media_type: _FORM if media_type == MULTIPART else _BINARY for media_type in media_types}
     predict["requestBody"] = {"required": True, "content": {**json_of(name), **binary}}
     for parameter in predict["parameters"]:
-        # A form that is made of the description would send it, and beside a JSON body no options are taken.
+        # A form generated from the description would send the default, and a JSON body allows no query options.
         parameter["schema"].pop("default", None)
     _fill_in(request, "inputs", readers)
     if not any(reader.resizes for reader in readers):
-        for pictures_only in ("resize", "invert"):
-            del request["properties"][pictures_only]
+        for image_option in ("resize", "invert"):
+            del request["properties"][image_option]
         predict["parameters"] = [p for p in predict["parameters"] if p["name"] not in ("resize", "invert")]
     schemas[name] = request
 
 
 def _describe_tensors(schemas: dict[str, Any], kinds: list[Kind]) -> None:
-    """The tensors of the Open Inference Protocol are those of the models."""
+    """Describe the tensors of the Open Inference Protocol: the inputs of the models."""
     if not kinds:
         return
     tensor = schemas["InferInput"]["properties"]
@@ -239,10 +216,10 @@ def _describe_tensors(schemas: dict[str, Any], kinds: list[Kind]) -> None:
 
 
 def _fill_in(request: dict[str, Any], field: str, readers: list[Reader]) -> None:
-    """Say what the elements of a list of inputs may be, and give examples."""
+    """Describe the elements of a list of inputs, with examples."""
     items: list[dict[str, Any]] = []
     for reader in readers:
         if reader.input_schema not in items:
             items.append(reader.input_schema)
     request["properties"][field]["items"] = items[0] if len(items) == 1 else {"anyOf": items}
-    request["examples"] = [{field: [reader.example]} for reader in readers[:_MOST_EXAMPLES]]
+    request["examples"] = [{field: [reader.example]} for reader in readers[:_MAX_EXAMPLES]]

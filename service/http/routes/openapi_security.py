@@ -1,13 +1,14 @@
-"""The OpenAPI entries of API keys, where there are any."""
+"""API keys in the OpenAPI description, where the service has any."""
 
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
 
-from service.http.access.gate import API_KEY, scope_of
+from service.http.access.gate import API_KEY, RouteScopes
+from service.http.access.scopes import OPEN, PROBE
 from service.http.problems import is_standard
-from service.http.routes.openapi import problem_responses, standard_responses
+from service.http.routes.openapi_entries import problem_responses, standard_responses
 
 _REFUSALS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _SCHEMES = {
@@ -16,27 +17,27 @@ _SCHEMES = {
 }
 
 
-def install(app: FastAPI) -> None:
-    """Make `app`'s description say which scope each operation needs."""
+def install(app: FastAPI, scopes: RouteScopes) -> None:
+    """Make `app`'s description name the scope of each operation."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
         before = app.openapi_schema
         description = generate()
-        if description is not before:  # the first, or that of other models
-            _describe(description)
+        if description is not before:  # the first one, or one of other models
+            _describe(description, scopes)
         return description
 
     app.openapi = openapi  # type: ignore[method-assign]  # as in `openapi`
 
 
-def _describe(description: dict[str, Any]) -> None:
-    """Say of each operation which scope a key must have, and how it is refused without."""
+def _describe(description: dict[str, Any], scopes: RouteScopes) -> None:
+    """Add to each operation the scope that it needs, and the errors of a request without it."""
     description["components"]["securitySchemes"] = _SCHEMES
     for path, operations in description["paths"].items():
         for method, operation in operations.items():
-            scope = scope_of(method.upper(), path)
-            if scope is None:
+            scope = scopes.of_operation(method.upper(), path)
+            if scope in (OPEN, PROBE):
                 operation["security"] = []
                 continue
             operation["security"] = [{name: [scope]} for name in _SCHEMES]

@@ -1,4 +1,4 @@
-"""Which model a path means: `{name}` and `{version}`, read and described in one way for every route that has them."""
+"""Which model a path names: its parameters `{name}` and `{version}`, for every route that has them."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from service.registry.served_model import ServedModel
 def requested_model(request: Request) -> ServedModel:
     """The model that the path names, or the default one. Raises UnknownModel or ModelNotReady.
 
-    Of a version that the path names it is that one or none: there is no other.
+    A model has one version; a path that names another one is unknown.
     """
     registry: Registry = request.app.state.registry
     model = registry.models.get(request.path_params.get("name"))
@@ -23,9 +23,13 @@ def requested_model(request: Request) -> ServedModel:
     return model
 
 
-async def named(name: Annotated[str, Path(description="Of the model, as `GET /models` lists it.")]) -> None:
-    """A dependency that describes the name in the path."""
+async def name_parameter(
+    name: Annotated[str, Path(description="The model's name, as `GET /models` lists it.")],
+) -> None:
+    """A dependency that describes `{name}`."""
 
 
-async def versioned(version: Annotated[str, Path(description="Of the model, as its metadata states it.")]) -> None:
-    """A dependency that describes the version in the path."""
+async def version_parameter(
+    version: Annotated[str, Path(description="The model's version, as its metadata states it.")],
+) -> None:
+    """A dependency that describes `{version}`."""

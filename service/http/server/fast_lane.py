@@ -12,7 +12,7 @@ the same answers with the lane as without; the tests hold them side by side. doc
 import time
 from collections.abc import MutableMapping
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 from service.contract.errors import RequestError
@@ -22,21 +22,15 @@ from service.http.request_body import Headers, media_type, query_options
 from service.http.request_id import request_id_of, traceparent_of
 from service.http.server.guarded_connection import GuardedProtocol
 from service.http.server.whole_request import UNUSUAL, whole_post
-from service.inference.batching import Rows
+from service.inference.batching import RequestScores
 from service.inference.outcome import Outcome
 from service.inference.predictor import Predictor, PreparedRequest
-from service.monitoring.requests.exchange import Exchange
-from service.monitoring.requests.observers import ExchangeObservers
+from service.monitoring.requests.exchange import Exchange, ExchangeObservers
+
+if TYPE_CHECKING:
+    from service.http.access.gate import AccessGate
 
 STATE = "lane"  # the name of a Lane in the lifespan's state
-
-
-class Asked(Protocol):
-    """Who gets in: `gate.Gate`, which is loaded only where there is one."""
-
-    def pass_in(self, method: str, path: str, headers: Headers) -> str | None:
-        """Return the name of the request's key; raises RequestError for who does not get in."""
-        ...
 
 
 class Lane(NamedTuple):
@@ -44,7 +38,7 @@ class Lane(NamedTuple):
 
     predictors: MutableMapping[bytes, Predictor]  # by the paths that they answer on; none during a drain
     observers: ExchangeObservers
-    gate: Asked | None  # who gets in; None where all do
+    gate: "AccessGate | None"  # who gets in; None where all do
 
 
 class FastLaneProtocol(GuardedProtocol):
@@ -123,13 +117,13 @@ class FastLaneProtocol(GuardedProtocol):
         headers = self._named
         try:
             options = query_options(self._query)
-            self._asked = predictor.question(bytes(self._body), media_type(headers), options, wanted(headers))
+            self._asked = predictor.prepare(bytes(self._body), media_type(headers), options, wanted(headers))
         except Exception:
             self._hand_over()  # the application finds the same, and says it
             return
         writer = self._asked.writer
         self._admission.requests += 1
-        predictor.batcher.add(self._asked.inputs, writer.k, writer.whole, self._answer)
+        predictor.batcher.add(self._asked.inputs, writer.top_k, writer.needs_all_probabilities, self._answer)
 
     def shutdown(self) -> None:
         """What is asked is answered before the connection is closed, and what has begun to come is waited for."""
@@ -155,16 +149,16 @@ class FastLaneProtocol(GuardedProtocol):
             and not self.flow.write_paused
         )
 
-    def _gets_in(self, gate: Asked) -> bool:
+    def _gets_in(self, gate: "AccessGate") -> bool:
         """Whether it is let in. Where it is not, the application finds the same, and says it."""
         path, _ = _named(self._path)
         try:
-            self._key = gate.pass_in("POST", path, self._named)
+            self._key = gate.admit("POST", path, self._named)
         except RequestError:
             return False
         return True
 
-    def _answer(self, rows: Rows | Exception) -> None:
+    def _answer(self, rows: RequestScores | Exception) -> None:
         """Called with the scores of what was asked."""
         self._admission.requests -= 1
         question, self._asked = self._asked, None
@@ -180,7 +174,7 @@ class FastLaneProtocol(GuardedProtocol):
             return
         self._predictor = None
         request_id = request_id_of(self._named)
-        head = _head(tuple(self.server_state.default_headers), writer.media_type, tuple(writer.said.items()))
+        head = _head(tuple(self.server_state.default_headers), writer.media_type, tuple(writer.headers.items()))
         self.transport.write(
             b"%bcontent-length: %d\r\nx-request-id: %b\r\n\r\n%b" % (head, len(body), request_id.encode(), body)
         )

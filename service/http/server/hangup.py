@@ -1,55 +1,41 @@
-"""SIGHUP: look at the models' files at once.
+"""SIGHUP: look at the models' files at once, as other servers do."""
 
-It is also what the system sends when a terminal is closed. Whoever started the service there would not look for it any
-more: so it stops then, as it would without us; but not under `nohup`.
-"""
-
-import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-RELOADER = "reloader"  # the name of a Reloader in the lifespan's state
-HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)  # there is none on Windows
+RELOADER = "reloader"  # where the lifespan's state holds the Reloader
+HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)  # Windows has none
 
 
 class Hangup:
-    """What SIGHUP does in this process. Until `watch` it is noted, so that none ends a service that starts.
+    """What SIGHUP does in this process. Until `watch` it is only remembered, so that none ends a service that starts.
 
     To be made in the main thread.
     """
 
     def __init__(self) -> None:
-        self._came = False
-        self._terminal = False
+        self._received = False
         if HANGUP is not None:
-            self._terminal = signal.getsignal(HANGUP) != signal.SIG_IGN and _has_terminal()
-            signal.signal(HANGUP, self._note)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {HANGUP})  # where it was held
+            signal.signal(HANGUP, self._remember)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {HANGUP})  # `held` may have blocked it
 
-    def watch(self, reload: Callable[[], None], stop: Callable[[], None]) -> None:
-        """From now on call `reload` with the signal, or `stop` where the terminal is gone. In the main thread."""
+    def watch(self, reload: Callable[[], None]) -> None:
+        """From now on call `reload` at each signal, and at once if one was received. In the main thread."""
         if HANGUP is None:
             return
+        signal.signal(HANGUP, lambda *_: reload())
+        if self._received:
+            reload()
 
-        def handle(_: int, __: FrameType | None) -> None:
-            if self._terminal and not _has_terminal():
-                stop()
-            else:
-                reload()
-
-        signal.signal(HANGUP, handle)
-        if self._came:
-            handle(HANGUP, None)
-
-    def _note(self, _: int, __: FrameType | None) -> None:
-        self._came = True
+    def _remember(self, _: int, __: FrameType | None) -> None:
+        self._received = True
 
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Let the signal wait, for this thread and for a process that it starts meanwhile, until that makes a `Hangup`."""
+    """Block the signal in this thread, and in a process started meanwhile until that makes a `Hangup`."""
     if HANGUP is None:
         yield
         return
@@ -58,12 +44,3 @@ def held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _has_terminal() -> bool:
-    """Whether there is one that could be closed."""
-    try:
-        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
-    except OSError:
-        return False
-    return True

@@ -1,8 +1,9 @@
-"""What signals do: uvicorn's server, which closes its sockets at once on SIGTERM, and its supervisor, taught to drain.
+"""Signals: uvicorn's server and its supervisor of workers, changed to drain before they stop.
 
-The first SIGTERM begins the drain. SIGINT, or a second signal, ends it: no more connections are taken, and requests in
-flight are finished. One signal more drops those too. Of several workers the supervisor does the counting: a worker may
-be told the same twice, by it and by whoever tells a whole group of processes, as a terminal or systemd does.
+On SIGTERM uvicorn closes its sockets at once. Here the first SIGTERM begins the drain. SIGINT, or a second signal, ends
+it: no more connections are accepted, and requests in flight are finished. One more signal drops those too. Among
+workers only the supervisor counts signals: a worker may get each of them twice, from the supervisor and from a terminal
+or systemd, which signal the whole process group.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ from service.http import drain
 from service.http.server.hangup import HANGUP, RELOADER, Hangup, held
 from service.registry.reload import Reloader
 
-# How long connections that are open at the end of the drain may take to send what they were opened for.
+# How long connections that are open at the end of the drain may take to send their request.
 _LAST_SECONDS = 1.0
 # How long a worker may take to start before it counts as hung.
 _START_SECONDS = 60
@@ -32,71 +33,69 @@ _log = logging.getLogger("demur")
 
 
 class DrainingServer(uvicorn.Server):
-    """uvicorn's server, which answers `drain_seconds` more after SIGTERM.
+    """uvicorn's server, which keeps answering for `drain_seconds` after SIGTERM.
 
-    Without a `hangup` it is that of a worker, which does not count signals: its supervisor does.
+    Without a `hangup` it is the server of a worker, whose supervisor counts the signals.
     """
 
     def __init__(self, config: uvicorn.Config, drain_seconds: float, hangup: Hangup | None = None) -> None:
         super().__init__(config)
         self._hangup = hangup
         self._drain_seconds = drain_seconds
-        self._worker = hangup is None
+        self._is_worker = hangup is None
         self._drain_until: float | None = None  # on the clock of `time.monotonic`
-        self._said = False
+        self._logged = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Called with a signal. It may come between any two steps, so that nothing is logged here."""
+        """Called at a signal, which may come between any two instructions: nothing may be logged here."""
         if self.should_exit:
-            self.force_exit = not self._worker
+            self.force_exit = not self._is_worker
         elif sig == signal.SIGTERM and self._drain_seconds > 0 and self._drain_until is None:
             self._drain_until = time.monotonic() + self._drain_seconds
             if self.started:
                 self.lifespan.state[drain.STATE].begin()
-        elif sig != signal.SIGTERM or self._drain_until is None or not self._worker:
+        elif sig != signal.SIGTERM or self._drain_until is None or not self._is_worker:
             self._drain_until = None
             super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start as uvicorn does; then SIGHUP means the models' files."""
+        """Start, and from then on look at the models' files at SIGHUP."""
         await super().startup(sockets)
         reloader: Reloader = self.lifespan.state[RELOADER]
-        # Of several workers the supervisor is told as well when the terminal is closed, and ends them.
-        stop = reloader.ask if self._worker else partial(self.handle_exit, signal.SIGINT, None)
-        (self._hangup or Hangup()).watch(reloader.ask, stop)
+        (self._hangup or Hangup()).watch(reloader.request_check)
 
     async def on_tick(self, counter: int) -> bool:
         """Called ten times a second; returns whether to stop."""
         until = self._drain_until
         if until is not None:
-            if not self._said:
-                self._said = True
-                self.lifespan.state[drain.STATE].begin()  # again, but where the signal came before the start was over
-                _log.info("draining for %g seconds: /readyz says 503", self._drain_seconds)
+            if not self._logged:
+                self._logged = True
+                self.lifespan.state[drain.STATE].begin()  # in case the signal came before the start was complete
+                _log.info("draining for %g seconds: /readyz answers 503", self._drain_seconds)
             if time.monotonic() >= until:
                 self.should_exit = True
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take what is connected, but no more; after a drain wait until it has asked; then stop as uvicorn does."""
+        """Stop listening; after a drain wait for the last requests of open connections; then stop as uvicorn does."""
         await self._stop_listening()
         until = time.monotonic() + (_LAST_SECONDS if self._drain_until is not None else 0)
         while self.server_state.connections and not self.force_exit and time.monotonic() < until:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)  # uvicorn keeps a set, and has no event for it
+            await asyncio.sleep(0.02)  # uvicorn keeps a set of them, without an event
         await super().shutdown(sockets)
 
     async def _stop_listening(self) -> None:
-        """Close the sockets when nobody waits at them: a connection that waits there when they are closed is reset."""
+        """Close the sockets once their queues are empty: closing resets a connection that is still queued."""
         until = time.monotonic() + _LAST_SECONDS
         for server in self.servers:
-            listening = [found.fileno() for found in server.sockets]
+            listening = [listener.fileno() for listener in server.sockets]
             while select.select(listening, [], [], 0)[0] and time.monotonic() < until:  # noqa: ASYNC110
-                await asyncio.sleep(0)  # in which the event loop accepts them
+                await asyncio.sleep(0)  # lets the event loop accept them
             server.close()
 
 
 class Supervisor(Multiprocess):
-    """uvicorn's supervisor of workers that drain."""
+    """uvicorn's supervisor, for workers that drain."""
 
     def __init__(
         self, config: uvicorn.Config, sockets: list[socket.socket], drain_seconds: float, hangup: Hangup
@@ -104,53 +103,53 @@ class Supervisor(Multiprocess):
         super().__init__(config, sockets)
         self._drain_seconds = drain_seconds
         self._hangup = hangup
-        self._told: signal.Signals | None = None
+        self._sent: signal.Signals | None = None  # the last signal to stop that the workers got
         for stop in (signal.SIGTERM, signal.SIGINT):
             signal.signal(stop, self._pass_on)
 
     def init_processes(self) -> None:
         """Start the workers."""
         _Worker.drain_seconds = self._drain_seconds
-        multiprocess.Process = _Worker  # type: ignore[misc]  # what uvicorn starts: it has no setting for it
+        multiprocess.Process = _Worker  # type: ignore[misc]  # the class that uvicorn starts; there is no setting
         super().init_processes()
         if HANGUP is not None:
-            self._hangup.watch(partial(self._tell, HANGUP), partial(self._pass_on, signal.SIGINT, None))
+            self._hangup.watch(partial(self._send, HANGUP))
 
     def keep_subprocess_alive(self) -> None:
-        """Start a worker again where one has died, but not where they are to end."""
-        if self._told is None:
+        """Replace a worker that has died, unless the workers are stopping."""
+        if self._sent is None:
             super().keep_subprocess_alive()
 
     def handle_hup(self) -> None:
-        """Called for one that came before it was watched. uvicorn would start all workers anew."""
+        """Called for a SIGHUP that came before `watch`. uvicorn would restart all workers."""
         if HANGUP is not None:
-            self._tell(HANGUP)
+            self._send(HANGUP)
 
     def terminate_all(self) -> None:
-        """Called when no worker will be started any more."""
+        """Called when no more workers will be started."""
         self._stop_listening()
-        self._tell(self._told or signal.SIGINT)
+        self._send(self._sent or signal.SIGINT)
 
     def _pass_on(self, sig: int, _: FrameType | None) -> None:
-        """Tell the workers at once: uvicorn looks for signals twice a second, and stops then."""
-        if self._told is None and sig == signal.SIGTERM and self._drain_seconds > 0:
-            self._told = signal.SIGTERM
-        elif self._told in (None, signal.SIGTERM):
-            self._told = signal.SIGINT
+        """Signal the workers at once: uvicorn would only do so at its next look, twice a second."""
+        if self._sent is None and sig == signal.SIGTERM and self._drain_seconds > 0:
+            self._sent = signal.SIGTERM
+        elif self._sent in (None, signal.SIGTERM):
+            self._sent = signal.SIGINT
         else:
-            self._told = signal.SIGKILL
+            self._sent = signal.SIGKILL
         _Worker.stopping = True
-        self._tell(self._told)
+        self._send(self._sent)
         self.signal_queue.append(sig)
         if not _Worker.starting:
             self._stop_listening()
 
     def _stop_listening(self) -> None:
-        """When the workers have closed theirs, nobody would take what comes to ours, and to close it would reset it."""
+        """Close the supervisor's own sockets: once the workers have closed theirs, nobody would accept from them."""
         for listening in self.sockets:
             listening.close()
 
-    def _tell(self, sig: signal.Signals) -> None:
+    def _send(self, sig: signal.Signals) -> None:
         for process in self.processes:
             if process.pid is not None and process.exitcode is None:
                 with suppress(ProcessLookupError):
@@ -161,20 +160,20 @@ class _Worker(multiprocess.Process):
     """uvicorn's process of a worker, with our server in it."""
 
     drain_seconds = 0.0
-    starting = False  # whether one is given the sockets just now
-    stopping = False  # whether none is to be started any more
+    starting = False  # whether a worker is being given the sockets just now
+    stopping = False  # whether no more workers may start
 
     def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
-        self.drains = self.drain_seconds  # which goes to the process with the rest
-        self.answered = False  # a ping, which it cannot while it starts
-        self.patience_until = time.monotonic() + _START_SECONDS
+        self.own_drain_seconds = self.drain_seconds  # an attribute of the instance goes to the process
+        self.answered = False  # a ping, which a worker cannot answer while it starts
+        self.start_deadline = time.monotonic() + _START_SECONDS
         super().__init__(config, sockets)
 
     def start(self) -> None:
         _Worker.starting = True
         try:
-            if not _Worker.stopping:  # the signal may have come while uvicorn waited for a worker that then ended
-                with held():  # one that starts has nothing to reload, and would be ended by the signal
+            if not _Worker.stopping:  # a signal may have come while uvicorn waited for the end of the last worker
+                with held():  # SIGHUP would end a worker that has no handler yet
                     super().start()
         finally:
             _Worker.starting = False
@@ -184,8 +183,8 @@ class _Worker(multiprocess.Process):
             super().join()
 
     def is_alive(self, timeout: float = 5) -> bool:
-        """As uvicorn asks, but that a start may take longer than an answer, as it does where many start at once."""
-        if not self.answered and time.monotonic() < self.patience_until:
+        """As uvicorn's, but a worker may take longer to start than to answer, as where many start at once."""
+        if not self.answered and time.monotonic() < self.start_deadline:
             self.answered = self.process.is_alive() and self.ping(timeout=0.1)
             return self.process.is_alive()
         return super().is_alive(timeout)
@@ -193,5 +192,5 @@ class _Worker(multiprocess.Process):
     @property
     def server(self) -> uvicorn.Server:
         if self._server is None:
-            self._server = DrainingServer(self.config, self.drains)
+            self._server = DrainingServer(self.config, self.own_drain_seconds)
         return self._server

@@ -16,6 +16,7 @@ from service.contract.validation import display, truncated
 from service.inference.readers.body import NPY, RAW, check_count, from_base64, whole_number_of
 from service.inference.readers.floats import float32s, is_finite, narrowed, number_rule, number_schema
 from service.inference.readers.npy import read_npy
+from service.inference.readers.picture_options import PictureOptions
 from service.inference.readers.tables import Table
 
 Features = NDArray[np.float32]
@@ -58,18 +59,13 @@ class FeatureReader:
         """Of a table a row by the columns' names, of embeddings the origin."""
         return [0.0] * self._kind.width if self._table is None else self._table.example
 
-    def from_json(
-        self,
-        inputs: Sequence[object],
-        *,
-        resize: bool,
-        invert: bool = False,
-        booleans: bool = True,
-        field: str = "inputs",
-    ) -> Features:
+    def with_options(self, options: PictureOptions) -> "FeatureReader":
+        """Itself. Raises InvalidValue for an option that is set."""
+        options.check_unset("rows of numbers")
+        return self
+
+    def from_json(self, inputs: Sequence[object], field: str = "inputs") -> Features:
         """Read the elements of a JSON list: rows of a table by name or in order, embeddings as numbers or base64."""
-        _refuse(resize, invert)
-        del booleans  # each number's type is looked at in any case
         check_count(field, len(inputs), self._max_batch_size, "row")
         if self._table is not None:
             return self._table.from_json(inputs, field)
@@ -78,9 +74,8 @@ class FeatureReader:
             rows[i] = self._embedding(value, f"{field}[{i}]")
         return rows
 
-    def from_body(self, body: bytes, media_type: str, *, resize: bool, invert: bool = False) -> Features:
+    def from_body(self, body: bytes, media_type: str) -> Features:
         """Read N rows as `width` little-endian float32 each, or as a NumPy array `[N, width]`."""
-        _refuse(resize, invert)
         width = self._kind.width
         if media_type == NPY:
             rows = read_npy(body, _NPY_DTYPES, [(width,)])
@@ -91,13 +86,12 @@ class FeatureReader:
             rows = np.frombuffer(body, _WIRE).reshape(count, width)
         return self._checked(rows, lambda i: f"body[{i}]")
 
-    def from_columns(self, columns: Mapping[str, NDArray[Any]], *, resize: bool, first_row: int = 0) -> Features:
+    def from_columns(self, columns: Mapping[str, NDArray[Any]], first_row: int = 0) -> Features:
         """Read N embeddings from one array `[N, width]` of a float type, or the columns of a table by their names.
 
         A column of numbers is a float array `[N]`, NaN where one is missing; one of categories an array `[N]` of
         strings, None where one is missing.
         """
-        _refuse(resize)
         if self._table is not None:
             return self._table.from_columns(columns, first_row)
         ((name, rows),) = columns.items()
@@ -137,8 +131,3 @@ class FeatureReader:
                 field, f" is {rows[i, j]}: {number_rule(missing) if table is None else table.binary_rule(j)}"
             )
         return found
-
-
-def _refuse(resize: bool, invert: bool = False) -> None:
-    if resize or invert:
-        raise InvalidValue("resize" if resize else "invert", "=true is for pictures: this model takes rows of numbers")

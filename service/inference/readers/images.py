@@ -7,7 +7,7 @@ bytes, NumPy arrays, and PNG or JPEG files, one or a form of several. What it re
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +19,7 @@ from service.contract.validation import display, truncated
 from service.inference.readers.body import NPY, RAW, check_count, from_base64, whole_number_of
 from service.inference.readers.multipart import MULTIPART, files
 from service.inference.readers.npy import read_npy
+from service.inference.readers.picture_options import NO_PICTURE_OPTIONS, PictureOptions
 from service.inference.readers.pixels import pixel_bytes, pixels_schema, rows_of_pixels
 
 Images = NDArray[np.uint8]
@@ -29,33 +30,13 @@ _SIGNATURES: dict[bytes, Format] = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff"
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
-    """What a request asks to be done to its pictures."""
-
-    resize: bool
-    invert: bool = False
-
-    @property
-    def ground(self) -> Literal["black", "white"]:
-        """What pictures are fitted on: white becomes black when all is inverted at the end."""
-        return "white" if self.invert else "black"
-
-    def finished(self, images: Images) -> Images:
-        """The last step, pixels and files alike.
-
-        >>> Fit(resize=False, invert=True).finished(np.array([0, 1, 255], np.uint8)).tolist()
-        [255, 254, 0]
-        """
-        return np.invert(images) if self.invert else images
-
-
-@dataclass(frozen=True, slots=True)
 class ImageReader:
     """Reads every form of image that a request may carry, within limits."""
 
     kind: ImageInput
     max_batch_size: int
     max_image_pixels: int
+    options: PictureOptions = NO_PICTURE_OPTIONS
 
     @property
     def media_types(self) -> tuple[str, ...]:
@@ -78,31 +59,25 @@ class ImageReader:
         """A black image, as base64 of its pixels."""
         return base64.b64encode(bytes(self.kind.values)).decode()
 
-    def from_json(
-        self,
-        inputs: Sequence[object],
-        *,
-        resize: bool,
-        invert: bool = False,
-        booleans: bool = True,
-        field: str = "inputs",
-    ) -> Images:
-        """Read the elements of a JSON list: nested rows, flat pixels, or base64 of a file or raw bytes."""
-        fit = Fit(resize, invert)
-        check_count(field, len(inputs), self.max_batch_size, "image")
-        images = [self._from_json_value(value, f"{field}[{i}]", fit, booleans) for i, value in enumerate(inputs)]
-        return fit.finished(np.frombuffer(b"".join(images), np.uint8).reshape(-1, *self.kind.row_shape))
+    def with_options(self, options: PictureOptions) -> "ImageReader":
+        """The reader of one request's pictures."""
+        return self if options == self.options else replace(self, options=options)
 
-    def from_body(self, body: bytes, media_type: str, *, resize: bool, invert: bool = False) -> Images:
+    def from_json(self, inputs: Sequence[object], field: str = "inputs") -> Images:
+        """Read the elements of a JSON list: nested rows, flat pixels, or base64 of a file or raw bytes."""
+        check_count(field, len(inputs), self.max_batch_size, "image")
+        images = [self._from_json_value(value, f"{field}[{i}]") for i, value in enumerate(inputs)]
+        return self.options.inverted(np.frombuffer(b"".join(images), np.uint8).reshape(-1, *self.kind.row_shape))
+
+    def from_body(self, body: bytes, media_type: str) -> Images:
         """Read a body of one of `media_types`; a form's has its boundary."""
-        fit = Fit(resize, invert)
         if media_type == RAW:
-            return fit.finished(self.from_bytes(body))
+            return self.options.inverted(self.from_bytes(body))
         if media_type == NPY:
-            return fit.finished(self.from_npy(body))
+            return self.options.inverted(self.from_npy(body))
         if media_type in _FILES:
-            return fit.finished(self._decode(body, "body", _FILES[media_type], fit)[np.newaxis])
-        return fit.finished(self._from_form(body, media_type, fit))
+            return self.options.inverted(self._decode(body, "body", _FILES[media_type])[np.newaxis])
+        return self.options.inverted(self._from_form(body, media_type))
 
     def from_bytes(self, body: bytes) -> Images:
         """Read N images as N * H * W bytes, row by row; three bytes a pixel where the model takes RGB."""
@@ -115,7 +90,7 @@ class ImageReader:
         check_count("body", len(images), self.max_batch_size, "image")
         return np.ascontiguousarray(images).reshape(-1, *self.kind.row_shape)
 
-    def from_columns(self, columns: Mapping[str, NDArray[Any]], *, resize: bool, first_row: int = 0) -> Images:
+    def from_columns(self, columns: Mapping[str, NDArray[Any]], first_row: int = 0) -> Images:
         """Read N images from one array: uint8 `[N, H * W]` or `[N, H * W * 3]`, or `[N]` of bytes.
 
         The bytes are PNG or JPEG files, or pixels.
@@ -124,12 +99,11 @@ class ImageReader:
         if rows.ndim == 2:
             if rows.shape[1] != self.kind.values:
                 raise InvalidValue(name, f" has {rows.shape[1]} pixels a row: an image has {self.kind.values}")
-            return np.ascontiguousarray(rows).reshape(-1, *self.kind.row_shape)
-        fit = Fit(resize)
-        images = [self._from_raw(raw, f"row {first_row + i}: {truncated(name)}", fit) for i, raw in enumerate(rows)]
-        return np.frombuffer(b"".join(images), np.uint8).reshape(-1, *self.kind.row_shape)
+            return self.options.inverted(np.ascontiguousarray(rows).reshape(-1, *self.kind.row_shape))
+        images = [self._from_raw(raw, f"row {first_row + i}: {truncated(name)}") for i, raw in enumerate(rows)]
+        return self.options.inverted(np.frombuffer(b"".join(images), np.uint8).reshape(-1, *self.kind.row_shape))
 
-    def _from_form(self, body: bytes, media_type: str, fit: Fit) -> Images:
+    def _from_form(self, body: bytes, media_type: str) -> Images:
         """Each file of a form is one image."""
         sent = files(body, media_type, self.max_batch_size)
         images = np.empty((len(sent), *self.kind.row_shape), np.uint8)
@@ -137,39 +111,39 @@ class ImageReader:
             found = _sniff(content)
             if found is None:
                 raise UnsupportedType(f"{field} is {'neither PNG nor JPEG' if content else 'empty'}")
-            image[:] = self._decode(content, field, found, fit)
+            image[:] = self._decode(content, field, found)
         return images
 
-    def _from_json_value(self, value: object, field: str, fit: Fit, booleans: bool) -> bytes:
+    def _from_json_value(self, value: object, field: str) -> bytes:
         if isinstance(value, str):
-            return self._from_raw(from_base64(value, field), field, fit)
+            return self._from_raw(from_base64(value, field), field)
         if not isinstance(value, list):
             raise InvalidValue(
                 field,
                 f" is {display(value)}: an image is {rows_of_pixels(self.kind)} integers, "
                 f"{self.kind.values} integers, or a base64 string",
             )
-        return pixel_bytes(value, field, self.kind, booleans=booleans)
+        return pixel_bytes(value, field, self.kind, check_booleans=self.options.check_booleans)
 
-    def _from_raw(self, raw: bytes, field: str, fit: Fit) -> bytes:
+    def _from_raw(self, raw: bytes, field: str) -> bytes:
         found = _sniff(raw)
         if found is not None:
-            return self._decode(raw, field, found, fit).tobytes()
+            return self._decode(raw, field, found).tobytes()
         if len(raw) != self.kind.values:
             raise InvalidValue(
                 field, f" holds {len(raw)} bytes: it must be a PNG, a JPEG or the {self.kind.values} raw bytes"
             )
         return raw
 
-    def _decode(self, raw: bytes, field: str, declared: Format, fit: Fit) -> Images:
+    def _decode(self, raw: bytes, field: str, declared: Format) -> Images:
         found = _sniff(raw)
         if found != declared:
             raise MalformedBody(f"{field} was declared as {declared} and is {found or 'neither PNG nor JPEG'}")
         # Pillow is imported with the first picture: a twentieth of the start, which many services never need.
         from service.inference.readers.picture_file import decoded
 
-        ground = fit.ground if fit.resize else None
-        return decoded(raw, field, declared, self.kind, max_pixels=self.max_image_pixels, ground=ground)
+        background = self.options.background if self.options.resize else None
+        return decoded(raw, field, declared, self.kind, max_pixels=self.max_image_pixels, background=background)
 
 
 def _sniff(raw: bytes) -> Format | None:

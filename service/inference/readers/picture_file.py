@@ -8,13 +8,13 @@ from PIL import Image
 
 from service.contract.errors import InvalidValue, MalformedBody, TooLarge, UnsupportedType
 from service.contract.inputs import ImageInput
-from service.inference.readers.picture_fitting import CONVERTIBLE, Ground, Mode, fitted
+from service.inference.readers.picture_fitting import CONVERTIBLE, Background, Mode, fitted
 
 
 def decoded(
-    raw: bytes, field: str, declared: str, kind: ImageInput, *, max_pixels: int, ground: Ground | None
+    raw: bytes, field: str, declared: str, kind: ImageInput, *, max_pixels: int, background: Background | None
 ) -> NDArray[np.uint8]:
-    """The picture, fitted to the model's size and centred on `ground`; as it is where that is None.
+    """The picture, fitted to the model's size and centred on `background`; as it is where that is None.
 
     `declared` is its format, PNG or JPEG. Raises TooLarge for more than `max_pixels` before they are decoded,
     MalformedBody for a broken file, UnsupportedType for more than 8 bits a channel, and InvalidValue for a picture that
@@ -22,11 +22,11 @@ def decoded(
     """
     image = _opened(raw, field, declared, max_pixels)
     mode: Mode = "L" if kind.channels == 1 else "RGB"
-    if ground is None:
+    if background is None:
         return _as_it_is(image, field, kind, mode)
     if image.mode not in CONVERTIBLE:
         raise UnsupportedType(f"{field} is an image of mode {image.mode}: 8 bits a channel are taken")
-    return np.asarray(fitted(image, mode, (kind.width, kind.height), ground))
+    return np.asarray(fitted(image, mode, (kind.width, kind.height), background))
 
 
 def _opened(raw: bytes, field: str, declared: str, max_pixels: int) -> Image.Image:

@@ -11,18 +11,18 @@ from service.contract.validation import display
 _PIXEL_RULE = {1: "a pixel is an integer from 0 to 255", 3: "a pixel is three integers from 0 to 255"}
 
 
-def pixel_bytes(value: list[Any], field: str, kind: ImageInput, *, booleans: bool = True) -> bytes:
+def pixel_bytes(value: list[Any], field: str, kind: ImageInput, *, check_booleans: bool = True) -> bytes:
     """The `kind.values` bytes of an image: a list of so many integers, or of rows of pixels.
 
-    `booleans` is whether there may be a true or a false among them: to look for one takes longer than all the rest.
+    `check_booleans` may be off where the JSON text has no true and no false: looking takes longer than the rest.
     """
     if value and isinstance(value[0], list):
-        return _nested(value, field, kind, booleans)
+        return _nested(value, field, kind, check_booleans)
     if len(value) != kind.values:
         raise InvalidValue(
             field, f" has {len(value)} numbers: an image is {kind.values} integers, or {rows_of_pixels(kind)}"
         )
-    return _bytes(value, field, kind, booleans)
+    return _bytes(value, field, kind, check_booleans)
 
 
 def rows_of_pixels(kind: ImageInput) -> str:
@@ -48,7 +48,7 @@ def _list_of(items: dict[str, Any], count: int) -> dict[str, Any]:
     return {"type": "array", "items": items, "minItems": count, "maxItems": count}
 
 
-def _nested(rows: list[Any], field: str, kind: ImageInput, booleans: bool) -> bytes:
+def _nested(rows: list[Any], field: str, kind: ImageInput, check_booleans: bool) -> bytes:
     if len(rows) != kind.height:
         raise InvalidValue(field, f" has {len(rows)} rows: an image has {kind.height}")
     noun = "integers" if kind.channels == 1 else "pixels"
@@ -59,42 +59,44 @@ def _nested(rows: list[Any], field: str, kind: ImageInput, booleans: bool) -> by
             came = "numbers" if kind.channels == 1 else "pixels"
             raise InvalidValue(f"{field}[{y}]", f" has {len(row)} {came}: a row has {kind.width}")
     read = _rows_of_grey if kind.channels == 1 else _rows_of_colour
-    return read(rows, field, kind, booleans)
+    return read(rows, field, kind, check_booleans)
 
 
-def _rows_of_grey(rows: list[list[Any]], field: str, kind: ImageInput, booleans: bool) -> bytes:
-    return _either(rows, lambda row, y: _bytes(row, f"{field}[{y}]", kind, booleans), booleans)
+def _rows_of_grey(rows: list[list[Any]], field: str, kind: ImageInput, check_booleans: bool) -> bytes:
+    return _either(rows, lambda row, y: _bytes(row, f"{field}[{y}]", kind, check_booleans), check_booleans)
 
 
-def _rows_of_colour(rows: list[list[Any]], field: str, kind: ImageInput, booleans: bool) -> bytes:
+def _rows_of_colour(rows: list[list[Any]], field: str, kind: ImageInput, check_booleans: bool) -> bytes:
     for y, row in enumerate(rows):
         for x, pixel in enumerate(row):
             if not isinstance(pixel, list) or len(pixel) != 3:
                 raise InvalidValue(f"{field}[{y}][{x}]", f" is {display(pixel)}: {_PIXEL_RULE[3]}")
     pixels = list(chain.from_iterable(rows))
     return _either(
-        pixels, lambda p, i: _bytes(p, f"{field}[{i // kind.width}][{i % kind.width}]", kind, booleans), booleans
+        pixels,
+        lambda p, i: _bytes(p, f"{field}[{i // kind.width}][{i % kind.width}]", kind, check_booleans),
+        check_booleans,
     )
 
 
-def _either(parts: list[list[Any]], slowly: Callable[[list[Any], int], bytes], booleans: bool) -> bytes:
+def _either(parts: list[list[Any]], slowly: Callable[[list[Any], int], bytes], check_booleans: bool) -> bytes:
     """All parts at once, or one by one, to name the number that is wrong."""
     try:
-        return _fast_bytes(list(chain.from_iterable(parts)), booleans)
+        return _fast_bytes(list(chain.from_iterable(parts)), check_booleans)
     except (TypeError, ValueError):
         return b"".join(slowly(part, i) for i, part in enumerate(parts))
 
 
-def _fast_bytes(values: Sequence[Any], booleans: bool) -> bytes:
+def _fast_bytes(values: Sequence[Any], check_booleans: bool) -> bytes:
     # bytes() refuses what is no integer, and one outside 0..255, but it would take True for 1.
-    if booleans and bool in set(map(type, values)):
+    if check_booleans and bool in set(map(type, values)):
         raise TypeError
     return bytes(values)
 
 
-def _bytes(values: list[Any], field: str, kind: ImageInput, booleans: bool) -> bytes:
+def _bytes(values: list[Any], field: str, kind: ImageInput, check_booleans: bool) -> bytes:
     try:
-        return _fast_bytes(values, booleans)
+        return _fast_bytes(values, check_booleans)
     except (TypeError, ValueError):
         i, value = next((i, v) for i, v in enumerate(values) if type(v) is not int or not 0 <= v <= 255)
         raise InvalidValue(f"{field}[{i}]", f" is {display(value)}: {_PIXEL_RULE[kind.channels]}") from None

@@ -12,6 +12,7 @@ from service.inference.readers.features import FeatureReader
 from service.inference.readers.images import ImageReader
 from service.inference.readers.limits import ReadLimits
 from service.inference.readers.multipart import without_boundary
+from service.inference.readers.picture_options import PictureOptions
 from service.inference.readers.tokens import TokenReader
 
 
@@ -41,26 +42,19 @@ class Reader(Protocol):
         """An element of `inputs` that is taken, for the description."""
         ...
 
-    def from_json(
-        self,
-        inputs: Sequence[object],
-        *,
-        resize: bool,
-        invert: bool = False,
-        booleans: bool = True,
-        field: str = "inputs",
-    ) -> NDArray[Any]:
-        """Read the elements of a JSON list; `booleans` is whether there may be a true or a false among them.
-
-        `field` is what the request calls the list, for messages.
-        """
+    def with_options(self, options: PictureOptions) -> "Reader":
+        """The reader of one request. Raises InvalidValue for an option that this kind does not have."""
         ...
 
-    def from_body(self, body: bytes, media_type: str, *, resize: bool, invert: bool = False) -> NDArray[Any]:
+    def from_json(self, inputs: Sequence[object], field: str = "inputs") -> NDArray[Any]:
+        """Read the elements of a JSON list; `field` is what the request calls the list, for messages."""
+        ...
+
+    def from_body(self, body: bytes, media_type: str) -> NDArray[Any]:
         """Read a body of one of `media_types`."""
         ...
 
-    def from_columns(self, columns: Mapping[str, NDArray[Any]], *, resize: bool, first_row: int = 0) -> NDArray[Any]:
+    def from_columns(self, columns: Mapping[str, NDArray[Any]], first_row: int = 0) -> NDArray[Any]:
         """Read N rows of a file of columns, by name; messages count rows from `first_row`.
 
         What a column's array holds is the kind's affair, and each reader says it.
@@ -68,11 +62,11 @@ class Reader(Protocol):
         ...
 
 
-def read_other(reader: Reader, body: bytes, media_type: str, *, resize: bool, invert: bool) -> NDArray[Any]:
+def read_other(reader: Reader, options: PictureOptions, body: bytes, media_type: str) -> NDArray[Any]:
     """Read a body that is not JSON. Raises UnsupportedType for a content type that the reader does not take."""
     form = without_boundary(media_type)
     if form in reader.media_types:
-        return reader.from_body(body, media_type, resize=resize, invert=invert)
+        return reader.with_options(options).from_body(body, media_type)
     came = f"content type {form}" if form else "a body without a content type"
     raise UnsupportedType(f"{came} is not taken: {', '.join((JSON, *reader.media_types))} are")
 

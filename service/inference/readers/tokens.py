@@ -15,6 +15,7 @@ from service.contract.inputs import TokensInput
 from service.contract.validation import display, truncated
 from service.inference.readers.body import NPY, RAW, check_count, whole_number_of
 from service.inference.readers.npy import read_npy
+from service.inference.readers.picture_options import PictureOptions
 
 Tokens = NDArray[np.int64]
 
@@ -57,24 +58,18 @@ class TokenReader:
         """The first token again and again."""
         return [0] * self._kind.context
 
-    def from_json(
-        self,
-        inputs: Sequence[object],
-        *,
-        resize: bool,
-        invert: bool = False,
-        booleans: bool = True,
-        field: str = "inputs",
-    ) -> Tokens:
+    def with_options(self, options: PictureOptions) -> "TokenReader":
+        """Itself. Raises InvalidValue for an option that is set."""
+        options.check_unset("tokens")
+        return self
+
+    def from_json(self, inputs: Sequence[object], field: str = "inputs") -> Tokens:
         """Read the elements of a JSON list: each a list of `context` strings or numbers."""
-        _refuse(resize, invert)
-        del booleans  # each number's type is looked at in any case
         check_count(field, len(inputs), self._max_batch_size, "context")
         return np.array([self._context(value, f"{field}[{i}]") for i, value in enumerate(inputs)], np.int64)
 
-    def from_body(self, body: bytes, media_type: str, *, resize: bool, invert: bool = False) -> Tokens:
+    def from_body(self, body: bytes, media_type: str) -> Tokens:
         """Read N contexts as `context` little-endian int64 each, or as a NumPy array `[N, context]`."""
-        _refuse(resize, invert)
         context = self._kind.context
         if media_type == NPY:
             rows = read_npy(body, _NPY_DTYPES, [(context,)])
@@ -84,9 +79,8 @@ class TokenReader:
         check_count("body", len(rows), self._max_batch_size, "context")
         return self._checked(rows, "body[{}]", 0)
 
-    def from_columns(self, columns: Mapping[str, NDArray[Any]], *, resize: bool, first_row: int = 0) -> Tokens:
+    def from_columns(self, columns: Mapping[str, NDArray[Any]], first_row: int = 0) -> Tokens:
         """Read N contexts from one array of whole numbers `[N, context]`."""
-        _refuse(resize)
         ((name, rows),) = columns.items()
         if rows.ndim != 2 or rows.shape[1] != self._kind.context:
             raise InvalidValue(name, f" has the shape {list(rows.shape)}: it must be [N, {self._kind.context}]")
@@ -116,8 +110,3 @@ class TokenReader:
                 f"{field.format(first_row + i)}[{j}]", f"={rows[i, j]}: a token is from 0 to {len(self._numbers) - 1}"
             )
         return np.ascontiguousarray(rows, np.int64)
-
-
-def _refuse(resize: bool, invert: bool = False) -> None:
-    if resize or invert:
-        raise InvalidValue("resize" if resize else "invert", "=true is for pictures: this model takes tokens")

@@ -66,6 +66,10 @@ def _manifest_no_json(proto: onnx.ModelProto) -> None:
     proto.metadata_props[0].value = "{"
 
 
+def _declare_inner_tensor(proto: onnx.ModelProto) -> None:
+    proto.graph.output.add(name="levels")
+
+
 def test_load_gives_version_and_manifest(tiny_model: Path) -> None:
     model = Classifier.load(tiny_model)
     assert model.version == hashlib.sha256(tiny_model.read_bytes()).hexdigest()[:12]
@@ -150,7 +154,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     "unknown field": (_with_manifest(lambda m: m.update(extra=1)), "invalid manifest: extra: Extra inputs"),
     "another schema": (
         _with_manifest(lambda m: m.update(schema_version=1)),
-        "a manifest of schema version 1, and this service reads 5: train it again with `python -m training fit`",
+        "a manifest of schema version 1, and this service reads 5: train it again with `demur fit`",
     ),
     "no schema": (_with_manifest(lambda m: m.pop("schema_version")), "a manifest of schema version None"),
     "other golden ood_scores": (
@@ -164,6 +168,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     ),
     "another weight": (_set_weight(0.01), "does not reproduce its golden vectors"),
     "a weight that is no number": (_set_weight(float("nan")), "does not reproduce its golden vectors"),
+    "inner tensor as an output": (_declare_inner_tensor, "does not have the inputs and outputs of its manifest"),
     "another output": (_rename_output, "does not have the inputs and outputs of its manifest"),
 }
 

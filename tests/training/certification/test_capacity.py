@@ -8,7 +8,7 @@ import pytest
 from service.contract.manifest import SplitName
 from tests.training.data.made import columns, pool, write
 from training.certification.capacity import Capacity, capacity, prospects, shortages
-from training.data import Labelled
+from training.data.dataset import Labelled
 from training.data.pool import Pool
 from training.data.raw import ALL_SPLITS
 

@@ -12,7 +12,7 @@ from tests import tiny
 from training.certification.certify import certify
 from training.certification.scored import Scored, score
 from training.certification.settings import AbstentionSettings
-from training.data import Labelled
+from training.data.dataset import Labelled
 from training.publishing.export import to_onnx
 from training.publishing.proof import load_draft
 

@@ -73,9 +73,11 @@ def test_coverage_is_the_mean_over_draws_of_the_certified_share(size: int, drawn
 
 def test_estimate_from_a_sample_is_near_the_truth() -> None:
     """Of populations of 30,000, from 1,000 of them, and however many more are asked for."""
-    population = _scored(30_000, seed=3)
-    truth = _plan(population, (300, 8000)).coverage[1]
-    estimates = [_plan(population.take(np.arange(i, i + 1000)), (300, 8000)).coverage[1] for i in (0, 1000, 2000)]
+    population, of_one_risk = _scored(30_000, seed=3), replace(SETTINGS, selective_risk=(0.1,))
+    drawn_from = [population, *(population.take(np.arange(i, i + 1000)) for i in (0, 1000, 2000))]
+    plans = [plan(tune, of_one_risk, (300, 8000), 1000) for tune in drawn_from]
+    truth, *estimates = (found.coverage[0] for found in plans if found is not None)
+    assert len(estimates) == 3
     assert np.mean(estimates, axis=0) == pytest.approx(truth, abs=0.05)
 
 

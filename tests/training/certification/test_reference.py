@@ -9,7 +9,7 @@ from service.inference.classifier import Classifier, Scores
 from service.inference.outcome import ModelRef
 from service.monitoring.drift.drift import Drift
 from training.certification.reference import histogram, reference
-from training.data import Dataset
+from training.data.dataset import Dataset
 from training.data.splits import split
 
 

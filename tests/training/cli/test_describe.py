@@ -1,4 +1,4 @@
-"""`python -m training describe`, and `fit` and `evaluate` on the same data, as a user types them."""
+"""`demur describe`, and `fit` and `evaluate` on the same data, as a user types them."""
 
 import shlex
 from pathlib import Path
@@ -30,9 +30,9 @@ def test_described_table_is_trained_by_the_command_that_is_given(
     ):
         assert line in said
     command = said.splitlines()[-1].strip()
-    assert command == f"python -m training fit --data {path} --ignore-columns visit --group-column patient"
+    assert command == f"demur fit --data {path} --ignore-columns visit --group-column patient"
     out = tmp_path / "model.onnx"
-    words = shlex.split(command)[3:]
+    words = shlex.split(command)[1:]
     assert main([*words, "--epochs", "2", "--out", str(out)]) == 0
     warnings = capsys.readouterr().err
     assert "warning: selective_risk 0.01 cannot be certified: the calibration split counts as 25 " in warnings
@@ -68,7 +68,7 @@ def test_copies_are_left_out_by_every_command_alike(tmp_path: Path, capsys: pyte
         assert line in said
     command = said.splitlines()[-1].strip()
     assert command.endswith("--ignore-columns patient visit --copies one")
-    assert main([*shlex.split(command)[3:], "--epochs", "2", "--out", str(out)]) == 0
+    assert main([*shlex.split(command)[1:], "--epochs", "2", "--out", str(out)]) == 0
     assert Classifier.load(out).manifest.data.splits["report"].size == 60
     capsys.readouterr()
     assert main(["evaluate", str(out), "--data", str(path), *asked]) == 0
@@ -99,9 +99,9 @@ def test_all_problems_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "error: column 'visit' is of type date32[day]" in said.out
     assert "error: column 'pressure' has 1 missing values" in said.out
     assert "error: too few examples of a class: 'rare' has 5" in said.out
-    assert said.err == f"training: {path}: 3 of these problems forbid a fit\n"
+    assert said.err == f"demur: {path}: 3 of these problems forbid a fit\n"
     assert main(["fit", "--data", str(path), "--ignore-columns", "patient", "--out", str(tmp_path / "m.onnx")]) == 1
-    assert "(2 more: `python -m training describe` lists them)" in capsys.readouterr().err
+    assert "(2 more: `demur describe` lists them)" in capsys.readouterr().err
 
 
 def test_described_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -198,4 +198,4 @@ def test_tune_that_is_too_small_for_a_plan_is_said(tmp_path: Path, capsys: pytes
 )
 def test_what_cannot_be_asked_is_one_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 1
-    assert capsys.readouterr().err == f"training: {message}\n"
+    assert capsys.readouterr().err == f"demur: {message}\n"

@@ -1,4 +1,4 @@
-"""`python -m training evaluate` as a user types it."""
+"""`demur evaluate` as a user types it."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ def _refused(output: Output, *arguments: str) -> str:
     said = output.readouterr()
     assert said.out == ""
     (line,) = said.err.splitlines()
-    assert line.startswith("training: ")
+    assert line.startswith("demur: ")
     return line
 
 
@@ -106,4 +106,4 @@ def test_folder_that_cannot_be_made_is_said_before_the_work(
 ) -> None:
     (tmp_path / "file").write_text("not a folder")
     assert main(["evaluate", str(tiny_model), "--report-dir", str(tmp_path / "file" / "report")]) == 1
-    assert capsys.readouterr().err.startswith("training: cannot make the folder ")
+    assert capsys.readouterr().err.startswith("demur: cannot make the folder ")

@@ -1,4 +1,4 @@
-"""`python -m training next-token`: a folder of texts in, a served model out."""
+"""`demur next-token`: a folder of texts in, a served model out."""
 
 from pathlib import Path
 
@@ -56,7 +56,7 @@ def test_text_that_will_not_do_is_one_line(tmp_path: Path, capsys: pytest.Captur
     folder = tmp_path / "texts"
     folder.mkdir()
     (folder / "one.txt").write_text("if a : b")
-    assert refused(folder) == "training: the text has 1 files: at least 10 are needed, to be divided by file\n"
+    assert refused(folder) == "demur: the text has 1 files: at least 10 are needed, to be divided by file\n"
     (folder / "two.txt").write_bytes(b"caf\xe9")
-    assert refused(folder) == f"training: {folder / 'two.txt'} is no text in UTF-8: byte 3 cannot be read\n"
+    assert refused(folder) == f"demur: {folder / 'two.txt'} is no text in UTF-8: byte 3 cannot be read\n"
     assert not (tmp_path / "out" / "model.onnx").exists()

@@ -7,13 +7,14 @@ import pytest
 
 from training.certification.settings import AbstentionSettings
 from training.cli import parser as arguments
+from training.cli import target_options
 from training.errors import TrainingError
 
 CLASSES = ("cat", "dog")
 
 
 def _asked(*options: str) -> AbstentionSettings:
-    return arguments.abstention(arguments.parser().parse_args(["fit", *options]), CLASSES)
+    return target_options.abstention(arguments.parser().parse_args(["fit", *options]), CLASSES)
 
 
 def test_nothing_asked_is_the_defaults() -> None:

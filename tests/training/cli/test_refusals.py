@@ -97,7 +97,7 @@ def test_stops_with_a_line_and_publishes_nothing(
     out.write_bytes(b"the one before")
     assert main(["fit", *make(tmp_path), "--out", str(out)]) == 1
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith("training: ")
+    assert last.startswith("demur: ")
     assert line in last
     assert out.read_bytes() == b"the one before"
     assert list(out.parent.iterdir()) == [out]

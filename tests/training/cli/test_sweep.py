@@ -1,4 +1,4 @@
-"""`python -m training sweep` as a user types it, and the `fit` that it ends with."""
+"""`demur sweep` as a user types it, and the `fit` that it ends with."""
 
 import csv
 import json
@@ -56,9 +56,9 @@ def test_best_is_a_fit_command_that_gives_the_same_tune_loss(
     assert (tmp_path / "sweep" / "sweep.png").read_bytes().startswith(b"\x89PNG")
 
     command = shlex.split(said.out.splitlines()[-1])
-    assert command[:4] == ["python", "-m", "training", "fit"]
+    assert command[:2] == ["demur", "fit"]
     files = ["--out", str(tmp_path / "model.onnx"), "--report-dir", str(tmp_path / "report")]
-    assert main([*command[3:], *files]) == 0
+    assert main([*command[1:], *files]) == 0
     metrics = json.loads((tmp_path / "report" / "metrics.json").read_text())
     settings = metrics["training"]
     (row,) = (
@@ -89,7 +89,7 @@ def test_run_that_diverges_is_a_row_and_no_more(
     assert "1 of 1" in out
     assert "--learning-rate" not in out.splitlines()[-1]  # 0.1 is what `fit` takes anyway
     assert main(["sweep", *data, "--learning-rate", "1e37,1e38", "--epochs", "2", "--out", str(tmp_path)]) == 1
-    assert "training: every run diverged: try a lower --learning-rate." in capsys.readouterr().err
+    assert "demur: every run diverged: try a lower --learning-rate." in capsys.readouterr().err
     assert [row["diverged"] for row in _rows(tmp_path)] == ["true", "true"]
 
 
@@ -120,4 +120,4 @@ def test_folder_that_cannot_be_is_one_line_before_any_fit(
     (tmp_path / "file").write_text("")
     assert main(["sweep", "--data", str(table), "--out", str(tmp_path / "file" / "sweep")]) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("training: cannot make the folder")
+    assert line.startswith("demur: cannot make the folder")

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.data import Labelled
+from training.data.dataset import Labelled
 
 
 def test_blocks_are_smaller_where_more_is_made_of_each_input() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from service.contract.inputs import ImageInput
-from training.data import Dataset, Labelled
+from training.data.dataset import Dataset, Labelled
 from training.data.splits import Splits, split
 
 

@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 
+import training.cli.fit  # noqa: F401  # loaded before any job is forked
 from training.__main__ import main
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from training.data import Dataset
+from training.data.dataset import Dataset
 from training.data.splits import split
 from training.errors import CheckpointError
 from training.fitting.checkpoint import Checkpoint, Identity, identity

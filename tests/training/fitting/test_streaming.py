@@ -11,13 +11,12 @@ import torch
 
 from service.contract.inputs import FeaturesInput
 from tests.server import ROOT
-from training.data import Labelled
+from training.data.dataset import Labelled
 from training.data.encoders import FeatureEncoder
 from training.fitting.examples import Examples
 from training.fitting.fit import evaluate, fit
 from training.fitting.recipes import TUNED
-from training.fitting.shuffling import CHUNK
-from training.fitting.streaming import StreamedExamples
+from training.fitting.streaming import CHUNK, StreamedExamples, shuffled_groups, shuffled_minibatches, will_need
 
 N, D = 3 * CHUNK + 137, 3
 CPU = torch.device("cpu")
@@ -102,13 +101,57 @@ def test_fit_from_the_file_is_as_good_as_from_memory(part: Labelled) -> None:
     assert losses[0] == pytest.approx(losses[1], rel=0.02)
 
 
+def _drawn(count: int, size: int, seed: int = 0) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return list(shuffled_minibatches(shuffled_groups(count, generator), size, generator))
+
+
+@pytest.mark.parametrize("count", [1, CHUNK - 1, CHUNK, 16 * CHUNK, 40 * CHUNK + 17])
+@pytest.mark.parametrize("size", [1000, 1024, 20 * CHUNK])
+def test_each_place_once_in_minibatches_that_rise(count: int, size: int) -> None:
+    found = _drawn(count, size)
+    assert [len(batch) for batch in found] == [size] * (count // size) + ([count % size] if count % size else [])
+    assert torch.equal(torch.cat(found).sort().values, torch.arange(count))
+    assert all((batch.diff() > 0).all() for batch in found)
+
+
+def test_places_are_a_matter_of_the_seed() -> None:
+    first, again, other = (_drawn(10_000, 100, seed) for seed in (1, 1, 2))
+    assert all(map(torch.equal, first, again))
+    assert not any(map(torch.equal, first, other))
+
+
+def test_minibatch_is_a_draw_from_its_group() -> None:
+    """Of 16 chunks in one group each gives a minibatch about as many: 64 of 1,024, and hardly 30 more or fewer."""
+    for batch in _drawn(16 * CHUNK, 1024):
+        counts = torch.bincount(batch // CHUNK, minlength=16)
+        assert int((counts - 64).abs().max()) < 45
+
+
+@pytest.mark.parametrize("row", [0, 1, 4998, 4999])
+def test_any_row_of_the_map_can_be_asked_for(tmp_path: Path, row: int) -> None:
+    rows = np.random.default_rng(0).normal(size=(5000, 7))
+    np.save(tmp_path / "rows.npy", rows)
+    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    will_need(mapped, row, row)
+    will_need(mapped, row, 4999)
+    will_need(mapped[row:], 0, 4999 - row)
+    np.testing.assert_array_equal(mapped, rows)
+
+
+def test_rows_in_memory_need_no_advice() -> None:
+    rows = np.zeros((10, 2))
+    will_need(rows, 0, 9)
+    assert not rows.any()
+
+
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     """3 GB of rows, nearly all of them a hole in the file, and a process that may not grow by more than 300 MB."""
     script = """
 import resource, sys
 import numpy as np, torch
 from service.contract.inputs import FeaturesInput
-from training.data import Labelled
+from training.data.dataset import Labelled
 from training.data.encoders import FeatureEncoder
 from training.fitting.streaming import StreamedExamples
 

@@ -9,15 +9,14 @@ import torch
 
 from service.contract.inputs import FeaturesInput
 from tests.together import together
-from training.data import Labelled
+from training.data.dataset import Labelled
 from training.data.encoders import FeatureEncoder
 from training.errors import WorkersError
 from training.fitting.examples import Examples, Source
 from training.fitting.fit import Fit, evaluate, fit
 from training.fitting.recipes import TUNED, FitSettings
 from training.fitting.regression import SoftmaxRegression
-from training.fitting.shuffling import CHUNK
-from training.fitting.streaming import StreamedExamples
+from training.fitting.streaming import CHUNK, StreamedExamples
 from training.fitting.workers import ALONE, Workers
 
 SETTINGS = dataclasses.replace(TUNED, epochs=3, batch_size=64, clip_norm=0.5, weight_decay=1e-3)

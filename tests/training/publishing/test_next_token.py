@@ -20,8 +20,8 @@ from training.data.text.corpus import UNKNOWN, Corpus, divide
 from training.data.text.task import Task
 from training.errors import DataError, TrainingError
 from training.fitting.next_token import NextToken, NextTokenSettings, fit_next_token
-from training.publishing.next_token import SIZES, data, publish_next_token, splits, terms
-from training.publishing.release import Released
+from training.publishing.next_token import SIZES, data, publish_next_token, release_options, splits
+from training.publishing.release import Release
 from training.reporting.evaluation.reproduce import reproduce
 
 SETTINGS = NextTokenSettings(width=4, batch_size=256, learning_rate=0.05, steps=120)
@@ -38,13 +38,13 @@ def model(task: Task) -> NextToken:
 
 
 @pytest.fixture(scope="module")
-def published(task: Task, model: NextToken, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Released]:
+def published(task: Task, model: NextToken, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Release]:
     path = tmp_path_factory.mktemp("published") / "next-token.onnx"
-    return path, publish_next_token(model, task, SETTINGS, terms(path))
+    return path, publish_next_token(model, task, SETTINGS, release_options(path))
 
 
 @pytest.fixture(scope="module")
-def client(published: tuple[Path, Released]) -> Iterator[TestClient]:
+def client(published: tuple[Path, Release]) -> Iterator[TestClient]:
     with TestClient(create_app(Settings(model_path=published[0]))) as client:
         yield client
 
@@ -54,13 +54,13 @@ def parts(task: Task) -> Splits:
     return splits(task, SETTINGS.seed)
 
 
-def _by_torch(model: NextToken, released: Released, contexts: NDArray[np.int64]) -> NDArray[np.float64]:
+def _by_torch(model: NextToken, released: Release, contexts: NDArray[np.int64]) -> NDArray[np.float64]:
     features = model.features(torch.from_numpy(contexts)).double()
     logits = model.regression.to(dtype=torch.float64).logits(features)
     return torch.softmax(logits / released.classifier.manifest.temperature, dim=1).numpy()
 
 
-def test_file_gives_what_torch_gives(published: tuple[Path, Released], model: NextToken, parts: Splits) -> None:
+def test_file_gives_what_torch_gives(published: tuple[Path, Release], model: NextToken, parts: Splits) -> None:
     path, released = published
     contexts = parts.report.inputs[:300]
     found = Classifier.load(path).scores(contexts).probabilities
@@ -70,7 +70,7 @@ def test_file_gives_what_torch_gives(published: tuple[Path, Released], model: Ne
 
 
 def test_service_lists_the_likeliest_tokens(
-    client: TestClient, published: tuple[Path, Released], model: NextToken, parts: Splits
+    client: TestClient, published: tuple[Path, Release], model: NextToken, parts: Splits
 ) -> None:
     contexts = parts.report.inputs[:50]
     answer = send(client, contexts.tobytes(), RAW).json()
@@ -81,9 +81,7 @@ def test_service_lists_the_likeliest_tokens(
         assert prediction["top_k"][0]["label"] == model.tokens[best[0]]
 
 
-def test_service_decides_by_the_certificate(
-    client: TestClient, published: tuple[Path, Released], parts: Splits
-) -> None:
+def test_service_decides_by_the_certificate(client: TestClient, published: tuple[Path, Release], parts: Splits) -> None:
     abstention = published[1].classifier.manifest.abstention
     assert abstention is not None
     (certificate,) = (c for c in abstention.selective_risk if c.selective_risk == 0.05)
@@ -117,7 +115,7 @@ def test_drift_and_feedback_know_the_model(client: TestClient, parts: Splits, mo
     assert given.status_code == 200, given.text
 
 
-def test_manifest_says_how_it_was_fitted(published: tuple[Path, Released]) -> None:
+def test_manifest_says_how_it_was_fitted(published: tuple[Path, Release]) -> None:
     manifest = published[1].classifier.manifest
     training = manifest.training
     assert (training.recipe, training.optimizer, training.momentum) == ("next-token", "adam", 0.9)
@@ -150,13 +148,13 @@ def test_draws_are_the_seed_s(task: Task) -> None:
 
 
 def test_same_fit_gives_the_same_file(
-    task: Task, model: NextToken, published: tuple[Path, Released], tmp_path: Path
+    task: Task, model: NextToken, published: tuple[Path, Release], tmp_path: Path
 ) -> None:
-    publish_next_token(model, task, SETTINGS, terms(tmp_path / "again.onnx"))
+    publish_next_token(model, task, SETTINGS, release_options(tmp_path / "again.onnx"))
     assert (tmp_path / "again.onnx").read_bytes() == published[0].read_bytes()
 
 
-def test_evaluate_reads_no_texts(task: Task, published: tuple[Path, Released]) -> None:
+def test_evaluate_reads_no_texts(task: Task, published: tuple[Path, Release]) -> None:
     with pytest.raises(TrainingError, match="`evaluate` reads no texts"):
         reproduce(published[1].classifier.manifest, data(task))
 

@@ -74,7 +74,7 @@ def test_full_disk(disk: Path, data: list[str], capsys: pytest.CaptureFixture[st
     before = out.read_bytes()
     _fill(disk)
     line = _stops([*data, "--seed", "1", "--out", str(out)], capsys)
-    assert line == f"training: cannot write {out}: No space left on device"
+    assert line == f"demur: cannot write {out}: No space left on device"
     assert out.read_bytes() == before
     assert sorted(path.name for path in disk.iterdir()) == ["model.onnx", "other"]
 
@@ -98,7 +98,7 @@ def test_disk_too_full_for_a_checkpoint(
     _fill(disk)
     checkpoint, out = disk / "fit.checkpoint", tmp_path / "model.onnx"
     line = _stops([*data, "--checkpoint", str(checkpoint), "--out", str(out)], capsys)
-    assert line == f"training: --checkpoint: cannot write {checkpoint}: No space left on device"
+    assert line == f"demur: --checkpoint: cannot write {checkpoint}: No space left on device"
     assert not out.exists()
     assert not checkpoint.exists()
 
@@ -110,7 +110,7 @@ def test_disk_too_full_for_the_report(
     out = tmp_path / "model.onnx"
     line = _stops([*data, "--report-dir", str(disk), "--out", str(out)], capsys)
     version = Classifier.load(out).version
-    assert line.startswith(f"training: version {version} is published, but its report is not: cannot write {disk}")
+    assert line.startswith(f"demur: version {version} is published, but its report is not: cannot write {disk}")
     assert line.endswith(": No space left on device")
 
 
@@ -127,7 +127,7 @@ def test_read_only_disk(disk: Path, data: list[str], capsys: pytest.CaptureFixtu
     before = (disk / "model.onnx").read_bytes()
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     line = _stops([*data, "--out", str(disk / "model.onnx")], capsys)
-    assert line == f"training: cannot write into {disk}: no permission, or a read-only file system"
+    assert line == f"demur: cannot write into {disk}: no permission, or a read-only file system"
     assert (disk / "model.onnx").read_bytes() == before
     assert [path.name for path in disk.iterdir()] == ["model.onnx"]
 
@@ -138,7 +138,7 @@ def test_file_that_may_not_be_so_large(tmp_path: Path, data: list[str], capsys: 
     out.write_bytes(b"the one before")
     with _files_of_at_most(4096):
         line = _stops([*data, "--out", str(out)], capsys)
-    assert line == f"training: cannot write {out}: File too large"
+    assert line == f"demur: cannot write {out}: File too large"
     assert out.read_bytes() == b"the one before"
     assert list(tmp_path.iterdir()) == [out]
     assert main(["fit", *data, "--out", str(out)]) == 0

@@ -107,9 +107,12 @@ def test_place_is_left_as_it_was(tmp_path: Path) -> None:
 
 
 def test_proof_of_the_right_file(tiny_model: Path) -> None:
-    classifier, difference = prove_export(tiny_model, [tiny.IMAGES], EXPECTED)
-    assert classifier.version == Classifier.load(tiny_model).version
-    assert 0 <= difference < 2e-7
+    proof = prove_export(tiny_model, [tiny.IMAGES], EXPECTED)
+    assert proof.classifier.version == Classifier.load(tiny_model).version
+    assert 0 <= proof.difference < 2e-7
+    served = proof.classifier.scores(tiny.IMAGES)
+    np.testing.assert_array_equal(proof.scores.probabilities, served.probabilities)
+    np.testing.assert_array_equal(proof.scores.ood_score, served.ood_score)
 
 
 @pytest.mark.parametrize(

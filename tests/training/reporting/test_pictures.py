@@ -73,12 +73,12 @@ def test_sheet_shows_reasons_and_strange_inputs(evaluation: Evaluation) -> None:
     assert [tile.truth for tile in shown if tile.truth.startswith("strange: ")] == [
         f"strange: {strange.name}" for strange in evaluation.strange
     ]
-    figure = abstained.draw(evaluation)
+    figure = abstained.draw(shown)
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles[0] == f"{shown[0].reason}\n{shown[0].truth}\ntop: {shown[0].top} {shown[0].confidence:.3f}"
     assert len(titles) >= len(shown) == 28
 
 
 def test_sheet_of_a_policy_that_never_abstains_says_so(tiny_evaluation: Evaluation) -> None:
-    (text,) = abstained.draw(tiny_evaluation).texts
+    (text,) = abstained.draw(abstained.tiles(tiny_evaluation)).texts
     assert text.get_text() == "The default policy abstains on nothing."

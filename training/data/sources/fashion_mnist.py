@@ -7,9 +7,10 @@ import numpy as np
 
 from service.contract.inputs import ImageInput
 from training.data.dataset import Dataset, Labelled
+from training.data.options import FASHION_MNIST
 from training.data.sources.idx import IdxFile
 
-NAME = "fashion-mnist"
+NAME = FASHION_MNIST
 CLASSES = (
     "T-shirt/top",
     "Trouser",
@@ -49,7 +50,7 @@ FILES = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
 INPUT = ImageInput(height=28, width=28)
 
 REMEDY = (
-    "Get the data by `python -m training fetch --data-dir FOLDER`, or by installing Debian's package "
+    "Get the data by `demur fetch --data-dir FOLDER`, or by installing Debian's package "
     "dataset-fashion-mnist, and name their folder by --data-dir or DEMUR_DATA_DIR."
 )
 

@@ -14,11 +14,11 @@ import platformdirs
 import pooch
 
 from service.contract.files import make_writable
+from training.data.options import DATA_DIR_VARIABLE
 from training.data.sources.fashion_mnist import FILES, NAME, REMEDY
 from training.data.sources.idx import IdxFile
 from training.errors import DataError
 
-ENVIRONMENT = "DEMUR_DATA_DIR"
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
 PACKAGE_FOLDER = "usr/share/datasets/fashion-mnist"  # in the package, and below / once it is installed
 SYSTEM_FOLDER = Path("/") / PACKAGE_FOLDER
@@ -45,7 +45,7 @@ def locate(data_dir: Path | None) -> Path | None:
     """
     if data_dir is not None:
         return data_dir
-    if named := os.environ.get(ENVIRONMENT):
+    if named := os.environ.get(DATA_DIR_VARIABLE):
         return Path(named)
     return next((folder for folder in (SYSTEM_FOLDER, cache_folder()) if _complete(folder)), None)
 

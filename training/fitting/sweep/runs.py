@@ -1,28 +1,18 @@
 """The runs of a sweep: each setting with each seed, those that share their minibatches together."""
 
-import dataclasses
-import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
-from training.data import LabelledData
+from training.data.dataset import LabelledData
 from training.data.encoders import encoder_for
 from training.data.splits import split
 from training.fitting.fit import Epoch, Fit
 from training.fitting.recipes import FitSettings
 from training.fitting.source import examples
 from training.fitting.sweep.together import Diverged, fit_together, shared
-
-
-def combinations(base: FitSettings, values: Mapping[str, Sequence[Any]]) -> list[FitSettings]:
-    """`base` with every combination of the `values` of its fields; the last field's change fastest."""
-    return [
-        dataclasses.replace(base, **dict(zip(values, row, strict=True))) for row in itertools.product(*values.values())
-    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""All that is measured of a model on its report split, from the scores of the file itself. Nothing here decides."""
+"""Every measurement of a model on its report split, from the scores of the file itself. None decides anything."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,43 +10,43 @@ from service.contract.certificates import PredictionSets
 from service.contract.manifest import Manifest, OperatingPoint
 from service.contract.policy import NeverAbstainPolicy, ThresholdPolicy
 from service.inference.classifier import Classifier, Scores
-from service.inference.decision import Decision, decide
+from service.inference.decision import ANSWERED, REASONS, Outcomes, outcomes
 from service.inference.prediction_sets import members
 from training.certification.scored import Scored, score
-from training.data import Labelled
+from training.data.dataset import Labelled
 from training.data.splits import Splits
 from training.errors import TrainingError
 from training.reporting.evaluation import bootstrap, metrics, strange_inputs
 from training.reporting.evaluation.bootstrap import Estimate
 from training.reporting.evaluation.contradictions import contradictions
 from training.reporting.evaluation.detection import Separation
-from training.reporting.evaluation.operating_points import measure, policies
+from training.reporting.evaluation.operating_points import answers, measure, policies
 from training.reporting.evaluation.risk_coverage import RiskCoverage
 
 
 @dataclass(frozen=True, slots=True)
 class ClassQuality:
-    """One class under the default policy, seen from both sides."""
+    """One class under the default policy: its inputs, and the answers that name it."""
 
     label: str
-    size: int  # report inputs that are of it
-    answered: int  # of those
-    errors: int  # among the answered
-    given: int  # answers that say it
-    wrong: int  # among the given
+    size: int  # report inputs of the class
+    answered: int  # of those inputs
+    errors: int  # among those answers
+    given: int  # answers that name the class
+    wrong: int  # among those answers
 
 
 @dataclass(frozen=True, slots=True)
 class StrangeSet:
-    """One set of strange inputs, what the file makes of them, and how well each score tells them."""
+    """One set of strange inputs, the file's scores of them, and how well each score separates them."""
 
     name: str
     inputs: NDArray[Any]  # [M, *row_shape]
     scores: Scores
-    decisions: list[Decision]  # [M], by the default policy
+    outcomes: Outcomes  # of the default policy
     by_ood_score: Separation
     by_confidence: Separation  # by 1 - confidence
-    turned_away: float  # share that the gate takes for out of distribution; 0 where there is no gate
+    flagged: float  # share that the gate takes for out of distribution; 0 where there is no gate
     answered: float  # share that the default policy answers
 
 
@@ -56,12 +56,12 @@ class SetQuality:
 
     promise: PredictionSets
     set_coverage: float  # share of sets that hold the true class
-    answered_coverage: float | None  # of what the default policy answers; None where that is nothing
-    abstained_coverage: float | None  # of what it abstains from
+    answered_coverage: float | None  # over the inputs that the default policy answers; None where it answers none
+    abstained_coverage: float | None  # over those it abstains on
     mean_size: float
     abstained_mean_size: float | None
     singletons: float  # share of sets of one class
-    least_label: str  # the class that is in its sets least often
+    least_label: str  # the class with the lowest set coverage
     least_coverage: float
 
 
@@ -73,7 +73,7 @@ class Evaluation:
     version: str
     inputs: NDArray[Any]  # [N, *row_shape]
     report: Scored
-    decisions: list[Decision]  # [N], by the default policy
+    outcomes: Outcomes  # of the default policy
     points: list[OperatingPoint]
     curve: RiskCoverage
     risk_coverage: dict[str, Estimate]
@@ -81,67 +81,70 @@ class Evaluation:
     confusion: NDArray[np.int64]  # [C, C]: true class, likeliest class
     strange: list[StrangeSet]
     prediction_sets: list[SetQuality]
-    false_alarms: int | None  # report inputs that the gate turns away; None where there is no gate
+    false_alarms: int | None  # report inputs that the gate flags; None where there is no gate
     contradictions: list[str]
 
 
-def evaluate(classifier: Classifier, splits: Splits) -> Evaluation:
-    """Measure a model on `splits.report`; `splits` as `reproduce` gives them."""
+def evaluate(classifier: Classifier, splits: Splits, report: Scored | None = None) -> Evaluation:
+    """Measure a model on `splits.report`; `splits` as `reproduce` gives them.
+
+    `report` are the file's scores of it, where the caller has them already.
+    """
     manifest, inputs = classifier.manifest, splits.report.inputs
-    report = score(classifier, splits.report)
-    decisions = decide(report.scores, manifest.default_policy, manifest.abstention)
-    points = [measure(report, policy, manifest.abstention) for policy in policies(manifest.abstention)]
-    sets = manifest.abstention.prediction_sets if manifest.abstention else []
+    if report is None:
+        report = score(classifier, splits.report)
+    abstention = manifest.abstention
+    points = [measure(report, policy, abstention) for policy in policies(abstention)]
+    by_default = outcomes(report.scores, manifest.default_policy, abstention)
+    strange = strange_inputs.make(manifest.input, inputs)
     return Evaluation(
         manifest=manifest,
         version=classifier.version,
         inputs=inputs,
         report=report,
-        decisions=decisions,
+        outcomes=by_default,
         points=points,
         curve=RiskCoverage.of(report.scores.confidence, report.wrong),
         risk_coverage=bootstrap.risk_coverage(report.scores.confidence, report.wrong, report.groups),
-        classes=_classes(manifest.labels, report.labels, decisions),
+        classes=_classes(manifest.labels, report.labels, answers(by_default)),
         confusion=_confusion(report),
-        strange=[_strange(classifier, report, *named) for named in strange_inputs.make(manifest.input, inputs).items()],
-        prediction_sets=[_sets(report, _answers(decisions) >= 0, promise, manifest) for promise in sets],
-        false_alarms=int(_outside(report.scores, manifest).sum()) if manifest.abstention else None,
-        contradictions=contradictions(points, manifest.abstention, report),
+        strange=[_strange(classifier, report, name, images) for name, images in strange.items()],
+        prediction_sets=[
+            _sets(report, by_default.reasons == ANSWERED, promise, manifest)
+            for promise in (abstention.prediction_sets if abstention else [])
+        ],
+        false_alarms=int(_flagged(report.scores, manifest).sum()) if abstention else None,
+        contradictions=contradictions(points, abstention, report),
     )
 
 
 def check_stated(evaluation: Evaluation) -> None:
-    """The quality that a manifest states is quoted, not measured again: so it must be what the file does.
+    """Raise TrainingError where the file's accuracy is not the one in its manifest.
 
-    Raises TrainingError where its accuracy is another one.
+    Reports quote the quality in the manifest and do not measure it again.
     """
     manifest, report = evaluation.manifest, evaluation.report
-    found = metrics.accuracy(report.scores.probabilities, report.labels)
-    if found != manifest.metrics.accuracy:
+    accuracy = metrics.accuracy(report.scores.probabilities, report.labels)
+    if accuracy != manifest.metrics.accuracy:
         raise TrainingError(
-            f"the file states an accuracy of {manifest.metrics.accuracy:.4f} on its report split, and has {found:.4f}"
+            f"the manifest states an accuracy of {manifest.metrics.accuracy:.4f} on the report split, and the file has "
+            f"{accuracy:.4f}"
         )
 
 
-def _classes(names: list[str], labels: NDArray[np.int64], decisions: list[Decision]) -> list[ClassQuality]:
-    answers = _answers(decisions)
-    right = answers == labels
+def _classes(names: list[str], labels: NDArray[np.int64], answered: NDArray[np.int64]) -> list[ClassQuality]:
+    right = answered == labels
     return [
         ClassQuality(
             label=name,
             size=int((labels == c).sum()),
-            answered=int(((labels == c) & (answers >= 0)).sum()),
-            errors=int(((labels == c) & (answers >= 0) & ~right).sum()),
-            given=int((answers == c).sum()),
-            wrong=int(((answers == c) & ~right).sum()),
+            answered=int(((labels == c) & (answered >= 0)).sum()),
+            errors=int(((labels == c) & (answered >= 0) & ~right).sum()),
+            given=int((answered == c).sum()),
+            wrong=int(((answered == c) & ~right).sum()),
         )
         for c, name in enumerate(names)
     ]
-
-
-def _answers(decisions: list[Decision]) -> NDArray[np.int64]:
-    """The label of each decision, -1 where it abstains, `[N]`."""
-    return np.array([-1 if d.label is None else d.label for d in decisions], dtype=np.int64)
 
 
 def _confusion(report: Scored) -> NDArray[np.int64]:
@@ -152,25 +155,27 @@ def _confusion(report: Scored) -> NDArray[np.int64]:
 
 def _strange(classifier: Classifier, report: Scored, name: str, inputs: NDArray[Any]) -> StrangeSet:
     manifest = classifier.manifest
-    no_labels = np.zeros(len(inputs), dtype=np.int64)  # there is no right answer, and none is looked at
-    scores = score(classifier, Labelled(name, inputs, no_labels)).scores
-    decisions = decide(scores, manifest.default_policy, manifest.abstention)
+    blocks = Labelled(name, inputs, np.zeros(len(inputs), dtype=np.int64)).blocks(len(manifest.labels))
+    scores = Scores.joined(classifier.scores(block) for block in blocks)
+    by_default = outcomes(scores, manifest.default_policy, manifest.abstention)
     return StrangeSet(
         name=name,
         inputs=inputs,
         scores=scores,
-        decisions=decisions,
+        outcomes=by_default,
         by_ood_score=Separation.of(report.scores.ood_score, scores.ood_score),
         by_confidence=Separation.of(-report.scores.confidence, -scores.confidence),
-        turned_away=float(_outside(scores, manifest).mean()),
-        answered=float((_answers(decisions) >= 0).mean()),
+        flagged=float(_flagged(scores, manifest).mean()),
+        answered=float((by_default.reasons == ANSWERED).mean()),
     )
 
 
-def _outside(scores: Scores, manifest: Manifest) -> NDArray[np.bool_]:
-    """What the gate turns away, `[N]`, under every policy but `never_abstain`: all that threshold 0 leaves out."""
+def _flagged(scores: Scores, manifest: Manifest) -> NDArray[np.bool_]:
+    """Where the gate flags an input, `[N]`: at threshold 0 every abstention is the gate's."""
     everything = NeverAbstainPolicy() if manifest.abstention is None else ThresholdPolicy(threshold=0)
-    return np.array([d.reason == "out_of_distribution" for d in decide(scores, everything, manifest.abstention)])
+    reasons = outcomes(scores, everything, manifest.abstention).reasons
+    flagged: NDArray[np.bool_] = reasons == REASONS.index("out_of_distribution")
+    return flagged
 
 
 def _sets(report: Scored, answered: NDArray[np.bool_], promise: PredictionSets, manifest: Manifest) -> SetQuality:

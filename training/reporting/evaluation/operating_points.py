@@ -1,11 +1,12 @@
-"""What each policy of a model, and each threshold, comes to on a split: decided by the very code that serves."""
+"""Coverage and risk of each policy, and of each threshold, on a split. The code that serves makes the decisions."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from service.contract.certificates import Abstention
 from service.contract.manifest import OperatingPoint, RiskCoverageCurve
 from service.contract.policy import NeverAbstainPolicy, Policy, RejectCostPolicy, ThresholdPolicy
-from service.inference.decision import ANSWERED, decide, outcomes
+from service.inference.decision import ANSWERED, Outcomes, outcomes
 from training.certification.reject_cost import realised_cost
 from training.certification.scored import Scored
 from training.reporting.evaluation.risk_coverage import RiskCoverage
@@ -14,7 +15,7 @@ _POINTS = 51  # of the curve in the manifest: a step of two hundredths in covera
 
 
 def policies(abstention: Abstention | None) -> list[Policy]:
-    """The policies that a model offers, certified or found infeasible, and the one that never abstains."""
+    """The policies that a model offers, certified or infeasible, and the one that never abstains."""
     if abstention is None:
         return [NeverAbstainPolicy()]
     return [
@@ -26,14 +27,13 @@ def policies(abstention: Abstention | None) -> list[Policy]:
 
 def measure(scored: Scored, policy: Policy, abstention: Abstention | None) -> OperatingPoint:
     """Coverage, errors and cost of one policy on a split."""
-    decisions = decide(scored.scores, policy, abstention)
-    answers = np.array([-1 if d.label is None else d.label for d in decisions])
-    answered = answers >= 0
-    count, errors = int(answered.sum()), int((answers != scored.labels)[answered].sum())
+    labels = answers(outcomes(scored.scores, policy, abstention))
+    answered = labels >= 0
+    count, errors = int(answered.sum()), int((labels != scored.labels)[answered].sum())
     mean_cost = None
     if isinstance(policy, RejectCostPolicy):
         matrix = abstention.cost_matrix if abstention else None
-        costs = realised_cost(answers[answered], scored.labels[answered], matrix)
+        costs = realised_cost(labels[answered], scored.labels[answered], matrix)
         mean_cost = (float(costs.sum()) + policy.reject_cost * (len(scored) - count)) / len(scored)
     return OperatingPoint(
         policy=policy,
@@ -45,12 +45,18 @@ def measure(scored: Scored, policy: Policy, abstention: Abstention | None) -> Op
     )
 
 
+def answers(decided: Outcomes) -> NDArray[np.int64]:
+    """The label of each answer, -1 where the policy abstains, `[N]`."""
+    labels: NDArray[np.int64] = np.where(decided.reasons == ANSWERED, decided.labels, -1)
+    return labels
+
+
 def curve(scored: Scored, abstention: Abstention | None) -> RiskCoverageCurve:
-    """The risk-coverage curve of thresholds by hand, thinned. Empty where the gate turns everything away."""
+    """The risk-coverage curve over all thresholds, thinned. Empty where the gate flags every input."""
     inside = outcomes(scored.scores, ThresholdPolicy(threshold=0), abstention).reasons == ANSWERED
     if not inside.any():
         return RiskCoverageCurve(thresholds=[], answered=[], errors=[])
-    found = RiskCoverage.of(scored.scores.confidence[inside], scored.wrong[inside]).thinned(_POINTS)
+    points = RiskCoverage.of(scored.scores.confidence[inside], scored.wrong[inside]).thinned(_POINTS)
     return RiskCoverageCurve(
-        thresholds=found.thresholds.tolist(), answered=found.answered.tolist(), errors=found.errors.tolist()
+        thresholds=points.thresholds.tolist(), answered=points.answered.tolist(), errors=points.errors.tolist()
     )

@@ -1,7 +1,7 @@
 """The very splits that a model was trained, certified and reported on, from its manifest and the data."""
 
 from service.contract.manifest import Manifest
-from training.data import LabelledData
+from training.data.dataset import LabelledData
 from training.data.splits import Splits, split
 from training.errors import TrainingError
 

@@ -1,6 +1,6 @@
 """A sheet of pictures that the default policy does not answer, each with its reason."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from service.inference.classifier import Scores
-from service.inference.decision import Decision, Reason
+from service.inference.decision import ANSWERED, REASONS, Outcomes, Reason
 from training.reporting.evaluation.evaluation import Evaluation
 
 _COLUMNS = 7
@@ -33,33 +33,31 @@ def tiles(evaluation: Evaluation) -> list[Tile]:
     """The first of the report split for each kind of reason, in its random order, and the first of each strange set."""
     labels = evaluation.manifest.labels
     truths = [f"true: {labels[label]}" for label in evaluation.report.labels.tolist()]
-    own = list(_abstained(evaluation, evaluation.inputs, evaluation.report.scores, evaluation.decisions, truths))
-    found = [
+    own = list(_abstained(evaluation, evaluation.inputs, evaluation.report.scores, evaluation.outcomes, truths))
+    chosen = [
         *islice((tile for tile in own if tile.reason != "out_of_distribution"), _DOUBTFUL),
         *islice((tile for tile in own if tile.reason == "out_of_distribution"), _OUTSIDE),
     ]
     for strange in evaluation.strange:
         names = [f"strange: {strange.name}"] * len(strange.inputs)
-        found += islice(_abstained(evaluation, strange.inputs, strange.scores, strange.decisions, names), 1)
-    return found
+        chosen += islice(_abstained(evaluation, strange.inputs, strange.scores, strange.outcomes, names), 1)
+    return chosen
 
 
 def _abstained(
     evaluation: Evaluation,
     images: NDArray[np.uint8],
     scores: Scores,
-    decisions: list[Decision],
+    decided: Outcomes,
     truths: list[str],
 ) -> Iterable[Tile]:
-    for place, decision in enumerate(decisions):
-        if decision.reason is not None:
-            top = evaluation.manifest.labels[int(scores.probabilities[place].argmax())]
-            yield Tile(images[place], decision.reason, truths[place], top, float(scores.confidence[place]))
+    for row in np.flatnonzero(decided.reasons != ANSWERED).tolist():
+        top = evaluation.manifest.labels[int(scores.probabilities[row].argmax())]
+        yield Tile(images[row], REASONS[decided.reasons[row]], truths[row], top, float(scores.confidence[row]))
 
 
-def draw(evaluation: Evaluation) -> Figure:
+def draw(shown: Sequence[Tile]) -> Figure:
     """The tiles in rows. Where the policy abstains on nothing, the sheet says so."""
-    shown = tiles(evaluation)
     if not shown:
         figure = Figure(figsize=(7, 1.2))
         figure.text(0.5, 0.5, "The default policy abstains on nothing.", ha="center", va="center")

@@ -4,6 +4,7 @@ import io
 from dataclasses import dataclass
 
 from matplotlib import rc_context
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from service.contract.inputs import ImageInput
@@ -25,7 +26,9 @@ class Picture:
 def as_png(figure: Figure) -> bytes:
     """The figure's bytes; the same figure gives the same."""
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=_DOTS_PER_INCH)
+    figure.set_dpi(_DOTS_PER_INCH)
+    # `savefig` would draw the figure twice, once for its layout alone.
+    FigureCanvasAgg(figure).print_png(stream)  # type: ignore[no-untyped-call]
     return stream.getvalue()
 
 
@@ -42,11 +45,7 @@ def _draw_all(evaluation: Evaluation) -> list[Picture]:
         Picture("classes.png", as_png(classes.draw(evaluation)), _classes(evaluation)),
         Picture("confusion.png", as_png(classes.draw_confusion(evaluation)), _confusion(evaluation)),
         Picture("out-of-distribution.png", as_png(strangeness.draw(evaluation)), _strangeness(evaluation)),
-        *(
-            [Picture("abstained.png", as_png(abstained.draw(evaluation)), _abstained(evaluation))]
-            if isinstance(evaluation.manifest.input, ImageInput)
-            else []  # a row of numbers is no picture
-        ),
+        *([_abstained(evaluation)] if isinstance(evaluation.manifest.input, ImageInput) else []),
     ]
 
 
@@ -94,5 +93,7 @@ def _strangeness(evaluation: Evaluation) -> str:
     )
 
 
-def _abstained(evaluation: Evaluation) -> str:
-    return f"{len(abstained.tiles(evaluation))} pictures on which the default policy abstains, with their reasons."
+def _abstained(evaluation: Evaluation) -> Picture:
+    tiles = abstained.tiles(evaluation)
+    alt = f"{len(tiles)} pictures on which the default policy abstains, with their reasons."
+    return Picture("abstained.png", as_png(abstained.draw(tiles)), alt)

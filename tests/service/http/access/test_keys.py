@@ -12,6 +12,7 @@ import pytest
 from service.contract.errors import SettingsError
 from service.http.access import keys
 from service.http.access.hosts import Hosts
+from service.http.access.scopes import ADMIN, PREDICT
 from tests.server import ROOT, command_environment
 
 ZEROS, ONES = "0" * 64, "1" * 64
@@ -25,7 +26,7 @@ def _file(folder: Path, text: str, mode: int = 0o644) -> Path:
 
 
 def test_new_key_is_found_and_no_other() -> None:
-    made = [keys.new(name, frozenset({keys.PREDICT})) for name in ("a", "b", "c")]
+    made = [keys.new(name, frozenset({PREDICT})) for name in ("a", "b", "c")]
     held = keys.Keys([key for _, key in made[:2]])
     for presented, key in made[:2]:
         assert held.find(presented.encode()) is key
@@ -35,7 +36,7 @@ def test_new_key_is_found_and_no_other() -> None:
 
 
 def test_key_is_of_256_random_bits_and_its_line_holds_the_hash_alone() -> None:
-    presented, key = keys.new("shop", frozenset({keys.ADMIN, keys.PREDICT}))
+    presented, key = keys.new("shop", frozenset({ADMIN, PREDICT}))
     assert re.fullmatch(r"demur_[A-Za-z0-9_-]{43}", presented)  # 43 characters of 6 bits
     assert key.line() == f"shop predict,admin sha256:{hashlib.sha256(presented.encode()).hexdigest()}"
     assert keys.parse(key.line()) == [key]
@@ -49,7 +50,7 @@ def test_file_may_have_comments_empty_lines_and_many_keys(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "rule"),
     [
-        ("", "has no API key: it must have at least one, or nobody would get in"),
+        ("", "has no API key: it needs at least one"),
         ("# none\n\n", "has no API key"),
         (f"a predict sha256:{ZEROS}\nb predict\n", ", line 2: it has 2 words and must have 3: NAME SCOPE"),
         ("demur_this-is-the-key-itself\n", ", line 1: it has 1 words and must have 3"),
@@ -59,11 +60,14 @@ def test_file_may_have_comments_empty_lines_and_many_keys(tmp_path: Path) -> Non
         (f"a predict, sha256:{ZEROS}\n", ", line 1: the scopes must be some of"),
         ("a predict demur_this-is-the-key-itself\n", ", line 1: the hash must be sha256: and 64 hex digits"),
         (f"a predict sha256:{'A' * 64}\n", ", line 1: the hash must be sha256: and 64 hex digits in lower case"),
-        (f"a predict sha256:{ZEROS}\n\na admin sha256:{ONES}\n", ", line 3: the name a is there already"),
-        (f"a predict sha256:{ZEROS}\nb admin sha256:{ZEROS}\n", ", line 2: b has the hash of a: each key has a name"),
+        (f"a predict sha256:{ZEROS}\n\na admin sha256:{ONES}\n", ", line 3: the name a is used twice"),
+        (
+            f"a predict sha256:{ZEROS}\nb admin sha256:{ZEROS}\n",
+            ", line 2: b has the hash of a: each name needs",
+        ),
         (
             "".join(f"k{i} predict sha256:{i:064x}\n" for i in range(keys.MAX_KEYS + 1)),
-            f", line {keys.MAX_KEYS + 1}: it is one key too many: at most 1000 are taken",
+            f", line {keys.MAX_KEYS + 1}: too many keys: at most 1000 are allowed",
         ),
         ("x" * (1024 * 1024 + 1), "has more than 1048576 bytes"),
     ],
@@ -87,7 +91,7 @@ def test_file_that_is_not_there_or_no_text_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o664, 0o646, 0o666])
 def test_file_that_others_may_write_is_refused(tmp_path: Path, mode: int) -> None:
-    with pytest.raises(SettingsError, match=rf"has mode {mode:o}: nobody but its owner may write the API keys"):
+    with pytest.raises(SettingsError, match=rf"has mode {mode:o}: only its owner may write the API keys"):
         keys.read(_file(tmp_path, f"a predict sha256:{ZEROS}\n", mode))
 
 

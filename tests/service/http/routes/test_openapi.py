@@ -85,7 +85,7 @@ def test_predict_names_its_bodies_options_and_errors(description: dict[str, Any]
 @pytest.mark.parametrize("path", ["/predict", "/models/{name}/predict"])
 def test_predict_warns_of_asking_again(description: dict[str, Any], path: str) -> None:
     predict = description["paths"][path]["post"]
-    assert "A promise does not survive asking again with a laxer policy" in predict["description"]
+    assert "Do not ask again with a laxer policy after an abstention" in predict["description"]
     parameters = {parameter["name"]: parameter["description"] for parameter in predict["parameters"]}
     fields = description["components"]["schemas"]["PolicyRequest"]["properties"]
     for policy in ("selective_risk", "reject_cost"):

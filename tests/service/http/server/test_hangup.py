@@ -1,4 +1,4 @@
-"""Real processes, one worker and two: files that are noticed, SIGHUP, a worker that dies, a terminal that is closed."""
+"""Real processes, one worker and two: new files are noticed, SIGHUP looks at once, a worker that dies comes back."""
 
 import contextlib
 import http.client
@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests import tiny, versions
+from tests import versions
 from tests.server import ROOT, Server, command_environment, free_port, notes_hangup, serving, workers_of
 
 pytestmark = pytest.mark.process
@@ -146,55 +146,3 @@ def test_request_that_has_begun_is_answered_by_the_model_that_it_got(path: Path)
             assert (target, answer.status) == (target, 200), body
             assert versions.version_of(versions.good(0)).encode() in body, target
             connection.close()
-
-
-@contextlib.contextmanager
-def _in_a_terminal(command: list[str], folder: Path, environment: dict[str, str]) -> Iterator[tuple[int, int]]:
-    """A command whose terminal is ours to close: its process, and the terminal's other side."""
-    pid, terminal = os.forkpty()
-    if pid == 0:
-        os.chdir(folder)
-        os.execvpe(command[0], command, {**environment, "PYTHONPATH": str(ROOT)})
-    try:
-        yield pid, terminal
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, 0)
-
-
-def _ended(pid: int) -> bool:
-    found, _ = os.waitpid(pid, os.WNOHANG)
-    return found == pid
-
-
-@BOTH
-def test_service_ends_with_its_terminal(path: Path, workers: int) -> None:
-    port = free_port()
-    environment = command_environment(
-        DEMUR_MODEL_PATH=str(path), DEMUR_PORT=str(port), DEMUR_WORKERS=str(workers), DEMUR_RELOAD_SECONDS="0"
-    )
-    with _in_a_terminal([sys.executable, "-m", "service"], path.parent, environment) as (pid, terminal):
-        _wait_until(lambda: _answers(port))
-        os.kill(pid, signal.SIGHUP)
-        _wait_until(lambda: _answers(port))
-        os.close(terminal)
-        _wait_until(lambda: _ended(pid))
-
-
-def test_not_under_nohup(path: Path) -> None:
-    port = free_port()
-    environment = command_environment(DEMUR_MODEL_PATH=str(path), DEMUR_PORT=str(port), DEMUR_RELOAD_SECONDS="0")
-    with _in_a_terminal(["nohup", sys.executable, "-m", "service"], path.parent, environment) as (pid, terminal):
-        _wait_until(lambda: _answers(port))
-        os.close(terminal)
-        versions.publish(versions.good(1), path)
-        os.kill(pid, signal.SIGHUP)
-        body = tiny.IMAGES[:1].tobytes()
-        _wait_until(
-            lambda: (
-                httpx2.post(f"http://127.0.0.1:{port}/predict", content=body, headers=RAW).json()["model"]["version"]
-                == versions.version_of(versions.good(1))
-            )
-        )

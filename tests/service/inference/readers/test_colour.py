@@ -13,6 +13,7 @@ from PIL import Image
 from service.app import create_app
 from service.contract.inputs import ImageInput
 from service.inference.readers.images import ImageReader
+from service.inference.readers.picture_options import PictureOptions
 from service.settings import Settings
 from tests import tiny_features
 from tests.service.arrays import npy
@@ -75,6 +76,7 @@ def test_other_modes_are_refused_as_they_are(client: TestClient, mode: str) -> N
 
 
 READER = ImageReader(ImageInput(height=4, width=4, channels=3), max_batch_size=1, max_image_pixels=10_000)
+RESIZING = READER.with_options(PictureOptions(resize=True))
 
 
 @pytest.mark.parametrize(
@@ -88,12 +90,12 @@ READER = ImageReader(ImageInput(height=4, width=4, channels=3), max_batch_size=1
     ],
 )
 def test_resize_converts_to_colour_on_black(mode: str, colour: int | tuple[int, ...], pixel: list[int]) -> None:
-    found = READER.from_body(encoded(Image.new(mode, (9, 9), colour)), "image/png", resize=True)
+    found = RESIZING.from_body(encoded(Image.new(mode, (9, 9), colour)), "image/png")
     np.testing.assert_array_equal(found, np.full((1, 4, 4, 3), pixel))
 
 
 def test_resize_centres_colour_on_black() -> None:
-    wide = READER.from_body(encoded(Image.new("RGB", (8, 4), (255, 0, 255))), "image/png", resize=True)[0]
+    wide = RESIZING.from_body(encoded(Image.new("RGB", (8, 4), (255, 0, 255))), "image/png")[0]
     assert wide[0].max() == wide[3].max() == 0
     assert wide[1:3].tolist() == [[[255, 0, 255]] * 4] * 2
 

@@ -60,15 +60,15 @@ def test_table_of_numbers_alone_and_of_categories_alone() -> None:
     numbers = FeatureReader(FeaturesInput(width=2, columns=[Column(name="a"), Column(name="b")]), 4)
     rows = np.array([[1, 2], [3, 4]], dtype=np.float32)
     for found in (
-        numbers.from_json([[1, 2], {"b": 4, "a": 3}], resize=False),
-        numbers.from_body(rows.tobytes(), RAW, resize=False),
+        numbers.from_json([[1, 2], {"b": 4, "a": 3}]),
+        numbers.from_body(rows.tobytes(), RAW),
     ):
         np.testing.assert_array_equal(found, rows)
     coded = FeatureReader(FeaturesInput(width=1, columns=[Column(name="a", categories=["x", "y"])], missing="mean"), 4)
     codes = np.array([[1], [0], [-1], [-1]], dtype=np.float32)
     for found in (
-        coded.from_json([["y"], ["x"], ["z"], [None]], resize=False),
-        coded.from_body(np.array([1, 0, -1, NAN], dtype=np.float32).tobytes(), RAW, resize=False),
+        coded.from_json([["y"], ["x"], ["z"], [None]]),
+        coded.from_body(np.array([1, 0, -1, NAN], dtype=np.float32).tobytes(), RAW),
     ):
         np.testing.assert_array_equal(found, codes)
         assert found.dtype == np.float32

@@ -13,10 +13,12 @@ from PIL import Image
 from service.contract.errors import InvalidValue, MalformedBody, RequestError, TooLarge, UnsupportedType
 from service.contract.inputs import ImageInput
 from service.inference.readers.images import Format, ImageReader
+from service.inference.readers.picture_options import PictureOptions
 from tests.service.arrays import npy
 from tests.service.pictures import blank, chunk, encoded
 
 READER = ImageReader(ImageInput(height=28, width=28), max_batch_size=4, max_image_pixels=1_000_000)
+RESIZING = READER.with_options(PictureOptions(resize=True))
 PIXELS = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
 PNG = encoded(Image.fromarray(PIXELS))
 
@@ -31,7 +33,7 @@ def _base64(raw: bytes) -> str:
     ids=["rows", "flat", "base64 of a PNG", "base64 of the bytes"],
 )
 def test_json_forms_give_the_same_pixels(value: object) -> None:
-    found = READER.from_json([value, value], resize=False)
+    found = READER.from_json([value, value])
     assert found.dtype == np.uint8
     np.testing.assert_array_equal(found, [PIXELS, PIXELS])
 
@@ -47,29 +49,29 @@ def test_array_gives_the_same_pixels(shape: tuple[int, ...], order: Literal["C",
 
 def test_raw_bytes_and_png_give_the_same_pixels() -> None:
     np.testing.assert_array_equal(READER.from_bytes(PIXELS.tobytes() * 3), [PIXELS] * 3)
-    np.testing.assert_array_equal(READER.from_body(PNG, "image/png", resize=False), [PIXELS])
+    np.testing.assert_array_equal(READER.from_body(PNG, "image/png"), [PIXELS])
 
 
 def test_jpeg_is_taken() -> None:
     smooth = np.tile(np.arange(0, 252, 9, dtype=np.uint8), (28, 1))
     jpeg = encoded(Image.fromarray(smooth), "JPEG", quality=95)
     for found in (
-        READER.from_body(jpeg, "image/jpeg", resize=False),
-        READER.from_json([_base64(jpeg)], resize=False),
+        READER.from_body(jpeg, "image/jpeg"),
+        READER.from_json([_base64(jpeg)]),
     ):
         assert np.abs(found[0].astype(int) - smooth).max() <= 4
 
 
 def test_every_pixel_value_passes() -> None:
     values = np.resize(np.arange(256, dtype=np.uint8), 784)
-    np.testing.assert_array_equal(READER.from_json([values.tolist()], resize=False).ravel(), values)
+    np.testing.assert_array_equal(READER.from_json([values.tolist()]).ravel(), values)
 
 
 @pytest.mark.parametrize("count", [5, 100])
 def test_batch_over_the_limit(count: int) -> None:
     rule = f"holds {count} images: at most 4 are taken"
     with pytest.raises(TooLarge, match=f"inputs {rule}"):
-        READER.from_json([PIXELS.tolist()] * count, resize=False)
+        READER.from_json([PIXELS.tolist()] * count)
     with pytest.raises(TooLarge, match=f"body {rule}"):
         READER.from_bytes(bytes(784 * count))
     with pytest.raises(TooLarge, match=f"body {rule}"):
@@ -79,17 +81,17 @@ def test_batch_over_the_limit(count: int) -> None:
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P", "1", "I;16"])
 def test_other_modes_are_refused_as_they_are(mode: str) -> None:
     with pytest.raises(InvalidValue, match=rf"mode {mode}: it must be 28x28 grey \(mode L\)"):
-        READER.from_body(blank(mode), "image/png", resize=False)
+        READER.from_body(blank(mode), "image/png")
 
 
 @pytest.mark.parametrize("size", [(27, 28), (28, 27), (56, 56), (1, 1)])
 def test_other_sizes_are_refused_as_they_are(size: tuple[int, int]) -> None:
     with pytest.raises(InvalidValue, match=f"image of {size[0]}x{size[1]} pixels"):
-        READER.from_body(blank(size=size), "image/png", resize=False)
+        READER.from_body(blank(size=size), "image/png")
 
 
 def test_resize_leaves_a_picture_of_the_right_form_alone() -> None:
-    np.testing.assert_array_equal(READER.from_body(PNG, "image/png", resize=True), [PIXELS])
+    np.testing.assert_array_equal(RESIZING.from_body(PNG, "image/png"), [PIXELS])
 
 
 @pytest.mark.parametrize(
@@ -106,17 +108,17 @@ def test_resize_leaves_a_picture_of_the_right_form_alone() -> None:
 )
 def test_resize_converts_to_grey_on_black(mode: str, colour: int | tuple[int, ...], level: int) -> None:
     picture = encoded(Image.new(mode, (40, 40), colour))
-    assert set(np.unique(READER.from_body(picture, "image/png", resize=True))) == {level}
+    assert set(np.unique(RESIZING.from_body(picture, "image/png"))) == {level}
 
 
 def test_resize_converts_a_palette_with_a_transparent_colour() -> None:
     image = Image.new("P", (28, 28), 1)
     image.putpalette([255, 255, 255, 10, 20, 30])
-    assert READER.from_body(encoded(image, transparency=1), "image/png", resize=True).max() == 0
+    assert RESIZING.from_body(encoded(image, transparency=1), "image/png").max() == 0
 
 
 def test_resize_fits_and_centres_on_black() -> None:
-    wide = READER.from_body(encoded(Image.new("L", (100, 50), 255)), "image/png", resize=True)[0]
+    wide = RESIZING.from_body(encoded(Image.new("L", (100, 50), 255)), "image/png")[0]
     assert wide[:7].max() == wide[-7:].max() == 0
     assert wide[7:21].min() == 255
 
@@ -126,20 +128,20 @@ def test_resize_turns_a_photograph_upright() -> None:
     image.paste(255, (0, 0, 28, 28))  # the left half is white
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 90 degrees clockwise: left becomes top
-    found = READER.from_body(encoded(image, "JPEG", exif=exif, quality=100), "image/jpeg", resize=True)[0]
+    found = RESIZING.from_body(encoded(image, "JPEG", exif=exif, quality=100), "image/jpeg")[0]
     assert found[2:12, 8:20].min() > 250
     assert found[16:26, 8:20].max() < 5
 
 
 def test_resize_refuses_more_than_8_bits() -> None:
     with pytest.raises(UnsupportedType, match="body is an image of mode I;16: 8 bits a channel are taken"):
-        READER.from_body(blank("I;16", (40, 40)), "image/png", resize=True)
+        RESIZING.from_body(blank("I;16", (40, 40)), "image/png")
 
 
 @pytest.mark.parametrize("length", range(0, len(PNG), 61))
 def test_png_cut_anywhere(length: int) -> None:
     with pytest.raises(RequestError):
-        READER.from_body(PNG[:length], "image/png", resize=False)
+        READER.from_body(PNG[:length], "image/png")
 
 
 @pytest.mark.parametrize("position", range(8, len(PNG), 97))
@@ -147,7 +149,7 @@ def test_png_with_a_changed_byte_is_refused_or_read(position: int) -> None:
     """Whatever the byte meant, the outcome is an image or a refusal, never another exception."""
     changed = PNG[:position] + bytes([PNG[position] ^ 0xFF]) + PNG[position + 1 :]
     with suppress(RequestError):
-        assert READER.from_body(changed, "image/png", resize=False).shape == (1, 28, 28)
+        assert READER.from_body(changed, "image/png").shape == (1, 28, 28)
 
 
 def _png(*chunks: bytes) -> bytes:
@@ -173,16 +175,16 @@ BROKEN: dict[str, tuple[bytes, Format]] = {
 
 
 @pytest.mark.parametrize(("raw", "declared"), BROKEN.values(), ids=BROKEN)
-@pytest.mark.parametrize("resize", [False, True])
-def test_broken_picture(raw: bytes, declared: Format, resize: bool) -> None:
+@pytest.mark.parametrize("reader", [READER, RESIZING], ids=["as it is", "resizing"])
+def test_broken_picture(raw: bytes, declared: Format, reader: ImageReader) -> None:
     with pytest.raises(
         MalformedBody, match=f"^body (is not a readable {declared}: .+|was declared as {declared} and is)"
     ):
-        READER.from_body(raw, f"image/{declared.lower()}", resize=resize)
+        reader.from_body(raw, f"image/{declared.lower()}")
 
 
 def test_too_many_pixels_are_refused_from_the_header() -> None:
     # 1,000,001 pixels announced, none there: were they decoded, the error would be another.
     raw = _png(chunk(b"IHDR", struct.pack(">IIBBBBB", 1_000_001, 1, 8, 0, 0, 0, 0)), END)
     with pytest.raises(TooLarge, match="body is an image of 1000001x1 pixels: at most 1000000 are taken"):
-        READER.from_body(raw, "image/png", resize=True)
+        RESIZING.from_body(raw, "image/png")

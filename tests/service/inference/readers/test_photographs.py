@@ -11,10 +11,12 @@ from service.contract.errors import MalformedBody, TooLarge, UnsupportedType
 from service.contract.inputs import ImageInput
 from service.inference.readers.body import NPY, RAW
 from service.inference.readers.images import ImageReader, Images
+from service.inference.readers.picture_options import PictureOptions
 from tests.service.arrays import npy
 from tests.service.pictures import announcing, encoded
 
 READER = ImageReader(ImageInput(height=28, width=28), max_batch_size=4, max_image_pixels=10_000)
+RESIZING = READER.with_options(PictureOptions(resize=True))
 PIXELS = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
 FORM = "multipart/form-data;boundary=edge"
 
@@ -29,20 +31,21 @@ def _form(*pictures: tuple[str, bytes]) -> bytes:
 
 def _seen(image: Image.Image, kind: str = "PNG", *, invert: bool = False, **options: object) -> Images:
     body = encoded(image, kind, **options)
-    (image_seen,) = READER.from_body(body, f"image/{kind.lower()}", resize=True, invert=invert)
+    reader = READER.with_options(PictureOptions(resize=True, invert=invert))
+    (image_seen,) = reader.from_body(body, f"image/{kind.lower()}")
     return np.asarray(image_seen, np.uint8)
 
 
 def test_form_gives_what_each_file_gives_alone() -> None:
     jpeg = encoded(Image.new("RGB", (60, 40), (200, 30, 90)), "JPEG")
     png = encoded(Image.fromarray(PIXELS))
-    found = READER.from_body(_form(("a.jpg", jpeg), ("b.png", png)), FORM, resize=True)
-    np.testing.assert_array_equal(found[0], READER.from_body(jpeg, "image/jpeg", resize=True)[0])
+    found = RESIZING.from_body(_form(("a.jpg", jpeg), ("b.png", png)), FORM)
+    np.testing.assert_array_equal(found[0], RESIZING.from_body(jpeg, "image/jpeg")[0])
     np.testing.assert_array_equal(found[1], PIXELS)
 
 
 def test_form_goes_by_content_and_not_by_name() -> None:
-    found = READER.from_body(_form(("photo.jpg", encoded(Image.fromarray(PIXELS)))), FORM, resize=False)
+    found = READER.from_body(_form(("photo.jpg", encoded(Image.fromarray(PIXELS)))), FORM)
     np.testing.assert_array_equal(found, [PIXELS])
 
 
@@ -58,14 +61,14 @@ def test_form_goes_by_content_and_not_by_name() -> None:
 )
 def test_form_names_the_file_that_is_wrong(second: bytes, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
-        READER.from_body(_form(("a.png", encoded(Image.fromarray(PIXELS))), ("shirt.jpg", second)), FORM, resize=True)
+        RESIZING.from_body(_form(("a.png", encoded(Image.fromarray(PIXELS))), ("shirt.jpg", second)), FORM)
 
 
 @pytest.mark.parametrize("share", [0.2, 0.6, 0.98])
 def test_jpeg_that_is_cut_is_refused(share: float) -> None:
     jpeg = encoded(Image.fromarray(PIXELS), "JPEG")
     with pytest.raises(MalformedBody, match="body is not a readable JPEG"):
-        READER.from_body(jpeg[: int(share * len(jpeg))], "image/jpeg", resize=True)
+        RESIZING.from_body(jpeg[: int(share * len(jpeg))], "image/jpeg")
 
 
 def test_jpeg_in_printing_colours_is_taken() -> None:
@@ -92,7 +95,7 @@ def test_every_orientation_of_a_camera_is_turned_upright(orientation: int) -> No
     exif[0x0112] = orientation
     stream = io.BytesIO()
     turned.save(stream, "PNG", exif=exif)
-    found = READER.from_body(stream.getvalue(), "image/png", resize=True)[0]
+    found = RESIZING.from_body(stream.getvalue(), "image/png")[0]
     np.testing.assert_array_equal(found, np.asarray(upright))
 
 
@@ -110,13 +113,14 @@ _BACK = {
 
 def test_invert_takes_the_negative_of_every_form() -> None:
     negative = 255 - PIXELS
+    inverting = READER.with_options(PictureOptions(invert=True))
     png = encoded(Image.fromarray(PIXELS))
     raw = PIXELS.tobytes()
     for value in (PIXELS.tolist(), base64.b64encode(png).decode(), base64.b64encode(raw).decode()):
-        np.testing.assert_array_equal(READER.from_json([value], resize=False, invert=True), [negative])
+        np.testing.assert_array_equal(inverting.from_json([value]), [negative])
     bodies = [(raw, RAW), (npy(PIXELS[np.newaxis]), NPY), (png, "image/png"), (_form(("a.png", png)), FORM)]
     for body, media_type in bodies:
-        np.testing.assert_array_equal(READER.from_body(body, media_type, resize=False, invert=True), [negative])
+        np.testing.assert_array_equal(inverting.from_body(body, media_type), [negative])
 
 
 def test_what_is_added_around_a_negative_is_black() -> None:

@@ -91,11 +91,11 @@ def test_description_is_of_tokens(client: TestClient) -> None:
 
 def test_column_of_contexts() -> None:
     reader = TokenReader(tiny_tokens.KIND, 4)
-    rows = reader.from_columns({"context": tiny_tokens.TOKENS.astype(np.int32)}, resize=False)
+    rows = reader.from_columns({"context": tiny_tokens.TOKENS.astype(np.int32)})
     np.testing.assert_array_equal(rows, tiny_tokens.TOKENS)
     assert rows.dtype == np.int64
     with pytest.raises(InvalidRequest, match=r"row 11: context\[0\]=7: a token is from 0 to 2"):
-        reader.from_columns({"context": np.array([[1, 1], [7, 1]])}, resize=False, first_row=10)
+        reader.from_columns({"context": np.array([[1, 1], [7, 1]])}, first_row=10)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 
 from service.inference.classifier import Classifier
 from tests import tiny_tokens
-from training.data import Labelled
+from training.data.dataset import Labelled
 from training.data.encoders import encoder_for
 from training.reporting.evaluation import strange_inputs
 

@@ -8,6 +8,7 @@ from PIL import Image
 
 from service.contract.inputs import ImageInput
 from service.inference.readers.images import ImageReader
+from service.inference.readers.picture_options import PictureOptions
 from tests.training.data.made import folders, opened, picture, pool, write
 from training.data.sources.picture_file import Frame, decode
 from training.data.splits import split
@@ -96,7 +97,7 @@ def test_pictures_are_fitted_as_the_service_fits_them(tmp_path: Path, mode: str,
         converted.putalpha(Image.linear_gradient("L").resize(converted.size))
     converted.save(path)
     kind = ImageInput(height=12, width=10, channels=channels)
-    served = ImageReader(kind, 1, 10_000).from_body(path.read_bytes(), "image/png", resize=True)[0]
+    served = ImageReader(kind, 1, 10_000, PictureOptions(resize=True)).from_body(path.read_bytes(), "image/png")[0]
     np.testing.assert_array_equal(decode(str(path), Frame(12, 10, channels == 3, fit=True, convert=True)), served)
 
 

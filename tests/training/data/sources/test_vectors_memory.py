@@ -15,7 +15,7 @@ from tests.server import ROOT
 WATCHED = """
 import sys, threading
 from pathlib import Path
-from training.data import table_files, vectors
+from training.data.sources import table_files, vectors
 from training.data.raw import Findings
 from training.data.options import DataOptions
 def held():

@@ -10,8 +10,7 @@ from training.cli import parser as arguments
 from training.cli import sweep_options as sweep_arguments
 from training.cli.values import several, share
 from training.errors import TrainingError
-from training.fitting.recipes import CHAPTER, TUNED, FitSettings
-from training.fitting.sweep.runs import combinations
+from training.fitting.recipes import CHAPTER, TUNED, FitSettings, combinations
 
 
 def _grid(*options: str) -> list[FitSettings]:

@@ -16,9 +16,9 @@ from training.fitting.regression import SoftmaxRegression
 from training.fitting.sweep.ranking import rank
 from training.fitting.sweep.runs import Run
 from training.fitting.sweep.together import Diverged
+from training.reporting.files import SWEEP_COLUMNS, sweep_csv
 from training.reporting.pictures.sheet import as_png
 from training.reporting.pictures.sweep import draw, swept
-from training.reporting.sweep_table import COLUMNS, as_csv
 
 MODEL = SoftmaxRegression(torch.zeros(1, 2), torch.zeros(2))
 LOW, MIDDLE, HIGH = (dataclasses.replace(CHAPTER, learning_rate=rate) for rate in (0.1, 1.0, 100.0))
@@ -56,8 +56,8 @@ def test_setting_that_always_diverged_is_last_and_has_no_loss() -> None:
 
 
 def test_csv_has_a_row_a_run() -> None:
-    rows = list(csv.DictReader(io.StringIO(as_csv(RUNS))))
-    assert list(rows[0]) == COLUMNS
+    rows = list(csv.DictReader(io.StringIO(sweep_csv(RUNS))))
+    assert list(rows[0]) == SWEEP_COLUMNS
     assert [(row["learning_rate"], row["seed"], row["diverged"], row["epoch"]) for row in rows] == [
         *[("0.1", "0", "false", "2"), ("0.1", "1", "false", "2")],
         *[("1.0", "0", "false", "2"), ("1.0", "1", "true", "2")],

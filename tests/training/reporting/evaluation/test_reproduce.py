@@ -8,7 +8,7 @@ import pytest
 from service.contract.manifest import Manifest
 from service.inference.classifier import Classifier
 from tests import tiny
-from training.data import Dataset
+from training.data.dataset import Dataset
 from training.errors import TrainingError
 from training.reporting.evaluation.reproduce import reproduce
 

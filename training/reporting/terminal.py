@@ -1,0 +1,72 @@
+"""Text for a terminal: tables, and the progress of a fit or a sweep."""
+
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+from tqdm import tqdm
+
+from training.fitting.fit import Epoch
+from training.fitting.sweep.runs import Run
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Aligned columns; every row has the same number of cells.
+
+    >>> print(table([("recipe", "tuned"), ("seed", "0")]))
+    recipe  tuned
+    seed    0
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+class Progress:
+    """A bar over the epochs with the latest loss and accuracy; on a stream that is no terminal, a line an epoch."""
+
+    def __init__(self, epochs: int, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._bar = tqdm(total=epochs, unit="epoch", file=self._stream, disable=not self._stream.isatty())
+
+    def __call__(self, epoch: Epoch) -> None:
+        text = (
+            f"train loss {epoch.train.loss:.4f} accuracy {epoch.train.accuracy:.4f}, "
+            f"tune loss {epoch.tune.loss:.4f} accuracy {epoch.tune.accuracy:.4f}"
+        )
+        if self._bar.disable:
+            self._stream.write(f"epoch {epoch.number}/{self._bar.total}: {text}\n")
+        else:
+            self._bar.set_postfix_str(text)
+            self._bar.update(epoch.number - self._bar.n)  # more than 1 after a checkpoint
+
+    def close(self) -> None:
+        """Leave the last state of the bar on the screen."""
+        self._bar.close()
+
+
+class SweepProgress:
+    """A bar over the epochs of all runs; on a stream that is no terminal, a line for each group of runs."""
+
+    def __init__(self, epochs: int, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._bar = tqdm(total=epochs, unit="epoch", file=self._stream, disable=not self._stream.isatty())
+
+    def epoch(self, runs: int) -> None:
+        """So many runs have finished an epoch."""
+        self._bar.update(runs)
+
+    def group(self, runs: list[Run]) -> None:
+        """These runs are finished."""
+        if self._bar.disable:
+            first, seconds = runs[0], sum(run.seconds for run in runs)
+            settings = first.settings
+            self._stream.write(
+                f"seed {first.seed}, batch size {settings.batch_size}, {settings.epochs} epochs: {len(runs)} runs "
+                f"in {seconds:.1f} s\n"
+            )
+
+    def close(self) -> None:
+        """Leave the last state of the bar on the screen."""
+        self._bar.close()
