@@ -53,7 +53,7 @@ def _summary(
     classifier = released.classifier
     metrics = classifier.manifest.metrics
     return [
-        ("text", f"{task.corpus.words}, {len(task.corpus.texts)} files, {len(task.vocabulary):,} tokens"),
+        ("text", f"{task.corpus.description}, {len(task.corpus.texts)} files, {len(task.vocabulary):,} tokens"),
         ("fit", f"{settings.steps} minibatches of {settings.batch_size} in {seconds:.1f} s, seed {settings.seed}"),
         ("report", f"accuracy {metrics.accuracy:.4f}, loss {metrics.nll:.4f}"),
         ("proof", f"{metrics.size} report inputs: same labels, probabilities within {released.difference:.1e}"),

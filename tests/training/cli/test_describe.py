@@ -63,7 +63,7 @@ def test_copies_are_left_out_by_every_command_alike(tmp_path: Path, capsys: pyte
         "copies    40 of 440 rows left out",
         "      320  healthy",
         "  train 200, tune 40, calibration 100, report 60 of the 400 distinct rows of t.csv (40 copies left out)",
-        "  warning: 40 rows repeat another and are left out (--copies one): the first of the data is kept",
+        "  warning: 40 rows repeat another and are left out (--copies one): the first in the data is kept",
     ):
         assert line in said
     command = said.splitlines()[-1].strip()
@@ -189,7 +189,7 @@ def test_tune_that_is_too_small_for_a_plan_is_said(tmp_path: Path, capsys: pytes
             ["describe", "x.csv", "--default-risk", "0.2"],
             "--default-risk 0.2 is none of --selective-risk 0.01, 0.02, 0.03, 0.05, 0.1",
         ),
-        (["fit", "--data", "nowhere.csv"], "--data nowhere.csv is not there"),
+        (["fit", "--data", "nowhere.csv"], "--data nowhere.csv does not exist"),
         (
             ["describe", "x.csv", "--split-shares", "0.5", "0.5", "0.5", "0.5"],
             "--split-shares add up to 2: they must add up to 1",
