@@ -1,4 +1,4 @@
-"""Why a training job stops without publishing. The text of each is one line, fit to be shown to a user."""
+"""Errors that stop a training job before it publishes. Each message is one line, for the user."""
 
 from service.contract.errors import DemurError
 
@@ -8,19 +8,19 @@ class TrainingError(DemurError):
 
 
 class DataError(TrainingError):
-    """The data are missing or not what they should be; says which file, what was expected and how to get it."""
+    """The data are missing or wrong. The message names the file, what was expected and how to get it."""
 
 
 class DivergedError(TrainingError):
-    """The loss is no longer a number, or so large that no temperature mends it."""
+    """The loss is NaN or infinite, or too large for any temperature to mend."""
 
 
 class WorkersError(TrainingError):
-    """The processes of one fit do not fit together, or one of them is lost."""
+    """The processes of one fit do not match, or one of them is lost."""
 
 
 class CheckpointError(TrainingError):
-    """A checkpoint is damaged, of another fit, or cannot be written."""
+    """A checkpoint is damaged, belongs to another fit, or cannot be written."""
 
 
 class ProofError(TrainingError):

@@ -10,7 +10,7 @@ from training.cli import data_options as data_arguments
 from training.data.opening import load
 from training.errors import TrainingError
 from training.reporting import operating_points
-from training.reporting.cautions import not_promised, worst_class
+from training.reporting.cautions import uncertified, worst_class
 from training.reporting.evaluation.evaluation import Evaluation, check_stated, evaluate
 from training.reporting.evaluation.reproduce import reproduce
 from training.reporting.files import write_evaluation
@@ -33,7 +33,7 @@ def run_evaluate(options: argparse.Namespace, show: Say, say: Say) -> None:
     check_stated(evaluation)
     show(table(_summary(evaluation)))
     show("\n" + operating_points.as_text(evaluation.manifest, evaluation.points))
-    for caution in [*evaluation.contradictions, *not_promised(evaluation.manifest, evaluation.points)]:
+    for caution in [*evaluation.contradictions, *uncertified(evaluation.manifest, evaluation.points)]:
         show(f"\nwarning: {caution}")
     if options.report_dir is not None:
         write_evaluation(options.report_dir, evaluation)

@@ -82,8 +82,8 @@ LABELS_WITH_NAN = np.where(np.arange(N) == 5, np.nan, LABELS)
         (lambda f: _embeddings(f, 0 * ROWS), "every row is the same, in all 3 columns: nothing can be learnt from it"),
         (lambda f: _pictures(f, 0 * PICTURES), "every picture is the same, in all its pixels: nothing can be learnt"),
         (_with("--learning-rate", "1e38"), "the fit diverged in epoch 1: the loss on train is nan. Try a --learning-"),
-        (_with("--learning-rate", "1e6", "--epochs", "2"), "and equal probabilities have 1.1. Try a --learning-rate u"),
-        (_with("--learning-rate", "1e6", "--epochs", "2", "--clip-norm", "1"), "the fit diverged: epoch "),
+        (_with("--learning-rate", "1e6", "--epochs", "2"), "; equal probabilities have 1.1. Try a --learning-rate u"),
+        (_with("--learning-rate", "1e6", "--epochs", "2", "--clip-norm", "1"), "the fit diverged: the kept epoch "),
     ],
 )
 def test_stops_with_a_line_and_publishes_nothing(
