@@ -33,17 +33,21 @@ FROM base AS train
 COPY --from=train-dependencies /venv /venv
 COPY --from=data /usr/share/datasets/fashion-mnist /usr/share/datasets/fashion-mnist
 COPY --from=data /usr/share/doc/dataset-fashion-mnist/copyright /usr/share/doc/dataset-fashion-mnist/copyright
+COPY demur.py .
 COPY service service
 COPY training training
+RUN ln -s /app/demur.py /venv/bin/demur
 ENV MPLCONFIGDIR=/tmp
 USER 10001
-ENTRYPOINT ["python", "-m", "training"]
+ENTRYPOINT ["demur"]
 CMD ["fit", "--out", "/models/model.onnx"]
 
 # Last, so that a plain `docker build .` makes the service.
 FROM base AS serve
 COPY --from=serve-dependencies /venv /venv
+COPY demur.py .
 COPY service service
+RUN ln -s /app/demur.py /venv/bin/demur
 ENV DEMUR_HOST=0.0.0.0 \
     DEMUR_MODEL_PATH=/models/model.onnx \
     DEMUR_DRAIN_SECONDS=5
@@ -51,4 +55,4 @@ USER 10001
 EXPOSE 8000
 HEALTHCHECK --interval=5s --timeout=3s --start-period=10s \
     CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
-CMD ["python", "-m", "service"]
+CMD ["demur", "serve"]

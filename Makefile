@@ -7,48 +7,65 @@ MODEL := build/model.onnx
 FIT ?=
 # onnxruntime sends telemetry unless told not to before it is imported.
 export ORT_DISABLE_TELEMETRY := 1
+# Tests start hundreds of processes. Without bytecode each of them compiles every module again.
+unexport PYTHONDONTWRITEBYTECODE
+# One thread per process: the workers fill the cores.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+PARALLEL := -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train serve test test-processes test-slow test-guarantees test-clients test-hosts test-browser test-rules test-rolling test-proxy test-contract fuzz soak soak-memory openapi page-pictures lint format accuracy recipe abstention shift bench bench-peers bench-gate bench-overload bench-choices bench-data bench-score bench-fit bench-gpu bench-growth bench-sweep chapter e2e sbom audit lock clean
+.PHONY: $(shell sed -nE 's/^([a-z0-9-]+):.*\#\# .*/\1/p' Makefile)
+
+##@ Start here
 
 help: ## list the targets
-	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
+	@awk '/^##@ / {printf "%s%s\n", (n++ ? "\n" : ""), substr($$0, 5)} \
+	    /^[a-z0-9-]+:.*## / {split($$0, part, /:.*## /); printf "  %-16s %s\n", part[1], part[2]}' Makefile
 
-setup: $(VENV)/dev ## make the virtual environment with everything that developing needs
+setup: $(VENV)/dev $(BIN)/demur ## make the virtual environment with everything that developing needs
 
-data: $(VENV)/train ## find Fashion-MNIST on this machine, or fetch it
-	@$(BIN)/python -m training fetch
+data: $(BIN)/demur ## find Fashion-MNIST on this machine, or fetch it
+	@$(BIN)/demur fetch
 
-train: $(VENV)/train ## train, prove and publish build/model.onnx
-	$(BIN)/python -m training fit --out $(MODEL) --report-dir $(dir $(MODEL)) $(FIT)
+train: $(BIN)/demur ## train, prove and publish build/model.onnx
+	$(BIN)/demur fit --out $(MODEL) --report-dir $(dir $(MODEL)) $(FIT)
 
-serve: $(MODEL) ## serve on http://127.0.0.1:8000; trains first if there is no model yet
-	DEMUR_MODEL_PATH=$(MODEL) $(BIN)/python -m service
+serve: $(MODEL) $(BIN)/demur ## serve on http://127.0.0.1:8000; trains first if there is no model yet
+	$(BIN)/demur serve $(MODEL)
 
-test: setup data ## every test that needs no container engine, but for the slow ones
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
+format: setup ## put the code into its standard form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache
+
+##@ Check
+
+test: setup data ## the quick tests: two minutes on two cores
+	$(PYTEST) $(PARALLEL)
+
+lint: setup ## style, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+coverage: setup data ## line and branch coverage of test and test-processes; fails under the floor in pyproject.toml
+	$(BIN)/coverage erase
+	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest $(PARALLEL)
+	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest $(PARALLEL) -m process
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage html --quiet
+	$(BIN)/coverage report
 
 test-processes: setup data ## the commands, and the service with its signals and workers, as real processes
-	$(BIN)/python -m pytest -m process
-
-test-slow: setup data ## the slow tests: accuracies over five seeds, fetching the data
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) $(PARALLEL) -m process
 
 test-guarantees: setup data ## the promises, held against thousands of calibration splits; takes minutes
-	$(BIN)/python -m pytest -m guarantee
+	$(PYTEST) $(PARALLEL) -m guarantee
 
-test-clients: setup build/clients/made ## stock clients of the standard protocols, under build/clients; ADDRESS= for a service elsewhere
-	$(BIN)/python -m pytest -m clients tests/clients tests/triton $(if $(ADDRESS),--address $(ADDRESS))
-
-test-browser: setup data ## the page at /, in a real browser; needs chromium
-	$(BIN)/python -m pytest -m browser tests/browser
-
-openapi: setup $(MODEL) ## docs/openapi.json, written anew
-	PYTHONPATH=. $(BIN)/python docs/openapi.py $(MODEL) > $(dir $(MODEL))openapi.json
-	mv $(dir $(MODEL))openapi.json docs/openapi.json
-
-page-pictures: setup $(MODEL) ## docs/pictures/page-*.png, taken anew; needs chromium
-	$(BIN)/python -m tests.browser.pictures $(MODEL) docs/pictures
+test-clients: setup build/clients/made ## stock clients of the standard protocols; ADDRESS= for a service elsewhere
+	$(PYTEST) -m clients tests/clients tests/triton $(if $(ADDRESS),--address $(ADDRESS))
 
 build/clients/made: requirements/clients.txt
 	$(PYTHON) -m venv build/clients
@@ -56,7 +73,7 @@ build/clients/made: requirements/clients.txt
 	touch $@
 
 test-hosts: setup data build/hosts/web/made build/hosts/oldest/made ## the same file in the oldest onnxruntime, and in onnxruntime-web in Node and Chromium
-	$(BIN)/python -m pytest -m hosts -rP tests/hosts
+	$(PYTEST) $(PARALLEL) -m hosts -rP tests/hosts
 
 build/hosts/web/made: tests/hosts/package.json tests/hosts/package-lock.json
 	mkdir -p $(@D)
@@ -69,25 +86,38 @@ build/hosts/oldest/made: tests/hosts/oldest.txt
 	build/hosts/oldest/bin/pip install --quiet -r $<
 	touch $@
 
+test-browser: setup data ## the page at /, in a real browser; needs chromium
+	$(PYTEST) $(PARALLEL) -m browser tests/browser
+
 test-rules: setup ## the alert rules, by Prometheus itself; needs Debian's package prometheus
 	@command -v promtool >/dev/null && command -v prometheus >/dev/null || { echo "make test-rules: no promtool and prometheus here, so nothing was tested"; exit 1; }
-	$(BIN)/python -m pytest -m rules tests/observability
-
-test-rolling: setup ## two services behind nginx, restarted in turn under load; needs nginx, takes minutes
-	@command -v nginx >/dev/null || { echo "make test-rolling: no nginx here, so nothing was tested"; exit 1; }
-	$(BIN)/python -m pytest -m rolling -rP tests/nginx
+	$(PYTEST) -m rules tests/observability
 
 test-proxy: setup ## the service behind nginx with TLS and limits for each client; needs nginx, openssl and curl
 	@command -v nginx >/dev/null || { echo "make test-proxy: no nginx here, so nothing was tested"; exit 1; }
-	$(BIN)/python -m pytest -m proxy tests/nginx
+	$(PYTEST) -m proxy tests/nginx
 
 test-contract: setup build/contract/made ## schemathesis on the API's description, minutes; CASES=1000 for thousands of each operation
-	$(BIN)/python -m pytest -m contract -rP tests/contract $(if $(CASES),--cases $(CASES))
+	$(PYTEST) $(PARALLEL) -m contract -rP tests/contract $(if $(CASES),--cases $(CASES))
 
 build/contract/made: requirements/contract.txt
 	$(PYTHON) -m venv build/contract
 	build/contract/bin/pip install --quiet -r $<
 	touch $@
+
+test-rolling: setup ## two services behind nginx, restarted in turn under load; needs nginx, takes minutes
+	@command -v nginx >/dev/null || { echo "make test-rolling: no nginx here, so nothing was tested"; exit 1; }
+	$(PYTEST) -m rolling -rP tests/nginx
+
+test-slow: setup data ## the slow tests: accuracies over five seeds, hundreds of killed jobs, Ray
+	$(PYTEST) $(PARALLEL) -m slow
+
+soak: setup ## load, swaps, restarts, bad input and slow clients at once, behind nginx: 10 minutes; MINUTES= for longer
+	@command -v nginx >/dev/null || { echo "make soak: no nginx here, so nothing was tested"; exit 1; }
+	$(BIN)/python -m tests.soak chaos --minutes $(or $(MINUTES),10)
+
+soak-memory: setup ## a million requests by every form: memory, descriptors and threads must not grow; REQUESTS= for fewer
+	$(BIN)/python -m tests.soak steady --requests $(or $(REQUESTS),1000000)
 
 fuzz: setup build/fuzz/made ## a million inputs, guided by coverage, for each reader of a client's bytes; RUNS= for fewer
 	for target in $$($(BIN)/python -m tests.fuzz.targets); do \
@@ -98,23 +128,16 @@ build/fuzz/made: requirements/fuzz.txt
 	$(BIN)/pip install --quiet --no-deps --target build/fuzz/site --upgrade -r $<
 	touch $@
 
-soak: setup ## load, swaps, restarts, bad input and slow clients at once, behind nginx: 10 minutes; MINUTES= for longer
-	@command -v nginx >/dev/null || { echo "make soak: no nginx here, so nothing was tested"; exit 1; }
-	$(BIN)/python -m tests.soak chaos --minutes $(or $(MINUTES),10)
+e2e: setup data build/clients/made ## the whole path in real containers; needs a Docker engine
+	@docker info >/dev/null 2>&1 || { echo "make e2e: no Docker engine answers here, so nothing was tested"; exit 1; }
+	$(PYTEST) -m e2e
 
-soak-memory: setup ## a million requests by every form: memory, descriptors and threads must not grow; REQUESTS= for fewer
-	$(BIN)/python -m tests.soak steady --requests $(or $(REQUESTS),1000000)
+nightly: CASES = 1000
+nightly: coverage test-slow test-rolling test-contract fuzz soak soak-memory ## the long tests; takes hours; with -k it goes on after a failure
 
-lint: setup ## style, formatting and types
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+##@ Measure
 
-format: setup ## put the code into its standard form
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
-
-accuracy: $(VENV)/train data ## the README's accuracies: both recipes over five seeds
+accuracy: $(VENV)/train data ## the accuracies of docs/training.md: both recipes over five seeds
 	$(BIN)/python -m benchmarks.accuracy
 
 recipe: $(VENV)/train data ## the tuned recipe beside its neighbours, on the tune split; takes minutes
@@ -126,27 +149,27 @@ abstention: setup $(MODEL) ## our rule for the threshold beside SGR, MAPIE and t
 shift: setup $(MODEL) ## how the promises break where calibration is from another population; takes minutes
 	$(BIN)/python -m benchmarks.shift $(MODEL)
 
+chapter: setup data ## docs/chapter: every exercise of the chapter, measured anew; takes minutes
+	$(BIN)/python -m exercises all --out docs/chapter
+
 bench: setup $(MODEL) ## every target of serving, asked and measured: ours, the limit, plain FastAPI; needs wrk, takes minutes
 	$(BIN)/python -m benchmarks.serving $(MODEL) throughput latency workers footprint bulk packages
-
-bench-peers: setup $(MODEL) ## ours beside KServe, MLServer, BentoML, LitServe and Ray Serve, installed under build/peers; a quarter of an hour
-	$(BIN)/python -m benchmarks.serving $(MODEL) peers
 
 bench-gate: setup $(MODEL) ## fails where one JSON image gets under 0.30 of the limit, three times; a minute, needs wrk
 	$(BIN)/python -m benchmarks.serving $(MODEL) gate
 
+bench-peers: setup $(MODEL) ## ours beside KServe, MLServer, BentoML, LitServe and Ray Serve, installed under build/peers; a quarter of an hour
+	$(BIN)/python -m benchmarks.serving $(MODEL) peers
+
 bench-overload: setup $(MODEL) ## three times the highest load: what is answered, how late, and whether any is lost; needs wrk
 	$(BIN)/python -m benchmarks.serving $(MODEL) overload
 
-bench-choices: setup $(MODEL) ## the figures of docs/architecture.md: precision, kinds of route, many models, metrics; needs wrk
+bench-choices: setup $(MODEL) ## the figures of docs/evidence/serving.md: precision, kinds of route, many models, metrics; needs wrk
 	$(BIN)/python -m benchmarks.precision $(MODEL)
 	$(BIN)/python -m benchmarks.routes $(MODEL)
 	$(BIN)/python -m benchmarks.models
 	$(BIN)/python -m benchmarks.scrape $(MODEL)
 	$(BIN)/python -m benchmarks.reload $(MODEL)
-
-chapter: setup data ## docs/chapter: every exercise of the chapter, measured anew; takes minutes
-	$(BIN)/python -m exercises all --out docs/chapter
 
 bench-data: setup data ## embeddings in a file: an epoch, growth with the rows, memory; decoding 100,000 PNGs
 	$(BIN)/python -m benchmarks.streaming
@@ -169,9 +192,14 @@ bench-growth: setup ## time and memory of fit and answer against images, feature
 bench-sweep: setup data ## an epoch of 32 learning rates fitted together, beside an epoch of one fit
 	$(BIN)/python -m benchmarks.sweep
 
-e2e: setup data build/clients/made ## the whole path in real containers; needs a Docker engine
-	@docker info >/dev/null 2>&1 || { echo "make e2e: no Docker engine answers here, so nothing was tested"; exit 1; }
-	$(BIN)/python -m pytest -m e2e
+##@ Release
+
+openapi: setup $(MODEL) ## docs/openapi.json, written anew
+	PYTHONPATH=. $(BIN)/python docs/openapi.py $(MODEL) > $(dir $(MODEL))openapi.json
+	mv $(dir $(MODEL))openapi.json docs/openapi.json
+
+page-pictures: setup $(MODEL) ## docs/pictures/page-*.png, taken anew; needs chromium
+	$(BIN)/python -m tests.browser.pictures $(MODEL) docs/pictures
 
 sbom: setup build/sbom/made ## build/demur-serve.cdx.json: what the serving image installs, as CycloneDX
 	rm -rf build/sbom/serving
@@ -179,7 +207,7 @@ sbom: setup build/sbom/made ## build/demur-serve.cdx.json: what the serving imag
 	build/sbom/bin/pip --python build/sbom/serving/bin/python install --quiet --require-hashes --requirement requirements/serve.txt
 	build/sbom/bin/cyclonedx-py environment --pyproject pyproject.toml --sv 1.6 --output-reproducible --validate \
 	    --output-file build/demur-serve.cdx.json build/sbom/serving/bin/python
-	$(BIN)/python -m pytest -m sbom tests/supply
+	$(PYTEST) -m sbom tests/supply
 
 build/sbom/made: requirements/sbom.txt
 	$(PYTHON) -m venv build/sbom
@@ -197,16 +225,18 @@ build/audit/made: requirements/audit.txt
 lock: setup ## pin the newest versions that pyproject.toml allows
 	$(BIN)/python requirements/lock.py
 
-clean: ## remove what the other targets made
-	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache
-
-$(MODEL): | $(VENV)/train
+$(MODEL): | $(BIN)/demur
 	$(MAKE) train
 
 $(VENV)/train: requirements/train.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --requirement $<
+	@touch $@
+
+# By the setuptools that torch brings: nothing is fetched.
+$(BIN)/demur: pyproject.toml $(VENV)/train
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/dev: requirements/dev.txt $(VENV)/train

@@ -1,1 +1,1 @@
-"""Every number that the README and the docs state, as a command that measures it."""
+"""Every number that the documents state, as a command that measures it."""

@@ -1,7 +1,7 @@
 """`make accuracy`: what each recipe reaches on the official test images, over five seeds.
 
-Prints the README's table and writes `build/accuracy.json`. A seed changes the splits, the initial weights and the
-order of the examples.
+Prints the table of docs/training.md and writes `build/accuracy.json`. A seed changes the splits, the initial weights
+and the order of the examples.
 """
 
 import json
@@ -42,7 +42,7 @@ class Measured:
         return statistics.mean(self.accuracies)
 
     def row(self) -> str:
-        """A row of the README's table."""
+        """A row of that table."""
         spread = f"{min(self.accuracies):.4f} to {max(self.accuracies):.4f}"
         epochs = RECIPES[self.recipe].epochs
         tune, seconds = statistics.mean(self.tune_accuracies), statistics.median(self.seconds)

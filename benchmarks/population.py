@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from service.contract.manifest import Manifest
 from service.inference.classifier import Classifier
-from training.certification.fixed_sequence import Sequence, count, fixed_sequence
+from training.certification.fixed_sequence import ThresholdSequence, count, fixed_sequence
 from training.certification.scored import Scored, score
 from training.data.dataset import Dataset
 from training.data.splits import split
@@ -45,11 +45,11 @@ class Population:
         """What is eligible: all that a rule which knows of no gate is given."""
         return self.take(self.eligible).scored
 
-    def sequence(self) -> Sequence:
+    def sequence(self) -> ThresholdSequence:
         """The thresholds and their order, as this population fixes them where it is `tune`."""
-        return Sequence.on(self.scored.scores.confidence, self.scored.wrong, self.eligible)
+        return ThresholdSequence.from_tune(self.scored.scores.confidence, self.scored.wrong, self.eligible)
 
-    def threshold(self, sequence: Sequence, risk: float) -> float | None:
+    def threshold(self, sequence: ThresholdSequence, risk: float) -> float | None:
         """Ours: the threshold that is certified with this population as the calibration split."""
         s = self.scored
         passed = fixed_sequence(sequence, s.scores.confidence, s.wrong, self.eligible, risk, CONFIDENCE_LEVEL)

@@ -44,7 +44,7 @@ async def measured(path: Path, files: list[bytes]) -> float:
     async with app.router.lifespan_context(app):
         for file in files:
             _publish(file, path)
-            look = threading.Thread(target=app.state.reloader.look)
+            look = threading.Thread(target=app.state.reloader.check_files)
             look.start()
             before = time.process_time()
             while look.is_alive():
@@ -61,7 +61,7 @@ async def grown(path: Path, files: list[bytes]) -> tuple[float, float]:
     async with app.router.lifespan_context(app):
         for turn in range(1, SWAPS + 1):
             _publish(files[turn % len(files)], path)
-            await asyncio.to_thread(app.state.reloader.look)
+            await asyncio.to_thread(app.state.reloader.check_files)
             model = app.state.registry.models.get(None)
             golden = model.manifest.golden.decoded_inputs(model.manifest.input)
             model.predictor.scores(golden)

@@ -45,7 +45,7 @@ def variants_app(model: Path) -> FastAPI:
     predictor: Predictor = app.state.registry.models.get(None).predictor
 
     def work(body: bytes, request: Request) -> bytes:
-        return predictor.answer(predictor.question(body, request.headers["content-type"])).body
+        return predictor.answer(predictor.prepare(body, request.headers["content-type"])).body
 
     async def read(request: Request) -> bytes:
         return await request.body()

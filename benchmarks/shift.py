@@ -19,7 +19,7 @@ from scipy.stats import ks_2samp
 from benchmarks.population import CALIBRATION_SIZE, CONFIDENCE_LEVEL, RESAMPLES, RISKS, HeldOut, Population
 from service.inference.prediction_sets import members
 from training.certification.conformal import lac
-from training.certification.gate import limit
+from training.certification.gate import gate_threshold
 from training.certification.scored import Scored
 from training.data.sources import fashion_mnist
 from training.data.sources.fetch import fetch, locate
@@ -57,7 +57,7 @@ def trials(held_out: HeldOut, repeats: int) -> Iterator[Trial]:
         generator = np.random.default_rng([SEED, repeat])
         drawn = generator.integers(0, size, CALIBRATION_SIZE)
         left = np.setdiff1d(np.arange(size), drawn)
-        gate = limit(held_out.tune.take(left), 0.01, CONFIDENCE_LEVEL).threshold
+        gate = gate_threshold(held_out.tune.take(left), 0.01, CONFIDENCE_LEVEL).threshold
         tune, test = Population.behind(gate, held_out.tune), Population.behind(gate, held_out.test)
         others = generator.integers(0, len(test), CALIBRATION_SIZE)
         yield Trial(tune.take(left), {TEST: test.take(others), TRAINING: tune.take(drawn)}, test)

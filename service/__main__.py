@@ -1,44 +1,74 @@
-"""`python -m service`: serve over HTTP until SIGTERM or SIGINT; `score`: score files; `key`: make an API key."""
+"""`python -m service`: serves over HTTP until SIGTERM or SIGINT; `score` scores files, `key` makes an API key.
+
+Imports nothing heavy before the command line is parsed.
+"""
 
 import argparse
 import gc
+import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from service.contract.errors import DemurError
+from service.contract.commands import add_command
+from service.contract.errors import DemurError, ModelError
+from service.contract.option_values import number, positive_int
 from service.http.access import command as access
 from service.scoring import arguments
 
-_INTERRUPTED = 130  # 128 and the number of SIGINT, as a shell says it
+if TYPE_CHECKING:
+    from service.settings import Settings
+
+PROGRAM = "python -m service"
+_INTERRUPTED = 130  # the status that a shell reports for Ctrl-C: 128 and the number of SIGINT
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Do what the command line says; returns the exit status."""
-    program = argparse.ArgumentParser(
-        prog="python -m service",
-        description="Serves a model over HTTP; with `score`, scores files with it; with `key`, makes an API key.",
-    )
-    commands = program.add_subparsers(dest="command")
-    arguments.add(commands.add_parser("score", help="answer every row of Parquet files", allow_abbrev=False))
-    access.add(commands.add_parser("key", help="make an API key", allow_abbrev=False))
-    options = program.parse_args(words)
-    if options.command is None:
-        return serve()
-    return key(options) if options.command == "key" else score(options)
+def main(words: Sequence[str] | None = None, program: str = PROGRAM) -> int:
+    """Run one command, without one `serve`; returns the exit status: 0, 1 with a line that says why, or 130.
 
-
-def key(options: argparse.Namespace) -> int:
-    """Make an API key; returns the exit status: 0 done, 1 not."""
+    `program` is what the user typed before the command.
+    """
+    options = _parser(program).parse_args(words)
+    run = {"score": _score, "key": access.run}.get(options.command, _serve)
     try:
-        access.run(options)
+        return run(options) or 0
     except DemurError as error:
         print(f"demur: {error}", file=sys.stderr)
         return 1
-    return 0
 
 
-def score(options: argparse.Namespace) -> int:
-    """Score files; returns the exit status: 0 done, 1 not, 130 interrupted. The same command goes on where it was."""
+def _parser(program: str) -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog=program, usage="%(prog)s [COMMAND] ...", description="Serves a model over HTTP, unless a command is given."
+    )
+    commands = top.add_subparsers(prog=program, dest="command", metavar="COMMAND")
+    serve = add_command(
+        commands,
+        "serve",
+        "serve a model over HTTP",
+        "[MODEL] [options]",
+        ["build/model.onnx --port 8080", "models/ --host 0.0.0.0 --workers 4"],
+    )
+    add = serve.add_argument
+    add("model", type=Path, nargs="?", metavar="MODEL", help="a model file, or a folder of them (DEMUR_MODEL_PATH)")
+    settings = serve.add_argument_group("settings", "Every setting is an environment variable; these have an option.")
+    add = settings.add_argument
+    add("--port", type=_port, metavar="N", help="to listen on; 0 takes a free one (DEMUR_PORT, else 8000)")
+    add("--host", metavar="HOST", help="the address to listen on (DEMUR_HOST, else 127.0.0.1)")
+    add("--workers", type=positive_int, metavar="N", help="processes that serve (DEMUR_WORKERS, else 1)")
+    arguments.add(add_command(commands, "score", arguments.SUMMARY, arguments.USAGE, arguments.EXAMPLES))
+    access.add(add_command(commands, "key", access.SUMMARY, access.USAGE, access.EXAMPLES))
+    return top
+
+
+def _port(text: str) -> int:
+    """A port, or 0."""
+    return number(text, int, lambda value: 0 <= value <= 65535, "a whole number from 0 to 65535")
+
+
+def _score(options: argparse.Namespace) -> int:
+    """Score files. After an interruption the same command continues."""
     try:
         from service.scoring import command
 
@@ -48,30 +78,45 @@ def score(options: argparse.Namespace) -> int:
             raise
         print("demur: score needs pyarrow: pip install '.[serve,score]'", file=sys.stderr)
         return 1
-    except DemurError as error:
-        print(f"demur: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
-        print("demur: interrupted: the same command goes on from here", file=sys.stderr)
+        print("demur: interrupted: the same command continues from here", file=sys.stderr)
         return _INTERRUPTED
     return 0
 
 
-def serve() -> int:
+def _serve(options: argparse.Namespace) -> int:
     """Serve; returns the exit status: 0 after a graceful stop, 1 when the service could not start."""
-    # What is imported and built now stays. To look through it for garbage on the way is a tenth of the start.
+    # Almost nothing that is imported and built now is garbage. Collecting takes a tenth of the start.
     gc.disable()
     try:
-        from service.app import create_app
-        from service.http.server import processes
         from service.settings import Settings
 
-        return processes.serve(Settings.from_environment(), create_app)
-    except DemurError as error:
-        print(f"demur: {error}", file=sys.stderr)
-        return 1
+        settings = Settings.from_environment(_overrides(options))
+        from service.app import create_app
+        from service.http.server import processes
+
+        try:
+            return processes.serve(settings, create_app)
+        except ModelError as error:
+            raise ModelError(f"{error}. {_next_step(settings)}") from None
     finally:
         gc.enable()
+
+
+def _overrides(options: argparse.Namespace) -> dict[str, Any]:
+    """The settings that the command line gives."""
+    given = {name: getattr(options, name, None) for name in ("host", "port", "workers")}
+    overrides = {name: value for name, value in given.items() if value is not None}
+    model: Path | None = getattr(options, "model", None)
+    if model is not None:
+        overrides |= {"models": model} if model.is_dir() else {"model_path": model, "models": None}
+    return overrides
+
+
+def _next_step(settings: "Settings") -> str:
+    """What to do about a model that cannot be served."""
+    path = settings.model_path if settings.models is None else settings.models / "NAME.onnx"
+    return f"Train one: demur fit --out {shlex.quote(str(path))}; or name another: demur serve MODEL"
 
 
 if __name__ == "__main__":

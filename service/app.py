@@ -25,14 +25,13 @@ from service.monitoring.metrics.metrics import Metrics
 from service.monitoring.metrics.scrape import Scrape
 from service.monitoring.metrics.tallies import Tallies
 from service.monitoring.requests import request_log
-from service.monitoring.requests.exchange import Observer
+from service.monitoring.requests.exchange import ExchangeObservers, Observer
 from service.monitoring.requests.logs import lines_for
-from service.monitoring.requests.observers import ExchangeObservers
 from service.monitoring.worker_slot import ALONE, WorkerSlot
 from service.registry import loading as models
 from service.registry.registry import Registry
 from service.registry.reload import Reloader
-from service.registry.watch import Watch
+from service.registry.watch import FileWatcher
 from service.settings import PREFIX, Settings
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def create_app(settings: Settings, worker_slot: WorkerSlot = ALONE) -> FastAPI:
     socket is ever opened for it. `place` is this process's among several workers.
     """
     metrics = Metrics(Tallies(worker_slot))
-    watch = Watch(settings)  # before they are read, so that no change is missed
+    watch = FileWatcher(settings)  # before they are read, so that no change is missed
     loaded = models.load(settings, worker_slot, metrics)
     registry = Registry(loaded)
     app = FastAPI(

@@ -1,8 +1,9 @@
 """The service's settings, from environment variables with the prefix `DEMUR_`. Units stand in the names."""
 
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -17,8 +18,8 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 FeedbackCounts = Literal["audited", "all"]
 
 PREFIX = "DEMUR_"
-# Read by the training half; set for both, it must not stop the service.
-_NOT_OURS = frozenset({"DEMUR_DATA_DIR"})
+# A variable of the training half. One environment may serve both.
+_OF_TRAINING = frozenset({"DEMUR_DATA_DIR"})
 
 
 class Settings(BaseSettings):
@@ -103,22 +104,43 @@ class Settings(BaseSettings):
         return ReadLimits(self.max_batch_size, self.max_image_pixels)
 
     @classmethod
-    def from_environment(cls) -> Self:
-        """Read the environment. Raises SettingsError, naming each variable that is wrong and the rule."""
-        known = {PREFIX + name.upper() for name in cls.model_fields}
-        ours = {name for name in os.environ if name.upper().startswith(PREFIX)}
-        unknown = sorted(name for name in ours if name.upper() not in known | _NOT_OURS)
+    def from_environment(cls, overrides: Mapping[str, Any] | None = None) -> Self:
+        """Read the environment; `overrides` replace what it says. Raises SettingsError.
+
+        The message names each variable that is wrong, and the rule it breaks.
+        """
+        names = {PREFIX + name.upper() for name in cls.model_fields}
+        given = sorted(name for name in os.environ if name.upper().startswith(PREFIX))
+        unknown = [name for name in given if name.upper() not in names | _OF_TRAINING]
         if unknown:
-            raise SettingsError(f"{', '.join(unknown)}: no such setting; there are {', '.join(sorted(known))}")
+            raise SettingsError("; ".join(_no_such_setting(name, names) for name in unknown))
         try:
-            return cls()
+            return cls(**(overrides or {}))
         except ValidationError as error:
-            raise SettingsError("; ".join(_finding(details) for details in error.errors())) from None
+            raise SettingsError("; ".join(_broken_rule(details) for details in error.errors())) from None
 
 
-def _finding(details: ErrorDetails) -> str:
+def _no_such_setting(name: str, names: Iterable[str]) -> str:
+    """What to say of a variable that is no setting: the nearest names, or all of them if none is near.
+
+    >>> _no_such_setting("DEMUR_WORKER", ["DEMUR_HOST", "DEMUR_WORKERS"])
+    'DEMUR_WORKER: no such setting; did you mean DEMUR_WORKERS?'
+    """
+    import difflib
+
+    endings = [known.removeprefix(PREFIX) for known in sorted(names)]  # the prefix would make all of them near
+    near = difflib.get_close_matches(name.upper().removeprefix(PREFIX), endings, n=2)
+    rest = (
+        f"did you mean {' or '.join(PREFIX + ending for ending in near)}?"
+        if near
+        else f"there are {', '.join(sorted(names))}"
+    )
+    return f"{name}: no such setting; {rest}"
+
+
+def _broken_rule(details: ErrorDetails) -> str:
     name, *inner = (str(part) for part in details["loc"])
     rule = details["msg"]
-    if details["type"] == "model_type":  # which names a class of ours
+    if details["type"] == "model_type":  # pydantic's message names a class of ours
         rule = 'it must be a JSON object like {"selective_risk": 0.02}'
     return f"{'.'.join([PREFIX + name.upper(), *inner])}={details['input']!r}: {rule}"

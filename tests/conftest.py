@@ -1,12 +1,16 @@
 """What several tests share: a tiny model, Fashion-MNIST itself, and a model that the real command trained on it."""
 
 import fcntl
+import functools
+import hashlib
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpcore2
 import pytest
 from fastapi.testclient import TestClient
 
@@ -16,6 +20,7 @@ from tests import tiny
 from training.data.dataset import Dataset
 from training.data.sources import fashion_mnist
 from training.data.sources.fetch import locate
+from training.publishing.provenance import library_versions
 
 ROOT = Path(__file__).parent.parent
 collect_ignore = ["contract/rules.py"]  # schemathesis's, which is in an environment of its own
@@ -35,6 +40,14 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("DEMUR_") and name != "DEMUR_DATA_DIR":
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _certificates_are_read_once() -> Iterator[None]:
+    """Loading the machine's certificates takes 20 ms, and every new client does it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(httpcore2, "default_ssl_context", functools.cache(httpcore2.default_ssl_context))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -65,15 +78,25 @@ def dataset(data_folder: Path) -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def trained_model(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> Path:
-    """The model of the default recipe, trained by the real command on the real data."""
-    if "PYTEST_XDIST_WORKER" in os.environ:  # whoever comes first fits it for all
-        folder = tmp_path_factory.getbasetemp().parent
-    else:
-        folder = tmp_path_factory.mktemp("trained")
+def trained_model(data_folder: Path) -> Path:
+    """The model of the default recipe, trained by the real command on the real data.
+
+    Sessions and xdist's workers share one file for each state of the code. The first trains it, the others wait.
+    """
+    folder = ROOT / "build" / "tests" / _code_digest()
+    folder.mkdir(parents=True, exist_ok=True)
     out = folder / "model.onnx"
-    command = [sys.executable, "-m", "training", "fit", "--if-missing", "--data-dir", str(data_folder)]
-    with (folder / "fitting").open("w") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
-        subprocess.run([*command, "--out", str(out)], cwd=ROOT, check=True, capture_output=True)
+    command = [sys.executable, "-m", "training", "fit", "--data-dir", str(data_folder)]
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not out.exists():
+            subprocess.run([*command, "--out", str(out)], cwd=ROOT, check=True, capture_output=True)
     return out
+
+
+def _code_digest() -> str:
+    """Changes with every source file and library version that a model may depend on."""
+    digest = hashlib.sha256(json.dumps(library_versions()).encode())
+    for path in sorted(path for half in ("service", "training") for path in (ROOT / half).rglob("*.py")):
+        digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:12]

@@ -72,12 +72,19 @@ def command_environment(**settings: str) -> dict[str, str]:
 def serving(model: Path, **settings: str) -> Iterator[Server]:
     """Start the service on `model`, wait until it is ready, and end it afterwards if it still runs."""
     port = free_port()
-    environment = command_environment(DEMUR_MODEL_PATH=str(model), DEMUR_PORT=str(port), **settings)
+    settings |= {"DEMUR_MODEL_PATH": str(model), "DEMUR_PORT": str(port)}
+    with running("-m", "service", port=port, **settings) as server:
+        yield server
+
+
+@contextmanager
+def running(*words: str, port: int, **settings: str) -> Iterator[Server]:
+    """The same of any program of Python that serves on `port`."""
     with tempfile.TemporaryFile("w+") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "service"],
+            [sys.executable, *words],
             cwd=ROOT,
-            env=environment,
+            env=command_environment(**settings),
             stdout=out,
             stderr=subprocess.PIPE,
             text=True,

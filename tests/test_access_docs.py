@@ -1,4 +1,4 @@
-"""What docs/operations.md says of who gets in: its commands, and its examples of a secret."""
+"""What docs/operations.md says of access control: its commands, and its examples of a secret."""
 
 import os
 import re
@@ -14,7 +14,7 @@ import yaml
 from tests.server import ROOT, command_environment, serving
 from tests.test_kubernetes import DEPLOYMENT, KUBERNETES
 
-SECTION = (ROOT / "docs" / "operations.md").read_text().partition("## Who gets in\n")[2].partition("\n## ")[0]
+SECTION = (ROOT / "docs" / "operations.md").read_text().partition("## Access control\n")[2].partition("\n## ")[0]
 
 
 def _blocks(language: str) -> list[str]:
@@ -24,11 +24,11 @@ def _blocks(language: str) -> list[str]:
 def test_commands_make_a_file_that_lets_the_request_in(trained_model: Path, tmp_path: Path) -> None:
     making, asking = _blocks("sh")
     *made, served = making.splitlines()
-    assert served == "DEMUR_API_KEYS=keys .venv/bin/python -m service"
+    assert served == "DEMUR_API_KEYS=keys demur serve"
     environment = {**command_environment(), "PYTHONPATH": str(ROOT)}
     presented = [
         subprocess.check_output(
-            ["bash", "-c", command.replace(".venv/bin/python", sys.executable)],
+            ["bash", "-c", command.replace("demur", f"{sys.executable} -m demur", 1)],
             cwd=tmp_path,
             env=environment,
             text=True,

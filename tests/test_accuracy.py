@@ -1,20 +1,22 @@
-"""The accuracies that the README states, over five seeds. Slow: it runs the whole job ten times."""
+"""The accuracies that docs/training.md states, over five seeds. Slow: it runs the whole job ten times."""
 
 import re
 
 import pytest
 
 from benchmarks.accuracy import measure
-from tests.test_docs import README
+from tests.test_docs import DOCS
 from training.data.dataset import Dataset
 from training.data.options import Recipe
 
 pytestmark = pytest.mark.slow
+
+TEXT = (DOCS / "training.md").read_text()
 
 
 @pytest.mark.parametrize(("recipe", "least", "most"), [("chapter", 0.826, 0.836), ("tuned", 0.845, 1.0)])
 def test_recipe_reaches_its_accuracy(dataset: Dataset, recipe: Recipe, least: float, most: float) -> None:
     mean = measure(recipe, dataset).mean
     assert least <= mean <= most
-    (stated,) = re.findall(rf"^\| `{recipe}` \| \d+ \| ([0-9.]+) \|", README, re.MULTILINE)
+    (stated,) = re.findall(rf"^\| `{recipe}` \| \d+ \| ([0-9.]+) \|", TEXT, re.MULTILINE)
     assert mean == pytest.approx(float(stated), abs=0.001)

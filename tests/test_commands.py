@@ -1,4 +1,4 @@
-"""The README's first commands, run as they stand there: `make serve`, then its `curl`. Slow: it trains."""
+"""The README's first commands, run as they stand there: `make serve`, then its `curl`. It trains."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import pytest
 from tests.server import ROOT, Server, command_environment, free_port, wait_until_ready
 from tests.test_docs import README
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.process
 
 
 def _command(program: str) -> str:

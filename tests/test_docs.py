@@ -1,5 +1,6 @@
 """What the documents say is what the program does: commands, answers, settings, numbers, links."""
 
+import argparse
 import ast
 import inspect
 import itertools
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,9 +24,12 @@ from fastapi.testclient import TestClient
 from torch.distributed.run import get_args_parser
 
 from service.app import create_app
+from service.http.access import command as access
 from service.inference.classifier import Classifier
+from service.scoring import arguments as scoring_arguments
 from service.settings import Settings
 from tests.server import serving
+from tests.test_architecture import imports_within
 from training.certification import cost_matrix
 from training.cli import parser as arguments
 from training.data.dataset import Dataset
@@ -33,8 +38,10 @@ from training.data.sources import fashion_mnist
 RAW = "application/octet-stream"
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
-DOCUMENTS += sorted((ROOT / "deploy").rglob("*.md"))
+DOCS = ROOT / "docs"
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md")), *sorted((ROOT / "deploy").rglob("*.md"))]
+NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
+LONGEST = {"operations": 450, "reliability": 150, "abstention": 200, "architecture": 170}  # in lines
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z0-9-]+):.*## ", MAKEFILE, re.MULTILINE))
 
@@ -45,12 +52,12 @@ def client(trained_model: Path) -> Iterator[TestClient]:
         yield client
 
 
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def _blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 def _post(client: TestClient, command: str) -> dict[str, Any]:
-    """Send what a `curl --data-binary @FILE -H HEADER URL` of the README sends."""
+    """Send what a `curl --data-binary @FILE -H HEADER URL` of a document sends."""
     program, _, body, _, header, url = shlex.split(command)
     assert program == "curl"
     name, _, value = header.partition(": ")
@@ -63,6 +70,12 @@ def _post(client: TestClient, command: str) -> dict[str, Any]:
 def test_readme_is_short_before_the_first_command() -> None:
     before, _, _ = README.partition("```")
     assert len(before.split()) <= 80
+    assert len(README.split()) <= 900
+
+
+@pytest.mark.parametrize(("name", "lines"), LONGEST.items())
+def test_document_is_not_longer_than_can_be_read(name: str, lines: int) -> None:
+    assert len((DOCS / f"{name}.md").read_text().splitlines()) <= lines
 
 
 def test_readme_curl_gets_the_answer_that_stands_below_it(client: TestClient) -> None:
@@ -92,8 +105,8 @@ def test_readme_pictures_that_are_not_answered_have_the_reasons_that_it_says(cli
     assert all(f"`{reason}`" in before for reason in reasons)
 
 
-def test_readme_form_gets_an_answer_for_each_file(client: TestClient) -> None:
-    command = next(block for block in _blocks("sh") if block.startswith("curl -F"))
+def test_form_gets_an_answer_for_each_file(client: TestClient) -> None:
+    command = next(block for block in _blocks("sh", (DOCS / "requests.md").read_text()) if block.startswith("curl -F"))
     program, *forms, url = shlex.split(command)
     assert (program, forms[::2]) == ("curl", ["-F"] * 2)
     pictures = [ROOT / form.removeprefix("file=@") for form in forms[1::2]]
@@ -104,10 +117,10 @@ def test_readme_form_gets_an_answer_for_each_file(client: TestClient) -> None:
     assert [prediction["label"] for prediction in found] == ["Ankle boot", None]
 
 
-def _example(heading: str) -> dict[str, Any]:
-    """The JSON in the section of docs/operations.md with this heading."""
-    section = (ROOT / "docs" / "operations.md").read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
-    (block,) = re.findall(r"^```json\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+def _example(heading: str, document: str = "operations") -> dict[str, Any]:
+    """The JSON in the section of a document with this heading."""
+    section = (DOCS / f"{document}.md").read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    (block,) = _blocks("json", section)
     found: dict[str, Any] = json.loads(block)
     return found
 
@@ -125,7 +138,7 @@ def test_line_of_the_log_in_the_documents_is_one(trained_model: Path) -> None:
 
 
 def test_drift_in_the_documents_is_what_these_images_give(client: TestClient, dataset: Dataset) -> None:
-    stated = _example("Watching the promises")
+    stated = _example("Monitoring promises")
     left_out = [dataset.classes.index(name) for name in ("Shirt", "Coat")]
     images = dataset.test.inputs[~np.isin(dataset.test.labels, left_out)]
     with TestClient(create_app(client.app.state.settings)) as fresh:  # type: ignore[attr-defined]
@@ -161,27 +174,52 @@ def test_readme_operating_points_are_the_shipped_recipes(trained_model: Path) ->
 
 
 def test_cost_matrix_in_the_documents_is_one_that_the_training_takes() -> None:
-    text = (ROOT / "docs" / "abstention.md").read_text()
-    (block,) = re.findall(r"^```json\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (block,) = _blocks("json", (DOCS / "abstention.md").read_text())
     assert json.loads(block) == json.loads((ROOT / "docs" / "costs.json").read_text())
     matrix = cost_matrix.read(ROOT / "docs" / "costs.json", fashion_mnist.CLASSES)
     sandal, boot = (fashion_mnist.CLASSES.index(name) for name in ("Sandal", "Ankle boot"))
     assert (matrix[sandal][boot], matrix[boot][sandal], matrix[0][1], matrix[0][0]) == (5, 5, 1, 0)
 
 
-def test_training_commands_in_the_readme_are_understood() -> None:
-    commands = re.findall(r'^make train FIT="(.*)"$', README, re.MULTILINE)
-    commands = [f"fit {options}" for options in commands] + re.findall(
-        r"^\.venv/bin/python -m training (.*)$", README, re.MULTILINE
-    )
-    commands += re.findall(r"`\.venv/bin/python -m training (\w+ (?!--help)[^`]*)`", README)
-    assert len(commands) == 8
+def _commands(text: str) -> list[str]:
+    """What follows `demur` in blocks of shell and between backticks, and what `make train` adds to it."""
+    text = re.sub(r"\\\n\s*", "", text)
+    commands = [f"fit {options}" for options in re.findall(r'^make train FIT="(.*)"$', text, re.MULTILINE)]
+    commands += re.findall(r"^(?:DEMUR_\w+=\S+ )*demur (.*)$", text, re.MULTILINE)
+    return commands + re.findall(r"`demur\s([\w-]+ (?!--help)[^`]*)`", text)
+
+
+COMMANDS = {
+    name: commands for name, path in zip(NAMES, DOCUMENTS, strict=True) if (commands := _commands(path.read_text()))
+}
+
+
+@pytest.mark.parametrize("commands", COMMANDS.values(), ids=COMMANDS)
+def test_commands_in_documents_are_understood(commands: list[str]) -> None:
     for command in commands:
-        arguments.parser().parse_args(shlex.split(command))
+        name, *words = shlex.split(command)
+        match name:
+            case "serve":
+                options = [word for word in words if word.startswith("-")]
+                assert set(options) <= {"--host", "--port", "--workers"}
+            case "score" | "key":
+                program = argparse.ArgumentParser()
+                (scoring_arguments if name == "score" else access).add(program)
+                program.parse_args(words)
+            case _:
+                arguments.parser().parse_args([name, *words])
+
+
+def test_readme_shows_data_of_ones_own_from_describe_to_serve() -> None:
+    block = next(block for block in _blocks("sh") if "demur describe" in block)
+    describe, fit, serve = block.splitlines()
+    described, fitted = (arguments.parser().parse_args(shlex.split(command)[1:]) for command in (describe, fit))
+    assert (described.path, described.label_column) == (fitted.data, fitted.label_column)
+    assert serve == f"demur serve {fitted.out}"
 
 
 def test_torchrun_commands_in_documents_are_understood() -> None:
-    text = (ROOT / "docs" / "operations.md").read_text()
+    text = (DOCS / "training.md").read_text()
     commands = re.findall(r"^\.venv/bin/torchrun (.*)$", text, re.MULTILINE)
     assert len(commands) == 2
     for command in commands:
@@ -190,8 +228,35 @@ def test_torchrun_commands_in_documents_are_understood() -> None:
         arguments.parser().parse_args(torchrun.training_script_args)
 
 
-def test_readme_problem_is_what_a_bad_option_gets(client: TestClient) -> None:
-    stated = json.loads(_blocks("json")[1])
+def test_readme_figures_are_those_of_the_documents_that_it_links() -> None:
+    """Each figure of the second table stands in the section that its row links to, and so do the peers'."""
+    rows = re.findall(r"^\| \[.+?\]\((.+?)#(.+?)\) \| (.+) \| (.+) \|$", README, re.MULTILINE)
+    assert len(rows) >= 3
+    for path, anchor, *cells in rows:
+        section = _section((ROOT / path).read_text(), anchor)
+        figures = re.findall(r"\d[\d,.]*(?<![,.])", " ".join(cells))
+        assert figures
+        assert [figure for figure in figures if figure not in section] == [], anchor
+
+
+def _section(text: str, anchor: str) -> str:
+    """From the heading with this anchor to the next one."""
+    headings = [match for match in re.finditer(r"^#+ (.+)$", text, re.MULTILINE) if _slug(match[1]) == anchor]
+    (heading,) = headings
+    return re.split(r"^#+ ", text[heading.end() :], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def _slug(heading: str) -> str:
+    """The anchor that GitHub gives a heading.
+
+    >>> _slug("Open Inference Protocol, `/v2`")
+    'open-inference-protocol-v2'
+    """
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def test_problem_in_the_documents_is_what_a_bad_option_gets(client: TestClient) -> None:
+    stated = _example("Errors", "api")
     picture = (ROOT / "docs" / "ankle-boot.png").read_bytes()
     found = client.post("/predict?top_k=12", content=picture, headers={"content-type": "image/png"}).json()
     stated.pop("request_id")
@@ -199,17 +264,10 @@ def test_readme_problem_is_what_a_bad_option_gets(client: TestClient) -> None:
     assert stated == found
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
 def test_make_targets_in_documents_exist(document: Path) -> None:
     named = set(re.findall(r"(?:`|^)make ([a-z0-9-]+)", document.read_text(), re.MULTILINE))
     assert named <= TARGETS
-
-
-def test_ci_calls_the_same_make_targets_everywhere() -> None:
-    def steps(path: str) -> set[str]:
-        return set(re.findall(r"(?:run:|step) (make .*)", (ROOT / path).read_text()))
-
-    assert steps(".ci/run") == steps(".github/workflows/ci.yml")
 
 
 def _shown(default: object) -> str:
@@ -222,13 +280,11 @@ def test_description_of_the_api_is_the_one_that_is_kept(trained_model: Path) -> 
     """Where it is meant to change, `make openapi` writes it anew, and the difference shows what clients will see."""
     command = [sys.executable, "docs/openapi.py", str(trained_model)]
     said = subprocess.run(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True)
-    assert said.stdout == (ROOT / "docs" / "openapi.json").read_text()
+    assert said.stdout == (DOCS / "openapi.json").read_text()
 
 
 def test_settings_table_lists_every_setting_with_its_default() -> None:
-    rows = dict(
-        re.findall(r"^\| `(DEMUR_[A-Z0-9_]+)` \| (.*?) \|", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE)
-    )
+    rows = dict(re.findall(r"^\| `(DEMUR_[A-Z0-9_]+)` \| (.*?) \|", (DOCS / "operations.md").read_text(), re.MULTILINE))
     fields = Settings.model_fields
     assert rows == {f"DEMUR_{name.upper()}": _shown(field.default) for name, field in fields.items()}
     (written,) = ast.parse(textwrap.dedent(inspect.getsource(Settings))).body
@@ -242,7 +298,7 @@ def test_settings_table_lists_every_setting_with_its_default() -> None:
 
 
 def test_standard_protocols_are_asked_by_the_commands_that_stand_there(trained_model: Path) -> None:
-    text = (ROOT / "docs" / "operations.md").read_text()
+    text = (DOCS / "interoperability.md").read_text()
     commands = re.findall(r"^```sh\n(curl -s http://127.0.0.1:8000/v.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert len(commands) == 2
     with serving(trained_model) as server:
@@ -257,10 +313,47 @@ def test_standard_protocols_are_asked_by_the_commands_that_stand_there(trained_m
     assert (prediction["label"], len(prediction["top_k"])) == ("Ankle boot", 1)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_links_to_files_lead_somewhere(document: Path) -> None:
-    links = re.findall(r"\]\((?!https?://)([^)#]+)\)", document.read_text())
-    assert [link for link in links if not (document.parent / link).exists()] == []
+@pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
+def test_links_lead_to_a_file_and_to_a_heading_in_it(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]+))?\)", document.read_text())
+    assert [path for path, _ in links if not (document.parent / path).exists()] == []
+    assert [
+        link
+        for link in links
+        if link[1] and link[1] not in _anchors(document.parent / link[0] if link[0] else document)
+    ] == []
+
+
+def _anchors(document: Path) -> set[str]:
+    text = re.sub(r"^```.*?^```", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {_slug(heading) for heading in headings} | set(re.findall(r'<a id="([^"]+)">', text))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
+def test_paths_in_documents_exist(document: Path) -> None:
+    tops = "service|training|exercises|tests|benchmarks|requirements|deploy"
+    named = re.findall(rf"`((?:{tops})/[\w./-]*)`", document.read_text())
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("half", ["service", "training"])
+def test_architecture_names_every_room_after_those_that_it_imports(half: str) -> None:
+    table = re.search(rf"^\| `{half}/` \| owns \|\n((?:\|.*\n)+)", (DOCS / "architecture.md").read_text(), re.MULTILINE)
+    assert table is not None
+    rooms = re.findall(r"^\| `(\w+)(?:/|\.py)` \|", table[1], re.MULTILINE)
+    modules = (path.relative_to(ROOT / half) for path in (ROOT / half).rglob("*.py"))
+    assert set(rooms) == {path.parts[0].removesuffix(".py") for path in modules} - {"__init__"}
+    for room, imported in imports_within(half).items():
+        assert imported <= set(rooms[: rooms.index(room)]), room
+
+
+def test_license_is_the_one_that_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    (name,) = project["license-files"]
+    head, version = (line.strip() for line in (ROOT / name).read_text().splitlines()[1:3])
+    assert (head, version.split(",")[0]) == ("Apache License", "Version 2.0")
+    assert project["license"] == "Apache-2.0"
 
 
 def test_serving_lock_has_nothing_of_training() -> None:

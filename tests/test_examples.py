@@ -1,4 +1,4 @@
-"""The worked examples of docs/examples, run as they stand there: describe, fit, serve, ask. Slow: they train.
+"""The worked examples of docs/examples, run as they stand there: describe, fit, serve, ask. They train.
 
 Data and splits are drawn from a seed, so what `describe` says must be the same to the letter. What a training ends in
 may not be: another processor adds in another order, its weights differ in their last digits, and the epoch of the
@@ -25,7 +25,7 @@ from tests.server import ROOT, Server, command_environment, serving
 from training.data.opening import open_data
 from training.data.options import DataOptions
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.process
 
 EXAMPLES = ROOT / "docs" / "examples"
 COUNT = 4  # examples that may change sides
@@ -216,9 +216,8 @@ def _worked(name: str, folder: Path) -> Iterator[Example]:
     (folder / "docs").symlink_to(ROOT / "docs")
     prepare, fit, serve, *_ = _blocks(text, "sh")
     described, fitted = _bash(prepare, folder), _bash(fit, folder)
-    setting, *command = shlex.split(serve)
-    variable, _, model = setting.partition("=")
-    assert (variable, command) == ("DEMUR_MODEL_PATH", [".venv/bin/python", "-m", "service"])
+    *command, model = shlex.split(serve)
+    assert command == ["demur", "serve"]
     with serving(folder / model) as server:
         yield Example(text, folder, described, fitted, server)
 
@@ -227,6 +226,7 @@ def _bash(command: str, folder: Path) -> str:
     """What a block of shell prints, with this Python for the one of the checkout's virtual environment."""
     environment = command_environment(PYTHONPATH=str(ROOT))
     here = command.replace(".venv/bin/python", shlex.quote(sys.executable))
+    here = re.sub(r"^demur ", f"{shlex.quote(sys.executable)} -m demur ", here, flags=re.MULTILINE)
     done = subprocess.run(["bash", "-ec", here], cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout

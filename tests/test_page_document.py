@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from service.app import create_app
-from service.inference.model_inputs import MOST_SHOWN
+from service.inference.model_inputs import MAX_PREPROCESSED
 from service.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -50,5 +50,5 @@ def test_samples_go_into_predict_as_they_are(client: TestClient) -> None:
 
 
 def test_figures() -> None:
-    assert f"up to {MOST_SHOWN} rows" in TEXT
-    assert f"up to {MOST_SHOWN} inputs" in TEXT
+    assert f"up to {MAX_PREPROCESSED} rows" in TEXT
+    assert f"up to {MAX_PREPROCESSED} inputs" in TEXT

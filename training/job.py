@@ -14,7 +14,7 @@ from service.contract.manifest import Manifest, Training
 from service.inference.classifier import Classifier
 from training.certification.scored import Scored
 from training.certification.settings import AbstentionSettings
-from training.certification.temperature import LARGEST
+from training.certification.temperature import MAX_TEMPERATURE
 from training.data.dataset import LabelledData
 from training.data.encoders import Encoder, encoder_for
 from training.data.options import Recipe
@@ -144,7 +144,7 @@ def _require_better_than_guessing(fitted: Fit, classes: int, settings: FitSettin
     """
     kept = next(epoch for epoch in fitted.history if epoch.number == fitted.best_epoch)
     for part, quality in (("train", kept.train), ("tune", kept.tune)):
-        if quality.loss > (LARGEST + 1) * math.log(classes):
+        if quality.loss > (MAX_TEMPERATURE + 1) * math.log(classes):
             raise DivergedError(
                 f"the fit diverged: the kept epoch {kept.number} has a loss of {quality.loss:.4g} on {part}; "
                 f"equal probabilities have {math.log(classes):.3g}. "

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.serving.capacity`: the capacity table of docs/operations.md, from docs/benchmarks/serving.json.
+"""`python -m benchmarks.serving.capacity`: capacity for docs/performance.md, from docs/benchmarks/serving.json.
 
 One core's rate is measured, and what a second worker adds. All else is arithmetic on these two and on the bytes of a
 request, for more cores than were ever measured: the table says so.
@@ -10,13 +10,11 @@ import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from benchmarks.serving.rounds import Spread
-from benchmarks.serving.table import END, STORED
+from benchmarks.serving.table import END, PAGE, STORED
 
-OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 START = "<!-- capacity, from docs/benchmarks/serving.json -->\n"
 
 RATES = (1_000, 100_000, 1_000_000)  # requests/s
@@ -75,10 +73,10 @@ def gigabits(rate: float, size: int) -> float:
 
 
 def bottleneck(measured: Measured, rate: float) -> str:
-    """Of one machine, what ends first, and how far it is used."""
+    """Of one machine, what is exhausted first, and how far it is used."""
     cores = measured.cores(rate)
     if cores <= 1:
-        return f"one worker, {_percent(cores)} used: a second is there for when the first fails"
+        return f"one worker, {_percent(cores)} used: a second for when the first fails"
     used = {
         f"the {MACHINE_CORES} cores": cores / MACHINE_CORES,
         f"the link of {MACHINE_LINK} Gbit/s": gigabits(rate, on_the_wire(measured.request_bytes)) / MACHINE_LINK,
@@ -95,7 +93,7 @@ def block(document: dict[str, Any]) -> str:
     links = ", ".join(str(link) for link in LINKS)
     lines = [
         f"| requests/s | cores | Gbit/s in, out | in, of a link of {links} Gbit/s | in, of {RAW_BYTES} bytes "
-        "| what ends first |",
+        "| what is exhausted first |",
         "|---|---|---|---|---|---|",
     ]
     for rate in RATES:
@@ -106,7 +104,8 @@ def block(document: dict[str, Any]) -> str:
             f"| {shares} | {_digits(gigabits(rate, raw))} | {bottleneck(measured, rate)} |"
         )
     said = "".join(
-        textwrap.fill(f"- {fact}", 120, subsequent_indent="  ") + "\n" for fact in _facts(measured, document)
+        textwrap.fill(f"- {fact}", 120, subsequent_indent="  ", break_on_hyphens=False) + "\n"
+        for fact in _facts(measured, document)
     )
     return "\n".join(lines) + "\n\n" + said
 
@@ -117,7 +116,7 @@ def _facts(measured: Measured, document: dict[str, Any]) -> Iterator[str]:
     yield (
         f"**Measured**: {measured.per_second:,.0f} requests/s of one worker on one core, bodies of "
         f"{measured.request_bytes:,} bytes in and {measured.answer_bytes:,} out ({measured.hardware}); two workers on "
-        f"two cores get through {TWO_WORKERS} times as many, in the worst of the [runs](performance.md)."
+        f"two cores get through {TWO_WORKERS} times as many, in the worst of the [runs](#targets-and-results)."
     )
     yield (
         "**Assumed**: every further core adds what the second did, so that each has "
@@ -127,18 +126,18 @@ def _facts(measured: Measured, document: dict[str, Any]) -> Iterator[str]:
     )
     machine = MACHINE_CORES * measured.of_a_core
     yield (
-        f"**One machine** of {MACHINE_CORES} cores ends at {_digits(machine)} requests/s, by its cores; "
-        f"{_digits(gigabits(machine, request))} Gbit/s come in by then."
+        f"**One machine** of {MACHINE_CORES} cores is exhausted at {_digits(machine)} requests/s, by its cores; "
+        f"that is {_digits(gigabits(machine, request))} Gbit/s in."
     )
     proxy, balancer = (MACHINE_LINK * 1e9 / 8 / size for size in (request + answer, request))
     yield (
-        f"**One proxy** that reads HTTP takes every byte in and gives it out again: with a link of {MACHINE_LINK} "
-        f"Gbit/s it ends at {_digits(proxy)} requests/s, if its processor goes so far, which was not measured. Ray "
-        f"Serve, proxy and one replica on two cores, ended at {_digits(_ray(document))}, measured."
+        f"**One proxy** that reads HTTP receives every byte and sends it again: with a link of {MACHINE_LINK} "
+        f"Gbit/s it is exhausted at {_digits(proxy)} requests/s, if its processor goes so far (not measured). Ray "
+        f"Serve, proxy and one replica on two cores, reached {_digits(_ray(document))} (measured)."
     )
     yield (
-        "**One load balancer** that passes packets on, and whose answers go past it, sees the requests alone: "
-        f"{_digits(balancer)} requests/s with {MACHINE_LINK} Gbit/s. Beyond it there are several, by DNS or by routes "
+        "**One load balancer** that forwards packets, and whose answers bypass it, sees the requests alone: "
+        f"{_digits(balancer)} requests/s with {MACHINE_LINK} Gbit/s. Beyond that, use several, by DNS or by routes "
         "of equal cost."
     )
 
@@ -166,14 +165,14 @@ def _ray(document: dict[str, Any]) -> float:
     return Spread.of(rates).median
 
 
-def written(operations: str, document: dict[str, Any]) -> str:
+def written(page: str, document: dict[str, Any]) -> str:
     """The page with that block. Raises ValueError where it has no place for one."""
-    before, start, rest = operations.partition(START)
+    before, start, rest = page.partition(START)
     _, end, after = rest.partition(END)
     if not (start and end):
-        raise ValueError(f"operations.md has no {START.strip()} ... {END.strip()}")
+        raise ValueError(f"performance.md has no {START.strip()} ... {END.strip()}")
     return before + start + block(document) + end + after
 
 
 if __name__ == "__main__":
-    OPERATIONS.write_text(written(OPERATIONS.read_text(), json.loads(STORED.read_text())))
+    PAGE.write_text(written(PAGE.read_text(), json.loads(STORED.read_text())))

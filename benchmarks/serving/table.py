@@ -1,7 +1,7 @@
-"""`python -m benchmarks.serving.table [build/bench/peers.json]`: the README's table and picture of serving, from JSON.
+"""`python -m benchmarks.serving.table [build/bench/peers.json]`: the table and picture of serving, from JSON.
 
-Given a file that `make bench-peers` has written, it becomes `docs/benchmarks/serving.json`, from which the README and
-`docs/pictures/serving.png` are written anew.
+Given a file that `make bench-peers` has written, it becomes `docs/benchmarks/serving.json`, from which the table in
+`docs/performance.md` and `docs/pictures/serving.png` are written anew.
 """
 
 import json
@@ -14,7 +14,7 @@ from benchmarks.serving.rounds import Spread, ratios
 
 _ROOT = Path(__file__).parents[2]
 STORED = _ROOT / "docs" / "benchmarks" / "serving.json"
-README = _ROOT / "README.md"
+PAGE = _ROOT / "docs" / "performance.md"
 PICTURE = _ROOT / "docs" / "pictures" / "serving.png"
 _ANSWER_NOTHING = frozenset({"limit", "limit-demur-json", "starlette", "fastapi"})
 START, END = "<!-- from docs/benchmarks/serving.json -->\n", "<!-- end -->\n"
@@ -33,7 +33,7 @@ def title(server: dict[str, Any]) -> str:
 
 
 def block(document: dict[str, Any]) -> str:
-    """What stands in the README between the marks: a sentence and the table."""
+    """What stands on the page between the marks: a sentence and the table."""
     ours = next(s["requests_per_second"] for s in document["servers"] if s["name"] == "demur-json")
     limit = next(s["requests_per_second"] for s in document["servers"] if s["name"] == "limit-demur-json")
     lines = [
@@ -56,12 +56,12 @@ def block(document: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def written(readme: str, document: dict[str, Any]) -> str:
-    """The README with that block. Raises ValueError where it has no place for one."""
-    before, start, rest = readme.partition(START)
+def written(page: str, document: dict[str, Any]) -> str:
+    """The page with that block. Raises ValueError if it has no place for one."""
+    before, start, rest = page.partition(START)
     _, end, after = rest.partition(END)
     if not (start and end):
-        raise ValueError(f"README.md has no {START.strip()} ... {END.strip()}")
+        raise ValueError(f"performance.md has no {START.strip()} ... {END.strip()}")
     return before + start + block(document) + end + after
 
 
@@ -71,7 +71,7 @@ def main() -> None:
         STORED.parent.mkdir(exist_ok=True)
         STORED.write_text(Path(sys.argv[1]).read_text())
     document = json.loads(STORED.read_text())
-    README.write_text(written(README.read_text(), document))
+    PAGE.write_text(written(PAGE.read_text(), document))
     bars = [(title(s), s["name"], Spread.of(s["requests_per_second"])) for s in ordered(document)]
     PICTURE.write_bytes(draw(bars, document["hardware"]))
 

@@ -48,7 +48,7 @@ def made(count: int, width: int, classes: int) -> Examples:
 
 
 def _answer(predictor: Predictor, body: bytes) -> None:
-    predictor.answer(predictor.question(body, RAW))
+    predictor.answer(predictor.prepare(body, RAW))
 
 
 def point(count: int, width: int, classes: int) -> dict[str, float]:
@@ -63,7 +63,7 @@ def point(count: int, width: int, classes: int) -> dict[str, float]:
     memory = _peak() - before
     sample = train.features[: max(2, _LARGEST_FOR_COMPONENTS // width)]
     found: list[PrincipalComponents] = []
-    components = seconds(lambda: found.append(PrincipalComponents.of(list(torch.split(sample, 1024)))))
+    components = seconds(lambda: found.append(PrincipalComponents.fit(list(torch.split(sample, 1024)))))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         size = made_model.write(path, tune, fitted.model, found[0])

@@ -110,7 +110,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.ray.score", allow_abbrev=False)
     parser.add_argument("input", metavar="INPUT", help="Parquet: a file or a folder, as Ray Data takes it")
     parser.add_argument("output", metavar="OUTPUT", help="a folder that is not there yet")
-    arguments.add_asked(parser)
+    arguments.add_answer_options(parser)
     parser.add_argument("--batch-size", type=positive_int, default=4096, help="rows at a time (%(default)s)")
     parser.add_argument("--workers", type=positive_int, default=2, help="actors (%(default)s)")
     try:

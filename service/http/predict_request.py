@@ -14,7 +14,7 @@ from service.inference.predictor import Predictor
 from service.inference.readers.body import JSON, NPY, RAW
 
 # A smaller body takes less time than a hand-over to a thread costs. A larger one is worked on in a thread, so
-# that it does not hold up the others. docs/architecture.md has the figures.
+# that it does not hold up the others. docs/evidence/serving.md has the figures.
 INLINE_BODY_BYTES = 64 * 1024
 
 
@@ -37,16 +37,16 @@ async def answer(
     if len(body) > INLINE_BODY_BYTES:
         writer, written = await run_in_threadpool(_at_once, predictor, body, form, options, answer_form)
     else:
-        question = predictor.question(body, form, options, answer_form)
+        question = predictor.prepare(body, form, options, answer_form)
         writer = question.writer
-        written = await predictor.answer_with_others(question)
-    return Answer(written.body, writer.media_type, writer.said, written.decided)
+        written = await predictor.answer_batched(question)
+    return Answer(written.body, writer.media_type, writer.headers, written.outcome)
 
 
 def _at_once(
     predictor: Predictor, body: bytes, form: str, options: Options, answer_form: str
 ) -> tuple[AnswerWriter, WrittenAnswer]:
-    question = predictor.question(body, form, options, answer_form)
+    question = predictor.prepare(body, form, options, answer_form)
     return question.writer, predictor.answer(question)
 
 

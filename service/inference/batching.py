@@ -1,8 +1,7 @@
-"""Requests that have come at the same time are scored in one run of the graph.
+"""Scores requests that arrive together in one run of the graph.
 
-A run for one image costs mostly its beginning and its end, and for sixteen little more. Nobody is made to wait for
-company: what is gathered is what the event loop has read from its sockets in one turn. docs/performance.md has the
-figures.
+A run costs little more for sixteen images than for one. No request waits for others: a batch is what the event loop has
+read from its sockets in one turn. docs/performance.md has the figures.
 """
 
 import asyncio
@@ -13,121 +12,123 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.inference.classifier import Scores
-from service.inference.decision import top_k
+from service.inference.decision import top_k as top_k_labels
 
 
-class Rows(NamedTuple):
-    """The scores of one request's inputs, as Python's own numbers, which are quicker to go through one by one."""
+class RequestScores(NamedTuple):
+    """The scores of one request's inputs, as Python numbers, which are faster to go through one by one."""
 
-    together: Scores  # of all that were scored with them
-    part: slice  # where theirs are
-    probabilities: list[list[float]] | NDArray[np.float32]  # lists where those of every class are needed
+    batch: Scores  # of all requests that were scored together
+    rows: slice  # this request's in the batch
+    probabilities: list[list[float]] | NDArray[np.float32]  # lists where the answer needs those of every class
     confidence: list[float]
     ood_score: list[float]
-    likeliest: list[list[int]]  # the labels from the most probable on, at least as many as were asked for
+    likeliest: list[list[int]]  # labels from the most probable on, at least as many as the answer needs
 
     @classmethod
-    def of(cls, scores: Scores, k: int, *, whole: bool) -> "Rows":
-        """Those of N inputs, with the `k` likeliest labels.
+    def of(cls, scores: Scores, top_k: int, *, all_probabilities: bool) -> "RequestScores":
+        """The scores of N inputs, with the `top_k` likeliest labels of each.
 
-        `whole` is whether the probabilities of every class are needed one by one: of many classes lists of them would
-        take ten times the memory of the scores.
+        `all_probabilities` makes lists of the probabilities of every class. For many classes these take ten times the
+        memory of the array.
         """
         return cls(
             scores,
             slice(None),
-            scores.probabilities.tolist() if whole else scores.probabilities,
+            scores.probabilities.tolist() if all_probabilities else scores.probabilities,
             scores.confidence.tolist(),
             scores.ood_score.tolist(),
-            top_k(scores.probabilities, k).tolist() if k else [[]] * len(scores.confidence),
+            top_k_labels(scores.probabilities, top_k).tolist() if top_k else [[]] * len(scores.confidence),
         )
 
     @property
     def scores(self) -> Scores:
-        """The same as arrays."""
-        return self.together.part(self.part)
+        """The same scores as arrays."""
+        return self.batch.part(self.rows)
 
-    def parts(self, sizes: list[int]) -> Iterator["Rows"]:
-        """One after the other, of so many inputs each."""
+    def split(self, sizes: list[int]) -> Iterator["RequestScores"]:
+        """The scores of each request in a batch, by their numbers of inputs."""
         start = 0
         for size in sizes:
-            part = slice(start, start := start + size)
-            yield Rows(
-                self.together,
-                part,
-                self.probabilities[part],
-                self.confidence[part],
-                self.ood_score[part],
-                self.likeliest[part],
+            rows = slice(start, start := start + size)
+            yield RequestScores(
+                self.batch,
+                rows,
+                self.probabilities[rows],
+                self.confidence[rows],
+                self.ood_score[rows],
+                self.likeliest[rows],
             )
 
 
-Answered = Callable[[Rows | Exception], None]
+Callback = Callable[[RequestScores | Exception], None]
 
 
 class _Waiting(NamedTuple):
     inputs: NDArray[Any]
-    k: int
-    whole: bool
-    answered: Answered
+    top_k: int
+    all_probabilities: bool
+    callback: Callback
 
 
 class Batcher:
-    """Scores the inputs of several requests together. For use on one event loop at a time."""
+    """Scores the inputs of several requests together. For one event loop at a time."""
 
-    def __init__(self, score: Callable[[NDArray[Any]], Scores], most: int) -> None:
-        """`most` is how many inputs one run takes at most."""
+    def __init__(self, score: Callable[[NDArray[Any]], Scores], max_inputs: int) -> None:
+        """`max_inputs` is the largest batch."""
         self._score = score
-        self._most = most
+        self._max_inputs = max_inputs
         self._waiting: list[_Waiting] = []
 
-    def add(self, inputs: NDArray[Any], k: int, whole: bool, answered: Answered) -> None:
-        """Ask for the scores of one request's inputs, with `k` and `whole` as in `Rows.of`.
+    def add(self, inputs: NDArray[Any], top_k: int, all_probabilities: bool, callback: Callback) -> None:
+        """Queue one request's inputs; `top_k` and `all_probabilities` as in `RequestScores.of`.
 
-        `answered` is called with them, or with what went wrong, before the event loop turns to its sockets again.
+        `callback` gets the scores, or the exception, before the event loop reads from its sockets again.
         """
         if not self._waiting:
-            # It runs after all that is ready to run now, so after every request that came in the same turn.
+            # Runs after every callback that is ready now, so after every request that was read in the same turn.
             asyncio.get_running_loop().call_soon(self.run)
-        self._waiting.append(_Waiting(inputs, k, whole, answered))
+        self._waiting.append(_Waiting(inputs, top_k, all_probabilities, callback))
 
-    async def rows(self, inputs: NDArray[Any], k: int, whole: bool) -> Rows:
-        """The same for who can wait."""
-        future: asyncio.Future[Rows] = asyncio.get_running_loop().create_future()
+    async def scores(self, inputs: NDArray[Any], top_k: int, all_probabilities: bool) -> RequestScores:
+        """As `add`, for a coroutine."""
+        future: asyncio.Future[RequestScores] = asyncio.get_running_loop().create_future()
 
-        def answered(rows: Rows | Exception) -> None:
-            if future.done():  # as it is where its request was cancelled
+        def callback(scores: RequestScores | Exception) -> None:
+            if future.done():  # the request was cancelled
                 return
-            if isinstance(rows, Exception):
-                future.set_exception(rows)
+            if isinstance(scores, Exception):
+                future.set_exception(scores)
             else:
-                future.set_result(rows)
+                future.set_result(scores)
 
-        self.add(inputs, k, whole, answered)
+        self.add(inputs, top_k, all_probabilities, callback)
         return await future
 
     def run(self) -> None:
-        """Score all that waits."""
+        """Score all requests that wait, in batches."""
         waiting, self._waiting = self._waiting, []
-        together: list[_Waiting] = []
-        inputs = 0
-        for one in waiting:
-            if together and inputs + len(one.inputs) > self._most:
-                self._answer(together)
-                together, inputs = [], 0
-            together.append(one)
-            inputs += len(one.inputs)
-        if together:
-            self._answer(together)
+        batch: list[_Waiting] = []
+        size = 0
+        for request in waiting:
+            if batch and size + len(request.inputs) > self._max_inputs:
+                self._run_batch(batch)
+                batch, size = [], 0
+            batch.append(request)
+            size += len(request.inputs)
+        if batch:
+            self._run_batch(batch)
 
-    def _answer(self, together: list[_Waiting]) -> None:
+    def _run_batch(self, batch: list[_Waiting]) -> None:
         try:
-            inputs = together[0].inputs if len(together) == 1 else np.concatenate([one.inputs for one in together])
-            whole = any(one.whole for one in together)
-            found = Rows.of(self._score(inputs), max(one.k for one in together), whole=whole)
+            inputs = batch[0].inputs if len(batch) == 1 else np.concatenate([request.inputs for request in batch])
+            all_probabilities = any(request.all_probabilities for request in batch)
+            top_k = max(request.top_k for request in batch)
+            scores = RequestScores.of(self._score(inputs), top_k, all_probabilities=all_probabilities)
         except Exception as error:
-            for one in together:
-                one.answered(error)
+            for request in batch:
+                request.callback(error)
             return
-        for one, part in zip(together, found.parts([len(one.inputs) for one in together]), strict=True):
-            one.answered(part)
+        parts = scores.split([len(request.inputs) for request in batch])
+        for request, part in zip(batch, parts, strict=True):
+            request.callback(part)

@@ -168,14 +168,14 @@ def _manifest(path: Path, session: Any) -> Manifest:
     except UnicodeDecodeError:
         raise ModelError(f"{path} has metadata that are not UTF-8") from None
     if text is None:
-        raise ModelError(f"{path} has no metadata {METADATA_KEY!r}: it was not made by `python -m training fit`")
+        raise ModelError(f"{path} has no metadata {METADATA_KEY!r}: it was not made by `demur fit`")
     _check_size(path, text)
     stated = _parsed(path, text)
     written_for = stated.get("schema_version") if isinstance(stated, dict) else SCHEMA_VERSION
     if written_for != SCHEMA_VERSION:
         raise ModelError(
             f"{path} has a manifest of schema version {written_for}, and this service reads {SCHEMA_VERSION}: "
-            "train it again with `python -m training fit`"
+            "train it again with `demur fit`"
         )
     try:
         return Manifest.model_validate(stated)  # not the text: then each error would hold a copy of all that is in it

@@ -1,4 +1,4 @@
-"""From a request's body to the explanations of its inputs."""
+"""Explains the inputs of a request: what each part of an input contributes to a class's logit."""
 
 from typing import Annotated, Any
 
@@ -8,18 +8,18 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.contract.errors import InvalidValue, TooLarge
 from service.contract.validation import display, truncated
 from service.inference.explainer import Explainer
-from service.inference.model_inputs import InputsQuery, read
+from service.inference.model_inputs import InputsQuery, read_request
 from service.inference.outcome import ModelRef
 from service.inference.predictor import Predictor
-from service.inference.readers.contributions import in_shape_of
+from service.inference.readers.as_json import contributions_as_json
 
-MOST_EXPLAINED = 16  # inputs: each answer is as long as its input
+MAX_EXPLAINED = 16  # inputs in a request: each explanation is as long as its input
 
 
 class ExplainQuery(InputsQuery):
     """The options of a body that is not JSON."""
 
-    label: str | None = Field(None, description="The class to explain; each input's likeliest unless asked.")
+    label: str | None = Field(None, description="The class to explain; by default each input's likeliest.")
 
 
 class ExplainRequest(ExplainQuery):
@@ -28,56 +28,56 @@ class ExplainRequest(ExplainQuery):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     inputs: list[Any] = Field(
-        description="As for `/predict`.", json_schema_extra={"minItems": 1, "maxItems": MOST_EXPLAINED}
+        description="As for `/predict`.", json_schema_extra={"minItems": 1, "maxItems": MAX_EXPLAINED}
     )
 
 
 class Explanation(BaseModel):
-    """What one logit is made of: the bias and the sum of the contributions."""
+    """The parts of one logit, which is the bias plus the sum of the contributions."""
 
-    label: str = Field(description="The class whose logit it is.")
-    probability: float = Field(description="As `/predict` says it.")
-    logit: float = Field(description="After the temperature: the probabilities are the softmax of these.")
-    bias: float = Field(description="What the logit is of an input that adds nothing.")
+    label: str = Field(description="The class whose logit is explained.")
+    probability: float = Field(description="Its probability, as in `/predict`.")
+    logit: float = Field(description="After the temperature: the probabilities are the softmax of the logits.")
+    bias: float = Field(description="The logit of an input whose features are all 0.")
     contributions: list[Any] | dict[str, float] = Field(
-        description="In the shape of the input: a number for each pixel, by column name (a category's as one), for "
-        "each number of an embedding, or for each token."
+        description="In the shape of the input: a number for each pixel, by column name (one for all categories of a "
+        "column), for each number of an embedding, or for each token."
     )
 
 
 class ExplainResponse(BaseModel):
-    """The answer of `POST /explain`: one explanation an input, in their order."""
+    """The answer of `POST /explain`: one explanation for each input, in the order of the inputs."""
 
     model: Annotated[ModelRef, Field(description="The model that is explained.")]
-    explanations: list[Explanation] = Field(description="One an input.")
+    explanations: list[Explanation] = Field(description="One for each input.")
 
 
 def explain(
     predictor: Predictor, explainer: Explainer, body: bytes, media_type: str, query: ExplainQuery
 ) -> ExplainResponse:
-    """Read one request and answer it. Raises the RequestError that says what is wrong with it."""
-    return explained(predictor, explainer, *read(predictor, body, media_type, query, ExplainRequest))
+    """Explain the inputs of one request. Raises a RequestError that names what is wrong."""
+    return explain_inputs(predictor, explainer, *read_request(predictor, body, media_type, query, ExplainRequest))
 
 
-def explained(
+def explain_inputs(
     predictor: Predictor, explainer: Explainer, options: ExplainQuery, inputs: NDArray[Any]
 ) -> ExplainResponse:
-    """Explain inputs that are read already. Raises TooLarge for too many, InvalidValue for a label that is none."""
-    if len(inputs) > MOST_EXPLAINED:
-        raise TooLarge(f"there are {len(inputs)} inputs: at most {MOST_EXPLAINED} are explained in one request")
+    """Explain inputs that have been read. Raises TooLarge for too many, and InvalidValue for an unknown label."""
+    if len(inputs) > MAX_EXPLAINED:
+        raise TooLarge(f"there are {len(inputs)} inputs: at most {MAX_EXPLAINED} are explained in one request")
     manifest = predictor.classifier.manifest
-    asked = None if options.label is None else _index(options.label, manifest.labels)
+    requested_label = None if options.label is None else _index(options.label, manifest.labels)
     parts = explainer.parts(inputs)
     explanations = []
     for row, probabilities in enumerate(parts.probabilities):
-        label = int(probabilities.argmax()) if asked is None else asked
+        label = int(probabilities.argmax()) if requested_label is None else requested_label
         explanations.append(
             Explanation(
                 label=manifest.labels[label],
                 probability=float(probabilities[label]),
                 logit=float(parts.logits[row, label]),
                 bias=float(parts.biases[label]),
-                contributions=in_shape_of(manifest.input, parts.contributions(row, label)),
+                contributions=contributions_as_json(manifest.input, parts.contributions(row, label)),
             )
         )
     return ExplainResponse(model=predictor.model_ref, explanations=explanations)

@@ -1,4 +1,4 @@
-"""Inputs as the model sees them: those of a request, and the samples that its file brings."""
+"""Inputs as the model sees them: those of a request, and the samples in the model's file."""
 
 from typing import Any, TypeVar
 
@@ -9,13 +9,13 @@ from service.contract.errors import InvalidValue, TooLarge
 from service.contract.validation import validated
 from service.inference.options import Options
 from service.inference.predictor import Predictor
-from service.inference.readers.as_sent import as_sent
+from service.inference.readers.as_json import inputs_as_json
 from service.inference.readers.body import JSON
 from service.inference.readers.json_body import json_object
 from service.inference.readers.picture_options import PictureOptions
 from service.inference.readers.reader import read_other
 
-MOST_SHOWN = 16  # inputs: of a picture the numbers take some times the bytes of its file
+MAX_PREPROCESSED = 16  # inputs in a request: the pixels of a picture take more bytes than its file
 
 
 class InputsQuery(BaseModel):
@@ -33,12 +33,12 @@ class InputsRequest(InputsQuery):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     inputs: list[Any] = Field(
-        description="As for `/predict`.", json_schema_extra={"minItems": 1, "maxItems": MOST_SHOWN}
+        description="As for `/predict`.", json_schema_extra={"minItems": 1, "maxItems": MAX_PREPROCESSED}
     )
 
 
 class InputsResponse(BaseModel):
-    """Inputs as the model sees them. It is a body that `/predict` and `/explain` take."""
+    """Inputs as the model sees them. `/predict` and `/explain` take it as a body."""
 
     inputs: list[Any] = Field(
         description="In the plainest form that `/predict` takes: pixels, objects by column name, numbers, tokens."
@@ -48,33 +48,33 @@ class InputsResponse(BaseModel):
 _Options = TypeVar("_Options", bound=InputsQuery)
 
 
-def read(
-    predictor: Predictor, body: bytes, media_type: str, query: _Options, whole: type[_Options]
+def read_request(
+    predictor: Predictor, body: bytes, media_type: str, query: _Options, json_schema: type[_Options]
 ) -> tuple[_Options, NDArray[Any]]:
-    """The options and the inputs of one request; `whole` is what a JSON body holds, its inputs among it.
+    """The options and the inputs of one request; `json_schema` describes a JSON body, including its `inputs`.
 
-    Raises the RequestError that says what is wrong with it.
+    Raises a RequestError that names what is wrong.
     """
     if media_type != JSON:
         return query, read_other(predictor.reader, PictureOptions(query.resize, query.invert), body, media_type)
     if query.model_fields_set:
         raise InvalidValue("query", " string: with a JSON body the options belong in the body")
-    sent = json_object(body, "inputs")
-    options = validated(whole, sent)
+    values = json_object(body, "inputs")
+    options = validated(json_schema, values)
     reader = predictor.reader.with_options(PictureOptions(options.resize, options.invert))
-    return options, reader.from_json(sent["inputs"])
+    return options, reader.from_json(values["inputs"])
 
 
-def seen(predictor: Predictor, body: bytes, media_type: str, query: InputsQuery) -> InputsResponse:
-    """Read one request and show its inputs. Raises the RequestError that says what is wrong with it."""
-    _, inputs = read(predictor, body, media_type, query, InputsRequest)
-    if len(inputs) > MOST_SHOWN:
-        raise TooLarge(f"there are {len(inputs)} inputs: at most {MOST_SHOWN} are shown in one request")
-    return InputsResponse(inputs=as_sent(predictor.classifier.manifest.input, inputs))
+def preprocess(predictor: Predictor, body: bytes, media_type: str, query: InputsQuery) -> InputsResponse:
+    """The inputs of one request as the model sees them. Raises a RequestError that names what is wrong."""
+    _, inputs = read_request(predictor, body, media_type, query, InputsRequest)
+    if len(inputs) > MAX_PREPROCESSED:
+        raise TooLarge(f"there are {len(inputs)} inputs: at most {MAX_PREPROCESSED} are shown in one request")
+    return InputsResponse(inputs=inputs_as_json(predictor.classifier.manifest.input, inputs))
 
 
 def samples(predictor: Predictor) -> InputsResponse:
-    """The first of the file's golden vectors."""
+    """The first inputs of the file's golden vectors."""
     manifest = predictor.classifier.manifest
-    inputs = manifest.golden.decoded_inputs(manifest.input)[:MOST_SHOWN]
-    return InputsResponse(inputs=as_sent(manifest.input, inputs))
+    inputs = manifest.golden.decoded_inputs(manifest.input)[:MAX_PREPROCESSED]
+    return InputsResponse(inputs=inputs_as_json(manifest.input, inputs))

@@ -1,1 +1,1 @@
-"""Whether the promises hold, and what operators see: feedback, drift, metrics, log and traces."""
+"""Monitoring: feedback and drift show whether the promises hold; metrics, log and traces show the service at work."""

@@ -1,4 +1,4 @@
-"""The monitor of one served model: its feedback and its drift, held against what its file promises."""
+"""The monitor of one served model: its feedback and its drift, compared with the promises in its file."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -15,7 +15,7 @@ from service.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Monitor:
-    """What is recorded of one model."""
+    """The feedback and the drift of one model."""
 
     model: ModelRef
     manifest: Manifest
@@ -27,18 +27,18 @@ class Monitor:
     def of(
         cls, model: ModelRef, manifest: Manifest, default_policy: Policy, settings: Settings, slot: WorkerSlot
     ) -> Self:
-        """A new one, or one that goes on with the counts that workers share or a file keeps."""
-        counted_as = f"{model.name} {model.version}"  # what another version has seen says nothing of this one
-        drift = Drift(manifest.reference, settings.drift_window, counted_as, slot)
-        feedback = _feedback(manifest, model.version, counted_as, settings, slot)
+        """A monitor that continues the counts that workers share or a file keeps."""
+        counts_key = f"{model.name} {model.version}"  # each version has counts of its own
+        drift = Drift(manifest.reference, settings.drift_window, counts_key, slot)
+        feedback = _feedback(manifest, model.version, counts_key, settings, slot)
         return cls(model, manifest, default_policy, feedback, drift)
 
 
-def _feedback(manifest: Manifest, version: str, counted_as: str, settings: Settings, slot: WorkerSlot) -> Feedback:
+def _feedback(manifest: Manifest, version: str, counts_key: str, settings: Settings, slot: WorkerSlot) -> Feedback:
     lasting = settings.feedback_path is not None
-    path = settings.feedback_path or slot.path("feedback", counted_as)
-    # What was judged by the one rule is no evidence by the other.
-    model = f"{counted_as} {settings.feedback_counts}"
+    path = settings.feedback_path or slot.path("feedback", counts_key)
+    # Answers judged under one rule are no evidence under the other.
+    model = f"{counts_key} {settings.feedback_counts}"
     return Feedback(
         manifest,
         version,

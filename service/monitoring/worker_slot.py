@@ -1,7 +1,7 @@
-"""One worker's place among several: where they keep what all of them show, and which part of it is this one's.
+"""A worker's slot among several: the folder of counts that they share, and this worker's part of it.
 
-What a worker counts alone (feedback, drift) would be a different number with each request. So several share a folder
-for the time that the service runs. It holds counts and labels, never an input.
+Any of the workers may answer a request for feedback, drift or metrics, so all must show the same counts. The folder
+lasts as long as the service runs. It holds counts and labels, never an input.
 """
 
 import hashlib
@@ -12,28 +12,28 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class WorkerSlot:
-    """Where one worker stands."""
+    """The slot of one worker."""
 
-    directory: Path | None = None  # None for a worker that is alone
+    directory: Path | None = None  # None for a single worker
     index: int = 0
     workers: int = 1
 
-    def path(self, what: str, model: str) -> Path | None:
-        """The file of one kind of counts of one model; None for a worker that is alone."""
+    def path(self, kind: str, model: str) -> Path | None:
+        """The file for one kind of counts of one model; None for a single worker."""
         if self.directory is None:
             return None
-        return self.directory / f"{what}-{hashlib.sha256(model.encode()).hexdigest()[:16]}"
+        return self.directory / f"{kind}-{hashlib.sha256(model.encode()).hexdigest()[:16]}"
 
 
 ALONE = WorkerSlot()
 
 
 def claim(directory: Path, workers: int) -> WorkerSlot:
-    """The first place that no living worker has: one that is started in the stead of another goes on with its counts.
+    """Claim the first free slot, until the process ends. A worker that replaces another continues its counts.
 
-    The place is held until the process ends. Raises RuntimeError where there are more workers than places.
+    Raises RuntimeError where there are more workers than slots.
     """
-    import fcntl  # there is none on Windows, where a worker is alone
+    import fcntl  # Windows has none, and only single workers
 
     for slot in range(workers):
         lock = os.open(directory / f"worker-{slot}", os.O_CREAT | os.O_RDWR)
@@ -42,4 +42,4 @@ def claim(directory: Path, workers: int) -> WorkerSlot:
             return WorkerSlot(directory, slot, workers)
         except BlockingIOError:
             os.close(lock)
-    raise RuntimeError(f"all {workers} places of {directory} are taken")
+    raise RuntimeError(f"all {workers} slots of {directory} are taken")

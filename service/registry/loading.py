@@ -28,95 +28,97 @@ _log = logging.getLogger("demur")
 
 
 def load(settings: Settings, slot: WorkerSlot = ALONE, metrics: Metrics | None = None) -> Models:
-    """Load and prove the one model, or every `*.onnx` of the folder that the settings name.
+    """Load and prove one model, or every `*.onnx` in a folder, as the settings say.
 
-    In a folder a file that may not serve is logged and does not stop the others. Raises ModelError where none may, or
-    the default one may not, and SettingsError for a default policy that a model is not certified for, or a file that
-    feedback cannot be kept in.
+    In a folder, a file that fails its proof is logged, and the others are served. Raises ModelError if the default
+    model or all models fail, and SettingsError for a default policy that a model is not certified for, or a feedback
+    file that cannot be written.
     """
     metrics = metrics or Metrics(Tallies(slot))
     if settings.feedback_path is not None:
         database.prepare(settings.feedback_path, f"{PREFIX}FEEDBACK_PATH")
     if settings.models is None:
         if settings.default_model is not None:
-            raise SettingsError(f"{PREFIX}DEFAULT_MODEL={settings.default_model}: is for several, in {PREFIX}MODELS")
-        only = _loaded(settings.model_name, settings.model_path, settings, slot, metrics)
-        return Models({only.ref.name: only}, only.ref.name)
+            raise SettingsError(f"{PREFIX}DEFAULT_MODEL={settings.default_model}: only applies with {PREFIX}MODELS")
+        model = _load_one(settings.model_name, settings.model_path, settings, slot, metrics)
+        return Models({model.ref.name: model}, model.ref.name)
     if settings.model_name is not None:
         raise SettingsError(
-            f"{PREFIX}MODEL_NAME={settings.model_name}: is for one; those in a folder have their files'"
+            f"{PREFIX}MODEL_NAME={settings.model_name}: only applies to a single model; "
+            f"those in {PREFIX}MODELS are named after their files"
         )
     if settings.model_sha256 is not None:
-        raise SettingsError(f"{PREFIX}MODEL_SHA256={settings.model_sha256}: is for one, not for those in a folder")
-    files = _files(settings.models)
+        raise SettingsError(f"{PREFIX}MODEL_SHA256={settings.model_sha256}: only applies to a single model")
+    files = _existing_files(settings.models)
     default_name = _default_name(settings.default_model, files)
     by_name: dict[str, ServedModel | None] = {}
     for name, path in files.items():
         try:
-            by_name[name] = _loaded(name, path, settings, slot, metrics)
+            by_name[name] = _load_one(name, path, settings, slot, metrics)
         except ModelError as error:
             if name == default_name:
                 raise
-            _log.error("model %s may not serve: %s", name, error)
+            _log.error("model %s is not served: %s", name, error)
             by_name[name] = None
     if not any(by_name.values()):
-        raise ModelError(f"{settings.models} holds no model that may serve")
+        raise ModelError(f"no model in {settings.models} passed its proof")
     return Models(by_name, default_name)
 
 
-def _files(folder: Path) -> dict[str, Path]:
-    if not folder.is_dir():
-        raise SettingsError(f"{PREFIX}MODELS={folder}: is no folder")
-    files = files_in(folder)
-    if not files:
-        raise SettingsError(f"{PREFIX}MODELS={folder}: holds no file *.onnx")
-    return files
-
-
-def files_in(folder: Path) -> dict[str, Path]:
-    """The model files of a folder by the names of their models; none where it is no folder."""
+def model_files(folder: Path) -> dict[str, Path]:
+    """The model files in a folder by model name; none if it is not a folder."""
     return {path.stem: path for path in sorted(folder.glob("*.onnx")) if not path.name.startswith(".")}
 
 
-def _default_name(asked: str | None, files: Mapping[str, Path]) -> str | None:
-    if asked is None:
+def _existing_files(folder: Path) -> dict[str, Path]:
+    if not folder.is_dir():
+        raise SettingsError(f"{PREFIX}MODELS={folder}: is not a folder")
+    files = model_files(folder)
+    if not files:
+        raise SettingsError(
+            f"{PREFIX}MODELS={folder}: contains no *.onnx file. Train one: demur fit --out {folder}/NAME.onnx"
+        )
+    return files
+
+
+def _default_name(configured: str | None, files: Mapping[str, Path]) -> str | None:
+    if configured is None:
         return next(iter(files)) if len(files) == 1 else None
-    if asked not in files:
-        raise SettingsError(f"{PREFIX}DEFAULT_MODEL={asked}: is none of {', '.join(files)}")
-    return asked
+    if configured not in files:
+        raise SettingsError(f"{PREFIX}DEFAULT_MODEL={configured}: is none of {', '.join(files)}")
+    return configured
 
 
-def _loaded(name: str | None, path: Path, settings: Settings, slot: WorkerSlot, metrics: Metrics) -> ServedModel:
-    """The model of a file, or the one that the other workers serve under its name, whatever the file is by now."""
-    kept = WorkerCopy(slot, path)
-    file = kept.read(settings.max_model_bytes)
+def _load_one(name: str | None, path: Path, settings: Settings, slot: WorkerSlot, metrics: Metrics) -> ServedModel:
+    """The model that the other workers serve under this name, if any; else the model in the file."""
+    copy = WorkerCopy(slot, path)
+    file = copy.read(settings.max_model_bytes)
     if file is None:
         file = read_model(path, settings.max_model_bytes)
-        classifier = proved(file, path, settings)
-        kept.write(file)
+        classifier = prove(file, path, settings)
+        copy.write(file)
     else:
-        classifier = proved(file, kept.path or path, settings)
-    return served(name, classifier, settings, slot, metrics)
+        classifier = prove(file, copy.path or path, settings)
+    return assemble(name, classifier, settings, slot, metrics)
 
 
-def proved(file: bytes, path: Path, settings: Settings) -> Classifier:
-    """The bytes of a model's file, proved. Raises ModelError."""
+def prove(file: bytes, path: Path, settings: Settings) -> Classifier:
+    """The classifier in the bytes of a model's file. Raises ModelError if it fails its proof."""
     return Classifier.of_bytes(file, path, intra_op_threads=settings.intra_op_threads, pinned=settings.model_sha256)
 
 
-def served(
+def assemble(
     name: str | None, classifier: Classifier, settings: Settings, slot: WorkerSlot, metrics: Metrics
 ) -> ServedModel:
-    """A proved model with all that belongs to it.
+    """A proved model with its predictor, monitor and explainer.
 
-    It is served under `name`, or under the one in the file where that is None.
-
-    Raises SettingsError for a default policy that the model is not certified for.
+    It is served under `name`, or under the name in its manifest if that is None. Raises SettingsError for a default
+    policy that the model is not certified for.
     """
     manifest, version = classifier.manifest, classifier.version
     name = name or manifest.name
     policy = _default_policy(name, manifest, settings)
-    _log.info("model %s %s passed its proof; it answers by %s unless asked otherwise", name, version, policy)
+    _log.info("model %s %s passed its proof; its default policy is %s", name, version, policy)
     for warning in manifest.warnings:
         _log.warning("model %s: %s", name, warning)
     monitor = Monitor.of(ModelRef(name=name, version=version), manifest, policy, settings, slot)
@@ -128,13 +130,15 @@ def served(
 
 
 def _default_policy(name: str, manifest: Manifest, settings: Settings) -> Policy:
-    asked = settings.default_policy
+    request = settings.default_policy
     try:
-        policy = manifest.default_policy if asked is None else resolve(asked, manifest.abstention)
+        policy = manifest.default_policy if request is None else resolve(request, manifest.abstention)
     except InvalidValue as error:
         raise SettingsError(f"{PREFIX}DEFAULT_POLICY, for model {name}: {error}") from None
     if is_infeasible(policy):
         _log.warning(
-            "model %s: the default policy could not be certified: requests that name none are never answered", name
+            "model %s: the default policy could not be certified: the model abstains for every request that names no "
+            "other policy",
+            name,
         )
     return policy

@@ -1,4 +1,4 @@
-"""Which models are served now: the one place that says so. Whoever answers a request asks it once."""
+"""The models that are served now. A request looks its model up once and keeps it to the end."""
 
 import logging
 import sqlite3
@@ -11,45 +11,46 @@ _log = logging.getLogger("demur")
 
 
 class Registry:
-    """The models of now. What changes them is called on the event loop, so between two requests or parts of them.
+    """Holds the current models, and replaces them between two requests.
 
-    A request goes on with the model that it has got, so that no answer is of two versions.
+    Methods that change it are called on the event loop. A request goes on with the model that it began with, so no
+    answer mixes two versions.
     """
 
     def __init__(self, models: Models) -> None:
-        self.models = models  # which is never changed, but replaced
-        self.lane: dict[bytes, Predictor] = models.predictors()  # what the fast lane answers, by the paths
-        self.refused: set[str] = set()  # the names of those in whose place a file lies that may not serve
+        self.models = models  # immutable: replaced as a whole
+        self.lane: dict[bytes, Predictor] = models.predictors()  # for the fast lane, by request path
+        self.refused: set[str] = set()  # names of the models whose new file was refused
         self._in_lane = True
 
     def put(self, name: str, model: ServedModel | None) -> None:
-        """Serve this model under its name from now on, instead of the one that was there. None is one not ready."""
+        """Serve this model under its name from now on. None marks the name as not ready."""
         self._replace(self.models.with_model(name, model))
 
     def drop(self, name: str) -> None:
-        """Serve no model under this name any more."""
+        """Stop serving the model of this name."""
         self._replace(self.models.without(name))
         self.refused.discard(name)
 
     def leave_lane(self) -> None:
-        """From now on the application answers all. May be called by a signal handler."""
+        """Close the fast lane, so that the application answers every request. May be called by a signal handler."""
         self._in_lane = False
         self.lane.clear()
 
     def has_feedback(self) -> bool:
-        """Whether `settle_feedback` may find anything."""
+        """Whether `settle_feedback` has work to do."""
         return any(model.monitor.feedback.has_work() for model in self.models.ready())
 
     def settle_feedback(self) -> None:
-        """Put what was audited into the stores, and judge what can be judged. May be called in any thread."""
+        """Store the audited answers, and judge the feedback that is due. May be called in any thread."""
         for model in self.models.ready():
             try:
                 model.monitor.feedback.settle()
-            except sqlite3.Error as error:  # what waits is kept, and tried again
-                _log.error("the feedback on model %s cannot be kept: %s", model.ref.name, error)
+            except sqlite3.Error as error:  # the feedback is kept in memory and tried again
+                _log.error("cannot store feedback on model %s: %s", model.ref.name, error)
 
     def monitors(self) -> dict[str, Monitor | None]:
-        """The monitors of the models of now."""
+        """The monitors of the current models."""
         return self.models.monitors()
 
     def _replace(self, models: Models) -> None:

@@ -1,4 +1,4 @@
-"""The models of one service, by name: which there are, which is the default, and which files may not serve."""
+"""The models of one service, by name: which exist, which is the default, and which may not be served."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from service.monitoring.monitor import Monitor
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """One proved model, and all that the service knows of its work."""
+    """One proved model with its predictor, monitor and explainer."""
 
     predictor: Predictor
     monitor: Monitor
@@ -24,37 +24,37 @@ class ServedModel:
 
     @property
     def ref(self) -> ModelRef:
-        """Its name and version, as every answer states them."""
+        """Its name and version, as in every answer."""
         return self.predictor.model_ref
 
     @property
     def manifest(self) -> Manifest:
-        """What its file says of itself."""
+        """The manifest in its file."""
         return self.predictor.classifier.manifest
 
     @property
     def sha256(self) -> str:
-        """Of its file, in hex digits."""
+        """The SHA-256 of its file, in hex digits."""
         return self.predictor.classifier.sha256
 
     @property
     def reader(self) -> Reader:
-        """How its inputs are read."""
+        """The reader of its inputs."""
         return self.predictor.reader
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """The models by name. A name of `None` is a file that may not serve."""
+    """The models by name. None stands for a model whose file did not pass its proof."""
 
     by_name: Mapping[str, ServedModel | None]
     default_name: str | None
 
     def get(self, name: str | None) -> ServedModel:
-        """The model of a name; None asks for the default. Raises UnknownModel or ModelNotReady."""
+        """The model with this name; None means the default. Raises UnknownModel or ModelNotReady."""
         if name is None and (name := self.default_name) is None:
-            several = ", ".join(self.by_name)
-            raise UnknownModel(f"none of the models is the default one: name one as in /models/NAME/predict: {several}")
+            names = ", ".join(self.by_name)
+            raise UnknownModel(f"there is no default model: name one in the path, as /models/NAME/predict: {names}")
         if name not in self.by_name:
             raise UnknownModel(f"model {truncated(name)} does not exist: there are {', '.join(self.by_name)}")
         model = self.by_name[name]
@@ -63,28 +63,28 @@ class Models:
         return model
 
     def predictors(self) -> dict[bytes, Predictor]:
-        """Those of all that may serve, by the paths that they answer on."""
-        served = {name: model for name, model in self.by_name.items() if model is not None}
-        found = {f"/models/{quote(name)}/predict".encode(): model.predictor for name, model in served.items()}
+        """The predictors of all models that are ready, by request path."""
+        ready = {name: model for name, model in self.by_name.items() if model is not None}
+        by_path = {f"/models/{quote(name)}/predict".encode(): model.predictor for name, model in ready.items()}
         if self.default_name is not None:
-            found[b"/predict"] = self.get(None).predictor
-        return found
+            by_path[b"/predict"] = self.get(None).predictor
+        return by_path
 
     def monitors(self) -> dict[str, Monitor | None]:
-        """Their monitors, by name; None for a file that may not serve."""
+        """The monitors by model name; None for a model that is not ready."""
         return {name: None if model is None else model.monitor for name, model in self.by_name.items()}
 
     def ready(self) -> list[ServedModel]:
-        """All that may serve."""
+        """The models that are ready."""
         return [model for model in self.by_name.values() if model is not None]
 
     def with_model(self, name: str, model: ServedModel | None) -> "Models":
-        """The same with another model of this name, or one more; the default one stays the default one."""
+        """A copy with this model added or replaced. The default stays the same."""
         by_name = {**self.by_name, name: model}
         return Models({name: by_name[name] for name in sorted(by_name, key=_file_name)}, self.default_name)
 
     def without(self, name: str) -> "Models":
-        """The same without the model of this name."""
+        """A copy without the model of this name."""
         return Models({other: model for other, model in self.by_name.items() if other != name}, self.default_name)
 
 

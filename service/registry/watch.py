@@ -1,64 +1,64 @@
-"""Whether the files of the models are still those that were read: by `stat`, which reads none of them."""
+"""Detects changes to the models' files by `stat`, without reading them."""
 
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from service.registry.loading import files_in
+from service.registry.loading import model_files
 from service.settings import Settings
 
 
-class _Print(NamedTuple):
-    """What differs where a file is another, or has been written to. Of a symlink it is what it leads to."""
+class _FileState(NamedTuple):
+    """Differs when the file was replaced or written to. Symlinks are followed."""
 
     device: int
     inode: int
     size: int
-    written_ns: int
+    modified_ns: int
     changed_ns: int
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What a look at the files found."""
+class FileChanges:
+    """The differences between two checks."""
 
-    changed: list[Path] = field(default_factory=list)  # other than at the last look, or new
-    gone: list[Path] = field(default_factory=list)  # there at the last look
+    changed: list[Path] = field(default_factory=list)  # new files included
+    removed: list[Path] = field(default_factory=list)
 
 
-class Watch:
-    """The files that the models are from. For one thread at a time."""
+class FileWatcher:
+    """Remembers the state of the models' files. For one thread at a time."""
 
     def __init__(self, settings: Settings) -> None:
-        """Remembers the files as they are now: to be made before they are read."""
+        """Records the current state. Create it before the files are read, so that no change is missed."""
         self._settings = settings
-        self._known = self._now()
+        self._states = self._current_states()
 
     def forget(self) -> None:
-        """Take all files for changed at the next look."""
-        self._known = {}
+        """Make the next check report every file as changed."""
+        self._states = {}
 
-    def look(self) -> Look:
-        """Compare the files with what they were at the last look. A new one is read by whoever gets it from here."""
-        before, self._known = self._known, self._now()
-        changed = [path for path, found in self._known.items() if found != before.get(path)]
-        return Look(changed, [path for path in before if path not in self._known])
+    def check(self) -> FileChanges:
+        """The changes since the last check. The caller must read a changed file after this."""
+        before, self._states = self._states, self._current_states()
+        changed = [path for path, state in self._states.items() if state != before.get(path)]
+        return FileChanges(changed, [path for path in before if path not in self._states])
 
     def has_changed(self, path: Path) -> bool:
-        """Whether a file is another than at the last look: then the next will find it."""
-        return _print(path) != self._known.get(path)
+        """Whether a file has changed since the last check, so that the next one will report it."""
+        return _state(path) != self._states.get(path)
 
-    def _now(self) -> dict[Path, _Print]:
+    def _current_states(self) -> dict[Path, _FileState]:
         settings = self._settings
-        paths = [settings.model_path] if settings.models is None else list(files_in(settings.models).values())
-        return {path: found for path in paths if (found := _print(path)) is not None}
+        paths = [settings.model_path] if settings.models is None else list(model_files(settings.models).values())
+        return {path: state for path in paths if (state := _state(path)) is not None}
 
 
-def _print(path: Path) -> _Print | None:
-    """None where it is not there, or cannot be looked at."""
+def _state(path: Path) -> _FileState | None:
+    """None for a file that does not exist or is not accessible."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return _Print(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return _FileState(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

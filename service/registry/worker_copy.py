@@ -1,6 +1,6 @@
-"""What several workers serve, kept beside their counts: so that one that starts in the stead of another serves it too.
+"""A copy of a model's file that several workers share, so that a restarted worker serves the same model as the others.
 
-By then the file in its place may be another, even one that the living workers have refused.
+By then the file at the original path may be another one, even one that the other workers have refused.
 """
 
 import logging
@@ -15,25 +15,25 @@ _log = logging.getLogger("demur")
 
 
 class WorkerCopy:
-    """The copy of one model's file. A worker that is alone keeps none, and reads none."""
+    """The copy of one model's file. A single worker keeps none."""
 
     def __init__(self, slot: WorkerSlot, path: Path) -> None:
-        """`path` is where the model's file has its place; `self.path` is where the copy has."""
+        """`path` is the model's file; `self.path` is the copy, None for a single worker."""
         self.path = slot.path("model", str(path.absolute()))
         self._index = slot.index
 
     def read(self, max_bytes: int) -> bytes | None:
-        """The file that the workers serve; None where there is none yet."""
+        """The file that the workers serve; None if there is no copy yet."""
         if self.path is None or not self.path.exists():
             return None
         try:
             return read_model(self.path, max_bytes)
         except ModelError as error:
-            _log.warning("the copy that the workers keep cannot be read, so the file itself is: %s", error)
+            _log.warning("the workers' copy of the model cannot be read; loading the original file: %s", error)
             return None
 
     def write(self, file: bytes) -> None:
-        """Keep what is served from now on, whole or not at all."""
+        """Replace the copy atomically."""
         if self.path is None:
             return
         draft = self.path.with_name(f"{self.path.name}-{self._index}")
@@ -43,12 +43,12 @@ class WorkerCopy:
         except OSError as error:
             draft.unlink(missing_ok=True)
             _log.warning(
-                "no copy of the model is kept (%s): a worker that dies comes back with the file in its place, "
-                "whatever that is by then",
+                "cannot keep a copy of the model (%s): a worker that restarts will load the file at the original path, "
+                "whatever it is by then",
                 error.strerror,
             )
 
     def remove(self) -> None:
-        """It is served no more."""
+        """Remove the copy of a model that is no longer served."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)

@@ -1,22 +1,21 @@
-"""The model that is asked, and what it is asked of every row: from the settings and the options of a command."""
+"""The model and the policy that score every row, from the settings and the options of a command."""
 
 import argparse
 from dataclasses import dataclass
 from typing import Self
 
 from service.contract.errors import InvalidValue, ScoringError, SettingsError
-from service.contract.policy import Policy
+from service.contract.policy import POLICY_FIELDS, Policy, PolicyRequest
 from service.inference.classifier import Classifier
 from service.inference.decision import is_infeasible, resolve
 from service.inference.readers.reader import Reader, reader_for
-from service.scoring import arguments
 from service.scoring.table import Asked
 from service.settings import PREFIX, Settings
 
 
 @dataclass(frozen=True, slots=True)
 class ScoringPlan:
-    """A proved model with its reader, and what is asked of every row."""
+    """A proved model with its reader, and how every row is answered."""
 
     classifier: Classifier
     reader: Reader
@@ -31,18 +30,20 @@ class ScoringPlan:
         return cls(classifier, reader_for(classifier.manifest.input, settings.read_limits), asked)
 
     def warning(self) -> str | None:
-        """What a user should know before hours of it."""
-        return "the policy could not be certified: nothing is answered" if is_infeasible(self.asked.policy) else None
+        """A line to show before a run that may take hours."""
+        infeasible = is_infeasible(self.asked.policy)
+        return "the policy could not be certified: the model abstains on every row" if infeasible else None
 
 
 def _policy(options: argparse.Namespace, settings: Settings, classifier: Classifier) -> Policy:
-    """The one of the options, else the service's own, else the manifest's."""
+    """The policy of the options, else of the settings, else of the manifest."""
     abstention = classifier.manifest.abstention
-    if (asked := arguments.policy_request(options)) is not None:
+    given = {name: getattr(options, name) for name in POLICY_FIELDS if getattr(options, name) is not None}
+    if given:
         try:
-            return resolve(asked, abstention, within="--")
+            return resolve(PolicyRequest(**given), abstention, within="--")
         except InvalidValue as error:
-            raise ScoringError(str(error).replace("_", "-", 1)) from None
+            raise ScoringError(str(error).replace("_", "-", 1)) from None  # the name of the option
     if settings.default_policy is None:
         return classifier.manifest.default_policy
     try:

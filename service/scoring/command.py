@@ -1,4 +1,4 @@
-"""`python -m service score`: what it does in which order, and what a person sees of it."""
+"""The `score` command: scores the files and prints a summary."""
 
 import argparse
 import os
@@ -17,48 +17,47 @@ from service.settings import Settings
 
 
 def run(options: argparse.Namespace) -> None:
-    """Score what the options name. Raises DemurError; what is whole by then is kept for the next run."""
+    """Score the files of the options. Raises DemurError; the next run continues from the parts that are complete."""
     start = time.monotonic()
-    asking = ScoringPlan.of(options, Settings.from_environment())
-    if (warning := asking.warning()) is not None:
-        _say(warning)
-    jobs = [_job(source, target, asking, options) for source, target in pairs(options.input, options.output)]
-    total = sum(job.source.rows for job in jobs)
-    if not total:
+    plan = ScoringPlan.of(options, Settings.from_environment())
+    if (warning := plan.warning()) is not None:
+        _log(warning)
+    jobs = [_job(source, target, plan, options) for source, target in pairs(options.input, options.output)]
+    if not sum(job.source.rows for job in jobs):
         raise ScoringError(f"{options.input} has no rows")
-    made = _made([job for job in jobs if not job.is_finished(overwrite=options.overwrite)])
-    _summarise([job.target for job in jobs], made, time.monotonic() - start, options.output)
+    scored = _scored_rows([job for job in jobs if not job.is_finished(overwrite=options.overwrite)])
+    _print_summary([job.target for job in jobs], scored, time.monotonic() - start, options.output)
 
 
-def _job(source: Path, target: Path, asking: ScoringPlan, options: argparse.Namespace) -> Job:
+def _job(source: Path, target: Path, plan: ScoringPlan, options: argparse.Namespace) -> Job:
     opened = Source.open(source)
     try:
-        scorer = Scorer(asking.classifier, asking.reader, asking.asked, opened.schema)
+        scorer = Scorer(plan.classifier, plan.reader, plan.asked, opened.schema)
     except ScoringError as error:
         raise ScoringError(f"{source}: {error}") from None
     threads = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     return Job(opened, target, scorer, options.batch_size or opened.batch_rows, options.threads or threads)
 
 
-def _made(jobs: list[Job]) -> int:
-    """Do the jobs, and return how many rows were scored for it."""
+def _scored_rows(jobs: list[Job]) -> int:
+    """Run the jobs; returns how many rows they scored."""
     progress = Progress(sys.stderr, sum(job.source.rows for job in jobs))
     try:
-        return sum(job.run(progress.add, progress.skip, _say) for job in jobs)
+        return sum(job.run(progress.add, progress.skip, _log) for job in jobs)
     finally:
         progress.clear()
 
 
-def _summarise(targets: list[Path], made: int, seconds: float, output: Path) -> None:
+def _print_summary(targets: list[Path], scored: int, seconds: float, output: Path) -> None:
     tallies = [tally(target) for target in targets]
     rows, answered = (sum(column) for column in zip(*tallies, strict=True))
     share = f"{100 * answered / rows:.1f} % of {rows:,} rows answered: {output}"
-    if not made:
+    if not scored:
         print(f"nothing to do, {share}")
         return
-    before = f", {rows - made:,} were there" if made < rows else ""
-    print(f"{made:,} rows in {seconds:.1f} s, {made / seconds:,.0f} rows/s{before}; {share}")
+    before = f", {rows - scored:,} were there" if scored < rows else ""
+    print(f"{scored:,} rows in {seconds:.1f} s, {scored / seconds:,.0f} rows/s{before}; {share}")
 
 
-def _say(text: str) -> None:
+def _log(text: str) -> None:
     print(f"demur: {text}", file=sys.stderr)

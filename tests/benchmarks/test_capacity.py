@@ -9,22 +9,22 @@ import pytest
 from benchmarks.serving import capacity
 from benchmarks.serving.capacity import HEAD_BYTES, Measured, gigabits, on_the_wire
 from benchmarks.serving.rounds import Spread
-from benchmarks.serving.table import STORED
-from tests.server import ROOT, serving
+from benchmarks.serving.table import PAGE, STORED
+from tests.server import serving
 
 DOCUMENT = json.loads(STORED.read_text())
 RATES = {server["name"]: Spread.of(server["requests_per_second"]).median for server in DOCUMENT["servers"]}
 
 
 def test_the_page_has_the_table_of_the_stored_measurement() -> None:
-    page = capacity.OPERATIONS.read_text()
+    page = PAGE.read_text()
     assert capacity.block(DOCUMENT) in page
     assert capacity.written(page, DOCUMENT) == page
 
 
 def test_a_page_without_a_place_for_it_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"operations\.md"):
-        capacity.written("# Operations\n", DOCUMENT)
+    with pytest.raises(ValueError, match=r"performance\.md"):
+        capacity.written("# Performance\n", DOCUMENT)
 
 
 def test_it_starts_from_what_was_measured() -> None:
@@ -33,7 +33,7 @@ def test_it_starts_from_what_was_measured() -> None:
     title = next(server["title"] for server in DOCUMENT["servers"] if server["name"] == "limit-demur-json")
     assert f"{measured.request_bytes:,} bytes in and {measured.answer_bytes:,} out" in title
     # What a second worker adds stands where the other measurements stand.
-    assert f"{capacity.TWO_WORKERS} to " in (ROOT / "docs" / "performance.md").read_text()
+    assert f"{capacity.TWO_WORKERS} to " in PAGE.read_text()
 
 
 def test_cores_are_those_of_a_worked_example() -> None:

@@ -1,4 +1,4 @@
-"""The README's table of serving is what the stored measurement says."""
+"""The table of serving in docs/performance.md is what the stored measurement says."""
 
 import json
 
@@ -10,10 +10,10 @@ from benchmarks.serving.rounds import Spread
 DOCUMENT = json.loads(table.STORED.read_text())
 
 
-def test_readme_has_the_table_of_the_stored_measurement() -> None:
-    readme = table.README.read_text()
-    assert table.block(DOCUMENT) in readme
-    assert table.written(readme, DOCUMENT) == readme
+def test_page_has_the_table_of_the_stored_measurement() -> None:
+    page = table.PAGE.read_text()
+    assert table.block(DOCUMENT) in page
+    assert table.written(page, DOCUMENT) == page
 
 
 def test_every_server_has_a_row_and_the_slowest_stands_first() -> None:
@@ -33,6 +33,6 @@ def test_the_stored_shares_are_those_of_its_rates() -> None:
         assert server["of_the_limit"] == pytest.approx(Spread.of(shares).median)
 
 
-def test_a_readme_without_a_place_for_it_is_refused() -> None:
-    with pytest.raises(ValueError, match="README"):
+def test_a_page_without_a_place_for_it_is_refused() -> None:
+    with pytest.raises(ValueError, match="performance"):
         table.written("# Demur\n", DOCUMENT)

@@ -21,7 +21,7 @@ from scipy.stats import binom
 from benchmarks.population import CONFIDENCE_LEVEL
 from tests.guarantees.limits import MOST_VIOLATIONS, REPEATS, RESAMPLING_SEED
 from tests.guarantees.synthetic import STEEP
-from training.certification.fixed_sequence import Sequence, fixed_sequence
+from training.certification.fixed_sequence import ThresholdSequence, fixed_sequence
 from training.data.opening import open_data
 from training.data.options import Copies, DataOptions
 from training.data.pool import Pool
@@ -150,7 +150,7 @@ def _certified(
         (confidence(part.inputs), part.labels == 0, np.ones(len(part), dtype=bool))
         for part in (parts["tune"], parts["calibration"])
     )
-    passed = fixed_sequence(Sequence.on(*tune), *calibration, risk, CONFIDENCE_LEVEL)
+    passed = fixed_sequence(ThresholdSequence.from_tune(*tune), *calibration, risk, CONFIDENCE_LEVEL)
     return passed.threshold if passed else None
 
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from benchmarks.population import CONFIDENCE_LEVEL, RISKS, Population, resamples
 from tests.guarantees.limits import MOST_VIOLATIONS, REPEATS, RESAMPLING_SEED
-from training.certification.samples import Side
+from training.certification.samples import GatedSplit
 from training.certification.selective_risk import certify
 
 pytestmark = pytest.mark.guarantee
@@ -14,11 +14,11 @@ pytestmark = pytest.mark.guarantee
 
 def _certified(pool: Population, tune: Population, family: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Whether each promise is broken, and what it answers, `[REPEATS, risks]`."""
-    sequence, fixed = tune.sequence(), Side.of_split(tune.scored, tune.eligible, 1)
+    sequence, fixed = tune.sequence(), GatedSplit.of_split(tune.scored, tune.eligible, 1)
     found = [
         [certify(sequence, fixed, side, risk, CONFIDENCE_LEVEL, family).threshold for risk in RISKS]
         for split in resamples(pool, REPEATS, RESAMPLING_SEED)
-        for side in [Side.of_split(split.scored, split.eligible, 1)]
+        for side in [GatedSplit.of_split(split.scored, split.eligible, 1)]
     ]
     columns = [pool.truth(list(thresholds)) for thresholds in zip(*found, strict=True)]
     broken = [risk > target for (_, risk), target in zip(columns, RISKS, strict=True)]

@@ -39,7 +39,7 @@ def test_residual_alone_would_miss_the_black_picture_and_some_shuffled_ones(data
     """Why the gate has three statistics: what docs/abstention.md says of the one that is usually taken."""
     splits = split(dataset, "tuned", 0)
     encoder = encoder_for(dataset.input, splits.train)
-    found = PrincipalComponents.of([encoder.features(splits.train.inputs)], encoder.full_scale)
+    found = PrincipalComponents.fit([encoder.features(splits.train.inputs)], encoder.full_scale)
 
     def residual(images: np.ndarray) -> np.ndarray:
         return found.statistics(encoder.features(images, torch.float64))[:, 0].numpy()

@@ -16,9 +16,9 @@ from service.contract.certificates import RiskTest
 from service.inference.classifier import Scores
 from tests.guarantees.limits import RESAMPLING_SEED, most_violations
 from training.certification.conformal import kth_smallest
-from training.certification.fixed_sequence import Sequence, fixed_sequence, last_passed
-from training.certification.gate import limit
-from training.certification.samples import Side, largest_group_size
+from training.certification.fixed_sequence import ThresholdSequence, fixed_sequence, last_passed
+from training.certification.gate import gate_threshold
+from training.certification.samples import GatedSplit, largest_group_size
 from training.certification.scored import Scored
 from training.certification.selective_risk import certify, choose
 
@@ -27,23 +27,23 @@ pytestmark = pytest.mark.guarantee
 RISK, REPEATS = 0.05, 300
 
 
-def _groups(population: Population, sizes: NDArray[np.int64], seed: list[int]) -> Side:
+def _groups(population: Population, sizes: NDArray[np.int64], seed: list[int]) -> GatedSplit:
     """Groups of these sizes, each one image repeated, drawn with replacement."""
     drawn = np.random.default_rng(seed).integers(0, len(population), len(sizes))
     rows = np.repeat(drawn, sizes)
     scored = population.take(rows).scored
     groups = np.repeat(np.arange(len(sizes)), sizes)
-    return Side.of_split(replace(scored, groups=groups), population.eligible[rows], int(sizes.max()))
+    return GatedSplit.of_split(replace(scored, groups=groups), population.eligible[rows], int(sizes.max()))
 
 
-def _thresholds(fixed: Side, calibrations: Iterator[Side], risk: float) -> list[float | None]:
+def _thresholds(fixed: GatedSplit, calibrations: Iterator[GatedSplit], risk: float) -> list[float | None]:
     """The certified threshold of each calibration split. What is decided on tune is decided once."""
-    sequence = Sequence.on(fixed.scored.scores.confidence, fixed.scored.wrong, fixed.inside)
+    sequence = ThresholdSequence.from_tune(fixed.scored.scores.confidence, fixed.scored.wrong, fixed.inside)
     found: list[float | None] = []
     choice = None
     for calibration in calibrations:
         choice = choice or choose(sequence, fixed, calibration, risk, CONFIDENCE_LEVEL)
-        sample = calibration.samples[choice.which]
+        sample = calibration.samples[choice.sample]
         passed = last_passed(sequence, choice.start, sample, calibration, risk, CONFIDENCE_LEVEL)
         found.append(passed.threshold if passed else None)
     return found
@@ -65,7 +65,7 @@ def test_promise_is_kept_for_groups_that_err_together(
 @pytest.mark.parametrize("size", [2, 5, 10])
 def test_binomial_test_of_the_rows_breaks_the_promise_for_groups(pool: Population, tune: Population, size: int) -> None:
     fixed = _groups(tune, np.full(len(tune) // size, size), [1, size])
-    sequence = Sequence.on(fixed.scored.scores.confidence, fixed.scored.wrong, fixed.inside)
+    sequence = ThresholdSequence.from_tune(fixed.scored.scores.confidence, fixed.scored.wrong, fixed.inside)
     found = []
     for repeat in range(REPEATS):
         s = _groups(pool, np.full(CALIBRATION_SIZE // size, size), [RESAMPLING_SEED, repeat])
@@ -77,14 +77,14 @@ def test_binomial_test_of_the_rows_breaks_the_promise_for_groups(pool: Populatio
 def test_certificate_of_groups_is_that_of_the_test_that_answers_more(pool: Population, tune: Population) -> None:
     """Of groups that are one image many times, a row each tells all there is."""
     fixed = _groups(tune, np.full(len(tune) // 10, 10), [1, 10])
-    sequence = Sequence.on(fixed.scored.scores.confidence, fixed.scored.wrong, fixed.inside)
+    sequence = ThresholdSequence.from_tune(fixed.scored.scores.confidence, fixed.scored.wrong, fixed.inside)
     calibration = _groups(pool, np.full(CALIBRATION_SIZE // 10, 10), [RESAMPLING_SEED, 0])
     found = certify(sequence, fixed, calibration, RISK, CONFIDENCE_LEVEL)
     (threshold,) = _thresholds(fixed, iter([calibration]), RISK)
     assert (found.unit, found.test, found.threshold) == ("group", "one_row_per_group", threshold)
 
 
-def _only(side: Side, test: RiskTest) -> Side:
+def _only(side: GatedSplit, test: RiskTest) -> GatedSplit:
     return replace(side, samples=[s for s in side.samples if s.test == test])
 
 
@@ -99,7 +99,7 @@ def test_promise_is_one_over_rows_where_larger_groups_are_harder(
     easier = np.where(tune.scored.scores.confidence < 0.9, 8, 1)
     fixed = _only(_weighted(tune, easier, np.random.default_rng(2).integers(0, len(tune), 4_000)), test)
 
-    def calibrations() -> Iterator[Side]:
+    def calibrations() -> Iterator[GatedSplit]:
         for repeat in range(100):
             drawn = np.random.default_rng([RESAMPLING_SEED, repeat]).integers(0, len(pool), 4_000)
             yield _only(_weighted(pool, weight, drawn), test)
@@ -109,10 +109,10 @@ def test_promise_is_one_over_rows_where_larger_groups_are_harder(
     assert coverage.mean() > 0.1
 
 
-def _weighted(population: Population, weight: NDArray[np.int64], drawn: NDArray[np.int64]) -> Side:
+def _weighted(population: Population, weight: NDArray[np.int64], drawn: NDArray[np.int64]) -> GatedSplit:
     rows, groups = np.repeat(drawn, weight[drawn]), np.repeat(np.arange(len(drawn)), weight[drawn])
     scored = replace(population.take(rows).scored, groups=groups)
-    return Side.of_split(scored, population.eligible[rows], 8)
+    return GatedSplit.of_split(scored, population.eligible[rows], 8)
 
 
 def test_gate_of_groups_turns_away_no_more_than_promised() -> None:
@@ -124,8 +124,8 @@ def test_gate_of_groups_turns_away_no_more_than_promised() -> None:
         columns = Scores(np.ones((2_000, 1), np.float32), scores, scores)
         groups = np.repeat(np.arange(400), 5)
         scored = Scored(columns, np.zeros(2_000, np.int64), "uniform", "0" * 64, groups)
-        over += 1 - limit(scored, 0.02, CONFIDENCE_LEVEL, largest_group_size(groups)).threshold > 0.02
-        by_rows += 1 - limit(replace(scored, groups=None), 0.02, CONFIDENCE_LEVEL).threshold > 0.02
+        over += 1 - gate_threshold(scored, 0.02, CONFIDENCE_LEVEL, largest_group_size(groups)).threshold > 0.02
+        by_rows += 1 - gate_threshold(replace(scored, groups=None), 0.02, CONFIDENCE_LEVEL).threshold > 0.02
     assert over <= most_violations(1_000)
     assert by_rows > most_violations(1_000)
 
@@ -136,7 +136,7 @@ def test_rank_of_the_gate_that_is_right_on_average_is_too_low_half_the_time() ->
     for repeat in range(1_000):
         scores = np.random.default_rng([5, repeat]).random(10_000).astype(np.float32)
         columns = Scores(np.ones((10_000, 1), np.float32), scores, scores)
-        found = limit(Scored(columns, np.zeros(10_000, np.int64), "uniform", "0" * 64), 0.01, 0.95)
+        found = gate_threshold(Scored(columns, np.zeros(10_000, np.int64), "uniform", "0" * 64), 0.01, 0.95)
         assert found.rank == 9_917
         sure += 1 - found.threshold > 0.01
         on_average += 1 - kth_smallest(scores, 9_901) > 0.01

@@ -7,7 +7,7 @@ from benchmarks.population import CALIBRATION_SIZE, CONFIDENCE_LEVEL, Population
 from benchmarks.selection_rules import largest_passing, naive
 from tests.guarantees.limits import MOST_VIOLATIONS, REPEATS, RESAMPLING_SEED
 from tests.guarantees.synthetic import FLAT, NOISY_TOP, STEEP, Synthetic
-from training.certification.fixed_sequence import Sequence, fixed_sequence
+from training.certification.fixed_sequence import ThresholdSequence, fixed_sequence
 
 pytestmark = pytest.mark.guarantee
 
@@ -18,7 +18,7 @@ RISK = 0.03
 @pytest.mark.parametrize("population", [STEEP, NOISY_TOP, FLAT], ids=lambda population: population.name)
 def test_promise_is_kept_where_the_risk_is_known_by_formula(population: Synthetic) -> None:
     everything = np.ones(TUNE_SIZE, dtype=bool)
-    sequence = Sequence.on(*population.draw(np.random.default_rng(0), TUNE_SIZE), everything)
+    sequence = ThresholdSequence.from_tune(*population.draw(np.random.default_rng(0), TUNE_SIZE), everything)
     eligible = everything[:CALIBRATION_SIZE]
     violations = 0
     for repeat in range(REPEATS):

@@ -11,8 +11,7 @@ from service.contract.certificates import PredictionSets
 from service.inference.classifier import Scores
 from service.inference.prediction_sets import cells, members
 from tests.guarantees.limits import REPEATS, RESAMPLING_SEED
-from training.certification.cells import expected_cuts, wide_enough
-from training.certification.conformal import by_decision, lac
+from training.certification.conformal import by_decision, expected_cuts, lac, wide_enough
 from training.certification.scored import Scored
 from training.certification.settings import AbstentionSettings
 

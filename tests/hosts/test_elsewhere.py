@@ -154,7 +154,7 @@ def test_every_kind_of_input(
 
 
 def test_example_of_the_documents_prints_what_stands_there(trained_model: Path) -> None:
-    text = (ROOT / "docs" / "operations.md").read_text()
+    text = (ROOT / "docs" / "interoperability.md").read_text()
     (example,) = re.findall(r"^```js\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     for there, here in (("./deploy/", f"{ROOT}/deploy/"), ("build/model.onnx", str(trained_model))):
         assert there in example

@@ -1,6 +1,7 @@
 """Prometheus' own promtool on the configuration and the rules, and on a scrape. `make test-rules`."""
 
 import copy
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -29,22 +30,16 @@ def test_rules_do_what_their_tests_say() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def _with(folder: Path, alert: str, expression: str) -> "subprocess.CompletedProcess[str]":
-    """The tests of the rules, where one alert has another expression."""
-    groups: list[dict[str, Any]] = copy.deepcopy(GROUPS)
-    (rule,) = [rule for group in groups for rule in group["rules"] if rule.get("alert") == alert]
-    rule["expr"] = expression
-    (folder / RULES.name).write_text(yaml.safe_dump({"groups": groups}))
-    shutil.copy(RULES_TEST, folder)
-    return _promtool("test", "rules", folder / RULES_TEST.name)
-
-
-@pytest.mark.parametrize("alert", alerts())
 @pytest.mark.parametrize("expression", ["vector(1) > 2", "vector(1)"], ids=["never", "always"])
-def test_alert_that_is_never_or_always_there_fails_its_tests(tmp_path: Path, alert: str, expression: str) -> None:
-    done = _with(tmp_path, alert, expression)
+def test_alert_that_is_never_or_always_there_fails_its_tests(tmp_path: Path, expression: str) -> None:
+    groups: list[dict[str, Any]] = copy.deepcopy(GROUPS)
+    for rule in (rule for group in groups for rule in group["rules"] if "alert" in rule):
+        rule["expr"] = expression
+    (tmp_path / RULES.name).write_text(yaml.safe_dump({"groups": groups}))
+    shutil.copy(RULES_TEST, tmp_path)
+    done = _promtool("test", "rules", tmp_path / RULES_TEST.name)
     assert done.returncode != 0
-    assert alert in done.stdout + done.stderr
+    assert set(re.findall(r"alertname: (\w+), time: ", done.stdout + done.stderr)) == alerts().keys()
 
 
 def test_scrape_is_as_the_naming_guide_wants_it(client: TestClient) -> None:

@@ -1,5 +1,6 @@
 """`python -m service` as a process: it starts, stops gracefully, and says in one line why it does not start."""
 
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,22 +11,29 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.server import ROOT, command_environment, serving
+from tests.server import ROOT, command_environment, free_port, running, serving, workers_of
 
 
-def _failing_start(**settings: str) -> str:
-    """Run the service with settings that it cannot start with, and return what it says."""
-    result = subprocess.run(
-        [sys.executable, "-m", "service"],
+def _run(*words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    """Start a program that does not get to serve, and return when it has ended."""
+    return subprocess.run(
+        [sys.executable, *words],
         cwd=ROOT,
         env=command_environment(**settings),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
+
+
+def _failing_start(*words: str, **settings: str) -> str:
+    """The one line of a start that fails, before the application has started."""
+    result = _run(*(words or ("-m", "service")), **settings)
     assert result.returncode == 1
-    return result.stderr + result.stdout
+    assert "startup" not in result.stdout
+    assert result.stderr.count("\n") == 1
+    return result.stderr
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
@@ -59,35 +67,88 @@ def _wait_until_refused(port: int) -> None:
     pytest.fail("the server still takes connections")
 
 
-def test_no_server_banner(tiny_model: Path) -> None:
-    with serving(tiny_model) as server:
-        assert "server" not in httpx2.get(f"{server.address}/livez").headers
+PROGRAMS = pytest.mark.parametrize("program", [["-m", "service"], ["demur.py", "serve"]], ids=["service", "demur"])
 
 
-def test_missing_model_is_one_line(tmp_path: Path) -> None:
+@PROGRAMS
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_missing_model_is_one_line_with_the_next_step(tmp_path: Path, program: list[str], workers: str) -> None:
     path = tmp_path / "nothing.onnx"
-    said = _failing_start(DEMUR_MODEL_PATH=str(path))
-    assert said == f"demur: cannot read the model {path}: No such file or directory\n"
+    line = _failing_start(*program, DEMUR_MODEL_PATH=str(path), DEMUR_WORKERS=workers)
+    assert line == (
+        f"demur: cannot read the model {path}: No such file or directory. "
+        f"Train one: demur fit --out {path}; or name another: demur serve MODEL\n"
+    )
 
 
-def test_unknown_setting_is_one_line(tiny_model: Path) -> None:
-    said = _failing_start(DEMUR_MODEL_PATH=str(tiny_model), DEMUR_WORKER="2")
-    assert said.startswith("demur: DEMUR_WORKER: no such setting; there are ")
-    assert said.count("\n") == 1
+def test_file_that_is_no_model_is_one_line_with_the_next_step(tmp_path: Path) -> None:
+    path = tmp_path / "spoilt.onnx"
+    path.write_bytes(b"no model")
+    line = _failing_start("demur.py", "serve", str(path))
+    assert line.startswith(f"demur: {path} is not a model that onnxruntime loads: ")
+    assert line.endswith(f". Train one: demur fit --out {path}; or name another: demur serve MODEL\n")
+
+
+def test_folder_without_a_model_is_one_line_with_the_next_step(tmp_path: Path) -> None:
+    line = _failing_start("demur.py", "serve", str(tmp_path))
+    assert line.startswith("demur: DEMUR_MODELS=")
+    assert line.endswith(f"Train one: demur fit --out {tmp_path}/NAME.onnx\n")
+
+
+def test_mistyped_setting_is_one_line(tiny_model: Path) -> None:
+    line = _failing_start(DEMUR_MODEL_PATH=str(tiny_model), DEMUR_WORKER="2")
+    assert line == "demur: DEMUR_WORKER: no such setting; did you mean DEMUR_WORKERS?\n"
 
 
 def test_default_policy_that_the_model_cannot_keep_is_one_line(tiny_model: Path) -> None:
-    said = _failing_start(DEMUR_MODEL_PATH=str(tiny_model), DEMUR_DEFAULT_POLICY='{"selective_risk": 0.05}')
-    assert said == (
+    line = _failing_start(DEMUR_MODEL_PATH=str(tiny_model), DEMUR_DEFAULT_POLICY='{"selective_risk": 0.05}')
+    assert line == (
         "demur: DEMUR_DEFAULT_POLICY, for model tiny: policy.selective_risk=0.05 is not certified by this model; "
         "certified: 0.1; infeasible: 0.01\n"
     )
 
 
-def test_port_in_use_is_said(tiny_model: Path) -> None:
+@PROGRAMS
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_port_in_use_is_one_line_with_the_next_step(tiny_model: Path, program: list[str], workers: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        said = _failing_start(DEMUR_MODEL_PATH=str(tiny_model), DEMUR_PORT=str(taken.getsockname()[1]))
-    assert "address already in use" in said
-    assert "Traceback" not in said
+        port = taken.getsockname()[1]
+        settings = {"DEMUR_MODEL_PATH": str(tiny_model), "DEMUR_PORT": str(port), "DEMUR_WORKERS": workers}
+        line = _failing_start(*program, **settings)
+    assert line.startswith(f"demur: cannot listen on 127.0.0.1:{port}: port {port} is in use; ")
+    assert line.endswith(f"take another: demur serve --port {port + 1}, or DEMUR_PORT={port + 1}\n")
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+def test_address_that_is_not_this_machines_is_one_line(tiny_model: Path, host: str) -> None:
+    line = _failing_start("demur.py", "serve", str(tiny_model), "--host", host, "--port", "0")
+    assert line.startswith(f"demur: cannot listen on {host}:0: ")
+    assert line.endswith("; name another host: demur serve --host 127.0.0.1, or DEMUR_HOST\n")
+
+
+@pytest.mark.parametrize("word", ["--port=65536", "--port=http", "--workers=0", "--prot=1"])
+def test_option_that_cannot_be_is_a_usage_error(word: str) -> None:
+    result = _run("demur.py", "serve", word)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert word.partition("=")[0] in result.stderr
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_options_override_the_settings(tiny_model: Path, tmp_path: Path, workers: int, kind: str) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    shutil.copy(tiny_model, models / "shoes.onnx")
+    model, name = (tiny_model, "tiny") if kind == "file" else (models, "shoes")
+    settings = {"DEMUR_PORT": "1", "DEMUR_HOST": "192.0.2.1", "DEMUR_WORKERS": "3"}
+    settings |= {"DEMUR_MODELS": "/nowhere"} if kind == "file" else {"DEMUR_MODEL_PATH": "/nowhere"}
+    port = free_port()
+    options = ["--port", str(port), "--host", "localhost", "--workers", str(workers)]
+    with running("demur.py", "serve", str(model), *options, port=port, **settings) as server:
+        assert httpx2.get(f"{server.address}/v2/models/{name}").status_code == 200
+        assert len(workers_of(server)) == (0 if workers == 1 else workers)
+        assert f'"serving on http://localhost:{port} (Ctrl-C to stop)"' in "\n".join(server.log())
+        assert server.stop(signal.SIGTERM) == 0

@@ -32,13 +32,35 @@ def test_variable_is_read(monkeypatch: pytest.MonkeyPatch, variable: str, text: 
     assert getattr(Settings.from_environment(), variable.lower().removeprefix("demur_")) == value
 
 
-def test_unknown_setting_stops_with_its_name_and_those_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DEMUR_THREADS", "2")
+def test_unknown_setting_stops_with_its_name_and_all_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEMUR_XYZZY", "2")
     with pytest.raises(
-        SettingsError,
-        match=r"^DEMUR_THREADS: no such setting; there are DEMUR_API_KEYS, DEMUR_AUDIT_DEADLINE",
+        SettingsError, match=r"^DEMUR_XYZZY: no such setting; there are DEMUR_API_KEYS, DEMUR_AUDIT_DEADLINE"
     ):
         Settings.from_environment()
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("DEMUR_WORKER", "DEMUR_WORKERS"),
+        ("demur_prot", "DEMUR_PORT"),
+        ("DEMUR_THREADS", "DEMUR_TRACES or DEMUR_INTRA_OP_THREADS"),
+    ],
+)
+def test_mistyped_setting_gets_a_suggestion(monkeypatch: pytest.MonkeyPatch, typed: str, meant: str) -> None:
+    monkeypatch.setenv(typed, "2")
+    with pytest.raises(SettingsError, match=rf"^{typed}: no such setting; did you mean {meant}\?$"):
+        Settings.from_environment()
+
+
+def test_overrides_replace_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEMUR_PORT", "http")  # not even looked at
+    monkeypatch.setenv("DEMUR_MODELS", "/models")
+    settings = Settings.from_environment({"port": 9000, "models": None})
+    assert (settings.port, settings.models) == (9000, None)
+    with pytest.raises(SettingsError, match=r"^DEMUR_PORT=-1: Input should be greater"):
+        Settings.from_environment({"port": -1})
 
 
 def test_data_folder_of_the_training_half_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ SETTINGS = {
 
 
 # By the words that stand in the log.
-_RELOADS = {"swapped": "from now on; it was", "refused": "serves on: "}
+_RELOADS = {"swapped": "now serving", "refused": "still serving"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,33 +1,40 @@
-"""Split conformal prediction: the exact order statistic, and prediction sets."""
+"""Split conformal prediction: sets of labels that hold the true one with a stated probability.
+
+Assumption of every method: the calibration examples, or the groups that they come in, and the new ones are
+exchangeable. The order statistic is exact, not asymptotic.
+"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.contract.certificates import PredictionSets, SetMethod
+from service.inference.classifier import Scores
 from service.inference.prediction_sets import cells
 from training.certification.scored import Scored
 
+_EXPECTED_MISSES = 10  # in the calibration examples of a cell; with fewer, its coverage varies widely between draws
+
 
 def order_statistic(size: int, coverage: float | Fraction, largest_group: int = 1) -> int:
-    """k = ceil((n + m) coverage), exactly: the rank, from below, of the threshold for n scores in groups of at most m.
+    """The rank k = ceil((n + m) coverage), from below, of the threshold among n scores in groups of at most m.
 
-    Of independent scores (m = 1), a new one is at most the k-th smallest with probability `coverage` (Vovk et al. 2005;
-    Lei et al. 2018, arXiv 1604.04173, theorem 2). A k over n means that no score is high enough.
+    Independent scores (m = 1): if n + 1 scores are exchangeable, a new one is at most the k-th smallest of the others
+    with probability at least `coverage` (Vovk, Gammerman and Shafer 2005; Lei et al. 2018, arXiv 1604.04173, theorem
+    2). If k > n, no score is high enough.
 
-    Scores may also come in groups, such as the pictures of one patient, where only the groups are exchangeable. Let
-    group g have m_g <= m scores, of which misses_g are over the threshold, and let alpha = 1 - coverage. Conformal
-    risk control (Angelopoulos et al. 2022, arXiv 2208.02814, theorem 1) applies to the loss misses_g - alpha m_g: it
-    falls as the threshold rises, and it is at most (1 - alpha) m. The threshold is the lowest at which the losses sum
-    to at most -(1 - alpha) m, that is, at which at least (n + m)(1 - alpha) scores are not over it. Then
-    E[misses] <= alpha E[m_g] for a new group: the coverage holds over scores, however they depend on each other inside
-    a group.
+    Scores in groups, such as the pictures of one patient: only the groups are exchangeable. Let group g have m_g <= m
+    scores, of which misses_g exceed the threshold, and let alpha = 1 - coverage. Conformal risk control (Angelopoulos
+    et al. 2022, arXiv 2208.02814, theorem 1) applies to the loss misses_g - alpha m_g: it falls as the threshold
+    rises, and is at most (1 - alpha) m. The threshold is the lowest at which the losses sum to at most -(1 - alpha) m,
+    that is, at which at least (n + m)(1 - alpha) scores do not exceed it. Then E[misses] <= alpha E[m_g] for a new
+    group: the coverage holds over scores, however those of a group depend on one another.
 
-    In floating point k is off by one for some n and coverages. `numpy.quantile(..., method="higher")` at the level
-    k / n, which is often seen, takes the next rank for most n.
+    The rank is computed in exact fractions: in floating point it is off by one for some n and coverages. The common
+    `numpy.quantile(..., method="higher")` at the level k / n takes the next rank for most n.
 
     >>> order_statistic(9, 0.9), order_statistic(8, 0.9), order_statistic(99, 0.95)
     (9, 9, 95)
@@ -38,7 +45,7 @@ def order_statistic(size: int, coverage: float | Fraction, largest_group: int = 
 
 
 def kth_smallest(scores: NDArray[np.floating], k: int) -> float:
-    """The k-th smallest score, from 1; infinity where there are fewer.
+    """The k-th smallest score, counted from 1; infinity if there are fewer.
 
     >>> kth_smallest(np.array([0.3, 0.1, 0.2]), 2), kth_smallest(np.array([0.3]), 2)
     (0.2, inf)
@@ -49,17 +56,17 @@ def kth_smallest(scores: NDArray[np.floating], k: int) -> float:
 def lac(calibration: Scored, set_coverage: float, largest_group: int = 1) -> PredictionSets:
     """One threshold for all classes: least ambiguous sets (LAC; Sadinle, Lei and Wasserman 2019).
 
-    Marginal: the true class is in the set in `set_coverage` of all cases, more often for some inputs than for others.
-    `largest_group` as in `order_statistic`.
+    Marginal coverage: the set holds the true class with probability `set_coverage` over all inputs, more often for
+    some inputs than for others. `largest_group` as in `order_statistic`.
     """
     rows = np.zeros(len(calibration), dtype=np.int64)
     return _sets("lac", calibration, rows, 1, set_coverage, largest_group)
 
 
 def lac_class_conditional(calibration: Scored, set_coverage: float, largest_group: int = 1) -> PredictionSets:
-    """One threshold a class: the true class is in the set in `set_coverage` of the cases *of each class*.
+    """One threshold for each class: the set holds the true class with probability `set_coverage` *in each class*.
 
-    A class with too few calibration examples gets threshold 0 and so is in every set. `largest_group` as in
+    A class with too few calibration examples gets threshold 0, and so is in every set. `largest_group` as in
     `order_statistic`.
     """
     classes = calibration.scores.probabilities.shape[1]
@@ -69,14 +76,52 @@ def lac_class_conditional(calibration: Scored, set_coverage: float, largest_grou
 def by_decision(
     calibration: Scored, set_coverage: float, cuts: list[float], largest_ood_score: float, largest_group: int = 1
 ) -> PredictionSets:
-    """One threshold a cell of `prediction_sets.cells`: the true class is in `set_coverage` of each cell's sets.
+    """One threshold for each cell of `prediction_sets.cells`: the coverage holds in each cell.
 
-    Mondrian conformal prediction (Vovk et al. 2005): exact in each cell, as long as `cuts` (rising, at least one) and
-    the gate, `largest_ood_score`, were fixed without a look at the calibration split. A cell with too few calibration
-    examples gets threshold 0. `largest_group` as in `order_statistic`.
+    Mondrian conformal prediction (Vovk, Gammerman and Shafer 2005). Assumes that `cuts` (rising, at least one) and the
+    threshold of the gate, `largest_ood_score`, were fixed without looking at the calibration split. A cell with too few
+    calibration examples gets threshold 0. `largest_group` as in `order_statistic`.
+
+    The cells are ranges of confidence, cut where the certified policies are expected to begin to answer. So the inputs
+    that a policy answers are a union of cells, and so are those that it abstains from, up to the difference between the
+    threshold expected on `tune` and the one certified on `calibration`.
     """
     cell = cells(calibration.scores, cuts, largest_ood_score)
     return _sets("by_decision", calibration, cell, len(cuts) + 1, set_coverage, largest_group, cuts)
+
+
+def expected_cuts(expected: Mapping[float, float | None], default_risk: float) -> list[float]:
+    """The threshold expected on `tune` for each risk: that of the default first, then from strict to lax.
+
+    Risks that are not expected to be certified are left out, and equal thresholds are taken once.
+
+    >>> expected_cuts({0.01: None, 0.02: 0.9, 0.05: 0.7, 0.1: 0.7}, 0.05)
+    [0.7, 0.9]
+    """
+    risks = sorted(expected, key=lambda risk: (risk != default_risk, risk))
+    return list(dict.fromkeys(cut for risk in risks if (cut := expected[risk]) is not None))
+
+
+def wide_enough(
+    expected: Sequence[float], tune: Scores, largest_ood_score: float, calibration_size: int, set_coverage: float
+) -> list[float]:
+    """The cuts, rising, that leave each cell at least 10 / (1 - set_coverage) calibration examples, by tune's shares.
+
+    Cuts are tried in the order of `expected`, and each is kept if it does so together with those kept before it.
+
+    >>> confidence = np.arange(1, 11, dtype=np.float32) / 10
+    >>> tune = Scores(confidence[:, None], confidence, np.zeros(10, dtype=np.float32))
+    >>> wide_enough([0.55, 0.85, 0.95], tune, 1.0, 500, 0.9), wide_enough([0.55], tune, 1.0, 500, 0.99)
+    ([0.55, 0.85], [])
+    """
+    least = _EXPECTED_MISSES / (1 - Fraction(str(set_coverage))) * len(tune.confidence) / calibration_size
+    kept: list[float] = []
+    for cut in expected:
+        cuts = sorted([*kept, cut])
+        sizes = np.bincount(cells(tune, cuts, largest_ood_score), minlength=len(cuts) + 1)
+        if int(sizes.min()) >= least:
+            kept = cuts
+    return kept
 
 
 def _sets(
@@ -91,8 +136,8 @@ def _sets(
     """One threshold for each category of examples, from 0 to `categories` - 1."""
     probability = calibration.true_class_probability
     parts = [probability[category == i] for i in range(categories)]
-    # The conformity score is 1 - p of the true class. Its k-th smallest is the k-th largest p, which is compared as
-    # it is: 1 - p would round.
+    # The conformity score is 1 - p of the true class. Its k-th smallest is the k-th largest p, which is compared
+    # directly: 1 - p would round.
     ranks = [order_statistic(len(part), set_coverage, largest_group) for part in parts]
     return PredictionSets(
         set_coverage=set_coverage,

@@ -1,13 +1,15 @@
-"""Fixed-sequence testing: at how low a threshold the selective risk is still within its target.
+"""Fixed-sequence testing: the lowest threshold whose selective risk is certified to be within its target.
 
-Angelopoulos, Bates, Candes, Jordan and Lei 2021 (arXiv 2110.01052). Thresholds, and the order in which they are
-tested, are fixed on `tune`. On `calibration` they are tested in that order, each at the full error level, up to the
-first that fails; the last that passed is the threshold. The probability that its risk is over the target is at most
-1 - confidence, whatever the scores look like: the risk need not fall as the threshold rises, and ties do no harm.
+Learn then Test (Angelopoulos, Bates, Candes, Jordan and Lei 2021, arXiv 2110.01052), with fixed-sequence testing as its
+control of the family-wise error rate. The thresholds and their order are fixed on `tune`. On `calibration` they are
+tested in that order, each at the full error level, up to the first that fails; the last that passed is certified. The
+probability that its risk exceeds the target is at most 1 - confidence. This assumes only that calibration examples, or
+groups of them, are drawn independently from the population, and not from `tune`. The risk need not be monotone in the
+threshold, and ties do no harm.
 
-Two rules that are often seen instead promise nothing. The lowest threshold at which the calibration *error* is within
-the target breaks it half the time. The lowest threshold that *passes the test* is the luckiest of many: where the risk
-is flat around the target it breaks the promise far more often than the test's level. `tests/guarantees` shows both.
+Two common rules give no such guarantee. The lowest threshold at which the calibration *error* is within the target
+exceeds it half of the time. The lowest threshold that *passes its test* is the luckiest of many: where the risk is flat
+around the target, it breaks the promise far more often than the level of the test. `tests/guarantees` shows both.
 """
 
 import math
@@ -16,16 +18,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.certification.samples import Sample, Side
+from training.certification.samples import GatedSplit, Sample
 from training.certification.tails import binomial_p_value
 
-_HOPEFUL = 0.001  # an expected p-value that leaves room for the calibration split to be worse than `tune`
+_PROMISING = 0.001  # an expected p-value that leaves room for the calibration split to be worse than `tune`
 _STEPS = 500  # thresholds, one for each 0.2 % of coverage on `tune`
 
 
 @dataclass(frozen=True, slots=True)
-class Sequence:
-    """What is fixed before the calibration split is looked at: J thresholds, falling, and what `tune` had there."""
+class ThresholdSequence:
+    """J falling thresholds, fixed before anyone looks at the calibration split, and the counts of `tune` at each."""
 
     thresholds: NDArray[np.float64]  # [J]
     answered: NDArray[np.int64]  # [J], of the tune examples
@@ -33,8 +35,10 @@ class Sequence:
     size: int  # of tune
 
     @classmethod
-    def on(cls, confidence: NDArray[np.floating], wrong: NDArray[np.bool_], eligible: NDArray[np.bool_]) -> "Sequence":
-        """The sequence for a tune split: its eligible confidences at even steps of coverage, the last one all."""
+    def from_tune(
+        cls, confidence: NDArray[np.floating], wrong: NDArray[np.bool_], eligible: NDArray[np.bool_]
+    ) -> "ThresholdSequence":
+        """The confidences of the eligible tune examples at even steps of coverage, down to the lowest."""
         falling = np.sort(confidence[eligible].astype(np.float64))[::-1]
         ranks = np.ceil(np.arange(1, _STEPS + 1) * len(falling) / _STEPS).astype(np.int64)
         thresholds = np.unique(falling[ranks - 1])[::-1]
@@ -43,10 +47,10 @@ class Sequence:
     def start(self, calibration_size: int, risk: float, confidence_level: float) -> int:
         """The index of the first threshold to test on so many independent calibration rows.
 
-        The strictest that `tune` gives every hope to pass. Strict ones have too few answers to pass, and a failure
-        there would end the sequence for nothing. So it starts where the expected p-value first is far under any level
-        that is asked for; where it never is, at the smallest of those that could pass at all, with as many answers and
-        no error.
+        High thresholds have too few answers to pass, and a failure there would end the sequence. So it starts at the
+        first threshold whose expected p-value is far below any usual error level. If there is none, it starts at the
+        smallest expected p-value among the thresholds that could pass at all, that is, if none of their answers were
+        wrong.
         """
         share = calibration_size / self.size
         answered = np.rint(self.answered * share).astype(np.int64)
@@ -55,7 +59,7 @@ class Sequence:
         return start_at(binomial_p_value(errors, answered, risk), possible)
 
     def expected_threshold(self, calibration_size: int, risk: float, confidence_level: float) -> float | None:
-        """The threshold that so many independent rows would certify if they looked like `tune`; None if none."""
+        """The threshold that so many independent rows would certify if they were like `tune`; None if none."""
         share = calibration_size / self.size
         errors, answered = np.rint(self.errors * share), np.rint(self.answered * share)
         start = self.start(calibration_size, risk, confidence_level)
@@ -66,17 +70,17 @@ class Sequence:
 
 
 def start_at(expected: NDArray[np.float64], possible: NDArray[np.bool_]) -> int:
-    """Where to start, by the p-value expected at each threshold and by whether any at all could pass there, `[J]`."""
-    hopeful = np.flatnonzero(expected <= _HOPEFUL)
-    if len(hopeful):
-        return int(hopeful[0])
-    among = np.flatnonzero(possible) if possible.any() else np.arange(len(expected))
-    return int(among[np.argmin(expected[among])])
+    """The index to start at, from the expected p-value of each threshold and whether it could pass at all, `[J]`."""
+    promising = np.flatnonzero(expected <= _PROMISING)
+    if len(promising):
+        return int(promising[0])
+    candidates = np.flatnonzero(possible) if possible.any() else np.arange(len(expected))
+    return int(candidates[np.argmin(expected[candidates])])
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
-    """The last threshold of the sequence that passed, and the calibration examples behind it."""
+class LastPassed:
+    """The last threshold of the sequence that passed its test, with the counts on the calibration split."""
 
     threshold: float
     answered: int
@@ -87,9 +91,9 @@ class Passed:
 def count(
     confidence: NDArray[np.floating], wrong: NDArray[np.bool_], thresholds: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """How many examples have a confidence >= each of the thresholds, and how many of those are wrong.
+    """For each threshold, the number of examples with a confidence >= it, and the number of those that are wrong.
 
-    Integers throughout: an error rate times a count is not always the count of errors.
+    Counts are integers throughout: an error rate times a count is not always the number of errors.
 
     >>> count(np.array([0.9, 0.8, 0.8, 0.6]), np.array([False, True, False, True]), np.array([0.9, 0.8, 0.5]))
     (array([1, 3, 4]), array([0, 1, 2]))
@@ -101,16 +105,16 @@ def count(
 
 
 def fixed_sequence(
-    sequence: Sequence,
+    sequence: ThresholdSequence,
     confidence: NDArray[np.floating],
     wrong: NDArray[np.bool_],
     eligible: NDArray[np.bool_],
     risk: float,
     confidence_level: float,
-) -> Passed | None:
-    """Test the thresholds on independent calibration rows, in order, up to the first failure; None where the first is.
+) -> LastPassed | None:
+    """Test the thresholds on independent calibration rows up to the first failure; None if the first one fails.
 
-    `confidence`, `wrong` and `eligible` `[N]` are of all rows: what is not eligible is not answered.
+    `confidence`, `wrong` and `eligible` `[N]` cover all rows; the model abstains where a row is not eligible.
     """
     start = sequence.start(len(confidence), risk, confidence_level)
     thresholds = sequence.thresholds[start:]
@@ -121,14 +125,19 @@ def fixed_sequence(
     if passed == 0:
         return None
     last = passed - 1
-    return Passed(float(thresholds[last]), int(answered[last]), int(errors[last]), float(p_values[last]))
+    return LastPassed(float(thresholds[last]), int(answered[last]), int(errors[last]), float(p_values[last]))
 
 
 def fixed_sequence_of_groups(
-    sequence: Sequence, start: int, sample: Sample, calibration: Side, risk: float, confidence_level: float
-) -> Passed | None:
-    """The same on groups of rows, from the threshold `start` on."""
-    confidence, losses, eligible = calibration.of(sample)
+    sequence: ThresholdSequence,
+    start: int,
+    sample: Sample,
+    calibration: GatedSplit,
+    risk: float,
+    confidence_level: float,
+) -> LastPassed | None:
+    """`fixed_sequence` for rows in groups, from the threshold with the index `start`."""
+    confidence, losses, eligible = calibration.columns(sample)
     error, passed = 1 - confidence_level, None
     for threshold in sequence.thresholds[start:].tolist():
         answered = eligible & (confidence >= threshold)
@@ -139,16 +148,16 @@ def fixed_sequence_of_groups(
         return None
     answered = eligible & (confidence >= passed)
     p_value = sample.p_value(losses, answered, risk)
-    return Passed(passed, int(answered.sum()), int(losses[answered].sum()), p_value)
+    return LastPassed(passed, int(answered.sum()), int(losses[answered].sum()), p_value)
 
 
 def last_passed(
-    sequence: Sequence, start: int, sample: Sample, calibration: Side, risk: float, level: float
-) -> Passed | None:
-    """The fixed sequence on a sample of the calibration split; rows that are independent find their own `start`."""
+    sequence: ThresholdSequence, start: int, sample: Sample, calibration: GatedSplit, risk: float, level: float
+) -> LastPassed | None:
+    """Run the fixed sequence on a sample of the calibration split. Independent rows determine their own `start`."""
     if sample.groups is not None:
         return fixed_sequence_of_groups(sequence, start, sample, calibration, risk, level)
-    confidence, losses, eligible = calibration.of(sample)
+    confidence, losses, eligible = calibration.columns(sample)
     return fixed_sequence(sequence, confidence, losses > 0, eligible, risk, level)
 
 

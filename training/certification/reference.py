@@ -1,4 +1,4 @@
-"""How scores fall on a held-out split, for the service to hold recent requests against."""
+"""The reference distribution of scores on a held-out split, which the service compares recent requests with."""
 
 from typing import Literal
 
@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 from service.contract.reference import MOST_BINS, Histogram, Reference
 from service.inference.classifier import Scores
 
-# Tenths, and both tails: an input that the gate turns away is among the most extreme hundredth.
+# Deciles, and both tails: an input that fails the gate is in the most extreme hundredth.
 _QUANTILES = (0.01, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99)
 
 
 def reference(split: Literal["calibration", "report"], fingerprint: str, scores: Scores, others: Scores) -> Reference:
     """Count the scores of the split in bins that are fixed on the scores of other examples.
 
-    The split and later inputs are then exchangeable, which the test for drift needs: bins fixed on the split itself
-    fit it better than they fit anything else.
+    The drift test assumes that the split and later inputs are exchangeable. Bins fixed on the split itself would fit it
+    better than any later input.
     """
     classes = scores.probabilities.shape[1]
     return Reference(
@@ -31,22 +31,22 @@ def reference(split: Literal["calibration", "report"], fingerprint: str, scores:
 
 
 def histogram(values: NDArray[np.float32], others: NDArray[np.float32]) -> Histogram:
-    """Counts of `values`, `[N]`, in bins between the quantiles of `others`, `[M]`; equal quantiles count once.
+    """Counts of `values`, `[N]`, in bins between the quantiles of `others`, `[M]`; equal quantiles give one edge.
 
     >>> others = np.array([1, 2, 3, 4, 4, 4, 4, 4, 4, 4], dtype=np.float32)
     >>> histogram(np.array([0, 2, 2, 9], dtype=np.float32), others)
     Histogram(edges=[1.0, 2.0, 3.0, 4.0], counts=[1, 0, 2, 0, 1])
     """
-    # Quantiles that are values of the split, so that an edge is a float32, as what is compared with it.
+    # Quantiles that are values of `others`: an edge is a float32, like the scores that are compared with it.
     edges = np.unique(np.quantile(others, _QUANTILES, method="inverted_cdf"))
     counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
     return Histogram(edges=edges.tolist(), counts=counts.tolist())
 
 
 def _own_labels(probabilities: NDArray[np.float32]) -> list[int] | None:
-    """Of many labels, those that are the likeliest most often in `[M, C]`; None where each can have a bin.
+    """The labels that are most often the most likely in `[M, C]`; None if there is a bin for every label.
 
-    A rare label says nothing about a shift, and thousands of them hide one.
+    Rare labels show no shift, and thousands of them hide one.
     """
     classes = probabilities.shape[1]
     if classes <= MOST_BINS:

@@ -1,4 +1,4 @@
-"""A split as the exported file sees it: its scores beside the true labels."""
+"""A scored split: the exported file's scores of its examples, and their labels."""
 
 from dataclasses import dataclass, replace
 
@@ -11,13 +11,13 @@ from training.data.dataset import Labelled
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """N labelled examples and the file's scores of them, and what the split is."""
+    """The file's scores of N labelled examples, and which split these are."""
 
     scores: Scores
     labels: NDArray[np.int64]  # [N]
-    population: str  # where the split is from
+    population: str  # what the split was drawn from
     fingerprint: str  # SHA-256 of the split
-    groups: NDArray[np.int64] | None = None  # [N], equal for rows that are not independent; None: all rows are
+    groups: NDArray[np.int64] | None = None  # [N], as in `Labelled`
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -30,18 +30,18 @@ class Scored:
 
     @property
     def wrong(self) -> NDArray[np.bool_]:
-        """Where the likeliest label is not the true one, `[N]`."""
+        """Whether the most likely label is wrong, `[N]`."""
         wrong: NDArray[np.bool_] = self.scores.probabilities.argmax(axis=1) != self.labels
         return wrong
 
     @property
     def true_class_probability(self) -> NDArray[np.float32]:
-        """The probability given to the true class, `[N]`."""
+        """The probability of the true class, `[N]`."""
         return self.scores.probabilities[np.arange(len(self.labels)), self.labels]
 
 
 def score(classifier: Classifier, part: Labelled) -> Scored:
-    """Run the file on a split, in blocks: in one, what the graph holds between its nodes would fill the memory."""
+    """Run the file on a split, in blocks: the graph's intermediate values would not fit into memory at once."""
     blocks = part.blocks(len(classifier.manifest.labels))
     scores = Scores.joined(classifier.scores(block) for block in blocks)
     return Scored(scores, part.labels, part.source, part.fingerprint(), part.groups)

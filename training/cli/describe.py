@@ -1,4 +1,4 @@
-"""`python -m training describe`: what some data are, what is wrong with them, and what could be promised."""
+"""`demur describe`: what some data are, what is wrong with them, and what could be promised."""
 
 import argparse
 import os
@@ -60,7 +60,7 @@ def run_describe(options: argparse.Namespace, show: Say, say: Say) -> None:
 def fit_command(options: DataOptions, more: Sequence[str]) -> str:
     """The command that trains on these data as they were described, with `more` options."""
     default = DataOptions(options.path)
-    words = ["python", "-m", "training", "fit", "--data", str(options.path)]
+    words = ["demur", "fit", "--data", str(options.path)]
     for name in DataOptions.__dataclass_fields__:
         value = getattr(options, name)
         if name == "path" or value == getattr(default, name):

@@ -1,4 +1,4 @@
-"""`python -m training evaluate`: measure a published file on its report split, and say what was found."""
+"""`demur evaluate`: measure a published file on its report split, and say what was found."""
 
 import argparse
 from collections.abc import Callable

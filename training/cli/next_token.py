@@ -1,4 +1,4 @@
-"""`python -m training next-token`: fit a model of the next token to a text, certify it, publish it."""
+"""`demur next-token`: fit a model of the next token to a text, certify it, publish it."""
 
 import argparse
 import dataclasses

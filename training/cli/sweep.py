@@ -1,4 +1,4 @@
-"""`python -m training sweep`: many fits, a table and a picture of them, and the best as a `fit` command."""
+"""`demur sweep`: many fits, a table and a picture of them, and the best as a `fit` command."""
 
 import argparse
 import shlex
@@ -55,7 +55,7 @@ def run_sweep(options: argparse.Namespace, show: Say, say: Say) -> None:
     default = TUNED if options.data is None else for_size(TUNED, train_size)
     command = ["fit", *data_arguments.command_line(options), *sweep_arguments.fit_options(best.settings, default)]
     command += [] if options.device == "auto" else ["--device", options.device]
-    show(f"\nThe best:\n  python -m training {shlex.join([*command, '--seed', str(options.seed)])}")
+    show(f"\nThe best:\n  demur {shlex.join([*command, '--seed', str(options.seed)])}")
 
 
 def _at_end(name: str, value: object, tried: Set[object]) -> str | None:

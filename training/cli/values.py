@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from service.contract.option_values import number
-from training.certification.cost_matrix import LARGEST
+from training.certification.cost_matrix import MAX_COST
 
 MOST = 10_000  # values of one range
 
@@ -34,7 +34,7 @@ def seed(text: str) -> int:
 
 def cost(text: str) -> float:
     """What something costs: sums over any number of inputs stay finite."""
-    return number(text, float, lambda value: 0 < value <= LARGEST, f"a number over 0, at most {LARGEST:g}")
+    return number(text, float, lambda value: 0 < value <= MAX_COST, f"a number over 0, at most {MAX_COST:g}")
 
 
 def not_negative(text: str) -> float:

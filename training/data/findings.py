@@ -16,5 +16,5 @@ class Findings:
         """Raise DataError where there is any error: the first, and how many more there are."""
         if self.errors:
             more = len(self.errors) - 1
-            rest = f" ({more} more: `python -m training describe` lists them)" if more else ""
+            rest = f" ({more} more: `demur describe` lists them)" if more else ""
             raise DataError(self.errors[0] + rest)

@@ -41,7 +41,7 @@ CHAPTER = FitSettings(
 )
 
 # No neighbour that differs in one setting has a lower loss on the tune split, within the noise.
-# `make recipe` measures it; docs/architecture.md has the table.
+# `make recipe` measures it; docs/evidence/fit.md has the table.
 TUNED = FitSettings(
     epochs=25,
     batch_size=256,

@@ -36,8 +36,8 @@ def to_onnx(model: Model, manifest: Manifest) -> bytes:
 
 def _graph(model: Model) -> onnx.GraphProto:
     # The graph computes in float64. In float32 a sum of 784 terms depends on their order, and so on the runtime and the
-    # processor; in float64 all agree up to the rounding to float32 at the end. docs/architecture.md has the figures and
-    # the cost. The weights are stored in float32, as they were trained: a runtime widens and scales them once, when it
+    # processor; in float64 all agree up to the rounding to float32 at the end. docs/evidence/serving.md has the
+    # figures. The weights are stored in float32, as they were trained: a runtime widens and scales them once, when it
     # loads the file. The scale is not the Gemm's `alpha`, which is always float32.
     reading = model.encoder.graph_part("levels")
     classifying, constants = _classify(model, reading.full_scale)

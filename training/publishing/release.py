@@ -159,7 +159,7 @@ def _logits_and_ood_scores(
 def _components(encoder: Encoder, train: Labelled) -> PrincipalComponents:
     """Of the first training examples, as many as fit into memory: the split's order is random."""
     count = max(2, min(_MAX_FOR_COMPONENTS, _MAX_COMPONENT_FEATURES // encoder.width))
-    return PrincipalComponents.of(Encoded(_first(train, count), encoder), encoder.full_scale)
+    return PrincipalComponents.fit(Encoded(_first(train, count), encoder), encoder.full_scale)
 
 
 def _first(part: Labelled, count: int) -> Labelled:

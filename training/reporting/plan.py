@@ -1,15 +1,15 @@
 """The plan as text: expected coverage by risk and by number of calibration examples."""
 
 from training.certification.capacity import Capacity, labelled_examples
-from training.certification.planning import LEAST, Plan
+from training.certification.planning import MIN_TUNE_ROWS, Plan
 from training.reporting.terminal import table
 
 
 def too_small(tune: int) -> list[str]:
     """The text in place of a plan where tune is too small."""
     return [
-        f"cannot be estimated: tune has {tune:,} examples, and {LEAST} that are independent of one another are the "
-        "fewest"
+        f"cannot be estimated: tune has {tune:,} examples, and it takes at least {MIN_TUNE_ROWS} that are independent "
+        "of one another"
     ]
 
 
@@ -39,16 +39,16 @@ def _table(plan: Plan, now: int) -> str:
 def _cell(plan: Plan, row: int, column: int) -> str:
     if not plan.possible[row, column]:
         return "-"
-    return f"{100 * plan.coverage[row, column]:.0f}" if plan.known[row] else "?"
+    return f"{100 * plan.coverage[row, column]:.0f}" if plan.estimable[row] else "?"
 
 
 def _legend(plan: Plan, have: Capacity) -> list[str]:
     lines = ["coverage in per cent, by the number of calibration examples; * is the current number"]
     if not plan.possible.all():
         lines.append("-: too few to certify the risk, however good the model")
-    if not plan.known.all():
+    if not plan.estimable.all():
         lines.append("?: tune is too small to estimate it")
-    if have.largest is not None:
+    if have.largest_group is not None:
         lines.append("the numbers count examples, not groups; more groups are needed, not larger ones")
     return lines
 
@@ -63,7 +63,7 @@ def _basis(have: Capacity, *, apart: bool) -> str:
 
 def _recommendation(plan: Plan, have: Capacity, risk: float) -> str:
     row = plan.risks.index(risk)
-    if not plan.known[row]:
+    if not plan.estimable[row]:
         return f"There is no estimate for selective_risk {risk:g}."
     size = plan.recommended(risk)
     if size is None:

@@ -26,9 +26,9 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 class Progress:
     """A bar over the epochs with the latest loss and accuracy; on a stream that is no terminal, a line an epoch."""
 
-    def __init__(self, epochs: int, stream: TextIO = sys.stderr) -> None:
-        self._stream = stream
-        self._bar = tqdm(total=epochs, unit="epoch", file=stream, disable=not stream.isatty())
+    def __init__(self, epochs: int, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._bar = tqdm(total=epochs, unit="epoch", file=self._stream, disable=not self._stream.isatty())
 
     def __call__(self, epoch: Epoch) -> None:
         text = (
@@ -49,9 +49,9 @@ class Progress:
 class SweepProgress:
     """A bar over the epochs of all runs; on a stream that is no terminal, a line for each group of runs."""
 
-    def __init__(self, epochs: int, stream: TextIO = sys.stderr) -> None:
-        self._stream = stream
-        self._bar = tqdm(total=epochs, unit="epoch", file=stream, disable=not stream.isatty())
+    def __init__(self, epochs: int, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._bar = tqdm(total=epochs, unit="epoch", file=self._stream, disable=not self._stream.isatty())
 
     def epoch(self, runs: int) -> None:
         """So many runs have finished an epoch."""

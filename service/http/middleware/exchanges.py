@@ -14,8 +14,7 @@ from service.http.problems import response_to
 from service.http.request_body import headers_of
 from service.http.request_id import HEADER, request_id_of, traceparent_of
 from service.monitoring.metrics.metrics import Metrics
-from service.monitoring.requests.exchange import UNMATCHED, Exchange
-from service.monitoring.requests.observers import ExchangeObservers
+from service.monitoring.requests.exchange import UNMATCHED, Exchange, ExchangeObservers
 
 _NOTHING_SENT = 499  # as a status, nginx's for a client that went away
 

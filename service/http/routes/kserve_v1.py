@@ -30,7 +30,7 @@ from service.http.routes.requested_model import name_parameter, requested_model
 from service.http.schemas.instances import InstancesRequest
 from service.inference.answers.answer import WrittenAnswer
 from service.inference.explainer import Explainer
-from service.inference.explanations import ExplainRequest, ExplainResponse, explained
+from service.inference.explanations import ExplainRequest, ExplainResponse, explain_inputs
 from service.inference.options import NO_OPTIONS, Options
 from service.inference.predictor import Predictor, PreparedRequest
 from service.inference.readers.body import JSON
@@ -65,8 +65,8 @@ async def predict(request: Request) -> Response:
     if len(body) > INLINE_BODY_BYTES:
         written = await run_in_threadpool(_answer, predictor, body)
     else:
-        written = await predictor.answer_with_others(_prepared(predictor, body))
-    request.state.decided = written.decided
+        written = await predictor.answer_batched(_prepared(predictor, body))
+    request.state.decided = written.outcome
     return Response(written.body, media_type=JSON)
 
 
@@ -111,7 +111,7 @@ def _prepared(predictor: Predictor, body: bytes) -> PreparedRequest:
     options = _options(parameters) if parameters else NO_OPTIONS
     reader = predictor.reader.with_options(PictureOptions(options.resize, options.invert))
     inputs = reader.from_json(instances, field=_FIELD)
-    return predictor.asked(inputs, options, within="parameters.")
+    return predictor.prepare_inputs(inputs, options, within="parameters.")
 
 
 def _explanations(predictor: Predictor, explainer: Explainer, body: bytes) -> ExplainResponse:
@@ -122,7 +122,7 @@ def _explanations(predictor: Predictor, explainer: Explainer, body: bytes) -> Ex
     options = validated(ExplainRequest, {**parameters, "inputs": instances})
     reader = predictor.reader.with_options(PictureOptions(options.resize, options.invert))
     inputs = reader.from_json(instances, field=_FIELD)
-    return explained(predictor, explainer, options, inputs)
+    return explain_inputs(predictor, explainer, options, inputs)
 
 
 def _instances(body: bytes) -> tuple[list[Any], dict[str, Any]]:

@@ -14,7 +14,7 @@ from service.http.routes.openapi_entries import BODY_ERRORS, answer_of, problem_
 from service.http.routes.requested_model import requested_model
 from service.http.schemas.predict import QueryOptions
 from service.inference.explanations import ExplainQuery, ExplainResponse, explain
-from service.inference.model_inputs import InputsQuery, InputsResponse, samples, seen
+from service.inference.model_inputs import InputsQuery, InputsResponse, preprocess, samples
 
 router = APIRouter()
 
@@ -64,7 +64,7 @@ async def show_inputs(request: Request, query: Annotated[InputsQuery, Query()]) 
     headers, fields = headers_of(request.scope), query_fields(request.scope["query_string"])
     body = await read_body(headers, request.receive, request.app.state.settings.max_body_bytes)
     options = validated(InputsQuery, fields)
-    return await run_in_threadpool(seen, model.predictor, body, media_type(headers), options)
+    return await run_in_threadpool(preprocess, model.predictor, body, media_type(headers), options)
 
 
 @router.get("/samples")

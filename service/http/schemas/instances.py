@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.inference.explanations import MOST_EXPLAINED
+from service.inference.explanations import MAX_EXPLAINED
 
 
 class InstancesRequest(BaseModel):
@@ -23,7 +23,7 @@ class ExplainInstancesRequest(InstancesRequest):
     """The JSON body of `:explain`. Other keys are passed over."""
 
     instances: list[Any] = Field(
-        description="As `inputs` of `/explain`.", json_schema_extra={"minItems": 1, "maxItems": MOST_EXPLAINED}
+        description="As `inputs` of `/explain`.", json_schema_extra={"minItems": 1, "maxItems": MAX_EXPLAINED}
     )
 
 

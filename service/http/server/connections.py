@@ -12,7 +12,7 @@ from typing import Protocol
 from service.http.admission import OVERLOADED, RETRY_AFTER_SECONDS, Admission
 from service.http.server.refusals import Refusal
 from service.monitoring.metrics.metrics import Metrics
-from service.monitoring.requests.observers import ExchangeObservers
+from service.monitoring.requests.exchange import ExchangeObservers
 from service.settings import Settings
 
 STATE = "connections"  # the name of a Connections in the lifespan's state

@@ -22,11 +22,10 @@ from service.http.request_body import Headers, media_type, query_options
 from service.http.request_id import request_id_of, traceparent_of
 from service.http.server.guarded_connection import GuardedProtocol
 from service.http.server.whole_request import UNUSUAL, whole_post
-from service.inference.batching import Rows
+from service.inference.batching import RequestScores
 from service.inference.outcome import Outcome
 from service.inference.predictor import Predictor, PreparedRequest
-from service.monitoring.requests.exchange import Exchange
-from service.monitoring.requests.observers import ExchangeObservers
+from service.monitoring.requests.exchange import Exchange, ExchangeObservers
 
 if TYPE_CHECKING:
     from service.http.access.gate import AccessGate
@@ -118,13 +117,13 @@ class FastLaneProtocol(GuardedProtocol):
         headers = self._named
         try:
             options = query_options(self._query)
-            self._asked = predictor.question(bytes(self._body), media_type(headers), options, wanted(headers))
+            self._asked = predictor.prepare(bytes(self._body), media_type(headers), options, wanted(headers))
         except Exception:
             self._hand_over()  # the application finds the same, and says it
             return
         writer = self._asked.writer
         self._admission.requests += 1
-        predictor.batcher.add(self._asked.inputs, writer.k, writer.whole, self._answer)
+        predictor.batcher.add(self._asked.inputs, writer.top_k, writer.needs_all_probabilities, self._answer)
 
     def shutdown(self) -> None:
         """What is asked is answered before the connection is closed, and what has begun to come is waited for."""
@@ -159,7 +158,7 @@ class FastLaneProtocol(GuardedProtocol):
             return False
         return True
 
-    def _answer(self, rows: Rows | Exception) -> None:
+    def _answer(self, rows: RequestScores | Exception) -> None:
         """Called with the scores of what was asked."""
         self._admission.requests -= 1
         question, self._asked = self._asked, None
@@ -175,7 +174,7 @@ class FastLaneProtocol(GuardedProtocol):
             return
         self._predictor = None
         request_id = request_id_of(self._named)
-        head = _head(tuple(self.server_state.default_headers), writer.media_type, tuple(writer.said.items()))
+        head = _head(tuple(self.server_state.default_headers), writer.media_type, tuple(writer.headers.items()))
         self.transport.write(
             b"%bcontent-length: %d\r\nx-request-id: %b\r\n\r\n%b" % (head, len(body), request_id.encode(), body)
         )

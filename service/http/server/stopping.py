@@ -62,7 +62,7 @@ class DrainingServer(uvicorn.Server):
         """Start, and from then on look at the models' files at SIGHUP."""
         await super().startup(sockets)
         reloader: Reloader = self.lifespan.state[RELOADER]
-        (self._hangup or Hangup()).watch(reloader.ask)
+        (self._hangup or Hangup()).watch(reloader.request_check)
 
     async def on_tick(self, counter: int) -> bool:
         """Called ten times a second; returns whether to stop."""

@@ -1,4 +1,4 @@
-"""What writes an answer: for each form of it a class of its own."""
+"""The interface of the forms of an answer: each form is a class that writes it."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
@@ -6,50 +6,50 @@ from typing import NamedTuple, Protocol
 from pydantic import BaseModel, Field
 
 from service.contract.certificates import SetMethod
-from service.inference.batching import Rows
+from service.inference.batching import RequestScores
 from service.inference.outcome import Outcome
 
 
 class SetsRef(BaseModel):
-    """Which promise the prediction sets keep."""
+    """The promise that the prediction sets keep."""
 
-    set_coverage: float = Field(description="How often a set holds the true label, at least.")
+    set_coverage: float = Field(description="The minimum share of sets that hold the true label.")
     method: SetMethod = Field(
-        description="Of what that holds: of the answered and of the abstained apart under each certified risk "
-        "(by_decision), of all inputs (lac), or of each class (lac_class_conditional)."
+        description="Where the coverage holds: among answered and among abstained inputs separately under each "
+        "certified risk (by_decision), over all inputs (lac), or in each class (lac_class_conditional)."
     )
 
 
 class WrittenAnswer(NamedTuple):
-    """An answer."""
+    """The body of an answer, and its outcome for logs and metrics."""
 
     body: bytes
-    decided: Outcome
+    outcome: Outcome
 
 
 class AnswerWriter(Protocol):
-    """Writes the answers to some inputs, in the form that a request wants."""
+    """Writes answers in one form, under one policy and one set of options."""
 
     @property
-    def k(self) -> int:
+    def top_k(self) -> int:
         """How many of the likeliest labels it needs."""
         ...
 
     @property
-    def whole(self) -> bool:
-        """Whether it goes through the probabilities of every class one by one."""
+    def needs_all_probabilities(self) -> bool:
+        """Whether it needs the probability of every class as a Python number."""
         ...
 
     @property
     def media_type(self) -> str:
-        """What it writes."""
+        """The content type of the body."""
         ...
 
     @property
-    def said(self) -> Mapping[str, str]:
-        """What else is said of it, in the headers."""
+    def headers(self) -> Mapping[str, str]:
+        """Further response headers."""
         ...
 
-    def write(self, rows: Rows) -> WrittenAnswer:
-        """The body."""
+    def write(self, scores: RequestScores) -> WrittenAnswer:
+        """Write the answer to one request."""
         ...

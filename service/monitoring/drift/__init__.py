@@ -1,1 +1,1 @@
-"""Recent inputs beside the split that the promises were made on."""
+"""Drift: recent inputs compared with the split that the promises come from."""

@@ -1,7 +1,7 @@
-"""Do recent inputs look like the split on which the promises were made? Counted by bins, in windows.
+"""Compares recent inputs, in windows, with the split that the promises come from.
 
-Three things are compared: the likeliest labels, the confidence, the `ood_score`. Each by the population stability
-index and by an exact test of whether the inputs of a window and the reference can be from one population.
+Three distributions are compared: the most probable labels, the confidence and the `ood_score`. Each is counted by bins,
+and compared by the population stability index and by an exact test of whether both samples come from one population.
 """
 
 import threading
@@ -29,7 +29,7 @@ from service.monitoring.drift.windows import Window, Windows
 from service.monitoring.worker_slot import ALONE, WorkerSlot
 
 PSI_LIMIT = 0.1  # a shift worth looking at, by the custom of credit scoring (Siddiqi 2006, Credit Risk Scorecards)
-FALSE_ALARM_RATE = 1e-4  # how often a window like the reference is called other than stable, at most
+FALSE_ALARM_RATE = 1e-4  # the largest probability that a window like the reference is not called stable
 SIGNIFICANCE = FALSE_ALARM_RATE / 3  # of each of the three tests of a window
 
 _Counts = NDArray[np.int64]
@@ -39,10 +39,10 @@ class Drift:
     """The inputs of one model, by bin; safe to share between threads."""
 
     def __init__(self, reference: Reference, window: int, model: str = "", slot: WorkerSlot = ALONE) -> None:
-        """`window` is the size of a window, after some smaller ones; the inputs of all workers together fill it."""
+        """`window` is the largest size of a window; the inputs of all workers together fill it."""
         self.window = window
         self._reference = reference
-        self._label_bins, self._names = _label_bins(reference)
+        self._label_bins, self._labels = _label_bins(reference)
         labels = np.bincount(self._label_bins, reference.labels).astype(np.int64)
         confidence, ood_score = reference.confidence, reference.ood_score
         self._expected = labels, np.array(confidence.counts), np.array(ood_score.counts)
@@ -51,12 +51,12 @@ class Drift:
         self._first = len(labels), len(labels) + len(confidence.counts)  # bin of the confidence, of the ood_score
         self._bins = self._first[1] + len(ood_score.counts)
         self._windows = Windows(self._bins, window, model, slot)
-        self._judging = threading.Lock()
-        self._judged: tuple[int, list[_Comparison]] | None = None
+        self._lock = threading.Lock()
+        self._compared: tuple[int, list[_Comparison]] | None = None
 
     @property
     def window_number(self) -> int:
-        """The number of the window that `state` is about; 0 where none is complete."""
+        """The number of the window that `state` describes; 0 where none is complete."""
         return self._windows.number
 
     def record(self, scores: Scores) -> None:
@@ -84,12 +84,12 @@ class Drift:
         )
 
     def state(self, model: ModelRef, labels: list[str]) -> DriftResponse:
-        """The last completed window beside the reference.
+        """The last complete window, compared with the reference.
 
-        Whoever asks first about a window tests it: some milliseconds, and up to a second where it is not stable.
+        The first call for a window tests it, which takes milliseconds, and up to a second where it is not stable.
         """
         window = self._windows.latest()
-        by_label, confidence, ood_score = self._compared(window)
+        by_label, confidence, ood_score = self._comparisons(window)
         reference = self._reference
         return DriftResponse(
             model=model,
@@ -98,23 +98,23 @@ class Drift:
             window_number=window.number,
             inputs_since=window.since,
             reference=ReferenceRef(split=reference.split, size=reference.size),
-            labels=_of_labels([None if i is None else labels[i] for i in self._names], by_label),
-            confidence=_of_scores(reference.confidence.edges, confidence),
-            ood_score=_of_scores(reference.ood_score.edges, ood_score),
+            labels=_label_drift([None if i is None else labels[i] for i in self._labels], by_label),
+            confidence=_score_drift(reference.confidence.edges, confidence),
+            ood_score=_score_drift(reference.ood_score.edges, ood_score),
         )
 
-    def _compared(self, window: Window) -> list["_Comparison"]:
-        """The three comparisons, made once for each window."""
-        with self._judging:
-            if self._judged is None or self._judged[0] != window.number:
+    def _comparisons(self, window: Window) -> list["_Comparison"]:
+        """The three comparisons, computed once per window."""
+        with self._lock:
+            if self._compared is None or self._compared[0] != window.number:
                 observed = np.split(window.counts, self._first)
-                found = [_compared(*counts) for counts in zip(self._expected, observed, strict=True)]
-                self._judged = window.number, found
-            return self._judged[1]
+                comparisons = [_compare(*counts) for counts in zip(self._expected, observed, strict=True)]
+                self._compared = window.number, comparisons
+            return self._compared[1]
 
 
 def _label_bins(reference: Reference) -> tuple[NDArray[np.intp], list[int | None]]:
-    """The bin of each label, `[C]`, and of each bin the label, or None for all those that share the last one."""
+    """The bin of each label, `[C]`, and the label of each bin; None for a last bin that several labels share."""
     classes = len(reference.labels)
     if reference.own_labels is None:
         return np.arange(classes), list(range(classes))
@@ -126,15 +126,15 @@ def _label_bins(reference: Reference) -> tuple[NDArray[np.intp], list[int | None
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """A window beside the reference, over B bins."""
+    """A window compared with the reference, over B bins."""
 
     expected: list[float]  # shares, [B]
     observed: list[float]
     verdict: Verdict
 
 
-def _compared(expected: _Counts, observed: _Counts) -> _Comparison:
-    """Counts by bin, those of the reference and those of a window, `[B]`; all 0 where no window is complete."""
+def _compare(expected: _Counts, observed: _Counts) -> _Comparison:
+    """Compare counts by bin, `[B]`, of the reference and of a window; the latter are 0 where none is complete."""
     size = int(observed.sum())
     shares = (expected / expected.sum()).tolist(), (observed / max(1, size)).tolist()
     if size == 0:
@@ -150,13 +150,13 @@ def _status(psi: float, p_value: float) -> DriftStatus:
     return "drifted" if psi >= PSI_LIMIT else "slight"
 
 
-def _of_labels(labels: list[str | None], found: _Comparison) -> LabelDrift:
-    shares = zip(labels, found.expected, found.observed, strict=True)
+def _label_drift(labels: list[str | None], comparison: _Comparison) -> LabelDrift:
+    shares = zip(labels, comparison.expected, comparison.observed, strict=True)
     bins = [LabelShare(label=label, expected=p, observed=q) for label, p, q in shares]
-    return LabelDrift(**dict(found.verdict), bins=bins)
+    return LabelDrift(**dict(comparison.verdict), bins=bins)
 
 
-def _of_scores(edges: list[float], found: _Comparison) -> ScoreDrift:
-    shares = zip([None, *edges], [*edges, None], found.expected, found.observed, strict=True)
+def _score_drift(edges: list[float], comparison: _Comparison) -> ScoreDrift:
+    shares = zip([None, *edges], [*edges, None], comparison.expected, comparison.observed, strict=True)
     bins = [ScoreShare(at_least=low, under=high, expected=p, observed=q) for low, high, p, q in shares]
-    return ScoreDrift(**dict(found.verdict), bins=bins)
+    return ScoreDrift(**dict(comparison.verdict), bins=bins)

@@ -1,6 +1,6 @@
-"""Counts over disjoint windows, those of all workers added up: one window is complete, the next is being counted.
+"""Counts over disjoint windows, summed over all workers: one window is complete, the next is being filled.
 
-What is tested again with each input that comes alarms sooner or later. A completed window is tested once.
+A test repeated with each new input would raise a false alarm sooner or later. A complete window is tested once.
 """
 
 import mmap
@@ -18,35 +18,35 @@ from numpy.typing import NDArray
 from service.monitoring.worker_slot import WorkerSlot
 
 FIRST_WINDOW = 100  # inputs
-_BOUNDARIES = 3  # that are kept: both ends of the completed window, and the one that is being written
+_BOUNDARIES = 3  # that are kept: both ends of the complete window, and one being written
 _BYTES = 8  # of a count
 
 Counts = NDArray[np.int64]
 
 
 class Window(NamedTuple):
-    """The last completed window."""
+    """The last complete window."""
 
     number: int  # from 1; 0 where none is complete yet
     inputs: int
     counts: Counts  # [bins]
-    since: int  # inputs that came after it
+    since: int  # later inputs
 
 
 class Windows:
-    """Counts of inputs by bin; safe to share between threads and, through `place`, between workers.
+    """Counts of inputs by bin; safe to share between threads and, through a worker slot, between workers.
 
-    Window n is complete once it has min(100 * 2^(n - 1), limit) inputs, whatever they are and whoever asks. The
-    request that completes a window belongs to it as a whole, so that it may hold more.
+    Window n is complete once it has min(100 * 2^(n - 1), limit) inputs. The request that completes a window belongs to
+    it entirely, so a window may hold more.
 
-    Each worker counts in a row of its own, and the counts only rise. `begun` rises before a row changes and `seen`
-    after: where both are equal, the row is whole. At the end of a window all rows are added up, under a lock between
-    the workers. The boundary is written beside the last two, and then the number of the window rises: a worker that
-    is killed meanwhile leaves the window open, and the next request closes it.
+    Each worker counts in a row of its own, and counts only rise. `begun` rises before a row changes and `seen` after:
+    while both are equal, the row is consistent. At the end of a window all rows are summed, under a lock between the
+    workers. The boundary is written beside the last two, and only then the number of the window rises: if a worker is
+    killed meanwhile, the window stays open, and the next request closes it.
     """
 
     def __init__(self, bins: int, limit: int, model: str, slot: WorkerSlot) -> None:
-        """Goes on with what is in the file of the workers, where there is one."""
+        """Continues the counts in the workers' file, where there is one."""
         workers, boundary = slot.workers, 1 + bins
         numbers = 1 + _BOUNDARIES * boundary + workers * (2 + bins)
         self._limit = limit
@@ -60,22 +60,24 @@ class Windows:
             np.frombuffer(memory, np.int64),
             np.cumsum([1, _BOUNDARIES * boundary, workers, workers]),
         )
-        self._number, self._begun, self._seen = (parts[i].data for i in (0, 2, 3))  # quicker for single numbers
+        self._number, self._begun, self._seen = (
+            parts[i].data for i in (0, 2, 3)
+        )  # memoryviews: faster for single numbers
         self._boundaries = parts[1].reshape(_BOUNDARIES, boundary)  # inputs seen, and counts by bin
         self._rows = parts[4].reshape(workers, bins)
         self._index = slot.index
         self._row, self._row_numbers = self._rows[slot.index], self._rows[slot.index].data
-        self._begun[slot.index] = self._seen[slot.index]  # whoever was here before may have been killed in between
-        self._end = self._planned_end()  # as far as this worker knows: another may have closed the window
+        self._begun[slot.index] = self._seen[slot.index]  # a killed worker may have left them unequal
+        self._end = self._planned_end()  # another worker may have closed this window since
         self._lock = threading.Lock()
 
     def count_one(self, bins: Iterable[int]) -> None:
-        """Count an input, which is in these bins."""
+        """Count one input, by its bins."""
         with self._lock:
             seen = self._begun[self._index] + 1
             self._begun[self._index] = seen
-            for one in bins:
-                self._row_numbers[one] += 1
+            for position in bins:
+                self._row_numbers[position] += 1
             self._seen[self._index] = seen
             if sum(self._seen) >= self._end:
                 self._close()
@@ -92,45 +94,45 @@ class Windows:
 
     @property
     def number(self) -> int:
-        """How many windows are complete."""
+        """The number of complete windows."""
         number: int = self._number[0]
         return number
 
     def latest(self) -> Window:
-        """The last completed window."""
+        """The last complete window."""
         while True:
             number = self.number
             start, end = (self._boundaries[i % _BOUNDARIES].copy() for i in (number - 1, number))
             since = sum(self._seen) - int(end[0])
-            if number == self.number:  # else another worker may have written over the start
+            if number == self.number:  # else another worker may have overwritten the start
                 return Window(number, int(end[0] - start[0]), end[1:] - start[1:], since)
 
     def _planned_end(self) -> int:
-        """How many inputs have been seen when the window that is being counted is complete."""
+        """The number of all inputs at which the current window is complete."""
         number = self.number
         size = min(FIRST_WINDOW << min(number, 32), self._limit)
         return int(self._boundaries[number % _BOUNDARIES, 0]) + size
 
     def _close(self) -> None:
-        """Complete the window if no other worker has. Where a row is not whole, its worker does it."""
-        with self._turn():
+        """Complete the window, unless another worker has. If a row is inconsistent, its worker will."""
+        with self._locked():
             self._end = self._planned_end()
             seen = list(self._seen)
             total = self._rows.sum(axis=0)
             if list(self._begun) != seen or sum(seen) < self._end:
                 return
-            following = self.number + 1
-            self._boundaries[following % _BOUNDARIES] = [sum(seen), *total]
-            self._number[0] = following
+            number = self.number + 1
+            self._boundaries[number % _BOUNDARIES] = [sum(seen), *total]
+            self._number[0] = number
             self._end = self._planned_end()
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Among the workers; a process that ends gives it up."""
+    def _locked(self) -> Iterator[None]:
+        """Hold the lock between the workers; the end of a process releases it."""
         if self._file is None:
             yield
             return
-        import fcntl  # there is none on Windows, where a worker is alone
+        import fcntl  # Windows has none, and only single workers
 
         fcntl.flock(self._file, fcntl.LOCK_EX)
         try:
@@ -140,7 +142,7 @@ class Windows:
 
 
 def _mapped(path: Path, size: int) -> tuple[int, mmap.mmap]:
-    """The file, open, and its bytes as memory; zeros where it was not there yet."""
+    """The open file, and its bytes as memory; zeros if it is new."""
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     os.ftruncate(file, size)
     return file, mmap.mmap(file, size)

@@ -1,7 +1,7 @@
-"""Bounds of a mean that hold at every look: for numbers that keep coming in and are looked at all the time.
+"""Confidence sequences: bounds of a mean that hold at all times at once, while values keep coming in.
 
-The bounds of Clopper and Pearson hold for one look at a number of examples fixed beforehand. Who looks after each new
-example and stops at the first alarm gets a false one sooner or later, with certainty.
+The bounds of Clopper and Pearson hold for one look, at a sample size fixed beforehand. A check after each new value
+that stops at the first alarm is certain to raise a false one in the end.
 """
 
 import math
@@ -11,12 +11,12 @@ from functools import lru_cache
 _PRIOR = 0.5  # Beta(1/2, 1/2), Jeffreys': sharp for the small rates that are promised
 
 
-@lru_cache(4096)  # who looks at all policies finds most of them as they were
+@lru_cache(4096)  # between two looks at all policies most of them have not changed
 def confidence_sequence(total: float, count: int, confidence_level: float) -> tuple[float, float]:
     """Lower and upper bound of the mean of values in [0, 1], from the sum of the first `count` of them.
 
-    With probability `confidence_level` the true mean lies between them at *all* counts at once. They are the levels m
-    at which the mixture likelihood ratio B(s + 1/2, n - s + 1/2) / B(1/2, 1/2) / (m^s (1 - m)^(n - s)), for sum s of
+    With probability `confidence_level` the true mean lies between them at *all* counts at once. They bound the levels
+    m at which the mixture likelihood ratio B(s + 1/2, n - s + 1/2) / B(1/2, 1/2) / (m^s (1 - m)^(n - s)), for sum s of
     n values, is under 1 / (1 - confidence): it is a test martingale of "the mean is m" (Ville 1939; Robbins 1970, Ann.
     Math. Stat. 41(5)) for values 0 and 1, and no greater than one for values between.
 
@@ -49,7 +49,7 @@ def _times_log(factor: float, value: float) -> float:
 
 
 def _edge(inside: Callable[[float], bool], outer: float, inner: float) -> float:
-    """Where, between `outer` and `inner`, the levels begin to be inside. By bisection: the ratio has one valley."""
+    """The level between `outer` and `inner` where the inside begins. By bisection: the ratio has one minimum."""
     if inside(outer):
         return outer
     for _ in range(60):

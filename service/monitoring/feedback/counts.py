@@ -1,4 +1,4 @@
-"""What feedback knows of predictions and of policies: the rows of its tables."""
+"""The rows of the feedback tables: predictions, answers, and counts by policy."""
 
 from dataclasses import dataclass, fields
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from service.contract.policy import Policy
 
 
 class Key(NamedTuple):
-    """What tells one prediction of a model from the others; in the order in which they were given, about."""
+    """Identifies one prediction of a model. Keys sort roughly in the order of the predictions."""
 
     seconds: int  # since 1970
     nonce: int
@@ -22,7 +22,7 @@ class Given(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """An audited answer whose turn to be judged has come: what was said, and what is true; None where no label came."""
+    """An audited answer that is due to be judged: the predicted label, and the true one or None if none came."""
 
     label: int
     truth: int | None
@@ -30,27 +30,27 @@ class Answer(NamedTuple):
 
 @dataclass(slots=True)
 class Count:
-    """What is known of one policy."""
+    """The counts of one policy."""
 
     row: int  # in the table
     policy: Policy
-    answered: int = 0  # answers whose label came
+    answered: int = 0  # answers with a true label
     errors: int = 0
-    abstained: int = 0  # abstentions whose label came
+    abstained: int = 0  # abstentions with a true label
     waiting: int = 0  # audited answers that are not judged yet
-    judged: int = 0  # answers that the bounds rest on
+    judged: int = 0  # answers that the bounds are computed from
     judged_errors: int = 0
-    missing: int = 0  # of those judged: without a label
-    judged_cost: float = 0.0  # of those with a label
-    alarm: bytes = b""  # the state of the promise's Alarm, float64
-    warning: str | None = None  # why the promise is broken; further feedback does not undo the evidence
+    missing: int = 0  # judged answers without a label
+    judged_cost: float = 0.0  # of judged answers with a label
+    alarm: bytes = b""  # the state of the certificate's Alarm, float64
+    warning: str | None = None  # why the certificate is refuted; later feedback does not change that
 
 
 COUNTED = tuple(field.name for field in fields(Count))[2:]  # the columns
 
 
 class Totals(NamedTuple):
-    """What is known of several policies together."""
+    """Sums over several policies."""
 
     answered: int = 0
     errors: int = 0

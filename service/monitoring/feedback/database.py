@@ -1,16 +1,16 @@
-"""The tables that feedback is kept in, and a file of them that outlives the service."""
+"""The SQLite tables of feedback, in memory or in a file that outlives the service."""
 
 import sqlite3
 from pathlib import Path
 
 from service.contract.errors import SettingsError
 
-_LOCK_SECONDS = 10  # how long another worker's transaction is waited for; one takes about a millisecond
+_LOCK_SECONDS = 10  # the longest wait for another worker's transaction, which takes about a millisecond
 _APPLICATION = 0x446D7572  # in SQLite's header: "Dmur"
 _VERSION = 1  # of the tables, in the same place
 
-# A model is a name and a version. An id is known by its seconds and its nonce, in whose order labels are forgotten:
-# `horizon` is the latest forgotten. `turns` counts the audited answers; those of a dropped threshold go with it.
+# A model is a name and a version. Seconds and nonce identify a prediction, and labels are forgotten in their order:
+# `horizon` is the latest one forgotten. `turns` counts the audited answers; a dropped threshold takes its own with it.
 _TABLES = """
     CREATE TABLE IF NOT EXISTS models (
         id INTEGER PRIMARY KEY, name TEXT UNIQUE, turns INTEGER DEFAULT 0, labels INTEGER DEFAULT 0,
@@ -37,21 +37,21 @@ _TABLES = """
 
 
 def connect(path: Path | None, *, lasting: bool) -> sqlite3.Connection:
-    """Open the database, in memory where `path` is None. What is `lasting` survives a power cut, but for the last."""
+    """Open the database, in memory if `path` is None. If `lasting`, all but the last writes survive a power cut."""
     database = sqlite3.connect(path or ":memory:", timeout=_LOCK_SECONDS, isolation_level=None, check_same_thread=False)
-    # A file that goes with the service need not wait for the disk.
+    # A file that ends with the service need not wait for the disk.
     database.execute(f"PRAGMA synchronous = {'NORMAL' if lasting else 'OFF'}")
     database.executescript(_TABLES)
     return database
 
 
 def prepare(path: Path, setting: str) -> None:
-    """Make a file that lasts, or look whether the one that is there can be used. Raises SettingsError.
+    """Create the file of feedback, or check that the existing one can be used. Raises SettingsError.
 
-    `setting` is the one that names it, for messages.
+    `setting` is the name of its setting, for messages.
     """
     if not path.parent.is_dir():
-        raise SettingsError(f"{setting}={path}: {path.parent} is no folder")
+        raise SettingsError(f"{setting}={path}: {path.parent} is not a folder")
     try:
         database = sqlite3.connect(path, timeout=_LOCK_SECONDS, isolation_level=None)
         try:
@@ -62,16 +62,16 @@ def prepare(path: Path, setting: str) -> None:
         raise SettingsError(f"{setting}={path}: SQLite cannot keep feedback there: {error}") from None
 
 
-def _prepare(database: sqlite3.Connection, what: str) -> None:
+def _prepare(database: sqlite3.Connection, source: str) -> None:
     (application,) = database.execute("PRAGMA application_id").fetchone()
     (version,) = database.execute("PRAGMA user_version").fetchone()
     (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application != _APPLICATION and (application or version or tables):
-        raise SettingsError(f"{what}: is a database of another program")
+        raise SettingsError(f"{source}: it is a database of another program")
     if application == _APPLICATION and version != _VERSION:
-        raise SettingsError(f"{what}: has tables of form {version}, and this service reads form {_VERSION}")
+        raise SettingsError(f"{source}: its tables have version {version}, and this service reads version {_VERSION}")
     database.execute("PRAGMA journal_mode = WAL")
-    database.execute("BEGIN IMMEDIATE")  # which fails where nothing can be written
+    database.execute("BEGIN IMMEDIATE")  # fails if the file cannot be written
     database.execute(f"PRAGMA application_id = {_APPLICATION}")
     database.execute(f"PRAGMA user_version = {_VERSION}")
     database.execute("COMMIT")

@@ -1,8 +1,8 @@
-"""Does the promise still hold? True labels that come after the predictions, counted by policy.
+"""Feedback: counts true labels, which arrive after the predictions, by policy, to test whether the promises hold.
 
 Labels do not arrive in the order of the answers. If those of errors arrive first, a count of the labels so far is
-biased. So the conclusions rest on an audit sample, which `prediction_id.py` draws when the answers are given, and whose
-answers are judged in the order in which they were given.
+biased. So the conclusions are drawn from an audit sample: `prediction_id.py` draws it at the time of the answers, and
+its answers are judged in their order.
 """
 
 import sqlite3
@@ -28,12 +28,12 @@ from service.monitoring.feedback.store import FeedbackStore
 from service.settings import FeedbackCounts
 
 DEADLINE_SECONDS = 7 * 24 * 3600
-_MOST_POLICIES = 256  # which clients ask for again and again
-_MOST_GIVEN = 100_000  # audited answers that wait to be registered, where the database cannot be written
+_MAX_CACHED_POLICIES = 256
+_MAX_GIVEN = 100_000  # audited answers that wait while the database cannot be written
 
 
 class Feedback:
-    """Counts the feedback on one model's predictions, and holds it against the certificates."""
+    """Counts the feedback on one model's predictions, and tests the certificates with it."""
 
     def __init__(
         self,
@@ -45,43 +45,42 @@ class Feedback:
         deadline_seconds: float = DEADLINE_SECONDS,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`counted` says which answers are judged: those of the audit sample in their order, or all as labels arrive.
+        """`counted` selects the answers to judge: those of the audit sample in order, or all as their labels arrive.
 
-        An audited answer without a label after `deadline_seconds` is judged without one.
+        After `deadline_seconds` an audited answer is judged without its label.
         """
         self._labels = {label: index for index, label in enumerate(manifest.labels)}
-        # Not a method: so nothing here refers to itself, and a model that another has replaced is gone at once.
-        self._policy = lru_cache(_MOST_POLICIES)(partial(_policy, manifest.abstention))
+        # Not a method, which would be a reference cycle: a replaced model must be freed at once.
+        self._policy = lru_cache(_MAX_CACHED_POLICIES)(partial(_policy, manifest.abstention))
         self._version = version
         self._store = store
         self._judge = Judge(manifest.abstention)
         self._counted = counted
         self._deadline_seconds = deadline_seconds
         self._now = now
-        self._given: deque[str] = deque(maxlen=_MOST_GIVEN)
+        self._given: deque[str] = deque(maxlen=_MAX_GIVEN)
         self.register = self._given.append
-        """Takes the id of an audited answer when it is given; `settle` puts it into the store."""
+        """Takes the id of an audited answer at the time of the answer; `settle` puts it into the store."""
 
     def record(self, prediction_id: str, true_label: str) -> PolicyFeedback:
-        """Count one prediction's true label and return where its policy stands.
+        """Count one prediction's true label and return the state of its policy.
 
-        The same feedback again changes nothing. Raises InvalidValue for an id that this model has not given, a label
-        that is none of its, or an id so old that its label may have been counted and forgotten, and Conflict for a
-        second, different label.
+        Repeated feedback changes nothing. Raises InvalidValue for an id that is not this model's, for an unknown label,
+        and for an id so old that its label may have been counted and forgotten; Conflict for a second, different label.
         """
         prediction = self._decoded(prediction_id)
         truth = self._labels.get(true_label)
         if truth is None:
-            raise InvalidValue("label", f"={display(true_label)} is none of {truncated(', '.join(self._labels))}")
+            raise InvalidValue("label", f"={display(true_label)} is not one of {truncated(', '.join(self._labels))}")
         policy = self._policy(prediction.policy_field, prediction.policy_value)
         key = Key(prediction.seconds, prediction.nonce)
         self.settle()
         with self._store.transaction():
             earlier = self._store.truth(key)
             if earlier not in (None, truth):
-                raise Conflict(f"id={prediction_id} has feedback already, with another label: the first one counts")
+                raise Conflict(f"id={prediction_id} already has feedback with another label: the first one counts")
             if earlier is None and self._store.may_be_forgotten(key):
-                rule = " is older than the labels that are remembered, and may have been counted: it is not counted"
+                rule = " is older than the remembered labels, so it may have been counted before"
                 raise InvalidValue("id", f"={prediction_id}{rule}; DEMUR_MAX_FEEDBACK sets how many are remembered")
             count = self._store.count(policy)
             if earlier is None:
@@ -91,9 +90,9 @@ class Feedback:
         return self._judge.state(count)
 
     def settle(self) -> None:
-        """Register the audited answers that were given, and judge those whose turn has come. May be called at any time.
+        """Register the new audited answers, and judge those that are due. May be called at any time.
 
-        Raises sqlite3.Error where the store cannot be written; what was given is then kept for the next call.
+        Raises sqlite3.Error if the store cannot be written; the answers are then kept for the next call.
         """
         if not self.has_work():
             return
@@ -113,12 +112,14 @@ class Feedback:
             raise
 
     def has_work(self) -> bool:
-        """Whether `settle` may find anything."""
+        """Whether `settle` may have work."""
         return bool(self._given) or not self._store.is_empty()
 
     def states(self, *, made_up: bool = True) -> list[PolicyFeedback]:
-        """Where every policy stands that feedback came for; thresholds, which clients make up, only where `made_up`."""
-        with suppress(sqlite3.Error):  # where nothing can be written, which is logged every second, read what is there
+        """The state of every policy with feedback; of thresholds, which clients choose, only if `made_up`."""
+        with suppress(
+            sqlite3.Error
+        ):  # if the store cannot be written, which is logged every second, show its last state
             self.settle()
         return [self._judge.state(count) for count in self._store.counts(made_up=made_up)]
 
@@ -139,13 +140,13 @@ class Feedback:
             self._judge_waiting(count)
 
     def _judge_waiting(self, count: Count) -> None:
-        """Judge the answers of a policy whose turn has come."""
+        """Judge the answers of a policy that are due."""
         answers = self._store.take(count, self._overdue())
         count.waiting -= len(answers)
         self._judge.add(count, answers)
 
     def _overdue(self) -> float:
-        """Answers from before this are judged without a label."""
+        """The time before which answers are judged without a label."""
         return self._now() - self._deadline_seconds
 
     def _entry(self, prediction_id: str) -> Given:
@@ -169,7 +170,7 @@ class Feedback:
 def _policy(abstention: Abstention | None, field: str, value: float) -> Policy:
     """The policy that an id names."""
     try:
-        asked = PolicyRequest.model_validate({field: True if field == "never_abstain" else value})
-        return resolve(asked, abstention)
-    except (ValidationError, InvalidValue):  # no id that was given says so
+        request = PolicyRequest.model_validate({field: True if field == "never_abstain" else value})
+        return resolve(request, abstention)
+    except (ValidationError, InvalidValue):  # a made-up id
         raise InvalidValue("id", " is not the id of a prediction of this model") from None

@@ -1,4 +1,4 @@
-"""What answers with known and with missing labels come to, under what a certificate promises."""
+"""Judges answers, with or without a true label, against the promise of a certificate."""
 
 import logging
 from collections.abc import Iterable
@@ -20,25 +20,25 @@ _log = logging.getLogger("demur")
 
 @dataclass(frozen=True, slots=True)
 class _Promise:
-    """What a policy's certificate promises of the mean of a value of each answer."""
+    """A certificate's promise: the mean of a value of each answer is at most `limit`."""
 
-    most: float
-    largest: float  # that one answer can have
+    limit: float
+    max_value: float  # of one answer
 
 
 class Judge:
-    """Judges one model's answers, one after the other."""
+    """Judges one model's answers, one after another."""
 
     def __init__(self, abstention: Abstention | None) -> None:
         self._costs = abstention.cost_matrix if abstention else None
-        self._largest_cost = 1.0 if self._costs is None else max(map(max, self._costs))
+        self._max_cost = 1.0 if self._costs is None else max(map(max, self._costs))
 
     def add(self, count: Count, answers: Iterable[Answer]) -> None:
-        """Take answers, one after the other, into what is known of their policy.
+        """Add answers, one after another, to the counts of their policy.
 
         A missing label counts as right for the lower bound and for the alarm, and as wrong for the upper bound. So
-        whichever labels are missing, the bounds are at least as wide as they would be with all labels, and the alarm
-        comes no earlier.
+        whichever labels are missing, the bounds are at least as wide as with all labels, and the alarm comes no
+        earlier.
         """
         promise, by_cost = self._promise(count.policy), isinstance(count.policy, RejectCostPolicy)
         alarm = None if promise is None or count.warning is not None else _resumed(promise, count)
@@ -50,7 +50,7 @@ class Judge:
             count.judged_cost += cost
             if alarm is None:
                 continue
-            alarm.add(cost / self._largest_cost if by_cost else wrong)
+            alarm.add(cost / self._max_cost if by_cost else wrong)
             if alarm.evidence() >= 1 / (1 - _level(count.policy)):
                 count.warning = _warning(count)
                 _log.warning("feedback: %s", count.warning)
@@ -59,7 +59,7 @@ class Judge:
             count.alarm = alarm.state.tobytes()
 
     def state(self, count: Count) -> PolicyFeedback:
-        """Where a policy stands."""
+        """The state of a policy."""
         level = _level(count.policy)
         low, high = _bounds(count.judged_errors, count, level)
         labelled = count.judged - count.missing
@@ -78,28 +78,28 @@ class Judge:
             risk_upper_bound=high,
             confidence_level=level,
             answer_cost=count.judged_cost / labelled if labelled and by_cost else None,
-            promise=self._standing(count),
+            promise=self._promise_status(count),
             warning=count.warning,
         )
 
-    def _standing(self, count: Count) -> PromiseStatus | None:
+    def _promise_status(self, count: Count) -> PromiseStatus | None:
         promise = self._promise(count.policy)
         if promise is None:
             return None
         if count.warning is not None:
             return "broken"
         by_cost = isinstance(count.policy, RejectCostPolicy)
-        total = count.judged_cost / promise.largest if by_cost else count.judged_errors
+        total = count.judged_cost / promise.max_value if by_cost else count.judged_errors
         _, high = _bounds(total, count, _level(count.policy))
-        return "confirmed" if high * promise.largest <= promise.most else "open"
+        return "confirmed" if high * promise.max_value <= promise.limit else "open"
 
     def _promise(self, policy: Policy) -> _Promise | None:
-        """None where nothing is promised."""
+        """None for a policy without a promise."""
         match policy:
-            case SelectiveRiskPolicy(selective_risk=most, threshold=float()):
-                return _Promise(most, 1.0)
-            case RejectCostPolicy(reject_cost=most, answer_cost_bound=float()):
-                return _Promise(most, self._largest_cost)
+            case SelectiveRiskPolicy(selective_risk=limit, threshold=float()):
+                return _Promise(limit, 1.0)
+            case RejectCostPolicy(reject_cost=limit, answer_cost_bound=float()):
+                return _Promise(limit, self._max_cost)
             case _:
                 return None
 
@@ -108,15 +108,15 @@ class Judge:
 
 
 def _resumed(promise: _Promise, count: Count) -> Alarm:
-    """The alarm as the answers that are judged already have left it."""
-    alarm = Alarm(promise.most / promise.largest)
+    """The alarm in its state after the answers judged so far."""
+    alarm = Alarm(promise.limit / promise.max_value)
     if count.judged:
         alarm.count, alarm.state = count.judged, np.frombuffer(count.alarm)
     return alarm
 
 
 def _bounds(total: float, count: Count, level: float) -> tuple[float, float]:
-    """Of the mean of values in [0, 1], where the known ones sum to `total`. The missing count as 0, then as 1."""
+    """Bounds of a mean of values in [0, 1]; the known ones sum to `total`. Missing ones count as 0, then as 1."""
     low, high = confidence_sequence(total, count.judged, level)
     if count.missing:
         _, high = confidence_sequence(total + count.missing, count.judged, level)
@@ -132,10 +132,10 @@ def _level(policy: Policy) -> float:
 def _warning(count: Count) -> str:
     labelled = count.judged - count.missing
     if isinstance(count.policy, RejectCostPolicy):
-        came = f"{labelled} answers cost {count.judged_cost:g}"
-        most = f"that an answer costs at most {count.policy.reject_cost} on average"
+        result = f"{labelled} answers cost {count.judged_cost:g}"
+        promise = f"that an answer costs at most {count.policy.reject_cost} on average"
     else:
-        came = f"{count.judged_errors} of {labelled} answers were wrong"
-        most = f"that the risk is at most {getattr(count.policy, count.policy.kind)}"
+        result = f"{count.judged_errors} of {labelled} answers were wrong"
+        promise = f"that the risk is at most {getattr(count.policy, count.policy.kind)}"
     test = f"a sequential test at level {1 - _level(count.policy):.4g}"
-    return f"the certificate of {count.policy} no longer holds: {came}, and {test} rejects {most}"
+    return f"the certificate of {count.policy} no longer holds: {result}, and {test} rejects {promise}"

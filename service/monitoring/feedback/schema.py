@@ -1,4 +1,4 @@
-"""The wire of `/feedback`: a true label, and how the policies stand."""
+"""The bodies of `/feedback`: a true label, and the state of the policies."""
 
 from typing import Annotated, Literal
 
@@ -13,7 +13,7 @@ class FeedbackRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    id: str = Field(max_length=200, description="Of the prediction.")
+    id: str = Field(max_length=200, description="The prediction's id.")
     label: str = Field(max_length=200, description="The true label.")
 
 
@@ -21,44 +21,44 @@ PromiseStatus = Literal["open", "confirmed", "broken"]
 
 
 class PolicyFeedback(BaseModel):
-    """What feedback says of one policy. Counts outlive the service where `DEMUR_FEEDBACK_PATH` is set."""
+    """The state of one policy by feedback. Counts outlive the service where `DEMUR_FEEDBACK_PATH` is set."""
 
-    policy: Annotated[Policy, Field(description="That of the predictions.")]
-    answered: int = Field(description="Answers whose label came, audited or not.")
-    errors: int = Field(description="Wrong ones among them.")
-    abstained: int = Field(description="Abstentions whose label came.")
+    policy: Annotated[Policy, Field(description="The policy of the predictions.")]
+    answered: int = Field(description="Answers with a true label, audited or not.")
+    errors: int = Field(description="Wrong answers among them.")
+    abstained: int = Field(description="Abstentions with a true label.")
     judged: int = Field(
-        description="Answers that risk, bounds and promise rest on: audited ones, in the order in which they were "
-        "given; where `DEMUR_FEEDBACK_COUNTS` is `all`, those whose label came."
+        description="Answers that risk, bounds and promise are computed from: audited ones, in their order; where "
+        "`DEMUR_FEEDBACK_COUNTS` is `all`, those with a true label."
     )
-    judged_errors: int = Field(description="Wrong ones among them.")
-    missing: int = Field(description="Those among the judged whose label did not come before the deadline.")
+    judged_errors: int = Field(description="Wrong answers among them.")
+    missing: int = Field(description="Judged answers whose label did not arrive before the deadline.")
     waiting: int = Field(
-        description="Audited answers that are not judged yet: theirs or an earlier one's label is due."
+        description="Audited answers not judged yet: their own label, or that of an earlier answer, is missing so far."
     )
     selective_risk: float | None = Field(
-        description="Share of wrong answers among the judged ones with a label; null where there is none."
+        description="Share of wrong answers among the judged ones with a label; null while there are none."
     )
     risk_lower_bound: float = Field(
-        description="The two bounds hold at every look at once, at the confidence level. A missing label counts as "
-        "right here, and as wrong in the upper bound."
+        description="Both bounds hold at all times at once, at the confidence level. A missing label counts as right "
+        "here, and as wrong in the upper bound."
     )
     risk_upper_bound: float = Field(description="See risk_lower_bound.")
     confidence_level: float = Field(
-        description="Of the bounds and the promise: the certificate's, or 0.95 where there is none."
+        description="Confidence level of the bounds and the promise: the certificate's, or 0.95 without one."
     )
     answer_cost: float | None = Field(
-        description="Mean cost of a judged answer with a label; null for the other policies."
+        description="Mean cost of a judged answer with a label; null for policies without a cost."
     )
     promise: PromiseStatus | None = Field(
-        description="Of the certificate: `broken` once a sequential test at level 1 - confidence_level rejects it, "
-        "`confirmed` where the upper bound is at most what it promises, or `open`; null where there is none."
+        description="State of the certificate: `broken` once a sequential test at level 1 - confidence_level rejects "
+        "it, `confirmed` while the upper bound is within its promise, otherwise `open`; null without a certificate."
     )
-    warning: str | None = Field(description="Why the certificate no longer holds; null while it may.")
+    warning: str | None = Field(description="Why the certificate no longer holds; null if it is not broken.")
 
 
 class FeedbackResponse(BaseModel):
-    """The answer of `GET /feedback`: every policy that feedback came for."""
+    """The answer of `GET /feedback`: every policy with feedback."""
 
     model: Annotated[ModelRef, Field(description="The model that predicted.")]
-    policies: list[PolicyFeedback] = Field(description="One a policy.")
+    policies: list[PolicyFeedback] = Field(description="One entry per policy.")

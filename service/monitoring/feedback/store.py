@@ -1,7 +1,7 @@
-"""The feedback on one model, in SQLite: in memory, in a file that workers share, or in one that outlives the service.
+"""The feedback on one model in SQLite: in memory, in a file that workers share, or in one that outlives the service.
 
-It is bounded. The counts of a policy are a few numbers, of the thresholds that clients make up the latest are kept,
-and of labels and of audited answers the latest.
+Its size is bounded. A policy has a few numbers, and only the latest thresholds, which clients choose, the latest labels
+and the latest audited answers are kept.
 """
 
 import sqlite3
@@ -17,26 +17,26 @@ from service.monitoring.feedback.counts import COUNTED, Answer, Count, Given, Ke
 from service.monitoring.feedback.database import connect
 
 MAX_THRESHOLDS = 100
-_MOST_AT_ONCE = 5000  # answers that one transaction judges
+_MAX_BATCH = 5000  # answers judged in one transaction
 
 
 class FeedbackStore:
     """The feedback on one model; safe to share between threads and, by its file, between processes."""
 
     def __init__(self, path: Path | None, max_remembered: int, model: str = "", *, lasting: bool = False) -> None:
-        """`model` tells it from others in the file; `max_remembered` labels are kept, and as many audited answers."""
+        """`model` names it in the file; at most `max_remembered` labels and as many audited answers are kept."""
         self._path = path
         self._max_remembered = max_remembered
         self._name = model
         self._lasting = lasting
-        self._database: sqlite3.Connection | None = None  # opened when it is needed
-        self._model = 0  # its row
+        self._database: sqlite3.Connection | None = None  # opened at first use
+        self._model = 0  # the id of its row
         self._policies: TypeAdapter[Policy] = TypeAdapter(Policy)
         self._lock = threading.RLock()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All that is done within it happens, or nothing; what was read stays true until the end."""
+        """All writes within it take effect, or none; nobody else writes meanwhile."""
         with self._lock:
             database = self._opened()
             database.execute("BEGIN IMMEDIATE")
@@ -44,16 +44,16 @@ class FeedbackStore:
                 yield
                 database.execute("COMMIT")
             except BaseException:
-                if database.in_transaction:  # some faults, a full disk for one, have ended it already
+                if database.in_transaction:  # some errors, such as a full disk, end it already
                     database.execute("ROLLBACK")
                 raise
 
     def is_empty(self) -> bool:
-        """Whether nothing was ever kept, here or by another worker: then nothing need be opened."""
+        """Whether no worker has ever stored anything: then nothing need be opened."""
         return self._database is None and (self._path is None or not self._path.exists())
 
     def truth(self, key: Key) -> int | None:
-        """The true label that came for a prediction, where it is remembered."""
+        """The true label of a prediction, if it is remembered."""
         for table in ("labels", "audits"):
             query = f"SELECT truth FROM {table} WHERE model = ? AND seconds = ? AND nonce = ?"
             row = self._opened().execute(query, (self._model, *key)).fetchone()
@@ -62,18 +62,18 @@ class FeedbackStore:
         return None
 
     def may_be_forgotten(self, key: Key) -> bool:
-        """Whether the label of a prediction whose `truth` is None may have come, and was let go of.
+        """Whether the label of a prediction whose `truth` is None may have been received and forgotten.
 
-        It is not where the prediction is later than all that were let go of, or waits for its label in the audit.
+        It cannot if the prediction is later than all forgotten ones, or waits for its label in the audit sample.
         """
         query = "SELECT 1 FROM audits WHERE model = ? AND seconds = ? AND nonce = ?"
         return key <= self._horizon() and self._opened().execute(query, (self._model, *key)).fetchone() is None
 
     def remember(self, key: Key, truth: int) -> None:
-        """Keep a true label, and let go of those of the oldest predictions where there are too many."""
-        database, found = self._opened(), (self._model, *key)
-        database.execute("INSERT INTO labels VALUES (?, ?, ?, ?)", (*found, truth))
-        database.execute("UPDATE audits SET truth = ? WHERE model = ? AND seconds = ? AND nonce = ?", (truth, *found))
+        """Keep a true label, and forget those of the oldest predictions if there are too many."""
+        database, row = self._opened(), (self._model, *key)
+        database.execute("INSERT INTO labels VALUES (?, ?, ?, ?)", (*row, truth))
+        database.execute("UPDATE audits SET truth = ? WHERE model = ? AND seconds = ? AND nonce = ?", (truth, *row))
         (count,) = database.execute("SELECT labels + 1 FROM models WHERE id = ?", (self._model,)).fetchone()
         if (excess := count - self._max_remembered) > 0:
             query = "SELECT seconds, nonce FROM labels WHERE model = ? ORDER BY seconds, nonce LIMIT 1 OFFSET ?"
@@ -87,27 +87,27 @@ class FeedbackStore:
         database.execute("UPDATE models SET labels = ? WHERE id = ?", (count, self._model))
 
     def register(self, given: Iterable[Given]) -> None:
-        """Put audited answers behind those that wait. One whose label came before it is there waits with it."""
+        """Append audited answers to those that wait, with their labels if those have arrived before."""
         database, turn = self._opened(), self._turns()
         by_policy: dict[Policy, list[tuple[int, Given]]] = {}
-        for one in given:
+        for answer in given:
             turn += 1
-            by_policy.setdefault(one.policy, []).append((turn, one))
+            by_policy.setdefault(answer.policy, []).append((turn, answer))
         for policy, answers in by_policy.items():
             count = self.count(policy)
-            for at, (key, _, label) in answers:
-                found = (self._model, *key)
-                done = database.execute(
+            for turn_of_answer, (key, _, label) in answers:
+                row = (self._model, *key)
+                inserted = database.execute(
                     "INSERT OR IGNORE INTO audits VALUES (?, ?, ?, ?, ?, ?,"
                     " (SELECT truth FROM labels WHERE model = ? AND seconds = ? AND nonce = ?))",
-                    (count.row, at, *found, label, *found),
+                    (count.row, turn_of_answer, *row, label, *row),
                 )
-                count.waiting += done.rowcount
+                count.waiting += inserted.rowcount
             self.save(count)
         database.execute("UPDATE models SET turns = ? WHERE id = ?", (turn, self._model))
 
     def due(self, overdue: float) -> list[Count]:
-        """The policies whose next answer can be judged, as `take` has it."""
+        """The policies whose next answer can be judged, by the rule of `take`."""
         first = "SELECT min(turn) FROM audits WHERE policy = policies.id"
         return self._select(
             f"JOIN audits ON audits.policy = policies.id AND turn = ({first})"
@@ -116,36 +116,36 @@ class FeedbackStore:
         )
 
     def take(self, count: Count, overdue: float) -> list[Answer]:
-        """Take out the answers of a policy that can be judged, in the order in which they were registered.
+        """Remove and return the answers of a policy that can be judged, in the order of their registration.
 
-        That is up to the first one that has no label, is not from before `overdue` and is among the latest; and no more
-        than take about a tenth of a second to judge.
+        They end before the first one that has no label, is not older than `overdue` and is among the latest. The batch
+        is limited to about a tenth of a second of judging.
         """
         database, pushed_out = self._opened(), self._turns() - self._max_remembered
-        found, last = [], 0
+        answers, last = [], 0
         query = "SELECT turn, seconds, label, truth FROM audits WHERE policy = ? ORDER BY turn LIMIT ?"
-        for turn, seconds, label, truth in database.execute(query, (count.row, _MOST_AT_ONCE)):
+        for turn, seconds, label, truth in database.execute(query, (count.row, _MAX_BATCH)):
             if truth is None and seconds >= overdue and turn > pushed_out:
                 break
-            found.append(Answer(label, truth))
+            answers.append(Answer(label, truth))
             last = turn
         database.execute("DELETE FROM audits WHERE policy = ? AND turn <= ?", (count.row, last))
-        return found
+        return answers
 
     def count(self, policy: Policy) -> Count:
-        """What is known of a policy. A new one is entered; of too many thresholds the one used least lately goes."""
+        """The counts of a policy, which are created if new; then the least recently used threshold may be dropped."""
         text = policy.model_dump_json()
-        if found := self._select("WHERE model = ? AND policy = ?", (self._model, text)):
-            return found[0]
+        if existing := self._select("WHERE model = ? AND policy = ?", (self._model, text)):
+            return existing[0]
         row = self._opened().execute(
             "INSERT INTO policies (model, policy, made_up, used) VALUES (?, ?, ?, ?)",
             (self._model, text, isinstance(policy, ThresholdPolicy), self._next_use()),
         )
-        self._let_go()
+        self._drop_thresholds()
         return Count(row.lastrowid or 0, policy)
 
     def save(self, count: Count) -> None:
-        """Keep what is known of a policy, as that of the one that was used last."""
+        """Save the counts of a policy, which is now the most recently used one."""
         values = [getattr(count, name) for name in COUNTED]
         assigned = ", ".join(f"{name} = ?" for name in COUNTED)
         self._opened().execute(
@@ -153,9 +153,9 @@ class FeedbackStore:
         )
 
     def counts(self, *, made_up: bool = True) -> list[Count]:
-        """What is known of every policy with a label or a judged answer: those that the model is certified for first.
+        """The counts of every policy with a label or a judged answer: first those without a threshold.
 
-        Those of thresholds only where `made_up`.
+        Thresholds are included only if `made_up`.
         """
         with self._lock:
             if self.is_empty():
@@ -165,7 +165,7 @@ class FeedbackStore:
             return self._select(rest, (self._model, made_up))
 
     def thresholds(self) -> Totals:
-        """What is known of all thresholds together, those let go among them: numbers that never fall."""
+        """The sums over all thresholds, dropped ones included: these never fall."""
         with self._lock:
             if self.is_empty():
                 return Totals()
@@ -176,8 +176,8 @@ class FeedbackStore:
             query += f" SELECT {columns} FROM models WHERE id = ?)"
             return Totals(*database.execute(query, (self._model, self._model)).fetchone())
 
-    def _let_go(self) -> None:
-        """Keep the latest thresholds; of the others only what they come to together."""
+    def _drop_thresholds(self) -> None:
+        """Keep the latest thresholds, and only the sums of the others."""
         database = self._opened()
         old = "SELECT id FROM policies WHERE model = ? AND made_up ORDER BY used DESC LIMIT -1 OFFSET ?"
         for (row,) in database.execute(old, (self._model, MAX_THRESHOLDS)).fetchall():

@@ -1,1 +1,1 @@
-"""What Prometheus reads: counts of all workers, and the state of the promises."""
+"""Metrics for Prometheus: counts of all workers, and the state of the promises."""

@@ -1,7 +1,7 @@
-"""What Prometheus reads: all that was counted, as families of prometheus-client, and the text of them.
+"""The text of `/metrics`: all counts as families of prometheus-client, encoded.
 
-Nothing is kept in a registry of prometheus-client: each scrape makes its families anew, from what there is. Those of
-the promises are in `promises`.
+There is no registry of prometheus-client: each scrape builds its families anew from the counts. The families of the
+promises are in `promises`.
 """
 
 import platform
@@ -36,9 +36,9 @@ from service.monitoring.monitor import Monitor
 
 
 def expose(scrape: Scrape, accept: str) -> tuple[bytes, str]:
-    """All families in the form that `accept` asks for, Prometheus' own or OpenMetrics, and its media type.
+    """All families in the format that `accept` asks for, Prometheus' own or OpenMetrics, and its media type.
 
-    Takes some milliseconds; safe to call in any thread.
+    This takes milliseconds; any thread may call it.
     """
     encode, media_type = choose_encoder(accept)
     with scrape.lock:
@@ -46,7 +46,7 @@ def expose(scrape: Scrape, accept: str) -> tuple[bytes, str]:
 
 
 class _Collector:
-    """What an encoder of prometheus-client asks."""
+    """The collector interface that prometheus-client's encoders expect."""
 
     def __init__(self, scrape: Scrape) -> None:
         self._scrape = scrape
@@ -54,14 +54,14 @@ class _Collector:
     def collect(self) -> Iterable[Metric]:
         """All families, each name once."""
         counted = self._scrape.metrics.tallies.of_all()
-        monitors = self._scrape.registry.monitors()  # those of now, whatever is swapped meanwhile
+        monitors = self._scrape.registry.monitors()  # read once: a model may be swapped meanwhile
         yield from _service(self._scrape, counted)
         yield from _models(monitors, self._scrape.registry.refused, counted)
         yield from _requests(counted)
         yield from promises(self._scrape, [monitor for monitor in monitors.values() if monitor], counted)
         yield _histogram(
             "demur_confidence",
-            "Confidence of the inputs scored, answered or not.",
+            "Confidence of the scored inputs, answered or abstained.",
             ["model"],
             CONFIDENCES,
             _labelled(counted, CONFIDENCE),
@@ -74,23 +74,23 @@ def _service(scrape: Scrape, counted: Numbers) -> Iterator[Metric]:
     build.add_metric([service.__version__, platform.python_version()], 1)
     yield build
     draining = counted[DRAINING,][0] > 0
-    yield GaugeMetricFamily("demur_ready", "Whether the service takes requests, as /readyz says.", int(not draining))
-    yield GaugeMetricFamily("demur_draining", "Whether a worker is stopping.", int(draining))
-    yield GaugeMetricFamily("demur_workers", "Workers that there are to be.", scrape.workers)
+    yield GaugeMetricFamily("demur_ready", "1 while /readyz answers 200, else 0.", int(not draining))
+    yield GaugeMetricFamily("demur_draining", "1 while a worker is draining, else 0.", int(draining))
+    yield GaugeMetricFamily("demur_workers", "Configured number of workers.", scrape.workers)
     restarts = counted[RESTARTS,][0]
-    yield CounterMetricFamily("demur_worker_restarts", "Workers started in a dead one's stead.", restarts)
+    yield CounterMetricFamily("demur_worker_restarts", "Workers that replaced a dead one.", restarts)
 
 
 def _models(monitors: Mapping[str, Monitor | None], refused: Collection[str], counted: Numbers) -> Iterator[Metric]:
-    info = GaugeMetricFamily("demur_model_info", "A model that serves; always 1.", labels=["model", "version", "kind"])
-    ready = GaugeMetricFamily("demur_model_ready", "Whether a model has passed its proof.", labels=["model"])
-    other = GaugeMetricFamily(
+    info = GaugeMetricFamily("demur_model_info", "A served model; always 1.", labels=["model", "version", "kind"])
+    ready = GaugeMetricFamily("demur_model_ready", "1 if the model passed its proof, else 0.", labels=["model"])
+    file_refused = GaugeMetricFamily(
         "demur_model_file_refused",
-        "Whether a model serves while another file in its place was refused.",
+        "1 while a newer file of a served model is refused, else 0.",
         labels=["model"],
     )
     reloads = CounterMetricFamily(
-        "demur_model_reloads", "Other files that a worker has swapped in, or refused.", labels=["model", "outcome"]
+        "demur_model_reloads", "New model files that a worker swapped in or refused.", labels=["model", "outcome"]
     )
     for name, monitor in monitors.items():
         ready.add_metric([name], int(monitor is not None))
@@ -98,8 +98,8 @@ def _models(monitors: Mapping[str, Monitor | None], refused: Collection[str], co
             reloads.add_metric([name, outcome], counted.get((RELOADS, name, outcome), [0])[0])
         if monitor is not None:
             info.add_metric([name, monitor.model.version, monitor.manifest.input.kind], 1)
-            other.add_metric([name], int(name in refused))
-    yield from (info, ready, other, reloads)
+            file_refused.add_metric([name], int(name in refused))
+    yield from (info, ready, file_refused, reloads)
 
 
 def _requests(counted: Numbers) -> Iterator[Metric]:
@@ -113,55 +113,55 @@ def _requests(counted: Numbers) -> Iterator[Metric]:
     yield of_keys
     yield _histogram(
         "demur_request_duration_seconds",
-        "From a request's first byte to its answer's last.",
+        "Time from a request's first byte to its answer's last.",
         ["route", "status"],
         SECONDS,
         _labelled(counted, DURATIONS),
     )
-    rejected = CounterMetricFamily("demur_rejected", "Requests and connections turned away.", labels=["reason"])
+    rejected = CounterMetricFamily("demur_rejected", "Rejected requests and connections.", labels=["reason"])
     for labels, (count,) in _labelled(counted, REJECTED):
         rejected.add_metric(labels, count)
     yield rejected
     yield GaugeMetricFamily(
-        "demur_requests_in_flight", "Requests that the application works on, a scrape too.", counted[IN_FLIGHT,][0]
+        "demur_requests_in_flight", "Requests in the application, this scrape included.", counted[IN_FLIGHT,][0]
     )
 
 
-def _labelled(counted: Numbers, what: str) -> Iterator[tuple[Sequence[str], list[float]]]:
-    """The values of the labels, and the numbers, of all that was counted of one kind."""
-    return ((key[1:], numbers) for key, numbers in sorted(counted.items()) if key[0] == what)
+def _labelled(counted: Numbers, kind: str) -> Iterator[tuple[Sequence[str], list[float]]]:
+    """The values of the labels, and the numbers, of one kind of count."""
+    return ((key[1:], numbers) for key, numbers in sorted(counted.items()) if key[0] == kind)
 
 
 def _histogram(
     name: str,
-    meaning: str,
+    documentation: str,
     labels: Sequence[str],
     edges: Sequence[float],
     counted: Iterable[tuple[Sequence[str], list[float]]],
 ) -> Metric:
-    """Of numbers that are the counts of each bin, and last the sum."""
-    family = HistogramMetricFamily(name, meaning, labels=labels)
-    ends = [*map(repr, edges), "+Inf"]
+    """A histogram from the counts of its bins, followed by the sum."""
+    family = HistogramMetricFamily(name, documentation, labels=labels)
+    bounds = [*map(repr, edges), "+Inf"]
     for values, (*bins, total) in counted:
-        family.add_metric(values, list(zip(ends, accumulate(bins), strict=True)), total)
+        family.add_metric(values, list(zip(bounds, accumulate(bins), strict=True)), total)
     return family
 
 
 def _processes(workers: Sequence[Numbers]) -> Iterator[Metric]:
-    """What the system knows of each worker's process, under the names that prometheus-client gives it."""
-    found: dict[str, GaugeMetricFamily | CounterMetricFamily] = {}
+    """The system's figures of each worker's process, under the names of prometheus-client."""
+    families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {}
     for slot, numbers in enumerate(workers):
         pid = int(numbers.get((PID,), [0])[0])
         if not pid:
             continue
         for metric in _process(pid):
             kind = CounterMetricFamily if metric.type == "counter" else GaugeMetricFamily
-            family = found.setdefault(metric.name, kind(metric.name, metric.documentation, labels=["worker"]))
+            family = families.setdefault(metric.name, kind(metric.name, metric.documentation, labels=["worker"]))
             for sample in metric.samples:
                 family.add_metric([str(slot)], sample.value)
-    yield from found.values()
+    yield from families.values()
 
 
 def _process(pid: int) -> Iterable[Metric]:
-    """Nothing where it has ended, and on systems without /proc."""
+    """Figures of a process; none if it has ended, or without /proc."""
     return ProcessCollector(pid=lambda: pid, registry=None).collect()

@@ -1,4 +1,4 @@
-"""What Prometheus reads of the promises: decisions, certificates, feedback and drift, as families."""
+"""Prometheus families of the promises: decisions, certificates, feedback and drift."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -16,8 +16,8 @@ from service.monitoring.metrics.scrape import Scrape
 from service.monitoring.metrics.tallies import Numbers
 from service.monitoring.monitor import Monitor
 
-_OF_POLICY = ["model", "policy"]
-_SURELY = f" at all looks at once, at the confidence level of the certificate, or {CONFIDENCE_LEVEL} without one"
+_POLICY_LABELS = ["model", "policy"]
+_CONFIDENTLY = f", at all times at once, at the certificate's confidence level, or {CONFIDENCE_LEVEL} without one"
 
 
 def promises(scrape: Scrape, monitors: list[Monitor], counted: Numbers) -> Iterator[Metric]:
@@ -30,53 +30,59 @@ def promises(scrape: Scrape, monitors: list[Monitor], counted: Numbers) -> Itera
 
 
 def _decisions(monitors: list[Monitor], counted: Numbers) -> Iterator[Metric]:
-    """Those of policies that are likely to come are there from the start: Prometheus sees no rise from nothing to 1."""
-    found = {key[1:]: numbers[0] for key, numbers in counted.items() if key[0] == DECISIONS}
+    """Decisions by policy. Those of offered policies start at 0, since Prometheus sees no rise from absent to 1."""
+    counts = {key[1:]: numbers[0] for key, numbers in counted.items() if key[0] == DECISIONS}
     for monitor in monitors:
         for policy in _offered(monitor):
             for decision in (ANSWER, *possible_reasons(policy)):
-                found.setdefault((monitor.model.name, policy_name(policy), decision), 0)
+                counts.setdefault((monitor.model.name, policy_name(policy), decision), 0)
     decisions = CounterMetricFamily(
         "demur_decisions",
-        "Inputs by decision: answer, or the reason why not.",
-        labels=[*_OF_POLICY, "decision"],
+        "Inputs by decision: answer, or the reason for the abstention.",
+        labels=[*_POLICY_LABELS, "decision"],
     )
     inputs: dict[str, float] = {}
-    for labels, count in sorted(found.items()):
+    for labels, count in sorted(counts.items()):
         decisions.add_metric(labels, count)
         inputs[labels[0]] = inputs.get(labels[0], 0) + count
-    all_of_model = CounterMetricFamily("demur_inputs", "Inputs decided on.", labels=["model"])
+    by_model = CounterMetricFamily("demur_inputs", "Inputs that got a decision.", labels=["model"])
     for name, count in inputs.items():
-        all_of_model.add_metric([name], count)
-    yield all_of_model
+        by_model.add_metric([name], count)
+    yield by_model
     yield decisions
 
 
 def _offered(monitor: Monitor) -> list[Policy]:
-    """The policies that the model has certificates for, and its default one."""
-    return [monitor.default_policy, *(certificate.policy() for certificate in _of(monitor))]
+    """The default policy, and those with a certificate."""
+    return [monitor.default_policy, *(certificate.policy() for certificate in _certificates_of(monitor))]
 
 
-def _of(monitor: Monitor) -> list[RiskCertificate | CostCertificate]:
+def _certificates_of(monitor: Monitor) -> list[RiskCertificate | CostCertificate]:
     abstention = monitor.manifest.abstention
     return [] if abstention is None else [*abstention.selective_risk, *abstention.reject_cost]
 
 
 def _by_policy(monitor: Monitor) -> dict[str, PolicyFeedback]:
-    """Where each policy but the thresholds stands that feedback came for."""
+    """The state of each policy with feedback, except thresholds."""
     return {policy_name(state.policy): state for state in monitor.feedback.states(made_up=False)}
 
 
 def _certificates(monitors: list[Monitor], feedback: dict[str, dict[str, PolicyFeedback]]) -> Iterator[Metric]:
     promise = GaugeMetricFamily(
-        "demur_certificate_promise", "The selective risk, or the cost of an answer, at most.", labels=_OF_POLICY
+        "demur_certificate_promise",
+        "Highest selective risk, or mean cost of an answer, that the certificate allows.",
+        labels=_POLICY_LABELS,
     )
     coverage = GaugeMetricFamily(
-        "demur_certificate_coverage_ratio", "Share of the calibration split that is answered.", labels=_OF_POLICY
+        "demur_certificate_coverage_ratio",
+        "Share of the calibration split that the policy answers.",
+        labels=_POLICY_LABELS,
     )
-    holds = GaugeMetricFamily("demur_certificate_holds", "0 once feedback has refuted it, else 1.", labels=_OF_POLICY)
+    holds = GaugeMetricFamily(
+        "demur_certificate_holds", "0 once feedback has refuted the certificate, else 1.", labels=_POLICY_LABELS
+    )
     for monitor in monitors:
-        for certificate in _of(monitor):
+        for certificate in _certificates_of(monitor):
             if certificate.status == "infeasible" or certificate.coverage is None:
                 continue
             labels = [monitor.model.name, policy_name(certificate.policy())]
@@ -105,26 +111,30 @@ class _FeedbackFamilies(NamedTuple):
 
 def _feedback(monitors: list[Monitor], feedback: dict[str, dict[str, PolicyFeedback]]) -> Iterator[Metric]:
     families = _FeedbackFamilies(
-        CounterMetricFamily("demur_feedback_answers", "Answers whose true label came.", labels=_OF_POLICY),
-        CounterMetricFamily("demur_feedback_errors", "Wrong ones among them.", labels=_OF_POLICY),
-        CounterMetricFamily("demur_feedback_abstentions", "Abstentions whose true label came.", labels=_OF_POLICY),
-        CounterMetricFamily("demur_feedback_judged", "Answers that the risk rests on.", labels=_OF_POLICY),
-        CounterMetricFamily("demur_feedback_missing", "Judged answers without a label.", labels=_OF_POLICY),
+        CounterMetricFamily("demur_feedback_answers", "Answers with a true label.", labels=_POLICY_LABELS),
+        CounterMetricFamily(
+            "demur_feedback_errors", "Wrong answers among those with a true label.", labels=_POLICY_LABELS
+        ),
+        CounterMetricFamily("demur_feedback_abstentions", "Abstentions with a true label.", labels=_POLICY_LABELS),
+        CounterMetricFamily("demur_feedback_judged", "Answers that the risk is estimated from.", labels=_POLICY_LABELS),
+        CounterMetricFamily("demur_feedback_missing", "Judged answers without a label.", labels=_POLICY_LABELS),
         GaugeMetricFamily(
-            "demur_feedback_risk_ratio", "Share of wrong ones among the judged with a label.", labels=_OF_POLICY
+            "demur_feedback_risk_ratio",
+            "Share of wrong answers among the judged ones with a label.",
+            labels=_POLICY_LABELS,
         ),
         GaugeMetricFamily(
             "demur_feedback_risk_lower_bound_ratio",
-            f"The risk is at least this{_SURELY}.",
-            labels=_OF_POLICY,
+            f"Lower bound of the risk{_CONFIDENTLY}.",
+            labels=_POLICY_LABELS,
         ),
         GaugeMetricFamily(
             "demur_feedback_risk_upper_bound_ratio",
-            f"The risk is at most this{_SURELY}.",
-            labels=_OF_POLICY,
+            f"Upper bound of the risk{_CONFIDENTLY}.",
+            labels=_POLICY_LABELS,
         ),
         GaugeMetricFamily(
-            "demur_feedback_answer_cost", "Mean cost of a judged answer with a label.", labels=_OF_POLICY
+            "demur_feedback_answer_cost", "Mean cost of a judged answer with a label.", labels=_POLICY_LABELS
         ),
     )
     for monitor in monitors:
@@ -138,9 +148,9 @@ def _feedback(monitors: list[Monitor], feedback: dict[str, dict[str, PolicyFeedb
                 families.risk_upper.add_metric(labels, state.risk_upper_bound)
             if state.answer_cost is not None:
                 families.cost.add_metric(labels, state.answer_cost)
-        made_up = monitor.feedback.of_thresholds()
-        if any(made_up):
-            _count(families, [monitor.model.name, "threshold"], made_up)
+        thresholds = monitor.feedback.of_thresholds()
+        if any(thresholds):
+            _count(families, [monitor.model.name, "threshold"], thresholds)
     yield from families
 
 
@@ -153,19 +163,21 @@ def _count(families: _FeedbackFamilies, labels: list[str], counts: Totals) -> No
 
 
 def _drift(scrape: Scrape, monitors: list[Monitor]) -> Iterator[Metric]:
-    inputs = GaugeMetricFamily("demur_drift_inputs", "Inputs of the last completed window.", labels=["model"])
+    inputs = GaugeMetricFamily("demur_drift_inputs", "Inputs in the last complete window.", labels=["model"])
     labels = ["model", "statistic"]
-    psi = GaugeMetricFamily("demur_drift_psi", "Population stability index; 0 for equal shares.", labels=labels)
-    p_value = GaugeMetricFamily("demur_drift_p_value", "How likely chance does as much.", labels=labels)
-    drifted = GaugeMetricFamily("demur_drift_drifted", "Whether /drift calls it drifted.", labels=labels)
-    for found in scrape.drift(monitors):
-        inputs.add_metric([found.model.name], found.inputs)
+    psi = GaugeMetricFamily("demur_drift_psi", "Population stability index; 0 for equal distributions.", labels=labels)
+    p_value = GaugeMetricFamily(
+        "demur_drift_p_value", "Probability of a difference this large by chance.", labels=labels
+    )
+    drifted = GaugeMetricFamily("demur_drift_drifted", "1 if /drift reports drifted, else 0.", labels=labels)
+    for state in scrape.drift(monitors):
+        inputs.add_metric([state.model.name], state.inputs)
         for statistic, verdict in (
-            ("labels", found.labels),
-            ("confidence", found.confidence),
-            ("ood_score", found.ood_score),
+            ("labels", state.labels),
+            ("confidence", state.confidence),
+            ("ood_score", state.ood_score),
         ):
-            values = [found.model.name, statistic]
+            values = [state.model.name, statistic]
             drifted.add_metric(values, int(verdict.status == "drifted"))
             if verdict.psi is not None and verdict.p_value is not None:
                 psi.add_metric(values, verdict.psi)

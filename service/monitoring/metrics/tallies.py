@@ -1,7 +1,7 @@
-"""Numbers that go up, each worker's in a file of its own that the others read: so each can tell those of all.
+"""Counters that workers share: each worker counts in a file of its own, and reads those of the others.
 
-To count is to add to a number in memory. The memory is a file's where there are several workers, so that what a killed
-worker has counted stays: the one in its stead goes on from there, and no sum falls.
+To count is to add to a number in memory. With several workers the memory is a mapped file, so the counts of a killed
+worker remain: its replacement continues them, and no sum ever falls.
 """
 
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from service.monitoring.worker_slot import WorkerSlot
 
-MAX_NUMBERS = 1 << 20  # those that are not used take neither memory nor disk: the file is sparse
+MAX_NUMBERS = 1 << 20  # unused ones take neither memory nor disk: the file is sparse
 _BYTES = 8  # of a number: a float64, exact for counts up to 2**53
 
 Key = tuple[str, ...]
@@ -21,10 +21,10 @@ Numbers = Mapping[Key, list[float]]
 
 
 class Tallies:
-    """Numbers by key. A key has one or several that lie side by side; whoever adds to them knows where they begin."""
+    """Numbers by key. A key has one or several numbers side by side; callers add to them by their position."""
 
     def __init__(self, slot: WorkerSlot) -> None:
-        """Goes on with what is in the file of this worker's place."""
+        """Continues the counts in the file of this worker's slot."""
         self._lock = threading.Lock()
         self._index = slot.index
         self._where: dict[Key, slice] = {}
@@ -39,20 +39,20 @@ class Tallies:
             memory = own.mapped()
             self._where = dict(own.where())
             self._used = own.used
-        self.numbers = memoryview(memory).cast("d")  # to be added to, at the places that `begin` gives out
+        self.numbers = memoryview(memory).cast("d")  # callers add to these, at the positions that `begin` returns
 
     def begin(self, key: Key, width: int = 1) -> int:
-        """Where the `width` numbers of a key begin; those of a new key are 0.
+        """The position of the first of a key's `width` numbers; those of a new key are 0.
 
-        Raises RuntimeError where there are too many: a label has values without end.
+        Raises RuntimeError where there are too many: some label has unbounded values.
         """
         with self._lock:
-            found = self._where.get(key)
-            if found is not None:
-                return int(found.start)
+            existing = self._where.get(key)
+            if existing is not None:
+                return int(existing.start)
             start, end = self._used, self._used + width
             if end > MAX_NUMBERS:
-                raise RuntimeError(f"metrics: {'/'.join(key)} is one number too many: there are {MAX_NUMBERS}")
+                raise RuntimeError(f"metrics: no room for {'/'.join(key)}: there are already {MAX_NUMBERS} numbers")
             if self._names is not None:
                 with self._names.open("ab") as names:
                     names.write(json.dumps([*key, width]).encode() + b"\n")
@@ -61,17 +61,17 @@ class Tallies:
             return start
 
     def of_each_worker(self) -> list[Numbers]:
-        """What each worker has counted, by its slot; of one that has not started yet, nothing."""
-        found: list[Numbers] = []
+        """The counts of each worker, in the order of the slots; none for a worker that has not started yet."""
+        counts: list[Numbers] = []
         for slot, file in enumerate(self._files):
             if slot == self._index:
-                found.append({key: list(self.numbers[part]) for key, part in self._where.copy().items()})
+                counts.append({key: list(self.numbers[part]) for key, part in self._where.copy().items()})
             else:
-                found.append({} if file is None else file.read())
-        return found
+                counts.append({} if file is None else file.read())
+        return counts
 
     def of_all(self) -> Numbers:
-        """What all workers together have counted."""
+        """The counts of all workers together."""
         first, *others = self.of_each_worker()
         total = dict(first)
         for counted in others:
@@ -82,17 +82,17 @@ class Tallies:
 
 
 class _File:
-    """One worker's numbers, and beside them in a second file their keys: a line each, in their order."""
+    """One worker's numbers, and a second file with their keys: one line each, in the order of the numbers."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.names = path.with_name(f"{path.name}-names")
         self.used = 0
         self._where: dict[Key, slice] = {}
-        self._read = 0  # bytes of the names: lines are only ever added
+        self._read = 0  # bytes of the file of keys: lines are only ever added
 
     def mapped(self) -> mmap.mmap:
-        """The numbers as memory. For the worker whose they are: half a line, of one that was killed, is taken away."""
+        """The numbers as memory, for the worker that owns them. A partial last line, of a killed worker, is removed."""
         if self.names.exists():
             os.truncate(self.names, self.names.read_bytes().rfind(b"\n") + 1)
         with self._path.open("a+b") as file:
@@ -100,7 +100,7 @@ class _File:
             return mmap.mmap(file.fileno(), MAX_NUMBERS * _BYTES)
 
     def where(self) -> dict[Key, slice]:
-        """Where the numbers of each key are, as far as there are whole lines."""
+        """The positions of each key's numbers, from the complete lines."""
         if self.names.exists():
             with self.names.open("rb") as file:
                 file.seek(self._read)
@@ -114,7 +114,7 @@ class _File:
         return self._where
 
     def read(self) -> Numbers:
-        """What is there now."""
+        """The current numbers."""
         where = self.where()
         if not where:
             return {}

@@ -1,1 +1,1 @@
-"""Request observers: the log and traces, and the exchanges that they are told of."""
+"""Request observers: the log and traces."""

@@ -1,7 +1,7 @@
-"""A span for every request, for an OpenTelemetry collector: an extra, and off unless it is asked for.
+"""A span for every request, sent to an OpenTelemetry collector. This is an extra, and off by default.
 
-Where the spans go and which are kept is OpenTelemetry's own affair: `OTEL_EXPORTER_OTLP_ENDPOINT`,
-`OTEL_TRACES_SAMPLER` and the rest of its environment variables.
+OpenTelemetry's own environment variables, such as `OTEL_EXPORTER_OTLP_ENDPOINT` and `OTEL_TRACES_SAMPLER`, say where
+the spans go and which are sampled.
 """
 
 from collections.abc import Sequence
@@ -18,22 +18,22 @@ import service
 from service.monitoring.requests.exchange import Exchange
 
 _NANOSECONDS = 10**9
-_FAULT = 500  # the least status that is an error of the server's
+_SERVER_ERROR = 500  # and above
 
 
 class Traces:
-    """An `Observer`. A span belongs to the trace that the request names, and begins one where it names none."""
+    """An `Observer`. A span continues the trace of its request, or begins one."""
 
     def __init__(self) -> None:
-        about = {"service.name": "demur", "service.version": service.__version__}
-        # Later ones go before: what OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say is kept.
-        self._provider = TracerProvider(resource=Resource(about).merge(Resource.create()))
+        attributes = {"service.name": "demur", "service.version": service.__version__}
+        # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES, merged last, win.
+        self._provider = TracerProvider(resource=Resource(attributes).merge(Resource.create()))
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("demur", service.__version__)
         self._propagator = TraceContextTextMapPropagator()
 
     def __call__(self, exchanges: Sequence[Exchange]) -> None:
-        """Hand their spans over; a thread sends them."""
+        """Queue their spans; a thread sends them."""
         for exchange in exchanges:
             self._trace(exchange)
 
@@ -46,18 +46,18 @@ class Traces:
             attributes=_attributes(exchange),
             start_time=int(exchange.began * _NANOSECONDS),
         )
-        if exchange.status >= _FAULT:
+        if exchange.status >= _SERVER_ERROR:
             span.set_status(Status(StatusCode.ERROR))
         span.end(int((exchange.began + exchange.seconds) * _NANOSECONDS))
 
     def close(self) -> None:
-        """Send what was not sent yet."""
+        """Send the spans that are still queued."""
         self._provider.shutdown()
 
 
 def _attributes(exchange: Exchange) -> dict[str, AttributeValue]:
-    """By OpenTelemetry's semantic conventions for HTTP servers, and ours."""
-    found: dict[str, AttributeValue] = {
+    """OpenTelemetry's semantic conventions for HTTP servers, and attributes of our own."""
+    attributes: dict[str, AttributeValue] = {
         "http.request.method": exchange.method,
         "http.route": exchange.route,
         "http.response.status_code": exchange.status,
@@ -65,10 +65,10 @@ def _attributes(exchange: Exchange) -> dict[str, AttributeValue]:
         "demur.request_id": exchange.request_id,
     }
     if exchange.key is not None:
-        found["demur.key"] = exchange.key
+        attributes["demur.key"] = exchange.key
     if (decided := exchange.decided) is not None:
-        found["demur.model.name"] = decided.model.name
-        found["demur.model.version"] = decided.model.version
-        found["demur.policy"] = str(decided.policy)
-        found |= {f"demur.decisions.{name}": count for name, count in decided.decisions.items()}
-    return found
+        attributes["demur.model.name"] = decided.model.name
+        attributes["demur.model.version"] = decided.model.version
+        attributes["demur.policy"] = str(decided.policy)
+        attributes |= {f"demur.decisions.{name}": count for name, count in decided.decisions.items()}
+    return attributes

@@ -1,4 +1,4 @@
-"""Several models in one service: by name, the default one, and the files that may not serve."""
+"""Several models in one service: their names, the default model, and files that fail their proof."""
 
 import json
 import logging
@@ -60,12 +60,12 @@ def test_list_says_which_are_ready(several: TestClient, folder: Path) -> None:
 
 def test_routes_without_a_name_need_a_default(several: TestClient) -> None:
     for answer in (several.post("/predict", json=IMAGE), several.get("/model"), several.get("/drift")):
-        assert_problem(answer, 404, "none of the models is the default one: name one as in /models/NAME/predict")
+        assert_problem(answer, 404, "there is no default model: name one in the path, as /models/NAME/predict")
     assert several.get("/readyz").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["", "/predict", "/readyz", "/drift", "/feedback"])
-def test_name_that_there_is_not_and_one_that_may_not_serve(several: TestClient, path: str) -> None:
+def test_unknown_name_and_name_of_a_refused_file(several: TestClient, path: str) -> None:
     method = "POST" if path == "/predict" else "GET"
     unknown = several.request(method, f"/models/cats{path}", content=b"{}")
     assert_problem(unknown, 404, "model cats does not exist: there are broken, patients, pictures")
@@ -88,12 +88,12 @@ def test_only_model_of_a_folder_is_the_default(tmp_path: Path) -> None:
         assert client.post("/predict", json=IMAGE).json()["model"]["name"] == "model"
 
 
-def test_one_model_has_its_own_name(client: TestClient) -> None:
+def test_single_model_has_its_own_name(client: TestClient) -> None:
     assert client.post("/models/tiny/predict", json=IMAGE).json()["model"]["name"] == "tiny"
     assert [entry["name"] for entry in client.get("/models").json()["models"]] == ["tiny"]
 
 
-def test_feedback_and_drift_are_each_models_own(folder: Path) -> None:
+def test_each_model_has_its_own_feedback_and_drift(folder: Path) -> None:
     with TestClient(create_app(Settings(models=folder))) as client:
         body = json.dumps({**IMAGE, "policy": {"never_abstain": True}})
         prediction = client.post("/models/pictures/predict", content=body, headers={"content-type": "application/json"})
@@ -114,43 +114,43 @@ def test_proved_file_is_in_the_log_with_its_version_and_policy(
         loaded = models.load(Settings(model_path=tiny_model))
     (record,) = caplog.records
     version = loaded.get(None).ref.version
-    assert record.getMessage().startswith(f"model tiny {version} passed its proof; it answers by never_abstain")
+    assert record.getMessage().startswith(f"model tiny {version} passed its proof; its default policy is never_abstain")
 
 
 def test_refused_file_is_in_the_log_with_its_reason(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR, "demur"):
         models.load(Settings(models=folder))
     (record,) = caplog.records
-    assert "model broken may not serve" in record.getMessage()
+    assert "model broken is not served" in record.getMessage()
     assert "is not a model that onnxruntime loads" in record.getMessage()
 
 
-def test_start_fails_where_the_default_may_not_serve(folder: Path) -> None:
+def test_start_fails_if_the_default_model_fails(folder: Path) -> None:
     with pytest.raises(ModelError, match=r"broken\.onnx is not a model"):
         models.load(Settings(models=folder, default_model="broken"))
 
 
-def test_start_fails_where_no_model_may_serve(tmp_path: Path) -> None:
+def test_start_fails_if_every_model_fails(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / f"{name}.onnx").write_bytes(b"nothing")
-    with pytest.raises(ModelError, match="holds no model that may serve"):
+    with pytest.raises(ModelError, match=r"^no model in .* passed its proof"):
         models.load(Settings(models=tmp_path))
 
 
-def test_settings_that_do_not_go_together(folder: Path, tmp_path: Path, tiny_model: Path) -> None:
+def test_contradictory_settings(folder: Path, tmp_path: Path, tiny_model: Path) -> None:
     with pytest.raises(SettingsError, match=r"DEMUR_DEFAULT_MODEL=cats: is none of broken, patients, pictures"):
         models.load(Settings(models=folder, default_model="cats"))
-    with pytest.raises(SettingsError, match=r"DEMUR_DEFAULT_MODEL=tiny: is for several, in DEMUR_MODELS"):
+    with pytest.raises(SettingsError, match=r"DEMUR_DEFAULT_MODEL=tiny: only applies with DEMUR_MODELS"):
         models.load(Settings(model_path=tiny_model, default_model="tiny"))
-    with pytest.raises(SettingsError, match=r"DEMUR_MODEL_NAME=shoes: is for one; those in a folder have their files'"):
+    with pytest.raises(SettingsError, match=r"DEMUR_MODEL_NAME=shoes: only applies to a single model"):
         models.load(Settings(models=folder, model_name="shoes"))
-    with pytest.raises(SettingsError, match=r"DEMUR_MODELS=.*: holds no file \*\.onnx"):
+    with pytest.raises(SettingsError, match=r"DEMUR_MODELS=.*: contains no \*\.onnx file"):
         models.load(Settings(models=tmp_path))
-    with pytest.raises(SettingsError, match=r"DEMUR_MODELS=.*README.txt: is no folder"):
+    with pytest.raises(SettingsError, match=r"DEMUR_MODELS=.*README.txt: is not a folder"):
         models.load(Settings(models=folder / "README.txt"))
 
 
-def test_one_model_is_served_under_the_name_that_is_set(tiny_model: Path) -> None:
+def test_single_model_is_served_under_the_configured_name(tiny_model: Path) -> None:
     with TestClient(create_app(Settings(model_path=tiny_model, model_name="shoes"))) as client:
         assert [model["name"] for model in client.get("/models").json()["models"]] == ["shoes"]
         assert client.post("/models/shoes/predict", json={"inputs": [[0, 0]]}).json()["model"]["name"] == "shoes"

@@ -1,4 +1,4 @@
-"""Another file in a model's place: swapped in where it may serve, else refused while the old model serves on."""
+"""A changed model file: swapped in if it passes, else refused while the old model continues to serve."""
 
 import gc
 import logging
@@ -28,21 +28,21 @@ ALL = {"inputs": tiny.IMAGES.tolist()}
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Version 0 in its place."""
-    found = tmp_path / "model.onnx"
-    found.write_bytes(versions.good(0))
-    return found
+    """The file of version 0."""
+    file = tmp_path / "model.onnx"
+    file.write_bytes(versions.good(0))
+    return file
 
 
 @contextmanager
 def _serving(**settings: Any) -> Iterator[TestClient]:
-    """A service that looks at its files when `_look` says so."""
+    """A service that checks its files only when `_check` is called."""
     with TestClient(create_app(Settings(reload_seconds=0, **settings))) as client:
         yield client
 
 
-def _look(client: TestClient, *, asked: bool = False) -> None:
-    client.app.state.reloader.look(asked=asked)  # type: ignore[attr-defined]
+def _check(client: TestClient, *, all_files: bool = False) -> None:
+    client.app.state.reloader.check_files(all_files=all_files)  # type: ignore[attr-defined]
 
 
 def _answer(client: TestClient) -> tuple[str, list[list[float]]]:
@@ -74,7 +74,7 @@ def test_good_file_is_swapped_in_and_named_by_every_answer(path: Path, caplog: p
         assert _reloads(client, "swapped") == 0
         versions.publish(versions.good(1), path)
         assert _answer(client) == _expected(0)
-        _look(client)
+        _check(client)
         old, new = _expected(0)[0], _expected(1)[0]
         assert _answer(client) == _expected(1)
         assert client.get("/model").json()["version"] == new
@@ -85,31 +85,31 @@ def test_good_file_is_swapped_in_and_named_by_every_answer(path: Path, caplog: p
         assert _metric(client, "demur_model_info", model="tiny", version=new, kind="image") == 1
         assert _scrape(client).labels("demur_model_info", "version") == {new}
         assert _reloads(client, "swapped") == 1
-        assert f"model tiny is {new} from now on; it was {old}" in caplog.text
+        assert f"model tiny: now serving {new}, before {old}" in caplog.text
 
 
-@pytest.mark.parametrize(("make", "said"), versions.BAD.values(), ids=versions.BAD)
-def test_bad_file_is_refused_once_and_the_old_model_serves_on(
-    path: Path, caplog: pytest.LogCaptureFixture, make: Any, said: str
+@pytest.mark.parametrize(("make", "reason"), versions.BAD.values(), ids=versions.BAD)
+def test_bad_file_is_refused_once_and_the_old_model_continues_to_serve(
+    path: Path, caplog: pytest.LogCaptureFixture, make: Any, reason: str
 ) -> None:
     with _serving(model_path=path) as client, caplog.at_level(logging.ERROR, "demur"):
         versions.publish(make(), path)
-        _look(client)
-        _look(client)
+        _check(client)
+        _check(client)
         assert _answer(client) == _expected(0)
         assert client.get("/readyz").status_code == 200
         explained = client.post("/explain", json={"inputs": ALL["inputs"][:1]})
         assert explained.json()["model"]["version"] == _expected(0)[0]
         (record,) = caplog.records
-        assert f"another file of model tiny is refused, and {_expected(0)[0]} serves on: " in record.getMessage()
-        assert said in record.getMessage()
+        assert f"model tiny: new file refused, still serving {_expected(0)[0]}: " in record.getMessage()
+        assert reason in record.getMessage()
         assert record.exc_info is None
         assert (_reloads(client, "refused"), _reloads(client, "swapped")) == (1, 0)
         assert _metric(client, "demur_model_file_refused", model="tiny") == 1
-        _look(client, asked=True)
+        _check(client, all_files=True)
         assert _reloads(client, "refused") == 2
         versions.publish(versions.good(2), path)
-        _look(client)
+        _check(client)
         assert _answer(client) == _expected(2)
         assert _metric(client, "demur_model_file_refused", model="tiny") == 0
 
@@ -117,46 +117,46 @@ def test_bad_file_is_refused_once_and_the_old_model_serves_on(
 def test_file_that_is_too_large_is_not_read(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with _serving(model_path=path) as client:
         versions.publish_sparse(2**30, path)
-        _look(client)
+        _check(client)
         assert _answer(client) == _expected(0)
     assert "is larger than the limit of 268435456 bytes" in caplog.text
 
 
-def test_what_is_no_file_is_not_waited_for(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_pipe_and_folder_are_not_waited_for(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with _serving(model_path=path) as client:
         path.unlink()
         os.mkfifo(path)
-        _look(client)
+        _check(client)
         assert _answer(client) == _expected(0)
         path.unlink()
         path.mkdir()
-        _look(client)
+        _check(client)
         assert _answer(client) == _expected(0)
     assert "it is not a file" in caplog.text
     assert "Is a directory" in caplog.text
 
 
-def test_old_file_in_place_again_is_no_refused_one_any_more(path: Path) -> None:
+def test_restored_file_counts_as_refused_no_longer(path: Path) -> None:
     with _serving(model_path=path) as client:
         versions.publish(b"nothing", path)
-        _look(client)
+        _check(client)
         versions.publish(versions.good(0), path)
-        _look(client)
+        _check(client)
         assert _metric(client, "demur_model_file_refused", model="tiny") == 0
         assert _reloads(client, "swapped") == 0
 
 
-def test_file_that_goes_away_takes_no_model_with_it(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_model_outlives_its_file(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with _serving(model_path=path) as client, caplog.at_level(logging.WARNING, "demur"):
         path.unlink()
-        _look(client)
-        _look(client)
-        _look(client, asked=True)
+        _check(client)
+        _check(client)
+        _check(client, all_files=True)
         assert _answer(client) == _expected(0)
         (record,) = caplog.records
-        assert record.getMessage().endswith(f"model.onnx is gone, and model tiny {_expected(0)[0]} serves on")
+        assert record.getMessage().endswith(f"model.onnx was removed; model tiny {_expected(0)[0]} is still served")
         versions.publish(versions.good(1), path)
-        _look(client)
+        _check(client)
         assert _answer(client) == _expected(1)
 
 
@@ -169,21 +169,21 @@ def test_symlink_is_followed_as_kubernetes_changes_it(tmp_path: Path) -> None:
     with _serving(model_path=tmp_path / "model.onnx") as client:
         (tmp_path / "..new").symlink_to("..1")
         (tmp_path / "..new").replace(tmp_path / "..data")
-        _look(client)
+        _check(client)
         assert _answer(client) == _expected(1)
 
 
-def test_pinned_file_alone_may_serve(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_only_the_pinned_file_is_served(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     pin = sha256(versions.good(0))
     with _serving(model_path=path, model_sha256=pin) as client:
         versions.publish(versions.good(1), path)
-        _look(client)
+        _check(client)
         assert _answer(client) == _expected(0)
         other = sha256(versions.good(1))
         assert f"model.onnx has the SHA-256 {other}, and pinned is {pin}" in caplog.text
     with pytest.raises(ModelError, match=f"has the SHA-256 {other}, and pinned is {pin}"):
         create_app(Settings(model_path=path, model_sha256=pin))
-    with pytest.raises(SettingsError, match=r"DEMUR_MODEL_SHA256=.*: is for one, not for those in a folder"):
+    with pytest.raises(SettingsError, match=r"DEMUR_MODEL_SHA256=.*: only applies to a single model"):
         create_app(Settings(models=path.parent, model_sha256=pin))
     with pytest.raises(ValidationError, match="model_sha256"):
         Settings(model_sha256=pin[:-1])
@@ -194,18 +194,18 @@ def test_model_without_the_default_policy_is_refused(path: Path, caplog: pytest.
     with _serving(model_path=path, default_policy=PolicyRequest(selective_risk=0.1)) as client:
         assert versions.uncertified() != certified
         versions.publish(versions.uncertified(), path)
-        _look(client)
+        _check(client)
         assert _answer(client) == _expected(0)
     assert "DEMUR_DEFAULT_POLICY, for model tiny: policy.selective_risk=0.1 is not certified" in caplog.text
 
 
-def test_feedback_and_drift_are_each_versions_own(path: Path) -> None:
+def test_each_version_has_its_own_feedback_and_drift(path: Path) -> None:
     with _serving(model_path=path) as client:
         first = client.post("/predict", json=ALL).json()
         given = {"id": first["predictions"][1]["id"], "label": "right"}
         assert client.post("/feedback", json=given).json()["errors"] == 1
         versions.publish(versions.good(1), path)
-        _look(client)
+        _check(client)
         assert client.get("/feedback").json()["policies"] == []
         assert client.get("/drift").json()["inputs_since"] == 0
         old, new = _expected(0)[0], _expected(1)[0]
@@ -217,7 +217,7 @@ def test_feedback_and_drift_are_each_versions_own(path: Path) -> None:
         assert _metric(client, "demur_confidence_count", model="tiny") == 8
 
 
-def test_model_that_was_replaced_is_freed_at_once(path: Path) -> None:
+def test_replaced_model_is_freed_at_once(path: Path) -> None:
     with _serving(model_path=path) as client:
         for number in (1, 2):
             _answer(client)
@@ -227,23 +227,23 @@ def test_model_that_was_replaced_is_freed_at_once(path: Path) -> None:
             gc.disable()
             try:
                 versions.publish(versions.good(number), path)
-                _look(client)
+                _check(client)
                 _answer(client)
                 assert held() is None
             finally:
                 gc.enable()
 
 
-def test_reload_during_the_drain_brings_back_no_fast_lane(path: Path) -> None:
+def test_reload_during_the_drain_does_not_reopen_the_fast_lane(path: Path) -> None:
     with _serving(model_path=path) as client:
         client.app.state.drain.begin()  # type: ignore[attr-defined]
         versions.publish(versions.good(1), path)
-        _look(client)
+        _check(client)
         assert _answer(client) == _expected(1)
         assert client.app.state.lane.predictors == {}  # type: ignore[attr-defined]
 
 
-def test_files_of_a_folder_come_and_are_mended_and_go(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_files_of_a_folder_are_added_repaired_and_removed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     a, b, c = (tmp_path / f"{name}.onnx" for name in "abc")
     a.write_bytes(versions.good(0))
     b.write_bytes(b"nothing")
@@ -252,7 +252,7 @@ def test_files_of_a_folder_come_and_are_mended_and_go(tmp_path: Path, caplog: py
         assert [(m["name"], m["ready"]) for m in client.get("/models").json()["models"]] == [("a", True), ("b", False)]
         versions.publish(versions.good(1), b)
         versions.publish(tiny_features.write_table(tmp_path / "elsewhere").read_bytes(), c)
-        _look(client)
+        _check(client)
         assert [(m["name"], m["ready"]) for m in client.get("/models").json()["models"]] == [
             ("a", True),
             ("b", True),
@@ -262,17 +262,17 @@ def test_files_of_a_folder_come_and_are_mended_and_go(tmp_path: Path, caplog: py
         row = {"inputs": [{"age": 50, "sex": "f", "mass": 70}]}
         assert client.post("/models/c/predict", json=row).json()["model"]["name"] == "c"
         assert "/models/{name}/predict" in client.get("/openapi.json").json()["paths"]
-        assert _answer(client) == _expected(0)  # the default one is the one it was
+        assert _answer(client) == _expected(0)  # the default is unchanged
         (tmp_path / "d.onnx").write_bytes(b"nothing")
         b.unlink()
-        _look(client)
+        _check(client)
         assert client.get("/models/d").status_code == 503
         assert client.post("/models/b/predict", json=ALL).status_code == 200
         a.unlink()
-        _look(client, asked=True)
+        _check(client, all_files=True)
         assert_problem(client.post("/models/b/predict", json=ALL), 404, "model b does not exist: there are a, c, d")
         assert _answer(client) == _expected(0)
-        assert "model b is served no more: its file is gone" in caplog.text
+        assert "model b is no longer served: its file was removed" in caplog.text
 
 
 def test_last_model_of_a_folder_stays(tmp_path: Path) -> None:
@@ -282,19 +282,19 @@ def test_last_model_of_a_folder_stays(tmp_path: Path) -> None:
         for name in "ab":
             (tmp_path / f"{name}.onnx").unlink()
         (tmp_path / "c.onnx").write_bytes(b"nothing")
-        _look(client, asked=True)
+        _check(client, all_files=True)
         assert client.post("/models/a/predict", json=ALL).status_code == 200
         assert client.post("/models/b/predict", json=ALL).status_code == 200
 
 
-def test_description_says_which_keys_are_needed_after_a_swap_too(path: Path, tmp_path: Path) -> None:
+def test_api_description_names_the_keys_after_a_swap_too(path: Path, tmp_path: Path) -> None:
     presented, key = keys.new("one", frozenset({"predict"}))
     (tmp_path / "keys").write_text(f"{key.line()}\n")
     with _serving(model_path=path, api_keys=tmp_path / "keys") as client:
         client.headers["x-api-key"] = presented
         before = client.get("/openapi.json").json()
         versions.publish(versions.good(1), path)
-        _look(client)
+        _check(client)
         after = client.get("/openapi.json").json()
         assert after["info"]["summary"] != before["info"]["summary"]
         assert after["paths"]["/predict"]["post"]["security"] == before["paths"]["/predict"]["post"]["security"] != []

@@ -135,7 +135,7 @@ def test_policy_that_never_answers_is_said_beforehand(
 ) -> None:
     assert score(embedding_model, file, out, "--selective-risk", "0.01") == 0
     said = capsys.readouterr()
-    assert said.err == "demur: the policy could not be certified: nothing is answered\n"
+    assert said.err == "demur: the policy could not be certified: the model abstains on every row\n"
     assert "; 0.0 % of 1,000 rows answered" in said.out
 
 

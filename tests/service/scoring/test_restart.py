@@ -164,7 +164,7 @@ def test_interrupted_by_a_person(tmp_path: Path, file: Path, whole: bytes, embed
     os.killpg(run.pid, signal.SIGINT)
     _, said = run.communicate(timeout=60)
     # Python may say before that it has ignored the exception somewhere; it is raised again.
-    assert (run.returncode, said.splitlines()[-1]) == (130, "demur: interrupted: the same command goes on from here")
+    assert (run.returncode, said.splitlines()[-1]) == (130, "demur: interrupted: the same command continues from here")
     assert not list(out.with_name("out.parquet.parts").glob("*.draft"))
     assert score(embedding_model, file, out, *BATCH) == 0
     assert out.read_bytes() == whole

@@ -35,9 +35,9 @@ class _Grouped(Pool):
 
 def test_rows_count_one_by_one() -> None:
     assert prospects(ROWS, [0.05, 0.01], 0.95) == [
-        "selective_risk 0.05 can be, from 59 of 100 answered without an error",
-        "selective_risk 0.01 cannot be certified: the calibration split has 100 examples, and 299 answered without an "
-        "error are the fewest that do; that takes about 1,196 labelled examples at these shares",
+        "selective_risk 0.05 can be certified: it takes at least 59 of 100 that are answered without an error",
+        "selective_risk 0.01 cannot be certified: the calibration split has 100 examples, and it takes at least 299 "
+        "that are answered without an error; with these split shares that is about 1,196 labelled examples in all",
     ]
     assert shortages(ROWS, [0.05], 0.95) == []
 
@@ -52,27 +52,27 @@ def test_groups_count_by_the_largest_of_train() -> None:
     (line,) = shortages(have, [0.05], 0.95)
     assert line == (
         "selective_risk 0.05 cannot be certified: the calibration split counts as 25 independent examples (100 divided "
-        "by 4, the size of the largest group in train), and 59 answered without an error are the fewest that do; "
-        "that takes about 803 labelled examples at these shares"
+        "by 4, the size of the largest group in train), and it takes at least 59 that are answered without an error; "
+        "with these split shares that is about 803 labelled examples in all"
     )
     assert 803 == -(-59 * 4 * 340 // 100)
     assert prospects(have, [0.2], 0.95) == [
         "the calibration split counts as 25 independent examples (100 divided by 4, the size of the largest group in "
         "train)",
-        "selective_risk 0.2 can be, from 14 of 25 answered without an error",
+        "selective_risk 0.2 can be certified: it takes at least 14 of 25 that are answered without an error",
     ]
 
 
 def test_rows_of_a_group_over_the_largest_of_train_do_not_count() -> None:
     have = Capacity.of_parts({"train": _part([2, 2]), "calibration": _part([2, 1, 9])})
-    assert (have.independent, have.largest) == (2, 2)
+    assert (have.independent, have.largest_group) == (2, 2)
 
 
 def test_calibration_worth_nothing_is_said_without_a_number_that_it_takes() -> None:
     have = Capacity.of_parts({"train": _part([20]), "calibration": _part([2])})
     (line,) = shortages(have, [0.05], 0.95)
     assert "counts as 0 independent examples (2 divided by 20," in line
-    assert line.endswith("59 answered without an error are the fewest that do")
+    assert line.endswith("it takes at least 59 that are answered without an error")
 
 
 @pytest.mark.parametrize("grouped", [True, False])
@@ -87,4 +87,4 @@ def test_capacity_of_data(tmp_path: Path, grouped: bool) -> None:
     have = capacity(found, "tuned", 0)
     assert tuple(have.sizes) == ALL_SPLITS
     assert have.calibration == 100
-    assert (have.independent, have.largest) == ((25, 4) if grouped else (100, None))
+    assert (have.independent, have.largest_group) == ((25, 4) if grouped else (100, None))

@@ -17,27 +17,30 @@ def _file(folder: Path, content: object) -> Path:
     return path
 
 
-def test_what_is_not_named_costs_one_and_the_right_answer_nothing(tmp_path: Path) -> None:
+def test_unlisted_errors_cost_one_and_right_answers_nothing(tmp_path: Path) -> None:
     path = _file(tmp_path, {"dog": {"wolf": 20, "cat": 0.5}})
     assert read(path, CLASSES) == ((0, 1, 1), (0.5, 0, 20), (1, 1, 0))
 
 
 BAD = {
     "not JSON": ("{", "is not JSON"),
-    "a list": ([1], r'must be like \{"answer": \{"true label": cost\}\}'),
-    "a number a label": ({"dog": 3}, "must be like"),
-    "an unknown answer": ({"cow": {"dog": 1}}, "names 'cow', which is none of cat, dog, wolf"),
-    "an unknown answer without costs": ({"cow": {}}, "names 'cow', which is none of cat, dog, wolf"),
-    "an unknown label": ({"dog": {"cow": 1}}, "names 'cow', which is none of cat, dog, wolf"),
-    "a negative cost": ({"dog": {"cat": -1}}, "has -1 for 'dog' where 'cat': a number from 0 to 1e"),
-    "infinite": ('{"dog": {"cat": Infinity}}', "has Infinity for 'dog' where 'cat': a number from 0"),
-    "text": ({"dog": {"cat": "1"}}, "has \"1\" for 'dog' where 'cat': a number from 0"),
-    "true": ({"dog": {"cat": True}}, "has true for 'dog' where 'cat': a number from 0"),
-    "an integer past any float": ('{"dog": {"cat": 1' + "0" * 400 + "}}", "has 10000.* for 'dog' where 'cat'"),
-    "nested past any need": ("[" * 100_000, "is not JSON"),
+    "a list": ([1], r'must have the form \{"answer": \{"true label": cost\}\}'),
+    "one number for a label": ({"dog": 3}, "must have the form"),
+    "an unknown answer": ({"cow": {"dog": 1}}, "names the class 'cow'; the classes are cat, dog, wolf"),
+    "an unknown answer without costs": ({"cow": {}}, "names the class 'cow'; the classes are cat, dog, wolf"),
+    "an unknown label": ({"dog": {"cow": 1}}, "names the class 'cow'; the classes are cat, dog, wolf"),
+    "a negative cost": ({"dog": {"cat": -1}}, "for 'cat' the cost -1: a cost is a number from 0 to 1e"),
+    "infinite": ('{"dog": {"cat": Infinity}}', "for 'cat' the cost Infinity: a cost is a number from 0"),
+    "text": ({"dog": {"cat": "1"}}, "the answer 'dog' for 'cat' the cost \"1\": a cost is a number from 0"),
+    "true": ({"dog": {"cat": True}}, "the answer 'dog' for 'cat' the cost true: a cost is a number from 0"),
+    "an integer too large for a float": (
+        '{"dog": {"cat": 1' + "0" * 400 + "}}",
+        "'dog' for 'cat' the cost 10000.*: a cost is",
+    ),
+    "nested too deeply": ("[" * 100_000, "is not JSON"),
     "all zero": (
         {a: dict.fromkeys(CLASSES, 0) for a in CLASSES},
-        "has no cost over 0",
+        "has no cost above 0",
     ),
 }
 
@@ -48,6 +51,6 @@ def test_matrix_that_breaks_a_rule(tmp_path: Path, content: object, message: str
         read(_file(tmp_path, content), CLASSES)
 
 
-def test_file_that_is_not_there(tmp_path: Path) -> None:
+def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"cannot read the cost matrix .*costs\.json: No such file"):
         read(tmp_path / "costs.json", CLASSES)

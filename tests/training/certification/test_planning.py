@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from service.inference.classifier import Scores
-from training.certification.fixed_sequence import Sequence, fixed_sequence
-from training.certification.gate import limit
+from training.certification.fixed_sequence import ThresholdSequence, fixed_sequence
+from training.certification.gate import gate_threshold
 from training.certification.planning import Plan, plan
 from training.certification.scored import Scored
 from training.certification.settings import AbstentionSettings
@@ -61,8 +61,8 @@ def test_coverage_is_the_mean_over_draws_of_the_certified_share(size: int, drawn
     rng, shares = np.random.default_rng([7, 4, size]), []
     for _ in range(20):
         tune = TUNE.take(rng.integers(0, len(TUNE), drawn_tune))
-        largest = limit(tune, 0.01, 0.95).threshold
-        sequence = Sequence.on(tune.scores.confidence, tune.wrong, tune.scores.ood_score <= largest)
+        largest = gate_threshold(tune, 0.01, 0.95).threshold
+        sequence = ThresholdSequence.from_tune(tune.scores.confidence, tune.wrong, tune.scores.ood_score <= largest)
         for _ in range(10):
             drawn = TUNE.take(rng.integers(0, len(TUNE), size))
             confidence, inside = drawn.scores.confidence.astype(np.float64), drawn.scores.ood_score <= largest
@@ -73,9 +73,11 @@ def test_coverage_is_the_mean_over_draws_of_the_certified_share(size: int, drawn
 
 def test_estimate_from_a_sample_is_near_the_truth() -> None:
     """Of populations of 30,000, from 1,000 of them, and however many more are asked for."""
-    population = _scored(30_000, seed=3)
-    truth = _plan(population, (300, 8000)).coverage[1]
-    estimates = [_plan(population.take(np.arange(i, i + 1000)), (300, 8000)).coverage[1] for i in (0, 1000, 2000)]
+    population, of_one_risk = _scored(30_000, seed=3), replace(SETTINGS, selective_risk=(0.1,))
+    drawn_from = [population, *(population.take(np.arange(i, i + 1000)) for i in (0, 1000, 2000))]
+    plans = [plan(tune, of_one_risk, (300, 8000), 1000) for tune in drawn_from]
+    truth, *estimates = (found.coverage[0] for found in plans if found is not None)
+    assert len(estimates) == 3
     assert np.mean(estimates, axis=0) == pytest.approx(truth, abs=0.05)
 
 
@@ -105,7 +107,7 @@ def test_groups_of_several_sizes_are_drawn_whole() -> None:
 
 def test_tune_that_half_of_could_not_certify_a_risk_says_nothing_of_it() -> None:
     """149 answers certify 2 %."""
-    assert [_plan(_scored(size), (500,)).known.tolist() for size in (297, 298)] == [[False, True], [True, True]]
+    assert [_plan(_scored(size), (500,)).estimable.tolist() for size in (297, 298)] == [[False, True], [True, True]]
     assert _plan(_scored(297), (500,)).recommended(0.02) is None
     assert _plan(_scored(297), (500,)).recommended(0.1) == 500
 

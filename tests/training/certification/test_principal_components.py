@@ -1,11 +1,18 @@
-"""How unlike the training inputs: three statistics, by hand and against numpy."""
+"""The three out-of-distribution statistics, by hand and against numpy; the leading axes, also of many features."""
 
 import numpy as np
 import pytest
 import torch
 
 from tests import tiny
-from training.certification.principal_components import COMPONENTS, FAINT, PrincipalComponents, rounded_axes
+from training.certification import principal_components
+from training.certification.principal_components import (
+    COMPONENTS,
+    FAINT,
+    PrincipalComponents,
+    leading_axes,
+    rounded_axes,
+)
 
 
 def _data(size: int = 500, width: int = 12) -> torch.Tensor:
@@ -25,7 +32,7 @@ def test_statistics_by_hand() -> None:
 
 def test_components_are_numpys() -> None:
     data = _data()
-    found = PrincipalComponents.of([data])
+    found = PrincipalComponents.fit([data])
     _, singular, axes = np.linalg.svd(data.numpy() - data.numpy().mean(axis=0), full_matrices=False)
     variances = singular**2 / (len(data) - 1)
     kept = data.shape[1] // 2
@@ -37,13 +44,13 @@ def test_components_are_numpys() -> None:
 
 def test_blocks_are_nothing_but_rows_apart() -> None:
     data = _data()
-    whole, blocks = PrincipalComponents.of([data]), PrincipalComponents.of(list(data.split(7)))  # type: ignore[no-untyped-call]
+    whole, blocks = PrincipalComponents.fit([data]), PrincipalComponents.fit(list(data.split(7)))  # type: ignore[no-untyped-call]
     np.testing.assert_allclose(whole.score(data).numpy(), blocks.score(data).numpy(), rtol=1e-9)
 
 
 def test_statistics_against_their_definitions() -> None:
     data = _data()
-    found = PrincipalComponents.of([data])
+    found = PrincipalComponents.fit([data])
     centred = (data - found.mean).numpy()
     inside = centred @ found.axes.numpy() @ found.axes.numpy().T
     residual = ((centred - inside) ** 2).sum(axis=1)
@@ -55,22 +62,22 @@ def test_statistics_against_their_definitions() -> None:
 
 def test_each_statistic_is_about_one_at_the_edge_of_the_training_inputs() -> None:
     data = _data(5000)
-    found = PrincipalComponents.of([data])
+    found = PrincipalComponents.fit([data])
     over = (found.statistics(data) > 1).double().mean(dim=0)
     np.testing.assert_allclose(over.numpy(), 0.0033, atol=3e-4)
 
 
 def test_many_features_keep_sixty_four_components_and_few_keep_half() -> None:
-    assert PrincipalComponents.of([_data(300, 200)]).axes.shape == (200, COMPONENTS)
-    assert PrincipalComponents.of([_data(300, 5)]).axes.shape == (5, 2)
-    assert PrincipalComponents.of([_data(300, 1)]).axes.shape == (1, 1)
+    assert PrincipalComponents.fit([_data(300, 200)]).axes.shape == (200, COMPONENTS)
+    assert PrincipalComponents.fit([_data(300, 5)]).axes.shape == (5, 2)
+    assert PrincipalComponents.fit([_data(300, 1)]).axes.shape == (1, 1)
 
 
 @pytest.mark.parametrize("levels", [1, 255])
 def test_rounded_axes_are_summed_by_float32_without_an_error(levels: int) -> None:
     generator = torch.Generator().manual_seed(0)
     grey = torch.randint(0, levels + 1, (400, 784), generator=generator, dtype=torch.uint8)
-    found = PrincipalComponents.of([grey.double() / levels], levels)
+    found = PrincipalComponents.fit([grey.double() / levels], levels)
     assert found.exact_in_float32
     extreme = torch.where(found.axes[:, :20].T > 0, levels, 0)  # the largest sums that there can be
     inputs = torch.cat([grey, extreme.to(torch.uint8)])
@@ -94,8 +101,42 @@ def test_axes_of_many_features_are_left_alone(width: int, enough: bool) -> None:
 def test_constant_features_are_no_trouble() -> None:
     data = _data(300, 8)
     data[:, 2:] = 0.5  # two of eight vary, four components are kept
-    found = PrincipalComponents.of([data])
+    found = PrincipalComponents.fit([data])
     assert torch.isfinite(found.statistics(data)).all()
     outside = data[:1].clone()
     outside[0, 5] = 3.0
     assert found.score(outside).item() > 10 * found.score(data).max().item()
+
+
+def _falling(rows: int, width: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    """Whose spread falls by a tenth from one direction to the next, in directions of their own."""
+    generator = torch.Generator().manual_seed(0)
+    spread = 0.9 ** torch.arange(width, dtype=torch.float64)
+    turned = torch.linalg.qr(torch.randn(width, width, generator=generator, dtype=torch.float64))[0]
+    drawn = torch.randn(rows, width, generator=generator, dtype=torch.float64) * spread
+    data: torch.Tensor = (drawn @ turned + 3).to(dtype)
+    return data
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-6), (torch.float32, 1e-4)])
+def test_iteration_finds_what_the_whole_matrix_has(
+    dtype: torch.dtype, tolerance: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = _falling(400, 60, dtype)
+    blocks, mean = list(data.split(150)), data.double().mean(dim=0)  # type: ignore[no-untyped-call]
+    values, axes, trace = leading_axes(blocks, mean, 8)
+    monkeypatch.setattr(principal_components, "_FEW_FEATURES", 10)
+    found, iterated, found_trace = leading_axes(blocks, mean, 8)
+    np.testing.assert_allclose(found.numpy(), values.numpy(), rtol=tolerance)
+    np.testing.assert_allclose((axes * iterated).sum(dim=0).abs().numpy(), 1, rtol=tolerance)
+    assert found_trace == pytest.approx(trace, rel=tolerance)
+
+
+def test_many_features_take_no_matrix_of_them() -> None:
+    """Of 100,000 it would be 80 GB."""
+    data = torch.randn(60, 100_000, generator=torch.Generator().manual_seed(0))
+    values, axes, trace = leading_axes([data], data.double().mean(dim=0), 4)
+    assert axes.shape == (100_000, 4)
+    assert torch.allclose(axes.T @ axes, torch.eye(4, dtype=torch.float64), atol=1e-6)
+    assert trace == pytest.approx(60 * 100_000, rel=0.05)
+    assert 0 < values[-1] <= values[0] < trace

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from service.inference.classifier import Scores
-from training.certification.fixed_sequence import Sequence
-from training.certification.samples import Sample, Side, largest_group_size, samples
+from training.certification.fixed_sequence import ThresholdSequence
+from training.certification.samples import GatedSplit, Sample, largest_group_size, samples
 from training.certification.scored import Scored
 from training.certification.selective_risk import certify
 from training.certification.tails import betting_p_value, binomial_p_value, clopper_pearson_upper
@@ -18,7 +18,7 @@ def test_independent_rows_are_all_taken_and_tested_exactly() -> None:
     (sample,) = samples(None, 100, 1)
     wrong = (np.arange(100) < 3).astype(float)
     everything = np.ones(100, dtype=bool)
-    assert sample.stated() == {"unit": "row", "test": "binomial", "groups": None, "largest_group": None}
+    assert sample.certificate_fields() == {"unit": "row", "test": "binomial", "groups": None, "largest_group": None}
     assert sample.p_value(wrong, everything, 0.1) == float(binomial_p_value(3, 100, 0.1))
     assert sample.upper(wrong, everything, 0.95) == clopper_pearson_upper(3, 100, 0.95)
 
@@ -29,7 +29,7 @@ def test_a_group_counts_with_at_most_so_many_of_its_rows() -> None:
     taken = np.unique(GROUPS[whole.rows], return_counts=True)[1]
     assert sorted(taken.tolist()) == sorted(np.minimum(SIZES, 3).tolist())
     assert len(set(whole.rows.tolist())) == len(whole.rows)
-    assert (whole.group_count, whole.largest) == (200, 3)
+    assert (whole.group_count, whole.largest_group) == (200, 3)
     for code in range(200):  # a code is one group
         assert len(set(GROUPS[whole.rows[whole.groups == code]])) == 1
 
@@ -42,7 +42,12 @@ def test_one_row_of_a_group_is_kept_in_proportion_to_its_size() -> None:
     assert len(set(kept.tolist())) == len(kept)
     assert (kept % 2 == 1).sum() == 10_000  # the large ones always
     assert (kept % 2 == 0).sum() == pytest.approx(2_500, abs=200)  # of the small ones a quarter
-    assert one.stated() == {"unit": "group", "test": "one_row_per_group", "groups": len(kept), "largest_group": 4}
+    assert one.certificate_fields() == {
+        "unit": "group",
+        "test": "one_row_per_group",
+        "groups": len(kept),
+        "largest_group": 4,
+    }
 
 
 def test_groups_of_equal_size_all_give_a_row_drawn_at_random() -> None:
@@ -98,7 +103,7 @@ def test_largest_group_of_an_empty_split_is_one_row() -> None:
     assert largest_group_size(np.zeros(0, dtype=np.int64)) == 1
 
 
-def _side(copies: int, seed: int) -> Side:
+def _side(copies: int, seed: int) -> GatedSplit:
     """6,000 rows in groups of ten: `copies` of a group's rows are one row repeated, the others are independent."""
     rng = np.random.default_rng(seed)
     confidence = np.repeat(rng.uniform(0.5, 1, 600), 10)
@@ -109,13 +114,13 @@ def _side(copies: int, seed: int) -> Side:
     p = np.stack([confidence, 1 - confidence], axis=1).astype(np.float32)
     scores = Scores(p, p.max(axis=1), np.zeros(6_000, np.float32))
     scored = Scored(scores, wrong.astype(np.int64), "by hand", str(seed) * 64, np.repeat(np.arange(600), 10))
-    return Side.of_split(scored, np.ones(6_000, dtype=bool), 10)
+    return GatedSplit.of_split(scored, np.ones(6_000, dtype=bool), 10)
 
 
 @pytest.mark.parametrize(("copies", "test"), [(10, "one_row_per_group"), (1, "betting")])
 def test_certificate_takes_the_test_that_answers_more(copies: int, test: str) -> None:
     tune, calibration = _side(copies, 1), _side(copies, 2)
-    sequence = Sequence.on(tune.scored.scores.confidence, tune.scored.wrong, tune.inside)
+    sequence = ThresholdSequence.from_tune(tune.scored.scores.confidence, tune.scored.wrong, tune.inside)
     found = certify(sequence, tune, calibration, 0.15, 0.95)
     assert (found.status, found.unit, found.test) == ("certified", "group", test)
     assert (found.groups, found.largest_group) == (600, 10)

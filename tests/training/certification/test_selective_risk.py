@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from service.inference.classifier import Scores
-from training.certification.fixed_sequence import Passed, Sequence, count, fixed_sequence, least_examples
-from training.certification.samples import Side
+from training.certification.fixed_sequence import LastPassed, ThresholdSequence, count, fixed_sequence, least_examples
+from training.certification.samples import GatedSplit
 from training.certification.scored import Scored
 from training.certification.selective_risk import certify
 from training.certification.tails import binomial_p_value, clopper_pearson_upper
@@ -19,14 +19,16 @@ SURER_IS_RIGHTER = RNG.random(N) > CONFIDENCE
 NONE, ALL = np.zeros(N, dtype=bool), np.ones(N, dtype=bool)
 
 
-def _pass(confidence: Any, wrong: Any, eligible: Any = ALL, risk: float = 0.1, sequence: Any = None) -> Passed | None:
-    made = sequence or Sequence.on(confidence, wrong, ALL)
+def _pass(
+    confidence: Any, wrong: Any, eligible: Any = ALL, risk: float = 0.1, sequence: Any = None
+) -> LastPassed | None:
+    made = sequence or ThresholdSequence.from_tune(confidence, wrong, ALL)
     return fixed_sequence(made, confidence, wrong, eligible, risk, 0.95)
 
 
 def test_no_errors_answer_everything() -> None:
     passed = _pass(CONFIDENCE, NONE)
-    assert passed == Passed(CONFIDENCE.min(), N, 0, float(binomial_p_value(0, N, 0.1)))
+    assert passed == LastPassed(CONFIDENCE.min(), N, 0, float(binomial_p_value(0, N, 0.1)))
 
 
 def test_all_errors_certify_nothing() -> None:
@@ -47,10 +49,10 @@ def test_unattainable_target_certifies_nothing() -> None:
 def test_all_ties_are_one_threshold(errors: int, passes: bool) -> None:
     tied = np.full(N, 0.75)
     wrong = np.arange(N) < errors
-    sequence = Sequence.on(tied, wrong, ALL)
+    sequence = ThresholdSequence.from_tune(tied, wrong, ALL)
     assert sequence.thresholds.tolist() == [0.75]
     passed = _pass(tied, wrong, sequence=sequence)
-    assert passed == (Passed(0.75, N, errors, float(binomial_p_value(errors, N, 0.1))) if passes else None)
+    assert passed == (LastPassed(0.75, N, errors, float(binomial_p_value(errors, N, 0.1))) if passes else None)
 
 
 def test_what_ties_with_the_threshold_is_answered() -> None:
@@ -67,8 +69,8 @@ def test_sequence_stops_at_the_first_failure_and_not_at_the_last_pass() -> None:
     wrong = np.zeros(N, dtype=bool)
     wrong[300:500] = True  # the risk rises to 40 % and then falls back to 10 %
     calm = np.zeros(N, dtype=bool)
-    sequence = Sequence.on(confidence, calm, ALL)
-    sequence = Sequence(
+    sequence = ThresholdSequence.from_tune(confidence, calm, ALL)
+    sequence = ThresholdSequence(
         sequence.thresholds, sequence.answered, np.where(sequence.answered > 200, sequence.answered, 0), N
     )
     passed = fixed_sequence(sequence, confidence, wrong, ALL, 0.12, 0.95)
@@ -81,7 +83,7 @@ def test_sequence_stops_at_the_first_failure_and_not_at_the_last_pass() -> None:
 
 def test_errors_outside_the_gate_do_not_count() -> None:
     wrong = np.arange(N) < 1000
-    sequence = Sequence.on(CONFIDENCE, wrong, ~wrong)
+    sequence = ThresholdSequence.from_tune(CONFIDENCE, wrong, ~wrong)
     assert (sequence.answered[-1], sequence.errors[-1], sequence.size) == (1000, 0, N)
     passed = _pass(CONFIDENCE, wrong, eligible=~wrong, sequence=sequence)
     assert passed is not None
@@ -89,7 +91,7 @@ def test_errors_outside_the_gate_do_not_count() -> None:
 
 
 def test_thresholds_and_start_do_not_depend_on_the_calibration_split() -> None:
-    sequence = Sequence.on(CONFIDENCE, SURER_IS_RIGHTER, ALL)
+    sequence = ThresholdSequence.from_tune(CONFIDENCE, SURER_IS_RIGHTER, ALL)
     assert (np.diff(sequence.thresholds) < 0).all()
     assert np.isin(sequence.thresholds, CONFIDENCE).all()
     assert sequence.answered[-1] == N
@@ -116,8 +118,8 @@ def _scored(wrong: np.ndarray, fingerprint: str) -> Scored:
 
 def test_certificate_holds_the_numbers_that_it_rests_on() -> None:
     tune, calibration = _scored(SURER_IS_RIGHTER, "1"), _scored(SURER_IS_RIGHTER, "2")
-    sequence = Sequence.on(tune.scores.confidence, tune.wrong, ALL)
-    found = certify(sequence, Side.of_split(tune, ALL, 1), Side.of_split(calibration, ALL, 1), 0.2, 0.95)
+    sequence = ThresholdSequence.from_tune(tune.scores.confidence, tune.wrong, ALL)
+    found = certify(sequence, GatedSplit.of_split(tune, ALL, 1), GatedSplit.of_split(calibration, ALL, 1), 0.2, 0.95)
     assert found.status == "certified"
     assert found.threshold is not None
     assert found.answered is not None
@@ -134,8 +136,8 @@ def test_certificate_holds_the_numbers_that_it_rests_on() -> None:
 
 def test_infeasible_certificate_has_no_numbers() -> None:
     tune = calibration = _scored(ALL, "1")
-    sequence = Sequence.on(tune.scores.confidence, tune.wrong, ALL)
-    found = certify(sequence, Side.of_split(tune, ALL, 1), Side.of_split(calibration, ALL, 1), 0.2, 0.95)
+    sequence = ThresholdSequence.from_tune(tune.scores.confidence, tune.wrong, ALL)
+    found = certify(sequence, GatedSplit.of_split(tune, ALL, 1), GatedSplit.of_split(calibration, ALL, 1), 0.2, 0.95)
     assert found.status == "infeasible"
     assert (found.threshold, found.answered, found.p_value, found.risk_bound) == (None, None, None, None)
 
@@ -144,7 +146,7 @@ def test_sequence_does_not_start_where_no_number_of_right_answers_could_pass() -
     """Of 60 tune examples the surest 30 are right, then one in three is wrong; calibration is all right."""
     confidence = np.linspace(1, 0.5, 60)
     wrong = (np.arange(60) >= 30) & (np.arange(60) % 3 == 0)
-    sequence = Sequence.on(confidence, wrong, np.ones(60, dtype=bool))
+    sequence = ThresholdSequence.from_tune(confidence, wrong, np.ones(60, dtype=bool))
     start = sequence.start(60, 0.05, 0.95)
     assert sequence.answered[start] >= least_examples(0.05, 0.95) == 59
     nobody = np.zeros(60, dtype=bool)

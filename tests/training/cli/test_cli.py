@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from service.inference.classifier import Classifier
@@ -13,6 +14,17 @@ from tests.server import ROOT
 from training.__main__ import main
 
 pytestmark = pytest.mark.process
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The options for a data set that is fitted in no time, of two classes that overlap."""
+    folder = tmp_path_factory.mktemp("small")
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 4000)
+    np.save(folder / "x.npy", (rng.normal(size=(4000, 4)) + labels[:, None]).astype(np.float32))
+    np.save(folder / "y.npy", labels)
+    return ["--data", str(folder / "x.npy"), "--labels", str(folder / "y.npy")]
 
 
 def _fit(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -52,14 +64,9 @@ def test_fit_twice_gives_the_same_file_and_a_report(tmp_path: Path, data_folder:
     assert f"<code>{version}</code>" in (tmp_path / "report" / "report.html").read_text()
 
 
-def test_other_seed_gives_another_file(tmp_path: Path, data_folder: Path) -> None:
+def test_other_seed_gives_another_file(tmp_path: Path, small: list[str]) -> None:
     for seed in "01":
-        assert (
-            main(
-                ["fit", "--epochs", "1", "--data-dir", str(data_folder), "--seed", seed, "--out", str(tmp_path / seed)]
-            )
-            == 0
-        )
+        assert main(["fit", "--epochs", "1", *small, "--seed", seed, "--out", str(tmp_path / seed)]) == 0
     assert (tmp_path / "0").read_bytes() != (tmp_path / "1").read_bytes()
 
 
@@ -96,30 +103,20 @@ def test_missing_data_are_one_line(tmp_path: Path) -> None:
     assert not (tmp_path / "model.onnx").exists()
 
 
-def test_gate_fails_the_command(tmp_path: Path, data_folder: Path) -> None:
+def test_gate_fails_the_command(tmp_path: Path, small: list[str]) -> None:
     out = tmp_path / "model.onnx"
-    done = _fit("--data-dir", str(data_folder), "--out", str(out), "--min-accuracy", "0.99")
+    done = _fit(*small, "--out", str(out), "--min-accuracy", "0.99")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith("is under --min-accuracy 0.99: nothing was published")
     assert not out.exists()
 
 
 def test_checkpoint_outlives_a_fit_that_is_not_published(
-    tmp_path: Path, data_folder: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, small: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """And so the model can be published under another gate without a new fit; then it is gone."""
     out, checkpoint = tmp_path / "model.onnx", tmp_path / "fit.checkpoint"
-    command = [
-        "fit",
-        "--epochs",
-        "1",
-        "--data-dir",
-        str(data_folder),
-        "--out",
-        str(out),
-        "--checkpoint",
-        str(checkpoint),
-    ]
+    command = ["fit", "--epochs", "1", *small, "--out", str(out), "--checkpoint", str(checkpoint)]
     assert main([*command, "--min-accuracy", "0.99"]) == 1
     assert "is under --min-accuracy 0.99: nothing was published" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == [checkpoint]

@@ -1,4 +1,4 @@
-"""`python -m training describe`, and `fit` and `evaluate` on the same data, as a user types them."""
+"""`demur describe`, and `fit` and `evaluate` on the same data, as a user types them."""
 
 import shlex
 from pathlib import Path
@@ -23,16 +23,16 @@ def test_described_table_is_trained_by_the_command_that_is_given(
         "  sex: 2 categories (f, m)",
         "  train 200, tune 40, calibration 100, report 60 of the 400 rows of patients.csv, drawn by patient",
         "  selective_risk 0.01 cannot be certified: the calibration split counts as 25 independent examples (100 "
-        "divided by 4, the size of the largest group in train), and 299 answered without an error are the fewest that "
-        "do; that takes about 4,784 labelled examples at these shares",
+        "divided by 4, the size of the largest group in train), and it takes at least 299 that are answered without an "
+        "error; with these split shares that is about 4,784 labelled examples in all",
         "  false_alarm_rate 0.311, not 0.01, with 40 examples in tune, in 10 groups",
         "problems\n  none found",
     ):
         assert line in said
     command = said.splitlines()[-1].strip()
-    assert command == f"python -m training fit --data {path} --ignore-columns visit --group-column patient"
+    assert command == f"demur fit --data {path} --ignore-columns visit --group-column patient"
     out = tmp_path / "model.onnx"
-    words = shlex.split(command)[3:]
+    words = shlex.split(command)[1:]
     assert main([*words, "--epochs", "2", "--out", str(out)]) == 0
     warnings = capsys.readouterr().err
     assert "warning: selective_risk 0.01 cannot be certified: the calibration split counts as 25 " in warnings
@@ -68,7 +68,7 @@ def test_copies_are_left_out_by_every_command_alike(tmp_path: Path, capsys: pyte
         assert line in said
     command = said.splitlines()[-1].strip()
     assert command.endswith("--ignore-columns patient visit --copies one")
-    assert main([*shlex.split(command)[3:], "--epochs", "2", "--out", str(out)]) == 0
+    assert main([*shlex.split(command)[1:], "--epochs", "2", "--out", str(out)]) == 0
     assert Classifier.load(out).manifest.data.splits["report"].size == 60
     capsys.readouterr()
     assert main(["evaluate", str(out), "--data", str(path), *asked]) == 0
@@ -101,7 +101,7 @@ def test_all_problems_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "error: too few examples of a class: 'rare' has 5" in said.out
     assert said.err == f"demur: {path}: 3 of these problems forbid a fit\n"
     assert main(["fit", "--data", str(path), "--ignore-columns", "patient", "--out", str(tmp_path / "m.onnx")]) == 1
-    assert "(2 more: `python -m training describe` lists them)" in capsys.readouterr().err
+    assert "(2 more: `demur describe` lists them)" in capsys.readouterr().err
 
 
 def test_described_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -162,7 +162,7 @@ def test_plan_and_prospects_are_of_the_risks_that_are_asked(tmp_path: Path, caps
     words = ["--selective-risk", "0.1", "0.05", "--familywise", "--false-alarm-rate", "0.02"]
     assert main(["describe", str(path), "--split-column", "split", *words]) == 0
     said = capsys.readouterr().out
-    assert "selective_risk 0.05 can be, from 72 of 500" in said  # at the level 0.975
+    assert "selective_risk 0.05 can be certified: it takes at least 72 of 500" in said  # at the level 0.975
     assert "selective_risk 0.01" not in said
     assert "false_alarm_rate 0.02 can be" in said
     command = said.splitlines()[-1].strip()
@@ -176,7 +176,7 @@ def test_plan_and_prospects_are_of_the_risks_that_are_asked(tmp_path: Path, caps
 def test_tune_that_is_too_small_for_a_plan_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write(tmp_path / "patients.csv", columns(400))
     assert _planned(capsys, path, "--ignore-columns", "visit", "patient") == [
-        "cannot be estimated: tune has 40 examples, and 100 that are independent of one another are the fewest"
+        "cannot be estimated: tune has 40 examples, and it takes at least 100 that are independent of one another"
     ]
 
 

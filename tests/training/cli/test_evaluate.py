@@ -1,4 +1,4 @@
-"""`python -m training evaluate` as a user types it."""
+"""`demur evaluate` as a user types it."""
 
 import json
 import subprocess

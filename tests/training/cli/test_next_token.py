@@ -1,4 +1,4 @@
-"""`python -m training next-token`: a folder of texts in, a served model out."""
+"""`demur next-token`: a folder of texts in, a served model out."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`python -m training sweep` as a user types it, and the `fit` that it ends with."""
+"""`demur sweep` as a user types it, and the `fit` that it ends with."""
 
 import csv
 import json
@@ -56,9 +56,9 @@ def test_best_is_a_fit_command_that_gives_the_same_tune_loss(
     assert (tmp_path / "sweep" / "sweep.png").read_bytes().startswith(b"\x89PNG")
 
     command = shlex.split(said.out.splitlines()[-1])
-    assert command[:4] == ["python", "-m", "training", "fit"]
+    assert command[:2] == ["demur", "fit"]
     files = ["--out", str(tmp_path / "model.onnx"), "--report-dir", str(tmp_path / "report")]
-    assert main([*command[3:], *files]) == 0
+    assert main([*command[1:], *files]) == 0
     metrics = json.loads((tmp_path / "report" / "metrics.json").read_text())
     settings = metrics["training"]
     (row,) = (

@@ -18,9 +18,6 @@ import pytest
 from service.inference.classifier import Classifier
 from tests.server import ROOT
 
-pytestmark = pytest.mark.slow
-
-KILLS = 200
 SEEDS = (0, 1)  # jobs of either take turns, so that every job is to replace a file that is not its own
 
 
@@ -85,7 +82,19 @@ def jobs(tmp_path: Path) -> Iterator[Jobs]:
         yield jobs
 
 
+@pytest.mark.process
+def test_ten_kills(jobs: Jobs) -> None:
+    _kill(jobs, 10)
+
+
+@pytest.mark.slow
 def test_two_hundred_kills(jobs: Jobs) -> None:
+    found = _kill(jobs, 200)
+    assert min(found.values()) > 0, found
+
+
+def _kill(jobs: Jobs, kills: int) -> Counter[str]:
+    """Start jobs until so many have been killed. Returns what they had done and left."""
     whole, lifetimes = [], []
     for seed in SEEDS:
         status, seconds = jobs.run(seed)
@@ -97,7 +106,7 @@ def test_two_hundred_kills(jobs: Jobs) -> None:
     rng = np.random.default_rng(os.getpid())
     patterns = [None, None, f"{jobs.folder}/.model.onnx-*.tmp", f"{jobs.folder}/.fit-*.checkpoint-*.tmp"]
     found, killed, number = Counter[str](), 0, 0
-    while killed < KILLS:
+    while killed < kills:
         seed, pattern = SEEDS[number % 2], patterns[number // 2 % 4]
         number += 1
         before = jobs.out.read_bytes()
@@ -114,15 +123,15 @@ def test_two_hundred_kills(jobs: Jobs) -> None:
         found["left a checkpoint"] += status == -9 and jobs.checkpoint(seed).exists()
         # A killed job's draft goes with the next that comes so far: they do not add up.
         assert len(_drafts(jobs.folder)) <= 1 + len(SEEDS)
-    print(f"\n{number} jobs, {killed} killed: {dict(found)}")  # noqa: T201  # for docs/reliability.md
-    assert min(found.values()) > 0, found
-
+    print(f"\n{number} jobs, {killed} killed: {dict(found)}")  # noqa: T201  # for docs/evidence/reliability.md
     for seed in SEEDS:
         assert jobs.run(seed)[0] == 0
         assert jobs.out.read_bytes() == whole[seed]
     assert list(jobs.folder.iterdir()) == [jobs.out]
+    return found
 
 
+@pytest.mark.slow
 def test_two_jobs_at_once(tmp_path: Path, jobs: Jobs) -> None:
     """Twenty pairs that replace the same file: whoever looks finds a whole model of one of them."""
     whole = []

@@ -104,7 +104,7 @@ def test_graph_computes_what_torch_computes(spread: float, temperature: float, l
     )
     training = torch.randint(0, 256, (1000, 28, 28), generator=generator, dtype=torch.uint8).numpy()
     encoder = ImageEncoder(ImageInput(height=28, width=28))
-    components = PrincipalComponents.of([encoder.features(training)], levels)
+    components = PrincipalComponents.fit([encoder.features(training)], levels)
     assert components.exact_in_float32 == (levels is not None)
     model = Model(encoder, regression, temperature, components)
     manifest = tiny.manifest().model_copy(update={"input": encoder.kind})

@@ -15,7 +15,7 @@ from training.publishing.export import to_onnx
 from training.reporting.evaluation.evaluation import Evaluation, evaluate
 from training.reporting.page import page
 from training.reporting.pictures.abstained import tiles
-from training.reporting.pictures.sheet import draw_all
+from training.reporting.pictures.sheet import Picture, draw_all
 
 _EMPTY = {"meta", "link", "img", "br"}
 _LOADS = {"src", "href", "srcset", "data", "action", "poster", "background", "style"}
@@ -55,8 +55,13 @@ def _html(evaluation: Evaluation) -> str:
 
 
 @pytest.fixture(scope="module")
-def html(evaluation: Evaluation) -> str:
-    return _html(evaluation)
+def pictures(evaluation: Evaluation) -> list[Picture]:
+    return draw_all(evaluation)
+
+
+@pytest.fixture(scope="module")
+def html(evaluation: Evaluation, pictures: list[Picture]) -> str:
+    return page(evaluation, {picture.name: picture for picture in pictures})
 
 
 def test_page_needs_nothing_else(html: str) -> None:
@@ -69,10 +74,9 @@ def test_page_needs_nothing_else(html: str) -> None:
     assert not [name for _, attributes in seen.elements for name in attributes if name.startswith("on")]
 
 
-def test_pictures_are_embedded_and_described(html: str, evaluation: Evaluation) -> None:
+def test_pictures_are_embedded_and_described(html: str, pictures: list[Picture]) -> None:
     images = [attributes for tag, attributes in _Page(html).elements if tag == "img"]
     found = {base64.b64decode((image["src"] or "").removeprefix("data:image/png;base64,")) for image in images}
-    pictures = draw_all(evaluation)
     assert found == {picture.png for picture in pictures}
     assert {image["alt"] for image in images} == {picture.alt for picture in pictures}
     assert all(len(picture.alt) > 40 for picture in pictures)

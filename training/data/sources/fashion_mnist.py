@@ -50,7 +50,7 @@ FILES = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
 INPUT = ImageInput(height=28, width=28)
 
 REMEDY = (
-    "Get the data by `python -m training fetch --data-dir FOLDER`, or by installing Debian's package "
+    "Get the data by `demur fetch --data-dir FOLDER`, or by installing Debian's package "
     "dataset-fashion-mnist, and name the folder that holds them by --data-dir or DEMUR_DATA_DIR."
 )
 

@@ -7,7 +7,7 @@ from service.contract.certificates import Abstention
 from service.contract.manifest import OperatingPoint, RiskCoverageCurve
 from service.contract.policy import NeverAbstainPolicy, Policy, RejectCostPolicy, ThresholdPolicy
 from service.inference.decision import ANSWERED, Outcomes, outcomes
-from training.certification.cost import realised_cost
+from training.certification.reject_cost import realised_cost
 from training.certification.scored import Scored
 from training.reporting.evaluation.risk_coverage import RiskCoverage
 

@@ -17,7 +17,7 @@ from service.app import create_app
 from service.contract.inputs import ImageInput
 from service.inference.classifier import Classifier
 from service.inference.explainer import Explainer
-from service.inference.readers.contributions import in_shape_of
+from service.inference.readers.as_json import contributions_as_json
 from service.settings import Settings
 from tests import tiny, tiny_features, tiny_tokens
 from tests.service.canon import assert_problem
@@ -104,7 +104,7 @@ def test_contributions_and_bias_are_the_logit_and_its_softmax_the_probabilities(
     parts = Explainer(classifier).parts(inputs)
     for row, logits in enumerate(parts.logits):
         for label, logit in enumerate(logits):
-            shaped = in_shape_of(model.encoder.kind, parts.contributions(row, label))
+            shaped = contributions_as_json(model.encoder.kind, parts.contributions(row, label))
             values = list(shaped.values()) if isinstance(shaped, dict) else shaped
             assert np.shape(values) == model.encoder.kind.row_shape
             assert np.sum(values) + parts.biases[label] == pytest.approx(logit, rel=1e-9)

@@ -11,7 +11,7 @@ from service.contract.certificates import PredictionSets, SetMethod
 from service.contract.policy import NeverAbstainPolicy, Policy, RejectCostPolicy, SelectiveRiskPolicy, ThresholdPolicy
 from service.http.schemas.predict import PredictResponse
 from service.inference.answers.json_answer import JsonAnswer
-from service.inference.batching import Rows
+from service.inference.batching import RequestScores
 from service.inference.classifier import Scores
 from service.inference.decision import decide, top_k
 from service.inference.outcome import ModelRef
@@ -72,10 +72,12 @@ def _row(scores: Scores, i: int) -> Scores:
 def test_answer_is_the_response_model(policy: Policy, sets: PredictionSets | None, count: int) -> None:
     abstention = tiny.abstention()
     model = ModelRef(name="m", version=VERSION)
-    answer = JsonAnswer(model, LABELS, abstention, policy, PredictionIds(VERSION), k=2, probabilities=True, sets=sets)
+    answer = JsonAnswer(
+        model, LABELS, abstention, policy, PredictionIds(VERSION), top_k=2, probabilities=True, sets=sets
+    )
     batches = [_scores(40)] if count > 1 else [_row(_scores(40), i) for i in range(40)]
     for scores in batches:
-        written = answer.write(Rows.of(scores, 3, whole=answer.whole)).body
+        written = answer.write(RequestScores.of(scores, 3, all_probabilities=answer.needs_all_probabilities)).body
         response = PredictResponse.model_validate_json(written, strict=True)
         assert json.loads(response.model_dump_json()) == json.loads(written)
         assert (response.model, response.policy) == (model, policy)
@@ -103,12 +105,14 @@ def test_what_is_not_asked_for_is_null() -> None:
         None,
         NeverAbstainPolicy(),
         PredictionIds(VERSION),
-        k=1,
+        top_k=1,
         probabilities=False,
         sets=None,
     )
-    response = PredictResponse.model_validate_json(answer.write(Rows.of(_scores(1), 1, whole=answer.whole)).body)
-    assert not answer.whole
+    response = PredictResponse.model_validate_json(
+        answer.write(RequestScores.of(_scores(1), 1, all_probabilities=answer.needs_all_probabilities)).body
+    )
+    assert not answer.needs_all_probabilities
     assert response.predictions[0].top_k[0].probability == _scores(1).confidence.item()
     assert response.prediction_sets is None
     assert response.predictions[0].probabilities is None

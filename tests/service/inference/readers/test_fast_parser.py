@@ -125,7 +125,7 @@ def _compare(predictor: Predictor, bodies: int, seed: int) -> tuple[int, int]:
         text = _body(draw)
         expected = _plainly(text)
         try:
-            answer = predictor.answer(predictor.question(text.encode(), "application/json")).body
+            answer = predictor.answer(predictor.prepare(text.encode(), "application/json")).body
         except RequestError:
             assert expected is None or _has_a_key_twice(text), text
             refused += 1

@@ -50,20 +50,20 @@ def test_data_are_not_copied() -> None:
     assert not _read(FILE).flags.owndata
 
 
-@pytest.mark.parametrize("length", range(len(FILE)))
-def test_cut_anywhere(length: int) -> None:
-    with pytest.raises(MalformedBody, match="the body"):
-        _read(FILE[:length])
+def test_cut_anywhere() -> None:
+    for length in range(len(FILE)):
+        with pytest.raises(MalformedBody, match="the body"):
+            print(f"cut to {length} bytes:", _read(FILE[:length]))  # noqa: T201  # shown where it is read
 
 
-@pytest.mark.parametrize("position", range(128))
 @pytest.mark.parametrize("flip", [0x01, 0x80, 0xFF])
-def test_changed_byte_is_refused_or_read(position: int, flip: int) -> None:
-    changed = FILE[:position] + bytes([FILE[position] ^ flip]) + FILE[position + 1 :]
+def test_changed_byte_is_refused_or_read(flip: int) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with suppress(InvalidValue, MalformedBody):
-            assert _read(changed).shape[1] == 3
+        for position in range(128):
+            changed = FILE[:position] + bytes([FILE[position] ^ flip]) + FILE[position + 1 :]
+            with suppress(InvalidValue, MalformedBody):
+                assert _read(changed).shape[1] == 3, f"byte {position}"
 
 
 UNSOUND = [

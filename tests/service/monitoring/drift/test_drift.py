@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from service.app import create_app
 from service.inference.classifier import Scores
@@ -169,3 +171,41 @@ def test_refused_requests_are_not_counted(tiny_model: Path) -> None:
     with TestClient(create_app(Settings(model_path=tiny_model))) as client:
         assert client.post("/predict", json={"inputs": [[[0, 256]]]}).status_code == 422
         assert client.get("/drift").json()["inputs_since"] == 0
+
+
+def _float32_near(values: list[float]) -> st.SearchStrategy[float]:
+    """Each value as float32, its neighbours, and any other score."""
+    exact = [float(np.float32(value)) for value in values]
+    neighbours = [float(np.nextafter(np.float32(value), np.float32(to))) for value in values for to in (-1, 9)]
+    return st.one_of(st.sampled_from(exact + neighbours), st.floats(0, 10, width=32))
+
+
+@settings(
+    max_examples=50, deadline=None, database=None, derandomize=True
+)  # the exact test of a window takes up to a second
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, len(tiny.LABELS) - 1),
+            _float32_near(tiny.REFERENCE.confidence.edges),
+            _float32_near(tiny.REFERENCE.ood_score.edges),
+        ),
+        min_size=2,
+        max_size=20,
+    )
+)
+def test_inputs_count_the_same_one_by_one_and_together(inputs: list[tuple[int, float, float]]) -> None:
+    labels, confidences, ood_scores = zip(*inputs, strict=True)
+    scores = Scores(
+        np.eye(len(tiny.LABELS), dtype=np.float32)[list(labels)],
+        np.array(confidences, np.float32),
+        np.array(ood_scores, np.float32),
+    )
+    together, one_by_one = (Drift(tiny.REFERENCE, len(inputs)) for _ in range(2))
+    together.record(scores)
+    for i in range(len(inputs)):
+        one_by_one.record(
+            Scores(*(part[i : i + 1] for part in (scores.probabilities, scores.confidence, scores.ood_score)))
+        )
+    assert _state(together).inputs == len(inputs)
+    assert _state(one_by_one) == _state(together)

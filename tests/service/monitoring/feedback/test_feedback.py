@@ -102,14 +102,14 @@ def test_other_label_for_the_same_prediction_is_a_conflict(client: TestClient) -
     identity = _predict(client)
     client.post("/feedback", json={"id": identity, "label": "left"})
     refused = client.post("/feedback", json={"id": identity, "label": "right"})
-    assert_problem(refused, 409, identity, "has feedback already, with another label")
+    assert_problem(refused, 409, identity, "already has feedback with another label")
     assert client.get("/feedback").json()["policies"][0]["errors"] == 0
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no id": ({"label": "left"}, "id is missing"),
     "no label": ({"id": _id(LEFT, selective_risk=0.1)}, "label is missing"),
-    "an unknown label": ({"id": _id(LEFT, selective_risk=0.1), "label": "up"}, 'label="up" is none of dark, left'),
+    "an unknown label": ({"id": _id(LEFT, selective_risk=0.1), "label": "up"}, 'label="up" is not one of dark, left'),
     "not base64": ({"id": "@@", "label": "left"}, 'id="@@" is not the id of a prediction'),
     "not ASCII": ({"id": "é" * 40, "label": "left"}, "is not the id of a prediction"),
     "too short": ({"id": "AAAA", "label": "left"}, 'id="AAAA" is not the id of a prediction'),
@@ -133,7 +133,11 @@ def test_bad_feedback_names_what_is_wrong(client: TestClient, body: dict[str, An
 
 def test_feedback_is_json(client: TestClient) -> None:
     text = {"content-type": "text/plain"}
-    assert_problem(client.post("/feedback", content=b"{}", headers=text), 415, "content type text/plain is not taken")
+    assert_problem(
+        client.post("/feedback", content=b"{}", headers=text),
+        415,
+        "content type text/plain is not supported: send application/json",
+    )
     json_type = {"content-type": "application/json"}
     assert_problem(client.post("/feedback", content=b"[]", headers=json_type), 422, "must be an object that holds id")
     assert_problem(client.post("/feedback", content=b"{", headers=json_type), 400, "the body is not JSON")
@@ -219,7 +223,7 @@ def test_id_that_is_older_than_what_is_remembered_does_not_count_again() -> None
         state = feedback.record(identity, "left")
     assert state.answered == 4
     assert feedback.record(ids[4], "left").answered == 4  # remembered
-    with pytest.raises(InvalidValue, match=r"is older than the labels that are remembered.*DEMUR_MAX_FEEDBACK"):
+    with pytest.raises(InvalidValue, match=r"is older than the remembered labels.*DEMUR_MAX_FEEDBACK"):
         feedback.record(ids[0], "left")
     assert feedback.record(ids[3], "left").answered == 5  # which is from after the last one forgotten
     with pytest.raises(InvalidValue, match="is older than"):

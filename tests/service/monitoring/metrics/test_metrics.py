@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from service.contract.policy import NeverAbstainPolicy, Policy, PolicyRequest, ThresholdPolicy
 from service.inference.classifier import Scores
@@ -129,3 +131,22 @@ def test_worker_in_a_dead_ones_stead_has_nothing_in_flight(tmp_path: Path) -> No
     after = Metrics(Tallies(place)).tallies.of_all()
     assert (after["in_flight",], after["draining",], after["restarts",]) == ([0], [0], [1])
     assert after["requests", "POST", "/predict", "200"] == [1]
+
+
+_EDGES = [float(np.float32(edge)) for edge in CONFIDENCES]
+_NEAR = [float(np.nextafter(np.float32(edge), np.float32(to))) for edge in CONFIDENCES for to in (0, 2)]
+
+
+@settings(deadline=None, database=None, derandomize=True)
+@given(st.lists(st.one_of(st.sampled_from(_EDGES + _NEAR), st.floats(0, 1, width=32)), min_size=2, max_size=50))
+def test_confidences_count_the_same_one_by_one_and_together(values: list[float]) -> None:
+    together, one_by_one = Tallies(ALONE), Tallies(ALONE)
+    confidences = np.array(values, np.float32)
+    Confidences(together, "m").record(Scores(confidences[:, None], confidences, confidences))
+    histogram = Confidences(one_by_one, "m")
+    for value in confidences:
+        histogram.record(Scores(value[None, None], value[None], value[None]))
+    expected, counted = (tallies.of_all()["confidence", "m"] for tallies in (together, one_by_one))
+    assert counted[:-1] == expected[:-1]
+    assert sum(counted[:-1]) == len(values)
+    assert counted[-1] == pytest.approx(expected[-1], rel=1e-12)

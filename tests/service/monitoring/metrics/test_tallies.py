@@ -91,11 +91,11 @@ def test_threads_that_ask_for_new_keys_get_places_of_their_own(tmp_path: Path) -
     assert len(Tallies(_places(tmp_path, 1)[0]).of_all()) == 200
 
 
-def test_labels_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_numbers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tallies, "MAX_NUMBERS", 4)
     alone = Tallies(ALONE)
     alone.begin(A, 3)
-    with pytest.raises(RuntimeError, match="requests/POST is one number too many: there are 4"):
+    with pytest.raises(RuntimeError, match="no room for requests/POST: there are already 4 numbers"):
         alone.begin(B, 2)
     assert alone.begin(B) == 3
 

@@ -35,15 +35,11 @@ def test_one_wrong_file_is_named_with_how_to_get_it(data_folder: Path, tmp_path:
             (tmp_path / source.name).write_bytes(source.read_bytes()[:-100])
         else:
             (tmp_path / source.name).symlink_to(source)
-    with pytest.raises(
-        DataError, match=r"expected a whole gzip file.*`python -m training fetch --data-dir FOLDER`"
-    ) as caught:
+    with pytest.raises(DataError, match=r"expected a whole gzip file.*`demur fetch --data-dir FOLDER`") as caught:
         fashion_mnist.load(tmp_path)
     assert str(getattr(broken, "name", "")) in str(caught.value)
 
 
 def test_empty_folder(tmp_path: Path) -> None:
-    with pytest.raises(
-        DataError, match=r"train-images-idx3-ubyte\.gz is missing\. Get the data by `python -m training"
-    ):
+    with pytest.raises(DataError, match=r"train-images-idx3-ubyte\.gz is missing\. Get the data by `demur"):
         fashion_mnist.load(tmp_path)

@@ -1,5 +1,6 @@
 """Where the data are looked for, and how they get here, from a real server that is not always well."""
 
+import filecmp
 import gzip
 import http.server
 import threading
@@ -64,6 +65,12 @@ def _mirror(folder: Path, refusals: int = 0) -> Iterator[str]:
         server.server_close()
 
 
+def _same(folder: Path, packed: Path) -> bool:
+    """Whether the folder has the very files of the mirror."""
+    names = [path.name for path in packed.iterdir()]
+    return filecmp.cmpfiles(folder, packed, names, shallow=False) == (names, [], [])
+
+
 @pytest.fixture
 def packed(data_folder: Path, tmp_path: Path) -> Path:
     """A folder with the four packed files, as a mirror has them."""
@@ -126,14 +133,14 @@ def test_mirror_with_a_wrong_file_is_passed_over(packed: Path, tmp_path: Path) -
     said: list[str] = []
     with _mirror(bad) as first, _mirror(packed) as second:
         target = fetch.fetch(said.append, mirrors=(first, second))
-    assert fashion_mnist.load(target).test.labels.shape == (10_000,)
+    assert _same(target, packed)
     assert any("expected a whole gzip file" in line for line in said)
 
 
 @pytest.mark.usefixtures("_without_apt")
 def test_mirror_that_refuses_at_first_is_tried_again(packed: Path) -> None:
     with _mirror(packed, refusals=1) as url:
-        assert fashion_mnist.load(fetch.fetch(_ignore, mirrors=(url,)))
+        assert _same(fetch.fetch(_ignore, mirrors=(url,)), packed)
 
 
 @pytest.mark.usefixtures("_without_apt")
@@ -156,7 +163,7 @@ def test_damaged_file_in_the_cache_is_replaced(packed: Path) -> None:
         damaged = cache / f"{fashion_mnist.TEST_LABELS.name}.gz"
         damaged.write_bytes(damaged.read_bytes()[:-100])
         assert fetch.fetch(_ignore, mirrors=(url,)) == cache
-    assert fashion_mnist.load(cache).test.labels.shape == (10_000,)
+    assert _same(cache, packed)
 
 
 @pytest.mark.usefixtures("_without_apt")

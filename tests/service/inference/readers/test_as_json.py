@@ -1,4 +1,4 @@
-"""The way in, walked back: what is written is read as the same, whatever a table calls its categories."""
+"""Inputs as JSON: a reader restores them, whatever a table calls its categories."""
 
 from typing import Any, Literal
 
@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from service.contract.inputs import Column, FeaturesInput, ImageInput, Kind, TokensInput
-from service.inference.readers.as_sent import as_sent
+from service.inference.readers.as_json import inputs_as_json
 from service.inference.readers.reader import reader_for
 from service.settings import Settings
 
@@ -29,11 +29,11 @@ CASES: dict[str, tuple[Kind, NDArray[Any]]] = {
 
 
 @pytest.mark.parametrize(("kind", "inputs"), CASES.values(), ids=CASES)
-def test_read_again_it_is_the_same(kind: Kind, inputs: NDArray[Any]) -> None:
-    found = reader_for(kind, Settings().read_limits).from_json(as_sent(kind, inputs))
-    np.testing.assert_array_equal(found, inputs)
-    assert found.dtype == inputs.dtype
+def test_reader_restores_the_inputs(kind: Kind, inputs: NDArray[Any]) -> None:
+    restored = reader_for(kind, Settings().read_limits).from_json(inputs_as_json(kind, inputs))
+    np.testing.assert_array_equal(restored, inputs)
+    assert restored.dtype == inputs.dtype
 
 
-def test_unknown_category_is_none_of_the_categories() -> None:
-    assert as_sent(_table("refuse"), np.array([[1, -1]], np.float32)) == [{"x": 1.0, "kind": "  "}]
+def test_unknown_category_is_not_a_category() -> None:
+    assert inputs_as_json(_table("refuse"), np.array([[1, -1]], np.float32)) == [{"x": 1.0, "kind": "  "}]

@@ -1,4 +1,4 @@
-"""Lines that are not about requests, and what makes an error one."""
+"""Log lines of messages and of faults; test_request_log.py has those of requests."""
 
 import json
 import logging
@@ -7,7 +7,7 @@ import sys
 import pytest
 from fastapi.testclient import TestClient
 
-from service.monitoring.requests.lines import JsonLines, TextLines
+from service.monitoring.requests.logs import JsonLines, TextLines
 
 
 def _record(message: str, *, failed: bool = False) -> logging.LogRecord:

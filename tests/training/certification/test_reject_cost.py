@@ -5,8 +5,8 @@ import pytest
 
 from service.contract.certificates import CostCertificate
 from service.inference.classifier import Scores
-from training.certification.cost import certify, realised_cost
-from training.certification.samples import Side
+from training.certification.reject_cost import certify, realised_cost
+from training.certification.samples import GatedSplit
 from training.certification.scored import Scored
 from training.certification.tails import clopper_pearson_upper
 
@@ -21,7 +21,7 @@ def _scored(rows: list[tuple[list[float], int, int]]) -> Scored:
 
 
 def _certify(scored: Scored, matrix: tuple[tuple[float, ...], ...] | None, reject_cost: float) -> CostCertificate:
-    side = Side.of_split(scored, np.ones(len(scored), dtype=bool), 1)
+    side = GatedSplit.of_split(scored, np.ones(len(scored), dtype=bool), 1)
     return certify(side, side, matrix, reject_cost, 0.95)
 
 
