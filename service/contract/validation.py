@@ -46,7 +46,7 @@ def _fault(error: ErrorDetails) -> Fault:
 def display(value: object) -> str:
     """A JSON value in words short enough for an error message.
 
-    >>> [shown(value) for value in (None, True, [1, 2], 2.5)]
+    >>> [display(value) for value in (None, True, [1, 2], 2.5)]
     ['null', 'true', 'a list of 2', '2.5']
     """
     match value:
