@@ -136,7 +136,7 @@ nightly: coverage test-slow test-rolling test-contract fuzz soak soak-memory ## 
 
 ##@ Measure
 
-accuracy: $(VENV)/train data ## the README's accuracies: both recipes over five seeds
+accuracy: $(VENV)/train data ## the accuracies of docs/training.md: both recipes over five seeds
 	$(BIN)/python -m benchmarks.accuracy
 
 recipe: $(VENV)/train data ## the tuned recipe beside its neighbours, on the tune split; takes minutes
@@ -163,7 +163,7 @@ bench-peers: setup $(MODEL) ## ours beside KServe, MLServer, BentoML, LitServe a
 bench-overload: setup $(MODEL) ## three times the highest load: what is answered, how late, and whether any is lost; needs wrk
 	$(BIN)/python -m benchmarks.serving $(MODEL) overload
 
-bench-choices: setup $(MODEL) ## the figures of docs/architecture.md: precision, kinds of route, many models, metrics; needs wrk
+bench-choices: setup $(MODEL) ## the figures of docs/evidence/serving.md: precision, kinds of route, many models, metrics; needs wrk
 	$(BIN)/python -m benchmarks.precision $(MODEL)
 	$(BIN)/python -m benchmarks.routes $(MODEL)
 	$(BIN)/python -m benchmarks.models
