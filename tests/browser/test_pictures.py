@@ -110,7 +110,7 @@ def test_refusal_is_shown_in_the_services_words(page: Page, watch: Watch) -> Non
     page.get_by_label("Fit to size").check()
     expect(page.get_by_role("alert")).to_be_hidden()
     drop(page, ("notes.txt", "text/plain", b"nothing to see"))
-    expect(page.get_by_role("alert")).to_contain_text("content type text/plain is not taken")
+    expect(page.get_by_role("alert")).to_contain_text("content type text/plain is not supported")
     page.get_by_role("button", name="Sample 1", exact=True).click()
     expect(page.get_by_role("alert")).to_be_hidden()
 

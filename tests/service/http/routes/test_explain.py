@@ -131,7 +131,7 @@ def test_what_is_refused(client: TestClient) -> None:
     assert_problem(client.post("/explain?label=left", json={"inputs": [image]}), 422, "belong in the body")
     assert_problem(client.post("/explain?label=a&label=b", content=b"ab", headers=RAW), 422, "label is given more than")
     assert_problem(
-        client.post("/explain", content=b"a", headers={"content-type": "text/x"}), 415, "text/x is not taken"
+        client.post("/explain", content=b"a", headers={"content-type": "text/x"}), 415, "text/x is not supported"
     )
     assert_problem(client.post("/explain", json={"inputs": []}), 422, "inputs is empty")
 

@@ -97,7 +97,9 @@ def test_what_is_refused(client: TestClient) -> None:
     assert_problem(client.post("/inputs", json={"inputs": [[0, 0]], "top_k": 1}), 422, "top_k: no such field")
     assert_problem(client.post("/inputs?resize=true", json={"inputs": [[0, 0]]}), 422, "the options belong in the body")
     assert_problem(client.post("/inputs?top_k=1", content=bytes(2), headers={"content-type": RAW}), 422, "top_k")
-    assert_problem(client.post("/inputs", content=b"x", headers={"content-type": "text/x"}), 415, "text/x is not taken")
+    assert_problem(
+        client.post("/inputs", content=b"x", headers={"content-type": "text/x"}), 415, "text/x is not supported"
+    )
     many = client.post("/inputs", content=bytes(34), headers={"content-type": RAW})
     assert_problem(many, 413, "there are 17 inputs: at most 16 are shown in one request")
     assert_problem(client.post("/models/none/inputs", json={"inputs": [[0, 0]]}), 404, "none does not exist")

@@ -89,8 +89,8 @@ def test_predict_warns_of_asking_again(description: dict[str, Any], path: str) -
     parameters = {parameter["name"]: parameter["description"] for parameter in predict["parameters"]}
     fields = description["components"]["schemas"]["PolicyRequest"]["properties"]
     for policy in ("selective_risk", "reject_cost"):
-        assert "asked again" in parameters[policy]
-        assert "asked again" in fields[policy]["description"]
+        assert "sent again" in parameters[policy]
+        assert "sent again" in fields[policy]["description"]
 
 
 def test_pixels_have_their_bounds(description: dict[str, Any]) -> None:
