@@ -70,7 +70,7 @@ def test_renamed_file_is_noticed(path: Path, workers: int) -> None:
         versions.publish(versions.good(1), path)
         _wait_until(_is_version(server, 1))
         versions.publish(b"nothing", path)
-        _wait_until(lambda: sum("another file of model tiny is refused" in line for line in server.log()) == workers)
+        _wait_until(lambda: sum("model tiny: new file refused" in line for line in server.log()) == workers)
         assert _is_version(server, 1)()
         assert server.stop(signal.SIGTERM) == 0
 
@@ -115,12 +115,12 @@ def test_worker_that_dies_comes_back_with_what_the_others_serve(path: Path) -> N
         versions.publish(versions.good(1), path)
         _wait_until(_is_version(server, 1))
         versions.publish(versions.BAD["other labels"][0](), path)
-        _wait_until(lambda: sum("is refused" in line for line in server.log()) == 2)
+        _wait_until(lambda: sum("new file refused" in line for line in server.log()) == 2)
         before = set(workers_of(server))
         os.kill(min(before), signal.SIGKILL)
         _wait_until(lambda: len(set(workers_of(server)) - before) == 1)
         # It comes to the same findings: it serves what it served, and refuses what lies there.
-        _wait_until(lambda: sum("is refused" in line for line in server.log()) == 3)
+        _wait_until(lambda: sum("new file refused" in line for line in server.log()) == 3)
         assert _is_version(server, 1)()
 
 
