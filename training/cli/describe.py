@@ -16,7 +16,7 @@ from training.certification.settings import AbstentionSettings
 from training.cli import data_options as data_arguments
 from training.cli import target_options
 from training.data.dataset import Labelled
-from training.data.opening import Opened, class_counts, open_data
+from training.data.opening import OpenedData, class_counts, open_data
 from training.data.options import DataOptions
 from training.data.pool import Pool
 from training.errors import DataError
@@ -85,9 +85,9 @@ def _planned(pool: Pool, seed: int, targets: AbstentionSettings, log: Log) -> li
     return plan.as_lines(estimates, have, targets.default_risk, apart=apart)
 
 
-def _summary(opened: Opened) -> list[tuple[str, str]]:
+def _summary(opened: OpenedData) -> list[tuple[str, str]]:
     raw = opened.raw
-    rows = [("form", raw.form), ("examples", f"{len(raw.inputs):,} {raw.one}s")]
+    rows = [("form", raw.form), ("examples", f"{len(raw.inputs):,} {raw.noun}s")]
     match raw.input:
         case ImageInput(height=height, width=width, channels=channels):
             rows.append(("input", f"images, {height}x{width}, {'grey' if channels == 1 else 'RGB'}"))
@@ -102,13 +102,13 @@ def _summary(opened: Opened) -> list[tuple[str, str]]:
     return rows
 
 
-def _classes(opened: Opened) -> list[str]:
+def _classes(opened: OpenedData) -> list[str]:
     counts = class_counts(opened)
     lines = [f"{count:>9,}  {name}" for name, count in counts.items()]
     return lines[:_MAX_LINES] + ([f"and {len(lines) - _MAX_LINES} more"] if len(lines) > _MAX_LINES else [])
 
 
-def _columns(opened: Opened) -> list[str]:
+def _columns(opened: OpenedData) -> list[str]:
     if not isinstance(opened.raw.input, FeaturesInput) or opened.raw.input.columns is None:
         return []
     lines = [
@@ -123,7 +123,9 @@ def _categories(names: list[str]) -> str:
     return f"{len(names)} categories ({shown})"
 
 
-def _splits(opened: Opened, seed: int, targets: AbstentionSettings) -> tuple[list[tuple[str, list[str]]], str | None]:
+def _splits(
+    opened: OpenedData, seed: int, targets: AbstentionSettings
+) -> tuple[list[tuple[str, list[str]]], str | None]:
     """Titled lines on the splits and what can be certified with them, and why there are none."""
     if opened.pool is None:
         return [("splits", ["none until the problems are solved"])], None

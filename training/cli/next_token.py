@@ -14,7 +14,7 @@ from training.fitting.next_token import NextTokenSettings, fit_next_token
 from training.publishing.next_token import publish_next_token, release_options
 from training.publishing.release import Release
 from training.reporting import operating_points
-from training.reporting.cautions import not_promised
+from training.reporting.cautions import uncertified
 from training.reporting.terminal import table
 
 Log = Callable[[str], None]
@@ -43,7 +43,7 @@ def run_next_token(options: argparse.Namespace, print_result: Log, log: Log) -> 
     points = manifest.metrics.operating_points
     print_result(table(_summary(options, task, settings, released, seconds)))
     print_result("\n" + operating_points.as_text(manifest, points))
-    for caution in [*manifest.warnings, *not_promised(manifest, points)]:
+    for caution in [*manifest.warnings, *uncertified(manifest, points)]:
         print_result(f"\nwarning: {caution}")
 
 
@@ -53,7 +53,7 @@ def _summary(
     classifier = released.classifier
     metrics = classifier.manifest.metrics
     return [
-        ("text", f"{task.corpus.words}, {len(task.corpus.texts)} files, {len(task.vocabulary):,} tokens"),
+        ("text", f"{task.corpus.description}, {len(task.corpus.texts)} files, {len(task.vocabulary):,} tokens"),
         ("fit", f"{settings.steps} minibatches of {settings.batch_size} in {seconds:.1f} s, seed {settings.seed}"),
         ("report", f"accuracy {metrics.accuracy:.4f}, loss {metrics.nll:.4f}"),
         ("proof", f"{metrics.size} report inputs: same labels, probabilities within {released.difference:.1e}"),

@@ -12,7 +12,7 @@ class ServedModelEntry(BaseModel):
     ready: bool = Field(description="False for a file that did not pass its proof; the log says why.")
     version: str | None = Field(description="Null if the model is not ready.")
     kind: str | None = Field(
-        description="Kind of its inputs: image, features, tokens or text; null if the model is not ready."
+        description="Kind of its inputs: image, features or tokens; null if the model is not ready."
     )
     default: bool = Field(description="Whether the routes without a model name use this model.")
 

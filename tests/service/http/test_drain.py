@@ -1,4 +1,4 @@
-"""On the way out: probes say 503, all else is answered and ends its connection; what each signal does."""
+"""The drain: probes answer 503, other requests are answered and close their connection; the effect of each signal."""
 
 import http.client
 import os
@@ -158,7 +158,7 @@ def test_ctrl_c_does_not_wait(tiny_model: Path) -> None:
 
 
 @BOTH
-def test_last_signal_waits_for_nobody(tiny_model: Path, workers: int) -> None:
+def test_last_signal_stops_at_once(tiny_model: Path, workers: int) -> None:
     settings = {"DEMUR_DRAIN_SECONDS": LONG, "DEMUR_SHUTDOWN_SECONDS": LONG}
     with _serving(tiny_model, workers, **settings) as server, _connection(server) as in_flight:
         in_flight.sendall(HALF)
@@ -171,7 +171,7 @@ def test_last_signal_waits_for_nobody(tiny_model: Path, workers: int) -> None:
         assert server.stop(signal.SIGTERM) == 0
 
 
-def test_without_a_drain_a_second_signal_waits_for_nobody(tiny_model: Path) -> None:
+def test_without_a_drain_a_second_signal_stops_at_once(tiny_model: Path) -> None:
     with _serving(tiny_model, 1, DEMUR_SHUTDOWN_SECONDS=LONG) as server, _connection(server) as in_flight:
         in_flight.sendall(HALF)
         assert _statuses(server, "/livez") == {200}

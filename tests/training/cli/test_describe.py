@@ -63,7 +63,7 @@ def test_copies_are_left_out_by_every_command_alike(tmp_path: Path, capsys: pyte
         "copies    40 of 440 rows left out",
         "      320  healthy",
         "  train 200, tune 40, calibration 100, report 60 of the 400 distinct rows of t.csv (40 copies left out)",
-        "  warning: 40 rows repeat another and are left out (--copies one): the first of the data is kept",
+        "  warning: 40 rows repeat another and are left out (--copies one): the first in the data is kept",
     ):
         assert line in said
     command = said.splitlines()[-1].strip()
@@ -74,7 +74,7 @@ def test_copies_are_left_out_by_every_command_alike(tmp_path: Path, capsys: pyte
     assert main(["evaluate", str(out), "--data", str(path), *asked]) == 0
     assert "report   60 of the 400 distinct rows of t.csv (40 copies left out)" in capsys.readouterr().out
     assert main(["evaluate", str(out), "--data", str(path), *asked[:-1], "free"]) == 1
-    assert "other splits than the model was made with" in capsys.readouterr().err
+    assert "other splits than in the model's training" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -138,14 +138,14 @@ def test_plan_is_a_table_by_risk_and_number_of_examples(tmp_path: Path, capsys: 
     assert table["0.01"] == ["-", "?", "?", "?", "?", "?"]  # 299 to certify it, and half of tune are 200
     shares = [int(cell) for cell in table["0.05"]]
     assert 0 < shares[0] < shares[2] < 100
-    assert "per cent answered, by the number of calibration examples; * is the present number" in lines
+    assert "coverage in per cent, by the number of calibration examples; * is the current number" in lines
     assert "-: too few to certify the risk, however good the model" in lines
     assert "?: tune is too small to estimate it" in lines
     assert lines[-2].startswith(
-        "This is an estimate from the 400 tune examples, for a model of the present train split"
+        "This is an estimate from the 400 tune examples, for a model of the current train split"
     )
     assert lines[-1].startswith("For selective_risk 0.05, ")
-    assert "labelled examples in all at the present shares of the splits (2,000 now)" in lines[-1]
+    assert "labelled examples in all (2,000 now)" in lines[-1]
     assert [child.name for child in tmp_path.iterdir()] == ["clouds.csv"]  # nothing is published
 
 
@@ -189,7 +189,7 @@ def test_tune_that_is_too_small_for_a_plan_is_said(tmp_path: Path, capsys: pytes
             ["describe", "x.csv", "--default-risk", "0.2"],
             "--default-risk 0.2 is none of --selective-risk 0.01, 0.02, 0.03, 0.05, 0.1",
         ),
-        (["fit", "--data", "nowhere.csv"], "--data nowhere.csv is not there"),
+        (["fit", "--data", "nowhere.csv"], "--data nowhere.csv does not exist"),
         (
             ["describe", "x.csv", "--split-shares", "0.5", "0.5", "0.5", "0.5"],
             "--split-shares add up to 2: they must add up to 1",

@@ -221,7 +221,7 @@ def test_decompression_is_bounded(tiny_model: Path) -> None:
         _assert_error(client.post(INFER, json={"inputs": [ALL]}), 413, "at most 3")
 
 
-def test_answer_is_compressed_only_where_asked_and_only_of_infer(client: TestClient) -> None:
+def test_only_answers_of_infer_are_compressed_and_only_on_request(client: TestClient) -> None:
     many = {"inputs": [_tensor([0] * 1000, [500, 2])]}
     plain = client.post(INFER, json=many, headers={"Accept-Encoding": "identity"})
     assert "content-encoding" not in plain.headers

@@ -1,4 +1,4 @@
-"""The routes beside `/predict`, and what every response has."""
+"""The routes besides `/predict`, and the properties of every response."""
 
 import logging
 from pathlib import Path

@@ -195,7 +195,7 @@ def _app(tiny_model: Path, released: threading.Event) -> FastAPI:
     return app
 
 
-def test_what_is_not_answered_in_time_is_told_so(tiny_model: Path) -> None:
+def test_late_answer_is_503(tiny_model: Path) -> None:
     with TestClient(_app(tiny_model, threading.Event())) as client:
         began = time.monotonic()
         answer = client.get("/wait")

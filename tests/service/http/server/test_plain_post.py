@@ -76,7 +76,7 @@ _MORE = [b"abc", b":", b" ", b"\t", b"\n", b"Transfer-Encoding: chunked", b"Conn
 
 
 @given(st.lists(st.sampled_from(_START + _MORE), max_size=12))
-def test_what_is_read_ends_where_the_parser_says(pieces: list[bytes]) -> None:
+def test_plain_post_ends_where_the_parser_ends_it(pieces: list[bytes]) -> None:
     for data in (b"".join(pieces), GOOD.replace(b"X-Request-ID:  a b ", b"".join(pieces))):
         found = plain_post(data)
         if found is not None:

@@ -1,4 +1,4 @@
-"""Hundreds of clients that send or read slowly, or nothing at all: others are answered, and nothing of them is left."""
+"""Hundreds of clients that send or read slowly, or not at all: others are answered, and no resources are leaked."""
 
 import os
 import re
@@ -132,7 +132,7 @@ def test_hundreds_of_slow_clients_hold_nothing(server: Server, stack: ExitStack)
             assert int(re.findall(rb"(?i)content-length: (\d+)", head)[0]) == len(body)
             if b" 408 " in head:
                 assert b"connection: close" in head.lower()
-                assert b"the request was not sent as a whole within 1 s" in body
+                assert b"the request was not sent completely within 1 s" in body
 
 
 def _all(connection: socket.socket) -> bytes:

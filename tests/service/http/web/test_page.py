@@ -1,4 +1,4 @@
-"""The page's files: what is served, what is not, and the headers that keep it to itself; `tests/browser` uses it."""
+"""The page's files: what is served, what is not, and the headers that isolate it. `tests/browser` tests its use."""
 
 import re
 import tomllib
