@@ -80,13 +80,13 @@ def test_output_of_another_job_is_replaced_only_where_that_is_said(
     before = out.read_bytes()
     assert score(embedding_model, file, out, "--threshold", "0.5") == 1
     said = capsys.readouterr().err
-    assert said == f"demur: {out} is there already, of another policy: name another file, or say --overwrite\n"
+    assert said == f"demur: {out} already exists, from another policy: name another file, or add --overwrite\n"
     assert out.read_bytes() == before
     assert score(embedding_model, file, out, "--threshold", "0.5", "--overwrite") == 0
     assert "abstain" in pq.read_table(out)["decision"].to_pylist()
     write(file, {"x": fixed_size_list(embeddings(7))})
     assert score(embedding_model, file, out, "--threshold", "0.5") == 1
-    assert "of another input: name" in capsys.readouterr().err
+    assert "from another input: name" in capsys.readouterr().err
 
 
 def test_output_that_is_none_of_ours(
@@ -94,7 +94,7 @@ def test_output_that_is_none_of_ours(
 ) -> None:
     write(out, {"id": [1]})
     assert score(embedding_model, file, out) == 1
-    assert capsys.readouterr().err.startswith(f"demur: {out} is there already, of other data: name")
+    assert capsys.readouterr().err.startswith(f"demur: {out} already exists, from other data: name")
     assert score(embedding_model, file, out, "--overwrite") == 0
     assert pq.read_metadata(out).num_rows == 1000
 

@@ -128,7 +128,7 @@ def test_parts_of_another_job_are_thrown_away(
     stated.write_text(json.dumps({**json.loads(stated.read_text()), **changed}))
     assert score(embedding_model, file, out, *BATCH) == 0
     said = capsys.readouterr()
-    assert said.err == f"demur: {stated.parent} is of another model, input: starting anew\n"
+    assert said.err == f"demur: {stated.parent} is of another model, input: starting again\n"
     assert "were there" not in said.out
     assert out.read_bytes() == whole
 
