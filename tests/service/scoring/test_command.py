@@ -44,12 +44,12 @@ def test_output(file: Path, out: Path, embedding_model: Path, capsys: pytest.Cap
 
 def test_file_says_what_it_is(file: Path, out: Path, embedding_model: Path) -> None:
     assert score(embedding_model, file, out, "--selective-risk", "0.1", "--column", "x") == 0
-    found = json.loads(pq.read_schema(out).metadata[b"demur.scores"])
+    result = json.loads(pq.read_schema(out).metadata[b"demur.scores"])
     classifier = Classifier.load(embedding_model)
-    assert found["model"] == {"name": "tiny", "version": classifier.version}
+    assert result["model"] == {"name": "tiny", "version": classifier.version}
     policy = {"kind": "selective_risk", "selective_risk": 0.1, "confidence_level": 0.95, "threshold": 0.8}
-    assert found["policy"] == policy
-    assert found["input"]["name"] == "in.parquet"
+    assert result["policy"] == policy
+    assert result["input"]["name"] == "in.parquet"
 
 
 def test_two_columns_fit_and_one_is_named(tmp_path: Path, out: Path, embedding_model: Path) -> None:
@@ -140,13 +140,13 @@ def test_policy_that_never_answers_is_said_beforehand(
 
 
 def test_any_threads_and_batches_give_the_same_rows(tmp_path: Path, file: Path, embedding_model: Path) -> None:
-    found = []
+    result = []
     for i, (threads, rows) in enumerate([(1, 1000), (3, 10), (8, 299)]):
         out = tmp_path / f"out-{i}.parquet"
         words = ["--threads", str(threads), "--batch-size", str(rows)]
         assert score(embedding_model, file, out, *words) == 0
-        found.append(pq.read_table(out).drop_columns(["confidence", "ood_score"]))
-    assert found[0] == found[1] == found[2]
+        result.append(pq.read_table(out).drop_columns(["confidence", "ood_score"]))
+    assert result[0] == result[1] == result[2]
 
 
 def test_progress_is_one_line_that_is_written_over_and_taken_away() -> None:
@@ -194,7 +194,7 @@ def test_columns_of_any_type_go_through(tmp_path: Path, out: Path, embedding_mod
     }
     file = write(tmp_path / "in.parquet", columns, group=70)
     assert score(embedding_model, file, out, "--column", "x", "--batch-size", "16") == 0
-    expected, found = pq.read_table(file), pq.read_table(out)
+    expected, result = pq.read_table(file), pq.read_table(out)
     for name in expected.column_names[1:]:
-        assert found[name].type == expected[name].type
-        assert found[name].to_pylist() == expected[name].to_pylist()
+        assert result[name].type == expected[name].type
+        assert result[name].to_pylist() == expected[name].to_pylist()

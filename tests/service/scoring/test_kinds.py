@@ -30,9 +30,9 @@ def _predictions(model: Path, inputs: list[Any], **options: Any) -> list[dict[st
 
 
 def _assert_same(path: Path, predictions: list[dict[str, Any]]) -> None:
-    found = pq.read_table(path).to_pylist()
-    assert len(found) == len(predictions)
-    for row, prediction in zip(found, predictions, strict=True):
+    result = pq.read_table(path).to_pylist()
+    assert len(result) == len(predictions)
+    for row, prediction in zip(result, predictions, strict=True):
         for name in ("decision", "label", "reason"):
             assert row[name] == prediction[name]
         assert row["confidence"] == pytest.approx(prediction["confidence"], abs=1e-6)

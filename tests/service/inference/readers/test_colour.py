@@ -90,8 +90,8 @@ RESIZING = READER.with_options(PictureOptions(resize=True))
     ],
 )
 def test_resize_converts_to_colour_on_black(mode: str, colour: int | tuple[int, ...], pixel: list[int]) -> None:
-    found = RESIZING.from_body(encoded(Image.new(mode, (9, 9), colour)), "image/png")
-    np.testing.assert_array_equal(found, np.full((1, 4, 4, 3), pixel))
+    result = RESIZING.from_body(encoded(Image.new(mode, (9, 9), colour)), "image/png")
+    np.testing.assert_array_equal(result, np.full((1, 4, 4, 3), pixel))
 
 
 def test_resize_centres_colour_on_black() -> None:

@@ -59,19 +59,19 @@ def test_category_that_is_unknown_speaks_for_no_class(table: TestClient) -> None
 def test_table_of_numbers_alone_and_of_categories_alone() -> None:
     numbers = FeatureReader(FeaturesInput(width=2, columns=[Column(name="a"), Column(name="b")]), 4)
     rows = np.array([[1, 2], [3, 4]], dtype=np.float32)
-    for found in (
+    for result in (
         numbers.from_json([[1, 2], {"b": 4, "a": 3}]),
         numbers.from_body(rows.tobytes(), RAW),
     ):
-        np.testing.assert_array_equal(found, rows)
+        np.testing.assert_array_equal(result, rows)
     coded = FeatureReader(FeaturesInput(width=1, columns=[Column(name="a", categories=["x", "y"])], missing="mean"), 4)
     codes = np.array([[1], [0], [-1], [-1]], dtype=np.float32)
-    for found in (
+    for result in (
         coded.from_json([["y"], ["x"], ["z"], [None]]),
         coded.from_body(np.array([1, 0, -1, NAN], dtype=np.float32).tobytes(), RAW),
     ):
-        np.testing.assert_array_equal(found, codes)
-        assert found.dtype == np.float32
+        np.testing.assert_array_equal(result, codes)
+        assert result.dtype == np.float32
 
 
 def test_contract_gives_a_category_one_code() -> None:

@@ -33,18 +33,18 @@ def _base64(raw: bytes) -> str:
     ids=["rows", "flat", "base64 of a PNG", "base64 of the bytes"],
 )
 def test_json_forms_give_the_same_pixels(value: object) -> None:
-    found = READER.from_json([value, value])
-    assert found.dtype == np.uint8
-    np.testing.assert_array_equal(found, [PIXELS, PIXELS])
+    result = READER.from_json([value, value])
+    assert result.dtype == np.uint8
+    np.testing.assert_array_equal(result, [PIXELS, PIXELS])
 
 
 @pytest.mark.parametrize("shape", [(3, 28, 28), (3, 784)])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_array_gives_the_same_pixels(shape: tuple[int, ...], order: Literal["C", "F"]) -> None:
     images = np.stack([PIXELS, PIXELS.T, PIXELS[::-1]])
-    found = READER.from_npy(npy(np.asarray(images.reshape(shape), order=order)))
-    np.testing.assert_array_equal(found, images)
-    assert found.flags.c_contiguous
+    result = READER.from_npy(npy(np.asarray(images.reshape(shape), order=order)))
+    np.testing.assert_array_equal(result, images)
+    assert result.flags.c_contiguous
 
 
 def test_raw_bytes_and_png_give_the_same_pixels() -> None:
@@ -55,11 +55,11 @@ def test_raw_bytes_and_png_give_the_same_pixels() -> None:
 def test_jpeg_is_taken() -> None:
     smooth = np.tile(np.arange(0, 252, 9, dtype=np.uint8), (28, 1))
     jpeg = encoded(Image.fromarray(smooth), "JPEG", quality=95)
-    for found in (
+    for result in (
         READER.from_body(jpeg, "image/jpeg"),
         READER.from_json([_base64(jpeg)]),
     ):
-        assert np.abs(found[0].astype(int) - smooth).max() <= 4
+        assert np.abs(result[0].astype(int) - smooth).max() <= 4
 
 
 def test_every_pixel_value_passes() -> None:
@@ -128,9 +128,9 @@ def test_resize_turns_a_photograph_upright() -> None:
     image.paste(255, (0, 0, 28, 28))  # the left half is white
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 90 degrees clockwise: left becomes top
-    found = RESIZING.from_body(encoded(image, "JPEG", exif=exif, quality=100), "image/jpeg")[0]
-    assert found[2:12, 8:20].min() > 250
-    assert found[16:26, 8:20].max() < 5
+    result = RESIZING.from_body(encoded(image, "JPEG", exif=exif, quality=100), "image/jpeg")[0]
+    assert result[2:12, 8:20].min() > 250
+    assert result[16:26, 8:20].max() < 5
 
 
 def test_resize_refuses_more_than_8_bits() -> None:

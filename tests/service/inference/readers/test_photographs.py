@@ -39,14 +39,14 @@ def _seen(image: Image.Image, kind: str = "PNG", *, invert: bool = False, **opti
 def test_form_gives_what_each_file_gives_alone() -> None:
     jpeg = encoded(Image.new("RGB", (60, 40), (200, 30, 90)), "JPEG")
     png = encoded(Image.fromarray(PIXELS))
-    found = RESIZING.from_body(_form(("a.jpg", jpeg), ("b.png", png)), FORM)
-    np.testing.assert_array_equal(found[0], RESIZING.from_body(jpeg, "image/jpeg")[0])
-    np.testing.assert_array_equal(found[1], PIXELS)
+    result = RESIZING.from_body(_form(("a.jpg", jpeg), ("b.png", png)), FORM)
+    np.testing.assert_array_equal(result[0], RESIZING.from_body(jpeg, "image/jpeg")[0])
+    np.testing.assert_array_equal(result[1], PIXELS)
 
 
 def test_form_goes_by_content_and_not_by_name() -> None:
-    found = READER.from_body(_form(("photo.jpg", encoded(Image.fromarray(PIXELS)))), FORM)
-    np.testing.assert_array_equal(found, [PIXELS])
+    result = READER.from_body(_form(("photo.jpg", encoded(Image.fromarray(PIXELS)))), FORM)
+    np.testing.assert_array_equal(result, [PIXELS])
 
 
 @pytest.mark.parametrize(
@@ -95,8 +95,8 @@ def test_every_orientation_of_a_camera_is_turned_upright(orientation: int) -> No
     exif[0x0112] = orientation
     stream = io.BytesIO()
     turned.save(stream, "PNG", exif=exif)
-    found = RESIZING.from_body(stream.getvalue(), "image/png")[0]
-    np.testing.assert_array_equal(found, np.asarray(upright))
+    result = RESIZING.from_body(stream.getvalue(), "image/png")[0]
+    np.testing.assert_array_equal(result, np.asarray(upright))
 
 
 # How a picture is stored that orientation N turns upright.

@@ -121,8 +121,8 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 def _ask_many(client: TestClient, **options: Any) -> dict[str, Any]:
     answer = client.post("/predict", json={"inputs": tiny_tokens.TEXTS, **options})
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    result: dict[str, Any] = answer.json()
+    return result
 
 
 def test_of_many_classes_only_the_best_are_sent(many: TestClient) -> None:
