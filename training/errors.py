@@ -1,30 +1,30 @@
-"""Why a training job stops without publishing. The text of each is one line, fit to be shown to a user."""
+"""Errors that end a training job without publishing. Each text is one line for the user."""
 
 from service.contract.errors import DemurError
 
 
 class TrainingError(DemurError):
-    """Base: the job failed, and nothing was published."""
+    """Base class: the job failed, and nothing was published."""
 
 
 class DataError(TrainingError):
-    """The data are missing or not what they should be; says which file, what was expected and how to get it."""
+    """The data are missing or unusable; the text names the file, the rule and the way out."""
 
 
 class DivergedError(TrainingError):
-    """The loss is no longer a number, or so large that no temperature mends it."""
+    """The loss is not a number, or so large that no temperature corrects it."""
 
 
 class WorkersError(TrainingError):
-    """The processes of one fit do not fit together, or one of them is lost."""
+    """The processes of a distributed fit disagree, or one of them was lost."""
 
 
 class CheckpointError(TrainingError):
-    """A checkpoint is damaged, of another fit, or cannot be written."""
+    """A checkpoint is damaged, belongs to another fit, or cannot be written."""
 
 
 class ProofError(TrainingError):
-    """The exported file does not compute what was trained."""
+    """The exported file does not compute what the trained model computes."""
 
 
 class GateError(TrainingError):

@@ -42,7 +42,7 @@ def test_samples_are_the_golden_vectors_as_a_body_for_predict(any_kind: TestClie
         np.testing.assert_allclose(probabilities, golden.probabilities, atol=1e-6)
 
 
-def test_inputs_of_what_was_shown_are_the_same_again(any_kind: TestClient) -> None:
+def test_shown_inputs_are_shown_the_same_again(any_kind: TestClient) -> None:
     samples = any_kind.get("/samples").json()
     assert any_kind.post("/inputs", json=samples).json() == samples
 

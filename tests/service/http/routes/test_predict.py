@@ -146,7 +146,7 @@ def test_error_names_the_field_as_the_client_wrote_it(client: TestClient) -> Non
     ]
 
 
-def test_default_policy_that_can_never_answer_is_said_at_the_start(
+def test_default_policy_that_never_answers_is_logged_at_the_start(
     tiny_model: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = Settings(model_path=tiny_model, default_policy=PolicyRequest(selective_risk=0.01))
@@ -168,7 +168,7 @@ def test_reject_cost(client: TestClient) -> None:
     assert dark["policy"]["answer_cost_bound"] == 0.09
 
 
-def test_what_is_unlike_the_training_images_is_out_of_distribution(tmp_path: Path) -> None:
+def test_inputs_unlike_the_training_images_are_out_of_distribution(tmp_path: Path) -> None:
     """[255, 255] has score 4, the others 1."""
     with TestClient(create_app(Settings(model_path=tiny.write(tmp_path, ood_threshold=2.0)))) as client:
         for query, reason in [("threshold=0", "out_of_distribution"), ("never_abstain=true", None)]:

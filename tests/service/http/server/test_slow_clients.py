@@ -1,4 +1,4 @@
-"""Hundreds of clients that send or read slowly, or nothing at all: others are answered, and nothing of them is left."""
+"""Hundreds of clients that send or read slowly, or not at all: others are answered, and no resources are leaked."""
 
 import os
 import re
@@ -62,7 +62,7 @@ def _connected(server: Server, stack: ExitStack, receive_bytes: int | None = Non
 
 
 def _held(server: Server) -> tuple[int, int, float, float]:
-    """Open files, threads, requests in the application but for the scrape, and those turned away for their time."""
+    """Open files, threads, requests in the application except the scrape, and requests rejected for their time."""
     found = read(httpx2.get(f"{server.address}/metrics").text)
     late = found.value("demur_rejected_total", reason="request_seconds")
     in_flight = int(found.value("demur_requests_in_flight"))
@@ -199,4 +199,4 @@ def test_connections_are_bounded(tiny_model: Path, stack: ExitStack) -> None:
     kept.pop().close()
     _until(lambda: asked(_connected(server, stack)).startswith(b"HTTP/1.1 200 "))
     assert server.stop(signal.SIGTERM) == 0
-    assert [line for line in server.log() if "turned away" in line]
+    assert [line for line in server.log() if "connection limit of" in line]
