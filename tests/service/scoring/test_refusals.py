@@ -1,4 +1,4 @@
-"""What cannot be scored: one line that names file, row, column, value and rule, exit status 1, nothing half-written."""
+"""Invalid input: one line that names file, row, column, value and rule, exit status 1, and no partial output."""
 
 import resource
 from pathlib import Path
@@ -88,7 +88,7 @@ def test_pictures(tmp_path: Path, tiny_model: Path, case: str, capsys: pytest.Ca
     _assert_refused(tiny_model, file, expected, capsys)
 
 
-def test_files_that_are_none(tmp_path: Path, embedding_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_files(tmp_path: Path, embedding_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sound, out, folder = write(tmp_path / "in.parquet", {"x": GOOD}), tmp_path / "out.parquet", tmp_path / "folder"
     folder.mkdir()
     text = tmp_path / "text.parquet"
@@ -147,7 +147,7 @@ def test_options(
         ["--reject-cost", "0"],
     ],
 )
-def test_values_that_an_option_cannot_have(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_option_values(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["score", "in.parquet", "out.parquet", *words])
     assert f"argument {words[0]}: {words[1]!r} is not a" in capsys.readouterr().err
@@ -161,7 +161,7 @@ def test_columns_of_a_table_are_the_models(
     assert f"{file}: --column age: this model reads the columns age, sex, mass" in capsys.readouterr().err
 
 
-def test_disk_that_is_full(tmp_path: Path, embedding_model: Path) -> None:
+def test_full_disk(tmp_path: Path, embedding_model: Path) -> None:
     file = write(tmp_path / "in.parquet", {"id": list(range(20_000)), "x": fixed_size_list(embeddings(20_000))})
     out = tmp_path / "out.parquet"
     # No file of this process may grow past that: the same error path as a disk without room.

@@ -1,4 +1,4 @@
-"""Every form of picture that a request may carry, and what the model then sees."""
+"""Every form of picture in a request, and the pixels that the model gets."""
 
 import base64
 import struct
@@ -52,7 +52,7 @@ def test_raw_bytes_and_png_give_the_same_pixels() -> None:
     np.testing.assert_array_equal(READER.from_body(PNG, "image/png"), [PIXELS])
 
 
-def test_jpeg_is_taken() -> None:
+def test_jpeg_is_accepted() -> None:
     smooth = np.tile(np.arange(0, 252, 9, dtype=np.uint8), (28, 1))
     jpeg = encoded(Image.fromarray(smooth), "JPEG", quality=95)
     for result in (
@@ -79,18 +79,18 @@ def test_batch_over_the_limit(count: int) -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P", "1", "I;16"])
-def test_other_modes_are_refused_as_they_are(mode: str) -> None:
+def test_other_modes_are_refused_without_resize(mode: str) -> None:
     with pytest.raises(InvalidValue, match=rf"mode {mode}: it must be 28x28 grey \(mode L\)"):
         READER.from_body(blank(mode), "image/png")
 
 
 @pytest.mark.parametrize("size", [(27, 28), (28, 27), (56, 56), (1, 1)])
-def test_other_sizes_are_refused_as_they_are(size: tuple[int, int]) -> None:
+def test_other_sizes_are_refused_without_resize(size: tuple[int, int]) -> None:
     with pytest.raises(InvalidValue, match=f"image of {size[0]}x{size[1]} pixels"):
         READER.from_body(blank(size=size), "image/png")
 
 
-def test_resize_leaves_a_picture_of_the_right_form_alone() -> None:
+def test_resize_keeps_a_picture_of_the_right_form() -> None:
     np.testing.assert_array_equal(RESIZING.from_body(PNG, "image/png"), [PIXELS])
 
 
@@ -139,14 +139,14 @@ def test_resize_refuses_more_than_8_bits() -> None:
 
 
 @pytest.mark.parametrize("length", range(0, len(PNG), 61))
-def test_png_cut_anywhere(length: int) -> None:
+def test_png_truncated_anywhere(length: int) -> None:
     with pytest.raises(RequestError):
         READER.from_body(PNG[:length], "image/png")
 
 
 @pytest.mark.parametrize("position", range(8, len(PNG), 97))
 def test_png_with_a_changed_byte_is_refused_or_read(position: int) -> None:
-    """Whatever the byte meant, the outcome is an image or a refusal, never another exception."""
+    """The outcome is an image or a refusal, never another exception."""
     changed = PNG[:position] + bytes([PNG[position] ^ 0xFF]) + PNG[position + 1 :]
     with suppress(RequestError):
         assert READER.from_body(changed, "image/png").shape == (1, 28, 28)
