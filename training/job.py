@@ -1,4 +1,4 @@
-"""The training job: data -> fit -> release, which certifies, proves and publishes."""
+"""The training job: data, fit, and release, which certifies, proves and publishes."""
 
 import dataclasses
 import math
@@ -32,7 +32,7 @@ _CPU = torch.device("cpu")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to train, what to certify, and where to publish it."""
+    """What to train, what to certify, and where to publish."""
 
     recipe: Recipe
     settings: FitSettings
@@ -57,12 +57,12 @@ class JobResult:
 
     @property
     def manifest(self) -> Manifest:
-        """What the file says of itself."""
+        """The manifest of the file."""
         return self.classifier.manifest
 
     @property
     def version(self) -> str:
-        """The file's version."""
+        """The version of the file."""
         return self.classifier.version
 
 
@@ -71,7 +71,7 @@ def run(
 ) -> JobResult:
     """Train, certify, prove and publish. Raises TrainingError, and then nothing was published.
 
-    Of several `workers` the first does this, while the others `assist`.
+    With several `workers` the first one calls this, and the others call `assist`.
     """
     device = find_device(job.device, workers)
     splits = split(dataset, job.recipe, job.seed)
@@ -92,7 +92,7 @@ def dry_run(job: Job, dataset: LabelledData, on_epoch: Callable[[Epoch], None] |
 
 
 def assist(job: Job, dataset: LabelledData, workers: Workers) -> None:
-    """Do this process's share of the fit, and nothing after it. Raises TrainingError."""
+    """Do this process's share of the fit, and nothing else. Raises TrainingError."""
     _fit(job, dataset, split(dataset, job.recipe, job.seed), find_device(job.device, workers), workers)
 
 
@@ -105,11 +105,11 @@ def _fit(
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> tuple[Encoder, Fit, float]:
     """The encoder, the fit, and the seconds that the fit took; the same in all `workers`."""
-    what = identity(dataset, splits, job.recipe, job.seed, job.settings)
-    workers.require_same(what | {"device": device.type})
-    checkpoint = None if job.checkpoint is None else Checkpoint(job.checkpoint, what)
-    start_state = workers.of_first(lambda: None if checkpoint is None else checkpoint.load())
-    encoder = workers.of_first(lambda: encoder_for(dataset.input, splits.train))
+    fit_identity = identity(dataset, splits, job.recipe, job.seed, job.settings)
+    workers.require_same(fit_identity | {"device": device.type})
+    checkpoint = None if job.checkpoint is None else Checkpoint(job.checkpoint, fit_identity)
+    start_state = workers.broadcast(lambda: None if checkpoint is None else checkpoint.load())
+    encoder = workers.broadcast(lambda: encoder_for(dataset.input, splits.train))
     dtype = getattr(torch, job.settings.precision)
     train, tune = (examples(part, encoder, device, dtype) for part in (splits.train, splits.tune))
     start = time.perf_counter()
@@ -136,18 +136,18 @@ def _fitted_model(
 
 
 def _require_better_than_guessing(fitted: Fit, classes: int, settings: FitSettings) -> None:
-    """Raise DivergedError where no temperature can make probabilities of the logits that are better than equal ones.
+    """Raise DivergedError where no temperature makes the probabilities better than equal ones.
 
-    The loss at a temperature T is at least (the loss - log C) / T. So over (T + 1) log C it stays over log C, that of
-    equal probabilities, and T is 100 at most. Weights that a far too high learning rate throws about are so large,
-    though every number in them is finite.
+    The loss at a temperature T is at least (loss - log C) / T. So a loss over (T + 1) log C stays over log C, the loss
+    of equal probabilities; T is at most 100. A far too high learning rate leads to such weights, though every number in
+    them is finite.
     """
     kept = next(epoch for epoch in fitted.history if epoch.number == fitted.best_epoch)
     for part, quality in (("train", kept.train), ("tune", kept.tune)):
         if quality.loss > (MAX_TEMPERATURE + 1) * math.log(classes):
             raise DivergedError(
-                f"the fit diverged: epoch {kept.number}, which is kept, has a loss of {quality.loss:.4g} on {part}, "
-                f"and equal probabilities have {math.log(classes):.3g}. "
+                f"the fit diverged: the kept epoch {kept.number} has a loss of {quality.loss:.4g} on {part}; "
+                f"equal probabilities have {math.log(classes):.3g}. "
                 f"Try a --learning-rate under {settings.learning_rate:g}."
             )
 

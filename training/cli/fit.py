@@ -1,4 +1,4 @@
-"""`demur fit`: train, certify, publish, and say what came of it."""
+"""`demur fit`: train, certify, publish, and print the results."""
 
 import argparse
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from training.fitting.joining import joined
 from training.fitting.workers import Workers
 from training.job import Job, JobResult, assist, run
 from training.reporting import operating_points
-from training.reporting.cautions import not_promised
+from training.reporting.cautions import uncertified
 from training.reporting.evaluation.evaluation import evaluate
 from training.reporting.files import check_apart, write_fit
 from training.reporting.terminal import Progress, table
@@ -28,20 +28,20 @@ Say = Callable[[str], None]
 
 
 def run_fit(options: argparse.Namespace, show: Say, say: Say) -> None:
-    """Do what the options ask for. `show` gets the result, `say` what happens on the way. Raises TrainingError.
+    """Run the command. `show` prints results, `say` prints progress. Raises TrainingError.
 
-    Of several processes the first does it and the others help with the fit. They stay until it has published, so that
-    where it dies on the way there are still all of them to be started again.
+    With several processes, the first one runs the whole job and the others help with the fit. They stay until it has
+    published: where it dies before that, all of them must still be there to be restarted.
     """
     with joined(options.device) as workers:
-        version = workers.of_first(lambda: _published(options.out, say) if options.if_missing else None)
+        version = workers.broadcast(lambda: _published(options.out, say) if options.if_missing else None)
         if not workers.leads and version is None:
             dataset = load(data_arguments.options(options, options.data), options.data_dir, _say_nothing)
             assist(_job(options, dataset), dataset, workers)
         elif version is None:
             _lead(options, workers, show, say)
         elif workers.leads:
-            show(f"{options.out} is there already, version {version}: nothing to do")
+            show(f"{options.out} exists already, version {version}: nothing to do")
         workers.wait()
 
 
@@ -54,8 +54,8 @@ def _lead(options: argparse.Namespace, workers: Workers, show: Say, say: Say) ->
     dataset = load(data_arguments.options(options, options.data), options.data_dir, say)
     job = _job(options, dataset)
     settings = job.abstention
-    have = capacity(dataset, job.recipe, job.seed)
-    for line in shortages(have, settings.selective_risk, settings.risk_level):
+    available = capacity(dataset, job.recipe, job.seed)
+    for line in shortages(available, settings.selective_risk, settings.risk_level):
         say(f"warning: {line}")
     progress = Progress(job.settings.epochs)
     try:
@@ -66,21 +66,21 @@ def _lead(options: argparse.Namespace, workers: Workers, show: Say, say: Say) ->
     show(table(_summary(job, outcome)))
     if manifest.abstention is not None:
         show("\n" + operating_points.as_text(manifest, points))
-    for caution in [*manifest.warnings, *not_promised(manifest, points)]:
+    for caution in [*manifest.warnings, *uncertified(manifest, points)]:
         show(f"\nwarning: {caution}")
     if options.report_dir is not None:
         evaluation = evaluate(outcome.classifier, outcome.splits, outcome.report)
         write_fit(options.report_dir, evaluation, outcome.fit.history, outcome.seconds)
     if job.checkpoint is not None:
-        checkpoint.remove(job.checkpoint)  # last: until here a job that is started again goes on from it
+        checkpoint.remove(job.checkpoint)  # last: until here a restarted job continues from it
 
 
 def _say_nothing(line: str) -> None:
-    """The first process says it."""
+    """Only the first process prints."""
 
 
 def _published(path: Path, say: Say) -> str | None:
-    """The version of the model at `path`, or None where there is none that the service would take."""
+    """The version of the model at `path`, or None where there is none that the service would load."""
     try:
         return Classifier.load(path).version
     except ModelError as error:

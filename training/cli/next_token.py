@@ -1,4 +1,4 @@
-"""`demur next-token`: fit a model of the next token to a text, certify it, publish it."""
+"""`demur next-token`: trains, certifies and publishes a model of the next token of a text."""
 
 import argparse
 import dataclasses
@@ -14,20 +14,20 @@ from training.fitting.next_token import NextTokenSettings, fit_next_token
 from training.publishing.next_token import publish_next_token, release_options
 from training.publishing.release import Release
 from training.reporting import operating_points
-from training.reporting.cautions import not_promised
+from training.reporting.cautions import uncertified
 from training.reporting.terminal import table
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
-def run_next_token(options: argparse.Namespace, show: Say, say: Say) -> None:
-    """Do what the options ask for. `show` gets the result, `say` what happens on the way. Raises TrainingError."""
-    asked = {"steps": options.steps, "seed": options.seed}
-    settings = dataclasses.replace(NextTokenSettings(), **{n: value for n, value in asked.items() if value is not None})
+def run_next_token(options: argparse.Namespace, print_result: Log, log: Log) -> None:
+    """Run the command. `print_result` gets the result, `log` the progress. Raises TrainingError."""
+    given = {"steps": options.steps, "seed": options.seed}
+    settings = dataclasses.replace(NextTokenSettings(), **{n: value for n, value in given.items() if value is not None})
     task = Task.of(standard_library() if options.text is None else folder(options.text))
     publishing = release_options(options.out)
     publishing.check()
-    say(f"{len(task.vocabulary):,} tokens, {len(task.train):,} places to learn from: {settings.steps} steps")
+    log(f"{len(task.vocabulary):,} tokens, {len(task.train):,} training contexts: {settings.steps} steps")
     start = time.perf_counter()
     with tqdm(total=settings.steps, unit="step", disable=not sys.stderr.isatty()) as bar:
 
@@ -41,10 +41,10 @@ def run_next_token(options: argparse.Namespace, show: Say, say: Say) -> None:
     released = publish_next_token(model, task, settings, publishing)
     manifest = released.classifier.manifest
     points = manifest.metrics.operating_points
-    show(table(_summary(options, task, settings, released, seconds)))
-    show("\n" + operating_points.as_text(manifest, points))
-    for caution in [*manifest.warnings, *not_promised(manifest, points)]:
-        show(f"\nwarning: {caution}")
+    print_result(table(_summary(options, task, settings, released, seconds)))
+    print_result("\n" + operating_points.as_text(manifest, points))
+    for caution in [*manifest.warnings, *uncertified(manifest, points)]:
+        print_result(f"\nwarning: {caution}")
 
 
 def _summary(

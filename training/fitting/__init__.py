@@ -1,1 +1,1 @@
-"""The fit: softmax regression from scratch, its gradient, its minibatches and its workers."""
+"""Fits a softmax regression from scratch: model, gradient, minibatches, checkpoints and worker processes."""

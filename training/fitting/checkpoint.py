@@ -1,7 +1,7 @@
-"""Where a fit stood after its last epoch, in a file, so that it can go on after it was killed.
+"""The state of a fit after its last epoch, in a file, so that a fit that was killed can continue.
 
-The file is one line, which names it and holds the SHA-256 of what follows, and then tensors and plain values as
-`torch.save` writes them; they are loaded as such and as nothing else, so a file from elsewhere cannot run code.
+The first line names the format and holds the SHA-256 of the rest: tensors and plain values, as `torch.save` writes
+them. Nothing else is loaded, so a file from elsewhere cannot run code.
 """
 
 import dataclasses
@@ -24,15 +24,15 @@ from training.fitting.fit import Best, Epoch, Quality, State
 from training.fitting.recipes import FitSettings
 from training.fitting.regression import SoftmaxRegression
 
-_TITLE = b"demur checkpoint 1 "  # the number is the form's version
-_SHOWN = 80  # characters of a value that differs
+_TITLE = b"demur checkpoint 1 "  # with the version of the format
+_MAX_SHOWN = 80  # characters of a value that differs
 
 Identity = dict[str, str | int | float | None]
 
 
 def identity(dataset: LabelledData, splits: Splits, recipe: Recipe, seed: int, settings: FitSettings) -> Identity:
-    """What a fit is the fit of: another value of any of these gives other weights."""
-    drawn = hashlib.sha256(splits.train.labels.tobytes() + splits.tune.labels.tobytes())
+    """The inputs of a fit: another value of any of them gives other weights."""
+    labels = hashlib.sha256(splits.train.labels.tobytes() + splits.tune.labels.tobytes())
     return {
         "recipe": recipe,
         "seed": seed,
@@ -42,7 +42,7 @@ def identity(dataset: LabelledData, splits: Splits, recipe: Recipe, seed: int, s
         "classes": ", ".join(dataset.classes),
         "train size": len(splits.train),
         "tune size": len(splits.tune),
-        "labels in the order drawn": drawn.hexdigest(),
+        "labels in the order drawn": labels.hexdigest(),
     }
 
 
@@ -54,7 +54,7 @@ class Checkpoint:
     identity: Identity
 
     def save(self, state: State) -> None:
-        """Write the state over that of the epoch before, whole or not at all. Raises CheckpointError."""
+        """Replace the state of the epoch before, completely or not at all. Raises CheckpointError."""
         stream = io.BytesIO()
         torch.save({"identity": self.identity, "state": _plain(state)}, stream)
         content = stream.getvalue()
@@ -67,7 +67,7 @@ class Checkpoint:
     def load(self) -> State | None:
         """The state in the file, on the CPU; None where there is no file.
 
-        Raises CheckpointError where it is damaged, or that of another fit, and then says what differs.
+        Raises CheckpointError where the file is damaged or belongs to another fit, with the differences.
         """
         try:
             title, _, content = self.path.read_bytes().partition(b"\n")
@@ -77,27 +77,27 @@ class Checkpoint:
             raise CheckpointError(f"cannot read the checkpoint {self.path}: {error.strerror}") from None
         if title != _TITLE + hashlib.sha256(content).hexdigest().encode():
             raise CheckpointError(
-                f"the checkpoint {self.path} is damaged, or not one of this version: remove it to fit from the start"
+                f"the checkpoint {self.path} is damaged or has another version: remove it to fit from the start"
             )
-        held = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        self._check(held["identity"])
-        return _state(held["state"])
+        content_of_file = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        self._check(content_of_file["identity"])
+        return _state(content_of_file["state"])
 
-    def _check(self, held: Identity) -> None:
+    def _check(self, other: Identity) -> None:
         differences = [
-            f"{name} {str(held.get(name))[:_SHOWN]} there, {str(value)[:_SHOWN]} here"
+            f"{name} {str(other.get(name))[:_MAX_SHOWN]} in the file, {str(value)[:_MAX_SHOWN]} in this fit"
             for name, value in self.identity.items()
-            if held.get(name) != value
+            if other.get(name) != value
         ]
         if differences:
             raise CheckpointError(
-                f"the checkpoint {self.path} is of another fit ({'; '.join(differences)}): "
+                f"the checkpoint {self.path} belongs to another fit ({'; '.join(differences)}): "
                 "remove it, or name another by --checkpoint"
             )
 
 
 def require(path: Path | None) -> None:
-    """That there is a checkpoint to go on from. Raises CheckpointError."""
+    """Raise CheckpointError where there is no checkpoint to continue from."""
     if path is None:
         raise CheckpointError("--resume needs --checkpoint PATH")
     try:
@@ -107,7 +107,7 @@ def require(path: Path | None) -> None:
 
 
 def remove(path: Path) -> None:
-    """The checkpoint of a fit that is published, and what killed jobs left beside it. Raises CheckpointError."""
+    """Remove the checkpoint of a published fit, and what killed jobs left beside it. Raises CheckpointError."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Labelled examples as a fit reads them: in memory, or from wherever a source has them, in minibatches."""
+"""Labelled examples as a fit reads them: in memory, or in minibatches from any source."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from training.fitting.workers import ALONE, Workers
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """What bytes mean: features of `dtype`, from 0 to 1, that are the bytes divided by `full_scale`."""
+    """How bytes become features of `dtype` from 0 to 1: divided by `full_scale`."""
 
     full_scale: float
     dtype: torch.dtype
@@ -20,14 +20,14 @@ class Levels:
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """N labelled examples on one device: features, or a quarter as large, the bytes that they are made of when used.
+    """N labelled examples on one device: features, or bytes that become features when used.
 
     >>> Examples(torch.tensor([[51, 255]], dtype=torch.uint8), torch.tensor([0]), Levels(255.0, torch.float32)).features
     tensor([[0.2000, 1.0000]])
     """
 
-    stored: Tensor  # [N, D], features, float32 or float64; or uint8, and then `levels` says what they mean
-    labels: Tensor  # int64 [N]; or soft: as the features [N, C], each row a distribution over the classes
+    stored: Tensor  # [N, D], features, float32 or float64; or uint8, to be scaled as `levels` says
+    labels: Tensor  # int64 [N]; or soft: of the features' dtype, [N, C], each row a distribution over the classes
     levels: Levels | None = None
 
     def __len__(self) -> int:
@@ -35,13 +35,13 @@ class Examples:
 
     @property
     def features(self) -> Tensor:
-        """Float32 or float64 `[N, D]`. Of bytes they are made anew each time."""
+        """Float32 or float64 `[N, D]`; computed each time where bytes are stored."""
         multiples, unit = self.multiples
         return multiples if self.levels is None else multiples.div_(unit)
 
     @property
     def multiples(self) -> tuple[Tensor, float]:
-        """The features times a number, and the number: of bytes they are had for half the time of the features."""
+        """The features times a number, and the number. From bytes this takes half the time of the features."""
         if self.levels is None:
             return self.stored, 1.0
         return self.stored.to(self.levels.dtype), self.levels.full_scale
@@ -53,17 +53,17 @@ class Examples:
 
     @property
     def classes(self) -> Tensor:
-        """Each one's class, int64 `[N]`; of a soft label the likeliest."""
+        """The class of each example, int64 `[N]`; the likeliest one of a soft label."""
         return self.labels.argmax(dim=1) if self.labels.is_floating_point() else self.labels
 
     @property
     def device(self) -> torch.device:
-        """Where they lie, and where the fit computes."""
+        """The device of the examples and of the fit."""
         return self.stored.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the features, and of the fit."""
+        """The dtype of the features and of the fit."""
         return self.stored.dtype if self.levels is None else self.levels.dtype
 
     def to(self, device: torch.device) -> "Examples":
@@ -80,18 +80,18 @@ class Examples:
             yield Examples(self.stored[start : start + size], self.labels[start : start + size], self.levels)
 
     def minibatches(self, size: int, generator: torch.Generator, workers: Workers = ALONE) -> Iterator["Minibatch"]:
-        """Each example once, in an order that `generator`, on the CPU, draws; the last minibatch may be smaller."""
+        """Each example once, in a random order from `generator`, on the CPU; the last minibatch may be smaller."""
         order = torch.randperm(len(self), generator=generator).to(self.device)
         for rows in torch.split(order, size):
             yield self.minibatch(rows, workers)
 
     def minibatch(self, rows: Tensor, workers: Workers = ALONE) -> "Minibatch":
-        """The share of the examples at `rows`."""
+        """This worker's share of the examples at `rows`."""
         share = self.take(rows[workers.share(len(rows))])
         return Minibatch(share.stored, share.labels, share.levels, size=len(rows))
 
     def blocks(self, workers: Workers = ALONE) -> Iterator["Examples"]:
-        """All of the share, in order."""
+        """All of this worker's share, in order."""
         share = workers.share(len(self))
         if share.start < share.stop:
             yield Examples(self.stored[share], self.labels[share], self.levels)
@@ -99,13 +99,13 @@ class Examples:
 
 @dataclass(frozen=True, slots=True)
 class Minibatch(Examples):
-    """This process's share of a minibatch: all of it where it is alone, maybe none where they are many."""
+    """This worker's share of a minibatch: all of it for a single worker, possibly none among many."""
 
-    size: int = field(kw_only=True)  # of the whole minibatch
+    size: int = field(kw_only=True)  # of the minibatch over all workers
 
 
 class Source(Protocol):
-    """Labelled examples, in memory or elsewhere, that a fit reads in minibatches."""
+    """Labelled examples, in memory or in a file, that a fit reads in minibatches."""
 
     def __len__(self) -> int: ...
 
@@ -116,21 +116,21 @@ class Source(Protocol):
 
     @property
     def device(self) -> torch.device:
-        """Where what is read lies, and where the fit computes."""
+        """The device of the examples and of the fit."""
         ...
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the features, and of the fit."""
+        """The dtype of the features and of the fit."""
         ...
 
     def minibatches(self, size: int, generator: torch.Generator, workers: Workers) -> Iterator[Minibatch]:
-        """Each example once, in a new order, and of each minibatch this process's share.
+        """Each example once, in a new order; of each minibatch this worker's share.
 
-        `generator`, on the CPU, is drawn from alike in all processes, and not after the last minibatch.
+        All workers draw the same numbers from `generator`, on the CPU, and none after the last minibatch.
         """
         ...
 
     def blocks(self, workers: Workers) -> Iterator[Examples]:
-        """Each example of this process's share once, in the same order every time; no block is empty."""
+        """Each example of this worker's share once, always in the same order; no block is empty."""
         ...

@@ -1,4 +1,4 @@
-"""The minibatch loop. Knows tensors and a model; knows no data set and no file."""
+"""The minibatch loop, over tensors and a model; it knows no data set and no file."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,12 +18,12 @@ from training.fitting.sgd import SGD, scheduled_rate
 from training.fitting.workers import ALONE, Workers
 
 _ROWS = 1024
-_MOST_NUMBERS = 2**25  # 128 MB in float32
+_MAX_NUMBERS = 2**25  # 128 MB in float32
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Mean cross-entropy and share of right labels."""
+    """Mean cross-entropy and accuracy."""
 
     loss: float
     accuracy: float
@@ -31,7 +31,7 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One epoch's course. `train` is the running mean over its minibatches, as the weights changed."""
+    """The results of one epoch. `train` is the mean over its minibatches, while the weights changed."""
 
     number: int  # from 1
     train: Quality
@@ -40,7 +40,7 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """The weights that the fit would end with if it ended now."""
+    """The weights that the fit would return if it ended now."""
 
     loss: float  # on tune
     epoch: int
@@ -49,16 +49,16 @@ class Best:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where a fit stands after an epoch: all that the rest of it depends on. The tensors are the fit's own."""
+    """The state of a fit after an epoch: all that the rest depends on. The fit goes on changing the tensors."""
 
     model: SoftmaxRegression
     velocity: SoftmaxRegression | None  # of SGD
     best: Best
     history: list[Epoch]
-    generator: Tensor  # uint8, its state
+    generator: Tensor  # its state, uint8
 
     def to(self, device: torch.device) -> "State":
-        """The same on another device, but for the generator, which is on the CPU."""
+        """The same on another device, except the generator, which stays on the CPU."""
         velocity = None if self.velocity is None else self.velocity.to(device)
         best = replace(self.best, model=self.best.model.to(device))
         return replace(self, model=self.model.to(device), velocity=velocity, best=best)
@@ -66,7 +66,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """The fitted model, the epoch that it is from, and how the fit went."""
+    """The fitted model, the epoch that it is from, and the results of all epochs."""
 
     model: SoftmaxRegression
     best_epoch: int
@@ -85,11 +85,12 @@ def fit(
     start: State | None = None,
     on_state: Callable[[State], None] | None = None,
 ) -> Fit:
-    """Fit a softmax regression on `train`, watching `tune` after each epoch.
+    """Fit a softmax regression on `train`, with an evaluation on `tune` after each epoch.
 
     `generator`, on the CPU, draws the initial weights and each epoch's order of the examples. Both splits lie on
-    the device that computes. All `workers` call this with the same arguments, and get the same. From a `start` the
-    fit goes on as the one that `on_state` was told it by would have. Raises DivergedError when a loss is not finite.
+    the device that computes. All `workers` call this with the same arguments and get the same result. With `start`, a
+    state that `on_state` received, the fit continues exactly as the first one did. Raises DivergedError when a loss is
+    not finite.
     """
     if start is None:
         model = SoftmaxRegression.initial(train.width, classes, generator).to(dtype=train.dtype)
@@ -140,14 +141,14 @@ def train_epoch(
     rates: Iterator[float | Tensor],
     workers: Workers = ALONE,
 ) -> Quality:
-    """One pass over `minibatches`, updating `model` in place: its loss and accuracy in the mean, as it changed."""
+    """Update `model` in place in one pass over `minibatches`; mean loss and accuracy while it changed."""
     sums = _Sums(model.weights.device)
     count = _train(model, minibatches, sgd, rates, sums, workers)
     return sums.quality(count, workers)
 
 
 class RecordedFit:
-    """Epochs as `train_epoch` makes them, by `RecordedEpochs`, over examples in memory and without other workers."""
+    """The epochs of `train_epoch` by `RecordedEpochs`, for examples in memory and a single worker."""
 
     def __init__(self, model: SoftmaxRegression, train: Examples, sgd: SGD, batch_size: int) -> None:
         self._train, self._sums = train, _Sums(train.device)
@@ -159,7 +160,7 @@ class RecordedFit:
         self._epochs = RecordedEpochs(train, batch_size, steps, changed)
 
     def epoch(self, generator: torch.Generator, rates: Sequence[float]) -> Quality:
-        """One epoch, in an order that `generator` draws, with a learning rate for each update."""
+        """One epoch in a random order from `generator`, with a learning rate for each update."""
         for tensor in self._sums.tensors:
             tensor.zero_()
         self._epochs.run(torch.randperm(len(self._train), generator=generator), rates)
@@ -174,7 +175,7 @@ def _trainer(
     generator: torch.Generator,
     workers: Workers,
 ) -> Callable[[Sequence[float]], Quality]:
-    """What trains for an epoch, given the learning rate of each update; recorded where that is possible."""
+    """A function that trains for an epoch, given the learning rate of each update; recorded where possible."""
     size = settings.batch_size
     if isinstance(train, Examples) and train.device.type == "cuda" and workers.size == 1:
         return partial(RecordedFit(model, train, sgd, size).epoch, generator)
@@ -189,7 +190,7 @@ def _train(
     sums: "_Sums",
     workers: Workers,
 ) -> int:
-    """An update for each minibatch; how many examples they hold in all processes together."""
+    """An update for each minibatch. Returns the number of examples in all workers together."""
     count = 0
     for batch in minibatches:
         losses, hits, gradient = loss_and_gradient(model, batch)
@@ -201,15 +202,15 @@ def _train(
 
 
 def rows_at_a_time(width: int, classes: int) -> int:
-    """Of how many examples features and logits may lie in memory at once: few enough to stay in a cache, or 128 MB."""
-    return max(1, min(_ROWS, _MOST_NUMBERS // max(width, classes)))
+    """How many examples have features and logits in memory at once: few enough for a cache, and at most 128 MB."""
+    return max(1, min(_ROWS, _MAX_NUMBERS // max(width, classes)))
 
 
 class _Sums:
-    """Of losses and of right labels over an epoch.
+    """The sums of losses and of right labels over an epoch.
 
-    They stay on the device until the end: reading a number off a GPU waits for it. In float64, since a million losses
-    add up to where float32 has no digit left for one.
+    They stay on the device until the end, because reading a number from a GPU waits for it. They are float64: beside
+    the sum of a million losses, float32 has no digit left for one more.
     """
 
     def __init__(self, device: torch.device) -> None:

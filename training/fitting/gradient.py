@@ -1,11 +1,11 @@
-"""Loss and gradient of softmax regression on a minibatch, by hand, laid out to be fast for few classes.
+"""Loss and gradient of softmax regression on a minibatch, without autograd and fast for few classes.
 
 Shapes: N examples, D features, C classes. A minibatch is cut into P parts of B = N / P examples. Logits are
-`[P, C, B]`: a class is a row, so that maxima and sums over the classes run along whole parts. Labels are int64 `[N]`,
-or soft: of the features' type, `[N, C]`, each row a distribution over the classes.
+`[P, C, B]`: a class is a row, so that maxima and sums over the classes are vectorised over the examples. Labels are
+int64 `[N]`, or soft: of the features' dtype, `[N, C]`, each row a distribution over the classes.
 
 With the errors G = (probabilities - labels) / N, `[N, C]`, the gradient is X^T G in the weights, and the sum of G's
-rows in the biases. What is computed is (G^T X)^T, which for ten classes takes a quarter of the time of X^T G.
+rows in the biases. The code computes (G^T X)^T, which for ten classes takes a quarter of the time of X^T G.
 """
 
 import torch
@@ -14,13 +14,13 @@ from torch import Tensor
 from training.fitting.examples import Examples, Minibatch
 from training.fitting.regression import SoftmaxRegression
 
-# With few classes a product is so flat that two threads hardly beat one, but of two products each thread makes one.
+# With few classes a matrix product is so flat that two threads hardly beat one. So each thread gets its own product.
 _FEW_CLASSES = 64
-_LEAST_EXAMPLES = 32  # of a part
+_MIN_EXAMPLES = 32  # of a part
 
 
 def loss(model: SoftmaxRegression, examples: Examples) -> tuple[Tensor, Tensor]:
-    """The sum of the losses, and of how many the likeliest class is the label: two scalars.
+    """The sum of the losses, and the number of examples whose likeliest class is the label: two scalars.
 
     >>> even = SoftmaxRegression(torch.zeros(1, 2), torch.zeros(2))
     >>> loss(even, Examples(torch.tensor([[3.0], [4.0]]), torch.tensor([0, 1])))  # 2 log 2
@@ -33,7 +33,7 @@ def loss(model: SoftmaxRegression, examples: Examples) -> tuple[Tensor, Tensor]:
 
 
 def loss_and_gradient(model: SoftmaxRegression, batch: Minibatch) -> tuple[Tensor, Tensor, SoftmaxRegression]:
-    """What `loss` gives, and the gradient of that sum divided by the size of the whole minibatch.
+    """The results of `loss`, and the gradient of that sum divided by the size of the minibatch over all workers.
 
     >>> even = SoftmaxRegression(torch.zeros(1, 2), torch.zeros(2))
     >>> loss_and_gradient(even, Minibatch(torch.tensor([[3.0]]), torch.tensor([1]), size=1))[2]
@@ -51,12 +51,12 @@ def loss_and_gradient(model: SoftmaxRegression, batch: Minibatch) -> tuple[Tenso
 
 
 def softmax_(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Turn logits `[P, C, B]` in place into probabilities; give each example's loss, and whether it is right, `[P, B]`.
+    """Turn logits `[P, C, B]` in place into probabilities; return each loss and whether it is right, `[P, B]`.
 
-    Labels as `by_class` gives them. Stable in the way of `softmax`: the largest logit is subtracted first.
+    Labels as `by_class` gives them. Stable like `softmax`: the largest logit is subtracted first.
 
     >>> logits = torch.tensor([[[0.0, 0.0], [0.0, 1000.0]]])
-    >>> softmax_(logits, torch.tensor([[[1, 1]]]))  # of equal ones the first is the likeliest
+    >>> softmax_(logits, torch.tensor([[[1, 1]]]))  # the first of equal classes is the likeliest
     (tensor([[0.6931, 0.0000]]), tensor([[False,  True]]))
     >>> logits
     tensor([[[0.5000, 0.0000],
@@ -73,7 +73,7 @@ def softmax_(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def subtract_(probabilities: Tensor, labels: Tensor) -> None:
-    """Subtract the labels, as `by_class` gives them, from probabilities `[P, C, B]`: 1 at each true label, or soft."""
+    """Subtract the labels, as `by_class` gives them, from probabilities `[P, C, B]`: 1 at each label, or soft."""
     if labels.is_floating_point():
         probabilities -= labels
     else:
@@ -92,13 +92,13 @@ def _parts(features: Tensor, classes: int) -> Tensor:
     """`[N, D]` -> `[P, B, D]`, a part for each thread where that pays."""
     examples, width = features.shape
     threads = torch.get_num_threads() if features.device.type == "cpu" else 1
-    few = classes < _FEW_CLASSES and examples % threads == 0 and examples >= threads * _LEAST_EXAMPLES
+    few = classes < _FEW_CLASSES and examples % threads == 0 and examples >= threads * _MIN_EXAMPLES
     parts = threads if few else 1
     return features.reshape(parts, examples // parts, width)
 
 
 def _logits(model: SoftmaxRegression, parts: Tensor, unit: float) -> Tensor:
-    """`[P, B, D]`, features times `unit` -> `[P, C, B]`. The few weights are divided, not the many features."""
+    """`[P, B, D]`, features times `unit` -> `[P, C, B]`. Divides the few weights, not the many features."""
     weights, biases = model.weights.T if unit == 1 else model.weights.T / unit, model.biases[:, None]
     if len(parts) == 1:
         return torch.addmm(biases, weights, parts[0].T)[None]

@@ -1,4 +1,4 @@
-"""How a process finds the others that torchrun has started with it, on this machine and on others."""
+"""Joins the processes that torchrun has started, on this machine and on others."""
 
 import os
 import uuid
@@ -14,13 +14,13 @@ from torch.distributed.rendezvous import rendezvous
 from training.errors import TrainingError, WorkersError
 from training.fitting.workers import ALONE, Workers, reason
 
-# One process waits for another: at the start for who reads slowly, at the end for who certifies. One that dies is
-# noticed at once, by its connections, so this is only for one that hangs.
-_PATIENCE = timedelta(hours=12)
+# Processes wait for one another: at the start for the slowest reader, at the end for the one that certifies. A process
+# that dies is noticed at once, by its connections. So this limit is only for one that hangs.
+_TIMEOUT = timedelta(hours=12)
 
 
 class Store(Protocol):
-    """What of torch's stores of keys and values is used here."""
+    """The methods of torch's key-value stores that are used here."""
 
     def set(self, key: str, value: str, /) -> None: ...
 
@@ -33,10 +33,10 @@ class Store(Protocol):
 
 @contextmanager
 def joined(device: str) -> Iterator[Workers]:
-    """The processes that torchrun started, joined for as long as the context lasts; alone where it started none.
+    """The processes that torchrun started, joined for the life of the context; one worker where it started none.
 
-    `device` is "auto", "cpu" or "cuda". On the CPU gloo carries the messages; between CUDA devices, one a process,
-    NCCL does. Raises WorkersError where torchrun's variables are unusable or the others are not to be reached.
+    `device` is "auto", "cpu" or "cuda". Messages go by gloo on the CPU, and by NCCL between CUDA devices, one for each
+    process. Raises WorkersError where torchrun's variables are unusable or another process cannot be reached.
     """
     if "WORLD_SIZE" not in os.environ:
         yield ALONE
@@ -53,10 +53,10 @@ def joined(device: str) -> Iterator[Workers]:
     if cuda:
         torch.cuda.set_device(local_rank)
     try:
-        store, _, _ = next(rendezvous("env://", rank, size, timeout=_PATIENCE))
-        fresh = dist.PrefixStore(name_of_start(store, rank, size), store)  # type: ignore[attr-defined]
+        store, _, _ = next(rendezvous("env://", rank, size, timeout=_TIMEOUT))
+        fresh = dist.PrefixStore(start_token(store, rank, size), store)  # type: ignore[attr-defined]
         backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
-        dist.init_process_group(backend, store=fresh, rank=rank, world_size=size, timeout=_PATIENCE)
+        dist.init_process_group(backend, store=fresh, rank=rank, world_size=size, timeout=_TIMEOUT)
     except (RuntimeError, ValueError) as error:
         raise WorkersError(f"process {rank} of {size} cannot join the others: {reason(error)}") from None
     try:
@@ -66,26 +66,26 @@ def joined(device: str) -> Iterator[Workers]:
         dist.destroy_process_group()
 
 
-def name_of_start(store: Store, rank: int, size: int) -> str:
-    """A name that the processes started together agree on, and that none had who were started before them.
+def start_token(store: Store, rank: int, size: int) -> str:
+    """A token that the processes of one start share, and that no earlier start had.
 
-    torchrun keeps its store over restarts, with the addresses of the dead in it (pytorch/pytorch issue 167288), and
-    which of its restarts this is not all machines number alike. So each of the others asks the first with a token of
-    its own; what the dead have left in the queue gets an answer too, which nobody reads.
+    torchrun keeps its store over restarts, with the addresses of dead processes in it (pytorch/pytorch issue 167288),
+    and machines can number the restarts differently. So each of the other processes asks the first one with a token of
+    its own. Questions that dead processes left in the queue get an answer too, which nobody reads.
     """
     token = uuid.uuid4().hex
     if rank:
         store.queue_push("start", f"asks {token}")
-        name: str = store.get(f"answer to {token}").decode()
-        store.queue_push("start", f"heard {name}")
-        return name
-    heard = 0
-    while heard < size - 1:
-        verb, said = store.queue_pop("start").decode().split()
+        shared: str = store.get(f"answer to {token}").decode()
+        store.queue_push("start", f"confirms {shared}")
+        return shared
+    confirmed = 0
+    while confirmed < size - 1:
+        verb, other = store.queue_pop("start").decode().split()
         if verb == "asks":
-            store.set(f"answer to {said}", token)
-        elif said == token:
-            heard += 1
+            store.set(f"answer to {other}", token)
+        elif other == token:
+            confirmed += 1
     return token
 
 
@@ -95,5 +95,5 @@ def _variable(name: str) -> int:
     except (KeyError, ValueError):
         given = os.environ.get(name, "")
         raise TrainingError(
-            f"{name}={given!r}: torchrun sets it to a whole number; start the processes by it"
+            f"{name}={given!r}: torchrun sets it to a whole number; start the processes with torchrun"
         ) from None

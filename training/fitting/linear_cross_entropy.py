@@ -1,17 +1,17 @@
-"""Softmax regression's cross-entropy without its logits: exact, for vocabularies whose logits do not fit.
+"""The exact cross-entropy of softmax regression without its logit matrix, for vocabularies too large for it.
 
 Shapes: N examples, D features, V classes. Features are float32 or float64 `[N, D]`, weights `[D, V]`, biases `[V]` of
 the same dtype, labels int64 `[N]`, all on one device.
 
 `F.cross_entropy(features @ weights + biases, labels)` holds three to four matrices `[N, V]`: logits, log-softmax, and
-a gradient of each. Here the classes are taken a chunk at a time, and no more than one chunk's logits are there at
-once. Forwards each row's log-sum-exp grows from chunk to chunk (Milakov and Gimelshein 2018, arXiv 1805.02867), and N
-numbers are kept. Backwards the chunk's logits are computed again, which is a fourth matrix product beside three, and
-become probabilities, p = exp(z - log-sum-exp), in place. That costs no time where the product is cheaper than
+a gradient of each. Here the classes are processed in chunks, and only one chunk's logits exist at a time. The forward
+pass updates each row's log-sum-exp from chunk to chunk (Milakov and Gimelshein 2018, arXiv 1805.02867) and keeps N
+numbers. The backward pass computes the chunk's logits again, a fourth matrix product beside three, and turns them in
+place into probabilities, p = exp(z - log-sum-exp). That costs no time where the product is cheaper than
 writing and reading the matrices that it saves (Wijmans et al. 2024, arXiv 2411.09009).
 
-Memory beyond the arguments and the gradients that are returned: `CHUNK_BYTES` for one chunk, or what `LEAST_COLUMNS`
-take where N is so large that they do not fit; `[N, D]` once; and some vectors.
+Memory beyond the arguments and the returned gradients: `CHUNK_BYTES` for one chunk, or more where N is so large that
+`MIN_COLUMNS` take more; `[N, D]` once; and some vectors.
 """
 
 from collections.abc import Iterator
@@ -24,8 +24,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 CHUNK_BYTES = {"cpu": 16 * 2**20, "cuda": 256 * 2**20}  # a CPU's last-level cache; on a GPU enough to fill it
-LEAST_COLUMNS = 256  # fewer make thin matrix products
-_LEAST_CHUNKS = 16  # so that a small problem, too, has a small part of its logits
+MIN_COLUMNS = 256  # fewer make thin matrix products
+_MIN_CHUNKS = 16  # so that small problems save memory too
 
 
 def linear_cross_entropy(
@@ -33,9 +33,9 @@ def linear_cross_entropy(
 ) -> Tensor:
     """Mean over the batch of -log p(true label), a scalar, with gradients in features, weights and biases.
 
-    `columns` is the width of a chunk; left out, `chunk_columns` chooses it. The weights may have any strides, so that
-    `linear.weight.T` does. Raises ValueError on shapes that do not fit or a label that is no class. Differentiable
-    once.
+    `columns` is the width of a chunk, by default that of `chunk_columns`. The weights may have any strides, such as
+    those of `linear.weight.T`. Raises ValueError on shapes that do not match or a label that is no class.
+    Differentiable once.
 
     >>> weights = torch.zeros(2, 4)
     >>> linear_cross_entropy(torch.ones(1, 2), weights, torch.zeros(4), torch.tensor([3]))  # log 4
@@ -62,7 +62,7 @@ def chunk_columns(examples: int, classes: int, dtype: torch.dtype, device: torch
     256
     """
     fitting = CHUNK_BYTES.get(device.type, CHUNK_BYTES["cpu"]) // max(1, examples * dtype.itemsize)
-    return max(1, min(classes, max(LEAST_COLUMNS, min(fitting, -(-classes // _LEAST_CHUNKS)))))
+    return max(1, min(classes, max(MIN_COLUMNS, min(fitting, -(-classes // _MIN_CHUNKS)))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +70,14 @@ class _Chunk:
     columns: slice
     rows: Tensor  # [n], the examples whose label is in the chunk
     labels: Tensor  # [n], theirs, counted from the chunk's first column
-    logits: Tensor  # [N, columns], a part of the one buffer, with anything in it
+    logits: Tensor  # [N, columns], a part of the one buffer, not initialised
 
 
 def _chunks(features: Tensor, labels: Tensor, classes: int, columns: int) -> Iterator[_Chunk]:
     examples = len(features)
     ordered, order = labels.sort()
     starts = [*range(0, classes, columns), classes]
-    # One copy to the host for all chunks: on a GPU each would wait for the work before it.
+    # One copy to the host for all chunks: on a GPU each copy waits for the work before it.
     firsts = torch.searchsorted(ordered, torch.tensor(starts, device=labels.device)).tolist()
     if firsts[0] > 0 or firsts[-1] < examples:
         wrong = int(ordered[0 if firsts[0] > 0 else -1])
@@ -93,8 +93,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features: Tensor, weights: Tensor, biases: Tensor, labels: Tensor, columns: int) -> Tensor:
         examples = len(features)
-        # From the least finite number, not from -inf: -inf less itself would be nan, and a row may begin with classes
-        # that are ruled out by a bias of -inf.
+        # Starts at the lowest finite number, not at -inf: -inf - -inf is NaN, and a row may begin with classes that a
+        # bias of -inf rules out.
         maximum = features.new_full((examples, 1), torch.finfo(features.dtype).min)
         total = torch.zeros_like(maximum)  # sum over the chunks so far of exp(z - maximum)
         true = torch.empty_like(maximum).squeeze(1)  # the true label's logit
@@ -115,7 +115,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         features, weights, biases, labels, log_sum_exp = ctx.saved_tensors
         wants_features, wants_weights, wants_biases = ctx.needs_input_grad[:3]
         scale = outer / max(1, len(features))
-        # The factor goes to the small matrices, so that no pass over a chunk is spent on it.
+        # The factor is applied to the small matrices, which saves a pass over each chunk.
         scaled = features * scale if wants_weights else features
         in_features = torch.zeros_like(features) if wants_features else None
         in_weights = torch.empty_like(weights) if wants_weights else None  # with the same strides

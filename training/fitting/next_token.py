@@ -1,8 +1,8 @@
 """Softmax regression over a vocabulary: the next token from the ones before it.
 
-V tokens, contexts of K tokens, embeddings of E numbers. The features of a context are its tokens' embeddings one after
-the other, D = K * E of them; what follows is softmax regression with V classes. It is the log-bilinear model of Mnih
-and Hinton (2007), with a matrix of its own for each place before the token.
+V tokens, contexts of K tokens, embeddings of E numbers. The features of a context are the embeddings of its tokens, one
+after the other, D = K * E; on them stands a softmax regression with V classes. It is the log-bilinear model of Mnih
+and Hinton (2007), with a separate matrix for each position before the token.
 """
 
 import itertools
@@ -21,14 +21,14 @@ from training.fitting.sgd import scheduled_rate
 
 FIRST_MOMENT, SECOND_MOMENT = 0.9, 0.99  # Adam's decay rates
 
-Loss = Callable[[Tensor, Tensor], Tensor]  # of features [B, D] and labels [B]; a scalar
+Loss = Callable[[Tensor, Tensor], Tensor]  # features [B, D] and labels [B] to a scalar
 LinearLoss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]  # features, weights, biases, labels
 OnStep = Callable[[int, float], None]  # called after each step with its number, from 1, and its minibatch's loss
 
 
 @dataclass(frozen=True, slots=True)
 class NextToken:
-    """The fitted model: all that is needed to predict."""
+    """The fitted model."""
 
     tokens: tuple[str, ...]  # V, by id
     embeddings: Tensor  # float32 [V, E]
@@ -36,7 +36,7 @@ class NextToken:
 
     @property
     def context(self) -> int:
-        """K, how many tokens are looked at."""
+        """K, the number of tokens in a context."""
         return self.regression.weights.shape[0] // self.embeddings.shape[1]
 
     def features(self, contexts: Tensor) -> Tensor:
@@ -58,10 +58,10 @@ class NextTokenSettings:
     """How to fit one."""
 
     width: int = 32  # E
-    learn_embeddings: bool = True  # else they stay as they were drawn
+    learn_embeddings: bool = True  # otherwise they stay random
     batch_size: int = 1024
-    learning_rate: float = 0.005  # Adam's, falling as half a cosine's wave
-    steps: int = 724  # an epoch of Python's own library
+    learning_rate: float = 0.005  # of Adam, with a cosine schedule
+    steps: int = 724  # an epoch of Python's standard library
     seed: int = 0
 
 
@@ -73,9 +73,9 @@ def fit_next_token(
     loss: LinearLoss = linear_cross_entropy,
     on_step: OnStep | None = None,
 ) -> NextToken:
-    """Fit to contexts int64 `[N, K]` and the token after each, `[N]`. Raises DivergedError.
+    """Fit contexts, int64 `[N, K]`, to the token after each, `[N]`. Raises DivergedError.
 
-    The weights begin at zero and the biases at the unigram's logarithm, so that the first step is from there.
+    The weights start at zero and the biases at the logarithm of the unigram probabilities.
     """
     embeddings = initial_embeddings(len(tokens), settings)
     counts = torch.bincount(following, minlength=len(tokens)) + 1.0
@@ -90,7 +90,7 @@ def _with(weights: Tensor, biases: Tensor, loss: LinearLoss, batch: Tensor, labe
 
 
 def initial_embeddings(tokens: int, settings: NextTokenSettings) -> Tensor:
-    """`[V, E]`, drawn: small where they are to be learnt; where not, of the size that features should have."""
+    """`[V, E]`, random: small where they are learnt, and of standard deviation 1 where they stay as they are."""
     sigma = 0.1 if settings.learn_embeddings else 1.0
     generator = torch.Generator().manual_seed(settings.seed)
     return torch.normal(0.0, sigma, (tokens, settings.width), generator=generator)
@@ -105,10 +105,10 @@ def descend(
     settings: NextTokenSettings,
     on_step: OnStep | None = None,
 ) -> None:
-    """Fit `parameters`, and the embeddings where they are to be learnt, in place, by Adam (Kingma and Ba 2015).
+    """Fit `parameters` in place, and the embeddings where they are learnt, by Adam (Kingma and Ba 2015).
 
-    Not by SGD: a token that occurs twice in a million has a gradient in two minibatches, and Adam's division by its
-    size makes those two count. Raises DivergedError.
+    Not by SGD: a token that occurs twice in a million has a gradient in two minibatches only. Adam divides it by its
+    size, so that those two count. Raises DivergedError.
     """
     learnt = [*parameters, *([embeddings] if settings.learn_embeddings else [])]
     for parameter in learnt:

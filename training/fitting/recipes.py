@@ -1,4 +1,4 @@
-"""What a fit can be told: the settings, and the recipes that give them their defaults."""
+"""The settings of a fit, and the recipes that give them their defaults."""
 
 import itertools
 import math
@@ -15,7 +15,7 @@ Precision = Literal["float32", "float64"]
 
 @dataclass(frozen=True, slots=True)
 class FitSettings:
-    """Everything that shapes a fit, but for the data and the device."""
+    """Everything that determines a fit, except the data and the device."""
 
     epochs: int
     batch_size: int
@@ -28,7 +28,7 @@ class FitSettings:
     precision: Precision = "float32"  # of features and weights during the fit
 
 
-# Exactly the chapter's: plain minibatch SGD, and the last epoch's weights.
+# Exactly as in the chapter: plain minibatch SGD, and the last epoch's weights.
 CHAPTER = FitSettings(
     epochs=10,
     batch_size=256,
@@ -40,7 +40,7 @@ CHAPTER = FitSettings(
     keep="last",
 )
 
-# By the loss on the tune split no neighbour that differs in one setting is better, but for what is lost in the noise.
+# No neighbour that differs in one setting has a lower loss on the tune split, within the noise.
 # `make recipe` measures it; docs/evidence/fit.md has the table.
 TUNED = FitSettings(
     epochs=25,
@@ -53,14 +53,14 @@ TUNED = FitSettings(
     keep="best",
 )
 
-# Fewer updates, and a fit of few examples has hardly begun; more in a minibatch, and an epoch of them has few updates.
-_LEAST_UPDATES = 2000
-_LEAST_BATCHES = 32  # in an epoch
-_SMALLEST_BATCH = 16
+# With fewer updates a fit of few examples has hardly begun, and with larger minibatches an epoch has few updates.
+_MIN_UPDATES = 2000
+_MIN_BATCHES = 32  # in an epoch
+_MIN_BATCH_SIZE = 16
 
 
 def for_size(settings: FitSettings, examples: int) -> FitSettings:
-    """The settings for a training split of another size than the recipe was made on: smaller minibatches, more epochs.
+    """The settings adapted to the size of a training split: for a small one smaller minibatches and more epochs.
 
     >>> for_size(TUNED, 50_000) == TUNED
     True
@@ -68,14 +68,14 @@ def for_size(settings: FitSettings, examples: int) -> FitSettings:
     >>> small.batch_size, small.epochs  # 20 updates an epoch
     (16, 100)
     """
-    batch_size = min(settings.batch_size, max(_SMALLEST_BATCH, examples // _LEAST_BATCHES))
+    batch_size = min(settings.batch_size, max(_MIN_BATCH_SIZE, examples // _MIN_BATCHES))
     updates = math.ceil(examples / batch_size)
-    epochs = max(settings.epochs, math.ceil(_LEAST_UPDATES / updates))
+    epochs = max(settings.epochs, math.ceil(_MIN_UPDATES / updates))
     return replace(settings, batch_size=batch_size, epochs=epochs)
 
 
 def combinations(base: FitSettings, values: Mapping[str, Sequence[Any]]) -> list[FitSettings]:
-    """`base` with every combination of the `values` of its fields; the last field's change fastest."""
+    """`base` with every combination of the `values` of its fields; the last field changes fastest."""
     return [replace(base, **dict(zip(values, row, strict=True))) for row in itertools.product(*values.values())]
 
 

@@ -1,11 +1,11 @@
-"""An epoch on a GPU as one CUDA graph: recorded once, then replayed without a launch for each of thousands of kernels.
+"""An epoch on a GPU as one CUDA graph: recorded once, then replayed without launching thousands of kernels one by one.
 
-A step for ten classes is some thirty small kernels, which a GPU computes in less time than Python takes to launch them.
-A recording reads and writes the same memory each time that it is replayed. So examples, weights, velocity and sums stay
-where they are, and what an epoch has of its own, its order and its learning rates, is copied to where it is read.
+A step for ten classes is some thirty small kernels, and Python takes longer to launch them than a GPU to compute them.
+A replay reads and writes the memory of the recording. So examples, weights, velocity and sums stay in place, and the
+order and the learning rates of each epoch are copied into the recorded memory.
 
-Such epochs are those of `train_epoch`, to the bit where that too is given its rates as tensors: for numbers a GPU
-rounds once less. What they gain is measured by `make bench-gpu`.
+The results equal those of `train_epoch` bit for bit where that gets its rates as tensors too: with numbers a GPU rounds
+once less. `make bench-gpu` measures the gain.
 """
 
 import math
@@ -18,14 +18,14 @@ from training.fitting.examples import Examples, Minibatch
 
 Steps = Callable[[Iterable[Minibatch], Iterator[Tensor]], None]
 
-_WARM_UP = 3  # steps before the recording, for what libraries allocate at their first call
+_WARM_UP = 3  # steps before the recording: libraries allocate memory at their first call
 
 
 class RecordedEpochs:
     """Epochs over the same examples, by the same `steps`, on one device.
 
-    `steps` updates for each minibatch at the learning rate that comes with it, and in so doing changes no tensor but
-    those in `changed`, in place, and reads no number off the device.
+    `steps` makes an update for each minibatch at its learning rate. It changes only the tensors in `changed`, in place,
+    and reads no number from the device.
     """
 
     def __init__(self, train: Examples, batch_size: int, steps: Steps, changed: Sequence[Tensor]) -> None:
@@ -36,7 +36,7 @@ class RecordedEpochs:
         self._graph: torch.cuda.CUDAGraph | None = None
 
     def run(self, order: Tensor, rates: Sequence[float]) -> None:
-        """An epoch with the examples in this `order`, int64 `[N]`, and a learning rate for each update."""
+        """One epoch with the examples in this `order`, int64 `[N]`, and a learning rate for each update."""
         self._order.copy_(order)
         self._rates.copy_(torch.tensor(rates, dtype=self._rates.dtype))
         if self._train.device.type != "cuda":
@@ -51,15 +51,15 @@ class RecordedEpochs:
         self._steps(map(self._train.minibatch, rows), iter(self._rates.unbind()))
 
     def _recorded(self) -> torch.cuda.CUDAGraph:
-        """The graph of an epoch. Recording computes nothing; what the steps before it did is undone."""
-        before = [tensor.clone() for tensor in self._changed]
-        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):
+        """The graph of an epoch. Recording computes nothing, and the changes of the warm-up are undone."""
+        saved = [tensor.clone() for tensor in self._changed]
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
             self._epoch(_WARM_UP)
-            for tensor, kept in zip(self._changed, before, strict=True):
-                tensor.copy_(kept)
-        torch.cuda.current_stream().wait_stream(aside)
+            for tensor, value in zip(self._changed, saved, strict=True):
+                tensor.copy_(value)
+        torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             self._epoch()

@@ -1,4 +1,4 @@
-"""The model: softmax regression, one linear map and a softmax."""
+"""The model: softmax regression, a linear map and a softmax."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,15 @@ from torch import Tensor
 
 from training.fitting.softmax import softmax
 
-INITIAL_SIGMA = 0.01  # the chapter's
+INITIAL_SIGMA = 0.01  # as in the chapter
 
 
 @dataclass(frozen=True, slots=True)
 class SoftmaxRegression:
     """Parameters of the model over D features and C classes, float32 or float64.
 
-    The weights may lie in memory in any order. `initial` lays them class by class, as `gradient` is fastest,
-    and so do all that are made of those, since an operation keeps the strides that it finds.
+    The weights may have any memory layout. `initial` stores them class by class, which is fastest for `gradient`;
+    operations on them keep these strides.
     """
 
     weights: Tensor  # [D, C]
@@ -23,7 +23,7 @@ class SoftmaxRegression:
 
     @classmethod
     def initial(cls, features: int, classes: int, generator: torch.Generator) -> "SoftmaxRegression":
-        """Weights from N(0, 0.01^2), biases zero; float32 on the CPU, so that all devices and dtypes start alike."""
+        """Weights from N(0, 0.01^2), biases zero; float32 on the CPU, so that every device and dtype starts alike."""
         weights = torch.normal(0.0, INITIAL_SIGMA, (features, classes), generator=generator)
         return cls(weights.T.contiguous().T, torch.zeros(classes))
 
@@ -32,7 +32,7 @@ class SoftmaxRegression:
         return SoftmaxRegression(self.weights.to(device, dtype), self.biases.to(device, dtype))
 
     def copy(self) -> "SoftmaxRegression":
-        """A copy that further training leaves alone."""
+        """A copy that further training does not change."""
         return SoftmaxRegression(self.weights.clone(), self.biases.clone())
 
     def logits(self, features: Tensor) -> Tensor:

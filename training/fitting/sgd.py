@@ -1,4 +1,4 @@
-"""Minibatch stochastic gradient descent: the update and the learning rate's course."""
+"""Minibatch stochastic gradient descent: the update and the learning rate schedule."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from training.fitting.regression import SoftmaxRegression
 def scheduled_rate(schedule: Schedule, learning_rate: float, step: int, steps: int) -> float:
     """The learning rate of update `step` (from 0) of `steps`.
 
-    Cosine falls from the full rate to almost 0 in half a cosine's wave (Loshchilov and Hutter 2017).
+    Cosine falls from the full rate to almost 0 over half a period (Loshchilov and Hutter 2017).
 
     >>> [round(scheduled_rate("cosine", 0.1, step, 4), 4) for step in range(4)]
     [0.1, 0.0854, 0.05, 0.0146]
@@ -34,12 +34,12 @@ class SGD:
     momentum: float
     weight_decay: float
     clip_norm: float | None
-    velocity: SoftmaxRegression | None = None  # v; None before the first update, and without momentum
+    velocity: SoftmaxRegression | None = None  # v; None before the first update and without momentum
 
     def step(self, model: SoftmaxRegression, gradient: SoftmaxRegression, rate: float | Tensor) -> None:
         """Update `model` by `gradient`, which has the model's shapes and may be overwritten.
 
-        The rate is a number, or a scalar on the model's device that is read only there.
+        The rate is a number, or a scalar on the model's device that is never read from it.
         """
         if self.clip_norm is not None:
             norm = torch.sqrt(gradient.weights.square().sum() + gradient.biases.square().sum())
@@ -53,7 +53,7 @@ class SGD:
         _subtract(model.biases, direction.biases, rate)
 
     def prepare(self, model: SoftmaxRegression) -> list[Tensor]:
-        """The tensors that `step` will change, those of the model among them; it will make no others."""
+        """All tensors that `step` will change, including those of the model; `step` will create no others."""
         if self.momentum and self.velocity is None:
             self.velocity = SoftmaxRegression(torch.zeros_like(model.weights), torch.zeros_like(model.biases))
         parts = [model] if self.velocity is None else [model, self.velocity]

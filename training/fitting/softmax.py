@@ -1,11 +1,11 @@
-"""Softmax, its logarithm, the cross-entropy and its gradient, from scratch and stable.
+"""Softmax, its logarithm, the cross-entropy and its gradient, from scratch and numerically stable.
 
 Shapes: N examples, C classes. Logits are float32 or float64 `[N, C]`. Labels are int64 `[N]`, or soft: of the logits'
-type, `[N, C]`, each row a distribution over the classes.
+dtype, `[N, C]`, each row a distribution over the classes.
 
-The textbook form exp(z) / sum exp(z) overflows in float32 above z = 88.7, is 0/0 where no z is over -104.0, and from
--87.3 down to there loses digits unnoticed (`docs/chapter/softmax-numerics.md`). Softmax does not change when a row is
-shifted by a constant, so each row is shifted by its maximum first: the largest exponent is then 0, nothing overflows,
+In float32 the textbook form exp(z) / sum exp(z) overflows above z = 88.7, is 0/0 where no z is over -104.0, and
+silently loses digits between -104.0 and -87.3 (`docs/chapter/softmax-numerics.md`). Softmax does not change when a row
+is shifted by a constant, so each row is shifted by its maximum first: the largest exponent is 0, nothing overflows,
 and the denominator is at least 1 (Blanchard, Higham and Higham 2021, "Accurately computing the log-sum-exp and
 softmax functions").
 """
@@ -28,7 +28,7 @@ def softmax(logits: Tensor) -> Tensor:
 def log_softmax(logits: Tensor) -> Tensor:
     """Log-probabilities, `[N, C]` -> `[N, C]`: z_k - max z - log sum_j exp(z_j - max z).
 
-    Finite where softmax has long been rounded to 0:
+    Finite where softmax is rounded to 0:
 
     >>> log_softmax(torch.tensor([[0.0, -1000.0]]))
     tensor([[    0., -1000.]])
@@ -40,13 +40,13 @@ def log_softmax(logits: Tensor) -> Tensor:
 def log_sum_exp(logits: Tensor) -> Tensor:
     """log sum_j exp(z_j) of each row, `[N, C]` -> `[N]`: max z + log(1 + the sum of the other exp(z_j - max z)).
 
-    The largest term, exp(0) = 1, is left to log1p, so that the others are not lost beside it:
+    log1p adds the largest term, exp(0) = 1, so that the other terms are not lost beside it:
 
     >>> log_sum_exp(torch.tensor([[0.0, -40.0], [1000.0, 1000.0]]))
     tensor([4.2484e-18, 1.0007e+03])
     """
     largest, place = logits.max(dim=1, keepdim=True)
-    largest = torch.where(largest.isfinite(), largest, 0)  # a row that is infinite in all: the sum itself says so
+    largest = torch.where(largest.isfinite(), largest, 0)  # a row of infinities: the sum itself gives the result
     exponentials = torch.exp(logits - largest)
     others = exponentials.scatter_add(1, place, torch.full_like(largest, -1)).sum(dim=1)
     return largest.squeeze(1) + torch.log1p(others)
@@ -55,9 +55,9 @@ def log_sum_exp(logits: Tensor) -> Tensor:
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Mean over the batch of -sum_k y_k log p_k, a scalar; natural logarithm.
 
-    The true label's log-probability is selected by index. The textbook's sum over one-hot labels gives the same
-    value by C times as many products, and 0 * log 0 where a probability is rounded to 0. Soft labels need the sum;
-    as it is taken of log-probabilities, which are finite for finite logits, it knows no log 0.
+    The true label's log-probability is selected by index. The textbook sum over one-hot labels gives the same value
+    with C times as many products, and 0 * log 0 where a probability is rounded to 0. Soft labels need the sum; it is
+    over log-probabilities, which are finite for finite logits, so log 0 cannot occur.
 
     >>> cross_entropy(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))  # log 2
     tensor(0.6931)
@@ -68,10 +68,10 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def cross_entropy_and_gradient(logits: Tensor, labels: Tensor, size: int | None = None) -> tuple[Tensor, Tensor]:
-    """The cross-entropy and its gradient in the logits by hand: (scalar, `[N, C]`).
+    """The cross-entropy and its gradient in the logits, without autograd: (scalar, `[N, C]`).
 
     The gradient is (probabilities - labels) / N, with one-hot or soft labels. Loss and gradient share one exponential.
-    Where the N are a share of a larger minibatch, `size` is that one's N: the shares' losses then add up to its loss.
+    Where the N are a share of a larger minibatch, `size` is its number of examples; the losses of all shares add up.
 
     >>> loss, gradient = cross_entropy_and_gradient(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
     >>> gradient
@@ -96,7 +96,7 @@ def _shifted(logits: Tensor) -> Tensor:
 
 
 def _of_labels(values: Tensor, labels: Tensor) -> Tensor:
-    """Each row's value at its label, or the mean of its values by its soft label, `[N]`."""
+    """Each row's value at its label, or its mean weighted by a soft label, `[N]`."""
     if labels.is_floating_point():
         return (labels * values).sum(dim=1)
     return values[_rows(values), labels]

@@ -1,4 +1,4 @@
-"""The examples of one part of the data as the fit takes them: in memory, or from their file."""
+"""The examples of a split as a fit reads them: in memory, or streamed from their file."""
 
 import numpy as np
 import torch
@@ -10,14 +10,14 @@ from training.fitting.examples import Examples, Levels, Source
 from training.fitting.streaming import StreamedExamples
 
 _CPU = torch.device("cpu")
-_LARGEST_IN_MEMORY = 2**25  # features of one part of a memory map, 128 MB in float32
+_MAX_IN_MEMORY = 2**25  # features of a split of a memory map, 128 MB in float32
 
 
 def examples(
     part: Labelled, encoder: Encoder, device: torch.device = _CPU, dtype: torch.dtype = torch.float32
 ) -> Source:
-    """One part of the data as the fit takes it: in memory, or from its file where that is a large memory map."""
-    if isinstance(part.base, np.memmap) and len(part) * encoder.width > _LARGEST_IN_MEMORY:
+    """The examples of a split: in memory, or streamed from the file where that is a large memory map."""
+    if isinstance(part.base, np.memmap) and len(part) * encoder.width > _MAX_IN_MEMORY:
         return StreamedExamples(part, encoder, device, dtype)
     labels = torch.from_numpy(part.labels)
     if encoder.full_scale is not None:

@@ -1,7 +1,7 @@
-"""The processes that share a fit: which of them this is, and what they have to tell one another.
+"""The processes that share a fit, the messages between them, and the device of each.
 
-torchrun starts them, and restarts them when one dies. Each reads the data itself, and all hold the same weights, bit
-for bit, at every step: what differs between them is only which examples of a minibatch they work on.
+torchrun starts them, and restarts them when one dies. Each reads the data itself. All hold the same weights, bit for
+bit, at every step; only the examples of a minibatch that they work on differ.
 """
 
 import pickle
@@ -22,7 +22,7 @@ _Made = TypeVar("_Made")
 
 
 class Group(Protocol):
-    """What of torch's process groups is used."""
+    """The methods of torch's process groups that are used here."""
 
     def allreduce(self, tensors: list[Tensor], /) -> Any: ...
 
@@ -31,20 +31,20 @@ class Group(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """The processes of a fit, as one of them sees them. Without a group it is alone, and nothing is sent."""
+    """The processes of a fit, as one of them sees them. Without a group it is alone and sends nothing."""
 
     rank: int = 0  # of this process, from 0
     size: int = 1
-    local_rank: int = 0  # among those on the same machine: the number of its CUDA device
+    local_rank: int = 0  # among the processes of this machine: the number of its CUDA device
     group: Group | None = None
 
     @property
     def leads(self) -> bool:
-        """Whether this is the one that speaks, certifies and publishes."""
+        """Whether this is the process that prints, certifies and publishes."""
         return self.rank == 0
 
     def share(self, count: int) -> slice:
-        """This process's part of `count` in a row: neighbours, as many as the others have, or one fewer or more.
+        """This process's contiguous share of `count` examples; the shares differ by one example at most.
 
         >>> [Workers(rank, 3).share(7) for rank in range(3)]
         [slice(0, 2, None), slice(2, 4, None), slice(4, 7, None)]
@@ -52,37 +52,37 @@ class Workers:
         return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
 
     def sum(self, *tensors: Tensor) -> None:
-        """Turn each tensor, in place, into its sum over all processes: the same bits in every one of them.
+        """Replace each tensor, in place, by its sum over all processes: the same bits in each of them.
 
-        All are of one dtype and on one device, and go as one message. Raises WorkersError when another is lost.
+        The tensors have one dtype and one device, and go as one message. Raises WorkersError when a process is lost.
         """
         if self.group is None:
             return
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
-        with self._listening():
+        with self._connected():
             self.group.allreduce([flat]).wait()
         for tensor, total in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):  # type: ignore[no-untyped-call]
             tensor.copy_(total.view_as(tensor))
 
-    def of_first(self, make: Callable[[], _Made]) -> _Made:
-        """What `make` gives in the first process, in all of them; the others do not call it."""
+    def broadcast(self, make: Callable[[], _Made]) -> _Made:
+        """The result of `make` in the first process, for all processes; the others do not call it."""
         if self.group is None:
             return make()
         made = pickle.dumps(make()) if self.leads else b""
         size = torch.tensor([len(made)])
-        with self._listening():
+        with self._connected():
             self.group.broadcast(size, 0).wait()
             message = torch.zeros(int(size), dtype=torch.uint8)
             if self.leads:
                 message.copy_(torch.frombuffer(bytearray(made), dtype=torch.uint8))
             self.group.broadcast(message, 0).wait()
-        # From the first process of the same fit, which runs the same code: no more to be feared than this one.
-        found: _Made = pickle.loads(message.numpy().tobytes())
-        return found
+        # Unpickling is safe: the sender is the first process of the same fit, which runs the same code.
+        value: _Made = pickle.loads(message.numpy().tobytes())
+        return value
 
     def require_same(self, facts: Mapping[str, object]) -> None:
-        """Raise WorkersError where `facts` are not the first process's, naming the first that differs."""
-        for name, first in self.of_first(lambda: dict(facts)).items():
+        """Raise WorkersError where `facts` differ from those of the first process, naming the first difference."""
+        for name, first in self.broadcast(lambda: dict(facts)).items():
             if facts[name] != first:
                 raise WorkersError(
                     f"process {self.rank} of {self.size} has {name} {facts[name]}, and process 0 has {first}: "
@@ -90,16 +90,16 @@ class Workers:
                 )
 
     def wait(self) -> None:
-        """Return when all have called this. Raises WorkersError when another is lost."""
+        """Return when all processes have called this. Raises WorkersError when one is lost."""
         self.sum(torch.zeros(1))
 
     @contextmanager
-    def _listening(self) -> Iterator[None]:
+    def _connected(self) -> Iterator[None]:
         try:
             yield
         except RuntimeError as error:
             raise WorkersError(
-                f"process {self.rank} of {self.size} lost touch with the others: {reason(error)}"
+                f"process {self.rank} of {self.size} lost the connection to the others: {reason(error)}"
             ) from None
 
 
@@ -116,7 +116,7 @@ def find_device(requested: Device, workers: Workers = ALONE) -> torch.device:
 
 
 def reason(error: Exception) -> str:
-    """What torch says, without where in its own source it says so and what it advises.
+    """Torch's message without its source location and its advice.
 
     >>> reason(RuntimeError("[/src/tcp/pair.cc:537] Read error [::1]:24742: Connection reset by peer. This is"))
     'Read error [::1]:24742: Connection reset by peer'

@@ -1,1 +1,1 @@
-"""From fitted weights to one published file: graph, manifest, proof, release."""
+"""Turns fitted weights into one published file: graph, manifest, proof and release."""

@@ -1,4 +1,4 @@
-"""The model as one ONNX file: the graph, from the client's input to probabilities, and the manifest in it."""
+"""Exports the model as one ONNX file: the graph, from the client's input to probabilities, and the manifest."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from training.certification.principal_components import FAINT, PrincipalComponen
 from training.data.encoders.encoder import graph_input
 from training.publishing.model import Model
 
-# The oldest pair that has every operator as it is used here, so that runtimes from 2020 on load the file.
+# The oldest versions with every operator as it is used here: runtimes from 2020 on load the file.
 OPSET = 13
 IR_VERSION = 7
 
@@ -35,14 +35,13 @@ def to_onnx(model: Model, manifest: Manifest) -> bytes:
 
 
 def _graph(model: Model) -> onnx.GraphProto:
-    # From inputs to scores it computes in float64. In float32 a sum of 784 terms differs with their order, and so
-    # between runtimes and processors; in float64 all agree up to the rounding to float32 at the end.
-    # docs/evidence/serving.md has the figures. The weights are stored in float32, as they were trained: a
-    # runtime widens and scales them once, when it loads the file. The scale is not the Gemm's `alpha`, which is a
-    # float32 whatever the Gemm computes in.
+    # The graph computes in float64. In float32 a sum of 784 terms depends on their order, and so on the runtime and the
+    # processor; in float64 all agree up to the rounding to float32 at the end. docs/evidence/serving.md has the
+    # figures. The weights are stored in float32, as they were trained: a runtime widens and scales them once, when it
+    # loads the file. The scale is not the Gemm's `alpha`, which is always float32.
     reading = model.encoder.graph_part("levels")
     classifying, constants = _classify(model, reading.full_scale)
-    measuring, more_constants = _measure_strangeness(model.components, reading.full_scale)
+    measuring, more_constants = _ood_score(model.components, reading.full_scale)
     outputs = [
         helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", len(model.regression.biases)]),
         helper.make_tensor_value_info("confidence", TensorProto.FLOAT, ["N"]),
@@ -78,11 +77,11 @@ def _classify(model: Model, full_scale: float) -> tuple[list[onnx.NodeProto], _C
     }
 
 
-def _measure_strangeness(components: PrincipalComponents, full_scale: float) -> tuple[list[onnx.NodeProto], _Constants]:
-    """`levels`, float64 `[N, D]` -> `ood_score`, float32 `[N]`: what `PrincipalComponents.score` computes.
+def _ood_score(components: PrincipalComponents, full_scale: float) -> tuple[list[onnx.NodeProto], _Constants]:
+    """`levels`, float64 `[N, D]` -> `ood_score`, float32 `[N]`, as `PrincipalComponents.score` computes it.
 
     With x the levels, the energy |x - mean|^2 is expanded into |x|^2 - 2 x.mean + |mean|^2, and the mean's part of the
-    projection is a bias, so that x is read three times and copied never. The unit is the level, not the feature.
+    projection is a bias, so that x is read three times and never copied. The unit is the level, not the feature.
     """
     node = helper.make_node
     projecting, constants = _project(components, full_scale)
@@ -122,7 +121,7 @@ def _measure_strangeness(components: PrincipalComponents, full_scale: float) -> 
 def _project(components: PrincipalComponents, full_scale: float) -> tuple[list[onnx.NodeProto], _Constants]:
     """`levels`, float64 `[N, D]` -> `along`, float64 `[N, K]`: x - mean along each axis.
 
-    The axes are most of the graph's numbers. Where float32 makes no error in the sums they are multiplied in that.
+    The axes are most of the graph's numbers. They are multiplied in float32 where its sums are exact.
     """
     axes = components.axes.numpy()  # [D, K]
     offset = -components.mean.numpy() * full_scale @ axes  # [K]

@@ -1,4 +1,4 @@
-"""From a fitted model of the next token to its file: the splits that certify it, and what the manifest says of them."""
+"""Publishes a next-token model: its data, the splits that certify it, and its options."""
 
 import math
 from pathlib import Path
@@ -17,16 +17,16 @@ from training.fitting.next_token import FIRST_MOMENT, NextToken, NextTokenSettin
 from training.publishing.release import FittedModel, Release, ReleaseOptions, release
 
 SIZES: dict[SplitName, int] = {"tune": 2000, "calibration": 10_000, "report": 4000}
-_MOST_SCORES = 2**28  # of the calibration split: a probability for each place and token, 1 GB in float32
+_MAX_SCORES = 2**28  # of the calibration split: a probability for each place and token, 1 GB in float32
 
-# What can be asked of a model whose likeliest token is right at every third place.
+# Targets for a model whose likeliest token is right at every third place.
 ABSTENTION = AbstentionSettings(
     selective_risk=(0.05, 0.1, 0.2, 0.3), default_risk=0.1, reject_cost=(0.2, 0.5), set_coverage=(0.8, 0.5, 0.9)
 )
 
 
 def publish_next_token(model: NextToken, task: Task, settings: NextTokenSettings, options: ReleaseOptions) -> Release:
-    """Certify, prove and publish it. Raises TrainingError, and then nothing was published."""
+    """Certify, prove and publish the model. Raises TrainingError, and then nothing was published."""
     kind = TokensInput(context=model.context, vocabulary=list(model.tokens), unknown=0)
     encoder = TokenEncoder(kind, model.embeddings.numpy())
     training = _training(settings, len(task.train))
@@ -40,17 +40,17 @@ def release_options(out: Path) -> ReleaseOptions:
 
 
 def data(task: Task) -> LabelledData:
-    """The text: its classes are its tokens."""
+    """The text as data whose classes are its tokens."""
     tokens = task.vocabulary.tokens
     kind = TokensInput(context=CONTEXT, vocabulary=list(tokens), unknown=0)
     return LabelledData(task.corpus.name, kind, tokens, task.corpus.fingerprint())
 
 
 def splits(task: Task, seed: int) -> Splits:
-    """Places of each split's own files; all of `train`, and of the others a sample. Raises DataError.
+    """All places of `train`, and a sample of places from the separate files of each other split. Raises DataError.
 
-    A place is drawn as often as the draw has it: so the draws are independent, and the promise about further draws from
-    these files holds to the letter, however much the tokens of one file depend on one another.
+    The samples are drawn with replacement. So the draws are independent, and the promise about further draws from these
+    files is exact, however much the tokens of one file depend on one another.
     """
     return Splits(
         train=_all(task, task.train, seed),
@@ -81,13 +81,13 @@ def _sample(task: Task, name: SplitName, places: Places, seed: int) -> Labelled:
 
 
 def size(name: SplitName, vocabulary: int) -> int:
-    """How many places are drawn for a split: fewer where the vocabulary is so large that their scores fill memory.
+    """The number of places in a split's sample; fewer where scores over a large vocabulary would fill the memory.
 
     >>> [size("calibration", vocabulary) for vocabulary in (20_000, 200_000)]
     [10000, 1342]
     """
-    most = _MOST_SCORES // vocabulary
-    return min(SIZES[name], max(1, most * SIZES[name] // SIZES["calibration"]))
+    max_places = _MAX_SCORES // vocabulary
+    return min(SIZES[name], max(1, max_places * SIZES[name] // SIZES["calibration"]))
 
 
 def _check(name: SplitName, places: Places) -> None:

@@ -12,7 +12,7 @@ from service.contract.errors import ModelError
 from service.inference.classifier import Classifier, Scores
 from training.errors import ProofError
 
-PROOF_TOLERANCE = 1e-6  # largest difference between torch and the file: in a probability, and relative in an ood_score
+PROOF_TOLERANCE = 1e-6  # between torch and the file: absolute in a probability, relative in an ood_score
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Where a model comes from: versions, revision and time, none of which may differ between equal runs."""
+"""The origin of a model: versions, revision and time, which are equal for equal runs."""
 
 import os
 import platform
@@ -16,14 +16,14 @@ TIME_VARIABLE = "SOURCE_DATE_EPOCH"
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A revision of the training code, `-dirty` where files differ from it, and its time."""
+    """A revision of the training code, with `-dirty` where files differ from it, and its time."""
 
     name: str
     time: datetime
 
 
 def library_versions() -> dict[str, str]:
-    """The versions of Python and of the libraries that shape the file."""
+    """The versions of Python and of the libraries that determine the file."""
     return {"python": platform.python_version(), **{library: version(library) for library in LIBRARIES}}
 
 
@@ -39,16 +39,16 @@ def revision(folder: Path) -> Revision | None:
 def created_at(source: Revision | None) -> datetime | None:
     """The time to state in the manifest.
 
-    The clock would make each run's file differ. As is the custom for reproducible builds it is SOURCE_DATE_EPOCH
-    (seconds since 1970), else the revision's time, else none. Raises TrainingError for an unusable variable.
+    The clock would make every file different. As in reproducible builds, the time is SOURCE_DATE_EPOCH (seconds since
+    1970), or the revision's time, or none. Raises TrainingError for an unusable variable.
     """
-    given = os.environ.get(TIME_VARIABLE)
-    if given is None:
+    value = os.environ.get(TIME_VARIABLE)
+    if value is None:
         return source.time if source else None
     try:
-        return datetime.fromtimestamp(int(given), UTC)
+        return datetime.fromtimestamp(int(value), UTC)
     except (ValueError, OverflowError, OSError):
-        raise TrainingError(f"{TIME_VARIABLE}={given}: it must be whole seconds since 1970") from None
+        raise TrainingError(f"{TIME_VARIABLE}={value}: it must be whole seconds since 1970") from None
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

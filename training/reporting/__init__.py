@@ -1,1 +1,1 @@
-"""What a person reads of a model: tables on the terminal, files of numbers, pictures, one HTML page."""
+"""Reports on a model: tables for the terminal, JSON files, pictures and one HTML page."""

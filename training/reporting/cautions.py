@@ -11,8 +11,8 @@ from training.reporting.operating_points import name
 _MIN_ANSWERED = 30  # inputs of a class: with fewer, a single error is over 3 %
 
 
-def not_promised(manifest: Manifest, points: Sequence[OperatingPoint]) -> list[str]:
-    """The targets that could not be certified, or that there is no certificate at all."""
+def uncertified(manifest: Manifest, points: Sequence[OperatingPoint]) -> list[str]:
+    """A sentence for each target that is not certified, or one where there are no certificates."""
     return [
         *(_infeasible(point) for point in points if _is_infeasible(point)),
         *_gate(manifest),
@@ -21,9 +21,9 @@ def not_promised(manifest: Manifest, points: Sequence[OperatingPoint]) -> list[s
 
 
 def worst_class(classes: Sequence[ClassQuality]) -> str | None:
-    """The class whose answered inputs get a wrong label most often, beside all classes together.
+    """The class with the highest selective risk, beside that over all classes, in a sentence.
 
-    None if no class with at least 30 answered inputs has an error.
+    None if no class with at least 30 answered inputs has an error. A risk over all classes hides such a class.
 
     >>> quality = lambda label, errors, answered: ClassQuality(label, 100, answered, errors, answered, errors)
     >>> worst_class([quality("Shirt", 14, 40), quality("Bag", 1, 60), quality("Dress", 5, 5)])
@@ -49,7 +49,7 @@ def _is_infeasible(point: OperatingPoint) -> bool:
 
 
 def _infeasible(point: OperatingPoint) -> str:
-    return f"{name(point.policy)} could not be certified: a request that asks for it is never answered."
+    return f"{name(point.policy)} could not be certified: under this policy the model always abstains."
 
 
 def _gate(manifest: Manifest) -> list[str]:
@@ -61,12 +61,12 @@ def _gate(manifest: Manifest) -> list[str]:
     return [
         f"The {gate.size} rows of tune are too few independent examples for a false alarm rate of "
         f"{gate.asked_false_alarm_rate:g}: the gate promises {gate.false_alarm_rate:.3g}. "
-        "More data, or a higher --false-alarm-rate, end this warning."
+        "Use more data or a higher --false-alarm-rate."
     ]
 
 
 def _no_certificates(manifest: Manifest) -> list[str]:
     if manifest.abstention is not None:
         return []
-    why = "" if manifest.data.report_is_held_out else " Its report split was used to watch the training, too."
-    return [f"This model carries no certificates: it has no calibration split, so nothing is promised.{why}"]
+    reuse = "" if manifest.data.report_is_held_out else " Its report split was also used to watch the training."
+    return [f"This model has no certificates, because it has no calibration split.{reuse}"]

@@ -44,13 +44,13 @@ SWEEP_COLUMNS = [
 
 
 def check_apart(folder: Path, model: Path) -> None:
-    """Raise TrainingError where a report in `folder` would take the model's place."""
+    """Raise TrainingError where a report in `folder` would overwrite the model."""
     if model.name in NAMES and model.parent.resolve() == folder.resolve():
-        raise TrainingError(f"--out {model} is the name of a file of the report: give the model another")
+        raise TrainingError(f"--out {model} is the name of a report file: choose another name for the model")
 
 
 def write_fit(folder: Path, evaluation: Evaluation, history: Sequence[Epoch], seconds: float) -> None:
-    """Write `metrics.json`, `curves.png`, `report.html` and its pictures. Raises TrainingError where that cannot be."""
+    """Write `metrics.json`, `curves.png`, `report.html` and its pictures. Raises TrainingError where it cannot."""
     manifest = evaluation.manifest
     curves = draw_curves(list(history), manifest.training.best_epoch, manifest.data.report_is_held_out)
     training = Picture("curves.png", as_png(curves), "Loss and accuracy over the epochs, on train and on tune.")
@@ -58,16 +58,18 @@ def write_fit(folder: Path, evaluation: Evaluation, history: Sequence[Epoch], se
         _write(folder, {"metrics.json": _metrics_json(manifest, evaluation.version, history, seconds)})
         _write(folder, _with_page(evaluation, [*draw_all(evaluation), training]))
     except FileError as error:
-        raise TrainingError(f"version {evaluation.version} is published, but its report is not: {error}") from None
+        raise TrainingError(
+            f"version {evaluation.version} is published, but its report could not be written: {error}"
+        ) from None
 
 
 def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
-    """Write `evaluation.json`, `report.html` and its pictures. Raises TrainingError where that cannot be done."""
+    """Write `evaluation.json`, `report.html` and its pictures. Raises TrainingError where it cannot."""
     _write(folder, {"evaluation.json": _evaluation_json(evaluation), **_with_page(evaluation, draw_all(evaluation))})
 
 
 def sweep_csv(runs: Sequence[Run]) -> str:
-    """A row a run. `epoch` is the one that was kept, or in which the run diverged: then it has no loss."""
+    """The runs as CSV. `epoch` is the kept one, or the one in which the run diverged; then there is no loss."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(SWEEP_COLUMNS)
@@ -94,7 +96,7 @@ def _write(folder: Path, contents: Mapping[str, bytes]) -> None:
 
 
 def _metrics_json(manifest: Manifest, version: str, history: Sequence[Epoch], seconds: float) -> bytes:
-    """What the manifest says of the fit and its quality, and each epoch."""
+    """The quality, settings and data from the manifest, and the results of each epoch."""
     return _json_bytes(
         {
             "model": {"name": manifest.name, "version": version},
@@ -106,7 +108,7 @@ def _metrics_json(manifest: Manifest, version: str, history: Sequence[Epoch], se
 
 
 def _evaluation_json(evaluation: Evaluation) -> bytes:
-    """All that was measured on the report split, but for what belongs to single inputs."""
+    """All measurements on the report split, except those of single inputs."""
     manifest = evaluation.manifest
     return _json_bytes(
         {
@@ -114,7 +116,7 @@ def _evaluation_json(evaluation: Evaluation) -> bytes:
             "report": manifest.data.splits["report"].model_dump(),
             "metrics": manifest.metrics.model_dump(mode="json", exclude={"operating_points"}),
             "operating_points": [point.model_dump(mode="json") for point in evaluation.points],
-            "risk_coverage": {name: asdict(found) for name, found in evaluation.risk_coverage.items()},
+            "risk_coverage": {name: asdict(estimate) for name, estimate in evaluation.risk_coverage.items()},
             "classes": [asdict(c) for c in evaluation.classes],
             "confusion": evaluation.confusion.tolist(),
             "strange_inputs": [_strange(strange) for strange in evaluation.strange],

@@ -1,4 +1,4 @@
-"""Which machine a figure is from."""
+"""The machine of a measurement, in words."""
 
 import os
 import platform
@@ -14,5 +14,5 @@ def processor() -> str:
 
 
 def described() -> str:
-    """The processor and its cores."""
+    """The processor's name and its number of cores."""
     return f"{processor()}, {os.cpu_count()} cores"

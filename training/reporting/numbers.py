@@ -1,10 +1,10 @@
-"""How numbers are written where a person reads them."""
+"""Formats numbers for readers."""
 
 from decimal import Decimal
 
 from training.reporting.evaluation.bootstrap import Estimate
 
-NONE = "-"  # where there is no number
+NONE = "-"  # for a missing number
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -17,7 +17,7 @@ def percent(share: float | None, digits: int = 1) -> str:
 
 
 def rounded(value: float | None, digits: int = 2) -> str:
-    """A number to so many digits.
+    """A number with this many decimal places.
 
     >>> rounded(1.416), rounded(None)
     ('1.42', '-')
@@ -26,7 +26,7 @@ def rounded(value: float | None, digits: int = 2) -> str:
 
 
 def round_percent(share: float) -> str:
-    """A share that someone chose, with no more digits than they gave.
+    """A share that a user chose, with no more digits than given.
 
     >>> round_percent(0.05), round_percent(0.025), round_percent(0.999999999)
     ('5 %', '2.5 %', '99.9999999 %')
@@ -34,19 +34,19 @@ def round_percent(share: float) -> str:
     return f"{(Decimal(str(share)) * 100).normalize():f} %"
 
 
-def quotient(part: int, whole: int) -> float | None:
-    """The share, where there is a whole.
+def quotient(part: int, total: int) -> float | None:
+    """The share; None of an empty total.
 
     >>> quotient(1, 4), quotient(0, 0)
     (0.25, None)
     """
-    return part / whole if whole else None
+    return part / total if total else None
 
 
-def estimate(found: Estimate) -> tuple[str, str]:
-    """A value and its interval, to four digits.
+def estimate(value: Estimate) -> tuple[str, str]:
+    """A value and its interval, with four decimal places.
 
     >>> estimate(Estimate(0.03474, 0.03098, 0.03894))
     ('0.0347', '0.0310 to 0.0389')
     """
-    return f"{found.value:.4f}", f"{found.low:.4f} to {found.high:.4f}"
+    return f"{value.value:.4f}", f"{value.low:.4f} to {value.high:.4f}"

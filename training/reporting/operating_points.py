@@ -1,4 +1,4 @@
-"""The table of operating points: each promise beside what was seen on `calibration` and on `report`."""
+"""The table of operating points: each promise beside the results on `calibration` and on `report`."""
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
@@ -29,28 +29,26 @@ class Row:
 
 
 def rows(manifest: Manifest, points: Sequence[OperatingPoint]) -> list[Row]:
-    """A row for each of `points`, which `training/reporting/evaluation/operating_points.py` measured on `report`."""
+    """A row for each of `points`, as `evaluation/operating_points.py` measured them on `report`."""
     return [_row(point, manifest, len_report=manifest.metrics.size) for point in points]
 
 
 def as_text(manifest: Manifest, points: Sequence[OperatingPoint]) -> str:
-    """The table for a terminal. The promise is in the name; how sure it is stands below."""
+    """The table for a terminal, with the confidence of the promises below it."""
     cells = [*_HEADER, *((row.name, *astuple(row)[2:]) for row in rows(manifest, points))]
     if manifest.abstention is None:
         return table(cells)
     evidence = [*manifest.abstention.selective_risk, *manifest.abstention.reject_cost]
     levels = " or ".join(dict.fromkeys(round_percent(c.confidence_level) for c in evidence))
     population = manifest.data.splits["calibration"].source
-    return f"{table(cells)}\n{_how_sure(manifest.abstention, levels)}, of inputs drawn as from {population}."
+    return f"{table(cells)}\n{_how_sure(manifest.abstention, levels)}, for inputs drawn as from {population}."
 
 
 def _how_sure(abstention: Abstention, levels: str) -> str:
     if max((c.family for c in abstention.selective_risk), default=1) > 1:
-        return (
-            f"The promises of a selective_risk hold together with a confidence of {levels}, the others each for itself"
-        )
+        return f"All selective_risk promises together have a confidence of {levels}, each other promise alone"
     grouped = any(c.unit == "group" for c in abstention.selective_risk)
-    return f"Each promise is {levels} sure for itself" + (", tested by groups" if grouped else "")
+    return f"Each promise alone has a confidence of {levels}" + (", tested by groups" if grouped else "")
 
 
 def _row(point: OperatingPoint, manifest: Manifest, len_report: int) -> Row:
@@ -68,7 +66,7 @@ def _row(point: OperatingPoint, manifest: Manifest, len_report: int) -> Row:
 
 
 def name(policy: Policy) -> str:
-    """The policy as a request names it."""
+    """The policy by its name in a request."""
     match policy:
         case SelectiveRiskPolicy(selective_risk=risk):
             return f"selective_risk {risk}"
@@ -105,7 +103,7 @@ def _rule(policy: Policy) -> str:
 
 
 def _on_calibration(policy: Policy, abstention: Abstention | None) -> tuple[str, str]:
-    """Coverage and risk that the certificate rests on."""
+    """Coverage and risk on the calibration split, from the certificate."""
     for risk in abstention.selective_risk if abstention else []:
         if risk.policy() == policy and risk.answered and risk.errors is not None:
             return percent(risk.coverage), percent(risk.errors / risk.answered)
@@ -120,7 +118,7 @@ def _report_risk(point: OperatingPoint, abstention: Abstention | None, len_repor
     if costs_are_errors or not isinstance(point.policy, RejectCostPolicy) or not point.answered:
         return percent(point.selective_risk)
     assert point.mean_cost is not None  # of a policy by cost
-    # The mean over all inputs without what the abstentions cost.
+    # The cost of the answers alone: abstentions are taken out of the mean over all inputs.
     total = point.mean_cost * len_report - point.policy.reject_cost * (len_report - point.answered)
     return _cost(total / point.answered, abstention)
 

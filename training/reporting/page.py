@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing else: no script, no other file, no network."""
+"""The report as one self-contained HTML page: no script, no other file, no network."""
 
 import base64
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from service.contract.certificates import PredictionSets, RiskTest
 from service.contract.manifest import Manifest
 from service.inference.decision import ANSWERED
-from training.reporting.cautions import not_promised, worst_class
+from training.reporting.cautions import uncertified, worst_class
 from training.reporting.evaluation.evaluation import Evaluation
 from training.reporting.evaluation.risk_coverage import COVERAGE, RISKS, best_augrc
 from training.reporting.numbers import estimate, percent, quotient, round_percent, rounded
@@ -26,7 +26,7 @@ _TESTS: dict[RiskTest, str] = {
 
 
 def page(evaluation: Evaluation, pictures: Mapping[str, Picture]) -> str:
-    """The page of an evaluation; `pictures` by the names of their files, `curves.png` among them after a fit."""
+    """The page of an evaluation, with `pictures` by file name; after a fit they include `curves.png`."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -42,7 +42,7 @@ def page(evaluation: Evaluation, pictures: Mapping[str, Picture]) -> str:
         report=manifest.data.splits["report"],
         headline=_headline(evaluation),
         contradictions=evaluation.contradictions,
-        cautions=not_promised(manifest, evaluation.points),
+        cautions=uncertified(manifest, evaluation.points),
         points=rows(manifest, evaluation.points),
         promises=_promises(manifest),
         worst_class=worst_class(evaluation.classes),
@@ -72,7 +72,7 @@ def _headline(evaluation: Evaluation) -> dict[str, str | int]:
 
 
 def _promises(manifest: Manifest) -> dict[str, Any] | None:
-    """What the sentences on promises name; None where nothing is promised."""
+    """The values in the sentences about promises; None where nothing is promised."""
     abstention = manifest.abstention
     if abstention is None:
         return None
@@ -102,7 +102,7 @@ def _quality(manifest: Manifest) -> list[tuple[str, str, str]]:
         ("negative log-likelihood (nats)", "nll"),
         ("Brier score (0 to 2)", "brier"),
         ("expected calibration error, 15 bins of equal width", "ece"),
-        ("the same, 15 bins of equally many inputs", "adaptive_ece"),
+        ("expected calibration error, 15 bins of equally many inputs", "adaptive_ece"),
     ]
     return [(text, f"{getattr(before, field):.4f}", f"{getattr(after, field):.4f}") for text, field in fields]
 
@@ -111,7 +111,7 @@ def _curve_metrics(evaluation: Evaluation) -> list[tuple[str, str, str, str]]:
     """Name, value, interval and formula of each risk-coverage metric."""
     best = best_augrc(evaluation.risk_coverage["full_risk"].value)
     texts = {
-        "full_risk": ("error rate r where all is answered", "errors / n"),
+        "full_risk": ("error rate r of all inputs", "errors / n"),
         "aurc": ("AURC", "sum over g of (n_g / n) E_g / N_g (Geifman et al. 2019)"),
         "e_aurc": ("E-AURC", "AURC - [r + (1 - r) ln(1 - r)]; 0 is a perfect ranking"),
         "augrc": (
@@ -121,16 +121,16 @@ def _curve_metrics(evaluation: Evaluation) -> list[tuple[str, str, str, str]]:
         **{
             f"coverage_at_risk_{risk:g}": (
                 f"coverage at risk {round_percent(risk)}",
-                "the largest at any threshold whose selective risk is at most that; known only afterwards",
+                "the largest coverage over all thresholds with at most that selective risk; known only afterwards",
             )
             for risk in RISKS
         },
         f"risk_at_coverage_{COVERAGE:g}": (
             f"risk at coverage {round_percent(COVERAGE)}",
-            "selective risk at the highest threshold that answers at least so many",
+            "selective risk at the highest threshold with at least that coverage",
         ),
     }
-    return [(texts[key][0], *estimate(found), texts[key][1]) for key, found in evaluation.risk_coverage.items()]
+    return [(texts[key][0], *estimate(value), texts[key][1]) for key, value in evaluation.risk_coverage.items()]
 
 
 def _gate(evaluation: Evaluation) -> dict[str, str] | None:
@@ -142,7 +142,7 @@ def _gate(evaluation: Evaluation) -> dict[str, str] | None:
         "threshold": f"{gate.threshold:.4f}",
         "method": gate.method,
         "promised": round_percent(gate.false_alarm_rate),
-        "found": f"{alarms} of {len(evaluation.report)}, {percent(alarms / len(evaluation.report), 2)}",
+        "measured": f"{alarms} of {len(evaluation.report)}, {percent(alarms / len(evaluation.report), 2)}",
     }
 
 
@@ -165,21 +165,21 @@ def _strange(evaluation: Evaluation) -> list[dict[str, str]]:
 def _sets(evaluation: Evaluation) -> list[dict[str, str]]:
     return [
         {
-            "promise": f"{round_percent(found.promise.set_coverage)} {_of_whom(found.promise)}",
-            "method": found.promise.method,
-            "set_coverage": percent(found.set_coverage),
-            "answered": percent(found.answered_coverage),
-            "abstained": percent(found.abstained_coverage),
-            "mean_size": rounded(found.mean_size),
-            "abstained_mean_size": rounded(found.abstained_mean_size),
-            "singletons": percent(found.singletons),
-            "least": f"{percent(found.least_coverage)} ({found.least_label})",
+            "promise": f"{round_percent(sets.promise.set_coverage)} {_coverage_of(sets.promise)}",
+            "method": sets.promise.method,
+            "set_coverage": percent(sets.set_coverage),
+            "answered": percent(sets.answered_coverage),
+            "abstained": percent(sets.abstained_coverage),
+            "mean_size": rounded(sets.mean_size),
+            "abstained_mean_size": rounded(sets.abstained_mean_size),
+            "singletons": percent(sets.singletons),
+            "least": f"{percent(sets.least_coverage)} ({sets.least_label})",
         }
-        for found in evaluation.prediction_sets
+        for sets in evaluation.prediction_sets
     ]
 
 
-def _of_whom(promise: PredictionSets) -> str:
+def _coverage_of(promise: PredictionSets) -> str:
     match promise.method:
         case "by_decision":
             return "of the answered and of the abstained"

@@ -124,7 +124,7 @@ def test_checkpoint_outlives_a_fit_that_is_not_published(
     written = checkpoint.stat().st_mtime_ns
     assert main([*command, "--seed", "1"]) == 1
     said = capsys.readouterr().err
-    assert said.startswith(f"demur: the checkpoint {checkpoint} is of another fit (seed 0 there, 1 here; ")
+    assert said.startswith(f"demur: the checkpoint {checkpoint} belongs to another fit (seed 0 in the file, ")
     assert main([*command, "--min-accuracy", "0.99"]) == 1
     assert checkpoint.stat().st_mtime_ns == written  # not fitted again
 
@@ -189,7 +189,7 @@ def test_if_missing_leaves_a_sound_model_and_replaces_another(
     command = ["fit", "--epochs", "1", "--data-dir", str(data_folder), "--out", str(out), "--if-missing"]
     out.write_bytes(tiny_model.read_bytes())
     assert main(command) == 0
-    assert "is there already" in capsys.readouterr().out
+    assert "exists already" in capsys.readouterr().out
     assert out.read_bytes() == tiny_model.read_bytes()
 
     out.write_bytes(b"broken")

@@ -25,7 +25,7 @@ def test_described_table_is_trained_by_the_command_that_is_given(
         "  selective_risk 0.01 cannot be certified: the calibration split counts as 25 independent examples (100 "
         "divided by 4, the size of the largest group in train), and it takes at least 299 that are answered without an "
         "error; with these split shares that is about 4,784 labelled examples in all",
-        "  false_alarm_rate 0.311, not 0.01, with 40 examples in tune, in 10 groups",
+        "  false_alarm_rate 0.311, not 0.01: the lowest with 40 examples in tune, in 10 groups",
         "problems\n  none found",
     ):
         assert line in said
@@ -74,7 +74,7 @@ def test_copies_are_left_out_by_every_command_alike(tmp_path: Path, capsys: pyte
     assert main(["evaluate", str(out), "--data", str(path), *asked]) == 0
     assert "report   60 of the 400 distinct rows of t.csv (40 copies left out)" in capsys.readouterr().out
     assert main(["evaluate", str(out), "--data", str(path), *asked[:-1], "free"]) == 1
-    assert "other splits than the model was made with" in capsys.readouterr().err
+    assert "other splits than in the model's training" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -138,14 +138,14 @@ def test_plan_is_a_table_by_risk_and_number_of_examples(tmp_path: Path, capsys: 
     assert table["0.01"] == ["-", "?", "?", "?", "?", "?"]  # 299 to certify it, and half of tune are 200
     shares = [int(cell) for cell in table["0.05"]]
     assert 0 < shares[0] < shares[2] < 100
-    assert "per cent answered, by the number of calibration examples; * is the present number" in lines
+    assert "coverage in per cent, by the number of calibration examples; * is the current number" in lines
     assert "-: too few to certify the risk, however good the model" in lines
     assert "?: tune is too small to estimate it" in lines
     assert lines[-2].startswith(
-        "This is an estimate from the 400 tune examples, for a model of the present train split"
+        "This is an estimate from the 400 tune examples, for a model of the current train split"
     )
     assert lines[-1].startswith("For selective_risk 0.05, ")
-    assert "labelled examples in all at the present shares of the splits (2,000 now)" in lines[-1]
+    assert "labelled examples in all (2,000 now)" in lines[-1]
     assert [child.name for child in tmp_path.iterdir()] == ["clouds.csv"]  # nothing is published
 
 
@@ -183,8 +183,8 @@ def test_tune_that_is_too_small_for_a_plan_is_said(tmp_path: Path, capsys: pytes
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["fit", "--label-column", "x"], "--label-column is about data of your own: name them by --data"),
-        (["fit", "--copies", "one"], "--copies is about data of your own: name them by --data"),
+        (["fit", "--label-column", "x"], "--label-column is for data of your own: name them with --data"),
+        (["fit", "--copies", "one"], "--copies is for data of your own: name them with --data"),
         (
             ["describe", "x.csv", "--default-risk", "0.2"],
             "--default-risk 0.2 is none of --selective-risk 0.01, 0.02, 0.03, 0.05, 0.1",

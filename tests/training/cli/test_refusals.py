@@ -85,8 +85,8 @@ LABELS_WITH_NAN = np.where(np.arange(N) == 5, np.nan, LABELS)
             "every picture is the same, in all its pixels: there is nothing to learn",
         ),
         (_with("--learning-rate", "1e38"), "the fit diverged in epoch 1: the loss on train is nan. Try a --learning-"),
-        (_with("--learning-rate", "1e6", "--epochs", "2"), "and equal probabilities have 1.1. Try a --learning-rate u"),
-        (_with("--learning-rate", "1e6", "--epochs", "2", "--clip-norm", "1"), "the fit diverged: epoch "),
+        (_with("--learning-rate", "1e6", "--epochs", "2"), "; equal probabilities have 1.1. Try a --learning-rate u"),
+        (_with("--learning-rate", "1e6", "--epochs", "2", "--clip-norm", "1"), "the fit diverged: the kept epoch "),
     ],
 )
 def test_stops_with_a_line_and_publishes_nothing(

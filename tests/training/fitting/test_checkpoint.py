@@ -103,8 +103,8 @@ def test_another_fits_is_refused_and_says_what_differs(written: Path) -> None:
     with pytest.raises(CheckpointError) as stopped:
         other.load()
     assert str(stopped.value) == (
-        f"the checkpoint {written} is of another fit (learning_rate 0.1 there, 0.2 here; clip_norm None there, 1.0 "
-        "here): remove it, or name another by --checkpoint"
+        f"the checkpoint {written} belongs to another fit (learning_rate 0.1 in the file, 0.2 in this fit; "
+        "clip_norm None in the file, 1.0 in this fit): remove it, or name another by --checkpoint"
     )
 
 
@@ -113,14 +113,14 @@ def test_damaged_byte_is_found_anywhere(written: Path, place: int) -> None:
     content = bytearray(written.read_bytes())
     content[place] ^= 1
     written.write_bytes(content)
-    with pytest.raises(CheckpointError, match=f"the checkpoint {written} is damaged, or not one of this version"):
+    with pytest.raises(CheckpointError, match=f"the checkpoint {written} is damaged or has another version"):
         Checkpoint(written, WHAT).load()
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"PK\x03\x04", b"demur checkpoint 1 \n"])
 def test_other_files_are_no_checkpoints(written: Path, content: bytes) -> None:
     written.write_bytes(content)
-    with pytest.raises(CheckpointError, match="is damaged, or not one of this version: remove it"):
+    with pytest.raises(CheckpointError, match="is damaged or has another version: remove it"):
         Checkpoint(written, WHAT).load()
 
 

@@ -7,7 +7,7 @@ import torch
 import torch.distributed as dist
 
 from training.errors import TrainingError, WorkersError
-from training.fitting.joining import joined, name_of_start
+from training.fitting.joining import joined, start_token
 from training.fitting.workers import ALONE
 
 
@@ -21,7 +21,7 @@ def test_alone_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
         workers.wait()
         workers.require_same({"seed": 0})
         assert tensor.tolist() == [1, 1]
-        assert workers.of_first(lambda: 3) == 3
+        assert workers.broadcast(lambda: 3) == 3
         assert workers.share(7) == slice(0, 7)
 
 
@@ -40,8 +40,8 @@ def test_one_process_of_torchrun_is_alone(monkeypatch: pytest.MonkeyPatch) -> No
     ("rank", "size", "said"),
     [
         ("2", "2", "RANK=2 must be from 0 to under WORLD_SIZE=2"),
-        ("x", "2", "RANK='x': torchrun sets it to a whole number; start the processes by it"),
-        ("0", "", "WORLD_SIZE='': torchrun sets it to a whole number; start the processes by it"),
+        ("x", "2", "RANK='x': torchrun sets it to a whole number; start the processes with torchrun"),
+        ("0", "", "WORLD_SIZE='': torchrun sets it to a whole number; start the processes with torchrun"),
     ],
 )
 def test_unusable_variable_is_named(monkeypatch: pytest.MonkeyPatch, rank: str, size: str, said: str) -> None:
@@ -66,7 +66,7 @@ def test_name_is_agreed_on_and_new_whatever_the_dead_have_left() -> None:
     starts = []
     with ThreadPoolExecutor(3) as threads:
         for _ in range(3):
-            names = list(threads.map(lambda rank: name_of_start(store, rank, 3), range(3)))
+            names = list(threads.map(lambda rank: start_token(store, rank, 3), range(3)))
             assert len(set(names)) == 1
             starts.append(names[0])
             store.queue_push("start", "asks another-dead")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.fitting.linear_cross_entropy import CHUNK_BYTES, LEAST_COLUMNS, chunk_columns, linear_cross_entropy
+from training.fitting.linear_cross_entropy import CHUNK_BYTES, MIN_COLUMNS, chunk_columns, linear_cross_entropy
 
 Problem = tuple[Tensor, Tensor, Tensor, Tensor]
 
@@ -143,7 +143,7 @@ def test_chunk_stays_within_its_bound(device: str) -> None:
         widths = [chunk_columns(examples, v, torch.float32, torch.device(device)) for v in (1, 1000, 10**5, 10**7)]
         assert all(a <= b for a, b in pairwise(widths))
         assert widths[0] == 1
-        assert all(4 * examples * width <= max(CHUNK_BYTES[device], 4 * examples * LEAST_COLUMNS) for width in widths)
+        assert all(4 * examples * width <= max(CHUNK_BYTES[device], 4 * examples * MIN_COLUMNS) for width in widths)
 
 
 _PEAK = """

@@ -123,7 +123,7 @@ def test_machines_that_were_told_different_things_are_named(tmp_path: Path) -> N
     said = [torchrun.finish(machine, status=1)[1] for machine in machines]
     line = "demur: process 1 of 2 has seed 1, and process 0 has 0: all need the same data and the same options"
     assert line in said[1].splitlines()
-    assert "demur: process 0 of 2 lost touch with the others: " in said[0]
+    assert "demur: process 0 of 2 lost the connection to the others: " in said[0]
     assert not (tmp_path / "out").exists()
 
 

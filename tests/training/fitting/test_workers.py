@@ -119,7 +119,7 @@ def test_sum_is_in_place_over_all() -> None:
 
 
 def test_what_the_first_makes_reaches_all() -> None:
-    made = together(lambda workers: workers.of_first(lambda: {"by": workers.rank, "mean": np.arange(3.0)}), 3)
+    made = together(lambda workers: workers.broadcast(lambda: {"by": workers.rank, "mean": np.arange(3.0)}), 3)
     assert [found["by"] for found in made] == [0, 0, 0]
     np.testing.assert_array_equal(made[2]["mean"], [0, 1, 2])
 
@@ -145,12 +145,12 @@ def test_lost_process_is_one_line() -> None:
         return str(stopped.value)
 
     said = together(run)[0]
-    assert said.startswith("process 0 of 2 lost touch with the others: ")
+    assert said.startswith("process 0 of 2 lost the connection to the others: ")
     assert "\n" not in said
 
 
 def test_first_process_is_reached_by_its_path_only_once(tmp_path: Path) -> None:
     """Files are read by one: another machine may not have them."""
     (tmp_path / "0").write_text("there")
-    found = together(lambda workers: workers.of_first(lambda: (tmp_path / str(workers.rank)).read_text()))
+    found = together(lambda workers: workers.broadcast(lambda: (tmp_path / str(workers.rank)).read_text()))
     assert found == ["there", "there"]

@@ -155,7 +155,7 @@ def test_same_fit_gives_the_same_file(
 
 
 def test_evaluate_reads_no_texts(task: Task, published: tuple[Path, Release]) -> None:
-    with pytest.raises(TrainingError, match="`evaluate` reads no texts"):
+    with pytest.raises(TrainingError, match="`evaluate` cannot read texts"):
         reproduce(published[1].classifier.manifest, data(task))
 
 

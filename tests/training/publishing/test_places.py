@@ -110,7 +110,9 @@ def test_disk_too_full_for_the_report(
     out = tmp_path / "model.onnx"
     line = _stops([*data, "--report-dir", str(disk), "--out", str(out)], capsys)
     version = Classifier.load(out).version
-    assert line.startswith(f"demur: version {version} is published, but its report is not: cannot write {disk}")
+    assert line.startswith(
+        f"demur: version {version} is published, but its report could not be written: cannot write {disk}"
+    )
     assert line.endswith(": No space left on device")
 
 

@@ -92,7 +92,7 @@ def test_fit_report_that_cannot_be_written_says_that_the_model_is_published(
     tmp_path: Path, tiny_evaluation: Evaluation
 ) -> None:
     (tmp_path / "metrics.json").mkdir()
-    message = rf"^version {tiny_evaluation.version} is published, but its report is not: .*Is a direc"
+    message = rf"^version {tiny_evaluation.version} is published, but its report could not be written: .*Is a direc"
     with pytest.raises(TrainingError, match=message):
         write_fit(tmp_path, tiny_evaluation, HISTORY, 1.0)
 
@@ -108,7 +108,7 @@ def test_model_does_not_take_the_name_of_a_file_of_its_report(
     tmp_path: Path, fit_report: Path, evaluation_report: Path
 ) -> None:
     for name in ("report.html", "curves.png"):
-        with pytest.raises(TrainingError, match=f"{name} is the name of a file of the report"):
+        with pytest.raises(TrainingError, match=f"{name} is the name of a report file"):
             check_apart(tmp_path, tmp_path / name)
     check_apart(tmp_path, tmp_path / "model.onnx")
     check_apart(tmp_path, tmp_path / "elsewhere" / "report.html")

@@ -45,7 +45,9 @@ def test_text_fits_a_terminal_and_says_how_sure(evaluation: Evaluation) -> None:
     lines = as_text(evaluation.manifest, evaluation.points).splitlines()
     assert max(map(len, lines)) <= 100
     assert len(lines) == 2 + len(evaluation.points) + 1
-    assert lines[-1] == "Each promise is 95 % sure for itself, of inputs drawn as from the official test images."
+    assert (
+        lines[-1] == "Each promise alone has a confidence of 95 %, for inputs drawn as from the official test images."
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,11 +55,11 @@ def test_text_fits_a_terminal_and_says_how_sure(evaluation: Evaluation) -> None:
     [
         (
             {"family": 2},
-            "The promises of a selective_risk hold together with a confidence of 95 %, the others each for itself",
+            "All selective_risk promises together have a confidence of 95 %, each other promise alone",
         ),
         (
             {"unit": "group", "test": "betting", "groups": 20, "largest_group": 5},
-            "Each promise is 95 % sure for itself, tested by groups",
+            "Each promise alone has a confidence of 95 %, tested by groups",
         ),
     ],
 )

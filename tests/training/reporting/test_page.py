@@ -121,7 +121,7 @@ def test_worst_class_leads_the_page(html: str, evaluation: Evaluation) -> None:
 
 def test_page_says_what_is_not_promised(html: str) -> None:
     words = _Page(html).words
-    assert "Anything about one answer, or about one class: the promises are about all answers together." in words
+    assert "Anything about one answer or one class: the promises are about all answers together." in words
     assert "drawn as the calibration split was, from the official test images" in words
 
 
@@ -138,13 +138,13 @@ def test_false_promise_is_a_red_notice_and_infeasible_target_a_warning(tiny_mode
     evaluation = evaluate(Classifier.load(tiny_model), tiny_splits([1] * 70 + [2] * 30, images))
     words = _Page(_html(evaluation)).words
     red, rest = words.split("Read this first")
-    notice = red[red.index("The report split contradicts what is promised") :]
+    notice = red[red.index("The report split contradicts a promise") :]
     assert len(evaluation.contradictions) == 2
     for sentence in evaluation.contradictions:
         assert sentence in notice
     warning = rest[: rest.index("Operating points")]
     assert "Clopper-Pearson" not in warning
-    assert "selective_risk 0.01 could not be certified: a request that asks for it is never answered." in warning
+    assert "selective_risk 0.01 could not be certified: under this policy the model always abstains." in warning
     assert "reject_cost 0.01 could not be certified" in warning
 
 
@@ -174,8 +174,8 @@ def test_model_without_certificates_says_so(tmp_path: Path) -> None:
     path.write_bytes(to_onnx(tiny.MODEL, bare))
     evaluation = evaluate(Classifier.load(path), tiny_splits([0, 1, 2, 2]))
     words = _Page(_html(evaluation)).words
-    assert "This model carries no certificates" in words
+    assert "This model has no certificates" in words
     assert "Nothing is promised." in words
-    assert "This model has no gate: it answers all of these." in words
+    assert "This model has no gate: it answers all of these inputs." in words
     assert "never_abstain (default)" in words
     assert "Prediction sets" not in words

@@ -16,8 +16,8 @@ def _labels(axes: Axes) -> tuple[str, str]:
 def test_risk_coverage_shows_curve_ideal_and_certificates(evaluation: Evaluation) -> None:
     (axes,) = risk_coverage.draw(evaluation).axes
     assert _labels(axes) == (
-        "coverage: share of the inputs that is answered (%)",
-        "selective risk: share of errors among the answered (%)",
+        "coverage: share of the inputs answered (%)",
+        "selective risk: share of errors among the answers (%)",
     )
     curve, ideal, certified = axes.lines
     np.testing.assert_array_equal(np.asarray(curve.get_ydata()), evaluation.curve.selective_risk)
@@ -81,4 +81,4 @@ def test_sheet_shows_reasons_and_strange_inputs(evaluation: Evaluation) -> None:
 
 def test_sheet_of_a_policy_that_never_abstains_says_so(tiny_evaluation: Evaluation) -> None:
     (text,) = abstained.draw(abstained.tiles(tiny_evaluation)).texts
-    assert text.get_text() == "The default policy abstains on nothing."
+    assert text.get_text() == "The default policy abstains on no input."

@@ -1,1 +1,1 @@
-"""Many fits that differ in their settings, those that share minibatches fitted together."""
+"""Many fits with different settings. Those that share their minibatches are fitted together."""

@@ -1,4 +1,4 @@
-"""Which setting is best: by the loss on the tune split, in the mean over the seeds."""
+"""Ranks settings by their loss on the tune split, averaged over the seeds."""
 
 import math
 import statistics
@@ -11,31 +11,31 @@ from training.fitting.sweep.runs import Run
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A setting, and what came of it over the seeds. The means are over those that did not diverge."""
+    """A setting and its results over the seeds. The means are over the seeds that did not diverge."""
 
     settings: FitSettings
     losses: tuple[float, ...]  # on tune, of the kept epochs
     accuracies: tuple[float, ...]
-    diverged: int  # seeds
+    diverged: int  # number of seeds
 
     @property
     def loss(self) -> float:
-        """The mean, infinite where every seed diverged."""
+        """The mean loss, infinite where every seed diverged."""
         return statistics.fmean(self.losses) if self.losses else math.inf
 
     @property
     def standard_error(self) -> float | None:
-        """Of the mean loss; None of fewer than two."""
+        """The standard error of the mean loss; None for fewer than two seeds."""
         return statistics.stdev(self.losses) / math.sqrt(len(self.losses)) if len(self.losses) > 1 else None
 
     @property
     def accuracy(self) -> float:
-        """The mean, 0 where every seed diverged."""
+        """The mean accuracy, 0 where every seed diverged."""
         return statistics.fmean(self.accuracies) if self.accuracies else 0.0
 
 
 def rank(runs: Sequence[Run]) -> list[Standing]:
-    """The settings, the best first; behind those that no seed diverged with, those that one did."""
+    """The settings, best first. Those with a diverged seed come after all others."""
     standings = [
         _standing(settings, [run for run in runs if run.settings == settings])
         for settings in dict.fromkeys(run.settings for run in runs)

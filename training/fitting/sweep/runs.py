@@ -1,4 +1,4 @@
-"""The runs of a sweep: each setting with each seed, those that share their minibatches together."""
+"""The runs of a sweep: each setting with each seed."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,16 +17,16 @@ from training.fitting.sweep.together import Diverged, fit_together, shared
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One setting with one seed, and what came of it."""
+    """One setting with one seed, and its outcome."""
 
     settings: FitSettings
     seed: int
     outcome: Fit | Diverged
-    seconds: float  # its share of the time of all that were fitted with it
+    seconds: float  # its share of the time of the runs fitted together
 
     @property
     def kept(self) -> Epoch | None:
-        """The epoch whose weights the fit ends with; None of a run that diverged."""
+        """The epoch whose weights the fit returns; None for a run that diverged."""
         return self.outcome.history[self.outcome.best_epoch - 1] if isinstance(self.outcome, Fit) else None
 
 
@@ -40,17 +40,17 @@ def run(
 ) -> list[Run]:
     """Every setting of `grid` with every seed, in that order.
 
-    A seed is that of the `fit` command: of splits, initial weights and order. The splits are those of the tuned
-    recipe, so that what is chosen by the tune split is chosen on no test image. Raises TrainingError. `on_epoch` is
-    told how many runs have had an epoch, `on_group` which runs are done.
+    A seed is that of the `fit` command: it sets splits, initial weights and order. The splits are those of the tuned
+    recipe, so that settings chosen by the tune split have seen no test image. `on_epoch` gets the number of runs that
+    finished an epoch, `on_group` the runs that are finished. Raises TrainingError.
     """
-    found: dict[tuple[FitSettings, int], Run] = {}
+    runs: dict[tuple[FitSettings, int], Run] = {}
     for seed in seeds:
         for group in _groups(dataset, grid, seed, device, on_epoch):
-            found |= {(one.settings, one.seed): one for one in group}
+            runs |= {(one.settings, one.seed): one for one in group}
             if on_group is not None:
                 on_group(group)
-    return [found[settings, seed] for settings in grid for seed in seeds]
+    return [runs[settings, seed] for settings in grid for seed in seeds]
 
 
 def _groups(

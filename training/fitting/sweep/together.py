@@ -1,4 +1,4 @@
-"""Fits that share the order of their minibatches, fitted together: each as `fit` would fit it alone."""
+"""Fits runs together that share the order of their minibatches, each as `fit` would alone."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -15,20 +15,20 @@ from training.fitting.regression import SoftmaxRegression
 from training.fitting.sweep.wide import WideRegression, WideSGD
 from training.fitting.workers import ALONE
 
-# Of all runs of one product: 32 MB and 128 MB in float32. More at once would be no faster.
-_MOST_WEIGHTS, _MOST_LOGITS = 2**23, 2**25
+# Over all runs of one matrix product: 32 MB and 128 MB in float32. Larger products are no faster.
+_MAX_WEIGHTS, _MAX_LOGITS = 2**23, 2**25
 
 
 @dataclass(frozen=True, slots=True)
 class Diverged:
-    """A run whose loss was no longer a number."""
+    """A run whose loss became NaN or infinite."""
 
-    epoch: int  # in which it was not, from 1
+    epoch: int  # in which it did, from 1
     history: list[Epoch]  # before that
 
 
 def shared(settings: FitSettings) -> tuple[int, int, str]:
-    """What runs must have in common to be fitted together."""
+    """The settings that runs must share to be fitted together."""
     return settings.batch_size, settings.epochs, settings.precision
 
 
@@ -40,27 +40,27 @@ def fit_together(
     generator: torch.Generator,
     on_epoch: Callable[[int], None] | None = None,
 ) -> list[Fit | Diverged]:
-    """What `fit` would make of each run with this `generator`, but for rounding.
+    """The results of `fit` for each run with this `generator`, up to rounding.
 
-    All runs begin with the same weights and see the same minibatches. One that diverges is left out from the next
-    epoch on. `on_epoch` is told after each epoch how many runs have had it. Raises ValueError where the runs differ
-    in batch size, epochs or precision.
+    All runs start with the same weights and see the same minibatches. A run that diverges is dropped after that epoch.
+    `on_epoch` gets the number of runs after each epoch. Raises ValueError where the runs differ in batch size, epochs
+    or precision.
     """
     if len({shared(run) for run in runs}) != 1:
         raise ValueError("the runs differ in batch size, epochs or precision")
-    start, ended = generator.get_state(), list[Fit | Diverged]()
+    start, outcomes = generator.get_state(), list[Fit | Diverged]()
     rows = max(min(runs[0].batch_size, len(train)), min(rows_at_a_time(train.width, classes), len(tune)))
-    width = max(1, min(_MOST_WEIGHTS // train.width, _MOST_LOGITS // rows) // classes)
+    width = max(1, min(_MAX_WEIGHTS // train.width, _MAX_LOGITS // rows) // classes)
     for first in range(0, len(runs), width):
         generator.set_state(start)
         some = runs[first : first + width]
         logits = torch.empty(len(some) * classes * rows, dtype=train.dtype, device=train.device)
-        ended += _Together(train, tune, classes, some, generator, logits).fit(on_epoch or (lambda _: None))
-    return ended
+        outcomes += _Together(train, tune, classes, some, generator, logits).fit(on_epoch or (lambda _: None))
+    return outcomes
 
 
 class _Together:
-    """As many runs as one product takes. The runs that have not diverged are `active`, by their place among all."""
+    """As many runs as fit into one matrix product. `active` holds the indices of those that have not diverged."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class _Together:
         return _qualities(sums, len(self._tune))
 
     def _record(self, epochs: list[Epoch], number: int) -> None:
-        """Put down how each active run is, keep the weights of those that ask for it, leave out what diverged."""
+        """Record the epoch of each active run, keep the weights where its settings say so, and drop diverged runs."""
         going = []
         for place, (run, epoch) in enumerate(zip(self._active, epochs, strict=True)):
             history = self._histories[run]
@@ -133,7 +133,7 @@ class _Together:
             self._active = [self._active[place] for place in going]
 
     def _no_sums(self) -> Tensor:
-        """Of each active run's losses and right labels. In float64 and on the device, as in `training.fitting.fit`."""
+        """For the losses and right labels of each active run; float64, on the device, as in `training.fitting.fit`."""
         return torch.zeros(2, len(self._active), dtype=torch.float64, device=self._model.weights.device)
 
 

@@ -1,7 +1,7 @@
-"""R softmax regressions side by side on the same minibatches: their logits, losses and updates, in wide products.
+"""R softmax regressions side by side on the same minibatches: logits, losses and updates in wide matrix products.
 
-Shapes: R runs, C classes, D features, B examples. The weights are `[R, C, D]`, so that those of all runs are one
-matrix `[R * C, D]`, each minibatch is read once for all of them, and what belongs to one run lies together.
+Shapes: R runs, C classes, D features, B examples. The weights are `[R, C, D]`: those of all runs form one matrix
+`[R * C, D]`, each minibatch is read once for all runs, and the weights of a run are contiguous.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class WideRegression:
 
     @classmethod
     def of(cls, model: SoftmaxRegression, runs: int) -> "WideRegression":
-        """So many runs that all start from `model`."""
+        """This number of runs, all starting from `model`."""
         weights, biases = model.weights.T, model.biases
         return cls(weights.repeat(runs, 1, 1), biases.repeat(runs, 1))
 
@@ -37,7 +37,7 @@ class WideRegression:
         return SoftmaxRegression(self.weights[index].T.contiguous(), self.biases[index].clone())
 
     def logits(self, features: Tensor, out: Tensor) -> Tensor:
-        """`[B, D]` -> `[R, C, B]`, in the memory of `out`, which has room for them."""
+        """`[B, D]` -> `[R, C, B]`, in the memory of `out`, which is large enough."""
         runs, classes, width = self.weights.shape
         logits = out[: runs * classes * len(features)].view(runs * classes, len(features))
         torch.addmm(self.biases.view(-1, 1), self.weights.view(-1, width), features.T, out=logits)
@@ -45,10 +45,10 @@ class WideRegression:
 
 
 class WideSGD:
-    """The update of `training.fitting.sgd.SGD`, with settings of its own for each run.
+    """The update of `training.fitting.sgd.SGD`, with separate settings for each run.
 
-    Carried from step to step is not the velocity v but the update u = -rate * v itself. So the learning rate goes
-    into the small errors, not into the large gradient, and product and update are one call.
+    The state is not the velocity v but the update u = -rate * v. So the learning rate multiplies the small errors, not
+    the large gradient, and product and update are one call.
     """
 
     def __init__(self, runs: Sequence[FitSettings], steps: int, like: Tensor) -> None:
@@ -69,14 +69,14 @@ class WideSGD:
         self._rate = self._constant + self._cosine  # of the step before
 
     def select(self, rows: Tensor) -> None:
-        """Go on with these runs only."""
+        """Keep only these runs."""
         for name in ("_constant", "_cosine", "_momentum", "_decay", "_clip", "_rate"):
             setattr(self, name, getattr(self, name)[rows])
         if self._update is not None and self._bias_update is not None:
             self._update, self._bias_update = self._update[rows], self._bias_update[rows]
 
     def step(self, model: WideRegression, errors: Tensor, features: Tensor) -> None:
-        """Update `model` by the minibatch's errors `[R, C, B]`, the gradient in the logits, which are overwritten."""
+        """Update `model` from the errors `[R, C, B]`, the gradient in the logits, which are overwritten."""
         rate = self._next_rate()
         if self._clips:
             errors *= self._clipping(errors, features)
@@ -105,7 +105,7 @@ class WideSGD:
         return torch.add(self._constant, self._cosine, alpha=factor)
 
     def _clipping(self, errors: Tensor, features: Tensor) -> Tensor:
-        """What scales each run's gradient down to its `clip_norm`, `[R, 1, 1]`: at most 1."""
+        """The factor that scales each run's gradient down to its `clip_norm`, `[R, 1, 1]`: at most 1."""
         gradient = errors.flatten(0, 1) @ features
         squares = gradient.square_().view(len(errors), -1).sum(dim=1) + errors.sum(dim=2).square_().sum(dim=1)
         return torch.clamp(self._clip / squares.sqrt_().view(-1, 1, 1), max=1.0)

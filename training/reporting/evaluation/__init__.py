@@ -1,1 +1,1 @@
-"""What a model comes to on the report split: measurements, none of which decides anything."""
+"""Measurements of a model on the report split. None of them decides anything."""

@@ -1,4 +1,4 @@
-"""How far a measurement could have come out otherwise: percentile intervals over resamples of the split."""
+"""Bootstrap: percentile intervals of a measurement over resamples of the split."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from training.reporting.evaluation.risk_coverage import measure, tie_groups
 
 RESAMPLES = 1000
 LEVEL = 0.95
-_BATCH = 50  # resamples at a time: 50 x 5,000 counts stay in the processor's cache
+_BATCH = 50  # resamples at a time: 50 x 5,000 counts fit into the processor's cache
 
 Statistics = Callable[[NDArray[np.int64]], dict[str, NDArray[np.float64]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A measured value and the interval of its resamples."""
+    """A measured value and its interval over the resamples."""
 
     value: float
     low: float
@@ -29,8 +29,8 @@ def intervals(
 ) -> dict[str, Estimate]:
     """The percentile interval of each statistic of a split of `size` examples (Efron 1979, Ann. Statist. 7(1)).
 
-    `statistics` is called with how often each example was drawn, int64 `[B, N]`, and gives one value a row. A resample
-    draws N of the N examples, with replacement. The value itself is that of each example once.
+    A resample draws N of the N examples, with replacement. `statistics` gets how often each example was drawn, int64
+    `[B, N]`, and returns one value for each row. The value itself is that of the split, each example once.
 
     >>> data = np.array([0.0, 0.0, 1.0, 1.0])
     >>> intervals(lambda drawn: {"mean": drawn @ data / 4}, 4)
@@ -38,11 +38,11 @@ def intervals(
     """
     rng = np.random.default_rng(seed)
     batches = [statistics(_draw(rng, min(_BATCH, resamples - start), size)) for start in range(0, resamples, _BATCH)]
-    found = statistics(np.ones((1, size), dtype=np.int64))
+    values = statistics(np.ones((1, size), dtype=np.int64))
     edges = (1 - level) / 2, (1 + level) / 2
     return {
         name: Estimate(float(value[0]), *np.quantile(np.concatenate([b[name] for b in batches]), edges).tolist())
-        for name, value in found.items()
+        for name, value in values.items()
     }
 
 
@@ -60,7 +60,7 @@ def risk_coverage(
     """
     order, ends = tie_groups(confidence)
     mistakes = wrong[order].astype(np.int64)
-    # Sorted once: which example stands for which place does not matter to a draw that treats all alike.
+    # Sorted once: a draw that treats all examples alike does not depend on their order.
     group = np.arange(len(order)) if groups is None else np.unique(groups[order], return_inverse=True)[1]
 
     def statistics(drawn: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:

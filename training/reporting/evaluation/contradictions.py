@@ -32,20 +32,20 @@ def contradictions(
     """
     grouped = report if report is not None and report.groups is not None else None
     by_policy = {point.policy.model_dump_json(): point for point in points}
-    found = [
+    sentences = [
         _sentence(by_policy[policy.model_dump_json()], promised, abstention, grouped)
         for policy, promised in _promises(abstention)
         if policy.model_dump_json() in by_policy
     ]
-    return [sentence for sentence in found if sentence is not None]
+    return [sentence for sentence in sentences if sentence is not None]
 
 
 def _lower_of_groups(policy: Policy, abstention: Abstention | None, report: Scored) -> float:
     sizes = [c.largest_group for c in abstention.selective_risk] if abstention else []
     sample = samples(report.groups, len(report), next(filter(None, sizes), largest_group_size(report.groups)))[0]
-    found = outcomes(report.scores, policy, abstention)
-    answered = (found.reasons == ANSWERED)[sample.rows]
-    wrong = (found.labels != report.labels)[sample.rows].astype(np.float64)
+    decided = outcomes(report.scores, policy, abstention)
+    answered = (decided.reasons == ANSWERED)[sample.rows]
+    wrong = (decided.labels != report.labels)[sample.rows].astype(np.float64)
     return sample.lower(wrong, answered, LEVEL)
 
 

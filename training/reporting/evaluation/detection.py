@@ -1,4 +1,4 @@
-"""How well a score tells strange inputs from the model's own kind, whatever the threshold. Higher means stranger."""
+"""How well a score separates strange inputs from normal ones, over all thresholds. Higher means stranger."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ KEPT = Fraction(95, 100)  # share of the normal inputs that the threshold of FPR
 
 @dataclass(frozen=True, slots=True)
 class Separation:
-    """How far one score keeps the two kinds apart."""
+    """How well one score separates the two kinds."""
 
     auroc: float
     fpr95: float
@@ -26,9 +26,9 @@ class Separation:
 def auroc(normal: NDArray[np.floating], strange: NDArray[np.floating]) -> float:
     """The probability that a strange input scores higher than a normal one; a tie counts half.
 
-    The area under the receiver operating characteristic, as the rank statistic that it is (Mann and Whitney 1947).
+    The area under the receiver operating characteristic, as a rank statistic (Mann and Whitney 1947).
 
-    >>> auroc(np.array([1.0, 2.0]), np.array([2.0, 3.0]))  # of four pairs three are right and one is a tie
+    >>> auroc(np.array([1.0, 2.0]), np.array([2.0, 3.0]))  # three of four pairs are right and one is a tie
     0.875
     """
     rising = np.sort(normal)
@@ -38,9 +38,9 @@ def auroc(normal: NDArray[np.floating], strange: NDArray[np.floating]) -> float:
 
 
 def fpr95(normal: NDArray[np.floating], strange: NDArray[np.floating]) -> float:
-    """The share of strange inputs taken for normal at the least threshold that keeps 95 % of the normal ones.
+    """The share of strange inputs taken for normal at the lowest threshold that keeps 95 % of the normal ones.
 
-    Kept is what scores at most the threshold (Hendrycks and Gimpel 2017, arXiv 1610.02136, with normal as positive).
+    An input is kept if its score is at most the threshold (Hendrycks and Gimpel 2017, arXiv 1610.02136).
 
     >>> fpr95(np.arange(100.0), np.array([94.0, 94.5, 200.0, 300.0]))  # the threshold is 94
     0.25

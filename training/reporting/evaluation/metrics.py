@@ -1,4 +1,4 @@
-"""How good probabilities are. Pure numpy: probabilities float `[N, C]`, labels int64 `[N]`."""
+"""Metrics of probabilities. Pure numpy: probabilities float `[N, C]`, labels int64 `[N]`."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,22 +16,22 @@ def accuracy(probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> 
 
 
 def brier(probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
-    """Mean over examples of sum_k (p_k - 1{y = k})^2: from 0 to 2 (Brier 1950; halved, as some do, it is to 1).
+    """Mean over examples of sum_k (p_k - 1{y = k})^2: from 0 to 2 (Brier 1950; some authors halve it).
 
     >>> brier(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([0, 1]))
     0.25
     """
     true = probabilities[np.arange(len(labels)), labels]
-    of_others = np.einsum("nk,nk->n", probabilities, probabilities) - np.square(true)  # without the table of one-hots
+    of_others = np.einsum("nk,nk->n", probabilities, probabilities) - np.square(true)  # without one-hot labels
     return float((of_others + np.square(1 - true)).mean())
 
 
 def ece(probabilities: NDArray[np.floating], labels: NDArray[np.int64], bins: int = _BINS) -> float:
     """Expected calibration error: sum over bins of the confidence (lo, hi] of |B|/N * |accuracy(B) - confidence(B)|.
 
-    (Guo et al. 2017, arXiv 1706.04599.) The bins are of equal width. It is biased upwards, and depends on the bins.
+    (Guo et al. 2017, arXiv 1706.04599.) The bins are of equal width. It is biased upwards and depends on the bins.
 
-    >>> ece(np.array([[0.75, 0.25], [0.75, 0.25]]), np.array([0, 1]))  # right half the time, sure by 0.75
+    >>> ece(np.array([[0.75, 0.25], [0.75, 0.25]]), np.array([0, 1]))  # accuracy 0.5, confidence 0.75
     0.25
     """
     confidence = probabilities.max(axis=1)
@@ -50,7 +50,7 @@ def adaptive_ece(probabilities: NDArray[np.floating], labels: NDArray[np.int64],
 def reliability(
     probabilities: NDArray[np.floating], labels: NDArray[np.int64], bins: int = _BINS
 ) -> list[tuple[float, float, int]]:
-    """Mean confidence, accuracy and number of examples of each bin of equal width that is not empty."""
+    """Mean confidence, accuracy and number of examples of each non-empty bin of equal width."""
     confidence = probabilities.max(axis=1)
     hits = probabilities.argmax(axis=1) == labels
     which = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
@@ -59,6 +59,6 @@ def reliability(
 
 
 def _gap(confidence: NDArray[np.floating], hits: NDArray[np.bool_], bins: list[NDArray[np.generic]]) -> float:
-    # A sum of signed differences per bin is |B| times the difference of the two means, and an empty bin gives 0.
+    # The sum of signed differences in a bin is |B| times the difference of the two means; an empty bin gives 0.
     sums = [abs(float((hits[b].astype(np.float64) - confidence[b]).sum())) for b in bins]
     return sum(sums) / len(confidence)

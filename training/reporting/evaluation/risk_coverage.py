@@ -1,11 +1,11 @@
-"""The risk-coverage curve: how many errors are left among the answered, for every share that could be answered.
+"""The risk-coverage curve: the selective risk at every coverage.
 
-It judges the confidence as a ranking, apart from any threshold. Examples of equal confidence are answered together or
-not at all, since no threshold separates them: such a tie group is one point of the curve. Libraries differ here, and
-some let the order of equal elements decide, so their third digits need not agree with these.
+It measures the confidence as a ranking, independent of any threshold. Examples of equal confidence are answered
+together or not at all, since no threshold separates them: such a tie group is one point of the curve. Some libraries
+let the order of equal elements decide instead, so their third digits can differ from these.
 
-The functions take counts along the last axis, `[..., G]`, one entry a tie group in the order of falling confidence,
-so that a thousand resamples are measured at once.
+The functions take counts along the last axis, `[..., G]`, one entry for each tie group by falling confidence, so that
+a thousand resamples are measured at once.
 """
 
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ from scipy.special import xlog1py
 _Counts = NDArray[np.int64]
 _Floats = NDArray[np.float64]
 
-RISKS = (0.01, 0.03, 0.05, 0.1)  # at which the coverage is stated
-COVERAGE = 0.8  # at which the risk is stated
+RISKS = (0.01, 0.03, 0.05, 0.1)  # at which the coverage is reported
+COVERAGE = 0.8  # at which the risk is reported
 
 
 @dataclass(frozen=True, slots=True)
 class RiskCoverage:
-    """The curve of N examples, as G points: one a distinct confidence, from the surest alone to all."""
+    """The curve of N examples as G points, one for each distinct confidence, from the highest to all examples."""
 
     thresholds: _Floats  # [G], falling
     answered: _Counts  # [G], examples with at least that confidence
-    errors: _Counts  # [G], wrong ones among them
+    errors: _Counts  # [G], errors among them
 
     @classmethod
     def of(cls, confidence: NDArray[np.floating], wrong: NDArray[np.bool_]) -> "RiskCoverage":
@@ -53,26 +53,26 @@ class RiskCoverage:
 
     @property
     def ideal_risk(self) -> _Floats:
-        """The least selective risk that any ranking could have at each point's coverage, `[G]`.
+        """The lowest selective risk of any ranking at each point's coverage, `[G]`.
 
-        It answers what is right first: max(0, answered - right) / answered.
+        The ideal ranking answers the right examples first: max(0, answered - right) / answered.
         """
         right = self.answered[-1] - self.errors[-1]
         ideal: _Floats = np.maximum(0, self.answered - right) / self.answered
         return ideal
 
-    def thinned(self, most: int) -> "RiskCoverage":
-        """At most so many of the points, evenly by coverage, the first and the last among them.
+    def thinned(self, max_points: int) -> "RiskCoverage":
+        """At most this many points, evenly spaced by coverage, including the first and the last.
 
         >>> RiskCoverage(np.array([0.9, 0.8, 0.7, 0.6]), np.array([1, 2, 3, 4]), np.zeros(4, int)).thinned(3).answered
         array([1, 3, 4])
         """
-        wanted = np.linspace(self.answered[0], self.answered[-1], most)
-        kept = np.unique(np.searchsorted(self.answered, wanted))  # the first that answers as many
+        targets = np.linspace(self.answered[0], self.answered[-1], max_points)
+        kept = np.unique(np.searchsorted(self.answered, targets))  # the first point with that coverage
         return RiskCoverage(self.thresholds[kept], self.answered[kept], self.errors[kept])
 
     def metrics(self) -> dict[str, float]:
-        """All that `measure` states of the curve."""
+        """All metrics of the curve, as `measure` gives them."""
         return {name: float(value) for name, value in measure(self.answered, self.errors).items()}
 
 
@@ -103,8 +103,8 @@ def aurc(answered: _Counts, errors: _Counts) -> _Floats:
     """Area under the risk-coverage curve (Geifman, Uziel and El-Yaniv 2019, ICLR, arXiv 1805.08206).
 
     sum_g (n_g / n) * (errors among all with at least the confidence of g) / (their number), over tie groups g of
-    size n_g: the selective risk in the mean over the coverages. Without ties, the mean over m of (errors among the m
-    surest) / m.
+    size n_g: the mean selective risk over all coverages. Without ties, the mean over m of (errors among the m most
+    confident) / m.
 
     >>> float(aurc(np.array([1, 3, 4]), np.array([0, 1, 2])))  # 1/4 * 0 + 2/4 * 1/3 + 1/4 * 2/4
     0.2916...
@@ -116,8 +116,8 @@ def aurc(answered: _Counts, errors: _Counts) -> _Floats:
 def e_aurc(answered: _Counts, errors: _Counts) -> _Floats:
     """Excess AURC (ibid.): AURC - [r + (1 - r) ln(1 - r)], with r the error rate of all.
 
-    What is taken away is the area under the ideal curve of very many examples, so that 0 is a perfect ranking, but for
-    a term that shrinks as 1 / n.
+    The subtracted term is the area under the ideal curve of very many examples. So 0 is a perfect ranking, up to a term
+    that shrinks as 1 / n.
 
     >>> float(e_aurc(np.array([1, 3, 4]), np.array([0, 1, 2])))  # 0.2917 - (0.5 + 0.5 ln 0.5)
     0.1382...
@@ -130,9 +130,9 @@ def e_aurc(answered: _Counts, errors: _Counts) -> _Floats:
 def augrc(answered: _Counts, errors: _Counts) -> _Floats:
     """Area under the generalised risk-coverage curve (Traub et al. 2024, NeurIPS, arXiv 2407.01032).
 
-    sum_g (n_g / n) * (errors among all with at least the confidence of g) / n: the share of all that is answered and
-    wrong, in the mean over the coverages. It does not weigh the few surest examples as AURC does. Its least is r^2 / 2
-    (see `best_augrc`), and r / 2 is that of a confidence that knows nothing.
+    sum_g (n_g / n) * (errors among all with at least the confidence of g) / n: the share of wrong answers among all
+    inputs, averaged over the coverages. Unlike AURC it gives the most confident examples no extra weight. Its minimum
+    is r^2 / 2 (see `best_augrc`); a confidence without information has r / 2.
 
     >>> float(augrc(np.array([1, 3, 4]), np.array([0, 1, 2])))  # 1/4 * 0 + 2/4 * 1/4 + 1/4 * 2/4
     0.25
@@ -147,21 +147,21 @@ def best_augrc(full_risk: float) -> float:
 
 
 def coverage_at_risk(answered: _Counts, errors: _Counts, risk: float) -> _Floats:
-    """The largest coverage over all thresholds whose selective risk is at most `risk`; 0 where there is none.
+    """The largest coverage over all thresholds with a selective risk of at most `risk`; 0 where there is none.
 
-    The threshold is chosen on the very examples that measure it, so this is no promise: it is what an oracle gets.
+    The threshold is chosen on the same examples that measure it. So this is an oracle's result, not a promise.
 
     >>> float(coverage_at_risk(np.array([1, 3, 4]), np.array([0, 1, 2]), 0.34))
     0.75
     """
-    # A quotient of counts is the float64 nearest to it, as a literal such as 0.05 is: equality is not missed.
+    # A quotient of counts and a literal such as 0.05 are both rounded to the nearest float64, so equality is exact.
     allowed = _risk(answered, errors) <= risk
     largest: _Floats = np.where(allowed, answered, 0).max(axis=-1) / answered[..., -1]
     return largest
 
 
 def risk_at_coverage(answered: _Counts, errors: _Counts, coverage: float) -> _Floats:
-    """The selective risk at the highest threshold that answers at least this share.
+    """The selective risk at the highest threshold with at least this coverage.
 
     >>> float(risk_at_coverage(np.array([1, 3, 4]), np.array([0, 1, 2]), 0.5))  # that of 3 in 4
     0.333...
@@ -179,6 +179,6 @@ def _shares(answered: _Counts) -> _Floats:
 
 
 def _risk(answered: _Counts, errors: _Counts) -> _Floats:
-    """Errors over answered, `[..., G]`: 0 where a resample holds none of the first groups, which then weigh nothing."""
+    """Errors over answered, `[..., G]`; 0 where a resample has none of the first groups, whose weight is then 0."""
     risk: _Floats = errors / np.maximum(answered, 1)
     return risk

@@ -1,7 +1,7 @@
-"""Rows of numbers that are none of the model's kind, made from those that are: what the gate is tried on.
+"""Strange rows of numbers, made from real ones, on which the gate is tested.
 
-Nothing is fitted or chosen on them. What they keep and what they break differs: a gate may stop the ones that lie
-far out and let pass the ones that are only put together wrongly.
+Nothing is fitted or chosen on them. A gate may flag the rows that lie far out and miss those that only combine real
+values wrongly.
 """
 
 from collections.abc import Callable
@@ -17,18 +17,18 @@ _FAR = 10  # standard deviations
 
 
 def uniform(rows: Rows, rng: np.random.Generator) -> Rows:
-    """Every column anywhere between the least and the greatest that it has."""
+    """Every column uniform between its lowest and its highest value."""
     return rng.uniform(np.nanmin(rows, axis=0), np.nanmax(rows, axis=0), size=rows.shape).astype(np.float32)
 
 
 def far_out(rows: Rows, rng: np.random.Generator) -> Rows:
-    """Every column from a normal distribution about its mean, ten times as wide as it is."""
+    """Every column from a normal distribution around its mean, ten times as wide as the column."""
     spread = _FAR * np.nanstd(rows, axis=0)
     return rng.normal(np.nanmean(rows, axis=0), spread, size=rows.shape).astype(np.float32)
 
 
 def columns_shuffled(rows: Rows, rng: np.random.Generator) -> Rows:
-    """Every column in an order of its own: each number is a real one, and no row is.
+    """Every column in a separate random order: each number is real, and no row is.
 
     >>> columns_shuffled(np.array([[1, 5], [2, 6]], np.float32), np.random.default_rng(0)).sum(axis=0)
     array([ 3., 11.], dtype=float32)
@@ -37,7 +37,7 @@ def columns_shuffled(rows: Rows, rng: np.random.Generator) -> Rows:
 
 
 def in_another_unit(rows: Rows, _: np.random.Generator) -> Rows:
-    """Every number a thousand times what it is, as grams for kilograms."""
+    """Every number times a thousand, as grams for kilograms."""
     return rows * np.float32(1000)
 
 
@@ -56,7 +56,7 @@ KINDS: dict[str, Callable[[Rows, np.random.Generator], Rows]] = {
 
 
 def make(kind: FeaturesInput, rows: Rows, seed: int = 0) -> dict[str, Rows]:
-    """All sets, by name, from rows `[N, width]`. Columns of categories keep real codes, shuffled among the rows."""
+    """All sets by name, from rows `[N, width]`. Columns of categories keep real codes, shuffled among the rows."""
     coded = [i for i, column in enumerate(kind.columns or []) if column.categories is not None]
     sets = {}
     for number, (name, strange) in enumerate(KINDS.items()):

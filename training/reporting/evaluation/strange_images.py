@@ -1,8 +1,8 @@
-"""Inputs that are none of the model's kind, made from those that are: what the gate is tried on.
+"""Strange images, made from real ones, on which the gate is tested.
 
 Each set is a fixed function of the images, uint8 `[N, H, W]` or `[N, H, W, 3]`, and a seed. Nothing is fitted or
-chosen on them. They are caricatures: easy to tell from clothes by eye. A gate that lets them pass is useless, and one
-that stops them all may still let pass what looks more like clothes than they do.
+chosen on them. They are caricatures, easy to tell from clothes by eye. A gate that misses them is useless; one that
+flags them all may still miss images that look more like clothes.
 """
 
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 Images = NDArray[np.uint8]
 
-_WIDEST_BAR = 6  # pixels
+_MAX_BAR = 6  # pixels
 
 
 def uniform_noise(images: Images, rng: np.random.Generator) -> Images:
-    """Every pixel any level from 0 to 255."""
+    """Every pixel uniform from 0 to 255."""
     return rng.integers(256, size=images.shape, dtype=np.uint8)
 
 
@@ -26,7 +26,7 @@ def gaussian_noise(images: Images, rng: np.random.Generator) -> Images:
 
 
 def inverted(images: Images, _: np.random.Generator) -> Images:
-    """Dark on light where it was light on dark.
+    """Dark on light instead of light on dark.
 
     >>> inverted(np.array([[[0, 250]]], np.uint8), np.random.default_rng(0))
     array([[[255,   5]]], dtype=uint8)
@@ -35,21 +35,21 @@ def inverted(images: Images, _: np.random.Generator) -> Images:
 
 
 def bars(images: Images, rng: np.random.Generator) -> Images:
-    """White bars on black across the whole picture, upright or level, width and gap 1 to 6 pixels, at any phase."""
+    """White bars on black across the picture, vertical or horizontal, width and gap 1 to 6 pixels, at any phase."""
     n, height, width = images.shape[:3]
     upright = rng.integers(2, size=(n, 1, 1)).astype(bool)
-    light, dark = rng.integers(1, _WIDEST_BAR + 1, size=(2, n, 1, 1))
+    light, dark = rng.integers(1, _MAX_BAR + 1, size=(2, n, 1, 1))
     phase = rng.integers(light + dark)
     rows, columns = np.arange(height)[:, None], np.arange(width)
-    place = np.where(upright, columns, rows)  # [N, H, W]
-    levels = np.where((place + phase) % (light + dark) < light, 255, 0).astype(np.uint8)
+    position = np.where(upright, columns, rows)  # [N, H, W]
+    levels = np.where((position + phase) % (light + dark) < light, 255, 0).astype(np.uint8)
     return np.ascontiguousarray(
         np.broadcast_to(levels.reshape(n, height, width, *[1] * (images.ndim - 3)), images.shape)
     )
 
 
 def all_white(images: Images, _: np.random.Generator) -> Images:
-    """One picture: more of them would say no more."""
+    """One picture: more would be equal."""
     return np.full_like(images[:1], 255)
 
 
@@ -59,7 +59,7 @@ def all_black(images: Images, _: np.random.Generator) -> Images:
 
 
 def pixel_shuffled(images: Images, rng: np.random.Generator) -> Images:
-    """The pixels of each picture in an order of its own: the same levels, and no shape."""
+    """The pixels of each picture in a separate random order: the same levels without shape."""
     pixels = images.reshape(*images.shape[:1], -1, *images.shape[3:])  # [N, H * W] or [N, H * W, 3]
     orders = rng.permuted(np.tile(np.arange(pixels.shape[1]), (len(images), 1)), axis=1)
     shuffled: Images = pixels[np.arange(len(images))[:, None], orders].reshape(images.shape)
@@ -78,7 +78,7 @@ KINDS: dict[str, Callable[[Images, np.random.Generator], Images]] = {
 
 
 def make(images: Images, seed: int = 0) -> dict[str, Images]:
-    """All sets, by name. The same images and seed give the same sets, each whatever the others are."""
+    """All sets by name. The same images and seed give the same sets."""
     return {
         name: kind(images, np.random.default_rng([seed, number])) for number, (name, kind) in enumerate(KINDS.items())
     }

@@ -10,7 +10,7 @@ from training.reporting.evaluation import strange_features, strange_images
 
 
 def make(kind: Kind, inputs: NDArray[Any], seed: int = 0) -> dict[str, NDArray[Any]]:
-    """All sets, by name, made from real inputs `[N, *row_shape]`. The same inputs and seed give the same sets."""
+    """All sets by name, made from real inputs `[N, *row_shape]`. The same inputs and seed give the same sets."""
     match kind:
         case ImageInput():
             return strange_images.make(inputs, seed)

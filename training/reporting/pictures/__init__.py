@@ -1,1 +1,1 @@
-"""The pictures of a report."""
+"""The pictures of a report, one module for each."""

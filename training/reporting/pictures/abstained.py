@@ -1,4 +1,4 @@
-"""A sheet of pictures that the default policy does not answer, each with its reason."""
+"""A sheet of pictures on which the default policy abstains, each with its reason."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,29 +14,29 @@ from service.inference.decision import ANSWERED, REASONS, Outcomes, Reason
 from training.reporting.evaluation.evaluation import Evaluation
 
 _COLUMNS = 7
-_DOUBTFUL = 2 * _COLUMNS  # report inputs that are abstained on, but for those out of distribution
-_OUTSIDE = _COLUMNS  # report inputs that are out of distribution
+_MAX_UNCERTAIN = 2 * _COLUMNS  # report inputs abstained on for another reason than the gate
+_MAX_OUTSIDE = _COLUMNS  # report inputs that are out of distribution
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One picture and what is said of it."""
+    """One picture and its caption."""
 
     image: NDArray[np.uint8]  # [H, W]
     reason: Reason
-    truth: str  # the true class, or the strange set that it is of
+    truth: str  # the true class, or the name of the strange set
     top: str
     confidence: float
 
 
 def tiles(evaluation: Evaluation) -> list[Tile]:
-    """The first of the report split for each kind of reason, in its random order, and the first of each strange set."""
+    """The first report inputs for each kind of reason, in random order, and the first of each strange set."""
     labels = evaluation.manifest.labels
     truths = [f"true: {labels[label]}" for label in evaluation.report.labels.tolist()]
     own = list(_abstained(evaluation, evaluation.inputs, evaluation.report.scores, evaluation.outcomes, truths))
     chosen = [
-        *islice((tile for tile in own if tile.reason != "out_of_distribution"), _DOUBTFUL),
-        *islice((tile for tile in own if tile.reason == "out_of_distribution"), _OUTSIDE),
+        *islice((tile for tile in own if tile.reason != "out_of_distribution"), _MAX_UNCERTAIN),
+        *islice((tile for tile in own if tile.reason == "out_of_distribution"), _MAX_OUTSIDE),
     ]
     for strange in evaluation.strange:
         names = [f"strange: {strange.name}"] * len(strange.inputs)
@@ -57,10 +57,10 @@ def _abstained(
 
 
 def draw(shown: Sequence[Tile]) -> Figure:
-    """The tiles in rows. Where the policy abstains on nothing, the sheet says so."""
+    """The tiles in rows. Where the policy abstains on no input, the sheet says so."""
     if not shown:
         figure = Figure(figsize=(7, 1.2))
-        figure.text(0.5, 0.5, "The default policy abstains on nothing.", ha="center", va="center")
+        figure.text(0.5, 0.5, "The default policy abstains on no input.", ha="center", va="center")
         return figure
     rows = -(-len(shown) // _COLUMNS)
     figure = Figure(figsize=(11, 2.05 * rows), layout="constrained")

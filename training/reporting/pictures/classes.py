@@ -1,4 +1,4 @@
-"""Two pictures of the classes: what the default policy does to each, and which are taken for which."""
+"""Two pictures of the classes: coverage and risk of each, and the confusion matrix."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,7 +10,7 @@ from training.reporting.evaluation.evaluation import Evaluation
 from training.reporting.numbers import round_percent
 from training.reporting.pictures.palette import BLACK, BLUE, ORANGE, VERMILION, open_frame
 
-_MOST_WITH_NUMBERS = 20  # classes; with more of them the cells are too small for a number
+_MAX_WITH_NUMBERS = 20  # classes; with more, the cells are too small for a number
 
 
 def draw(evaluation: Evaluation) -> Figure:
@@ -28,7 +28,7 @@ def draw(evaluation: Evaluation) -> Figure:
     wrong = [c.errors / max(c.answered, 1) for c in classes]
     misled = [c.wrong / max(c.given, 1) for c in classes]
     risk.barh(places - 0.18, wrong, color=VERMILION, height=0.34, label="of its inputs that are answered")
-    risk.barh(places + 0.18, misled, color=ORANGE, height=0.34, hatch="//", label="of the answers that say it")
+    risk.barh(places + 0.18, misled, color=ORANGE, height=0.34, hatch="//", label="of the answers that name it")
     risk.set_xlabel("selective risk: share of errors (%)")
     risk.set_xlim(0, max(0.01, 1.05 * max(wrong + misled)))
     _promise(risk, evaluation)
@@ -48,7 +48,7 @@ def _promise(axes: Axes, evaluation: Evaluation) -> None:
 
 
 def draw_confusion(evaluation: Evaluation) -> Figure:
-    """True class down, likeliest class across; the shade is the share of the true class, the number counts inputs."""
+    """Rows are true classes, columns likeliest classes; the shade is the share of the true class."""
     confusion, names = evaluation.confusion, evaluation.manifest.labels
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     side = 2.6 + 0.46 * len(names)
@@ -61,7 +61,7 @@ def draw_confusion(evaluation: Evaluation) -> Figure:
     axes.set_yticks(range(len(names)), names)
     axes.set_xlabel("likeliest class")
     axes.set_ylabel("true class")
-    if len(names) <= _MOST_WITH_NUMBERS:
+    if len(names) <= _MAX_WITH_NUMBERS:
         for (row, column), count in np.ndenumerate(confusion):
             colour = "white" if shares[row, column] > 0.5 else BLACK
             axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=8)

@@ -1,4 +1,4 @@
-"""The training curves: loss and accuracy over the epochs."""
+"""The training curves of a fit."""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure

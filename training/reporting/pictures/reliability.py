@@ -1,4 +1,4 @@
-"""The reliability diagram: how often a model that says 80 % is right."""
+"""The reliability diagram: accuracy over confidence."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -14,13 +14,13 @@ _BOUND = 0.975  # on each side of a 95 % interval
 
 
 def draw(evaluation: Evaluation) -> Figure:
-    """Accuracy over mean confidence for 15 bins of equal width, and below them how many inputs each holds."""
+    """Accuracy over mean confidence for 15 bins of equal width, above the number of inputs in each bin."""
     figure = Figure(figsize=(6, 5.4), layout="constrained")
     diagram, histogram = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1.2))
     report = evaluation.report
     bins = metrics.reliability(report.scores.probabilities, report.labels)
     confidence, accuracy, counts = (np.array(column) for column in zip(*bins, strict=True))
-    diagram.plot([0, 1], [0, 1], color=GREY, linestyle="--", label="believable: right as often as it is sure")
+    diagram.plot([0, 1], [0, 1], color=GREY, linestyle="--", label="calibrated: accuracy equals confidence")
     diagram.errorbar(
         confidence,
         accuracy,
@@ -48,7 +48,7 @@ def draw(evaluation: Evaluation) -> Figure:
 
 
 def _bars(accuracy: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """How far each accuracy's interval of Clopper and Pearson reaches below and above it, `[2, B]`."""
+    """The Clopper-Pearson interval of each accuracy, as distances below and above it, `[2, B]`."""
     bounds = [
         (clopper_pearson_lower(right, count, _BOUND), clopper_pearson_upper(right, count, _BOUND))
         for right, count in zip(np.rint(accuracy * counts).astype(int).tolist(), counts.tolist(), strict=True)

@@ -1,4 +1,4 @@
-"""The picture of the risk-coverage curve, with the points that were certified."""
+"""The risk-coverage curve with the certified points."""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,18 +11,22 @@ from training.reporting.pictures.palette import BLUE, GREY, VERMILION, open_fram
 
 
 def draw(evaluation: Evaluation) -> Figure:
-    """Selective risk over coverage on `report`; the best possible; each promise at its coverage on `calibration`."""
+    """Selective risk over coverage on `report`, the ideal curve, and each promise at its coverage on `calibration`."""
     figure = Figure(figsize=(7, 4.4), layout="constrained")
     axes = figure.subplots()
     curve = evaluation.curve
     axes.plot(curve.coverage, curve.selective_risk, color=BLUE, label="this model, on the report split")
     axes.plot(
-        curve.coverage, curve.ideal_risk, color=GREY, linestyle="--", label="ideal: every error after every right one"
+        curve.coverage,
+        curve.ideal_risk,
+        color=GREY,
+        linestyle="--",
+        label="ideal: all right examples before all errors",
     )
     if evaluation.manifest.abstention is not None:
         _mark(axes, [c for c in evaluation.manifest.abstention.selective_risk if c.status == "certified"])
-    axes.set_xlabel("coverage: share of the inputs that is answered (%)")
-    axes.set_ylabel("selective risk: share of errors among the answered (%)")
+    axes.set_xlabel("coverage: share of the inputs answered (%)")
+    axes.set_ylabel("selective risk: share of errors among the answers (%)")
     axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=None))
     axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=None))
     axes.set_xlim(0, 1.01)

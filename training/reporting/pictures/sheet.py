@@ -1,4 +1,4 @@
-"""All pictures of an evaluation, as PNG files with the words that go with them."""
+"""All pictures of an evaluation, as PNG files with alternative text."""
 
 import io
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _DOTS_PER_INCH = 150
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A PNG, and for those who do not see it what it shows."""
+    """A PNG and its alternative text."""
 
     name: str  # of its file
     png: bytes
@@ -24,7 +24,7 @@ class Picture:
 
 
 def as_png(figure: Figure) -> bytes:
-    """The figure's bytes; the same figure gives the same."""
+    """The figure as PNG; the same figure gives the same bytes."""
     stream = io.BytesIO()
     figure.set_dpi(_DOTS_PER_INCH)
     # `savefig` would draw the figure twice, once for its layout alone.
@@ -33,7 +33,7 @@ def as_png(figure: Figure) -> bytes:
 
 
 def draw_all(evaluation: Evaluation) -> list[Picture]:
-    """Every picture of the report; their names do not depend on the model."""
+    """Every picture of the report."""
     with rc_context({"text.parse_math": False}):  # a label may hold a dollar sign
         return _draw_all(evaluation)
 
@@ -52,8 +52,8 @@ def _draw_all(evaluation: Evaluation) -> list[Picture]:
 def _risk_coverage(evaluation: Evaluation) -> str:
     risk = evaluation.risk_coverage["full_risk"].value
     return (
-        f"Risk-coverage curve on the report split: the share of errors among the answered, up to {risk:.1%} where all "
-        "is answered, beside the ideal curve and the certified points."
+        f"Risk-coverage curve on the report split: the share of errors among the answers, up to {risk:.1%} at full "
+        "coverage, beside the ideal curve and the certified points."
     )
 
 
@@ -65,7 +65,7 @@ def _reliability(evaluation: Evaluation) -> str:
 def _classes(evaluation: Evaluation) -> str:
     answered = [c for c in evaluation.classes if c.answered]
     if not answered:
-        return "Coverage and selective risk of each class: nothing is answered."
+        return "Coverage and selective risk of each class: no input is answered."
     least = min(evaluation.classes, key=lambda c: c.answered / max(c.size, 1))
     worst = max(answered, key=lambda c: c.errors / c.answered)
     return (

@@ -1,4 +1,4 @@
-"""The picture of `ood_score`: the model's own kind beside the strange inputs, and the line between them."""
+"""Histograms of `ood_score` for report inputs and strange inputs, with the gate's threshold."""
 
 from itertools import cycle
 
@@ -11,7 +11,7 @@ from training.reporting.evaluation.evaluation import Evaluation, StrangeSet
 from training.reporting.pictures.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, open_frame
 
 _BINS = 120
-_LOOKS = [  # of each set, in order
+_STYLES = [  # of each set, in order
     (BLUE, "-"),
     (SKY, "-."),
     (GREEN, "--"),
@@ -23,7 +23,7 @@ _LOOKS = [  # of each set, in order
 
 
 def draw(evaluation: Evaluation) -> Figure:
-    """Shares of each set by score, on a logarithmic scale; a set of one picture is a line."""
+    """The distribution of the score in each set, on a logarithmic scale; a set of one picture is a line."""
     figure = Figure(figsize=(9, 4.4), layout="constrained")
     axes = figure.subplots()
     own = evaluation.report.scores.ood_score
@@ -31,13 +31,13 @@ def draw(evaluation: Evaluation) -> Figure:
     low = max(float(scores.min()), 1e-3)
     bins = np.geomspace(low, max(float(scores.max()), 2 * low) * 1.001, _BINS)
     axes.hist(own.clip(low), bins=bins.tolist(), weights=_shares(len(own)), color=GREY, alpha=0.6, label="report split")
-    for strange, (colour, line) in zip(evaluation.strange, cycle(_LOOKS), strict=False):
+    for strange, (colour, line) in zip(evaluation.strange, cycle(_STYLES), strict=False):
         _draw_set(axes, strange, bins, colour, line)
     if (abstention := evaluation.manifest.abstention) is not None:
         threshold = abstention.out_of_distribution.threshold
         axes.axvline(threshold, color=BLACK, linewidth=1.5, label=f"threshold {threshold:.3f}")
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))  # powers would be mathematics, which is not parsed
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))  # powers need mathematics, which is not parsed
     axes.set_xlabel("ood_score (no unit, logarithmic)")
     axes.set_ylabel("share of the set in each bin (%)")
     axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=None))

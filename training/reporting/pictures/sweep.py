@@ -1,4 +1,4 @@
-"""The picture of a sweep: loss and accuracy on tune over the setting that was swept."""
+"""The picture of a sweep: loss and accuracy on tune over the swept setting."""
 
 import dataclasses
 import statistics
@@ -24,16 +24,16 @@ _STYLES = [
 
 
 def swept(settings: Sequence[FitSettings]) -> list[str]:
-    """The names of the fields that have more than one value, in their order; the learning rate first."""
+    """The names of the fields with more than one value, in order, the learning rate first."""
     names = [field.name for field in dataclasses.fields(FitSettings)]
     names.sort(key=lambda name: name != "learning_rate")
     return [name for name in names if len({getattr(one, name) for one in settings}) > 1]
 
 
 def draw(standings: Sequence[Standing], axis: str, lines: Sequence[str]) -> Figure:
-    """Means over the seeds with their range, over the field `axis`; a line for each combination of the fields `lines`.
+    """Means and ranges over the seeds, over the field `axis`, with a line for each combination of the fields `lines`.
 
-    Of more combinations than there are styles the best are drawn. `standings` has the best first.
+    At most as many combinations as there are styles are drawn, the best ones. `standings` are sorted, best first.
     """
     combinations: dict[tuple[Any, ...], list[Standing]] = {}
     for standing in standings:

@@ -40,7 +40,7 @@ def test_other_labels_are_named(manifest: Manifest, dataset: Dataset) -> None:
 def test_split_that_differs_is_named(manifest: Manifest, dataset: Dataset) -> None:
     splits = dict(manifest.data.splits)
     splits["report"] = splits["report"].model_copy(update={"fingerprint": "f" * 64})
-    with pytest.raises(TrainingError, match=r"other splits than the model was made with: report differ"):
+    with pytest.raises(TrainingError, match=r"other splits than in the model's training: report differ"):
         reproduce(_with_data(manifest, splits=splits), dataset)
 
 
