@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.abstention import ask_again
+from benchmarks.abstention import resubmit
 from benchmarks.population import Population, resamples
 from tests.guarantees.limits import RESAMPLING_SEED
 
@@ -15,6 +15,6 @@ def test_what_5_percent_refused_and_10_percent_answered_is_wrong_in_three_of_ten
     sequence = tune.sequence()
     splits = list(resamples(pool, 200, RESAMPLING_SEED))
     thresholds = {risk: [split.threshold(sequence, risk) for split in splits] for risk in (0.05, 0.1)}
-    (found,) = ask_again(pool, thresholds)
+    (found,) = resubmit(pool, thresholds)
     assert found.splits == 200
     assert 0.27 < found.wrong < 0.34
