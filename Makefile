@@ -50,10 +50,9 @@ lint: setup ## style, formatting and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-coverage: setup data ## line and branch coverage of test and test-processes; fails under the floor in pyproject.toml
+coverage: setup data ## line and branch coverage of the quick tests; fails under the floor in pyproject.toml
 	$(BIN)/coverage erase
 	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest $(PARALLEL)
-	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest $(PARALLEL) -m process
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage html --quiet
 	$(BIN)/coverage report

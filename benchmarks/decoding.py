@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from training.data.findings import Findings
 from training.data.options import DataOptions
+from training.data.raw import Findings
 from training.data.sources import fashion_mnist
 from training.data.sources.decoding import decode_all
 from training.data.sources.fetch import fetch, locate

@@ -1,1 +1,1 @@
-"""How Demur runs elsewhere."""
+"""Demur on other platforms: nginx, Kubernetes, KServe, Ray, Triton, browsers."""

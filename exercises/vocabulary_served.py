@@ -43,7 +43,7 @@ def small() -> tuple[NextTokenSettings, Task]:
     """A fit of a few seconds, to the library's first files."""
     library = standard_library()
     names = list(library.texts)[:20]
-    task = Task.of(type(library)(library.name, library.words, {name: library.texts[name] for name in names}))
+    task = Task.of(type(library)(library.name, library.description, {name: library.texts[name] for name in names}))
     return NextTokenSettings(width=8, batch_size=256, steps=20), task
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from service.contract.commands import add_command
+from service.contract.commands import add_command, parse
 from service.contract.errors import DemurError, ModelError
 from service.contract.option_values import number, positive_int
 from service.http.access import command as access
@@ -29,7 +29,7 @@ def main(words: Sequence[str] | None = None, program: str = PROGRAM) -> int:
 
     `program` is what the user typed before the command.
     """
-    options = _parser(program).parse_args(words)
+    options = parse(_parser(program), words)
     run = {"score": _score, "key": access.run}.get(options.command, _serve)
     try:
         return run(options) or 0

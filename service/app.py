@@ -1,4 +1,4 @@
-"""The assembly: settings in, a complete application out. Nothing is made at import time."""
+"""Assembles the application from its settings. Nothing is created at import time."""
 
 import asyncio
 import logging
@@ -37,28 +37,28 @@ from service.settings import PREFIX, Settings
 if TYPE_CHECKING:
     from service.http.access.gate import AccessGate
 
-# For what is too much for the event loop. Threads share the interpreter: of anyio's forty at work the loop has one turn
-# in forty, so that not even a probe is answered in time, and each holds memory of its own.
+# Threads for work that would block the event loop. They share the interpreter: with anyio's default of forty, the loop
+# would get one turn in forty, too few to answer even a probe in time, and each thread holds memory of its own.
 _THREADS = max(4, os.cpu_count() or 1)
-_SETTLE_SECONDS = 1.0
+_SETTLE_SECONDS = 1.0  # between two turns of writing feedback
 
 
 def create_app(settings: Settings, worker_slot: WorkerSlot = ALONE) -> FastAPI:
     """Load and prove the models, and build the application around them.
 
-    Raises ModelError when a model may not serve, and SettingsError for a setting that contradicts a model, so that no
-    socket is ever opened for it. `place` is this process's among several workers.
+    Raises ModelError if a model may not serve, and SettingsError for a setting that contradicts a model: no socket has
+    been opened then.
     """
     metrics = Metrics(Tallies(worker_slot))
-    watch = FileWatcher(settings)  # before they are read, so that no change is missed
+    watch = FileWatcher(settings)  # before the models are read, so that no change is missed
     loaded = models.load(settings, worker_slot, metrics)
     registry = Registry(loaded)
     app = FastAPI(
         title="Demur",
         version=service.__version__,
-        docs_url=None,  # their pages load scripts from other hosts; ours is in `pages`
+        docs_url=None,  # FastAPI's pages load scripts from other hosts; ours is in `web/pages.py`
         redoc_url=None,
-        redirect_slashes=False,  # its redirects repeat the Host header, which a client may make up
+        redirect_slashes=False,  # redirects would repeat the Host header, which a client can forge
         lifespan=_lifespan,
         telemetry={"tracing": False, "metrics": False},
     )
@@ -114,13 +114,13 @@ def _add_gate(app: FastAPI, gate: "AccessGate") -> None:
 
 
 def _observers(settings: Settings) -> Sequence[Observer]:
-    """Whoever keeps account of requests, beside the metrics."""
-    found: list[Observer] = []
+    """The observers besides the metrics: log and traces."""
+    observers: list[Observer] = []
     if logging.getLogger(request_log.NAME).isEnabledFor(logging.ERROR):
-        found.append(request_log.RequestLog(lines_for(settings.log_format)))
+        observers.append(request_log.RequestLog(lines_for(settings.log_format)))
     if settings.traces:
-        found.append(_traces())
-    return found
+        observers.append(_traces())
+    return observers
 
 
 def _traces() -> Observer:
@@ -133,18 +133,18 @@ def _traces() -> Observer:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
-    """What the server, and the protocol of a connection, may know of the application."""
+    """Run the background tasks; the state is what the server and its connections use of the application."""
     to_thread.current_default_thread_limiter().total_tokens = _THREADS
-    held: Connections = app.state.connections
+    open_connections: Connections = app.state.connections
     registry: Registry = app.state.registry
-    works = (held.watch(), trim_heap(), _settle_feedback(registry))
-    tasks = [asyncio.create_task(work) for work in works]
+    jobs = (open_connections.watch(), trim_heap(), _settle_feedback(registry))
+    tasks = [asyncio.create_task(job) for job in jobs]
     reloader: Reloader = app.state.reloader
     reloader.start()
     yield {
         fast_lane.STATE: app.state.lane,
         drain.STATE: app.state.drain,
-        connections.STATE: held,
+        connections.STATE: open_connections,
         hangup.RELOADER: reloader,
     }
     reloader.stop()
@@ -155,7 +155,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
 
 
 async def _settle_feedback(registry: Registry) -> None:
-    """Every second, until cancelled."""
+    """Write and judge feedback every second, until cancelled."""
     while True:
         await asyncio.sleep(_SETTLE_SECONDS)
         if registry.has_feedback():

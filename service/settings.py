@@ -31,70 +31,70 @@ class Settings(BaseSettings):
     model_path: Path = Path("build/model.onnx")
     """The model file."""
     model_name: str | None = Field(None, max_length=200, pattern=r"^[^/]+$")
-    """The name that the one model is served under. Unset: the one in its file."""
+    """The name under which the one model is served. Unset: the name in its file."""
     model_sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
-    """The one file that may serve, by its SHA-256 in 64 hex digits. Unset: any that passes its proof."""
+    """The only file that may serve, by its SHA-256 in 64 hex digits. Unset: any that passes its proof."""
     models: Path | None = None
-    """A folder of model files, instead of the one: each `NAME.onnx` is served as the model NAME."""
+    """A folder of model files instead of one file: each `NAME.onnx` is served as the model NAME."""
     default_model: str | None = None
-    """Which of the folder's models answers the routes without a name. Unset: the only one, or none."""
+    """Which of the folder's models serves the routes without a name. Unset: the only one, or none."""
     host: str = "127.0.0.1"
-    """The address to listen on; loopback unless asked otherwise."""
+    """The address to listen on."""
     port: int = Field(8000, ge=0, le=65535)
     """The port to listen on; 0 takes a free one."""
     api_keys: Path | None = None
-    """A file of API keys, each for some scopes. Unset: whoever reaches the port may ask for everything."""
+    """A file of API keys. Unset: every client may call every route."""
     trusted_hosts: str | None = None
-    """The names that the service may be asked by, with commas between them: `demur.example, *.inside`. Unset: any."""
+    """The host names that requests may use, separated by commas: `demur.example, *.inside`. Unset: any."""
     default_policy: PolicyRequest | None = None
     """The policy of a request that names none, as JSON: `{"selective_risk": 0.02}`. Unset: the manifest's."""
     max_body_bytes: int = Field(16 * 1024 * 1024, ge=1)
     """The largest request body, counted as received."""
     max_bodies_bytes: int = Field(256 * 1024 * 1024, ge=1)
-    """The most bytes of request bodies that a worker holds at a time. A request of one more is answered 503."""
+    """The most bytes of request bodies that a worker holds at a time; beyond it, 503."""
     max_batch_size: int = Field(1024, ge=1)
     """The most inputs in one request."""
     # Pillow warns past 89 million pixels and refuses twice as many, whatever this is.
     max_image_pixels: int = Field(50_000_000, ge=1, le=89_000_000)
-    """The most pixels in one PNG or JPEG, checked before it is decoded."""
+    """The most pixels in one PNG or JPEG, checked before decoding."""
     max_connections: int = Field(1000, ge=1)
-    """The most connections to a worker. One more is answered 503 and closed."""
+    """The most connections to a worker; beyond it, 503 and close."""
     max_concurrent_requests: int = Field(128, ge=1)
-    """The most requests that a worker has in work or waiting. One more is answered 503."""
+    """The most requests in progress or waiting in a worker; beyond it, 503."""
     request_seconds: int = Field(30, ge=1)
-    """How long a request may take to be sent, answered and its answer taken, each."""
+    """The time limit for receiving a request, for answering it, and for sending the answer, each."""
     keep_alive_seconds: int = Field(5, ge=1)
-    """How long a connection may stay open without a request."""
+    """How long an idle connection stays open."""
     max_model_bytes: int = Field(256 * 1024 * 1024, ge=1)
     """The largest model file."""
     intra_op_threads: int = Field(1, ge=1)
     """onnxruntime's threads within one operator. One is best for a small model."""
     reload_seconds: int = Field(1, ge=0)
-    """How often the service looks whether a model's file is another; 0 looks only on SIGHUP."""
+    """How often the service checks for a new model file; 0 checks only on SIGHUP."""
     samples: bool = True
-    """Whether `GET /samples` and the page show the real inputs that a model's file brings."""
+    """Whether `GET /samples` and the page show the real inputs in a model's file."""
     max_feedback: int = Field(100_000, ge=1)
-    """How many labels of the latest predictions of a model, and how many of its audited answers, are remembered."""
+    """How many labels of recent predictions, and how many audited answers, are remembered for each model."""
     feedback_path: Path | None = None
-    """A file, made where there is none, that keeps feedback over restarts. Unset: feedback goes with the service."""
+    """A file that keeps feedback over restarts; made if absent. Unset: feedback ends with the service."""
     feedback_counts: FeedbackCounts = "audited"
-    """Which answers feedback judges: `audited` ones in the order given, or `all` with a label as labels arrive."""
+    """Which answers judge a promise: `audited` ones in the order given, or `all` labelled ones in order of arrival."""
     audit_share: float = Field(0.01, ge=0, le=1)
-    """The share of the answers that is drawn for the audit sample."""
+    """The share of answers drawn for the audit sample."""
     audit_deadline_seconds: int = Field(604800, ge=1)
-    """How long the label of an audited answer is waited for before the answer is judged without it."""
+    """How long to wait for the label of an audited answer before judging without it."""
     drift_window: int = Field(10_000, ge=100, le=100_000_000)
-    """How many inputs of a model are compared with its reference at a time."""
+    """The largest drift window, in inputs."""
     workers: int = Field(1, ge=1)
-    """How many processes serve on the port. One a core; each holds the models."""
+    """How many processes serve the port. One per core; each holds the models."""
     log_format: LogForm = "auto"
-    """How the log looks: `json`, `text`, or `auto`, which is text on a terminal and JSON elsewhere."""
+    """`json`, `text`, or `auto`: text on a terminal, JSON elsewhere."""
     log_level: LogLevel = "info"
-    """From which level on the log has lines: `debug`, `info`, `warning` or `error`. Requests are info."""
+    """The lowest level logged: `debug`, `info`, `warning` or `error`."""
     traces: bool = False
-    """Whether a span of each request goes to an OpenTelemetry collector. Needs the extra `traces`."""
+    """Whether each request is sent as a span to an OpenTelemetry collector. Needs the extra `traces`."""
     drain_seconds: int = Field(0, ge=0)
-    """How long requests are still taken after SIGTERM, while `/readyz` says 503."""
+    """How long after SIGTERM requests are still accepted while `/readyz` returns 503."""
     shutdown_seconds: int = Field(10, ge=0)
     """How long requests in flight may then take to finish."""
 

@@ -136,6 +136,23 @@ def test_unknown_command_gets_a_suggestion(words: list[str], said: str, capsys: 
     assert capsys.readouterr().err == said
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("fit --epoch 1", "demur fit: error: unrecognized arguments: --epoch 1; did you mean --epochs?"),
+        ("serve --prot=1", "demur serve: error: unrecognized arguments: --prot=1; did you mean --port?"),
+        ("serve one two", "demur serve: error: unrecognized arguments: two"),
+    ],
+)
+def test_unknown_option_gets_a_suggestion(words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        demur.main(words.split())
+    assert stopped.value.code == 2
+    usage, line = capsys.readouterr().err.splitlines()
+    assert usage.startswith(f"usage: demur {words.split()[0]} ")
+    assert line == said
+
+
 def test_without_a_command_it_shows_its_help_as_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert demur.main([]) == 2
     assert capsys.readouterr().err.startswith("usage: demur COMMAND ...")

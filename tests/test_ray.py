@@ -66,4 +66,4 @@ def test_wrong_value_is_one_line_and_the_place_is_free_again(tmp_path: Path) -> 
     assert _on_ray(model, file, out).returncode == 0
     again = _on_ray(model, file, out)
     assert again.returncode == 1
-    assert again.stderr == f"demur: {out} is there already: name another folder\n"
+    assert again.stderr == f"demur: {out} already exists: name another folder\n"

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from service.contract.commands import parse
 from service.contract.errors import DemurError
 from training.cli import parser as arguments
 
@@ -12,7 +13,7 @@ INTERRUPTED = 130  # the status that a shell reports for Ctrl-C: 128 and the num
 
 def main(command_line: list[str] | None = None, program: str = arguments.PROGRAM) -> int:
     """Run one command. Returns the exit status: 0, 1 with a line that says what failed, or 130 after Ctrl-C."""
-    options = arguments.parser(program).parse_args(command_line)
+    options = parse(arguments.parser(program), command_line)
     try:
         _run(options)
     except DemurError as error:

@@ -1,22 +1,22 @@
-"""Errors that stop a training job before it publishes. Each message is one line, for the user."""
+"""Errors that end a training job without publishing. Each text is one line for the user."""
 
 from service.contract.errors import DemurError
 
 
 class TrainingError(DemurError):
-    """Base: the job failed, and nothing was published."""
+    """Base class: the job failed, and nothing was published."""
 
 
 class DataError(TrainingError):
-    """The data are missing or wrong. The message names the file, what was expected and how to get it."""
+    """The data are missing or unusable; the text names the file, the rule and the way out."""
 
 
 class DivergedError(TrainingError):
-    """The loss is NaN or infinite, or too large for any temperature to mend."""
+    """The loss is not a number, or so large that no temperature corrects it."""
 
 
 class WorkersError(TrainingError):
-    """The processes of one fit do not match, or one of them is lost."""
+    """The processes of a distributed fit disagree, or one of them was lost."""
 
 
 class CheckpointError(TrainingError):
@@ -24,7 +24,7 @@ class CheckpointError(TrainingError):
 
 
 class ProofError(TrainingError):
-    """The exported file does not compute what was trained."""
+    """The exported file does not compute what the trained model computes."""
 
 
 class GateError(TrainingError):

@@ -1,6 +1,6 @@
 """Scores Parquet files on a Ray cluster, or on a Ray of this machine: `python -m deploy.ray.score INPUT OUTPUT`.
 
-Every row gets the answer that `python -m service score` gives it: the same function, in actors.
+Every row gets the same answer as from `python -m service score`: actors run the same function.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-# Both are read when the library is imported, and inherited by the workers.
+# The libraries read these at import; workers inherit them.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
@@ -31,10 +31,10 @@ from service.settings import Settings
 
 
 class Answers:
-    """One actor: a model, loaded and proved where it works, and the function that answers a block of rows."""
+    """An actor: a model, loaded and proved on its node, which answers blocks of rows."""
 
     def __init__(self, model: "ray.ObjectRef[bytes]", asked: Asked, settings: Settings) -> None:
-        # By its bytes: a cluster need not have a file system that all share.
+        # As bytes: a cluster may have no shared file system.
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.onnx"
             path.write_bytes(ray.get(model))
@@ -46,7 +46,7 @@ class Answers:
         scorer = Scorer(self._classifier, self._reader, self._asked, table.schema.remove_metadata())
         try:
             batches = [scorer.score(batch) for batch in table.to_batches()]
-        except RequestError as error:  # some of which cannot be sent from one process to another
+        except RequestError as error:  # some cannot be pickled
             raise ScoringError(f"in a batch of {table.num_rows} rows: {error}") from None
         return pa.Table.from_batches(batches, scorer.schema)
 
@@ -63,11 +63,11 @@ def run(options: argparse.Namespace) -> None:
     try:
         _score(options, settings, asking)
     except ray.exceptions.RayTaskError as error:
-        # The actor's own exception is there only as text.
-        found = re.search(rf"^{ScoringError.__module__}\.ScoringError: (.*)$", str(error), re.MULTILINE)
-        if found is None:
+        # The actor's exception is available only as text.
+        match = re.search(rf"^{ScoringError.__module__}\.ScoringError: (.*)$", str(error), re.MULTILINE)
+        if match is None:
             raise
-        raise ScoringError(found[1]) from None
+        raise ScoringError(match[1]) from None
     except (OSError, pa.ArrowException) as error:
         raise ScoringError(f"{options.input}: {said(error)}") from None
 
@@ -77,7 +77,7 @@ def _score(options: argparse.Namespace, settings: Settings, asking: ScoringPlan)
     schema = rows.schema()
     if schema is None:
         raise ScoringError(f"{options.input} has no rows")
-    Scorer(asking.classifier, asking.reader, asking.asked, schema.base_schema)  # what does not fit is said before work
+    Scorer(asking.classifier, asking.reader, asking.asked, schema.base_schema)  # fails early if the columns do not fit
     model = ray.put((options.model or settings.model_path).read_bytes())
     answers = rows.map_batches(
         Answers,
@@ -90,26 +90,26 @@ def _score(options: argparse.Namespace, settings: Settings, asking: ScoringPlan)
 
 
 def _check_place(output: Path) -> None:
-    """On this machine; another's file system is Ray's to look at."""
+    """Check the output folder on this machine. Ray checks other file systems."""
     if output.is_dir() and not any(output.iterdir()):
-        output.rmdir()  # as a run that failed leaves it
+        output.rmdir()  # left by a failed run
     if output.exists():
-        raise ScoringError(f"{output} is there already: name another folder")
+        raise ScoringError(f"{output} already exists: name another folder")
 
 
 def _connect(workers: int) -> None:
     if "RAY_ADDRESS" in os.environ:
         ray.init()
     else:
-        # Slots, not cores: besides the actors there are tasks that read and write.
+        # Slots, not cores: tasks that read and write run besides the actors.
         ray.init(address="local", num_cpus=workers + 2, include_dashboard=False)
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Do what the command line says; returns the exit status."""
+    """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m deploy.ray.score", allow_abbrev=False)
-    parser.add_argument("input", metavar="INPUT", help="Parquet: a file or a folder, as Ray Data takes it")
-    parser.add_argument("output", metavar="OUTPUT", help="a folder that is not there yet")
+    parser.add_argument("input", metavar="INPUT", help="Parquet file or folder, any path that Ray Data reads")
+    parser.add_argument("output", metavar="OUTPUT", help="a new folder")
     arguments.add_answer_options(parser)
     parser.add_argument("--batch-size", type=positive_int, default=4096, help="rows at a time (%(default)s)")
     parser.add_argument("--workers", type=positive_int, default=2, help="actors (%(default)s)")

@@ -1,13 +1,13 @@
-"""The service as a Ray Serve application, which `serve.yaml` names: one replica more is one process more, anywhere.
+"""The service as a Ray Serve application, for `serve.yaml`. Each replica is one process, on any node.
 
-A replica is the application that `python -m service` serves, made from the same settings: `DEMUR_MODEL_PATH` and the
-others, set in `serve.yaml` under `env_vars`. Each loads and proves the model where it works; a model that may not serve
+A replica is the application of `python -m service`, with the same settings: `DEMUR_MODEL_PATH` and the others, set in
+`serve.yaml` under `env_vars`. Each replica loads and proves the model on its own node; a model that fails its proof
 fails the deployment.
 """
 
 import os
 
-# Both are read when the library is imported, and inherited by the workers.
+# The libraries read these at import; workers inherit them.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
@@ -19,7 +19,7 @@ from service.settings import Settings
 
 
 def replica() -> FastAPI:
-    """What one replica serves. Raises ModelError or SettingsError, which end in the deployment's status."""
+    """The application of one replica. Raises ModelError or SettingsError, which show in the deployment's status."""
     return create_app(Settings.from_environment())
 
 

@@ -1,4 +1,4 @@
-// Decides by a model's file alone, as the service does: in a browser or in Node, by onnxruntime-web.
+// Makes the service's decisions from the model's file alone, in a browser or in Node, with onnxruntime-web.
 //
 //   const model = await open(ort, bytes);                                  // of model.onnx
 //   const [first] = await model.decide(pixels, { selective_risk: 0.05 });  // { label, reason, confidence, ... }
@@ -9,9 +9,9 @@ export async function open(ort, bytes) {
   const session = await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"] });
   return {
     manifest,
-    /** Runs the graph on N inputs, one after another in a typed array of the kind's element type. */
+    /** Runs the graph on N inputs, concatenated in a typed array of the kind's element type. */
     score: (values) => score(ort, session, manifest, values),
-    /** Decides N inputs by a policy as `/predict` takes it; without one by the manifest's own. */
+    /** Decides N inputs by a policy in the form of `/predict`; by default the manifest's own. */
     decide: async (values, policy) => decide(await score(ort, session, manifest, values), policy, manifest),
   };
 }
@@ -20,11 +20,11 @@ async function score(ort, session, manifest, values) {
   const [type, row] = tensorOf(manifest.input);
   const count = values.length / row.reduce((product, size) => product * size, 1);
   const tensor = new ort.Tensor(type, values, [count, ...row]);
-  const found = await session.run({ [manifest.input.name]: tensor });
+  const outputs = await session.run({ [manifest.input.name]: tensor });
   return {
-    probabilities: found.probabilities.data, // Float32Array of N * C
-    confidence: found.confidence.data, // Float32Array of N
-    oodScore: found.ood_score.data, // Float32Array of N
+    probabilities: outputs.probabilities.data, // Float32Array of N * C
+    confidence: outputs.confidence.data, // Float32Array of N
+    oodScore: outputs.ood_score.data, // Float32Array of N
   };
 }
 
@@ -37,7 +37,7 @@ function tensorOf(input) {
     case "tokens":
       return ["int64", [input.context]]; // a BigInt64Array
     default:
-      throw new Error(`the kind of input ${input.kind} is not known here`);
+      throw new Error(`the input kind ${input.kind} is unknown`);
   }
 }
 
@@ -52,46 +52,46 @@ export function decide(scores, policy, manifest) {
   });
 }
 
-// A Float32Array's numbers are read as doubles, so all is compared in double precision, as the certificates were made.
+// The numbers of a Float32Array are read as doubles: all comparisons are in double precision, as in certification.
 function ruleOf(policy, { abstention }) {
   const gate = abstention?.out_of_distribution.threshold ?? Infinity;
-  const nothing = () => ({ best: 0, reason: "no_certified_threshold" });
-  const sure = (least, most) => (row, confidence, oodScore) => {
-    const reason = oodScore > most ? "out_of_distribution" : confidence < least ? "low_confidence" : null;
-    return { best: least_of(Array.from(row, (p) => -p)), reason };
+  const uncertified = () => ({ best: 0, reason: "no_certified_threshold" });
+  const confident = (minConfidence, maxScore) => (row, confidence, oodScore) => {
+    const reason = oodScore > maxScore ? "out_of_distribution" : confidence < minConfidence ? "low_confidence" : null;
+    return { best: argmin(Array.from(row, (p) => -p)), reason };
   };
-  if (policy.never_abstain || policy.kind === "never_abstain") return sure(-Infinity, Infinity);
+  if (policy.never_abstain || policy.kind === "never_abstain") return confident(-Infinity, Infinity);
   if (policy.selective_risk !== undefined) {
-    const found = certified(abstention?.selective_risk, "selective_risk", policy.selective_risk);
-    return found.status === "certified" ? sure(found.threshold, gate) : nothing;
+    const certificate = certified(abstention?.selective_risk, "selective_risk", policy.selective_risk);
+    return certificate.status === "certified" ? confident(certificate.threshold, gate) : uncertified;
   }
   if (policy.reject_cost !== undefined) {
-    const found = certified(abstention?.reject_cost, "reject_cost", policy.reject_cost);
-    return found.status === "certified" ? cheap(abstention.cost_matrix, policy.reject_cost, gate) : nothing;
+    const certificate = certified(abstention?.reject_cost, "reject_cost", policy.reject_cost);
+    return certificate.status === "certified" ? affordable(abstention.cost_matrix, policy.reject_cost, gate) : uncertified;
   }
-  if (policy.threshold !== undefined) return sure(policy.threshold, gate);
+  if (policy.threshold !== undefined) return confident(policy.threshold, gate);
   throw new Error("a policy is one of selective_risk, reject_cost, threshold, never_abstain");
 }
 
-function cheap(matrix, most, gate) {
+function affordable(matrix, maxCost, gate) {
   return (row, confidence, oodScore) => {
     const costs = matrix
       ? matrix.map((answer) => answer.reduce((sum, cost, label) => sum + cost * row[label], 0))
       : Array.from(row, (probability) => 1 - probability);
-    const best = least_of(costs);
-    const reason = oodScore > gate ? "out_of_distribution" : costs[best] > most ? "expected_cost" : null;
+    const best = argmin(costs);
+    const reason = oodScore > gate ? "out_of_distribution" : costs[best] > maxCost ? "expected_cost" : null;
     return { best, reason };
   };
 }
 
 function certified(certificates, field, value) {
-  const found = (certificates ?? []).find((certificate) => certificate[field] === value);
-  if (!found) throw new Error(`${field}=${value} is not certified by this model`);
-  return found;
+  const certificate = (certificates ?? []).find((candidate) => candidate[field] === value);
+  if (!certificate) throw new Error(`${field}=${value} is not certified by this model`);
+  return certificate;
 }
 
-function least_of(values) {
-  return values.reduce((best, value, i) => (value < values[best] ? i : best), 0); // of equal ones the first
+function argmin(values) {
+  return values.reduce((best, value, i) => (value < values[best] ? i : best), 0); // the first of equal ones
 }
 
 /** The manifest: the value of the key demur.manifest in ModelProto.metadata_props, which is field 14. */
@@ -103,8 +103,8 @@ export function manifestOf(bytes) {
   throw new Error("the file has no demur.manifest");
 }
 
-// Protobuf: the fields of one number that hold bytes. Fields of numbers are passed over.
-function* fields(bytes, wanted) {
+// Protobuf: the length-delimited fields with a given number. Other fields are skipped.
+function* fields(bytes, fieldNumber) {
   let at = 0;
   const varint = () => {
     for (let value = 0, scale = 1; ; scale *= 128) {
@@ -119,7 +119,7 @@ function* fields(bytes, wanted) {
     if (wire === 0) varint();
     else if (wire === 2) {
       const length = varint();
-      if (number === wanted) yield bytes.subarray(at, at + length);
+      if (number === fieldNumber) yield bytes.subarray(at, at + length);
       at += length;
     } else at += wire === 1 ? 8 : 4;
   }

@@ -1,1 +1,1 @@
-"""What training and the service agree on: the manifest and its parts, the errors, files that appear whole."""
+"""What training and the service share: the manifest and its parts, errors, and atomic writing of files."""

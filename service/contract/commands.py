@@ -1,4 +1,4 @@
-"""How a command and its help are declared, the same for every command of both halves."""
+"""How commands are declared and parsed, the same for every command of both halves."""
 
 import argparse
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ def add_command(
     examples:
       demur key shop --scope predict
     """
-    return commands.add_parser(
+    command = commands.add_parser(
         name,
         help=summary,
         usage=f"%(prog)s {usage}",
@@ -38,3 +38,18 @@ def add_command(
         formatter_class=argparse.RawDescriptionHelpFormatter,  # keeps the lines of the examples
         allow_abbrev=False,
     )
+    command.set_defaults(command_parser=command)
+    return command
+
+
+def parse(top: argparse.ArgumentParser, words: Sequence[str] | None) -> argparse.Namespace:
+    """Parse a command line. An unknown option is an error of its command, with the nearest option as a suggestion."""
+    options, unknown = top.parse_known_args(words)
+    command: argparse.ArgumentParser = vars(options).pop("command_parser", top)
+    if unknown:
+        import difflib
+
+        near = difflib.get_close_matches(unknown[0].partition("=")[0], command._option_string_actions, n=1)
+        suggestion = f"; did you mean {near[0]}?" if near else ""
+        command.error(f"unrecognized arguments: {' '.join(unknown)}{suggestion}")
+    return options

@@ -1,24 +1,25 @@
-"""What can go wrong below the routes, in words that know nothing of HTTP.
+"""The errors that Demur raises on purpose, independent of HTTP.
 
 DemurError
-├── ModelError             the file is not one that may serve
-├── SettingsError          a setting that does not exist, or a value that it cannot have
+├── ModelError             a model file that cannot be served
+├── SettingsError          an unknown setting or an invalid value
 ├── ScoringError           a file that cannot be scored, or answers that cannot be written
-├── FileError              a file or a folder that cannot be written
-└── RequestError           the request cannot be answered; `http/problems.py` gives each kind its status
-    ├── MalformedBody      the body is not what its content type says
-    ├── UnsupportedType    a content type or an image format that is not taken
+├── FileError              a file or folder that cannot be written
+└── RequestError           a request that cannot be answered; `http/problems.py` maps each kind to a status
+    ├── MalformedBody      the body does not match its content type
+    ├── UnsupportedType    an unsupported content type or image format
     ├── TooLarge           more bytes, inputs or pixels than a limit allows
     ├── UnknownModel       a model that the service does not have
     ├── ModelNotReady      a model whose file did not pass its proof
-    ├── Unauthenticated    no API key, where one is needed, or none of ours
-    ├── Forbidden          the key does not let in to this
-    ├── UntrustedHost      asked by a name that is not the service's
-    ├── Overloaded         more requests than the service answers in time
-    │   ├── NotAnswered    it was not answered in time
-    │   └── NoRoom         no room for its body
-    ├── NotSent            it was not sent in time
-    ├── Conflict           it contradicts what came earlier
+    ├── Stopping           the service is shutting down
+    ├── Unauthenticated    a missing or unknown API key
+    ├── Forbidden          an API key without the necessary scope
+    ├── UntrustedHost      a Host header that is not one of the service's names
+    ├── Overloaded         more requests than the service can answer in time
+    │   ├── NotAnswered    the answer took too long
+    │   └── NoRoom         no memory is left for the body
+    ├── NotSent            the client took too long to send the request
+    ├── Conflict           the request contradicts an earlier one
     └── InvalidRequest     well-formed, but one or more fields break a rule
         └── InvalidValue   one field
 """
@@ -27,15 +28,15 @@ from dataclasses import dataclass
 
 
 class DemurError(Exception):
-    """Base of every error that Demur raises on purpose; its text is fit to be shown to a user."""
+    """Base of every error that Demur raises on purpose. Its text may be shown to users."""
 
 
 class ModelError(DemurError):
-    """A model file that must not serve: unreadable, inconsistent, or wrong on its own golden vectors."""
+    """A model file that cannot be served: unreadable, inconsistent, or wrong on its golden vectors."""
 
 
 class SettingsError(DemurError):
-    """A setting that does not exist, or a value that it cannot have."""
+    """An unknown setting or an invalid value."""
 
 
 class ScoringError(DemurError):
@@ -43,7 +44,7 @@ class ScoringError(DemurError):
 
 
 class FileError(DemurError):
-    """A file or a folder that cannot be written."""
+    """A file or folder that cannot be written."""
 
 
 class RequestError(DemurError):
@@ -51,11 +52,11 @@ class RequestError(DemurError):
 
 
 class MalformedBody(RequestError):
-    """The body is not what its content type says: not JSON, not a whole PNG."""
+    """The body does not match its content type: it is not JSON, or not a complete PNG."""
 
 
 class UnsupportedType(RequestError):
-    """A content type or an image format that is not taken."""
+    """An unsupported content type or image format."""
 
 
 class TooLarge(RequestError):
@@ -71,15 +72,15 @@ class ModelNotReady(RequestError):
 
 
 class Stopping(RequestError):
-    """The service is on its way out. Said to probes alone: requests are answered to the end."""
+    """The service is shutting down. Only probes get this: requests are still answered."""
 
 
 class Unauthenticated(RequestError):
-    """No API key, where one is needed, or none of ours."""
+    """A missing or unknown API key."""
 
 
 class Forbidden(RequestError):
-    """An API key that does not let in to what is asked. `key` is its name."""
+    """An API key without the necessary scope. `key` is its name."""
 
     def __init__(self, message: str, key: str) -> None:
         super().__init__(message)
@@ -87,29 +88,29 @@ class Forbidden(RequestError):
 
 
 class UntrustedHost(RequestError):
-    """The service is asked by a name that is not one of its own."""
+    """A Host header that is not one of the service's names."""
 
 
 class Overloaded(RequestError):
-    """More requests are in work or waiting than the service answers in time."""
+    """More requests are in progress or waiting than the service can answer in time."""
 
 
 class NotAnswered(Overloaded):
-    """The service has not answered the request in the time that one may take."""
+    """The service did not answer the request in time."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"the request was not answered within {seconds:g} s")
 
 
 class NoRoom(Overloaded):
-    """The bodies that the service holds leave no room for the request's."""
+    """The bodies that the service holds leave no memory for this one."""
 
 
 class NotSent(RequestError):
-    """The client has not sent the request in the time that one may take."""
+    """The client did not send the request in time."""
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(f"the request was not sent as a whole within {seconds:g} s")
+        super().__init__(f"the request was not sent completely within {seconds:g} s")
 
 
 class Conflict(RequestError):
@@ -118,7 +119,7 @@ class Conflict(RequestError):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One wrong field: its name as the client writes it, and what came and what is allowed."""
+    """One invalid field: its name as the client writes it, and a message with the value and the rule."""
 
     field: str
     detail: str
@@ -133,7 +134,7 @@ class InvalidRequest(RequestError):
 
 
 class InvalidValue(InvalidRequest):
-    """One field that breaks a rule. The message is the field, then what came and what is allowed.
+    """One field that breaks a rule. The message is the field, then the value and the rule.
 
     >>> str(InvalidValue("top_k", "=12 is out of range: 1 to 10"))
     'top_k=12 is out of range: 1 to 10'

@@ -1,6 +1,6 @@
-"""The lists of a manifest: the first wrong element ends the reading of them.
+"""A list for manifests whose validation stops at the first invalid element.
 
-A file may hold millions that are wrong, and pydantic's account of each takes two kilobytes.
+A hostile file may hold millions of invalid elements, and pydantic's error for each takes two kilobytes.
 """
 
 from typing import Annotated, TypeVar
@@ -11,7 +11,7 @@ _T = TypeVar("_T")
 
 
 class _FirstOnly(FailFast):
-    def __hash__(self) -> int:  # which a part of a union needs
+    def __hash__(self) -> int:  # required of a member of a union
         return hash(_FirstOnly)
 
 

@@ -1,8 +1,8 @@
-"""Files that appear whole or not at all: written beside their place, synced, renamed.
+"""Writes files atomically: a draft beside the target is written, synced and renamed.
 
-A file on its way has a name of its own, which its job holds locked. The kernel drops a lock with the process, however
-that ends. So a draft that nobody holds is of a job that was killed, and the next job that writes to the same place
-removes it: else a job that is killed again and again fills the disk. A draft of a job that still runs is left alone.
+The job holds a lock on its draft. The kernel releases the lock when the process ends, in whatever way. So an unlocked
+draft was left behind by a job that was killed, and the next job with the same target removes it. Otherwise a job that
+is killed again and again would fill the disk.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ _Proof = TypeVar("_Proof")
 
 
 def make_writable(folder: Path) -> None:
-    """Make `folder` where it is not there yet. Raises FileError where that, or writing into it, cannot be."""
+    """Create `folder` if it does not exist. Raises FileError if it cannot be created or is not writable."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -36,17 +36,17 @@ def make_writable(folder: Path) -> None:
 
 
 def check_place(target: Path) -> None:
-    """Raise FileError where `publish` could not put a file at `target`: before an hour's fit, not after it."""
+    """Raise FileError if `publish` could not write to `target`: better before a long fit than after it."""
     make_writable(target.parent)
     if target.is_dir():
         raise FileError(f"cannot write {target}: {os.strerror(errno.EISDIR)}")
 
 
 def publish(content: bytes, target: Path, prove: Callable[[Path], _Proof]) -> _Proof:
-    """Write `content` to `target` if `prove` accepts it, and return what `prove` returned.
+    """Write `content` to `target` if `prove` accepts it, and return the result of `prove`.
 
-    `prove` gets the finished file under a temporary name in the same folder; where it raises, or the process
-    dies at any moment, whatever was at `target` stays as it was. The draft of a job that died goes with the next.
+    `prove` gets the complete file under a temporary name in the same folder. If it raises, or the process dies at any
+    moment, `target` stays as it was.
     """
     check_place(target)
     remove_left_behind(target)
@@ -64,15 +64,15 @@ def publish(content: bytes, target: Path, prove: Callable[[Path], _Proof]) -> _P
 
 @contextlib.contextmanager
 def drafted(target: Path) -> Iterator[Path]:
-    """An empty file beside `target`, to be written and renamed; gone afterwards where it was not.
+    """An empty file beside `target`, to be written and renamed. It is removed at the end if it was not renamed.
 
-    Raises FileError where there can be none.
+    Raises FileError if it cannot be created.
     """
     lock, draft = _create(target)
     try:
         yield draft
     finally:
-        # What stopped the job is the news, not that its file system now refuses this too.
+        # The error to report is the one that stopped the job, not one from this clean-up.
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
         if lock is not None:
@@ -80,20 +80,20 @@ def drafted(target: Path) -> Iterator[Path]:
 
 
 def remove_left_behind(target: Path) -> None:
-    """Remove the drafts of jobs that were killed while they wrote to `target`; what cannot be removed stays."""
+    """Remove the drafts of jobs that were killed while they wrote to `target`, as far as possible."""
     if sys.platform == "win32":
         return
     name = re.compile(rf"\.{re.escape(target.name)}-[a-z0-9_]{{8}}\.tmp")
-    with contextlib.suppress(OSError):  # a folder that takes files need not be one that lists them
-        for path in [target.parent / found for found in os.listdir(target.parent) if name.fullmatch(found)]:
+    with contextlib.suppress(OSError):  # a writable folder may not be readable
+        for path in [target.parent / entry for entry in os.listdir(target.parent) if name.fullmatch(entry)]:
             with contextlib.suppress(OSError):
-                _remove_unheld(path)
+                _remove_unlocked(path)
 
 
 def _create(target: Path) -> tuple[int | None, Path]:
-    """A new draft, and the descriptor that holds it. One that another job took for left behind is followed by the next.
+    """A new draft, and the descriptor that holds its lock. Tries again if another job removes the draft first.
 
-    Windows, which has no such locks, renames no file that is open.
+    On Windows there is no lock, and an open file cannot be renamed.
     """
     while True:
         try:
@@ -103,23 +103,23 @@ def _create(target: Path) -> tuple[int | None, Path]:
         if sys.platform == "win32":
             os.close(descriptor)
             return None, Path(name)
-        if _holds(descriptor) is not False and os.fstat(descriptor).st_nlink:
+        if _lock(descriptor) is not False and os.fstat(descriptor).st_nlink:
             return descriptor, Path(name)
         os.close(descriptor)
         Path(name).unlink(missing_ok=True)
 
 
-def _remove_unheld(path: Path) -> None:
+def _remove_unlocked(path: Path) -> None:
     descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        if _holds(descriptor):
+        if _lock(descriptor):
             path.unlink()
     finally:
         os.close(descriptor)
 
 
-def _holds(descriptor: int) -> bool | None:
-    """Lock the file until it is closed: False where another has it, None where this file system has no locks."""
+def _lock(descriptor: int) -> bool | None:
+    """Lock the file until it is closed. False if another process holds the lock, None without support for locks."""
     if sys.platform == "win32":
         return None
     try:
@@ -132,7 +132,7 @@ def _holds(descriptor: int) -> bool | None:
 
 
 def _write(draft: Path, content: bytes) -> None:
-    """All of it, and onto the disk."""
+    """Write and sync the content."""
     with draft.open("wb") as stream:
         stream.write(content)
         stream.flush()
@@ -140,7 +140,7 @@ def _write(draft: Path, content: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the rename itself survive a power cut."""
+    """Make the rename survive a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

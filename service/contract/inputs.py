@@ -1,8 +1,7 @@
-"""The contract's account of a model's input: a union of kinds, told apart by `kind`.
+"""The kinds of input of a model: a union, discriminated by `kind`.
 
-Each kind knows the shape and the element type of one input, which is all that the parts between the client and the
-graph need to know of it. A new kind joins the union `Input` here, gets a reader in `reading/`, and its encoder in
-`training/inputs/`.
+Each kind has the shape and the element type of one input. A new kind joins the union `Input` here, gets a reader in
+`service/inference/readers/`, and an encoder in `training/data/encoders/`.
 """
 
 from typing import Annotated, Literal, Self
@@ -23,12 +22,12 @@ class ImageInput(_Kind):
     """Images of one size, uint8 `[N, height, width]`, or `[N, height, width, 3]` for RGB; 0 = black, 255 = white."""
 
     kind: Literal["image"] = Field("image", description="Pictures.")
-    name: Literal["images"] = Field("images", description="Of the graph's input.")
+    name: Literal["images"] = Field("images", description="The name of the graph's input.")
     height: int = Field(ge=1, description="Rows of pixels.")
     width: int = Field(ge=1, description="Pixels in a row.")
-    channels: Literal[1, 3] = Field(1, description="1 is grey, 3 is red, green and blue.")
+    channels: Literal[1, 3] = Field(1, description="1 for grey, 3 for red, green and blue.")
     foreground: Literal["light on dark", "dark on light"] | None = Field(
-        "light on dark", description="What the training images show; null where it was not stated."
+        "light on dark", description="The training images; null if unknown."
     )
 
     @property
@@ -38,12 +37,12 @@ class ImageInput(_Kind):
 
     @property
     def in_words(self) -> str:
-        """What one input is, where many stand in a column."""
+        """The rule for one input in a column of many, for messages."""
         return f"a picture is bytes, a PNG, a JPEG or {self.values} pixels, or a list of {self.values} uint8"
 
     @property
     def row_shape(self) -> tuple[int, ...]:
-        """The shape of one input: that of the graph's input without its batch axis."""
+        """The shape of one input: the graph's input without its batch axis."""
         return (self.height, self.width) if self.channels == 1 else (self.height, self.width, self.channels)
 
     @property
@@ -53,13 +52,13 @@ class ImageInput(_Kind):
 
 
 class Column(_Kind):
-    """One column of a table: numbers, or one of the categories."""
+    """One column of a table: numbers or categories."""
 
-    name: Name = Field(description="As requests name it.")
+    name: Name = Field(description="Its name in requests.")
     categories: FailFastList[str] | None = Field(
         None,
-        description="In the order of their codes in the graph's input, from 0; null for a column of numbers. What is "
-        "not among them has code -1 and speaks for no class.",
+        description="In the order of their codes in the graph's input, from 0; null for a column of numbers. Any other "
+        "value has code -1 and no weight.",
     )
 
     @model_validator(mode="after")
@@ -72,15 +71,17 @@ class Column(_Kind):
 class FeaturesInput(_Kind):
     """Rows of numbers, float32 `[N, width]`: the columns of a table, or an embedding.
 
-    They come raw: the graph standardises numbers and expands categories.
+    The values are raw: the graph standardises numbers and expands categories.
     """
 
     kind: Literal["features"] = Field("features", description="Rows of numbers.")
-    name: Literal["features"] = Field("features", description="Of the graph's input.")
+    name: Literal["features"] = Field("features", description="The name of the graph's input.")
     width: int = Field(ge=1, description="Numbers in a row.")
-    columns: FailFastList[Column] | None = Field(None, description="Of a table, in order; null for an embedding.")
+    columns: FailFastList[Column] | None = Field(
+        None, description="The columns of a table, in order; null for an embedding."
+    )
     missing: Literal["refuse", "mean"] = Field(
-        "refuse", description="A missing number is an error, or the mean of the training rows takes its place."
+        "refuse", description="A missing number is refused, or replaced by the mean of the training rows."
     )
 
     @model_validator(mode="after")
@@ -88,7 +89,7 @@ class FeaturesInput(_Kind):
         if self.columns is not None:
             names = [column.name for column in self.columns]
             if len(names) != self.width or len(set(names)) != len(names):
-                raise ValueError(f"columns must be {self.width} of different names")
+                raise ValueError(f"columns must be {self.width} with different names")
         return self
 
     @property
@@ -98,7 +99,7 @@ class FeaturesInput(_Kind):
 
     @property
     def in_words(self) -> str:
-        """What one input is, where many stand in a column."""
+        """The rule for one input in a column of many, for messages."""
         size = self.width * self.dtype.itemsize
         return f"an embedding is a list of {self.width} floats, or a fixed_size_binary of {size} bytes, float32"
 
@@ -114,13 +115,13 @@ class FeaturesInput(_Kind):
 
 
 class TokensInput(_Kind):
-    """Contexts of so many tokens, int64 `[N, context]`, each by its number in the vocabulary."""
+    """Contexts of tokens, int64 `[N, context]`: each token is its number in the vocabulary."""
 
     kind: Literal["tokens"] = Field("tokens", description="Tokens of a text.")
-    name: Literal["tokens"] = Field("tokens", description="Of the graph's input.")
+    name: Literal["tokens"] = Field("tokens", description="The name of the graph's input.")
     context: int = Field(ge=1, description="Tokens in an input.")
     vocabulary: FailFastList[str] = Field(min_length=1, description="The tokens, in the order of their numbers from 0.")
-    unknown: int = Field(ge=0, description="The number that stands for a token that is not in the vocabulary.")
+    unknown: int = Field(ge=0, description="The number that represents tokens outside the vocabulary.")
 
     @model_validator(mode="after")
     def _one_number_a_token(self) -> Self:
@@ -137,7 +138,7 @@ class TokensInput(_Kind):
 
     @property
     def in_words(self) -> str:
-        """What one input is, where many stand in a column."""
+        """The rule for one input in a column of many, for messages."""
         return f"a context is a list of {self.context} whole numbers, each of a token of the vocabulary"
 
     @property

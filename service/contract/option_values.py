@@ -1,4 +1,4 @@
-"""What the value of a command's option may be; argparse says the rule where one may not."""
+"""Types for the values of command-line options. argparse prints the rule for an invalid value."""
 
 import argparse
 import math
@@ -29,7 +29,7 @@ def probability(text: str) -> float:
 
 
 def number(text: str, kind: Callable[[str], _Number], allowed: Callable[[_Number], bool], rule: str) -> _Number:
-    """A number of a kind that is allowed. Raises what argparse makes a message of.
+    """A number for which `allowed` is true. Otherwise raises the error that argparse prints, with `rule`.
 
     >>> number("3", int, lambda value: value >= 1, "a whole number from 1")
     3

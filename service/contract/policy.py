@@ -1,7 +1,7 @@
-"""When the model may answer: policies as requests ask for them, and as manifest and responses state them.
+"""Policies, which say when the model may answer: in requests, in the manifest and in responses.
 
-Each kind of policy is one class with a `kind`; a new kind joins the union `Policy` here and gets its rule
-in `decision.py`.
+Each kind of policy is a class with a `kind`. A new kind joins the union `Policy` here and gets its rule in
+`inference/decision.py`.
 """
 
 from typing import Annotated, Literal, Self
@@ -10,19 +10,19 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class _Policy(BaseModel):
-    """`str` of a policy is what was asked for, as in a query string."""
+    """`str` of a policy is its option in a query string."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ThresholdPolicy(_Policy):
-    """Answer where the confidence is at least a threshold that the user set by hand. Carries no guarantee.
+    """Answer if the confidence reaches a threshold that the user sets. Carries no guarantee.
 
-    What is out of distribution is not answered, whatever its confidence.
+    The model abstains for inputs out of distribution, whatever the confidence.
     """
 
-    kind: Literal["threshold"] = Field("threshold", description="Which policy it is.")
-    threshold: float = Field(ge=0, le=1, description="The least confidence at which the model answers.")
+    kind: Literal["threshold"] = Field("threshold", description="The kind of policy.")
+    threshold: float = Field(ge=0, le=1, description="The minimum confidence of an answer.")
 
     def __str__(self) -> str:
         return f"threshold={self.threshold}"
@@ -31,20 +31,22 @@ class ThresholdPolicy(_Policy):
 class NeverAbstainPolicy(_Policy):
     """Always answer with the most probable label."""
 
-    kind: Literal["never_abstain"] = Field("never_abstain", description="Which policy it is.")
+    kind: Literal["never_abstain"] = Field("never_abstain", description="The kind of policy.")
 
     def __str__(self) -> str:
         return "never_abstain"
 
 
 class SelectiveRiskPolicy(_Policy):
-    """Keep the share of errors among the answered at most `selective_risk`, as certified."""
+    """Keep the share of errors among the answers at most `selective_risk`, as certified."""
 
-    kind: Literal["selective_risk"] = Field("selective_risk", description="Which policy it is.")
-    selective_risk: float = Field(gt=0, lt=1, description="The most errors among the answered, as a share.")
-    confidence_level: float = Field(gt=0, lt=1, description="How sure the certificate is of it.")
+    kind: Literal["selective_risk"] = Field("selective_risk", description="The kind of policy.")
+    selective_risk: float = Field(gt=0, lt=1, description="The maximum share of errors among the answers.")
+    confidence_level: float = Field(gt=0, lt=1, description="The confidence level of the certificate.")
     threshold: float | None = Field(
-        ge=0, le=1, description="The certified least confidence; null where there is none: then nothing is answered."
+        ge=0,
+        le=1,
+        description="The certified minimum confidence; null if there is none, and the model always abstains.",
     )
 
     def __str__(self) -> str:
@@ -52,13 +54,14 @@ class SelectiveRiskPolicy(_Policy):
 
 
 class RejectCostPolicy(_Policy):
-    """Give the answer of least expected cost, or abstain where that is over `reject_cost` (Chow's rule)."""
+    """Give the answer of least expected cost, or abstain if that cost exceeds `reject_cost` (Chow's rule)."""
 
-    kind: Literal["reject_cost"] = Field("reject_cost", description="Which policy it is.")
-    reject_cost: float = Field(gt=0, description="What an abstention costs.")
-    confidence_level: float = Field(gt=0, lt=1, description="How sure the certificate is of the bound.")
+    kind: Literal["reject_cost"] = Field("reject_cost", description="The kind of policy.")
+    reject_cost: float = Field(gt=0, description="The cost of an abstention.")
+    confidence_level: float = Field(gt=0, lt=1, description="The confidence level of the bound.")
     answer_cost_bound: float | None = Field(
-        ge=0, description="What an answer costs on average, at most; null where not certified: nothing is answered."
+        ge=0,
+        description="Upper bound of the mean cost of an answer; null if not certified, and the model always abstains.",
     )
 
     def __str__(self) -> str:
@@ -71,23 +74,23 @@ Policy = Annotated[
 
 
 class PolicyRequest(BaseModel):
-    """When to answer, as a request or a setting asks for it: exactly one of the fields."""
+    """The policy that a request or a setting chooses: exactly one of the fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
-    threshold: float | None = Field(None, ge=0, le=1, description="Answer where the confidence is at least this.")
+    threshold: float | None = Field(None, ge=0, le=1, description="Answer if the confidence is at least this.")
     selective_risk: float | None = Field(
         None,
         gt=0,
         lt=1,
-        description="Keep the error among the answered at most this. The model must be certified for it. The promise "
-        "does not hold for inputs that abstained under a stricter policy and are asked again.",
+        description="Keep the share of errors among the answers at most this. The model must be certified for it. The "
+        "promise does not hold for inputs that are sent again after an abstention under a stricter policy.",
     )
     reject_cost: float | None = Field(
         None,
         gt=0,
-        description="Abstain where an answer is expected to cost more. The model must be certified for it. The promise "
-        "does not hold for inputs that abstained under a stricter policy and are asked again.",
+        description="Abstain if an answer is expected to cost more than this. The model must be certified for it. The "
+        "promise does not hold for inputs that are sent again after an abstention under a stricter policy.",
     )
     never_abstain: Literal[True] | None = Field(None, description="Always answer with the most probable label.")
 
@@ -95,7 +98,7 @@ class PolicyRequest(BaseModel):
     def _exactly_one(self) -> Self:
         given = [name for name in POLICY_FIELDS if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError(f"a policy is exactly one of {', '.join(POLICY_FIELDS)}; {len(given)} came")
+            raise ValueError(f"a policy is exactly one of {', '.join(POLICY_FIELDS)}; {len(given)} were given")
         return self
 
 

@@ -1,4 +1,4 @@
-"""What a client sent, validated, or what is wrong: the field as the client writes it, what came, what is allowed."""
+"""Validates client data. Errors name the field as the client writes it, the value, and the rule."""
 
 import json
 from collections.abc import Sequence
@@ -9,14 +9,14 @@ from pydantic_core import ErrorDetails
 
 from service.contract.errors import Fault, InvalidRequest
 
-_MOST_FAULTS = 10  # a body of a thousand wrong fields is answered by the first few
-_MOST_SHOWN = 80  # characters of a field's name or of a value
+_MAX_FAULTS = 10  # reported for one body
+_MAX_SHOWN = 80  # characters of a field's name or value
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
 def validated(model: type[_Model], value: object) -> _Model:
-    """Validate data that a client sent. Raises InvalidRequest."""
+    """Validate client data. Raises InvalidRequest."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -24,12 +24,12 @@ def validated(model: type[_Model], value: object) -> _Model:
 
 
 def faults(errors: Sequence[ErrorDetails]) -> list[Fault]:
-    """Pydantic's findings as faults.
+    """Pydantic's errors as faults.
 
     >>> faults([{"type": "int_type", "loc": ("top_k",), "msg": "Should be an integer", "input": "3"}])
     [Fault(field='top_k', detail='top_k="3": should be an integer')]
     """
-    return [_fault(error) for error in errors[:_MOST_FAULTS]]
+    return [_fault(error) for error in errors[:_MAX_FAULTS]]
 
 
 def _fault(error: ErrorDetails) -> Fault:
@@ -44,9 +44,9 @@ def _fault(error: ErrorDetails) -> Fault:
 
 
 def display(value: object) -> str:
-    """A JSON value in words short enough for an error message.
+    """A JSON value, short enough for an error message.
 
-    >>> [shown(value) for value in (None, True, [1, 2], 2.5)]
+    >>> [display(value) for value in (None, True, [1, 2], 2.5)]
     ['null', 'true', 'a list of 2', '2.5']
     """
     match value:
@@ -65,5 +65,5 @@ def _as_json(value: object) -> str:
 
 
 def truncated(text: str) -> str:
-    """Text of a client's, short enough for an error message."""
-    return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 3] + "..."
+    """A client's text, short enough for an error message."""
+    return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 3] + "..."

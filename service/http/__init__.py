@@ -1,8 +1,7 @@
-"""HTTP: all of it, and nowhere else but in the assembly, `app.py`.
+"""HTTP, which only this package and the assembly in `app.py` know.
 
-`routes` are FastAPI's, `fast_lane` is uvicorn's protocol for small predictions, and both read a request by
-`predict_request`, `request_body` and `request_id`. `v1` and `v2` are KServe's first protocol and the Open Inference
-Protocol, and `compression` their bodies'. `asked_model` is which model a path means, `exchanges` keeps account of every
-request, `problems` says what is wrong with one, `openapi` describes all of it. `pages` are those for a browser, of the
-files that `assets` sends; `processes` is uvicorn itself, in one process or several.
+`routes` are FastAPI's routes, `middleware` stands around them, `schemas` describe their bodies, and `open_inference`
+does the work of the Open Inference Protocol. `server` is uvicorn in one process or several, with the fast lane for
+small predictions. `access` admits requests by key and host name. `web` serves the pages for a browser. The modules
+beside these folders serve all of them: how a request is read, admitted, drained and refused.
 """

@@ -1,62 +1,62 @@
-"""How many requests may be in work or waiting, and what becomes of one more: it is refused at once.
+"""Admission control: how many requests may be processed or wait. One more is refused at once.
 
-Where more comes than can be answered the rest has to be refused, and refusing has to be cheap, or it is itself the
-overload. And what is answered must not have waited long: an answer that comes late is as good as none, and was work
-all the same. So there are two bounds. Up to `most` requests a burst is taken whole, whatever it takes. Beyond it the
-service counts as overloaded: until nothing has been refused for a second it takes only a part of that at a time, so
-that the queue stays short while more comes than can be answered.
+When more requests come than can be answered, the rest must be refused, and refusals must be cheap, or they are
+themselves the overload. Requests that are answered must not wait long: a late answer is worthless and cost as much. So
+there are two limits. A burst of up to `max_requests` is admitted entirely, however long it takes. Beyond that the
+service counts as overloaded: until nothing has been refused for a second, it admits only a fraction of that at a time,
+so that the queue stays short while the overload lasts.
 """
 
 import logging
 
 from service.monitoring.metrics.metrics import Metrics
 
-# While it is overloaded. What is taken in one turn of the event loop is answered at its end, after all that is refused
-# in it, so that this is what the latency of an answer then grows with.
+# The fraction during an overload. Requests admitted in one turn of the event loop are answered at its end, after all
+# that are refused in it, so the latency of an answer grows with this.
 _SHARE = 64
 RETRY_AFTER_SECONDS = 1
-OVERLOADED = f"the service is overloaded: wait {RETRY_AFTER_SECONDS} s or longer, then send the request again"
+OVERLOADED = f"the service is overloaded: wait at least {RETRY_AFTER_SECONDS} s, then send the request again"
 
 _log = logging.getLogger("demur")
 
 
 class Admission:
-    """Counts the requests of one worker that are in work or wait for it. For use on one event loop.
+    """Counts the requests of one worker that are processed or wait. For use on one event loop.
 
-    A request whose body is still coming does not count: it is no work, and slow clients would take all the room.
+    A request whose body is still arriving does not count: it is no work yet, and slow clients would fill the limit.
     """
 
-    def __init__(self, most: int, most_bytes: int, metrics: Metrics) -> None:
-        """At most `most` requests, and `most_bytes` of the bodies of those that the application has begun with."""
-        self.most = most
-        self.requests = 0  # in work or waiting
-        self.limit = most  # of them, as things are
+    def __init__(self, max_requests: int, max_bytes: int, metrics: Metrics) -> None:
+        """Admit at most `max_requests`, and `max_bytes` of the bodies of requests that the application has begun."""
+        self.max_requests = max_requests
+        self.requests = 0  # processed or waiting
+        self.limit = max_requests  # the current one, lower during an overload
         self.held_bytes = 0
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
         self._metrics = metrics
-        self._refused = 0  # since the last look
+        self._refused = 0  # since the last check
 
     def refuses(self) -> bool:
-        """Whether a request that has come must be refused, which is counted."""
+        """Whether the request that has arrived must be refused; if so, count it."""
         if self.requests < self.limit:
             return False
-        self.limit = max(1, self.most // _SHARE)
+        self.limit = max(1, self.max_requests // _SHARE)
         self._refused += 1
         self._metrics.reject("max_concurrent_requests")
         return True
 
     def hold(self, size: int) -> bool:
-        """So many more bytes of a body have come, to be taken from `held_bytes` in the end. Whether they may stay."""
+        """Add bytes of a body to `held_bytes`, from which the caller later removes them. Whether they fit."""
         self.held_bytes += size
-        if self.held_bytes <= self._most_bytes:
+        if self.held_bytes <= self._max_bytes:
             return True
         self._metrics.reject("max_bodies_bytes")
         return False
 
-    def look(self) -> None:
-        """Called once a second. One line of the log stands for all that were refused: more would be work as well."""
+    def check(self) -> None:
+        """Called once a second. One log line stands for all refusals: a line for each would add to the overload."""
         refused, self._refused = self._refused, 0
         if refused:
             _log.warning("overloaded: refused %d requests in the last second", refused)
         else:
-            self.limit = self.most
+            self.limit = self.max_requests

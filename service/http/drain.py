@@ -1,4 +1,4 @@
-"""On the way out: requests are still answered, and whoever sends them is told to send the next ones elsewhere."""
+"""The drain before a stop: requests are still answered, and clients are told to send the next ones elsewhere."""
 
 from starlette.requests import Request
 
@@ -6,31 +6,31 @@ from service.contract.errors import Stopping
 from service.monitoring.metrics.metrics import Metrics
 from service.registry.registry import Registry
 
-STATE = "drain"  # the name of a Drain in the lifespan's state
+STATE = "drain"  # where the lifespan's state holds the Drain
 
 
 class Drain:
-    """Whether this process is on its way out."""
+    """Whether this process is draining."""
 
     def __init__(self, metrics: Metrics, registry: Registry) -> None:
         self.begun = False
         self._metrics = metrics
-        self._serving = registry
+        self._registry = registry
 
     def begin(self) -> None:
-        """From now on `readyz` says 503, and each answer closes its connection. May be called by a signal handler.
+        """From now on `readyz` answers 503, and each answer closes its connection. Signal handlers may call this.
 
-        A client that keeps its connection, as nginx does and whoever comes through kube-proxy, asks on it for as long
-        as it is open, whatever `readyz` says. An answer with `Connection: close` is the one moment to end it at which
-        no request can be on its way.
+        Clients that keep connections open, as nginx does and clients behind kube-proxy do, keep sending requests on
+        them whatever `readyz` says. An answer with `Connection: close` is the one moment to close a connection without
+        losing a request.
         """
         self.begun = True
         self._metrics.drain()
-        self._serving.leave_lane()  # so that the application answers all, which can say so
+        self._registry.leave_lane()  # the application closes connections, the lane does not
 
 
 async def accepting(request: Request) -> None:
-    """A dependency of what says whether the service is ready. Raises Stopping."""
+    """A dependency of readiness routes. Raises Stopping during a drain."""
     drain: Drain = request.app.state.drain
     if drain.begun:
         raise Stopping("the service is stopping: send requests elsewhere")

@@ -1,4 +1,4 @@
-"""`POST /predict` from ASGI's scope and messages to an answer: what the route and the fast lane have in common."""
+"""`POST /predict`, from ASGI's scope and messages to an answer: what the route and the fast lane share."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -13,13 +13,13 @@ from service.inference.outcome import Outcome
 from service.inference.predictor import Predictor
 from service.inference.readers.body import JSON, NPY, RAW
 
-# A smaller body takes less time than a hand-over to a thread costs. A larger one is worked on in a thread, so
-# that it does not hold up the others. docs/evidence/serving.md has the figures.
+# Work on a smaller body takes less time than handing it to a thread. A larger body goes to a thread, so that it does
+# not delay other requests. docs/evidence/serving.md has the figures.
 INLINE_BODY_BYTES = 64 * 1024
 
 
 class Answer(NamedTuple):
-    """A body, what it is, and what else to say of it in the headers."""
+    """A body, its media type, and further headers."""
 
     body: bytes
     media_type: str
@@ -30,34 +30,34 @@ class Answer(NamedTuple):
 async def answer(
     predictor: Predictor, headers: Headers, query_string: bytes, receive: Receive, max_body_bytes: int
 ) -> Answer:
-    """Read the request and answer it. Raises the RequestError that says what is wrong with it, or ClientDisconnect."""
+    """Read the request and answer it. Raises a RequestError, or ClientDisconnect."""
     body = await read_body(headers, receive, max_body_bytes)
     options = query_options(query_string)
-    form, answer_form = media_type(headers), wanted(headers)
+    form, answer_form = media_type(headers), accepted_form(headers)
     if len(body) > INLINE_BODY_BYTES:
-        writer, written = await run_in_threadpool(_at_once, predictor, body, form, options, answer_form)
+        writer, written = await run_in_threadpool(_in_thread, predictor, body, form, options, answer_form)
     else:
-        question = predictor.prepare(body, form, options, answer_form)
-        writer = question.writer
-        written = await predictor.answer_batched(question)
+        request = predictor.prepare(body, form, options, answer_form)
+        writer = request.writer
+        written = await predictor.answer_batched(request)
     return Answer(written.body, writer.media_type, writer.headers, written.outcome)
 
 
-def _at_once(
+def _in_thread(
     predictor: Predictor, body: bytes, form: str, options: Options, answer_form: str
 ) -> tuple[AnswerWriter, WrittenAnswer]:
-    question = predictor.prepare(body, form, options, answer_form)
-    return question.writer, predictor.answer(question)
+    request = predictor.prepare(body, form, options, answer_form)
+    return request.writer, predictor.answer(request)
 
 
-def wanted(headers: Headers) -> str:
-    """The form of the answer that `Accept` names first, of those that there are; JSON where it names none.
+def accepted_form(headers: Headers) -> str:
+    """The first media type of `Accept` that answers are written in; JSON if it names none of them.
 
-    >>> wanted({b"accept": b"application/x-npy, application/json;q=0.5"}), wanted({b"accept": b"*/*"}), wanted({})
-    ('application/x-npy', 'application/json', 'application/json')
+    >>> accepted_form({b"accept": b"application/x-npy, application/json;q=0.5"}), accepted_form({b"accept": b"*/*"})
+    ('application/x-npy', 'application/json')
     """
     accept = headers.get(b"accept")
     if accept is None or accept == b"*/*":
         return JSON
-    named = [part.partition(";")[0].strip().lower() for part in accept.decode("latin-1").split(",")]
-    return next((form for form in named if form in (JSON, RAW, NPY)), JSON)
+    listed = [part.partition(";")[0].strip().lower() for part in accept.decode("latin-1").split(",")]
+    return next((form for form in listed if form in (JSON, RAW, NPY)), JSON)

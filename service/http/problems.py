@@ -1,4 +1,4 @@
-"""Errors on the wire: one body for all of them, RFC 9457 problem details, whatever raised them."""
+"""Errors as responses: RFC 9457 problem details for all of them, whatever raised them."""
 
 import logging
 from collections.abc import Mapping
@@ -50,29 +50,29 @@ _STATUS: dict[type[RequestError], HTTPStatus] = {
     InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
 }
 
-_CLOSE = {"Connection": "close"}  # the rest of the body is not waited for
+_CLOSE = {"Connection": "close"}  # the rest of the body is not read
 _HEADERS: dict[type[RequestError], Mapping[str, str]] = {
     TooLarge: _CLOSE,
     NotSent: _CLOSE,
     Unauthenticated: {"WWW-Authenticate": 'Bearer realm="demur"'},
 }
 
-# RFC 9110's names, which Python's table has only from 3.13 on.
+# RFC 9110's phrases, which Python has only from 3.13.
 _TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 
-_STANDARD = ("/v1/", "/v2/")  # what stands below a standard protocol
+_STANDARD = ("/v1/", "/v2/")  # the paths of the standard protocols
 
 _log = logging.getLogger("demur")
 
 
 def install(app: FastAPI) -> None:
-    """Give `app` the handlers that turn what a request may raise into problem details. `exchanges` does the rest."""
+    """Add the handlers that turn exceptions into problem details. `ExchangeMiddleware` handles all others."""
     for kind in (RequestError, RequestValidationError, HTTPException, ClientDisconnect):
         app.add_exception_handler(kind, _handle)
 
 
 def response_to(request: Request, error: Exception) -> Response:
-    """What a client is told of an exception, whatever it is."""
+    """The response to an exception of any kind."""
     match error:
         case RequestError():
             return _to_request_error(request, error)
@@ -81,12 +81,12 @@ def response_to(request: Request, error: Exception) -> Response:
         case HTTPException():
             return _to_http_exception(request, error)
         case ClientDisconnect():
-            # Nobody is there to read it, but a client that hangs up is no fault of the service and not to be logged.
-            return problem(request, HTTPStatus.BAD_REQUEST, "The connection was closed before the whole body had come.")
+            # Nobody reads this answer, but a client that hangs up is not a fault to be logged.
+            return problem(request, HTTPStatus.BAD_REQUEST, "The connection was closed before the body was complete.")
         case _:
             request_id = request.state.request_id
             _log.error("request %s failed", request_id, exc_info=error, extra={"request_id": request_id})
-            detail = "The service failed. The log has more under this request_id."
+            detail = "Internal error. The log has details under this request_id."
             return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail)
 
 
@@ -100,7 +100,7 @@ def problem(
     """The response for an error of this status."""
     headers = {HEADER: request.state.request_id, **(headers or {})}
     if is_standard(request.url.path):
-        # The protocol knows one shape, of exactly this type, and 400 for whatever is wrong with a request.
+        # The protocols have one form, of exactly this content type, and 400 for every invalid request.
         status = HTTPStatus.BAD_REQUEST if status == HTTPStatus.UNPROCESSABLE_ENTITY else status
         return JSONResponse({"error": detail}, status, headers=headers)
     body = ProblemDetails(
@@ -119,7 +119,7 @@ def problem(
 
 
 def is_standard(path: str) -> bool:
-    """Whether a path is one of the standard protocols', which have errors of their own shape.
+    """Whether a path belongs to a standard protocol, which has errors of its own form.
 
     >>> is_standard("/v2"), is_standard("/v2/models/a"), is_standard("/v20")
     (True, True, False)
@@ -143,10 +143,10 @@ def _to_request_error(request: Request, error: RequestError) -> Response:
 def _to_http_exception(request: Request, error: HTTPException) -> Response:
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
-            detail = f"{request.url.path[:200]} does not exist: /openapi.json lists what does"
+            detail = f"{request.url.path[:200]} does not exist: /openapi.json lists the paths"
         case HTTPStatus.METHOD_NOT_ALLOWED:
             allowed = ", ".join(sorted(_methods(request, error)))
-            detail = f"{request.method} is not allowed on {request.url.path}: allowed is {allowed}"
+            detail = f"{request.method} is not allowed on {request.url.path}: use {allowed}"
             return problem(request, error.status_code, detail, headers={"Allow": allowed})
         case _:
             detail = error.detail
@@ -154,7 +154,7 @@ def _to_http_exception(request: Request, error: HTTPException) -> Response:
 
 
 def _methods(request: Request, error: HTTPException) -> set[str]:
-    """The methods of a path. Each is a route of its own, and FastAPI's `Allow` is that of the first alone."""
+    """The methods of a path. Each is a route of its own, and FastAPI's `Allow` names only those of the first."""
     matched = request.scope.get("fastapi", {}).get("effective_route_context")
     if matched is None:  # a route of FastAPI's own
         return set((error.headers or {}).get("Allow", "").split(", "))

@@ -1,7 +1,4 @@
-"""What is needed of a request before anything is done with it: its body, counted, the form that it has, its options.
-
-These work on ASGI's own scope and messages, which is what both ways to `/predict` have.
-"""
+"""Reads a request on ASGI's own scope and messages: headers, body within its limit, content type, query options."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -16,7 +13,7 @@ from service.http.schemas.predict import QueryOptions
 from service.inference.options import NO_OPTIONS, Options
 from service.inference.readers.multipart import MULTIPART, with_boundary
 
-Headers = Mapping[bytes, bytes]  # names in lower case; of equal names the first
+Headers = Mapping[bytes, bytes]  # names in lower case; of a repeated header the first value
 
 
 def headers_of(scope: Scope) -> Headers:
@@ -25,27 +22,27 @@ def headers_of(scope: Scope) -> Headers:
 
 
 async def read_body(headers: Headers, receive: Receive, max_bytes: int) -> bytes:
-    """The body, refused where it is encoded, or as soon as it is known to be larger than `max_bytes`.
+    """The body. Refused if it is encoded, and as soon as it is known to exceed `max_bytes`, announced or counted.
 
-    Announced or counted: Starlette's own limit answers in plain text, so the counting is done here.
+    Starlette has a limit too, but answers in plain text.
     """
     encoding = headers.get(b"content-encoding", b"identity")
     if encoding.lower() != b"identity":
-        raise UnsupportedType(f"content encoding {_text(encoding)} is not taken: send the body as it is")
-    rule = f"at most {max_bytes} are taken"
+        raise UnsupportedType(f"content encoding {_text(encoding)} is not supported: send the body without an encoding")
+    rule = f"at most {max_bytes} are allowed"
     announced = headers.get(b"content-length", b"")
     if announced.isdigit() and int(announced) > max_bytes:
         raise TooLarge(f"the body has {_text(announced)} bytes: {rule}")
-    whole, more = await _next(receive)
+    body, more = await _next(receive)
     if more:
-        body = bytearray(whole)
-        while more and len(body) <= max_bytes:
-            chunk, more = await _next(receive)
-            body += chunk
-        whole = bytes(body)
-    if len(whole) > max_bytes:
+        pieces = bytearray(body)
+        while more and len(pieces) <= max_bytes:
+            piece, more = await _next(receive)
+            pieces += piece
+        body = bytes(pieces)
+    if len(body) > max_bytes:
         raise TooLarge(f"the body has more than {max_bytes} bytes: {rule}")
-    return whole
+    return body
 
 
 async def _next(receive: Receive) -> tuple[bytes, bool]:
@@ -57,24 +54,24 @@ async def _next(receive: Receive) -> tuple[bytes, bool]:
 
 
 def media_type(headers: Headers) -> str:
-    """The content type, without its parameters but a form's boundary; empty where there is none."""
+    """The content type without parameters, except a form's boundary; empty if there is none."""
     content_type = headers.get(b"content-type", b"").decode("latin-1")
     plain = content_type.partition(";")[0].strip().lower()
     return with_boundary(content_type) if plain == MULTIPART else plain
 
 
-@lru_cache(maxsize=256)  # clients ask for the same again and again
+@lru_cache(maxsize=256)  # clients repeat their options
 def query_options(query_string: bytes) -> Options:
     """The options of a query string.
 
-    Raises InvalidValue for one that stands there twice: the last of two would win, and a proxy that adds one would
-    loosen a promise without a word. Raises InvalidRequest for a name or a value that is none.
+    Raises InvalidValue for a repeated option: if the last one won, a proxy that adds one could silently loosen a
+    promise. Raises InvalidRequest for an unknown name or an invalid value.
     """
     return validated(QueryOptions, query_fields(query_string)).options() if query_string else NO_OPTIONS
 
 
 def query_fields(query_string: bytes) -> dict[str, str]:
-    """What stands in a query string, by name. Raises InvalidValue for a name that stands there twice."""
+    """The fields of a query string by name. Raises InvalidValue for a repeated name."""
     pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)
     names = [name for name, _ in pairs]
     for name in names:

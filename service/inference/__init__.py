@@ -1,1 +1,1 @@
-"""From the bytes of a request to an answer: readers, classifier, decision, batching, answers. Knows no HTTP."""
+"""Turns the body of a request into an answer: readers, classifier, decision, batching, answers. Independent of HTTP."""

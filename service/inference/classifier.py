@@ -1,6 +1,6 @@
-"""The model at work: proves a `model.onnx` on this machine, then turns inputs into probabilities.
+"""Loads a `model.onnx`, proves it on this machine, and turns inputs into scores.
 
-The only module that knows onnxruntime. It knows nothing of HTTP, of policies or of how inputs arrive.
+The only module that uses onnxruntime. It knows nothing of HTTP, of policies or of the form of a request.
 """
 
 import os
@@ -18,7 +18,7 @@ from service.contract.errors import ModelError
 from service.contract.manifest import METADATA_KEY, SCHEMA_VERSION, Manifest
 from service.inference.model_file import MAX_MODEL_BYTES, read_model, refers_elsewhere, sha256, with_outputs
 
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is imported; 1.29 and later send by default
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read on import; onnxruntime 1.29 and later send telemetry by default
 
 import onnxruntime as ort
 
@@ -26,39 +26,39 @@ VERSION_DIGITS = 12
 OUTPUTS = ("probabilities", "confidence", "ood_score")
 # What a logit is made of: the names of the graph's inner tensors, as training/publishing/export.py gives them.
 INNER_TENSORS = ("levels", "logits", "scaled_weights", "scaled_biases")
-# What a manifest may come to in memory. One of 100,000 classes has some 400,000 values, and a matrix of costs between
-# 2,000 classes is 4,000,000; most of the text are real inputs.
+# Limits on the memory of a manifest. One of 100,000 classes has some 400,000 values, and a cost matrix of 2,000 classes
+# has 4,000,000. Most of the text is real inputs.
 MAX_MANIFEST_CHARACTERS = 128 * 1024 * 1024
 MAX_MANIFEST_VALUES = 4_100_000
-MAX_FIELDS = 256  # of one object: each that is not known is an error that takes a kilobyte
+MAX_FIELDS = 256  # of one object: an unknown field makes an error of a kilobyte
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What the graph says of a batch of N inputs over C classes."""
+    """The graph's outputs for a batch of N inputs over C classes."""
 
     probabilities: NDArray[np.float32]  # [N, C]
     confidence: NDArray[np.float32]  # [N], the largest probability
-    ood_score: NDArray[np.float32]  # [N], how unlike the training inputs
+    ood_score: NDArray[np.float32]  # [N], larger is less like the training inputs
 
     @classmethod
     def joined(cls, parts: Iterable["Scores"]) -> "Scores":
-        """The scores of several batches as those of one."""
-        listed = list(parts)
+        """The scores of several batches as one batch."""
+        batches = list(parts)
         return cls(
-            np.concatenate([part.probabilities for part in listed]),
-            np.concatenate([part.confidence for part in listed]),
-            np.concatenate([part.ood_score for part in listed]),
+            np.concatenate([part.probabilities for part in batches]),
+            np.concatenate([part.confidence for part in batches]),
+            np.concatenate([part.ood_score for part in batches]),
         )
 
     def part(self, rows: slice) -> "Scores":
-        """Those of some of the inputs."""
+        """The scores of some of the inputs."""
         return Scores(self.probabilities[rows], self.confidence[rows], self.ood_score[rows])
 
     def distance(self, probabilities: NDArray[Any], ood_score: NDArray[Any]) -> tuple[float, float]:
-        """The largest absolute difference in a probability, and the largest relative one in an `ood_score`.
+        """The largest absolute difference of a probability, and the largest relative difference of an `ood_score`.
 
-        Not a number where any is not.
+        NaN if any score is NaN.
         """
         difference = np.abs(self.probabilities - probabilities).max()
         relative = (np.abs(self.ood_score - ood_score) / np.maximum(np.abs(ood_score), 1)).max()
@@ -67,7 +67,7 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """A model that has passed every check of `load`; safe to share between threads."""
+    """A model that has passed every check of `load`. Safe to share between threads."""
 
     manifest: Manifest
     path: Path  # where it was loaded from
@@ -79,23 +79,23 @@ class Classifier:
     def load(cls, path: Path, *, intra_op_threads: int = 1, max_bytes: int = MAX_MODEL_BYTES) -> Self:
         """Read, check and prove the model at `path`.
 
-        The bytes that are hashed are the bytes that are run. Raises ModelError, naming the file and the
-        reason, when the file is missing, larger than `max_bytes`, not a model, without a valid manifest,
-        dependent on other files, or gives other probabilities here than its golden vectors say.
+        The bytes that are hashed are the bytes that are run. Raises ModelError, with the file and the reason, if the
+        file is missing, larger than `max_bytes`, not a model, has no valid manifest, refers to other files, or does not
+        reproduce its golden vectors.
         """
         return cls.of_bytes(read_model(path, max_bytes), path, intra_op_threads=intra_op_threads)
 
     @classmethod
     def of_bytes(cls, file: bytes, path: Path, *, intra_op_threads: int = 1, pinned: str | None = None) -> Self:
-        """Check and prove the model that `file` is, by the name of `path`, as `load` does.
+        """Check and prove a model's bytes, as `load` does; messages name `path`.
 
-        `pinned` is the SHA-256 that it must have: of another file nothing is parsed.
+        `pinned` is the required SHA-256. It is checked before anything is parsed.
         """
         digest = sha256(file)
         if pinned is not None and digest != pinned:
-            raise ModelError(f"{path} has the SHA-256 {digest}, and pinned is {pinned}")
+            raise ModelError(f"{path} has the SHA-256 {digest}, but {pinned} is pinned")
         if refers_elsewhere(file):
-            raise ModelError(f"{path} refers to external data: a model must be one self-contained file")
+            raise ModelError(f"{path} refers to external data: a model must be a single self-contained file")
         session, names_inner_tensors = _open(path, file, intra_op_threads)
         manifest = _manifest(path, session)
         _check_interface(path, session, manifest, len(INNER_TENSORS) if names_inner_tensors else 0)
@@ -120,11 +120,11 @@ class Classifier:
     def _replay_golden_vectors(self, path: Path) -> None:
         golden = self.manifest.golden
         try:
-            found = self.scores(golden.decoded_inputs(self.manifest.input))
-            difference, relative = found.distance(*golden.expected())
-        except Exception as error:  # onnxruntime's, or shapes that do not fit one another
+            scores = self.scores(golden.decoded_inputs(self.manifest.input))
+            difference, relative = scores.distance(*golden.expected())
+        except Exception as error:  # from onnxruntime, or shapes that do not match
             raise ModelError(f"{path} cannot be run on its golden vectors: {error}") from None
-        if not (difference <= golden.tolerance and relative <= golden.tolerance):  # so written, NaN fails too
+        if not (difference <= golden.tolerance and relative <= golden.tolerance):  # written so that NaN fails too
             raise ModelError(
                 f"{path} does not reproduce its golden vectors on this machine: largest difference in a "
                 f"probability {difference:.3g}, relative in an ood_score {relative:.3g}, allowed {golden.tolerance:.3g}"
@@ -145,19 +145,19 @@ def _open(path: Path, file: bytes, intra_op_threads: int) -> tuple[Any, bool]:
 def _session(path: Path, file: bytes, intra_op_threads: int) -> Any:
     """An onnxruntime.InferenceSession of a model's bytes. Raises ModelError, naming `path`."""
     options = ort.SessionOptions()
-    # Explicit counts: left at 0, onnxruntime takes every core of the host, whatever the container's share is.
+    # With 0, onnxruntime uses every core of the host, even in a container that may use fewer.
     options.intra_op_num_threads = intra_op_threads
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    # The costlier optimizations make a graph of this kind no faster, and a session takes 33 KB less without them, which
-    # counts where there are many models. Its own allocator it keeps: without it large batches tear the heap to pieces.
+    # Further optimizations make this graph no faster, and a session is 33 KB smaller without them, which counts with
+    # many models. The arena allocator stays on: without it, large batches fragment the heap.
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    options.log_severity_level = 4  # what it would print is in the exception
+    options.log_severity_level = 4  # the exception has the message
     try:
         session = ort.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's exceptions share no narrower base
+    except Exception as error:  # onnxruntime has no narrower base class
         raise ModelError(f"{path} is not a model that onnxruntime loads: {error}") from None
-    # Kept in case that another provider must be tried, of which there is none: with many models it is memory.
+    # Kept by onnxruntime to retry with another provider. There is none, and with many models it is much memory.
     session._model_bytes = None
     return session
 
@@ -166,19 +166,19 @@ def _manifest(path: Path, session: Any) -> Manifest:
     try:
         text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     except UnicodeDecodeError:
-        raise ModelError(f"{path} has metadata that are not UTF-8") from None
+        raise ModelError(f"{path} has metadata that is not UTF-8") from None
     if text is None:
         raise ModelError(f"{path} has no metadata {METADATA_KEY!r}: it was not made by `demur fit`")
     _check_size(path, text)
-    stated = _parsed(path, text)
-    written_for = stated.get("schema_version") if isinstance(stated, dict) else SCHEMA_VERSION
-    if written_for != SCHEMA_VERSION:
+    manifest = _parsed(path, text)
+    version = manifest.get("schema_version") if isinstance(manifest, dict) else SCHEMA_VERSION
+    if version != SCHEMA_VERSION:
         raise ModelError(
-            f"{path} has a manifest of schema version {written_for}, and this service reads {SCHEMA_VERSION}: "
-            "train it again with `demur fit`"
+            f"{path} has a manifest of schema version {version}; this service reads version {SCHEMA_VERSION}: "
+            "train the model again with `demur fit`"
         )
     try:
-        return Manifest.model_validate(stated)  # not the text: then each error would hold a copy of all that is in it
+        return Manifest.model_validate(manifest)  # with the text, each error would hold a copy of it
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole"
@@ -186,30 +186,30 @@ def _manifest(path: Path, session: Any) -> Manifest:
 
 
 def _check_size(path: Path, text: str) -> None:
-    """Refuse a manifest that would be much in memory, before it is parsed: of two bytes, as `[]`, it makes fifty."""
+    """Limit the memory of a manifest before it is parsed: a value of two bytes, such as `[]`, takes fifty."""
     if len(text) > MAX_MANIFEST_CHARACTERS:
         raise ModelError(f"{path} has a manifest of {len(text)} characters: at most {MAX_MANIFEST_CHARACTERS} are read")
-    values = sum(text.count(mark) for mark in "[{,")  # each begins a value, or stands in a text
+    values = sum(text.count(mark) for mark in "[{,")  # an upper bound: each starts a value, or is in a string
     if values > MAX_MANIFEST_VALUES:
         raise ModelError(f"{path} has a manifest of {values} values: at most {MAX_MANIFEST_VALUES} are read")
 
 
 def _parsed(path: Path, text: str) -> Any:
-    """The manifest as JSON values. Refuses what is none, and objects with more fields than any has."""
+    """The manifest as JSON values. Raises ModelError for text that is not JSON, and for objects of many fields."""
     try:
-        whole = from_json(text)
+        document = from_json(text)
     except ValueError as error:
         raise ModelError(f"{path} has an invalid manifest: the whole: Invalid JSON: {error}") from None
-    left = [whole]
-    while left:
-        value = left.pop()
+    pending = [document]
+    while pending:
+        value = pending.pop()
         if isinstance(value, dict):
             if len(value) > MAX_FIELDS:
                 raise ModelError(f"{path} has a manifest with an object of {len(value)} fields: at most {MAX_FIELDS}")
-            left.extend(value.values())
+            pending.extend(value.values())
         elif isinstance(value, list):
-            left.extend(one for one in value if isinstance(one, dict | list))
-    return whole
+            pending.extend(item for item in value if isinstance(item, dict | list))
+    return document
 
 
 def _check_interface(path: Path, session: Any, manifest: Manifest, added: int) -> None:
@@ -219,7 +219,7 @@ def _check_interface(path: Path, session: Any, manifest: Manifest, added: int) -
     """
     onnx_types = {"uint8": "tensor(uint8)", "float32": "tensor(float)", "int64": "tensor(int64)"}
     kind = manifest.input
-    promised = [
+    expected = [
         (kind.name, onnx_types[kind.dtype.name], list(kind.row_shape)),
         ("probabilities", "tensor(float)", [len(manifest.labels)]),
         ("confidence", "tensor(float)", []),
@@ -228,5 +228,5 @@ def _check_interface(path: Path, session: Any, manifest: Manifest, added: int) -
     outputs = session.get_outputs()
     nodes = [*session.get_inputs(), *outputs[: len(outputs) - added]]
     found = [(node.name, node.type, node.shape[1:]) for node in nodes]
-    if found != promised:
-        raise ModelError(f"{path} does not have the inputs and outputs of its manifest: {found}, not {promised}")
+    if found != expected:
+        raise ModelError(f"{path} does not have the inputs and outputs of its manifest: {found}, not {expected}")

@@ -1,4 +1,4 @@
-"""Answer or abstain: what a policy makes of the scores. Pure numpy, no HTTP, no onnxruntime."""
+"""Decides from the scores, by a policy, whether the model answers or abstains. Pure numpy."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,15 +22,15 @@ from service.inference.classifier import Scores
 
 Reason = Literal["low_confidence", "out_of_distribution", "expected_cost", "no_certified_threshold"]
 REASONS: tuple[Reason, ...] = get_args(Reason)
-ANSWERED = -1  # in the place of a reason
-ANSWER = "answer"  # in a tally: the others are the reasons
-_SORTED = 1000  # classes; to sort more takes longer than to look for the k-th first
+ANSWERED = -1  # in place of a reason
+ANSWER = "answer"  # in a tally, beside the reasons
+_MAX_FULLY_SORTED = 1000  # classes; with more, a partial sort is faster
 
 _Certificate = TypeVar("_Certificate", RiskCertificate, CostCertificate)
 
 
 class Decision(NamedTuple):
-    """One input's outcome: the index of the label, or the reason for abstaining. Exactly one is None."""
+    """The decision for one input: the index of the label, or the reason for abstaining. Exactly one is None."""
 
     label: int | None
     reason: Reason | None
@@ -38,19 +38,19 @@ class Decision(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """The outcomes of N inputs, in arrays."""
+    """The decisions for N inputs, as arrays."""
 
-    labels: NDArray[np.intp]  # [N], indices of the labels; without a meaning in an abstention
-    reasons: NDArray[np.int8]  # [N], places in REASONS; ANSWERED in an answer
+    labels: NDArray[np.intp]  # [N], indices of the labels; meaningless where the model abstains
+    reasons: NDArray[np.int8]  # [N], indices in REASONS, or ANSWERED
 
     def tally(self) -> Mapping[str, int]:
-        """As `tally` counts them."""
+        """The vector form of `tally`."""
         counts = np.bincount(self.reasons - ANSWERED, minlength=len(REASONS) + 1).tolist()
         return {name: count for name, count in zip((ANSWER, *REASONS), counts, strict=True) if count}
 
 
 def tally(reasons: Iterable[Reason | None]) -> Mapping[str, int]:
-    """How many inputs were answered, and how many each reason kept from it; None is an answer.
+    """How many inputs were answered, and how many abstained for each reason; None stands for an answer.
 
     >>> dict(tally([None, "low_confidence", None]))
     {'answer': 2, 'low_confidence': 1}
@@ -59,9 +59,9 @@ def tally(reasons: Iterable[Reason | None]) -> Mapping[str, int]:
 
 
 def resolve(request: PolicyRequest, abstention: Abstention | None, *, within: str = "policy.") -> Policy:
-    """Turn what a request asks for into the policy that decides; `within` stands before its fields in messages.
+    """The policy for a request's PolicyRequest; `within` precedes the field names in messages.
 
-    Raises InvalidValue for a risk or a cost that is not certified: a guess is never taken for a guarantee.
+    Raises InvalidValue for a risk or a cost that the model is not certified for.
 
     >>> resolve(PolicyRequest(threshold=0.9), None)
     ThresholdPolicy(kind='threshold', threshold=0.9)
@@ -79,35 +79,35 @@ def resolve(request: PolicyRequest, abstention: Abstention | None, *, within: st
     return NeverAbstainPolicy()
 
 
-def _certified(field: str, asked: float, certificates: dict[float, _Certificate]) -> _Certificate:
-    if asked in certificates:
-        return certificates[asked]
-    passed = ", ".join(str(value) for value, found in certificates.items() if found.status == "certified") or "none"
-    failed = ", ".join(str(value) for value, found in certificates.items() if found.status == "infeasible")
-    rule = f"={asked} is not certified by this model; certified: {passed}"
-    raise InvalidValue(field, f"{rule}; infeasible: {failed}" if failed else rule)
+def _certified(field: str, requested: float, certificates: dict[float, _Certificate]) -> _Certificate:
+    if requested in certificates:
+        return certificates[requested]
+    certified = ", ".join(str(value) for value, one in certificates.items() if one.status == "certified") or "none"
+    infeasible = ", ".join(str(value) for value, one in certificates.items() if one.status == "infeasible")
+    rule = f"={requested} is not certified by this model; certified: {certified}"
+    raise InvalidValue(field, f"{rule}; infeasible: {infeasible}" if infeasible else rule)
 
 
 def decide(scores: Scores, policy: Policy, abstention: Abstention | None) -> list[Decision]:
-    """Decide each of the N inputs in `scores`.
+    """Decide on each of the N inputs in `scores`.
 
-    A confidence equal to the threshold answers, and so does an expected cost equal to the reject cost. What is out
-    of distribution is answered only by `never_abstain`. All comparisons are of the graph's float32 scores in double
-    precision: what a client computes from the JSON, where each float32 stands exactly.
+    The model answers if the confidence equals the threshold, or the expected cost equals the reject cost. An input out
+    of distribution is answered only under `never_abstain`. All comparisons are of the graph's float32 scores in double
+    precision, so a client gets the same result from the JSON, which has each float32 exactly.
 
     >>> p = np.array([[0.75, 0.25], [0.5, 0.5]], dtype=np.float32)
     >>> decide(Scores(p, p.max(axis=1), np.zeros(2, np.float32)), ThresholdPolicy(threshold=0.75), None)
     [Decision(label=0, reason=None), Decision(label=None, reason='low_confidence')]
     """
-    found = outcomes(scores, policy, abstention)
+    decided = outcomes(scores, policy, abstention)
     return [
         Decision(label, None) if reason == ANSWERED else Decision(None, REASONS[reason])
-        for label, reason in zip(found.labels.tolist(), found.reasons.tolist(), strict=True)
+        for label, reason in zip(decided.labels.tolist(), decided.reasons.tolist(), strict=True)
     ]
 
 
 def outcomes(scores: Scores, policy: Policy, abstention: Abstention | None) -> Outcomes:
-    """What `decide` says of each of the N inputs, without an object for each.
+    """The vector form of `decide`, without an object for each input.
 
     >>> p = np.array([[0.75, 0.25], [0.5, 0.5]], dtype=np.float32)
     >>> outcomes(Scores(p, p.max(axis=1), np.zeros(2, np.float32)), ThresholdPolicy(threshold=0.75), None)
@@ -122,24 +122,24 @@ def outcomes(scores: Scores, policy: Policy, abstention: Abstention | None) -> O
         doubtful, reason = cost > policy.reject_cost, REASONS.index("expected_cost")
         max_ood_score = abstention.out_of_distribution.threshold if abstention else np.inf
     else:
-        asked = limits(policy, abstention)
-        assert asked is not None  # such a policy is feasible, and not of costs
+        confidence_limits = limits(policy, abstention)
+        assert confidence_limits is not None  # such a policy is feasible, and not one of costs
         labels = scores.probabilities.argmax(axis=1)  # [N]
-        doubtful = scores.confidence.astype(np.float64) < asked.min_confidence
-        reason, max_ood_score = REASONS.index("low_confidence"), asked.max_ood_score
+        doubtful = scores.confidence.astype(np.float64) < confidence_limits.min_confidence
+        reason, max_ood_score = REASONS.index("low_confidence"), confidence_limits.max_ood_score
     reasons = np.where(doubtful, np.int8(reason), np.int8(ANSWERED))
     reasons[scores.ood_score.astype(np.float64) > max_ood_score] = REASONS.index("out_of_distribution")
     return Outcomes(labels, reasons)
 
 
 class Limits(NamedTuple):
-    """The scalar form of a policy of confidence: what an input must keep to be answered."""
+    """The limits within which a policy of confidence answers: the scalar form of the rule."""
 
     min_confidence: float
     max_ood_score: float
 
     def decision(self, label: int, confidence: float, ood_score: float) -> Decision:
-        """What `decide` says of one input whose likeliest label is `label`, in a tenth of the time.
+        """The decision that `decide` makes for one input whose likeliest label is `label`, in a tenth of the time.
 
         >>> Limits(0.75, 1.5).decision(3, 0.75, 1.5), Limits(0.75, 1.5).decision(3, 0.75, 1.6)
         (Decision(label=3, reason=None), Decision(label=None, reason='out_of_distribution'))
@@ -170,7 +170,7 @@ def limits(policy: Policy, abstention: Abstention | None) -> Limits | None:
 
 
 def is_infeasible(policy: Policy) -> bool:
-    """Whether the promise that the policy asks for could not be certified: then nothing is answered."""
+    """Whether the policy's promise could not be certified; the model then always abstains."""
     match policy:
         case SelectiveRiskPolicy(threshold=None) | RejectCostPolicy(answer_cost_bound=None):
             return True
@@ -179,7 +179,7 @@ def is_infeasible(policy: Policy) -> bool:
 
 
 def possible_reasons(policy: Policy) -> tuple[Reason, ...]:
-    """Why an input may get no answer under a policy.
+    """The reasons for which the model may abstain under a policy.
 
     >>> possible_reasons(ThresholdPolicy(threshold=0.75)), possible_reasons(NeverAbstainPolicy())
     (('low_confidence', 'out_of_distribution'), ())
@@ -194,10 +194,10 @@ def possible_reasons(policy: Policy) -> tuple[Reason, ...]:
 def cheapest(
     scores: Scores, cost_matrix: Sequence[Sequence[float]] | None
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """The answer of least expected cost to each input, and that cost: two arrays `[N]`.
+    """The label of least expected cost for each input, and that cost: two arrays `[N]`.
 
-    The expected cost of answer a is sum_y p(y) cost[a, y] (Chow 1970, IEEE Trans. Inform. Theory 16(1)). With a
-    cost of 1 for every error that is 1 - p(a), and the answer is the likeliest label.
+    The expected cost of label a is sum_y p(y) cost[a, y] (Chow 1970, IEEE Trans. Inform. Theory 16(1)). With a
+    cost of 1 for every error it is 1 - p(a), and the label is the likeliest one.
 
     >>> p = np.array([[0.75, 0.25]], dtype=np.float32)
     >>> cheapest(Scores(p, p.max(axis=1), np.zeros(1, np.float32)), [[0, 4], [1, 0]])
@@ -213,18 +213,18 @@ def cheapest(
 def top_k(probabilities: NDArray[np.float32], k: int) -> NDArray[np.intp]:
     """Indices of the k most probable classes, most probable first, `[N, C]` -> `[N, k]`.
 
-    Of equal probabilities the lower index comes first, as with argmax: the top label is the one answered.
+    Among equal probabilities the lower index comes first, as in argmax, so the top label is the one answered.
 
     >>> top_k(np.array([[0.25, 0.5, 0.25]], dtype=np.float32), 2)
     array([[1, 0]])
     """
     classes = probabilities.shape[1]
-    if classes <= _SORTED or k == classes:
+    if classes <= _MAX_FULLY_SORTED or k == classes:
         return np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
-    # Of many classes only those are sorted that are as probable as the k-th.
+    # Sort only the classes that are at least as probable as the k-th.
     kth = np.partition(probabilities, classes - k, axis=1)[:, classes - k]
-    found = np.empty((len(probabilities), k), np.intp)
+    top = np.empty((len(probabilities), k), np.intp)
     for i, row in enumerate(probabilities):
-        among = np.flatnonzero(row >= kth[i])
-        found[i] = among[np.argsort(-row[among], kind="stable")[:k]]
-    return found
+        candidates = np.flatnonzero(row >= kth[i])
+        top[i] = candidates[np.argsort(-row[candidates], kind="stable")[:k]]
+    return top

@@ -1,4 +1,4 @@
-"""The outcome of a request: which model answered, by which policy, and how many inputs it answered or not, and why."""
+"""The outcome of a request, for logs and metrics: the model, the policy, and the number of inputs by decision."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from service.contract.policy import Policy
 
 
 class ModelRef(BaseModel):
-    """Which model gave the answer."""
+    """A model's name and version."""
 
-    name: str = Field(description="As the service knows it.")
+    name: str = Field(description="The name under which it is served.")
     version: str = Field(description="The first 12 hex digits of the SHA-256 of the model file.")
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # each is itself alone, so that what is made of one can be kept by it
+@dataclass(frozen=True, slots=True, eq=False)  # compared by identity, so that it can be a cache key
 class Outcome:
-    """What was decided for the inputs of one request; `decisions` counts as `decision.tally` does."""
+    """The decisions for the inputs of one request; `decisions` is a `decision.tally`."""
 
     model: ModelRef
     policy: Policy

@@ -1,8 +1,8 @@
-"""The id of a prediction. It holds what feedback has to know, so the service stores nothing for each prediction.
+"""The id of a prediction. It holds everything that feedback needs, so the service stores nothing for each prediction.
 
-An id says which model decided, by which policy, what, when, and whether the answer is in the audit sample: 30 bytes,
-40 characters of base64. Feedback may come days later, to another worker, or after a restart. An id is neither a secret
-nor a proof: whoever may give feedback is trusted to tell the true label, and so is trusted with the id.
+An id encodes the model version, the policy, the label, the time, and whether the answer is in the audit sample, in
+30 bytes or 40 characters of base64. Feedback may come days later, to another worker, or after a restart. An id is
+neither secret nor authenticated: clients that may give feedback are trusted to state the true label.
 """
 
 import base64
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from service.contract.policy import POLICY_FIELDS, Policy
 
 _LAYOUT = struct.Struct(">7s6sBdII")  # nonce, model version, audit bit and kind of policy, its number, label, seconds
-_TAIL = struct.Struct(">4sBdII")  # the last 21 bytes of it; the 9 before them are a head
+_TAIL = struct.Struct(">4sBdII")  # its last 21 bytes, after a head of 9
 _NONCE_BITS = 56
 _AUDIT = 0x80
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
@@ -27,19 +27,19 @@ _ABSTAINED = 2**32 - 1
 
 @dataclass(frozen=True, slots=True)
 class PredictionId:
-    """One prediction: its nonce, the model's version, the policy as a request would ask for it, the answer."""
+    """The contents of an id."""
 
     nonce: int
     version: str  # 12 hex digits
-    policy_field: str  # which field of PolicyRequest
-    policy_value: float  # of that field; 1 for `never_abstain`
+    policy_field: str  # a field of PolicyRequest
+    policy_value: float  # its value; 1 for `never_abstain`
     label: int | None  # None for an abstention
-    seconds: int  # when it was given, since 1970
-    audit: bool  # whether it was drawn for the audit sample
+    seconds: int  # Unix time
+    audit: bool  # whether it is in the audit sample
 
     @classmethod
     def decode(cls, text: str) -> "PredictionId":
-        """Read an id. Raises ValueError for what is none."""
+        """Read an id. Raises ValueError for a text that is not an id."""
         try:
             raw = base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)
             nonce, version, kind, value, label, seconds = _LAYOUT.unpack(raw)
@@ -57,11 +57,10 @@ class PredictionId:
 
 
 class PredictionIds:
-    """Gives ids, each once, to the predictions of one model, and draws the audit sample.
+    """Generates unique ids for the predictions of one model, and draws the audit sample.
 
-    The nonces count from a random number. Two services, or one before and after a restart, give the same nonce in the
-    same second only if their random numbers are within a few billion of one another, out of 2^55. Safe to share
-    between threads.
+    The nonces count up from a random number. Two services, or one before and after a restart, generate the same nonce
+    only if their random numbers are within a few billion of one another, out of 2^55. Safe to share between threads.
     """
 
     def __init__(
@@ -71,7 +70,7 @@ class PredictionIds:
         register: Callable[[str], object] | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`audit_share` of the answers are drawn for the audit sample; `register` is called with the id of each."""
+        """`audit_share` of the answers are drawn for the audit sample; `register` is called with each id drawn."""
         self._version = bytes.fromhex(version)
         self._heads = _Heads(self._version[:2])
         self._audit_share = audit_share
@@ -79,12 +78,12 @@ class PredictionIds:
         self._now = now
 
     def under(self, policy: Policy) -> Callable[[int | None], tuple[str, bool]]:
-        """What gives the id of a decision for a label, or for none, under a policy, and whether it is audited.
+        """A function from a label, or None for an abstention, to a new id and whether it is audited.
 
         >>> from service.contract.policy import ThresholdPolicy
         >>> text, audit = PredictionIds("0123456789ab", now=lambda: 1.7e9).under(ThresholdPolicy(threshold=0.5))(7)
-        >>> found = PredictionId.decode(text)
-        >>> len(text), found.version, found.policy_field, found.policy_value, found.label, found.seconds, audit
+        >>> id_ = PredictionId.decode(text)
+        >>> len(text), id_.version, id_.policy_field, id_.policy_value, id_.label, id_.seconds, audit
         (40, '0123456789ab', 'threshold', 0.5, 7, 1700000000, False)
         """
         kind = POLICY_FIELDS.index(policy.kind)
@@ -92,17 +91,17 @@ class PredictionIds:
         rest = self._version[2:]
         take, more = self._heads.take, self._heads.more
         now, share, register, draw = self._now, self._audit_share, self._register, random.random
-        # The tails of the ids of this second, by label. One name for both, so that no thread sees half of a change.
-        known: tuple[int, dict[int | None, str]] = (-1, {})
+        # The tails of this second's ids, by label. One tuple, so that no thread sees half of a change.
+        cached: tuple[int, dict[int | None, str]] = (-1, {})
 
         def tail(label: int | None, second: int, kind: int) -> str:
             return _text(_TAIL.pack(rest, kind, value, _ABSTAINED if label is None else label, second))
 
         def give(label: int | None) -> tuple[str, bool]:
-            nonlocal known
-            second, tails = known
+            nonlocal cached
+            second, tails = cached
             if not second <= (moment := now()) < second + 1:
-                known = second, tails = int(moment), {}
+                cached = second, tails = int(moment), {}
             try:
                 head = take()
             except IndexError:
@@ -120,16 +119,16 @@ class PredictionIds:
 
 
 class _Heads:
-    """The first 12 characters of ids, which differ in each: the nonce, and two bytes of the version.
+    """The first 12 characters of ids, which are unique: the nonce and two bytes of the version.
 
-    256 are made at a time, since all but the last byte of their nonces is the same.
+    They are made 256 at a time, which differ only in the last byte of the nonce.
     """
 
     def __init__(self, version: bytes) -> None:
         self._lasts = [_text(bytes([last]) + version) for last in range(255, -1, -1)]
         self._firsts = itertools.count(secrets.randbits(_NONCE_BITS - 1) >> 8)
         self._made: list[str] = []
-        self.take = self._made.pop  # raises IndexError where none is left
+        self.take = self._made.pop  # raises IndexError if none is left
 
     def more(self) -> str:
         """Make more, and take one."""

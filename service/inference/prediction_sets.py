@@ -1,4 +1,4 @@
-"""Which classes an input may be: the prediction set that split conformal prediction certified."""
+"""Prediction sets: the classes that an input may have, certified by split conformal prediction."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -16,26 +16,25 @@ from service.inference.classifier import Scores
 def choose(
     abstention: Abstention | None, set_coverage: float | None, method: SetMethod | None
 ) -> PredictionSets | None:
-    """The first kind of set that the model offers and that fits what a request asks for.
+    """The first kind of prediction set in the file that matches the request.
 
-    None for a model that has none and a request that asks for none. Raises InvalidValue for a kind that is not
-    offered.
+    None if the model has none and the request names none. Raises InvalidValue if none matches.
     """
     offered = abstention.prediction_sets if abstention else []
-    asked = [(f, v) for f, v in (("set_coverage", set_coverage), ("set_method", method)) if v is not None]
+    requested = [(f, v) for f, v in (("set_coverage", set_coverage), ("set_method", method)) if v is not None]
     for sets in offered:
         if set_coverage in (None, sets.set_coverage) and method in (None, sets.method):
             return sets
-    if not asked:
+    if not requested:
         return None
-    field, value = asked[0]
+    field, value = requested[0]
     if not offered:
-        raise InvalidValue(field, f"={display(value)} is asked for, and this model has no prediction sets")
-    by_method = f" for {method}" if len(asked) > 1 else ""
+        raise InvalidValue(field, f"={display(value)} was requested, but this model has no prediction sets")
+    by_method = f" for {method}" if len(requested) > 1 else ""
     coverages: dict[str, list[str]] = {}
     for sets in offered:
         coverages.setdefault(sets.method, []).append(str(sets.set_coverage))
-    listed = "; ".join(f"{name} {', '.join(found)}" for name, found in coverages.items())
+    listed = "; ".join(f"{name} {', '.join(values)}" for name, values in coverages.items())
     raise InvalidValue(field, f"={display(value)} is not certified by this model{by_method}; certified: {listed}")
 
 
@@ -48,15 +47,15 @@ def cells(scores: Scores, cuts: Sequence[float], max_ood_score: float) -> NDArra
     >>> cells(Scores(p, p.max(axis=1), np.array([1, 1, 9], dtype=np.float32)), [0.75, 0.9], 4)
     array([1, 0, 0])
     """
-    found = np.searchsorted(cuts, scores.confidence.astype(np.float64), side="right")
-    return np.where(scores.ood_score.astype(np.float64) <= max_ood_score, found, 0)
+    cell = np.searchsorted(cuts, scores.confidence.astype(np.float64), side="right")
+    return np.where(scores.ood_score.astype(np.float64) <= max_ood_score, cell, 0)
 
 
 def members(scores: Scores, sets: PredictionSets, max_ood_score: float) -> NDArray[np.bool_]:
-    """Which classes are in the set of each of N inputs, `[N, C]`; `max_ood_score` as in `cells`.
+    """Which classes are in the prediction set of each of N inputs, `[N, C]`; `max_ood_score` as in `cells`.
 
-    Those whose probability is at least the threshold (LAC: Sadinle, Lei and Wasserman 2019), and always the likeliest:
-    a set that is empty helps nobody, and one that is larger keeps the promise.
+    These are the classes whose probability is at least the threshold (LAC: Sadinle, Lei and Wasserman 2019), and always
+    the likeliest: an empty set is of no use, and a larger one keeps the promise.
 
     >>> sets = PredictionSets(set_coverage=0.9, method="by_decision", cuts=[0.5], thresholds=[0.25, 0.5],
     ...                       order_statistics=[10, 10], sizes=[10, 10], population="by hand",
@@ -76,7 +75,7 @@ def members(scores: Scores, sets: PredictionSets, max_ood_score: float) -> NDArr
 
 @dataclass(frozen=True, slots=True)
 class LabelSets:
-    """The scalar form of `members`, for one input at a time: a tenth of the time, and labels in place of booleans."""
+    """The scalar form of `members`: labels for one input, in a tenth of the time."""
 
     labels: Sequence[str]
     sets: PredictionSets
@@ -89,7 +88,7 @@ class LabelSets:
         ood_score: float,
         likeliest: Sequence[int],
     ) -> list[str]:
-        """The labels in the set of one input, in the model's order; `likeliest` begins with the most probable.
+        """The labels in the set of one input, in the model's order; `likeliest` starts with the most probable ones.
 
         >>> sets = PredictionSets(set_coverage=0.9, method="lac", thresholds=[0.3], order_statistics=[10], sizes=[10],
         ...                       population="by hand", calibration_fingerprint="0" * 64)

@@ -1,4 +1,4 @@
-"""A folder of small models of every kind, for one service, and one file that may not serve."""
+"""A folder of small models of every kind for one service, and one invalid file."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Take the pictures of the page that the documents show: `python -m tests.browser.pictures MODEL FOLDER`."""
+"""Takes the screenshots for the documents: `python -m tests.browser.pictures MODEL FOLDER`."""
 
 import argparse
 import io

@@ -1,4 +1,4 @@
-"""What stands on the page, as numbers, and what the tests do to it again and again."""
+"""Reads values from the page, and repeats actions on it, for the tests."""
 
 import base64
 import re
@@ -20,7 +20,7 @@ def ready(page: Page, path: str = "/") -> None:
 
 
 def verdict(page: Page) -> Locator:
-    """The label, or that there is no answer."""
+    """The label, or that the model abstains."""
     return page.locator(".verdict strong")
 
 

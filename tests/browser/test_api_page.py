@@ -1,4 +1,4 @@
-"""`/docs`: the API can be looked at and tried, with nothing from another host."""
+"""`/docs`: the API can be read and tried, with nothing from another host."""
 
 import re
 

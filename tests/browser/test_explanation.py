@@ -1,4 +1,4 @@
-"""Why: what is shown adds up to the logit, in the colours of for and against."""
+"""The explanation: contributions add up to the logit, in the colours for and against."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def test_parts_add_up_to_the_logit(page: Page, fashion: Server) -> None:
     ready(page)
     label = max(bars(page).items(), key=lambda row: row[1][1])[0]
     said = _said(fashion, page, label)
-    expect(page.locator("#why h3")).to_have_text(f"What each pixel says of {label}")
+    expect(page.locator("#why h3")).to_have_text(f"Contribution of each pixel to {label}")
     speaking, against, bias, logit = numbers(" ".join(page.locator(".sum b").all_inner_texts()))
     assert speaking > 0 > against
     assert speaking + against + bias == pytest.approx(logit, abs=2e-4)
@@ -37,7 +37,7 @@ def test_class_is_chosen_by_its_bar_and_from_the_list(page: Page, fashion: Serve
         expect(page.get_by_label("Explain")).to_have_value("Sandal")
     else:
         page.get_by_label("Explain").select_option("Sandal")
-    expect(page.locator("#why h3")).to_have_text("What each pixel says of Sandal")
+    expect(page.locator("#why h3")).to_have_text("Contribution of each pixel to Sandal")
     expect(page.locator(".bars button[aria-pressed=true] .name")).to_have_text("Sandal")
     said = _said(fashion, page, "Sandal")
     assert numbers(page.locator(".sum b").last.inner_text())[0] == pytest.approx(said["logit"], abs=1e-4)
@@ -48,7 +48,7 @@ def test_heat_map_is_blue_for_and_orange_against(page: Page, fashion: Server, sc
     page.emulate_media(color_scheme=scheme)
     ready(page)
     page.locator(".bars button", has_text="Pullover").click()
-    expect(page.locator("#why h3")).to_have_text("What each pixel says of Pullover")
+    expect(page.locator("#why h3")).to_have_text("Contribution of each pixel to Pullover")
     contributions = np.array(_said(fashion, page, "Pullover")["contributions"])
     shown = pixels(page, "#heat-map").astype(int)
     most = np.abs(contributions).max()

@@ -1,4 +1,4 @@
-"""The page's policy is enforced: what does not come from the service does not run and is not loaded."""
+"""The content security policy is enforced: nothing from elsewhere runs or is loaded."""
 
 from playwright.sync_api import Page, expect
 
@@ -44,7 +44,7 @@ def test_nothing_is_loaded_from_another_host(page: Page, watch: Watch, several: 
     watch.strangers.clear()
 
 
-def test_page_is_in_nobodys_frame(page: Page, watch: Watch, several: Server) -> None:
+def test_page_cannot_be_framed(page: Page, watch: Watch, several: Server) -> None:
     # Our own answers have a policy by which they hold no frame.
     framing = f"{several.address}/framing"
     page.route(framing, lambda route: route.fulfill(content_type="text/html", body="<iframe src='/'></iframe>"))

@@ -1,4 +1,4 @@
-"""The pictures in the documents can be taken anew, and are small."""
+"""The screenshots in the documents can be reproduced, and are small."""
 
 from pathlib import Path
 

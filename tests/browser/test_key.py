@@ -1,4 +1,4 @@
-"""A service that needs an API key: the pages ask for one, keep it for their tab, and say what is wrong with it."""
+"""A service that needs an API key: the pages ask for one, keep it for their tab, and report errors with it."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -34,7 +34,7 @@ def test_promise_that_could_not_be_certified(several: Server, page: Page) -> Non
     ready(page, "/?model=bytes")
     page.get_by_role("group", name="Wrong answers, at most").get_by_text("1 %", exact=True).click()
     expect(reason(page)).to_have_text("no_certified_threshold")
-    expect(page.locator(".promise dd").first).to_have_text("It could not be certified, so nothing is answered.")
+    expect(page.locator(".promise dd").first).to_have_text("It could not be certified, so the model always abstains.")
 
 
 def test_model_without_certificates(several: Server, page: Page) -> None:
@@ -42,10 +42,10 @@ def test_model_without_certificates(several: Server, page: Page) -> None:
     ready(page, "/?model=plain")
     expect(page.get_by_role("group", name="Wrong answers, at most")).to_have_count(0)
     expect(page.get_by_label("Prediction set", exact=True)).to_have_count(0)
-    slider = page.get_by_role("slider", name="Least confidence")
+    slider = page.get_by_role("slider", name="Minimum confidence")
     slider.focus()
     page.keyboard.press("End")  # the strictest is 9/11, and the first sample has 1/3
-    expect(verdict(page)).to_have_text("No answer")
+    expect(verdict(page)).to_have_text("Abstains")
     expect(page.locator(".promise dd").last).to_have_text(
         "Answers 50.0 % of the report split; 0.0 % of those answers are wrong."
     )

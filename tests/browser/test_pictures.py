@@ -1,4 +1,4 @@
-"""The page with pictures: every way to bring one, what is seen of it, and drawing by mouse, finger and keys."""
+"""The page with pictures: every way to load one, the model's view of it, and drawing by mouse, touch and keyboard."""
 
 import base64
 import io
@@ -41,19 +41,19 @@ def test_dropped_picture_gets_the_answer_of_the_service(page: Page, fashion: Ser
     assert [label for label, (rank, _) in sorted(shown.items(), key=lambda row: row[1][0]) if rank] == labels
     assert [probability for _, probability in shown.values()] == pytest.approx(said["probabilities"], abs=0.0005)
     expect(page.locator(".member")).to_have_text(said["prediction_set"])
-    promise = "Holds the true label in 95 % of cases, of the answered and of the abstained apart: "
+    promise = "Holds the true label in 95 % of cases, separately for answers and abstentions: "
     expect(page.locator(".members")).to_contain_text(promise)
     expect(page.locator(".verdict")).to_contain_text(f"confidence {said['confidence']:.3f}")
 
 
-def test_picture_that_is_not_answered(page: Page) -> None:
+def test_picture_that_the_model_abstains_on(page: Page) -> None:
     ready(page)
     drop(page, picture("shirt.png"))
-    expect(verdict(page)).to_have_text("No answer")
+    expect(verdict(page)).to_have_text("Abstains")
     expect(reason(page)).to_have_text("low_confidence")
     drop(page, picture("noise.png"))
     expect(reason(page)).to_have_text("out_of_distribution")
-    expect(page.locator(".verdict")).to_contain_text("unlike what the model was trained on")
+    expect(page.locator(".verdict")).to_contain_text("unlike the training data")
 
 
 def test_pasted_picture(page: Page) -> None:
@@ -110,7 +110,7 @@ def test_refusal_is_shown_in_the_services_words(page: Page, watch: Watch) -> Non
     page.get_by_label("Fit to size").check()
     expect(page.get_by_role("alert")).to_be_hidden()
     drop(page, ("notes.txt", "text/plain", b"nothing to see"))
-    expect(page.get_by_role("alert")).to_contain_text("content type text/plain is not taken")
+    expect(page.get_by_role("alert")).to_contain_text("content type text/plain is not supported")
     page.get_by_role("button", name="Sample 1", exact=True).click()
     expect(page.get_by_role("alert")).to_be_hidden()
 
@@ -135,7 +135,7 @@ def test_samples_are_the_models_own(page: Page, fashion: Server) -> None:
     for button, sample, answer in zip(buttons.all(), samples, answers, strict=True):
         button.click()
         expect(button).to_have_attribute("aria-pressed", "true")
-        expect(verdict(page)).to_have_text(answer["label"] or "No answer")
+        expect(verdict(page)).to_have_text(answer["label"] or "Abstains")
         np.testing.assert_array_equal(pixels(page)[..., 0], np.array(sample))
 
 
@@ -181,7 +181,7 @@ def test_drawing_changes_the_answer(page: Page, fashion: Server) -> None:
         page.mouse.up()
     asked = {"inputs": [pixels(page)[..., 0].tolist()]}
     (said,) = httpx2.post(f"{fashion.address}/predict", json=asked).json()["predictions"]
-    expect(verdict(page)).to_have_text(said["label"] or "No answer")
+    expect(verdict(page)).to_have_text(said["label"] or "Abstains")
     expect(page.locator(".bars .value").first).to_have_text(f"{said['probabilities'][0]:.3f}")
 
 
@@ -228,7 +228,7 @@ def test_picture_in_colour(several: Server, page: Page) -> None:
     ready(page, "/?model=colour")
     page.get_by_role("button", name="Sample 2").click()
     assert pixels(page).tolist() == [[[255, 0, 0]] * 6] * 8
-    expect(page.locator("#why h3")).to_have_text("What each pixel says of <img src=x>".replace("<img src=x>", "left"))
+    expect(page.locator("#why h3")).to_have_text("Contribution of each pixel to left")
     page.get_by_label("Colour").fill("#00ff00")
     page.locator("#picture").focus()
     page.keyboard.press("Space")

@@ -1,4 +1,4 @@
-"""The control for the policy: each move is answered by the service, beside what was promised and what was measured."""
+"""The policy control: each change is answered by the service, and promises and measurements are shown."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def test_slider_goes_until_the_model_abstains(page: Page, card: dict[str, Any], 
     ready(page)
     curve, size = card["metrics"]["risk_coverage"], card["metrics"]["size"]
     page.get_by_role("button", name="Sample 3", exact=True).click()
-    slider = page.get_by_role("slider", name="Least confidence")
+    slider = page.get_by_role("slider", name="Minimum confidence")
     slider.focus()
     page.keyboard.press("Home")
     expect(page.get_by_role("radio", name="Threshold by hand")).to_be_checked()
@@ -48,7 +48,7 @@ def test_slider_goes_until_the_model_abstains(page: Page, card: dict[str, Any], 
         expect(page.locator(".promise dd").last).to_have_text(measured)
         asked = {"inputs": [pixels(page)[..., 0].tolist()], "policy": {"threshold": threshold}}
         (said,) = httpx2.post(f"{fashion.address}/predict", json=asked).json()["predictions"]
-        expect(verdict(page)).to_have_text(said["label"] or "No answer")
+        expect(verdict(page)).to_have_text(said["label"] or "Abstains")
         decisions.append(said["decision"])
         page.keyboard.press("ArrowRight")
     assert decisions == sorted(decisions, reverse=True)  # answers, and from one place on abstentions
@@ -61,7 +61,7 @@ def test_slider_goes_until_the_model_abstains(page: Page, card: dict[str, Any], 
 def test_certified_risk_shows_the_promise_and_the_measurement_apart(page: Page, card: dict[str, Any]) -> None:
     ready(page)
     page.get_by_role("button", name="Sample 3", exact=True).click()
-    expect(verdict(page)).not_to_have_text("No answer")
+    expect(verdict(page)).not_to_have_text("Abstains")
     _choose(page, "Wrong answers, at most", "1 %")
     expect(reason(page)).to_have_text("low_confidence")
     certificate = card["abstention"]["selective_risk"][0]
@@ -86,7 +86,7 @@ def test_cost_and_no_condition(page: Page, card: dict[str, Any]) -> None:
         round(cost["answer_cost_bound"], 4),
     ]
     _choose(page, "No condition", "always answer")
-    expect(verdict(page)).not_to_have_text("No answer")
+    expect(verdict(page)).not_to_have_text("Abstains")
     expect(page.locator(".promise dd").first).to_have_text("Nothing.")
 
 
@@ -94,19 +94,19 @@ def test_threshold_that_is_typed(page: Page, card: dict[str, Any], watch: Watch)
     ready(page)
     curve, size = card["metrics"]["risk_coverage"], card["metrics"]["size"]
     i = next(i for i, threshold in enumerate(curve["thresholds"]) if threshold < 0.75)
-    page.get_by_label("Least confidence", exact=True).fill("0.75")
+    page.get_by_label("Minimum confidence", exact=True).fill("0.75")
     page.keyboard.press("Enter")
     low, high, *_ = numbers(page.locator(".promise dd").last.inner_text())
     assert [low, high] == pytest.approx([100 * curve["answered"][j] / size for j in (i - 1, i)], abs=0.051)
-    page.get_by_label("Least confidence", exact=True).fill("1")
+    page.get_by_label("Minimum confidence", exact=True).fill("1")
     page.keyboard.press("Enter")
     expect(reason(page)).to_have_text("low_confidence")
     assert numbers(page.locator(".promise dd").last.inner_text())[0] == 0
-    page.get_by_label("Least confidence", exact=True).fill("")
+    page.get_by_label("Minimum confidence", exact=True).fill("")
     page.keyboard.press("Enter")
-    expect(page.get_by_label("Least confidence", exact=True)).to_have_value("1")
+    expect(page.get_by_label("Minimum confidence", exact=True)).to_have_value("1")
     watch.refused = True
-    page.get_by_label("Least confidence", exact=True).fill("1.5")
+    page.get_by_label("Minimum confidence", exact=True).fill("1.5")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("policy.threshold=1.5")
     page.get_by_role("group", name="Wrong answers, at most").get_by_text("10 %", exact=True).click()

@@ -1,4 +1,4 @@
-"""What is promised, of whom, and whether it holds: in view beside the user's own input."""
+"""Promises, their population, and whether they hold are visible beside the user's own input."""
 
 from typing import Any
 
@@ -70,15 +70,16 @@ def test_contradicted_operating_points_are_marked_in_words(page: Page, card: dic
 
 def test_promise_beside_an_answer_names_its_population(page: Page, fashion: Server) -> None:
     certificate = httpx2.get(f"{fashion.address}/model").json()["abstention"]["selective_risk"][-1]
-    whom = f"Of inputs drawn like the {certificate['size']:,} calibration examples ({certificate['population']}), "
-    not_this_one = ", sure by 95 %. That is about all of them together, not about this one."
+    examples = f"{certificate['size']:,} calibration examples ({certificate['population']})"
+    population = f"For inputs drawn like the {examples}, "
+    not_this_one = ", with a confidence of 95 %. This covers all of them together, not this one."
     ready(page)
     page.get_by_role("group", name="Wrong answers, at most").get_by_text("10 %", exact=True).click()
     about = page.locator("#answer .about")
-    expect(about).to_have_text(f"{whom}at most 10 % of those answered get a wrong label{not_this_one}")
+    expect(about).to_have_text(f"{population}at most 10 % of those answered get a wrong label{not_this_one}")
     expect(page.locator(".promise dd").first).to_contain_text(certificate["population"])
     page.get_by_role("group", name="Cost of abstaining").get_by_text("0.2", exact=True).click()
-    expect(about).to_have_text(f"{whom}an answer costs at most 0.2 on average{not_this_one}")
+    expect(about).to_have_text(f"{population}an answer costs at most 0.2 on average{not_this_one}")
     page.get_by_role("group", name="No condition").get_by_text("always answer").click()
     expect(about).to_have_text("This policy promises nothing.")
 
@@ -101,7 +102,7 @@ def test_probabilities_are_grey_where_the_gate_decided(page: Page, card: dict[st
     del card
     page.emulate_media(reduced_motion="reduce")
     ready(page, "/?model=contradicted")
-    said = page.get_by_text("The probabilities of an input unlike the training data say nothing.")
+    said = page.get_by_text("The probabilities of an input unlike the training data mean nothing.")
     fill, mark = page.locator(".bars .ranked .fill").first, page.locator(".threshold")
     page.get_by_role("button", name="Sample 2", exact=True).click()
     expect(verdict(page)).to_have_text("left")

@@ -1,4 +1,4 @@
-"""Everybody can use it: on a phone, by keys alone, in the dark, with enough contrast."""
+"""Accessibility: on a phone, by keyboard only, in the dark scheme, with enough contrast."""
 
 from typing import Any
 
@@ -91,7 +91,7 @@ def test_everything_is_reached_by_tab_and_shows_the_focus(page: Page) -> None:
     assert page.locator("[data-reached]").count() == expected
 
 
-def test_whole_visit_by_keys_alone(page: Page) -> None:
+def test_page_works_by_keyboard_only(page: Page) -> None:
     """Choose a sample, look for the class that is explained, move the policy, choose a file."""
     ready(page)
     _tab_to(page, "button[aria-label='Sample 6']")
@@ -102,7 +102,7 @@ def test_whole_visit_by_keys_alone(page: Page) -> None:
         page.keyboard.press("Enter")
     _tab_to(page, ".bars li:nth-child(9) button")
     page.keyboard.press("Space")
-    expect(page.locator("#why h3")).to_have_text("What each pixel says of Bag")
+    expect(page.locator("#why h3")).to_have_text("Contribution of each pixel to Bag")
     _tab_to(page, ".choices input:checked")
     for _ in range(20):
         page.keyboard.press("ArrowRight")
@@ -157,7 +157,7 @@ def test_contrast_of_a_contradicted_promise_is_enough(page: Page, several: Serve
     del several
     page.emulate_media(color_scheme=scheme)
     ready(page, "/?model=contradicted")
-    for sample, name in (("Sample 2", "left"), ("Sample 4", "No answer")):  # the gate decides on the other
+    for sample, name in (("Sample 2", "left"), ("Sample 4", "Abstains")):  # the gate decides on the other
         page.get_by_role("button", name=sample, exact=True).click()
         expect(verdict(page)).to_have_text(name)
         expect(page.locator(".wrong:visible")).not_to_have_count(0)
@@ -186,7 +186,7 @@ def test_schemes_differ(page: Page) -> None:
     assert grounds[0] != grounds[1]
 
 
-def test_nothing_moves_where_that_is_asked(page: Page) -> None:
+def test_reduced_motion_is_respected(page: Page) -> None:
     page.emulate_media(reduced_motion="reduce")
     ready(page)
     assert page.locator(".bars .fill").first.evaluate("e => getComputedStyle(e).transitionDuration") == "0s"

@@ -44,7 +44,7 @@ def test_explanation_of_a_table_is_by_column(several: Server, page: Page) -> Non
     page.get_by_label("age", exact=True).fill("60")
     page.get_by_label("sex", exact=True).select_option("m")
     page.locator(".bars button", has_text="left").click()
-    expect(page.locator("#why h3")).to_have_text("What each column says of left")
+    expect(page.locator("#why h3")).to_have_text("Contribution of each column to left")
     shares = {
         row.locator(".name").inner_text(): row.locator(".value").inner_text()
         for row in page.locator(".shares li").all()
@@ -54,7 +54,7 @@ def test_explanation_of_a_table_is_by_column(several: Server, page: Page) -> Non
     assert numbers(page.locator(".sum b").last.inner_text())[0] == pytest.approx(2 * math.log(9), abs=1e-4)
 
 
-def test_field_that_is_no_number_is_refused_in_the_services_words(several: Server, page: Page, watch: Watch) -> None:
+def test_field_that_is_not_a_number_shows_the_services_error(several: Server, page: Page, watch: Watch) -> None:
     del several
     watch.refused = True
     ready(page, "/?model=table")
@@ -115,7 +115,7 @@ def test_embedding_is_typed_pasted_or_a_file(several: Server, page: Page, watch:
 def test_tokens_are_a_text(several: Server, page: Page) -> None:
     del several
     ready(page, "/?model=words")
-    text = page.get_by_label("A text, with spaces between its tokens")
+    text = page.get_by_label("Text, with spaces between the tokens")
     text.fill("never mind a b")
     _settled(page, 1 / 11, 9 / 11, 1 / 11)
     expect(page.locator(".tokens li")).to_have_text(["a", "b"])
@@ -123,7 +123,7 @@ def test_tokens_are_a_text(several: Server, page: Page) -> None:
     expect(page.locator(".tokens li")).to_have_text(["b", "who (unknown)"])
     _settled(page, 1 / 3, 1 / 3, 1 / 3)
     text.fill("b a")
-    expect(page.locator("#why h3")).to_have_text("What each token says of right")
+    expect(page.locator("#why h3")).to_have_text("Contribution of each token to right")
     expect(page.locator(".shares .name")).to_have_text(["b", "a"])
 
 
@@ -137,7 +137,7 @@ def test_very_many_classes(several: Server, page: Page) -> None:
     expect(page.locator(".bars li")).to_have_count(4)
     name = page.locator(".bars .name").nth(2).inner_text()
     page.locator(".bars button").nth(2).click()
-    expect(page.locator("#why h3")).to_have_text(f"What each token says of {name}")
+    expect(page.locator("#why h3")).to_have_text(f"Contribution of each token to {name}")
     page.get_by_label("Prediction set", exact=True).select_option("90 % on average")
     expect(page.locator(".member").first).to_be_visible()
 
@@ -147,5 +147,5 @@ def test_label_that_is_markup_is_text(several: Server, page: Page) -> None:
     ready(page, "/?model=markup")
     expect(page.locator(".bars .name")).to_have_text(MARKUP)
     page.locator(".bars button").nth(1).click()
-    expect(page.locator("#why h3")).to_have_text(f"What each pixel says of {MARKUP[1]}")
+    expect(page.locator("#why h3")).to_have_text(f"Contribution of each pixel to {MARKUP[1]}")
     expect(page.locator("main img, main b:not(.sum b)")).to_have_count(0)

@@ -1,4 +1,4 @@
-"""A page in a real browser, watched: what it says on its console, and which hosts it asks."""
+"""Watches a page in a real browser: its console messages, and the hosts that it requests."""
 
 import shutil
 from collections.abc import Iterator

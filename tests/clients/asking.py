@@ -1,4 +1,4 @@
-"""Runs the stock clients against a service, wherever it is."""
+"""Runs the stock clients against a service."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Asks a running service by one stock client: `python stock.py CLIENT ADDRESS`. Runs in the clients' environment.
+"""Uses a running service with one stock client: `python stock.py CLIENT ADDRESS`. Runs in the clients' environment.
 
 The model is that of `tests/tiny.py`; what cannot be imported there is repeated.
 """

@@ -1,4 +1,4 @@
-"""docs/api.md: every example is run as it stands there, and gives in each language what stands below it."""
+"""docs/api.md: every example runs as written, and gives the documented output in each language."""
 
 import json
 import re
@@ -68,7 +68,7 @@ def _without_ids(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_example_gives_what_stands_below_it_in_each_language(section: str, server: Server, tmp_path: Path) -> None:
+def test_example_gives_the_documented_output_in_each_language(section: str, server: Server, tmp_path: Path) -> None:
     found = []
     for language in LANGUAGES:
         code = _block(section, language)

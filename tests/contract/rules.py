@@ -1,7 +1,7 @@
-"""What a refusal of a request may rest on that its description lets pass: rules that a schema cannot say.
+"""Rules that a schema cannot express, by which the service may refuse a request that its description allows.
 
-Loaded into schemathesis, which reports every refusal of what the description allows. Those of these rules are left
-out, each by the words that the service answers with; any other is a fault of the description, or of the service.
+Loaded into schemathesis, which reports every refusal of an allowed request. Refusals by these rules are left out,
+recognised by the service's message; any other is a fault of the description, or of the service.
 """
 
 import re
@@ -16,7 +16,7 @@ _RULES = re.compile(
         (
             "with a JSON body the options belong in the body|a policy is exactly one of",
             # Of this model, and of no other.
-            "is of model .*, and this is|is not the id of a prediction|is none of|outputs names",
+            "is of model .*, and this is|is not the id of a prediction|is not one of|outputs names",
             "is out of range: 1 to|is certified|are certified|is not certified",
             # JSON Schema's integers hold 1.0, and its strings whatever they stand for.
             "a pixel is an integer from 0 to 255|a pixel is three integers|should be a valid integer",

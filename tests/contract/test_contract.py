@@ -1,4 +1,4 @@
-"""schemathesis, unmodified, on the description of a real service: no 5xx, and no answer that is not described.
+"""schemathesis, unmodified, on the description of a real service: no 5xx, and no undescribed answer.
 
 All of its checks are on. `rules.py` says which refusals rest on what a schema cannot say.
 """

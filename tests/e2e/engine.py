@@ -1,4 +1,4 @@
-"""What the tests with real containers have in common."""
+"""Container engine access for the tests with real containers."""
 
 import os
 import subprocess

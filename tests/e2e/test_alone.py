@@ -109,7 +109,7 @@ def _image() -> None:
 
 
 @pytest.mark.parametrize("network", ["none", "bridge"])
-def test_service_reaches_out_to_nobody_writes_nothing_and_needs_no_shell(
+def test_service_makes_no_connection_writes_nothing_and_needs_no_shell(
     tiny_model: Path, tmp_path: Path, network: str
 ) -> None:
     models = tmp_path / "models"
@@ -134,7 +134,7 @@ def test_service_reaches_out_to_nobody_writes_nothing_and_needs_no_shell(
         assert call(["docker", "diff", container.name]).stdout == ""
 
 
-def test_what_leaves_a_container_is_seen(tmp_path: Path) -> None:
+def test_outgoing_packets_are_counted(tmp_path: Path) -> None:
     with _running(tmp_path, "--user", "0", command=("python", "-c", _TRY)) as container:
         _wait_until(container, lambda: container.left().datagrams > 0)
         left = container.left()

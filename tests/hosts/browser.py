@@ -1,4 +1,4 @@
-"""A page in a real browser, headless, from a server of this machine that takes what the page has to say."""
+"""A page in a real headless browser, served from this machine, which receives the page's results."""
 
 import shutil
 import subprocess

@@ -153,7 +153,7 @@ def test_every_kind_of_input(
         _check_outcomes(found, scores, classifier)
 
 
-def test_example_of_the_documents_prints_what_stands_there(trained_model: Path) -> None:
+def test_example_prints_the_documented_output(trained_model: Path) -> None:
     text = (ROOT / "docs" / "interoperability.md").read_text()
     (example,) = re.findall(r"^```js\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     for there, here in (("./deploy/", f"{ROOT}/deploy/"), ("build/model.onnx", str(trained_model))):

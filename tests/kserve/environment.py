@@ -1,4 +1,4 @@
-"""What KServe sets for the container of an InferenceService."""
+"""The environment that KServe gives the container of an InferenceService."""
 
 from tests.kserve import crds
 

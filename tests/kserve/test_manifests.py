@@ -25,7 +25,7 @@ RUNTIME, SERVICE = OBJECTS["ServingRuntime"], OBJECTS["InferenceService"]
 
 
 @pytest.mark.parametrize("kind", [*OBJECTS, "ClusterServingRuntime"])
-def test_object_is_what_the_schema_says(kind: str) -> None:
+def test_manifests_match_the_schema(kind: str) -> None:
     found = {**RUNTIME, "kind": kind} if kind == "ClusterServingRuntime" else OBJECTS[kind]
     crds.validate(found)
     metadata = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": found["metadata"]}  # which all kinds have alike
@@ -53,7 +53,7 @@ def _container(runtime: dict[str, Any]) -> dict[str, Any]:
         lambda runtime: _container(runtime)["resources"]["limits"].update(memory="much"),
     ],
 )
-def test_slip_in_the_runtime_is_found(spoil: Callable[[dict[str, Any]], Any]) -> None:
+def test_mistake_in_the_runtime_is_found(spoil: Callable[[dict[str, Any]], Any]) -> None:
     runtime = copy.deepcopy(RUNTIME)
     spoil(runtime)
     with pytest.raises(jsonschema.ValidationError):
@@ -70,7 +70,7 @@ def test_slip_in_the_runtime_is_found(spoil: Callable[[dict[str, Any]], Any]) ->
         lambda predictor: predictor["model"]["modelFormat"].pop("name"),
     ],
 )
-def test_slip_in_the_service_is_found(spoil: Callable[[dict[str, Any]], Any]) -> None:
+def test_mistake_in_the_service_is_found(spoil: Callable[[dict[str, Any]], Any]) -> None:
     service = copy.deepcopy(SERVICE)
     spoil(service["spec"]["predictor"])
     with pytest.raises(jsonschema.ValidationError):
@@ -129,7 +129,7 @@ def test_container_has_no_rights_that_it_does_not_need() -> None:
     assert (predictor["automountServiceAccountToken"], predictor["enableServiceLinks"]) == (False, False)
 
 
-def test_readme_names_what_there_is() -> None:
+def test_readme_names_existing_files() -> None:
     text = (crds.FOLDER / "README.md").read_text()
     assert all((ROOT / path).exists() for path in re.findall(r"deploy/\S+\.yaml", text))
     assert f"KServe {crds.VERSION.removeprefix('v')}" in text

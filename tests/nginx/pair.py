@@ -1,4 +1,4 @@
-"""Two services behind a real nginx, by deploy/nginx/demur.conf, that can be ended and started again one by one."""
+"""Two services behind a real nginx, by deploy/nginx/demur.conf, that can be restarted one by one."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""A real nginx with a configuration that we give away, in a folder of its own."""
+"""Starts a real nginx with a configuration from deploy/, in a folder of its own."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What deploy/nginx holds agrees with the service's settings."""
+"""The configurations in deploy/nginx agree with the service's settings."""
 
 import re
 
@@ -23,13 +23,13 @@ def test_bodies_may_be_as_large(given: str) -> None:
 
 
 @EACH
-def test_connection_that_nobody_uses_is_closed_by_nginx_first(given: str) -> None:
+def test_nginx_closes_idle_connections_first(given: str) -> None:
     """Closed by the service, it may be at the very moment at which nginx sends a request on it."""
     assert int(_value(given, "keepalive_timeout").removesuffix("s")) < Settings().keep_alive_seconds
 
 
 @EACH
-def test_it_is_the_service_that_says_what_was_late(given: str) -> None:
+def test_service_times_out_before_nginx(given: str) -> None:
     assert int(_value(given, "proxy_read_timeout").removesuffix("s")) > Settings().request_seconds
 
 

@@ -1,4 +1,4 @@
-"""Two services behind a real nginx, by deploy/nginx/demur.conf, asked too much. `make test-rolling`."""
+"""Two services behind a real nginx, by deploy/nginx/demur.conf, under overload. `make test-rolling`."""
 
 import signal
 import sys
@@ -25,7 +25,7 @@ def _waiting(ports: list[int]) -> int:
     return sum(int(row[1].split(":")[1], 16) in ports and int(row[4].split(":")[1], 16) > 0 for row in rows)
 
 
-def test_a_refusal_comes_through_and_no_request_becomes_two(tiny_model: Path) -> None:
+def test_refusals_pass_through_and_requests_are_not_repeated(tiny_model: Path) -> None:
     settings = {"DEMUR_MODEL_PATH": str(tiny_model), "DEMUR_MAX_CONCURRENT_REQUESTS": "2"}
     with pair(**settings) as running, ThreadPoolExecutor(COUNT) as clients:
         ports = [server.port for server in running.servers]

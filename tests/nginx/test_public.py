@@ -1,4 +1,4 @@
-"""The service behind a real nginx by deploy/nginx/public.conf: TLS, limits for each client, and what is passed on."""
+"""The service behind a real nginx by deploy/nginx/public.conf: TLS, limits for each client, and forwarding."""
 
 import http.server
 import json
@@ -75,7 +75,7 @@ def running(
         yield server, plain, client
 
 
-def test_prediction_comes_over_tls_as_the_service_gives_it(running: tuple[Server, int, Client]) -> None:
+def test_prediction_over_tls_is_unchanged(running: tuple[Server, int, Client]) -> None:
     server, _, client = running
     direct = httpx2.post(f"{server.address}/predict", content=bytes(2), headers={**RAW, "host": NAME}).json()
     with client("127.0.0.2") as asking:
@@ -134,7 +134,7 @@ def _assert_ours(found: httpx2.Response, status: int, detail: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/drift", "/models/tiny/drift"])
-def test_what_operators_read_is_not_passed_on(running: tuple[Server, int, Client], path: str) -> None:
+def test_operators_routes_are_not_public(running: tuple[Server, int, Client], path: str) -> None:
     _, _, client = running
     with client("127.0.0.3") as asking:
         _assert_ours(asking.get(path, headers=RAW), 404, "This does not exist.")
@@ -145,10 +145,10 @@ def test_body_that_is_too_large_is_refused_before_it_is_passed_on(running: tuple
     size = 16 * 2**20 + 1
     with client("127.0.0.4") as asking:
         too_large = asking.post("/predict", content=bytes(size), headers={**RAW, "x-request-id": "large"})
-        _assert_ours(too_large, 413, "The body has more bytes than are taken.")
+        _assert_ours(too_large, 413, "The body has too many bytes.")
         standard = asking.post("/v2/models/tiny/infer", content=bytes(size), headers=RAW)
         assert standard.headers.get_list("content-type") == ["application/json"]
-        assert (standard.status_code, standard.json()) == (413, {"error": "The body has more bytes than are taken."})
+        assert (standard.status_code, standard.json()) == (413, {"error": "The body has too many bytes."})
         just = asking.post("/predict", content=bytes(size - 1), headers={**RAW, "x-request-id": "just"})
         assert "at most 1024" in just.json()["detail"]
     deadline, said = time.monotonic() + 10, set[str]()
@@ -161,10 +161,10 @@ def test_request_that_nginx_does_not_take_is_refused_in_our_form(running: tuple[
     _, _, client = running
     with client("127.0.0.8") as asking:
         found = asking.get("/livez", headers={"x-long": "x" * 40_000})
-        _assert_ours(found, 400, "The request is no HTTP that is taken.")
+        _assert_ours(found, 400, "The request is not valid HTTP.")
 
 
-def test_client_that_asks_too_often_is_told_so_and_others_are_not(running: tuple[Server, int, Client]) -> None:
+def test_only_a_client_over_its_rate_limit_gets_429(running: tuple[Server, int, Client]) -> None:
     _, _, client = running
     with client("127.0.0.5") as often, client("127.0.0.6") as seldom:
         answers = [often.get("/livez") for _ in range(300)]
@@ -172,10 +172,10 @@ def test_client_that_asks_too_often_is_told_so_and_others_are_not(running: tuple
         assert set(found) == {200, 429}
         assert found[200] >= 101
         last = next(answer for answer in answers if answer.status_code == 429)
-        _assert_ours(last, 429, "Too many requests from this address: ask again later.")
+        _assert_ours(last, 429, "Too many requests from this address: try again later.")
         assert last.headers["retry-after"] == "1"
         protocol = [often.get("/v2/health/live") for _ in range(50)]
-        assert {"error": "Too many requests from this address: ask again later."} in [one.json() for one in protocol]
+        assert {"error": "Too many requests from this address: try again later."} in [one.json() for one in protocol]
         assert seldom.post("/predict", content=bytes(2), headers=RAW).status_code == 200
 
 
@@ -193,7 +193,7 @@ class _Echo(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def test_service_is_told_the_client_as_nginx_sees_it(certificate: Path, tmp_path: Path) -> None:
+def test_service_gets_the_client_address_from_nginx(certificate: Path, tmp_path: Path) -> None:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Echo) as echo:
         threading.Thread(target=echo.serve_forever, daemon=True).start()
         with _public(tmp_path, certificate, echo.server_port) as (_, client), client("127.0.0.7") as asking:
@@ -207,10 +207,10 @@ def test_service_is_told_the_client_as_nginx_sees_it(certificate: Path, tmp_path
     assert "forwarded" not in found
 
 
-def test_service_that_is_not_there_is_said_in_our_form(certificate: Path, tmp_path: Path) -> None:
+def test_missing_service_gives_an_error_in_our_form(certificate: Path, tmp_path: Path) -> None:
     with _public(tmp_path, certificate, free_port()) as (_, client), client() as asking:
         found = asking.get("/livez")
-    _assert_ours(found, 502, "The service does not answer: ask again later.")
+    _assert_ours(found, 502, "The service does not answer: try again later.")
     assert found.headers["retry-after"] == "1"
 
 

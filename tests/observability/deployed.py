@@ -1,4 +1,4 @@
-"""What deploy/observability holds: rules, alerts, and what the dashboard asks."""
+"""Reads deploy/observability: rules, alerts, and the queries of the dashboard."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Every metric that a rule, the dashboard or a document names is one that the service has, and the other way."""
+"""Every metric that a rule, the dashboard or a document names exists in the service, and the reverse."""
 
 import re
 from pathlib import Path
@@ -38,19 +38,19 @@ def scraped(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Scrap
 
 
 @pytest.mark.parametrize("expression", [*(rule["expr"] for rule in rules()), *questions()])
-def test_metric_that_is_asked_for_is_there(scraped: Scraped, expression: str) -> None:
+def test_queried_metrics_exist(scraped: Scraped, expression: str) -> None:
     own = {name for name, _ in scraped.samples}
     asked = names(expression)
     assert asked or re.search(r"\b(?:up|ALERTS)\b", expression)
     assert asked <= own | RECORDED
 
 
-def test_names_are_found_wherever_they_stand() -> None:
+def test_metric_names_are_found_in_every_expression() -> None:
     expression = 'sum by (demur_label) (rate(demur_a_total{b="demur_c"}[5m])) / on (demur_d) a:demur_e:ratio offset 1d'
     assert names(expression) == {"demur_a_total", "a:demur_e:ratio"}
 
 
-def test_what_is_recorded_is_asked_for() -> None:
+def test_recorded_series_are_used() -> None:
     asked = {name for text in (*(rule["expr"] for rule in rules()), *questions()) for name in names(text)}
     assert asked >= RECORDED
 
@@ -72,7 +72,7 @@ def test_table_of_alerts_is_the_rules() -> None:
 
 
 @pytest.mark.parametrize("alert", alerts().values(), ids=alerts())
-def test_alert_says_what_it_is_and_what_to_do(alert: dict[str, Any]) -> None:
+def test_alerts_describe_the_problem_and_the_remedy(alert: dict[str, Any]) -> None:
     assert set(alert["annotations"]) == {"summary", "description"}
     assert len(alert["annotations"]["summary"]) <= 120
     assert len(alert["annotations"]["description"].split()) >= 20
@@ -91,7 +91,7 @@ def test_targets_are_those_of_the_compose_file() -> None:
 
 
 @pytest.mark.parametrize("name", ["prometheus", "grafana"])
-def test_who_does_not_ask_for_it_gets_no_monitoring(name: str) -> None:
+def test_monitoring_is_optional(name: str) -> None:
     service = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"][name]
     assert service["profiles"] == ["observability"]
     assert all(port.startswith("127.0.0.1:") for port in service["ports"])

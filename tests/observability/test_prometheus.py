@@ -98,7 +98,7 @@ def _ask(server: Server, requests: int, policy: str, label: str) -> None:
         assert httpx2.post(f"{server.address}/feedback", json=feedback).status_code == 200
 
 
-def test_it_records_what_happens_and_calls_when_a_certificate_breaks(tiny_model: Path, tmp_path: Path) -> None:
+def test_rules_record_series_and_alert_on_a_broken_certificate(tiny_model: Path, tmp_path: Path) -> None:
     settings = {"DEMUR_WORKERS": "2", "DEMUR_FEEDBACK_COUNTS": "all"}
     with serving(tiny_model, **settings) as server, watching(server, tmp_path) as prometheus:
         _wait_until(lambda: prometheus.number('up{job="demur"}') == 1)

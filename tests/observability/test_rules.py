@@ -1,4 +1,4 @@
-"""Prometheus' own promtool on the configuration and the rules, and on a scrape. `make test-rules`."""
+"""promtool checks the configuration, the rules and a scrape. `make test-rules`."""
 
 import copy
 import re

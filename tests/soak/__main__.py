@@ -1,4 +1,4 @@
-"""`python -m tests.soak steady`, or `chaos`: prints a table, and ends with 1 where anything in it should not be."""
+"""`python -m tests.soak steady`, or `chaos`: prints a table, and exits with 1 if anything in it is wrong."""
 
 import argparse
 import asyncio

@@ -1,4 +1,4 @@
-"""What is right: the answer that a version of the models gives when it is asked alone."""
+"""The expected answers: those of each version of the models by itself."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""Clients that mean ill, or cannot do better: each request is refused, and each connection let go of."""
+"""Hostile and slow clients: each request is refused, and each connection closed."""
 
 import asyncio
 import itertools

@@ -1,4 +1,4 @@
-"""One connection of a client that says what has become of each request: answered, or lost."""
+"""A client connection that reports for each request whether it was answered or lost."""
 
 import asyncio
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Good clients: they ask one question after the other, and hold each answer to the right one."""
+"""Good clients: they send requests one after another, and compare each answer with the expected one."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""Models of all four kinds, in as many versions as are asked for, and files that may not serve."""
+"""Models of all four kinds in several versions, and invalid files."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What good clients ask: every form in which an input is taken, and whatever else a service is asked for."""
+"""The requests of good clients: every form of an input, and every other route."""
 
 import base64
 import dataclasses

@@ -1,4 +1,4 @@
-"""Services ended and started again in turn: by SIGTERM, with a drain, and by SIGKILL, without one."""
+"""Restarts services in turn: by SIGTERM with a drain, and by SIGKILL without one."""
 
 import asyncio
 import itertools

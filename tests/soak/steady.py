@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.processes import resident
-from service.http.server.heap import GIVE_BACK_SECONDS
+from service.http.server.heap import TRIM_SECONDS
 from tests.server import Server, serving
 from tests.soak.answers import Answers
 from tests.soak.load import ask_on
@@ -16,7 +16,7 @@ from tests.soak.tally import Tally
 
 CLIENTS = 8
 MOST_GROWTH = 1.02  # of resident memory, after the first part
-SETTLED_SECONDS = GIVE_BACK_SECONDS + 1
+SETTLED_SECONDS = TRIM_SECONDS + 1
 # What the service keeps on purpose, the feedback, is full before the first look: the model that gets least gets 150 in
 # 100,000 requests.
 SETTINGS = {"DEMUR_MAX_FEEDBACK": "100", "DEMUR_DRIFT_WINDOW": "1000"}

@@ -1,4 +1,4 @@
-"""Models replaced while they serve: by another version, and by files that may not serve."""
+"""Replaces served models by other versions, and by invalid files."""
 
 import asyncio
 import os

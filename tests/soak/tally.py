@@ -1,4 +1,4 @@
-"""What became of the requests, and the table of it."""
+"""Counts the results of requests, and prints them as a table."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What the soak rests on: it knows a wrong answer, and a short one is clean."""
+"""The soak recognises a wrong answer, and a short soak is clean."""
 
 import asyncio
 

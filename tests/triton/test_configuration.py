@@ -1,4 +1,4 @@
-"""The configuration of deploy/triton, read as Triton reads it: by its own protobuf message."""
+"""The configuration of deploy/triton, read with Triton's own protobuf message."""
 
 import json
 import subprocess
@@ -63,7 +63,7 @@ def test_thresholds_are_in_the_configuration_letter_by_letter(tiny_model: Path, 
     assert _parsed(tmp_path / "odd.pbtxt")["name"] == name
 
 
-def test_slip_is_found(tiny_model: Path, tmp_path: Path) -> None:
+def test_mistake_is_found(tiny_model: Path, tmp_path: Path) -> None:
     text = (lay_out(tiny_model, tmp_path) / "config.pbtxt").read_text()
     for right, wrong in (("TYPE_UINT8", "UINT8"), ("max_batch_size", "max_batch"), ("label_filename", "labels")):
         (tmp_path / "wrong.pbtxt").write_text(text.replace(right, wrong))

@@ -1,4 +1,4 @@
-"""The repository that deploy/triton lays out: what is in it, and what is refused."""
+"""The repository that deploy/triton lays out: its contents, and its errors."""
 
 import subprocess
 import sys
@@ -27,23 +27,23 @@ def test_repository_holds_the_very_file_its_labels_and_the_configuration(tiny_mo
     assert version in (repository / "tiny/config.pbtxt").read_text()
 
 
-def test_what_is_there_is_kept(tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_existing_folder_is_kept(tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = [str(tiny_model), str(tmp_path), "--name", "shoes"]
     assert main(words) == 0
     (tmp_path / "shoes" / "labels.txt").write_text("mine\n")
     assert main(words) == 1
-    assert f"{tmp_path / 'shoes'} is there already" in capsys.readouterr().err
+    assert f"{tmp_path / 'shoes'} already exists" in capsys.readouterr().err
     assert (tmp_path / "shoes" / "labels.txt").read_text() == "mine\n"
 
 
 @pytest.mark.parametrize("name", ["a/b", "..", ".hidden", "a b", " "])
-def test_name_that_is_no_folders_is_refused(tiny_model: Path, tmp_path: Path, name: str) -> None:
+def test_invalid_folder_name_is_refused(tiny_model: Path, tmp_path: Path, name: str) -> None:
     with pytest.raises(LayoutError, match=r"^--name="):
         lay_out(tiny_model, tmp_path, name=name)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_file_that_may_not_serve_is_not_laid_out(tmp_path: Path) -> None:
+def test_invalid_model_is_not_laid_out(tmp_path: Path) -> None:
     broken = tmp_path / "model.onnx"
     broken.write_bytes(b"nothing")
     with pytest.raises(ModelError):
@@ -51,7 +51,7 @@ def test_file_that_may_not_serve_is_not_laid_out(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [broken]
 
 
-def test_readme_names_what_there_is() -> None:
+def test_readme_names_existing_files() -> None:
     text = (ROOT / "deploy" / "triton" / "README.md").read_text()
     (command,) = [line for line in text.splitlines() if "-m deploy.triton.layout" in line]
     assert command == ".venv/bin/python -m deploy.triton.layout build/model.onnx build/triton"

@@ -50,7 +50,7 @@ def capacity(dataset: LabelledData, recipe: Recipe, seed: int) -> Capacity:
 
     Raises DataError as `split` does.
     """
-    if isinstance(dataset, Pool) and dataset.drawing.groups is not None:
+    if isinstance(dataset, Pool) and dataset.split_rule.groups is not None:
         return Capacity.of_parts(dataset.parts(seed))
     return Capacity.of_rows(sizes(dataset, recipe, seed))
 

@@ -30,7 +30,7 @@ from training.certification.samples import GatedSplit, independent_rows
 from training.certification.scored import Scored
 from training.certification.selective_risk import choose
 from training.certification.settings import AbstentionSettings
-from training.data.drawing import CAP
+from training.data.split_rule import MAX_SPLIT_SIZE
 
 SIZES = (200, 500, 1_000, 2_000, 5_000, 10_000)
 MIN_TUNE_ROWS = 100  # independent rows of tune
@@ -81,7 +81,7 @@ def plan(
     coverage = np.zeros((len(risks), len(sizes)))
     for column, size in enumerate(sizes):
         rng = np.random.default_rng([seed, 4, size])
-        tune_size = max(len(tune), min(CAP, round(len(tune) * size / current_size)))
+        tune_size = max(len(tune), min(MAX_SPLIT_SIZE, round(len(tune) * size / current_size)))
         coverage[:, column] = bootstrap.coverage(size, tune_size, risks, rng)
     needed = np.array([least_examples(risk, level) for risk in risks])
     worth = np.round(np.array(sizes) * independent / len(tune))

@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from service.contract.reference import MOST_BINS, Histogram, Reference
+from service.contract.reference import MAX_BINS, Histogram, Reference
 from service.inference.classifier import Scores
 
 # Deciles, and both tails: an input that fails the gate is in the most extreme hundredth.
@@ -49,7 +49,7 @@ def _own_labels(probabilities: NDArray[np.float32]) -> list[int] | None:
     Rare labels show no shift, and thousands of them hide one.
     """
     classes = probabilities.shape[1]
-    if classes <= MOST_BINS:
+    if classes <= MAX_BINS:
         return None
     counts = np.bincount(probabilities.argmax(axis=1), minlength=classes)
-    return sorted(np.argsort(-counts, kind="stable")[: MOST_BINS - 1].tolist())
+    return sorted(np.argsort(-counts, kind="stable")[: MAX_BINS - 1].tolist())

@@ -1,1 +1,1 @@
-"""The commands: their options, and what each prints."""
+"""The commands of the training half: their options and their output."""

@@ -1,4 +1,4 @@
-"""`demur describe`: what some data are, what is wrong with them, and what could be promised."""
+"""`demur describe`: the form of the data, their problems, and what can be certified with them."""
 
 import argparse
 import os
@@ -16,7 +16,7 @@ from training.certification.settings import AbstentionSettings
 from training.cli import data_options as data_arguments
 from training.cli import target_options
 from training.data.dataset import Labelled
-from training.data.opening import Opened, class_counts, open_data
+from training.data.opening import OpenedData, class_counts, open_data
 from training.data.options import DataOptions
 from training.data.pool import Pool
 from training.errors import DataError
@@ -25,40 +25,37 @@ from training.job import Job, dry_run
 from training.reporting import plan
 from training.reporting.terminal import Progress, table
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
-_SHOWN = 30  # classes, and columns, of which each gets a line
+_MAX_LINES = 30  # of classes, and of columns
 
 
-def run_describe(options: argparse.Namespace, show: Say, say: Say) -> None:
-    """Show what there is to say. Raises DataError, after that, where something forbids a fit.
-
-    `say` gets what happens on the way to a plan.
-    """
-    asked = target_options.abstention(options, ())
-    about = data_arguments.options(options, options.path)
-    assert about is not None
-    opened = open_data(about)
-    show(table(_summary(opened)))
-    show("\nclasses\n" + _indented(_classes(opened)))
+def run_describe(options: argparse.Namespace, print_result: Log, log: Log) -> None:
+    """Describe the data. Raises DataError at the end if a problem forbids a fit. `log` gets the progress of a plan."""
+    targets = target_options.abstention(options, ())
+    data = data_arguments.options(options, options.path)
+    assert data is not None
+    opened = open_data(data)
+    print_result(table(_summary(opened)))
+    print_result("\nclasses\n" + _indented(_classes(opened)))
     if columns := _columns(opened):
-        show("\ncolumns\n" + _indented(columns))
-    splits, failure = _splits(opened, options.seed, asked)
-    show("\n" + "\n\n".join(f"{title}\n{_indented(lines)}" for title, lines in splits if lines))
+        print_result("\ncolumns\n" + _indented(columns))
+    splits, failure = _splits(opened, options.seed, targets)
+    print_result("\n" + "\n\n".join(f"{title}\n{_indented(lines)}" for title, lines in splits if lines))
     errors = [*opened.findings.errors, *([failure] if failure else [])]
     problems = [f"error: {line}" for line in errors] + [f"warning: {line}" for line in opened.findings.warnings]
-    show("\nproblems\n" + _indented(problems or ["none found"]))
+    print_result("\nproblems\n" + _indented(problems or ["none found"]))
     if errors:
         raise DataError(f"{options.path}: {len(errors)} of these problems forbid a fit")
     assert opened.pool is not None  # without an error there is one
     if options.plan:
-        show("\nwhat to expect\n" + _indented(_planned(opened.pool, options.seed, asked, say)))
+        print_result("\nwhat to expect\n" + _indented(_planned(opened.pool, options.seed, targets, log)))
     seed = ["--seed", str(options.seed)] if options.seed else []
-    show(f"\nto train\n  {fit_command(about, [*target_options.words(options), *seed])}")
+    print_result(f"\nto train\n  {fit_command(data, [*target_options.words(options), *seed])}")
 
 
 def fit_command(options: DataOptions, more: Sequence[str]) -> str:
-    """The command that trains on these data as they were described, with `more` options."""
+    """The command that trains on the data as described, with `more` options."""
     default = DataOptions(options.path)
     words = ["demur", "fit", "--data", str(options.path)]
     for name in DataOptions.__dataclass_fields__:
@@ -70,27 +67,27 @@ def fit_command(options: DataOptions, more: Sequence[str]) -> str:
     return shlex.join([*words, *more])
 
 
-def _planned(pool: Pool, seed: int, asked: AbstentionSettings, say: Say) -> list[str]:
-    """What to expect of other numbers of calibration examples, from a fit that is thrown away."""
+def _planned(pool: Pool, seed: int, targets: AbstentionSettings, log: Log) -> list[str]:
+    """The expected coverage for other numbers of calibration examples, estimated by a fit that is not published."""
     parts = pool.parts(seed)
     have, settings = Capacity.of_parts(parts), for_size(RECIPES["tuned"], len(parts["train"]))
-    say(f"fitting {settings.epochs} epochs for the plan; nothing is published")
+    log(f"fitting {settings.epochs} epochs for the plan; nothing is published")
     progress = Progress(settings.epochs)
     try:
         tuned = dry_run(Job("tuned", settings, seed, "auto", out=Path(os.devnull)), pool, progress)
     finally:
         progress.close()
     sizes = (*planning.SIZES, have.calibration)
-    found = planning.plan(tuned.scored, asked, sizes, have.calibration, tuned.largest_group, seed)
-    if found is None:
+    estimates = planning.plan(tuned.scored, targets, sizes, have.calibration, tuned.largest_group, seed)
+    if estimates is None:
         return plan.too_small(len(tuned.scored))
     apart = parts["tune"].source != parts["calibration"].source
-    return plan.as_lines(found, have, asked.default_risk, apart=apart)
+    return plan.as_lines(estimates, have, targets.default_risk, apart=apart)
 
 
-def _summary(opened: Opened) -> list[tuple[str, str]]:
+def _summary(opened: OpenedData) -> list[tuple[str, str]]:
     raw = opened.raw
-    rows = [("form", raw.form), ("examples", f"{len(raw.inputs):,} {raw.one}s")]
+    rows = [("form", raw.form), ("examples", f"{len(raw.inputs):,} {raw.noun}s")]
     match raw.input:
         case ImageInput(height=height, width=width, channels=channels):
             rows.append(("input", f"images, {height}x{width}, {'grey' if channels == 1 else 'RGB'}"))
@@ -105,20 +102,20 @@ def _summary(opened: Opened) -> list[tuple[str, str]]:
     return rows
 
 
-def _classes(opened: Opened) -> list[str]:
+def _classes(opened: OpenedData) -> list[str]:
     counts = class_counts(opened)
     lines = [f"{count:>9,}  {name}" for name, count in counts.items()]
-    return lines[:_SHOWN] + ([f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else [])
+    return lines[:_MAX_LINES] + ([f"and {len(lines) - _MAX_LINES} more"] if len(lines) > _MAX_LINES else [])
 
 
-def _columns(opened: Opened) -> list[str]:
+def _columns(opened: OpenedData) -> list[str]:
     if not isinstance(opened.raw.input, FeaturesInput) or opened.raw.input.columns is None:
         return []
     lines = [
         f"{column.name}: " + ("numbers" if column.categories is None else _categories(column.categories))
         for column in opened.raw.input.columns
     ]
-    return lines[:_SHOWN] + ([f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else [])
+    return lines[:_MAX_LINES] + ([f"and {len(lines) - _MAX_LINES} more"] if len(lines) > _MAX_LINES else [])
 
 
 def _categories(names: list[str]) -> str:
@@ -126,38 +123,39 @@ def _categories(names: list[str]) -> str:
     return f"{len(names)} categories ({shown})"
 
 
-def _splits(opened: Opened, seed: int, asked: AbstentionSettings) -> tuple[list[tuple[str, list[str]]], str | None]:
-    """The splits and what can be certified with them, titled; or what is against them."""
+def _splits(
+    opened: OpenedData, seed: int, targets: AbstentionSettings
+) -> tuple[list[tuple[str, list[str]]], str | None]:
+    """Titled lines on the splits and what can be certified with them, and why there are none."""
     if opened.pool is None:
-        return [("splits", ["none before the problems are solved"])], None
+        return [("splits", ["none until the problems are solved"])], None
     try:
         parts = opened.pool.parts(seed)
     except DataError as error:
-        return [("splits", ["none before the problems are solved"])], str(error)
-    promised = [*prospects(Capacity.of_parts(parts), asked.selective_risk, asked.risk_level), _gate(parts, asked)]
+        return [("splits", ["none until the problems are solved"])], str(error)
+    possible = [*prospects(Capacity.of_parts(parts), targets.selective_risk, targets.risk_level), _gate(parts, targets)]
     return [
         ("splits", _parts(parts)),
-        (f"what can be certified, at confidence {asked.confidence_level:g}", promised),
+        (f"what can be certified, at confidence {targets.confidence_level:g}", possible),
     ], None
 
 
 def _parts(parts: Mapping[SplitName, Labelled]) -> list[str]:
-    """A line for each split, or one for all where they are drawn from the same."""
+    """A line for each split, or one line if all are drawn from one source."""
     sources = {part.source for part in parts.values()}
     if len(sources) == 1:
         return [", ".join(f"{name} {len(part):,}" for name, part in parts.items()) + f" of {sources.pop()}"]
     return [f"{name}: {len(part):,} of {part.source}" for name, part in parts.items()]
 
 
-def _gate(parts: Mapping[SplitName, Labelled], asked: AbstentionSettings) -> str:
+def _gate(parts: Mapping[SplitName, Labelled], targets: AbstentionSettings) -> str:
     tune = len(parts["tune"])
     sample = samples(parts["tune"].groups, tune, largest_group_size(parts["train"].groups))[0]
-    wanted, least = asked.false_alarm_rate, least_false_alarm_rate(sample, asked.confidence_level)
-    if least <= wanted:
-        return f"false_alarm_rate {wanted:g} can be, of the gate for strange inputs"
+    target, lowest = targets.false_alarm_rate, least_false_alarm_rate(sample, targets.confidence_level)
+    if lowest <= target:
+        return f"false_alarm_rate {target:g} can be, for the out-of-distribution gate"
     grouped = "" if sample.group_count is None else f", in {sample.group_count:,} groups"
-    tuned = f"{tune} examples in tune{grouped}"
-    return f"false_alarm_rate {least:g}, not {wanted:g}, with {tuned}: the gate turns away no more"
+    return f"false_alarm_rate {lowest:g}, not {target:g}: the lowest with {tune} examples in tune{grouped}"
 
 
 def _indented(lines: list[str]) -> str:

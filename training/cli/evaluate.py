@@ -1,4 +1,4 @@
-"""`demur evaluate`: measure a published file on its report split, and say what was found."""
+"""`demur evaluate`: measures a published model on its report split."""
 
 import argparse
 from collections.abc import Callable
@@ -17,30 +17,30 @@ from training.reporting.files import write_evaluation
 from training.reporting.numbers import percent, rounded
 from training.reporting.terminal import table
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
-def run_evaluate(options: argparse.Namespace, show: Say, say: Say) -> None:
-    """Do what the options ask for. `show` gets the result, `say` what happens on the way. Raises TrainingError."""
+def run_evaluate(options: argparse.Namespace, print_result: Log, log: Log) -> None:
+    """Run the command. `print_result` gets the result, `log` the progress. Raises TrainingError."""
     try:
         classifier = Classifier.load(options.model)
     except ModelError as error:
         raise TrainingError(str(error)) from None
     if options.report_dir is not None:
         make_writable(options.report_dir)
-    dataset = load(data_arguments.options(options, options.data), options.data_dir, say)
+    dataset = load(data_arguments.options(options, options.data), options.data_dir, log)
     evaluation = evaluate(classifier, reproduce(classifier.manifest, dataset))
     check_stated(evaluation)
-    show(table(_summary(evaluation)))
-    show("\n" + operating_points.as_text(evaluation.manifest, evaluation.points))
+    print_result(table(_summary(evaluation)))
+    print_result("\n" + operating_points.as_text(evaluation.manifest, evaluation.points))
     for caution in [*evaluation.contradictions, *uncertified(evaluation.manifest, evaluation.points)]:
-        show(f"\nwarning: {caution}")
+        print_result(f"\nwarning: {caution}")
     if options.report_dir is not None:
         write_evaluation(options.report_dir, evaluation)
 
 
 def _summary(evaluation: Evaluation) -> list[tuple[str, str]]:
-    manifest, found = evaluation.manifest, evaluation.risk_coverage
+    manifest, areas = evaluation.manifest, evaluation.risk_coverage
     metrics, report = manifest.metrics, manifest.data.splits["report"]
     worst = worst_class(evaluation.classes)
     held_out = "held out" if manifest.data.report_is_held_out else "not held out: also used as tune, as in the chapter"
@@ -50,7 +50,7 @@ def _summary(evaluation: Evaluation) -> list[tuple[str, str]]:
         ("quality", f"accuracy {metrics.accuracy:.4f}, loss {metrics.nll:.4f}, calibration error {metrics.ece:.4f}"),
         (
             "ranking",
-            f"AURC {found['aurc'].value:.4f}, E-AURC {found['e_aurc'].value:.4f}, AUGRC {found['augrc'].value:.4f}",
+            f"AURC {areas['aurc'].value:.4f}, E-AURC {areas['e_aurc'].value:.4f}, AUGRC {areas['augrc'].value:.4f}",
         ),
         *([("worst class", worst)] if worst else []),
         *_gate(evaluation),
@@ -70,11 +70,11 @@ def _summary(evaluation: Evaluation) -> list[tuple[str, str]]:
 def _gate(evaluation: Evaluation) -> list[tuple[str, str]]:
     if evaluation.false_alarms is None:
         return []
-    missed = min(evaluation.strange, key=lambda strange: strange.flagged)
+    least = min(evaluation.strange, key=lambda strange: strange.flagged)
     return [
         (
             "gate",
-            f"turns away {percent(evaluation.false_alarms / len(evaluation.report), 2)} of the report inputs, and of "
-            f"each strange set at least {percent(missed.flagged, 2)} ({missed.name})",
+            f"flags {percent(evaluation.false_alarms / len(evaluation.report), 2)} of the report inputs, and of "
+            f"each strange set at least {percent(least.flagged, 2)} ({least.name})",
         )
     ]

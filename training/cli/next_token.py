@@ -1,4 +1,4 @@
-"""`demur next-token`: fit a model of the next token to a text, certify it, publish it."""
+"""`demur next-token`: trains, certifies and publishes a model of the next token of a text."""
 
 import argparse
 import dataclasses
@@ -17,17 +17,17 @@ from training.reporting import operating_points
 from training.reporting.cautions import uncertified
 from training.reporting.terminal import table
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
-def run_next_token(options: argparse.Namespace, show: Say, say: Say) -> None:
-    """Do what the options ask for. `show` gets the result, `say` what happens on the way. Raises TrainingError."""
-    asked = {"steps": options.steps, "seed": options.seed}
-    settings = dataclasses.replace(NextTokenSettings(), **{n: value for n, value in asked.items() if value is not None})
+def run_next_token(options: argparse.Namespace, print_result: Log, log: Log) -> None:
+    """Run the command. `print_result` gets the result, `log` the progress. Raises TrainingError."""
+    given = {"steps": options.steps, "seed": options.seed}
+    settings = dataclasses.replace(NextTokenSettings(), **{n: value for n, value in given.items() if value is not None})
     task = Task.of(standard_library() if options.text is None else folder(options.text))
     publishing = release_options(options.out)
     publishing.check()
-    say(f"{len(task.vocabulary):,} tokens, {len(task.train):,} places to learn from: {settings.steps} steps")
+    log(f"{len(task.vocabulary):,} tokens, {len(task.train):,} training contexts: {settings.steps} steps")
     start = time.perf_counter()
     with tqdm(total=settings.steps, unit="step", disable=not sys.stderr.isatty()) as bar:
 
@@ -41,10 +41,10 @@ def run_next_token(options: argparse.Namespace, show: Say, say: Say) -> None:
     released = publish_next_token(model, task, settings, publishing)
     manifest = released.classifier.manifest
     points = manifest.metrics.operating_points
-    show(table(_summary(options, task, settings, released, seconds)))
-    show("\n" + operating_points.as_text(manifest, points))
+    print_result(table(_summary(options, task, settings, released, seconds)))
+    print_result("\n" + operating_points.as_text(manifest, points))
     for caution in [*manifest.warnings, *uncertified(manifest, points)]:
-        show(f"\nwarning: {caution}")
+        print_result(f"\nwarning: {caution}")
 
 
 def _summary(
@@ -53,7 +53,7 @@ def _summary(
     classifier = released.classifier
     metrics = classifier.manifest.metrics
     return [
-        ("text", f"{task.corpus.words}, {len(task.corpus.texts)} files, {len(task.vocabulary):,} tokens"),
+        ("text", f"{task.corpus.description}, {len(task.corpus.texts)} files, {len(task.vocabulary):,} tokens"),
         ("fit", f"{settings.steps} minibatches of {settings.batch_size} in {seconds:.1f} s, seed {settings.seed}"),
         ("report", f"accuracy {metrics.accuracy:.4f}, loss {metrics.nll:.4f}"),
         ("proof", f"{metrics.size} report inputs: same labels, probabilities within {released.difference:.1e}"),

@@ -1,4 +1,4 @@
-"""`demur sweep`: many fits, a table and a picture of them, and the best as a `fit` command."""
+"""`demur sweep`: fits with many settings; shows a table, a picture, and the best settings as a `fit` command."""
 
 import argparse
 import shlex
@@ -19,16 +19,16 @@ from training.reporting.pictures.sheet import as_png
 from training.reporting.pictures.sweep import draw, swept
 from training.reporting.terminal import SweepProgress, table
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
-_SHOWN = 5  # of the best settings
+_ROWS = 5  # of the best settings
 
 
-def run_sweep(options: argparse.Namespace, show: Say, say: Say) -> None:
-    """Do what the options ask for. `show` gets the result, `say` what happens on the way. Raises TrainingError."""
+def run_sweep(options: argparse.Namespace, print_result: Log, log: Log) -> None:
+    """Run the command. `print_result` gets the result, `log` the progress. Raises TrainingError."""
     make_writable(options.out)
     device = find_device(options.device)
-    dataset = load(data_arguments.options(options, options.data), options.data_dir, say)
+    dataset = load(data_arguments.options(options, options.data), options.data_dir, log)
     train_size = sizes(dataset, "tuned", options.seed)["train"]
     grid, seeds = sweep_arguments.grid(options, train_size), sweep_arguments.seeds(options)
     progress = SweepProgress(len(seeds) * sum(settings.epochs for settings in grid))
@@ -43,23 +43,23 @@ def run_sweep(options: argparse.Namespace, show: Say, say: Say) -> None:
     best = standings[0]
     if not best.losses:
         raise DivergedError(f"every run diverged: try a lower --learning-rate. {options.out / 'sweep.csv'} says when")
-    seconds = sum(one.seconds for one in runs)
-    show(
+    seconds = sum(each.seconds for each in runs)
+    print_result(
         f"{len(runs)} runs in {seconds:.1f} s, {len(grid)} settings with {len(seeds)} seeds each: "
         f"{options.out / 'sweep.csv'} and sweep.png\n"
     )
-    show(table(_rows(standings[:_SHOWN], [axis, *lines], len(seeds))))
+    print_result(table(_rows(standings[:_ROWS], [axis, *lines], len(seeds))))
     for name in names:
         if at_end := _at_end(name, getattr(best.settings, name), {getattr(settings, name) for settings in grid}):
-            show(f"\nwarning: {at_end}")
+            print_result(f"\nwarning: {at_end}")
     default = TUNED if options.data is None else for_size(TUNED, train_size)
     command = ["fit", *data_arguments.command_line(options), *sweep_arguments.fit_options(best.settings, default)]
     command += [] if options.device == "auto" else ["--device", options.device]
-    show(f"\nThe best:\n  demur {shlex.join([*command, '--seed', str(options.seed)])}")
+    print_result(f"\nThe best:\n  demur {shlex.join([*command, '--seed', str(options.seed)])}")
 
 
 def _at_end(name: str, value: object, tried: Set[object]) -> str | None:
-    """What to say of a best value beyond which nothing was tried.
+    """A caution if the best value is the smallest or the largest that was tried.
 
     >>> _at_end("epochs", 20, {5, 10, 20})
     'the best epochs, 20, is the largest that was tried'

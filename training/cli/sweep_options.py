@@ -1,4 +1,4 @@
-"""The options of `sweep`: those of a fit, several values each."""
+"""The options of `sweep`: those of a fit, with several values each."""
 
 import argparse
 import dataclasses
@@ -13,9 +13,9 @@ _NAMES = [field.name for field in dataclasses.fields(FitSettings)]
 
 
 def add(group: argparse._ArgumentGroup) -> None:
-    """Add an option for every field of FitSettings, and what a sweep has of its own."""
+    """Add an option for every field of FitSettings, and those of the sweep itself."""
     add = group.add_argument
-    add("--recipe", choices=list(RECIPES), default="tuned", help="the settings that are not named (%(default)s)")
+    add("--recipe", choices=list(RECIPES), default="tuned", help="the settings that are not given (%(default)s)")
     add("--learning-rate", type=several(positive), metavar="VALUES", help="such as 0.1, 0.1,0.2 or 1e-3:10:32")
     add("--batch-size", type=several(positive_int), metavar="VALUES", help="examples in a minibatch")
     add("--epochs", type=several(positive_int), metavar="VALUES", help="passes over the train split")
@@ -30,9 +30,9 @@ def add(group: argparse._ArgumentGroup) -> None:
 
 
 def grid(options: argparse.Namespace, train_size: int) -> list[FitSettings]:
-    """Every combination of the values that were given; what was not given is the recipe's.
+    """Every combination of the given values. The recipe gives the other settings.
 
-    Data of a user's own have the recipe's settings for their size.
+    For data of the user's own they are the recipe's settings for that size.
     """
     given = {name: value for name in _NAMES if (value := getattr(options, name)) is not None}
     recipe = RECIPES[options.recipe]
@@ -41,14 +41,14 @@ def grid(options: argparse.Namespace, train_size: int) -> list[FitSettings]:
 
 
 def seeds(options: argparse.Namespace) -> list[int]:
-    """As many as were asked for, in a row. Raises TrainingError where the last would be too large."""
+    """Consecutive seeds. Raises TrainingError if the last is too large."""
     if options.seed + options.seeds > 2**63:
         raise TrainingError(f"--seed {options.seed} with --seeds {options.seeds}: the last must be at most 2^63 - 1")
     return list(range(options.seed, options.seed + options.seeds))
 
 
 def fit_options(settings: FitSettings, default: FitSettings) -> list[str]:
-    """What to tell `fit`, which takes `default` where it is told nothing, for it to take `settings`.
+    """The options that make `fit` use `settings`, given that it uses `default` without options.
 
     >>> from training.fitting.recipes import TUNED
     >>> fit_options(dataclasses.replace(TUNED, learning_rate=0.05, momentum=0.0), TUNED)

@@ -1,4 +1,4 @@
-"""What the values of the training job's own options may be, beside those that both programs have."""
+"""The types of options that only the training half has."""
 
 import argparse
 import math
@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 from service.contract.option_values import number
 from training.certification.cost_matrix import MAX_COST
 
-MOST = 10_000  # values of one range
+MAX_VALUES = 10_000  # of one range
 
-_FORM = "a value, a list of them with commas between, or low:high:count"
+_FORM = "a value, values separated by commas, or low:high:count"
 
 Value = TypeVar("Value", int, float, str)
 
@@ -28,12 +28,12 @@ def count(text: str) -> int:
 
 
 def seed(text: str) -> int:
-    """What numpy and torch both take for a seed."""
+    """A seed that both numpy and torch accept."""
     return number(text, int, lambda value: 0 <= value < 2**63, "a whole number from 0 to 2^63 - 1")
 
 
 def cost(text: str) -> float:
-    """What something costs: sums over any number of inputs stay finite."""
+    """A cost, so small that sums over any number of inputs stay finite."""
     return number(text, float, lambda value: 0 < value <= MAX_COST, f"a number over 0, at most {MAX_COST:g}")
 
 
@@ -48,9 +48,9 @@ def share(text: str) -> float:
 
 
 def several(kind: Callable[[str], Value]) -> Callable[[str], tuple[Value, ...]]:
-    """What an option's text says, for argparse: values and ranges with commas between, each once, in their order.
+    """A type for argparse: values and ranges separated by commas, without repetitions, in the order given.
 
-    `low:high:count` is a geometric row, its numbers rounded to six digits, so that they can be typed again.
+    `low:high:count` is a geometric sequence. Its numbers are rounded to six digits, to be typed again.
 
     >>> several(float)("1e-3:10:5"), several(float)("0,0.5:0.9:2")
     ((0.001, 0.01, 0.1, 1.0, 10.0), (0.0, 0.5, 0.9))
@@ -58,10 +58,10 @@ def several(kind: Callable[[str], Value]) -> Callable[[str], tuple[Value, ...]]:
     (1, 3, 10, 32, 100)
     """
 
-    def values(text: str) -> tuple[Value, ...]:
+    def parse(text: str) -> tuple[Value, ...]:
         return tuple(dict.fromkeys(value for part in text.split(",") for value in _values(part, text, kind)))
 
-    return values
+    return parse
 
 
 def _values(part: str, text: str, kind: Callable[[str], Value]) -> Iterator[Value]:
@@ -76,9 +76,9 @@ def _values(part: str, text: str, kind: Callable[[str], Value]) -> Iterator[Valu
     if isinstance(low, str) or isinstance(high, str) or not count_text:
         raise argparse.ArgumentTypeError(f"{part!r} is not {_FORM}")
     if not 0 < low < high:
-        raise argparse.ArgumentTypeError(f"{part!r} must rise from over 0: low is {low:g}, high {high:g}")
-    if not 2 <= number <= MOST:
-        raise argparse.ArgumentTypeError(f"{part!r} must have a count from 2 to {MOST}")
+        raise argparse.ArgumentTypeError(f"{part!r} must have 0 < low < high: low is {low:g}, high {high:g}")
+    if not 2 <= number <= MAX_VALUES:
+        raise argparse.ArgumentTypeError(f"{part!r} must have a count from 2 to {MAX_VALUES}")
     for i in range(number):
         value = low * (high / low) ** (i / (number - 1))
         yield kind(f"{value:.0f}" if isinstance(low, int) else repr(float(f"{value:.6g}")))

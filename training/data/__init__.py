@@ -1,1 +1,1 @@
-"""Labelled data: one module for each form of file, all giving the same `LabelledData`."""
+"""Labelled data: reading any form, checking it, and dividing it into splits."""

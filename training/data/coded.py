@@ -1,4 +1,4 @@
-"""A column of names as numbers: labels, groups and categories all come this way."""
+"""A column of names as numbers: labels, groups and categories."""
 
 import re
 from collections.abc import Sequence
@@ -12,86 +12,86 @@ from numpy.typing import NDArray
 
 from training.errors import DataError
 
-_EXACT = 2.0**53  # the whole numbers up to here are all in float64; infinity is not
+_EXACT = 2.0**53  # float64 holds every whole number below it
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")
 
 
 @dataclass(frozen=True, slots=True)
-class Coded:
-    """N names, each distinct one held once."""
+class CodedColumn:
+    """N names as codes, each distinct name stored once."""
 
-    names: tuple[str, ...]  # sorted; by size where all are whole numbers
-    codes: NDArray[np.int64]  # [N], indices into `names`; -1 where there is none
+    names: tuple[str, ...]  # sorted; by size if all are whole numbers
+    codes: NDArray[np.int64]  # [N], indices into `names`; -1 if missing
 
     @classmethod
-    def of_names(cls, names: Sequence[str]) -> "Coded":
-        """A list of strings.
+    def from_names(cls, names: Sequence[str]) -> "CodedColumn":
+        """Encode a list of strings.
 
-        >>> Coded.of_names(["10", "9", "10"])
-        Coded(names=('9', '10'), codes=array([1, 0, 1]))
+        >>> CodedColumn.from_names(["10", "9", "10"])
+        CodedColumn(names=('9', '10'), codes=array([1, 0, 1]))
         """
-        return cls.of_arrow(pa.array(names, type=pa.string()), "")
+        return cls.from_arrow(pa.array(names, type=pa.string()), "")
 
     @classmethod
-    def of_array(cls, values: NDArray[Any], what: str) -> "Coded":
-        """An array `[N]` of whole numbers, booleans or strings; `what` names it in the message of DataError."""
+    def from_array(cls, values: NDArray[Any], subject: str) -> "CodedColumn":
+        """Encode an array `[N]` of whole numbers, booleans or strings; `subject` begins the message of DataError."""
         if values.dtype.kind == "f":
-            return cls._of_floats(values, what)
+            return cls._from_floats(values, subject)
         if values.dtype.kind in "US":
-            return cls.of_names(values.astype(str).tolist())
+            return cls.from_names(values.astype(str).tolist())
         if values.dtype.kind not in "iub":
-            raise DataError(f"{what} are of type {values.dtype}: they must be whole numbers or strings")
+            raise DataError(f"{subject} are of type {values.dtype}: they must be whole numbers or strings")
         distinct = np.unique(values)
         names = [str(value).lower() if values.dtype.kind == "b" else str(value) for value in distinct.tolist()]
         return cls(tuple(names), np.searchsorted(distinct, values).astype(np.int64, copy=False))
 
     @classmethod
-    def _of_floats(cls, values: NDArray[Any], what: str) -> "Coded":
-        """Whole numbers, which are floats only since some are missing."""
+    def _from_floats(cls, values: NDArray[Any], subject: str) -> "CodedColumn":
+        """Encode whole numbers that are floats only because some are missing."""
         present = ~np.isnan(values)
         held = values[present].astype(np.float64)
         if not np.all((np.abs(held) < _EXACT) & (held == np.rint(held))):
-            raise DataError(f"{what} are of type {values.dtype}: they must be whole numbers or strings")
-        whole = cls.of_array(held.astype(np.int64), what)
+            raise DataError(f"{subject} are of type {values.dtype}: they must be whole numbers or strings")
+        whole = cls.from_array(held.astype(np.int64), subject)
         codes = np.full(len(values), -1, dtype=np.int64)
         codes[present] = whole.codes
         return cls(whole.names, codes)
 
     @classmethod
-    def of_arrow(cls, column: pa.Array | pa.ChunkedArray, what: str) -> "Coded":
-        """A column of a table. An empty string is missing. Raises DataError for a type that holds no names."""
+    def from_arrow(cls, column: pa.Array | pa.ChunkedArray, subject: str) -> "CodedColumn":
+        """Encode a column of a table. An empty string is missing. Raises DataError for a type that holds no names."""
         array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
         kind = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
         if not (is_text(kind) or pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind)):
             if not pa.types.is_floating(kind):
-                raise DataError(f"{what} are of type {kind}: they must be whole numbers or strings")
-            return cls.of_array(array.to_numpy(zero_copy_only=False), what)
+                raise DataError(f"{subject} are of type {kind}: they must be whole numbers or strings")
+            return cls.from_array(array.to_numpy(zero_copy_only=False), subject)
         encoded = array if pa.types.is_dictionary(array.type) else pc.dictionary_encode(array)
         codes = pc.fill_null(encoded.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
         texts = [_text(value) for value in encoded.dictionary.to_pylist()]
-        used = set(np.unique(codes).tolist())  # a dictionary may hold what no row says
+        used = set(np.unique(codes).tolist())  # a dictionary may hold values that no row has
         names = in_order({text for i, text in enumerate(texts) if text and i in used})
-        place = {name: i for i, name in enumerate(names)}
-        # One more at the end, so that the code -1 stays what it is.
-        return cls(names, np.array([*(place.get(text, -1) for text in texts), -1], dtype=np.int64)[codes])
+        index = {name: i for i, name in enumerate(names)}
+        # One more at the end, so that the code -1 maps to -1.
+        return cls(names, np.array([*(index.get(text, -1) for text in texts), -1], dtype=np.int64)[codes])
 
     def missing(self) -> NDArray[np.int64]:
         """The rows without a name."""
         return np.flatnonzero(self.codes < 0)
 
     def counts(self) -> NDArray[np.int64]:
-        """How many rows have each of the names."""
+        """The number of rows with each name."""
         return np.bincount(self.codes[self.codes >= 0], minlength=len(self.names)).astype(np.int64)
 
-    def with_names(self, names: tuple[str, ...]) -> "Coded":
-        """The same rows by other codes; what is not among `names` is missing."""
-        place = {name: i for i, name in enumerate(names)}
-        table = np.array([*(place.get(name, -1) for name in self.names), -1], dtype=np.int64)
-        return Coded(names, table[self.codes])
+    def with_names(self, names: tuple[str, ...]) -> "CodedColumn":
+        """Encode the same rows by other names; a name that is not among them becomes missing."""
+        index = {name: i for i, name in enumerate(names)}
+        table = np.array([*(index.get(name, -1) for name in self.names), -1], dtype=np.int64)
+        return CodedColumn(names, table[self.codes])
 
 
 def in_order(names: set[str]) -> tuple[str, ...]:
-    """Sorted: by size where all are whole numbers, else as text."""
+    """Sort by size if all are whole numbers, else as text."""
     if all(_WHOLE.fullmatch(name) for name in names):
         return tuple(sorted(names, key=int))
     return tuple(sorted(names))
@@ -103,7 +103,7 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def _text(value: object) -> str:
-    """As a client would write it in JSON, without the quotes."""
+    """The value as in JSON, without quotes."""
     if value is None:
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)

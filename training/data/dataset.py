@@ -1,4 +1,4 @@
-"""What every form of data becomes: inputs with labels, in the parts that their source keeps apart."""
+"""Labelled examples, and data sets of them: the result of reading any form of data."""
 
 import hashlib
 import math
@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 
 from service.contract.inputs import Kind
 
-BLOCK = 4096  # rows that are looked at together, and fewer where they hold
-_BLOCK_NUMBERS = 2**23  # more numbers than these
+BLOCK = 4096  # rows that are processed together
+_BLOCK_NUMBERS = 2**23  # at most so many numbers in a block
 
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """N inputs of one kind and their labels, and in words where they are from.
+    """N inputs of one kind and their labels.
 
-    What is taken of a memory map stays in the file until it is read.
+    A selection from a memory map stays in the file until it is read.
     """
 
-    source: str
+    source: str  # where the examples come from, in words
     base: NDArray[Any]  # [M, *row_shape], uint8, int64, or floats of any width
     labels: NDArray[np.int64]  # [N], indices into the class names
     rows: NDArray[np.int64] | None = None  # [N], which rows of `base`; None: all, in order
@@ -39,9 +39,9 @@ class Labelled:
         return self.read(slice(None))
 
     def read(self, which: slice | NDArray[np.int64]) -> NDArray[Any]:
-        """Some of the inputs in memory, in the order asked for: whole numbers as they are, all floats as float32."""
-        found = np.asarray(self.base[which] if self.rows is None else self.base[self.rows[which]])
-        return found.astype(np.float32, copy=False) if found.dtype.kind == "f" else found
+        """Some of the inputs in memory, in the order of `which`; floats of any width as float32."""
+        inputs = np.asarray(self.base[which] if self.rows is None else self.base[self.rows[which]])
+        return inputs.astype(np.float32, copy=False) if inputs.dtype.kind == "f" else inputs
 
     def take(self, indices: NDArray[np.int64]) -> "Labelled":
         """The examples at `indices`, in that order."""
@@ -53,7 +53,7 @@ class Labelled:
         return Labelled(self.source, self.base[indices], labels, groups=groups)
 
     def blocks(self, width: int = 1) -> Iterator[NDArray[Any]]:
-        """The inputs in order, a block at a time: the smaller, the more numbers, `width`, are made of each."""
+        """The inputs in order, in blocks; blocks are smaller if each input becomes `width` > 1 numbers."""
         size = max(1, min(BLOCK, _BLOCK_NUMBERS // max(width, math.prod(self.base.shape[1:]))))
         for start in range(0, len(self), size):
             yield self.read(slice(start, start + size))
@@ -69,12 +69,12 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class LabelledData:
-    """What every data set has, however its splits come about."""
+    """The properties of every data set, however it is split."""
 
     name: str
     input: Kind
     classes: tuple[str, ...]
-    fingerprint: str  # SHA-256 over the checksums of its files, or of what was read from them
+    fingerprint: str  # SHA-256 of the checksums of its files, or of their content
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""From a user's words on splits, groups and times to the rule that divides their examples."""
+"""Builds the split rule from the user's options on splits, groups, times and copies."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -10,13 +10,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from service.contract.manifest import SplitName
-from training.data.coded import Coded
-from training.data.copies import Repeated, by_default, population_suffix, summary_line, warning_lines
-from training.data.drawing import Drawing
-from training.data.findings import Findings
+from training.data.coded import CodedColumn
+from training.data.copies import CopySets, default_copies, population_suffix, summary_line, warning_lines
 from training.data.options import DataOptions
-from training.data.pool import Wording
-from training.data.raw import ALL_SPLITS, Raw
+from training.data.pool import PopulationWording
+from training.data.raw import ALL_SPLITS, Findings, RawData
+from training.data.split_rule import SplitRule
 from training.errors import DataError
 
 Strata = tuple[NDArray[np.int8], tuple[tuple[SplitName, ...], ...]]
@@ -24,20 +23,20 @@ Strata = tuple[NDArray[np.int8], tuple[tuple[SplitName, ...], ...]]
 
 @dataclass(frozen=True, slots=True)
 class Division:
-    """The rule that divides some examples, and what it is called."""
+    """The split rule of some examples, and its description."""
 
-    drawing: Drawing
-    wording: Wording
-    times: tuple[str, ...]  # what the drawing's ranks of time stand for
-    copies: str | None  # what becomes of copies, in a line; None where nothing repeats
+    rule: SplitRule
+    wording: PopulationWording
+    times: tuple[str, ...]  # the time of each rank in the rule
+    copies: str | None  # how copies are treated, in a line; None if nothing repeats
 
 
 def divide(
-    raw: Raw, labels: Coded, hashes: NDArray[np.uint64], options: DataOptions, findings: Findings
+    raw: RawData, labels: CodedColumn, hashes: NDArray[np.uint64], options: DataOptions, findings: Findings
 ) -> Division | None:
-    """The rule for the examples with these `hashes` `[N]`; None where an error stands against it.
+    """The rule for the examples with these `hashes` `[N]`; None if there is an error in the columns that decide it.
 
-    Raises DataError where the options do not go together.
+    Raises DataError if the options contradict one another.
     """
     _check_together(options)
     strata = _strata(raw, options, findings)
@@ -45,39 +44,39 @@ def divide(
     times, texts = _times(raw, options, findings)
     if strata is None or (options.group_column and groups is None) or (options.time_column and times is None):
         return None
-    size, repeated = len(raw.inputs), Repeated.among(hashes)
-    copies = options.copies or by_default(raw.input)
-    kept = repeated.first_of_each(size, _first_splits(*strata)) if copies == "one" else None
+    size, copy_sets = len(raw.inputs), CopySets.from_hashes(hashes)
+    copies = options.copies or default_copies(raw.input)
+    kept = copy_sets.keep_first(size, _first_splits(*strata)) if copies == "one" else None
     if copies == "together":
-        groups = repeated.joined_groups(size, groups)
+        groups = copy_sets.joined_groups(size, groups)
     wording = _wording(raw, kept, options)
-    if not repeated.repeats:
-        return Division(Drawing(options.split_shares, *strata, groups, times), wording, texts, None)
+    if not copy_sets.repeat_count:
+        return Division(SplitRule(options.split_shares, *strata, groups, times), wording, texts, None)
     findings.warnings += warning_lines(
-        repeated, labels, raw.one, copies, asked=options.copies is not None, apart=len(strata[1]) > 1
+        copy_sets, labels, raw.noun, copies, given=options.copies is not None, strata=len(strata[1]) > 1
     )
     return Division(
-        Drawing(options.split_shares, *strata, groups, times, kept),
-        dataclasses.replace(wording, copies=population_suffix(repeated, raw.one, copies, wording.way)),
+        SplitRule(options.split_shares, *strata, groups, times, kept),
+        dataclasses.replace(wording, copies=population_suffix(copy_sets, raw.noun, copies, wording.method)),
         texts,
-        summary_line(repeated, size, raw.one, copies),
+        summary_line(copy_sets, size, raw.noun, copies),
     )
 
 
 def _check_together(options: DataOptions) -> None:
-    ways = {
+    methods = {
         "--split-column": options.split_column,
         "--group-column": options.group_column,
         "--time-column": options.time_column,
         **{f"--{name}": path for name, path in options.files},
     }
-    given = [option for option, value in ways.items() if value is not None]
+    given = [option for option, value in methods.items() if value is not None]
     own_files = all(option in ("--tune", "--calibration", "--report") for option in given)
     if len(given) > 1 and not own_files:
-        raise DataError(f"{given[0]} and {given[1]} say two different things about the splits: give one of them")
+        raise DataError(f"{given[0]} and {given[1]} cannot be combined: each decides the splits, so give one of them")
 
 
-def _strata(raw: Raw, options: DataOptions, findings: Findings) -> Strata | None:
+def _strata(raw: RawData, options: DataOptions, findings: Findings) -> Strata | None:
     if options.split_column is not None:
         return _by_column(raw, options.split_column, findings)
     if options.files:
@@ -85,57 +84,62 @@ def _strata(raw: Raw, options: DataOptions, findings: Findings) -> Strata | None
         own: tuple[SplitName, ...] = tuple(name for name in ALL_SPLITS if name in dict(options.files))
         rest: tuple[SplitName, ...] = tuple(name for name in ALL_SPLITS if name not in own)
         return raw.sources, (rest, *((name,) for name in own))
-    if raw.apart is not None:
+    if raw.strata is not None:
         assert raw.sources is not None
-        return raw.sources, raw.apart
+        return raw.sources, raw.strata
     return np.zeros(len(raw.inputs), dtype=np.int8), (ALL_SPLITS,)
 
 
-def _by_column(raw: Raw, name: str, findings: Findings) -> Strata | None:
+def _by_column(raw: RawData, name: str, findings: Findings) -> Strata | None:
     coded = _coded(raw, name)
-    other = [text for text in coded.names if text not in ALL_SPLITS]
+    unknown = [text for text in coded.names if text not in ALL_SPLITS]
     lacking = [split for split in ALL_SPLITS if split not in coded.names]
     missing = coded.missing()
-    if other:
-        findings.errors.append(f"column {name!r} says {other[0]!r}: a split is one of {', '.join(ALL_SPLITS)}")
+    if unknown:
+        findings.errors.append(
+            f"the split column {name!r} holds {unknown[0]!r}: its values must be {', '.join(ALL_SPLITS)}"
+        )
     if len(missing):
         findings.errors.append(
-            f"column {name!r} has {len(missing)} missing values, the first in row {raw.row(missing[0])}"
+            f"the split column {name!r} has {len(missing)} missing values, the first in row {raw.row(missing[0])}: "
+            "name a split in every row"
         )
-    if lacking and not other:
-        findings.errors.append(f"column {name!r} gives {' and '.join(lacking)} no row: each split needs some")
-    if other or lacking or len(missing):
+    if lacking and not unknown:
+        findings.errors.append(
+            f"the split column {name!r} gives no row to {' and '.join(lacking)}: each split needs some"
+        )
+    if unknown or lacking or len(missing):
         return None
     return coded.with_names(tuple(ALL_SPLITS)).codes.astype(np.int8), tuple((split,) for split in ALL_SPLITS)
 
 
-def _groups(raw: Raw, options: DataOptions, findings: Findings) -> NDArray[np.int64] | None:
+def _groups(raw: RawData, options: DataOptions, findings: Findings) -> NDArray[np.int64] | None:
     if options.group_column is None:
         return None
     coded = _coded(raw, options.group_column)
     missing = coded.missing()
     if len(missing):
         findings.errors.append(
-            f"column {options.group_column!r} has {len(missing)} missing values, the first in row "
-            f"{raw.row(missing[0])}: every example belongs to a group"
+            f"the group column {options.group_column!r} has {len(missing)} missing values, the first in row "
+            f"{raw.row(missing[0])}: name a group in every row"
         )
         return None
     return coded.codes
 
 
-def _times(raw: Raw, options: DataOptions, findings: Findings) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
+def _times(raw: RawData, options: DataOptions, findings: Findings) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
     """The rank of each example's time, and the times in order."""
     name = options.time_column
     if name is None:
         return None, ()
     values = _numpy(raw.columns[name])
     if values.dtype.kind not in "iufM":
-        raise DataError(f"column {name!r} holds no times: numbers, dates or timestamps (ISO 8601) are taken")
+        raise DataError(f"the time column {name!r} holds no times: give numbers, dates or timestamps (ISO 8601)")
     missing = np.flatnonzero(np.isnat(values) if values.dtype.kind == "M" else np.isnan(values))
     if len(missing):
         findings.errors.append(
-            f"column {name!r} has {len(missing)} missing values, the first in row {raw.row(missing[0])}: "
-            "every example has a time"
+            f"the time column {name!r} has {len(missing)} missing values, the first in row {raw.row(missing[0])}: "
+            "give a time in every row"
         )
         return None, ()
     distinct, ranks = np.unique(values, return_inverse=True)
@@ -147,14 +151,16 @@ def _numpy(column: Any) -> NDArray[Any]:
         return column
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if pa.types.is_timestamp(array.type):
-        array = array.cast(pa.timestamp(array.type.unit))  # in UTC, without its zone's name
+        array = array.cast(pa.timestamp(array.type.unit))  # in UTC, without the name of its zone
     values: NDArray[Any] = array.to_numpy(zero_copy_only=False)
     return values
 
 
-def _coded(raw: Raw, name: str) -> Coded:
-    column, what = raw.columns[name], f"the values of column {name!r}"
-    return Coded.of_array(column, what) if isinstance(column, np.ndarray) else Coded.of_arrow(column, what)
+def _coded(raw: RawData, name: str) -> CodedColumn:
+    column, subject = raw.columns[name], f"the values of column {name!r}"
+    if isinstance(column, np.ndarray):
+        return CodedColumn.from_array(column, subject)
+    return CodedColumn.from_arrow(column, subject)
 
 
 def _first_splits(strata: NDArray[np.int8], allowed: tuple[tuple[SplitName, ...], ...]) -> NDArray[np.int8]:
@@ -163,34 +169,34 @@ def _first_splits(strata: NDArray[np.int8], allowed: tuple[tuple[SplitName, ...]
     return np.array(first, dtype=np.int8)[strata]
 
 
-def _wording(raw: Raw, kept: NDArray[np.bool_] | None, options: DataOptions) -> Wording:
+def _wording(raw: RawData, kept: NDArray[np.bool_] | None, options: DataOptions) -> PopulationWording:
     if options.files and raw.sources is not None:
         read = np.bincount(raw.sources, minlength=len(options.sources)).tolist()
         held = read if kept is None else np.bincount(raw.sources[kept], minlength=len(options.sources)).tolist()
         counts = zip(held, read, options.sources, strict=True)
-        whats = [_what(of_kept, of_all, raw.one, path) for of_kept, of_all, path in counts]
-        files = tuple((name, text) for (name, _), text in zip(options.files, whats[1:], strict=True))
-        return Wording(whats[0], "files", files=files, notes=raw.notes)
+        texts = [_examples(kept_count, read_count, raw.noun, path) for kept_count, read_count, path in counts]
+        files = tuple((name, text) for (name, _), text in zip(options.files, texts[1:], strict=True))
+        return PopulationWording(texts[0], "files", files=files, notes=raw.notes)
     size = len(raw.inputs)
-    what = _what(size if kept is None else int(kept.sum()), size, raw.one, options.path)
+    examples = _examples(size if kept is None else int(kept.sum()), size, raw.noun, options.path)
     if options.split_column:
-        return Wording(what, "column", options.split_column, notes=raw.notes)
+        return PopulationWording(examples, "column", options.split_column, notes=raw.notes)
     if options.group_column:
-        return Wording(what, "groups", options.group_column, notes=raw.notes)
+        return PopulationWording(examples, "groups", options.group_column, notes=raw.notes)
     if options.time_column:
-        return Wording(what, "time", options.time_column, notes=raw.notes)
-    if raw.apart is not None and len(raw.apart) > 1:
-        return Wording(what, "apart", notes=raw.notes)
-    return Wording(what, "drawn", notes=raw.notes)
+        return PopulationWording(examples, "time", options.time_column, notes=raw.notes)
+    if raw.strata is not None and len(raw.strata) > 1:
+        return PopulationWording(examples, "strata", notes=raw.notes)
+    return PopulationWording(examples, "drawn", notes=raw.notes)
 
 
-def _what(kept: int, read: int, one: str, path: Path) -> str:
+def _examples(kept: int, read: int, noun: str, path: Path) -> str:
     """The examples of a file, in words.
 
-    >>> _what(4980, 5000, "picture", Path("/pets"))
+    >>> _examples(4980, 5000, "picture", Path("/pets"))
     'the 4,980 distinct pictures of pets (20 copies left out)'
     """
     name, copies = path.resolve().name, read - kept
     if not copies:
-        return f"the {read:,} {one}s of {name}"
-    return f"the {kept:,} distinct {one}s of {name} ({copies:,} {'copy' if copies == 1 else 'copies'} left out)"
+        return f"the {read:,} {noun}s of {name}"
+    return f"the {kept:,} distinct {noun}s of {name} ({copies:,} {'copy' if copies == 1 else 'copies'} left out)"

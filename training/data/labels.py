@@ -1,18 +1,17 @@
-"""The classes: which there are, in which order, and whether there is enough of each."""
+"""Checks the labels: which classes there are, in which order, and whether each has enough examples."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.coded import Coded
-from training.data.findings import Findings
+from training.data.coded import CodedColumn
 from training.data.options import DataOptions
-from training.data.raw import Raw
+from training.data.raw import Findings, RawData
 
-_LONGEST = 200  # characters of a class name in the manifest
+_MAX_LENGTH = 200  # characters of a class name in the manifest
 
 
-def check(raw: Raw, options: DataOptions, findings: Findings) -> Coded:
-    """The labels by the classes that are asked for, or by all there are; what is wrong goes into `findings`."""
+def check(raw: RawData, options: DataOptions, findings: Findings) -> CodedColumn:
+    """The labels, encoded by the classes of the options or by all classes; adds problems to `findings`."""
     labels = raw.labels
     missing = labels.missing()
     if len(missing):
@@ -21,23 +20,26 @@ def check(raw: Raw, options: DataOptions, findings: Findings) -> Coded:
             "every example needs one"
         )
     if options.classes is not None:
-        labels = _listed(raw, options.classes, findings)
-    long = [name for name in labels.names if len(name) > _LONGEST]
+        labels = _limited_to(options.classes, raw, findings)
+    long = [name for name in labels.names if len(name) > _MAX_LENGTH]
     if long:
-        findings.errors.append(f"the class {long[0][:20]!r}... has {len(long[0])} characters: at most {_LONGEST}")
+        findings.errors.append(
+            f"the class {long[0][:20]!r}... has {len(long[0])} characters: a class name has at most {_MAX_LENGTH}"
+        )
     if len(labels.names) < 2:
-        found = f"one class only, {labels.names[0]!r}" if labels.names else "no class at all"
-        findings.errors.append(f"there is {found}: a classifier needs two or more")
+        count = f"only one class, {labels.names[0]!r}" if labels.names else "no class at all"
+        findings.errors.append(f"there is {count}: a classifier needs two or more")
         return labels
     if len(labels.names) > max(20, len(labels.codes) // 2):
         findings.warnings.append(
-            f"{len(labels.names)} classes in {len(labels.codes)} examples: is this the column of labels?"
+            f"there are {len(labels.names)} classes in {len(labels.codes)} examples: check that this is the column of "
+            "labels"
         )
     return labels
 
 
-def check_counts(labels: Coded, kept: NDArray[np.bool_] | None, options: DataOptions, findings: Findings) -> None:
-    """Whether each class has enough examples; copies that are not `kept` `[N]` do not count."""
+def check_counts(labels: CodedColumn, kept: NDArray[np.bool_] | None, options: DataOptions, findings: Findings) -> None:
+    """Check that each class has enough examples; copies that are not `kept` `[N]` do not count."""
     if len(labels.names) < 2:
         return  # that is an error of its own
     counts = counts_of_kept(labels, kept)
@@ -55,17 +57,17 @@ def check_counts(labels: Coded, kept: NDArray[np.bool_] | None, options: DataOpt
         )
 
 
-def counts_of_kept(labels: Coded, kept: NDArray[np.bool_] | None) -> NDArray[np.int64]:
-    """How many examples each class has, `[C]`, of those that are `kept` `[N]`; None: of all."""
-    return labels.counts() if kept is None else Coded(labels.names, labels.codes[kept]).counts()
+def counts_of_kept(labels: CodedColumn, kept: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+    """The number of examples of each class, `[C]`, among those that are `kept` `[N]`, or among all."""
+    return labels.counts() if kept is None else CodedColumn(labels.names, labels.codes[kept]).counts()
 
 
-def _listed(raw: Raw, classes: tuple[str, ...], findings: Findings) -> Coded:
-    outside = [name for name in raw.labels.names if name not in classes]
-    if outside:
-        first = np.flatnonzero(raw.labels.codes == raw.labels.names.index(outside[0]))[0]
+def _limited_to(classes: tuple[str, ...], raw: RawData, findings: Findings) -> CodedColumn:
+    unknown = [name for name in raw.labels.names if name not in classes]
+    if unknown:
+        first = np.flatnonzero(raw.labels.codes == raw.labels.names.index(unknown[0]))[0]
         findings.errors.append(
-            f"the label {outside[0]!r}, in row {raw.row(first)} for one, is none of --classes {' '.join(classes)}"
-            + (f"; nor are {len(outside) - 1} more" if len(outside) > 1 else "")
+            f"the label {unknown[0]!r}, first in row {raw.row(first)}, is not in --classes {' '.join(classes)}"
+            + (f"; nor are {len(unknown) - 1} more" if len(unknown) > 1 else "")
         )
     return raw.labels.with_names(classes)

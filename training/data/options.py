@@ -1,4 +1,4 @@
-"""Which data to train on, how to read them and how to split them, as the user says it. Imports nothing heavy."""
+"""The user's options: which data to train on, how to read them and how to split them. Imports nothing heavy."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ DATA_DIR_VARIABLE = "DEMUR_DATA_DIR"  # the environment variable that names its 
 
 Recipe = Literal["chapter", "tuned"]  # the splits of each: see training.data.splits
 Colour = Literal["grey", "rgb"]
-Copies = Literal["free", "one", "together"]  # what becomes of equal examples: see training.data.copies
+Copies = Literal["free", "one", "together"]  # the treatment of equal examples: see training.data.copies
 Shares = tuple[float, float, float, float]  # of train, tune, calibration and report
 
 DEFAULT_SHARES: Shares = (0.5, 0.1, 0.25, 0.15)
@@ -19,7 +19,7 @@ DEFAULT_MIN_PER_CLASS = 10
 
 @dataclass(frozen=True, slots=True)
 class DataOptions:
-    """Where the data are, how to read them and how to split them. The command line has an option for each."""
+    """Where the data are, how to read them and how to split them: one field for each option of the command line."""
 
     path: Path
     labels: Path | None = None
@@ -38,14 +38,14 @@ class DataOptions:
     split_column: str | None = None
     group_column: str | None = None
     time_column: str | None = None
-    copies: Copies | None = None  # None: by the kind of the data
+    copies: Copies | None = None  # None: depends on the kind of input
     tune: Path | None = None
     calibration: Path | None = None
     report: Path | None = None
 
     @property
     def extra_columns(self) -> tuple[str, ...]:
-        """The columns that say how to split; no model sees them."""
+        """The columns that decide the splits; they are no inputs of the model."""
         return tuple(name for name in (self.split_column, self.group_column, self.time_column) if name is not None)
 
     @property

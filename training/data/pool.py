@@ -1,4 +1,4 @@
-"""Data of a user's own: one pool of examples, the rule that divides it, and in words what that means."""
+"""The user's own data: one pool of examples, the rule that splits it, and the population of each split in words."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -10,84 +10,84 @@ from numpy.typing import NDArray
 
 from service.contract.manifest import SplitName
 from training.data.dataset import Labelled, LabelledData
-from training.data.drawing import Drawing
+from training.data.split_rule import SplitRule
 from training.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
-    """How a certificate names the population of a split."""
+class PopulationWording:
+    """The words by which a certificate describes the population of a split."""
 
-    what: str  # "the 569 rows of cancer.csv", "the 4,980 distinct pictures of pets (20 copies left out)"
-    way: Literal["drawn", "groups", "column", "files", "time", "apart"]
+    examples: str  # "the 569 rows of cancer.csv", "the 4,980 distinct pictures of pets (20 copies left out)"
+    method: Literal["drawn", "groups", "column", "files", "time", "strata"]
     column: str = ""
-    files: tuple[tuple[str, str], ...] = ()  # split to the name of its own file
+    files: tuple[tuple[str, str], ...] = ()  # split to the examples of its own file
     notes: tuple[str, ...] = ()
-    copies: str = ""  # what is added where examples repeat
+    copies: str = ""  # appended if examples repeat
 
-    def source(self, name: SplitName, times: tuple[str, str] | None) -> str:
+    def population(self, name: SplitName, times: tuple[str, str] | None) -> str:
         """The population of one split; `times` are its first and last."""
         notes = f" ({'; '.join(self.notes)})" if self.notes else ""
         return f"{self._population(name, times)}{self.copies}{notes}"
 
     def _population(self, name: SplitName, times: tuple[str, str] | None) -> str:
-        own = dict(self.files).get(name)
-        match self.way:
+        own_file = dict(self.files).get(name)
+        match self.method:
             case "groups":
                 return (
-                    f"{self.what}, drawn by {self.column} so that each is whole on one side: the promise is about "
+                    f"{self.examples}, drawn by {self.column} so that each is in one split only: the promise is about "
                     "inputs of new ones of this population"
                 )
             case "column":
                 return (
-                    f"{self.what}, those whose column {self.column} says {name}: the promise is about "
+                    f"{self.examples}, those whose column {self.column} says {name}: the promise is about "
                     "the population that they were taken from"
                 )
-            case "files" if own is not None:
-                return f"{own}, a file of its own: the promise is about the population that it was taken from"
+            case "files" if own_file is not None:
+                return f"{own_file}, a file of its own: the promise is about the population that it was taken from"
             case "time" if times is not None:
                 return (
-                    f"{self.what}, those of {self.column} from {times[0]} to {times[1]}, the splits following one "
-                    "another in time: that what comes later is exchangeable with these is an assumption"
+                    f"{self.examples}, those of {self.column} from {times[0]} to {times[1]}, the splits following one "
+                    "another in time: the promise assumes that later inputs are exchangeable with these"
                 )
-            case "apart":
+            case "strata":
                 part = "training files" if name in ("train", "tune") else "test files (t10k)"
-                return f"{self.what}, drawn at random from its {part}"
+                return f"{self.examples}, drawn at random from its {part}"
             case _:
-                return f"{self.what}, drawn at random"
+                return f"{self.examples}, drawn at random"
 
 
 @dataclass(frozen=True, slots=True)
 class Pool(LabelledData):
-    """N examples that are divided for each seed anew, or as they say themselves."""
+    """N examples and the rule that divides them, for each seed anew or as the data say."""
 
     examples: Labelled
-    drawing: Drawing
-    wording: Wording
-    times: tuple[str, ...] = ()  # what the drawing's ranks of time stand for
+    split_rule: SplitRule
+    wording: PopulationWording
+    times: tuple[str, ...] = ()  # the time of each rank in the rule
 
     def parts(self, seed: int) -> dict[SplitName, Labelled]:
-        """The splits. Raises DataError where one is empty, or a class has no example in train."""
-        rows = self.drawing.rows(seed)
-        parts = {name: self._part(name, taken) for name, taken in rows.items()}
+        """The splits. Raises DataError if one is empty, or if a class has no example in train."""
+        rows = self.split_rule.rows(seed)
+        parts = {name: self._part(name, split_rows) for name, split_rows in rows.items()}
         lacking = np.flatnonzero(np.bincount(parts["train"].labels, minlength=len(self.classes)) == 0)
         if len(lacking):
             raise DataError(
-                f"the train split has no example of {self.classes[int(lacking[0])]!r}: "
-                "there are too few, or all stand in another split"
+                f"the train split has no example of the class {self.classes[int(lacking[0])]!r}: give more examples of "
+                "it, or leave it out"
             )
         return parts
 
     def sizes(self, seed: int) -> Mapping[SplitName, int]:
-        """How many examples each split gets."""
-        return self.drawing.sizes(seed)
+        """The number of examples of each split."""
+        return self.split_rule.sizes(seed)
 
     def _part(self, name: SplitName, rows: NDArray[np.int64]) -> Labelled:
-        source = self.wording.source(name, self._span(rows))
-        return dataclasses.replace(self.examples, source=source, groups=self.drawing.groups).take(rows)
+        source = self.wording.population(name, self._span(rows))
+        return dataclasses.replace(self.examples, source=source, groups=self.split_rule.groups).take(rows)
 
     def _span(self, rows: NDArray[np.int64]) -> tuple[str, str] | None:
-        if self.drawing.times is None or not len(rows):
+        if self.split_rule.times is None or not len(rows):
             return None
-        ranks = self.drawing.times[rows]
+        ranks = self.split_rule.times[rows]
         return self.times[int(ranks.min())], self.times[int(ranks.max())]

@@ -1,4 +1,4 @@
-"""What each form of data is read as, before its labels are checked and its splits drawn."""
+"""The result of reading any form of data, before the labels are checked and the splits drawn."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -8,26 +8,42 @@ from numpy.typing import NDArray
 
 from service.contract.inputs import FeaturesInput, ImageInput
 from service.contract.manifest import SplitName
-from training.data.coded import Coded
+from training.data.coded import CodedColumn
+from training.errors import DataError
 
 ALL_SPLITS: tuple[SplitName, ...] = ("train", "tune", "calibration", "report")
 
 
 @dataclass(frozen=True, slots=True)
-class Raw:
-    """N examples as they were found."""
+class RawData:
+    """N examples as they were read."""
 
-    form: str  # in words
-    one: Literal["row", "picture"]  # what an example is called
+    form: str  # a description: "a table, CSV"
+    noun: Literal["row", "picture"]  # what an example is called
     input: ImageInput | FeaturesInput
     inputs: NDArray[Any]  # [N, *row_shape]; a memory map for embeddings
-    labels: Coded  # [N]
+    labels: CodedColumn  # [N]
     first_row: int  # the number of the first row in messages: 1 for a table, 0 for an array
-    sources: NDArray[np.int8] | None = None  # [N], which of several files each example is from; None: all of one
-    columns: dict[str, Any] = field(default_factory=dict)  # name to `[N]`, pyarrow or numpy: what splits go by
-    notes: tuple[str, ...] = ()  # what the source of every split must say
-    apart: tuple[tuple[SplitName, ...], ...] | None = None  # what each of `sources` is for, where the form knows it
+    sources: NDArray[np.int8] | None = None  # [N], the file of each example, if there are several
+    columns: dict[str, Any] = field(default_factory=dict)  # the columns that decide the splits: pyarrow or numpy, [N]
+    notes: tuple[str, ...] = ()  # remarks for the population of every split
+    strata: tuple[tuple[SplitName, ...], ...] | None = None  # the splits of each of `sources`, if the form fixes them
 
     def row(self, index: int | np.integer[Any]) -> int:
-        """The number of an example, as a message has it."""
+        """The number of an example in a message."""
         return int(index) + self.first_row
+
+
+@dataclass(slots=True)
+class Findings:
+    """Problems in the data, collected so that the user learns of all at once: `errors` prevent a fit."""
+
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def raise_errors(self) -> None:
+        """Raise DataError if there is any error: the first, and the number of others."""
+        if self.errors:
+            more = len(self.errors) - 1
+            rest = f" ({more} more: `demur describe` lists them)" if more else ""
+            raise DataError(self.errors[0] + rest)

@@ -1,4 +1,4 @@
-"""One pass over all inputs, a block at a time: their fingerprint, what is wrong in them, and which are copies."""
+"""One pass over all inputs in blocks: their fingerprint, their problems, and the hashes that reveal copies."""
 
 import hashlib
 from collections.abc import Callable
@@ -10,47 +10,45 @@ from numpy.typing import NDArray
 
 from service.contract.inputs import FeaturesInput
 from training.data.dataset import Labelled
-from training.data.findings import Findings
-from training.data.raw import Raw
+from training.data.raw import Findings, RawData
 
 _BLOCK_BYTES = 2**23
-_SHOWN = 5  # columns that a message names
+_MAX_NAMED = 5  # columns that a message names
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What one pass has found."""
+    """The result of one pass."""
 
-    fingerprint: str  # SHA-256 of the inputs' bytes, the labels and the names
+    fingerprint: str  # SHA-256 of the inputs, the labels and the class names
     hashes: NDArray[np.uint64]  # [N], of each input's bytes
 
 
-def scan(raw: Raw, classes: tuple[str, ...], findings: Findings) -> Scan:
-    """Look at every input once. Adds to `findings` missing values, infinities, constant columns and pixels."""
+def scan(raw: RawData, classes: tuple[str, ...], findings: Findings) -> Scan:
+    """Read every input once. Adds missing values, infinities, constant columns and constant pixels to `findings`."""
     digest = hashlib.sha256()
     hashes = np.empty(len(raw.inputs), dtype=np.uint64)
     row_bytes = raw.inputs.dtype.itemsize * int(np.prod(raw.inputs.shape[1:]))
     hash_rows = _hasher(row_bytes)
-    seen = _Numbers(raw, raw.input) if isinstance(raw.input, FeaturesInput) else _Pixels()
+    checks = _Numbers(raw, raw.input) if isinstance(raw.input, FeaturesInput) else _Pixels()
     size = max(1, _BLOCK_BYTES // row_bytes)
     for start in range(0, len(raw.inputs), size):
         block = np.ascontiguousarray(raw.inputs[start : start + size])
         digest.update(block.data)
         hashes[start : start + size] = hash_rows(block)
-        seen.see(block, start)
-    seen.report(findings)
+        checks.add(block, start)
+    checks.report(findings)
     digest.update(Labelled("", raw.inputs[:0], raw.labels.codes).fingerprint().encode())
     digest.update("\0".join(classes).encode())
     return Scan(digest.hexdigest(), hashes)
 
 
 def _hasher(row_bytes: int) -> Callable[[NDArray[Any]], NDArray[np.uint64]]:
-    """A hash of 64 bits for rows of that many bytes: multilinear, with fixed random factors, modulo 2^64.
+    """A 64-bit hash for rows of that many bytes: multilinear, with fixed random factors, modulo 2^64.
 
-    Two different rows share one with a probability of 2^-32 at the worst, where they differ in the highest bits of
-    their words alone. The later one is then taken for a copy: left out, or kept in the other's split. The hash knows
-    no labels, so that biases no estimate. It keeps up with reading the file, which a call of hashlib for every row
-    does not.
+    Two different rows collide with a probability of at most 2^-32, if they differ only in the highest bits of their
+    words. The later one is then taken for a copy: left out, or kept in the split of the other. The hash does not depend
+    on labels, so this biases no estimate. It is as fast as reading the file, which hashlib called for each row is not.
     """
     words = -(-row_bytes // 4)
     factors = np.random.default_rng(20_110).integers(0, 2**63, words, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
@@ -67,55 +65,55 @@ def _hasher(row_bytes: int) -> Callable[[NDArray[Any]], NDArray[np.uint64]]:
 
 @dataclass(slots=True)
 class _Pixels:
-    """What is seen in pictures, block by block."""
+    """Finds constant pixels, block by block."""
 
-    least: NDArray[Any] | None = None  # [H, W] or [H, W, 3]
-    most: NDArray[Any] | None = None
+    lowest: NDArray[Any] | None = None  # [H, W] or [H, W, 3]
+    highest: NDArray[Any] | None = None
 
-    def see(self, block: NDArray[Any], _: int) -> None:
-        least, most = block.min(axis=0), block.max(axis=0)
-        self.least = least if self.least is None else np.minimum(self.least, least)
-        self.most = most if self.most is None else np.maximum(self.most, most)
+    def add(self, block: NDArray[Any], _: int) -> None:
+        lowest, highest = block.min(axis=0), block.max(axis=0)
+        self.lowest = lowest if self.lowest is None else np.minimum(self.lowest, lowest)
+        self.highest = highest if self.highest is None else np.maximum(self.highest, highest)
 
     def report(self, findings: Findings) -> None:
-        assert self.least is not None
-        assert self.most is not None
-        same = self.least == self.most
+        assert self.lowest is not None
+        assert self.highest is not None
+        same = self.lowest == self.highest
         if same.ndim == 3:
             same = same.all(axis=-1)
         if same.all():
-            findings.errors.append("every picture is the same, in all its pixels: nothing can be learnt from it")
+            findings.errors.append("every picture is the same, in all its pixels: there is nothing to learn from")
         elif same.any():
             row, column = np.argwhere(same)[0].tolist()
             findings.warnings.append(
                 f"{same.sum()} of {same.size} pixels are the same in every picture, the first in row {row}, column "
-                f"{column}: nothing can be learnt from them"
+                f"{column}: the model learns nothing from them"
             )
 
 
 @dataclass(slots=True)
 class _Numbers:
-    """What is seen in the columns of numbers, block by block."""
+    """Finds missing, infinite and constant values in columns of numbers, block by block."""
 
-    raw: Raw
+    raw: RawData
     kind: FeaturesInput
-    missing: dict[int, tuple[int, int]] = field(default_factory=dict)  # column to (how many, first row)
+    missing: dict[int, tuple[int, int]] = field(default_factory=dict)  # column to (count, first row)
     infinite: dict[int, tuple[int, int]] = field(default_factory=dict)
-    least: NDArray[np.float32] | None = None
-    most: NDArray[np.float32] | None = None
+    lowest: NDArray[np.float32] | None = None
+    highest: NDArray[np.float32] | None = None
 
-    def see(self, block: NDArray[Any], start: int) -> None:
-        with np.errstate(over="ignore"):  # a float64 that is too large is infinite for the graph
+    def add(self, block: NDArray[Any], start: int) -> None:
+        with np.errstate(over="ignore"):  # a float64 that is too large for a float32 is infinite in the graph
             values = block.astype(np.float32, copy=False)
-        least, most = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
-        self.least = least if self.least is None else np.fmin(self.least, least)
-        self.most = most if self.most is None else np.fmax(self.most, most)
+        lowest, highest = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
+        self.lowest = lowest if self.lowest is None else np.fmin(self.lowest, lowest)
+        self.highest = highest if self.highest is None else np.fmax(self.highest, highest)
         if np.isfinite(values).all():
             return
-        for found, mask in ((self.missing, np.isnan(values)), (self.infinite, np.isinf(values))):
+        for problems, mask in ((self.missing, np.isnan(values)), (self.infinite, np.isinf(values))):
             for column in np.flatnonzero(mask.any(axis=0)).tolist():
-                count, first = found.get(column, (0, start + int(mask[:, column].argmax())))
-                found[column] = (count + int(mask[:, column].sum()), first)
+                count, first = problems.get(column, (0, start + int(mask[:, column].argmax())))
+                problems[column] = (count + int(mask[:, column].sum()), first)
 
     def report(self, findings: Findings) -> None:
         names = self._names()
@@ -127,18 +125,19 @@ class _Numbers:
             )
         if self.kind.missing == "refuse":
             self._report_missing(findings, names)
-        assert self.least is not None
-        assert self.most is not None
+        assert self.lowest is not None
+        assert self.highest is not None
         numeric = np.array(
             [self.kind.columns is None or self.kind.columns[i].categories is None for i in range(len(names))]
         )
-        constant = np.flatnonzero((self.least == self.most) & numeric).tolist()
+        constant = np.flatnonzero((self.lowest == self.highest) & numeric).tolist()
         if len(constant) == len(names):
-            findings.errors.append(f"every row is the same, in all {len(names)} columns: nothing can be learnt from it")
+            findings.errors.append(f"all rows are the same in all {len(names)} columns: there is nothing to learn from")
         elif constant:
-            shown = ", ".join(names[i] for i in constant[:_SHOWN]) + (", ..." if len(constant) > _SHOWN else "")
+            shown = ", ".join(names[i] for i in constant[:_MAX_NAMED]) + (", ..." if len(constant) > _MAX_NAMED else "")
             findings.warnings.append(
-                f"{len(constant)} constant column{'s' * (len(constant) > 1)} ({shown}): nothing can be learnt from it"
+                f"{len(constant)} constant column{'s' * (len(constant) > 1)} ({shown}): the model learns nothing from "
+                f"{'them' if len(constant) > 1 else 'it'}"
             )
 
     def _report_missing(self, findings: Findings, names: list[str]) -> None:
@@ -146,12 +145,12 @@ class _Numbers:
             leave_out = f"leave the column out by --ignore-columns {names[column].strip(chr(39))}, or "
             findings.errors.append(
                 f"column {names[column]} has {count} missing values (NaN), the first in row {self.raw.row(first)}: "
-                f"fill them in, {leave_out if self.kind.columns else ''}say --missing mean to put the mean of the "
-                "training rows in their place"
+                f"fill them in, {leave_out if self.kind.columns else ''}give --missing mean to replace them by the "
+                "mean of the training rows"
             )
 
     def _names(self) -> list[str]:
-        """As a message has them: quoted, or numbered from 0 where there are no names."""
+        """The columns for messages: quoted names, or numbers from 0 if they have no names."""
         if self.kind.columns is None:
             return [str(i) for i in range(self.kind.width)]
         return [repr(column.name) for column in self.kind.columns]

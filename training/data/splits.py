@@ -1,4 +1,4 @@
-"""Which examples serve which purpose: `train`, `tune`, `calibration`, `report`."""
+"""Divides a data set into the splits `train`, `tune`, `calibration` and `report`."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ CALIBRATION_SIZE = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Splits:
-    """The parts of a data set. The chapter's recipe has no calibration split."""
+    """The splits of a data set. The chapter's recipe has no calibration split."""
 
     train: Labelled
     tune: Labelled
@@ -25,7 +25,7 @@ class Splits:
     report_is_held_out: bool
 
     def describe(self, dataset: LabelledData) -> Data:
-        """The manifest's account of the splits, with their fingerprints."""
+        """Describe the splits for the manifest, with their fingerprints."""
         parts: dict[SplitName, Labelled | None] = {
             "train": self.train,
             "tune": self.tune,
@@ -45,24 +45,24 @@ class Splits:
 
 
 def split(dataset: LabelledData, recipe: Recipe, seed: int) -> Splits:
-    """Split as the recipe asks; the same seed gives the same splits.
+    """Split by the recipe; the same seed gives the same splits.
 
-    `tuned`: tune is drawn from the training images, and the test images are halved into calibration and report.
-    The draws are uniform, not stratified: a certificate needs exchangeable examples. Calibration is taken from
-    the test images since the training images are not exchangeable with them for this model: its accuracy is
-    1.4 points lower on the official test images than on held-out training images.
+    `tuned`: tune is drawn from the training images, and the test images are halved into calibration and report. The
+    draws are uniform, not stratified: a certificate assumes exchangeable examples. Calibration comes from the test
+    images because the training images are not exchangeable with them: the accuracy is 1.4 points lower on the official
+    test images than on held-out training images.
 
-    `chapter`: the test images validate and report, as in the book, and the manifest says so.
+    `chapter`: the test images both validate and report, as in the book, and the manifest says so.
 
-    Data of a user's own are divided as their `Pool` says, by the tuned recipe only. Raises DataError where they cannot
-    be.
+    The user's own data are divided by the rule of their `Pool`, with the tuned recipe only. Raises DataError if that
+    leaves a split empty.
     """
     if isinstance(dataset, Pool):
         if recipe == "chapter":
-            raise DataError("--recipe chapter is the book's, for Fashion-MNIST: leave it out with data of your own")
+            raise DataError("--recipe chapter applies to Fashion-MNIST only: leave it out with data of your own")
         return Splits(**dataset.parts(seed), report_is_held_out=True)
     if not isinstance(dataset, Dataset):
-        raise TypeError(f"no way to split {type(dataset).__name__}")
+        raise TypeError(f"cannot split {type(dataset).__name__}")
     if recipe == "chapter":
         return Splits(
             train=dataset.train,
@@ -83,7 +83,7 @@ def split(dataset: LabelledData, recipe: Recipe, seed: int) -> Splits:
 
 
 def sizes(dataset: LabelledData, recipe: Recipe, seed: int) -> dict[SplitName, int]:
-    """How many examples `split` will give each split, without touching an input. Raises DataError as it does."""
+    """The sizes of the splits that `split` makes, without reading an input. Raises DataError as `split` does."""
     if isinstance(dataset, Pool):
         return dict(dataset.sizes(seed))
     assert isinstance(dataset, Dataset)

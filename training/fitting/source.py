@@ -5,7 +5,7 @@ import torch
 
 from training.data.dataset import Labelled
 from training.data.encoders import Encoder
-from training.data.encoders.encoded import Encoded
+from training.data.encoders.encoder import Encoded
 from training.fitting.examples import Examples, Levels, Source
 from training.fitting.streaming import StreamedExamples
 

@@ -64,7 +64,7 @@ def splits(task: Task, seed: int) -> Splits:
 def _all(task: Task, places: Places, seed: int) -> Labelled:
     _check("train", places)
     order = np.random.default_rng([seed, 0]).permutation(len(places))
-    source = f"the {len(places):,} places of {places.files} files of {task.corpus.words}"
+    source = f"the {len(places):,} places of {places.files} files of {task.corpus.description}"
     return _labelled(source, places).take(order)
 
 
@@ -74,8 +74,8 @@ def _sample(task: Task, name: SplitName, places: Places, seed: int) -> Labelled:
     drawn = np.random.default_rng([seed, 1 + list(SIZES).index(name)]).integers(len(places), size=count)
     source = (
         f"{count:,} places drawn at random, each independently, from the {len(places):,} of {places.files} files of "
-        f"{task.corpus.words} that no other split has: the promise is exact for places of these files, and for other "
-        "files as far as they are like these"
+        f"{task.corpus.description} that no other split has: the promise is exact for places of these files, and for "
+        "other files as far as they are like these"
     )
     return _labelled(source, places).take(drawn)
 

@@ -24,7 +24,7 @@ from training.certification.settings import AbstentionSettings
 from training.certification.temperature import fit_temperature
 from training.data.dataset import Labelled, LabelledData
 from training.data.encoders import Encoder
-from training.data.encoders.encoded import Encoded
+from training.data.encoders.encoder import Encoded
 from training.data.splits import Splits
 from training.errors import GateError
 from training.fitting.regression import SoftmaxRegression

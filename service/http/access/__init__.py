@@ -1,1 +1,1 @@
-"""Who gets in: API keys and host names."""
+"""Access control: API keys with scopes, and trusted host names."""

@@ -1,1 +1,1 @@
-"""What stands around every route: the account of exchanges, and the limits of a request."""
+"""ASGI middleware around every route: request ids and exchanges, and the limits of a request."""

@@ -1,4 +1,4 @@
-"""Account of every exchange: an id for each request, and an entry when it is answered."""
+"""Gives each request an id, and tells the observers of each exchange."""
 
 import time
 
@@ -16,24 +16,22 @@ from service.http.request_id import HEADER, request_id_of, traceparent_of
 from service.monitoring.metrics.metrics import Metrics
 from service.monitoring.requests.exchange import UNMATCHED, Exchange, ExchangeObservers
 
-_NOTHING_SENT = 499  # as a status, nginx's for a client that went away
+_NOTHING_SENT = 499  # nginx's status for a client that disconnected
 
 
 class ExchangeMiddleware:
-    """Puts the id into `request.state.request_id` and into the response's headers, and the exchange into the account.
+    """Puts the id into `request.state.request_id` and the response's headers, and passes the exchange to the observers.
 
-    What no handler has caught is answered here: further out it would be raised again and logged twice, and the
-    connection closed unannounced.
+    It also answers exceptions without a handler: further out they would be raised again, logged twice, and close the
+    connection without an answer. During a drain each answer closes its connection.
 
-    During a drain each answer ends its connection.
-
-    A route that decides says so in `request.state.decided`.
+    A route that makes decisions puts them into `request.state.decided`.
     """
 
     def __init__(self, app: ASGIApp, observers: ExchangeObservers, metrics: Metrics, drain: Drain) -> None:
         self.app = app
         self._drain = drain
-        self._account = observers
+        self._observers = observers
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,11 +48,11 @@ class ExchangeMiddleware:
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                said = MutableHeaders(scope=message)
-                said[HEADER] = request_id
-                security_headers.add_to(said, scope["method"])
+                response_headers = MutableHeaders(scope=message)
+                response_headers[HEADER] = request_id
+                security_headers.add_to(response_headers, scope["method"])
                 if self._drain.begun:
-                    said["Connection"] = "close"
+                    response_headers["Connection"] = "close"
                 status = message["status"]
             await send(message)
 
@@ -63,7 +61,7 @@ class ExchangeMiddleware:
             await self.app(scope, receive, send_with_id)
         except Exception as error:
             refused = type(error) is Overloaded
-            if status != _NOTHING_SENT:  # the answer cannot be taken back: uvicorn breaks it off
+            if status != _NOTHING_SENT:  # the answer has begun: uvicorn aborts it
                 raise
             await response_to(Request(scope), error)(scope, receive, send_with_id)
         finally:
@@ -81,15 +79,15 @@ class ExchangeMiddleware:
                 decided=scope["state"].get("decided"),
                 key=scope["state"].get("key"),
             )
-            if refused:  # counted, and not logged one by one: see `admission.py`
+            if refused:  # counted, but not logged one by one: see `admission.py`
                 self._metrics([exchange])
             else:
-                self._account.add(exchange)
+                self._observers.add(exchange)
 
 
 def _route_of(scope: Scope) -> str:
-    """The template of the route that answered. `scope["route"]` is without the prefix of its router."""
+    """The template of the route that answered. `scope["route"]` lacks the prefix of its router."""
     context = scope.get("fastapi", {}).get("effective_route_context")
-    if context is None:  # where there is none, or it was refused before it was looked for
+    if context is None:  # no route matched, or the request was refused before routing
         return scope["state"].get(ROUTE, UNMATCHED)  # type: ignore[no-any-return]
     return context.path_format  # type: ignore[no-any-return]

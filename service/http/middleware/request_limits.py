@@ -1,4 +1,4 @@
-"""The limits of a request in the application: whether it is taken, and by when it must have been sent and answered."""
+"""The limits of a request in the application: admission, and the time to send it and to answer it."""
 
 import math
 import time
@@ -15,22 +15,22 @@ from service.http.admission import OVERLOADED, Admission
 from service.monitoring.metrics.metrics import Metrics
 from service.monitoring.requests.exchange import UNMATCHED
 
-# Names in a scope's state: when the request's first byte came, on the clock of `time.perf_counter`, and what route it
-# is for, where no route has been looked for.
+# Keys of a scope's state: the time of the request's first byte, on the clock of `time.perf_counter`, and the template
+# of its route if it was refused before routing.
 BEGAN, ROUTE = "began", "route"
-# The ends of the paths of what is always answered: whoever asks them wants to know how things are.
+# Paths that end so are always answered: probes and metrics must work during an overload.
 EXEMPT = ("/livez", "/readyz", "/metrics", "/live", "/ready")
 
 
 class RequestLimitsMiddleware:
-    """Raises Overloaded before anything of the body is read, NotSent or NotAnswered when it has taken too long.
+    """Raises Overloaded before the body is read, and NotSent or NotAnswered when a time limit is exceeded.
 
-    What a thread works on is not broken off: it is answered late, with 503. An answer that has begun is no longer timed
-    here but by its connection (`guarded.py`).
+    Work in a thread cannot be cancelled: it is answered late, with 503. Once an answer has begun, its connection checks
+    the time instead (`server/guarded_connection.py`).
     """
 
     def __init__(self, app: ASGIApp, admission: Admission, metrics: Metrics, seconds: float) -> None:
-        """`seconds` is how long a request may take to be sent, and then to be answered."""
+        """`seconds` is the time limit for sending a request, and then for answering it."""
         self.app = app
         self._admission = admission
         self._metrics = metrics
@@ -46,7 +46,7 @@ class RequestLimitsMiddleware:
             raise Overloaded(OVERLOADED)
         entered, held = False, 0
         left = scope["state"][BEGAN] + self._seconds - time.perf_counter()
-        # anyio's, which lets a thread's work come to its end: asyncio's would leave it to run uncounted.
+        # anyio waits for work in a thread; asyncio's timeout would leave it running, uncounted.
         timeout = anyio.move_on_after(left)
 
         def enter() -> None:
@@ -55,7 +55,7 @@ class RequestLimitsMiddleware:
             self._admission.requests += 1
             timeout.deadline = anyio.current_time() + self._seconds
 
-        async def receive_and_see() -> Message:
+        async def receive_counted() -> Message:
             nonlocal held
             message = await receive()
             size = len(message.get("body", b""))
@@ -67,7 +67,7 @@ class RequestLimitsMiddleware:
             return message
 
         async def send_untimed(message: Message) -> None:
-            await checkpoint_if_cancelled()  # so that no answer is begun that would then be broken off
+            await checkpoint_if_cancelled()  # so that no answer begins only to be aborted
             timeout.deadline = math.inf
             await send(message)
 
@@ -75,7 +75,7 @@ class RequestLimitsMiddleware:
             with timeout:
                 if not _has_body(scope):
                     enter()
-                await self.app(scope, receive_and_see, send_untimed)
+                await self.app(scope, receive_counted, send_untimed)
         finally:
             self._admission.requests -= entered
             self._admission.held_bytes -= held
@@ -89,6 +89,6 @@ def _has_body(scope: Scope) -> bool:
 
 
 def _route(app: FastAPI, path: str) -> str:
-    """The template of the first route that a path is of."""
-    found = (route for route in iter_route_contexts(app.routes) if route.path_regex.match(path))
-    return next((str(route.path_format) for route in found), UNMATCHED)
+    """The template of the first route that matches a path."""
+    matching = (route for route in iter_route_contexts(app.routes) if route.path_regex.match(path))
+    return next((str(route.path_format) for route in matching), UNMATCHED)

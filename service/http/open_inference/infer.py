@@ -1,4 +1,4 @@
-"""The whole way of an inference request: read, score, decide, write."""
+"""Answers an inference request: read, score, decide, write."""
 
 from typing import Any, NamedTuple
 
@@ -16,52 +16,52 @@ from service.inference.readers.body import RAW
 
 
 class Inferred(NamedTuple):
-    """The body of an answer."""
+    """An answer."""
 
     body: bytes
-    header_length: int | None  # of the JSON that it begins with; None where it is JSON alone
-    decided: Outcome  # whether or not it is among the outputs
+    header_length: int | None  # of the JSON before binary data; None for JSON only
+    decided: Outcome  # also if no output shows it
 
 
 def infer(predictor: Predictor, body: bytes, header_length: int | None) -> Inferred:
-    """Answer one request; `header_length` as in `request.read`. Raises the RequestError that says what is wrong."""
+    """Answer one request; `header_length` as in `request.read`. Raises a RequestError."""
     manifest = predictor.classifier.manifest
     request = read(body, header_length, manifest.input)
-    wanted = request.outputs
-    if wanted is None:
-        wanted = [Output(name, request.binary, None) for name in described(manifest)]
-    check_names([output.name for output in wanted], manifest)
-    for output in wanted:
+    outputs = request.outputs
+    if outputs is None:
+        outputs = [Output(name, request.binary, None) for name in described(manifest)]
+    check_names([output.name for output in outputs], manifest)
+    for output in outputs:
         if output.classification is not None and output.name != "probabilities":
-            raise InvalidValue("classification", f" is asked of {output.name}: only probabilities has it")
+            raise InvalidValue("classification", f" is requested of {output.name}: only probabilities has it")
     policy = predictor.policy(request.policy, within="parameters.")
-    # The bytes go through the reader of the model's kind, which holds the limits and the rules of its values.
+    # The reader of the model's kind checks limits and values.
     inputs = predictor.reader.from_body(request.inputs.tobytes(), RAW)
     scores = predictor.scores(inputs)
     outcome = outcomes(scores, policy, manifest.abstention)
-    found = values(scores, outcome, manifest, [output.name for output in wanted])
-    for output in wanted:
+    arrays = values(scores, outcome, manifest, [output.name for output in outputs])
+    for output in outputs:
         if output.classification is not None:
-            found[output.name] = classified(found[output.name], output.classification, manifest.labels)
-    body, length = _written(predictor, request, policy, [(output, found[output.name]) for output in wanted])
+            arrays[output.name] = classified(arrays[output.name], output.classification, manifest.labels)
+    body, length = _written(predictor, request, policy, [(output, arrays[output.name]) for output in outputs])
     return Inferred(body, length, Outcome(predictor.model_ref, policy, outcome.tally()))
 
 
 def _written(
-    predictor: Predictor, request: InferRequest, policy: Policy, found: list[tuple[Output, Any]]
+    predictor: Predictor, request: InferRequest, policy: Policy, arrays: list[tuple[Output, Any]]
 ) -> tuple[bytes, int | None]:
-    said: dict[str, Any] = {"model_name": predictor.model_ref.name, "model_version": predictor.model_ref.version}
+    answer: dict[str, Any] = {"model_name": predictor.model_ref.name, "model_version": predictor.model_ref.version}
     if request.id is not None:
-        said["id"] = request.id
-    said["parameters"] = {"policy": policy.kind, **policy.model_dump(exclude={"kind"}, exclude_none=True)}
-    said["outputs"], binary = [], []
-    for output, array in found:
+        answer["id"] = request.id
+    answer["parameters"] = {"policy": policy.kind, **policy.model_dump(exclude={"kind"}, exclude_none=True)}
+    answer["outputs"], binary = [], []
+    for output, array in arrays:
         entry: dict[str, Any] = {"name": output.name, "shape": list(array.shape), "datatype": datatype_of(array.dtype)}
         if output.binary:
             binary.append(to_bytes(array))
             entry["parameters"] = {"binary_data_size": len(binary[-1])}
         else:
             entry["data"] = to_json(array)
-        said["outputs"].append(entry)
-    text = orjson.dumps(said)
+        answer["outputs"].append(entry)
+    text = orjson.dumps(answer)
     return b"".join([text, *binary]), len(text) if binary else None

@@ -1,4 +1,4 @@
-"""What server and models say of themselves in the protocol."""
+"""Metadata of the server and its models."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def of_server() -> dict[str, Any]:
 
 
 def of_model(model: ServedModel) -> dict[str, Any]:
-    """Its tensors; -1 is the batch. The labels are in `properties`, which holds text, one a line."""
+    """Its tensors, where -1 is the batch; the labels are in `properties`, one per line."""
     manifest = model.manifest
     kind = manifest.input
     outputs = described(manifest)

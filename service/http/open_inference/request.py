@@ -1,6 +1,6 @@
-"""What an inference request asks for, read from its body. Keys and parameters that mean nothing here are passed over.
+"""Reads an inference request from its body. Unknown keys and parameters are ignored.
 
-`parameters.timeout` and `priority` are among those: there is no queue that they could apply to.
+So are `parameters.timeout` and `priority`: there is no queue that they could apply to.
 """
 
 from typing import Any, NamedTuple
@@ -23,49 +23,49 @@ from service.inference.readers.json_body import json_object
 
 
 class Output(NamedTuple):
-    """One output as it is wanted."""
+    """A requested output."""
 
     name: str
     binary: bool
-    classification: int | None  # so many of the likeliest classes, instead of the numbers
+    classification: int | None  # the number of top classes to return as text, instead of the values
 
 
 class InferRequest(NamedTuple):
-    """A request, read."""
+    """A request."""
 
     id: str | None
     inputs: NDArray[Any]  # [N * values], in the model's element type
-    outputs: list[Output] | None  # None where it does not say
+    outputs: list[Output] | None  # None for all
     policy: PolicyRequest | None
-    binary: bool  # outputs that nothing else is said of
+    binary: bool  # the default for outputs
 
 
 def read(body: bytes, header_length: int | None, kind: Kind) -> InferRequest:
-    """Read a body whose first `header_length` bytes are JSON: None for all of it, 0 for one input's bytes alone.
+    """Read a body whose first `header_length` bytes are JSON: None for the entire body, 0 for one input's bytes.
 
-    Raises the RequestError that says what is wrong.
+    Raises a RequestError.
     """
     if header_length == 0:
         row = from_bytes(memoryview(body), kind.row_shape, datatype_of(kind.dtype), "body")
         return InferRequest(None, cast(row, kind.dtype, "body"), None, None, binary=True)
     if header_length is not None and header_length > len(body):
         raise MalformedBody(f"Inference-Header-Content-Length={header_length}: the body has {len(body)} bytes")
-    sent = json_object(body[:header_length], "inputs")
-    parameters = _object(sent, "parameters", "parameters")
-    name = sent.get("id")
+    request = json_object(body[:header_length], "inputs")
+    parameters = _object(request, "parameters", "parameters")
+    name = request.get("id")
     if name is not None and not isinstance(name, str):
         raise InvalidValue("id", f"={display(name)}: it must be a string")
     binary = _flag(parameters, "binary_data_output", False)
     rest = memoryview(body)[header_length:] if header_length is not None else memoryview(b"")
-    asked = {field: parameters[field] for field in POLICY_FIELDS if field in parameters}
-    policy = validated(PolicyRequest, asked) if asked else None
-    return InferRequest(name, _inputs(sent, rest, kind), _outputs(sent, binary), policy, binary)
+    requested = {field: parameters[field] for field in POLICY_FIELDS if field in parameters}
+    policy = validated(PolicyRequest, requested) if requested else None
+    return InferRequest(name, _inputs(request, rest, kind), _outputs(request, binary), policy, binary)
 
 
-def _inputs(sent: dict[str, Any], rest: memoryview, kind: Kind) -> NDArray[Any]:
-    given = sent.get("inputs")
+def _inputs(request: dict[str, Any], rest: memoryview, kind: Kind) -> NDArray[Any]:
+    given = request.get("inputs")
     if not isinstance(given, list) or len(given) != 1 or not isinstance(given[0], dict):
-        raise InvalidValue("inputs", f" must be a list of one tensor, {kind.name}: the model has that input")
+        raise InvalidValue("inputs", f" must be a list of one tensor, {kind.name}: the model has that input only")
     tensor = given[0]
     if tensor.get("name") != kind.name:
         raise InvalidValue("inputs[0].name", f"={display(tensor.get('name'))}: the model's input is {kind.name}")
@@ -79,7 +79,7 @@ def _inputs(sent: dict[str, Any], rest: memoryview, kind: Kind) -> NDArray[Any]:
             raise InvalidValue("body", f" has {len(rest)} bytes after its JSON that no binary_data_size accounts for")
         return cast(from_json(tensor.get("data"), shape, datatype, field), kind.dtype, field)
     if "data" in tensor:
-        raise InvalidValue("inputs[0]", " holds both data and binary_data_size: one of them is meant")
+        raise InvalidValue("inputs[0]", " holds both data and binary_data_size: only one is allowed")
     if type(size) is not int or size != len(rest):
         raise InvalidValue("binary_data_size", f"={display(size)}: {len(rest)} bytes follow the JSON")
     return cast(from_bytes(rest, shape, datatype, field), kind.dtype, field)
@@ -94,25 +94,25 @@ def _check_fits(shape: tuple[int, ...], kind: Kind) -> None:
         raise InvalidValue("inputs[0].shape", f" is {truncated(str(list(shape)))}: it must be {allowed}")
 
 
-def _outputs(sent: dict[str, Any], binary: bool) -> list[Output] | None:
-    given = sent.get("outputs")
+def _outputs(request: dict[str, Any], binary: bool) -> list[Output] | None:
+    given = request.get("outputs")
     if given is None or given == []:
         return None
     if not isinstance(given, list):
         raise InvalidValue("outputs", f" is {display(given)}: it must be a list")
-    found: list[Output] = []
-    for i, wanted in enumerate(given):
+    outputs: list[Output] = []
+    for i, entry in enumerate(given):
         field = f"outputs[{i}]"
-        if not isinstance(wanted, dict) or not isinstance(name := wanted.get("name"), str):
+        if not isinstance(entry, dict) or not isinstance(name := entry.get("name"), str):
             raise InvalidValue(field, " must be an object with a name")
-        if any(name == output.name for output in found):
+        if any(name == output.name for output in outputs):
             raise InvalidValue(field, f".name={display(name)} is given more than once")
-        parameters = _object(wanted, "parameters", f"{field}.parameters")
+        parameters = _object(entry, "parameters", f"{field}.parameters")
         k = parameters.get("classification")
         if k is not None and (type(k) is not int or k < 1):
             raise InvalidValue(f"{field}.classification", f"={display(k)}: it must be a whole number, at least 1")
-        found.append(Output(name, _flag(parameters, "binary_data", binary), k))
-    return found
+        outputs.append(Output(name, _flag(parameters, "binary_data", binary), k))
+    return outputs
 
 
 def _object(holder: dict[str, Any], key: str, field: str) -> dict[str, Any]:

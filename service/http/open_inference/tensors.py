@@ -1,4 +1,4 @@
-"""Tensors on the wire, as JSON or as bytes: row by row, little-endian."""
+"""Encodes and decodes tensors, as JSON or as bytes: row-major, little-endian."""
 
 import math
 import struct
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from service.contract.errors import InvalidValue
 from service.contract.validation import display, truncated
 
-# What an input may come as. Text and truth values are no input of a model.
+# The element types of an input. No model takes text or booleans as tensors.
 DTYPES = {
     **{
         f"{sign}INT{8 * size}": np.dtype(f"<{code}{size}")
@@ -21,7 +21,7 @@ DTYPES = {
     },
     **{f"FP{8 * size}": np.dtype(f"<f{size}") for size in (2, 4, 8)},
 }
-_MOST_AXES = 8
+_MAX_AXES = 8
 
 
 def datatype_of(dtype: "np.dtype[Any]") -> str:
@@ -32,13 +32,13 @@ def datatype_of(dtype: "np.dtype[Any]") -> str:
     """
     if dtype.kind == "b":
         return "BOOL"
-    return next((name for name, known in DTYPES.items() if known == dtype), "BYTES")
+    return next((name for name, candidate in DTYPES.items() if candidate == dtype), "BYTES")
 
 
 def checked_shape(shape: object, field: str) -> tuple[int, ...]:
-    """A shape from JSON. Raises InvalidValue for what is not a list of whole numbers from 0 on."""
-    if not isinstance(shape, list) or not 1 <= len(shape) <= _MOST_AXES:
-        raise InvalidValue(field, f" is {display(shape)}: it must be a list of 1 to {_MOST_AXES} sizes")
+    """A shape from JSON. Raises InvalidValue unless it is a list of whole numbers of at least 0."""
+    if not isinstance(shape, list) or not 1 <= len(shape) <= _MAX_AXES:
+        raise InvalidValue(field, f" is {display(shape)}: it must be a list of 1 to {_MAX_AXES} sizes")
     for size in shape:
         if type(size) is not int or size < 0:
             raise InvalidValue(field, f" holds {display(size)}: a size is a whole number, at least 0")
@@ -52,7 +52,7 @@ def from_json(data: object, shape: tuple[int, ...], datatype: str, field: str) -
     array([1., 2., 3., 4.])
     """
     if datatype == "FP16":
-        raise InvalidValue(field, " is of datatype FP16: that is taken as binary data only")
+        raise InvalidValue(field, " is of datatype FP16: that is accepted as binary data only")
     if not isinstance(data, list):
         raise InvalidValue(field, f" is {display(data)}: it must be a list of numbers, or binary data must follow")
     flat = _flat(data, shape, field)
@@ -69,32 +69,32 @@ def from_json(data: object, shape: tuple[int, ...], datatype: str, field: str) -
 
 
 def from_bytes(raw: memoryview, shape: tuple[int, ...], datatype: str, field: str) -> NDArray[Any]:
-    """The numbers of binary data, `[product of shape]`, a view of it. Lengths are compared before it is looked at."""
+    """The numbers of binary data, `[product of shape]`, as a view. The length is checked first."""
     dtype = DTYPES[datatype]
-    wanted = math.prod(shape) * dtype.itemsize
-    if len(raw) != wanted:
-        raise InvalidValue(field, f" has {len(raw)} bytes: the shape {list(shape)} in {datatype} has {wanted}")
+    expected = math.prod(shape) * dtype.itemsize
+    if len(raw) != expected:
+        raise InvalidValue(field, f" has {len(raw)} bytes: the shape {list(shape)} in {datatype} has {expected}")
     return np.frombuffer(raw, dtype)
 
 
 def cast(values: NDArray[Any], dtype: "np.dtype[Any]", field: str) -> NDArray[Any]:
-    """The same numbers in the model's element type; only a float may be rounded, to a shorter float.
+    """The same numbers in the model's element type. Only a float may be rounded, to a shorter float.
 
     >>> cast(np.array([0.0, 255.0]), np.dtype(np.uint8), "data")
     array([  0, 255], dtype=uint8)
     """
     if dtype.kind == values.dtype.kind == "f":
-        with np.errstate(over="ignore"):  # what does not fit becomes infinite, which the reader refuses
+        with np.errstate(over="ignore"):  # a number that does not fit becomes infinite, which the reader refuses
             return values.astype(dtype)
     wide = values.astype(np.float64)
     if dtype.kind == "f":
-        wrong = np.abs(wide) > 2.0 ** (np.finfo(dtype).nmant + 1)  # from there on whole numbers are lost
+        wrong = np.abs(wide) > 2.0 ** (np.finfo(dtype).nmant + 1)  # beyond, not every whole number exists
     else:
         bounds = np.iinfo(dtype)
         wrong = ~((wide >= float(bounds.min)) & (wide < float(bounds.max) + 1) & (wide == np.trunc(wide)))
     if wrong.any():
         i = int(wrong.argmax())
-        raise InvalidValue(f"{field}[{i}]", f"={values[i]}: it is not a {dtype.name}, which the model takes")
+        raise InvalidValue(f"{field}[{i}]", f"={values[i]}: it is not a {dtype.name}, the type of the model's input")
     return values.astype(dtype)
 
 
@@ -105,7 +105,7 @@ def to_json(values: NDArray[Any]) -> list[Any]:
 
 
 def to_bytes(values: NDArray[Any]) -> bytes:
-    """The values as binary data; text as its length in four bytes, then UTF-8.
+    """The values as binary data; a text is its length in four bytes, then UTF-8.
 
     >>> to_bytes(np.array(["a"], dtype=object))
     b'\\x01\\x00\\x00\\x00a'
@@ -117,10 +117,10 @@ def to_bytes(values: NDArray[Any]) -> bytes:
 
 
 def checked_datatype(datatype: object, field: str) -> str:
-    """The name of an element type of numbers. Raises InvalidValue for any other."""
+    """The name of a numeric element type. Raises InvalidValue for any other."""
     if not isinstance(datatype, str) or datatype not in DTYPES:
-        came = truncated(datatype) if isinstance(datatype, str) else display(datatype)
-        raise InvalidValue(field, f" is {came}: it must be one of {', '.join(DTYPES)}")
+        shown = truncated(datatype) if isinstance(datatype, str) else display(datatype)
+        raise InvalidValue(field, f" is {shown}: it must be one of {', '.join(DTYPES)}")
     return datatype
 
 
@@ -131,6 +131,6 @@ def _flat(data: list[Any], shape: Sequence[int], field: str) -> list[Any]:
         raise InvalidValue(field, f" holds {len(data)} lists: the shape is {list(shape)}")
     for size in shape[1:]:
         if not all(isinstance(row, list) and len(row) == size for row in data):
-            raise InvalidValue(field, f" is nested otherwise than its shape {list(shape)} says")
+            raise InvalidValue(field, f" is not nested as its shape {list(shape)} says")
         data = list(chain.from_iterable(data))
     return data

@@ -1,1 +1,1 @@
-"""Bodies on the wire that only HTTP has."""
+"""Pydantic models of bodies that only HTTP has."""

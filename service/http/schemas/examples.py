@@ -1,4 +1,4 @@
-"""An example of each body on the wire, for `/openapi.json`; of what the model decides on, its reader has one."""
+"""Examples of bodies, for `/openapi.json`. Bodies that depend on the model get theirs from its reader."""
 
 from typing import Any
 

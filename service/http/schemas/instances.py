@@ -1,4 +1,4 @@
-"""The wire of `/v1`, beside what `/predict` and `/explain` answer."""
+"""The bodies of `/v1`, besides the answers of `/predict` and `/explain`."""
 
 from typing import Any
 
@@ -8,19 +8,17 @@ from service.inference.explanations import MAX_EXPLAINED
 
 
 class InstancesRequest(BaseModel):
-    """The JSON body of `:predict`. Other keys are passed over."""
+    """The JSON body of `:predict`. Other keys are ignored."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
-    # Looked at by the model's reader, and described by it in `/openapi.json`.
+    # Read, and described in `/openapi.json`, by the model's reader.
     instances: list[Any] = Field(description="As `inputs` of `/predict`.", json_schema_extra={"minItems": 1})
-    parameters: dict[str, Any] | None = Field(
-        None, description="The options, with the names that they have in a query string."
-    )
+    parameters: dict[str, Any] | None = Field(None, description="The options, under their names in a query string.")
 
 
 class ExplainInstancesRequest(InstancesRequest):
-    """The JSON body of `:explain`. Other keys are passed over."""
+    """The JSON body of `:explain`. Other keys are ignored."""
 
     instances: list[Any] = Field(
         description="As `inputs` of `/explain`.", json_schema_extra={"minItems": 1, "maxItems": MAX_EXPLAINED}

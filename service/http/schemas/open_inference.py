@@ -1,4 +1,4 @@
-"""The wire of `/v2` as `/openapi.json` describes it; `open_inference/` reads and writes it."""
+"""The bodies of `/v2`, for `/openapi.json`; `open_inference/` reads and writes them."""
 
 from typing import Annotated, Any
 
@@ -6,11 +6,11 @@ from pydantic import BaseModel, Field, RootModel
 
 
 class ServerMetadata(BaseModel):
-    """What the server is."""
+    """The server."""
 
-    name: str = Field(description="Of the server.")
-    version: str = Field(description="Of the server.")
-    extensions: list[str] = Field(description="Which extensions of the protocol it has.")
+    name: str = Field(description="Name of the server.")
+    version: str = Field(description="Version of the server.")
+    extensions: list[str] = Field(description="The protocol extensions that it supports.")
 
 
 class Live(BaseModel):
@@ -20,98 +20,99 @@ class Live(BaseModel):
 
 
 class Ready(Live):
-    """Whether the server is ready. `live` is what the protocol's text says, `ready` what clients read."""
+    """Whether the server is ready. `live` is the key of the protocol's text, `ready` the one that clients read."""
 
-    ready: bool = Field(description="A proven model is loaded.")
+    ready: bool = Field(description="A model has passed its proof.")
 
 
 class ModelReady(BaseModel):
     """Whether a model is ready."""
 
-    name: str = Field(description="Of the model.")
-    ready: bool = Field(description="It is proven and answers.")
+    name: str = Field(description="Name of the model.")
+    ready: bool = Field(description="It has passed its proof.")
 
 
 class TensorMetadata(BaseModel):
-    """A tensor that a model takes or gives."""
+    """An input or output tensor of a model."""
 
-    name: str = Field(description="Of the tensor.")
-    datatype: str = Field(description="As the protocol names it: UINT8, FP32, BOOL, BYTES, ...")
+    name: str = Field(description="Name of the tensor.")
+    datatype: str = Field(description="The protocol's name of the element type: UINT8, FP32, BOOL, BYTES, ...")
     shape: list[int] = Field(description="-1 is the batch.")
 
 
 class ModelMetadata(BaseModel):
-    """What a model takes and gives."""
+    """The inputs and outputs of a model."""
 
-    name: str = Field(description="Of the model.")
-    versions: list[str] = Field(description="The one that there is.")
+    name: str = Field(description="Name of the model.")
+    versions: list[str] = Field(description="Its only version.")
     platform: str = Field(description="onnx_onnxv1")
-    inputs: list[TensorMetadata] = Field(description="The one that there is.")
-    outputs: list[TensorMetadata] = Field(description="All that can be asked for.")
-    properties: dict[str, str] = Field(description="`kind` of the input, and `labels`, one a line.")
+    inputs: list[TensorMetadata] = Field(description="Its only input.")
+    outputs: list[TensorMetadata] = Field(description="All outputs that a request may name.")
+    properties: dict[str, str] = Field(description="`kind` of the input, and `labels`, one per line.")
 
 
 class InferInput(BaseModel):
     """A tensor of a request."""
 
-    name: str = Field(description="As the model's metadata names it.")
-    datatype: str = Field(description="As the model's metadata names it.")
+    name: str = Field(description="As in the model's metadata.")
+    datatype: str = Field(description="As in the model's metadata.")
     shape: list[Annotated[int, Field(ge=0)]] = Field(description="The batch first.", min_length=1, max_length=8)
     data: list[Any] | None = Field(None, description="The numbers, flat or nested, in row-major order.")
     parameters: dict[str, Any] | None = Field(
-        None, description="`binary_data_size`: how many bytes after the JSON are this tensor's, instead of `data`."
+        None, description="`binary_data_size`: the number of this tensor's bytes after the JSON, instead of `data`."
     )
 
 
-class AskedOutput(BaseModel):
-    """An output that is asked for."""
+class RequestedOutput(BaseModel):
+    """A requested output."""
 
-    name: str = Field(description="As the model's metadata names it.")
+    name: str = Field(description="As in the model's metadata.")
     parameters: dict[str, Any] | None = Field(
-        None, description="`binary_data`: in bytes after the JSON. `classification`: the k likeliest as text."
+        None,
+        description="`binary_data`: as bytes after the JSON. `classification`: the k most probable classes, as text.",
     )
 
 
 class InferRequest(BaseModel):
     """The JSON of an inference request."""
 
-    id: str | None = Field(None, description="Comes back in the answer.")
+    id: str | None = Field(None, description="Repeated in the answer.")
     parameters: dict[str, Any] | None = Field(
         None,
         description="A policy: `threshold`, `selective_risk`, `reject_cost` or `never_abstain`. `binary_data_output`: "
-        "all outputs in bytes after the JSON.",
+        "all outputs as bytes after the JSON.",
     )
-    inputs: list[InferInput] = Field(description="The model's one.", min_length=1, max_length=1)
-    outputs: list[AskedOutput] | None = Field(None, description="All of them unless named.")
+    inputs: list[InferInput] = Field(description="The model's only input.", min_length=1, max_length=1)
+    outputs: list[RequestedOutput] | None = Field(None, description="The requested outputs; all if left out.")
 
 
 class InferOutput(BaseModel):
     """A tensor of an answer."""
 
-    name: str = Field(description="As it was asked for.")
-    datatype: str = Field(description="As the model's metadata names it.")
+    name: str = Field(description="As in the request.")
+    datatype: str = Field(description="As in the model's metadata.")
     shape: list[int] = Field(description="The batch first.")
     data: list[Any] | None = Field(None, description="The values, flat, in row-major order.")
     parameters: dict[str, Any] | None = Field(
-        None, description="`binary_data_size`: how many bytes after the JSON are this tensor's, instead of `data`."
+        None, description="`binary_data_size`: the number of this tensor's bytes after the JSON, instead of `data`."
     )
 
 
 class InferResponse(BaseModel):
     """The JSON of an answer to an inference request."""
 
-    model_name: str = Field(description="Of the model.")
-    model_version: str = Field(description="Of the model.")
-    id: str | None = Field(None, description="The request's.")
-    parameters: dict[str, Any] = Field(description="The policy that decided.")
-    outputs: list[InferOutput] = Field(description="In the order that they were asked for.")
+    model_name: str = Field(description="Name of the model.")
+    model_version: str = Field(description="Version of the model.")
+    id: str | None = Field(None, description="The id of the request.")
+    parameters: dict[str, Any] = Field(description="The policy that was applied.")
+    outputs: list[InferOutput] = Field(description="In the order of the request.")
 
 
 class IndexEntry(BaseModel):
     """A model in the repository."""
 
-    name: str = Field(description="Of the model.")
-    version: str = Field(description="Empty where it is not ready.")
+    name: str = Field(description="Name of the model.")
+    version: str = Field(description="Empty if the model is not ready.")
     state: str = Field(description="READY or UNAVAILABLE.")
     reason: str | None = Field(None, description="Why it is not ready.")
 
@@ -121,6 +122,6 @@ class RepositoryIndex(RootModel[list[IndexEntry]]):
 
 
 class ProtocolError(BaseModel):
-    """Every error of the protocol."""
+    """An error of the protocol."""
 
-    error: str = Field(description="What came and what is allowed.")
+    error: str = Field(description="The value that was sent, and what is allowed.")

@@ -1,4 +1,4 @@
-"""The wire of `POST /predict`: the options in a query string, and the answer."""
+"""The query options and the answer of `POST /predict`."""
 
 from typing import Annotated, Literal
 
@@ -19,7 +19,7 @@ def _described(policy: str) -> str:
 
 
 class QueryOptions(BaseModel):
-    """The options of a body that is not JSON, in the query string; the policies stand beside the rest."""
+    """The options in the query string, for a body that is not JSON. A policy is given by one of its own options."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -39,7 +39,7 @@ class QueryOptions(BaseModel):
     set_method: SetMethod | None = Field(None, description=Options.model_fields["set_method"].description)
 
     def options(self) -> Options:
-        """The same as `Options`. Raises InvalidRequest where more than one policy is given."""
+        """The same as `Options`. Raises InvalidRequest if more than one policy is given."""
         given = {name: getattr(self, name) for name in self.model_fields_set}
         policy = {name: given.pop(name) for name in POLICY_FIELDS if name in given}
         if len(policy) > 1:
@@ -58,29 +58,29 @@ class LabelProbability(BaseModel):
 class Prediction(BaseModel):
     """The outcome for one input."""
 
-    id: str = Field(description="To give feedback by: `POST /feedback`.")
+    id: str = Field(description="For feedback: `POST /feedback`.")
     audit: bool = Field(
-        description="Whether the answer was drawn at random for the audit sample, on which `/feedback` bases its "
-        "bounds: find the true labels of these. Never so in an abstention."
+        description="Whether the answer was drawn at random for the audit sample, from which `/feedback` computes its "
+        "bounds: find the true labels of these answers. Always false for an abstention."
     )
     decision: Literal["answer", "abstain"] = Field(description="Whether the model answers.")
-    label: str | None = Field(description="The label; null in an abstention.")
-    reason: Reason | None = Field(description="Why the model abstains; null in an answer.")
+    label: str | None = Field(description="The label; null for an abstention.")
+    reason: Reason | None = Field(description="Why the model abstains; null for an answer.")
     confidence: float = Field(description="The largest probability.")
-    top_k: list[LabelProbability] = Field(description="The most probable labels, abstained or not.")
+    top_k: list[LabelProbability] = Field(description="The most probable labels, answered or abstained.")
     probabilities: list[float] | None = Field(
-        description="Of every class, in the order of the model's labels; null where there are many and none asked."
+        description="Probability of each class, in the order of the labels; null for many classes unless requested."
     )
     prediction_set: list[str] | None = Field(
-        description="Labels that the input may have, in the order of the model's; null for a model without any, and "
-        "where there are many classes and the request names neither set_coverage nor set_method."
+        description="Labels that the input may have, in the order of the model's labels; null for a model without "
+        "prediction sets, and for many classes unless the request names set_coverage or set_method."
     )
 
 
 class PredictResponse(BaseModel):
-    """The answer of `POST /predict`: one prediction an input, in their order."""
+    """The answer of `POST /predict`: one prediction per input, in their order."""
 
     model: Annotated[ModelRef, Field(description="The model that answered.")]
-    policy: Annotated[Policy, Field(description="The policy that decided.")]
-    prediction_sets: SetsRef | None = Field(description="What is promised of each prediction_set.")
-    predictions: list[Prediction] = Field(description="One an input.")
+    policy: Annotated[Policy, Field(description="The policy that was applied.")]
+    prediction_sets: SetsRef | None = Field(description="The promise of each prediction_set.")
+    predictions: list[Prediction] = Field(description="One per input.")

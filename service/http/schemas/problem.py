@@ -1,21 +1,21 @@
-"""The wire of every error (RFC 9457)."""
+"""The body of every error (RFC 9457)."""
 
 from pydantic import BaseModel, Field
 
 
 class FieldError(BaseModel):
-    """One field that is wrong."""
+    """One invalid field."""
 
-    field: str = Field(description="As the client writes it.")
-    detail: str = Field(description="What came and what is allowed.")
+    field: str = Field(description="The field, as the client writes it.")
+    detail: str = Field(description="The value that was sent, and what is allowed.")
 
 
 class ProblemDetails(BaseModel):
-    """Every error's body (RFC 9457)."""
+    """The body of every error (RFC 9457)."""
 
-    type: str = Field("about:blank", description="Always this: the status says what kind of error it is.")
-    title: str = Field(description="The status in words.")
+    type: str = Field("about:blank", description="Always `about:blank`: the status tells the kind of error.")
+    title: str = Field(description="The phrase of the status.")
     status: int = Field(description="The HTTP status.")
-    detail: str = Field(description="What came and what is allowed.")
-    request_id: str = Field(description="As in the header X-Request-ID, and in the log.")
-    errors: list[FieldError] | None = Field(None, description="The fields that are wrong, where there are any.")
+    detail: str = Field(description="The value that was sent, and what is allowed.")
+    request_id: str = Field(description="As in the header X-Request-ID and in the log.")
+    errors: list[FieldError] | None = Field(None, description="The invalid fields, if any.")

@@ -1,6 +1,6 @@
-"""The connections of one worker: how many there may be, and a look at each, once a second, for what takes too long.
+"""The connections of one worker: their limit, and a check of all of them once a second for time limits.
 
-One look at all costs less than a timer for each request, of which almost none ever runs out.
+One check of all costs less than a timer for each request, almost none of which would ever fire.
 """
 
 import asyncio
@@ -15,22 +15,22 @@ from service.monitoring.metrics.metrics import Metrics
 from service.monitoring.requests.exchange import ExchangeObservers
 from service.settings import Settings
 
-STATE = "connections"  # the name of a Connections in the lifespan's state
-LOOK_SECONDS = 1.0
+STATE = "connections"  # where the lifespan's state holds the Connections
+CHECK_SECONDS = 1.0
 
 _log = logging.getLogger("demur")
 
 
 class Connection(Protocol):
-    """One that is looked at."""
+    """A connection with time limits."""
 
-    def look(self, now: float) -> None:
-        """End it, if it has taken too long; `now` is on the clock of `time.perf_counter`."""
+    def check(self, now: float) -> None:
+        """Close it if it has exceeded a time limit; `now` is on the clock of `time.perf_counter`."""
         ...
 
 
 class Connections:
-    """Those that are open. For use on one event loop."""
+    """The open connections. For use on one event loop."""
 
     def __init__(
         self, settings: Settings, admission: Admission, metrics: Metrics, observers: ExchangeObservers
@@ -40,51 +40,55 @@ class Connections:
         self.admission = admission
         self.metrics = metrics
         self.observers = observers
-        later = ("retry-after", str(RETRY_AFTER_SECONDS))
-        self.overloaded = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, OVERLOADED, later)
-        self.crowded = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "the service has all connections that it may", later)
-        self._most = settings.max_connections
+        retry_after = ("retry-after", str(RETRY_AFTER_SECONDS))
+        self.overloaded = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, OVERLOADED, retry_after)
+        self.limit_reached = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "connection limit reached", retry_after)
+        self._limit = settings.max_connections
         self._open: set[Connection] = set()
         self._surplus: set[Connection] = set()
-        self._turned_away = 0  # since the last look
+        self._rejected = 0  # since the last check
 
     def opened(self, connection: Connection) -> None:
-        """It is one more."""
+        """Add an open connection."""
         self._open.add(connection)
 
     def closed(self, connection: Connection) -> None:
-        """It is one less; whether it is known does not matter."""
+        """Remove a closed connection, if it was one of these."""
         self._open.discard(connection)
         self._surplus.discard(connection)
 
     def full(self) -> bool:
-        """Whether no more may be opened."""
-        return len(self._open) >= self._most
+        """Whether the limit is reached."""
+        return len(self._open) >= self._limit
 
-    def turn_away(self, connection: Connection) -> bool:
-        """Count one that is too many. False where not even a refusal may wait for its request."""
+    def reject(self, connection: Connection) -> bool:
+        """Count a surplus connection. False if it may not even wait for its refusal."""
         self.metrics.reject("max_connections")
-        self._turned_away += 1
-        if len(self._surplus) >= self._most:
+        self._rejected += 1
+        if len(self._surplus) >= self._limit:
             return False
         self._surplus.add(connection)
         return True
 
     async def watch(self) -> None:
-        """Look at all of them, until cancelled."""
+        """Check all connections once a second, until cancelled."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            self.look()
+            await asyncio.sleep(CHECK_SECONDS)
+            self.check()
 
-    def look(self) -> None:
-        """Look at all of them."""
-        self.admission.look()
-        if self._turned_away:
-            _log.warning("turned away %d connections in the last second: there are %d", self._turned_away, self._most)
-            self._turned_away = 0
+    def check(self) -> None:
+        """Check all connections."""
+        self.admission.check()
+        if self._rejected:
+            _log.warning(
+                "connection limit of %d reached: rejected %d connections in the last second",
+                self._limit,
+                self._rejected,
+            )
+            self._rejected = 0
         now = time.perf_counter()
         for connection in [*self._open, *self._surplus]:
             try:
-                connection.look(now)
-            except Exception:  # a fault of ours with one, by which nobody would look at the others any more
-                _log.exception("a connection could not be looked at")
+                connection.check(now)
+            except Exception:  # a bug must not keep the other connections from being checked
+                _log.exception("a connection could not be checked")

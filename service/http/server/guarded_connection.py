@@ -1,13 +1,13 @@
-"""A connection whose client may be slow, or may not mean well: what it holds is bounded in time and in memory.
+"""A connection that bounds what a slow or hostile client can hold, in time and in memory.
 
-uvicorn waits for whoever has begun to send a request or to take an answer for as long as that takes. Here
+uvicorn waits without limit for a client that has begun to send a request or to receive an answer. Here
 
-- a request that has not come as a whole in time is answered 408, and its connection ends. The application does that
-  where it has begun (`request_limits.py`), and this where it has not;
-- an answer that is not taken in time ends with its connection;
-- a connection on which no request comes ends, though it may have sent something;
-- headers, and requests that are sent before the answers to those before them, are bounded in number;
-- one connection more than there may be is answered 503, and ends.
+- a request that has not arrived in time is answered 408, and its connection closed. The application does that once it
+  has begun (`request_limits.py`), the connection before;
+- a connection is closed if its client does not receive an answer in time;
+- a connection without a request is closed, even if it has sent something;
+- the headers of a request, and the requests sent ahead of their answers, are limited in number;
+- a connection over the limit is answered 503 and closed.
 """
 
 import asyncio
@@ -27,9 +27,9 @@ from service.http.server.connections import STATE, Connections
 from service.http.server.refusals import Refusal
 from service.monitoring.requests.exchange import UNMATCHED, Exchange
 
-# More of either is refused as soon as it is seen, which is where the head of a request comes in several pieces.
+# Checked after each piece of a request's head, so a head that arrives in one piece may have more.
 MAX_HEADERS, MAX_HEADER_BYTES = 1000, 64 * 1024
-# Requests that a connection may have sent before the answer to the first of them. Each takes some KB.
+# Requests that a connection may send before the answer to the first of them. Each takes some KB.
 MAX_PIPELINED = 32
 _SURPLUS_SECONDS = 1.0
 
@@ -37,22 +37,22 @@ _SURPLUS_SECONDS = 1.0
 class GuardedProtocol(HttpToolsProtocol):
     """One connection."""
 
-    def __init__(self, *arguments: Any, **more: Any) -> None:
-        super().__init__(*arguments, **more)
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
         self.guard: Connections = self.app_state[STATE]
-        self.began = self._since = time.perf_counter()  # of the request that came last; of the time without one
-        self.in_head = False  # of a request
-        self.receiving = False  # a request, its head or its body
+        self.began = self._idle_since = time.perf_counter()  # `began` is the start of the latest request
+        self.in_head = False  # the head of a request is arriving
+        self.receiving = False  # a request is arriving, its head or its body
         self._head_bytes = 0
-        self._over = False  # it ends, and nothing that comes is read
+        self._closing = False  # nothing more is read
         self._running: RequestResponseCycle | None = None
-        self._untaken_since: float | None = None  # when an answer was first seen to wait for the client
+        self._unread_since: float | None = None  # when an answer was first seen waiting for the client
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Keep it, or turn it away."""
+        """Keep the connection, or reject it."""
         if self.guard.full():
             surplus = _Surplus(self.guard, transport)
-            if self.guard.turn_away(surplus):
+            if self.guard.reject(surplus):
                 transport.set_protocol(surplus)
             else:
                 transport.abort()
@@ -61,34 +61,32 @@ class GuardedProtocol(HttpToolsProtocol):
         self.guard.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is gone, with all that it held."""
+        """Release all that the connection held."""
         self.guard.closed(self)
-        if self.transport is not None:  # which it is where it was turned away
-            if self._running is not None:  # uvicorn tells the cycle of the last request alone
+        if self.transport is not None:  # None if the connection was rejected
+            if self._running is not None:  # uvicorn only tells the cycle of the latest request
                 self._running.disconnected = True
                 self._running.message_event.set()
             super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse it, as long as it is not too much."""
-        if self._over:
+        """Parse the data, within the limits."""
+        if self._closing:
             self.flow.pause_reading()
             return
         in_head = self.in_head
         super().data_received(data)
-        if self.receiving and not self._over:
+        if self.receiving and not self._closing:
             self._head_bytes = self._head_bytes + len(data) if in_head and self.in_head else 0
             if self._head_bytes > MAX_HEADER_BYTES or len(self.headers) > MAX_HEADERS:
                 self.guard.metrics.reject("header_size")
-                detail = (
-                    f"the head of the request is too large: {MAX_HEADERS} headers, {MAX_HEADER_BYTES} bytes at most"
-                )
+                detail = f"the headers are too large: at most {MAX_HEADERS} headers and {MAX_HEADER_BYTES} bytes"
                 self._refuse(Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail))
 
     def on_message_begin(self) -> None:
         """A request begins."""
         if len(self.pipeline) >= MAX_PIPELINED:
-            raise _TooManyError  # which stops the parser
+            raise _TooManyError  # stops the parser
         self.began = time.perf_counter()
         self.in_head = self.receiving = True
         super().on_message_begin()
@@ -100,46 +98,46 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """The request is there."""
+        """The request has arrived."""
         self.receiving = False
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """As uvicorn's, but that it sets no timer for each answer: `look` sees which connection is not used."""
+        """As uvicorn's, but without a timer for each answer: `check` finds idle connections."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        self._since = time.perf_counter()
+        self._idle_since = time.perf_counter()
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
 
     def send_400_response(self, msg: str) -> None:
-        """Called where the parser stops."""
-        self._over = True
-        if self._is_busy():  # what has come before is answered first, and the last answer ends the connection
+        """Called when the parser stops."""
+        self._closing = True
+        if self._is_busy():  # earlier requests are answered first, and the last answer closes the connection
             self.cycle.keep_alive = False
         else:
             super().send_400_response(msg)
 
-    def look(self, now: float) -> None:
-        """End what has taken too long. Called once a second."""
+    def check(self, now: float) -> None:
+        """Close the connection if it has exceeded a time limit. Called once a second."""
         if self.transport.get_write_buffer_size():
-            if self._untaken_since is None or self.began > self._untaken_since:  # a new request: the last was taken
-                self._untaken_since = now
-            elif now - self._untaken_since >= self.guard.request_seconds:
+            if self._unread_since is None or self.began > self._unread_since:  # a new request: the last was read
+                self._unread_since = now
+            elif now - self._unread_since >= self.guard.request_seconds:
                 self.guard.metrics.reject("request_seconds")
                 _reset(self.transport)
             return
-        self._untaken_since = None
+        self._unread_since = None
         if self._is_busy() or self.transport.is_closing():
             return
         if self.receiving:
             if now - self.began >= self.guard.request_seconds:
                 self.guard.metrics.reject("request_seconds")
                 self._refuse(Refusal(HTTPStatus.REQUEST_TIMEOUT, str(NotSent(self.guard.request_seconds))))
-        elif now - self._since >= self.guard.keep_alive_seconds:
-            self.transport.close()  # though it may have sent something, which is no request
+        elif now - self._idle_since >= self.guard.keep_alive_seconds:
+            self.transport.close()  # even if it has sent something that is not a request
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
@@ -147,18 +145,18 @@ class GuardedProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def _is_busy(self) -> bool:
-        """Whether the application owes an answer."""
+        """Whether the application has yet to answer."""
         return self.cycle is not None and not self.cycle.response_complete
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Answer the request that is coming, and end the connection."""
-        self._over = True
+        """Answer the request that is arriving, and close the connection."""
+        self._closing = True
         if self._is_busy():
             self.cycle.keep_alive = False
             return
         if not self._is_answered():
             request_id, path = request_id_of(dict(reversed(self.headers))), self._path_so_far()
-            self.transport.write(refusal.written(request_id, path, self.server_state.default_headers, close=True))
+            self.transport.write(refusal.response(request_id, path, self.server_state.default_headers, close=True))
             seconds = time.perf_counter() - self.began
             method = self.parser.get_method().decode("latin-1") if self.url else "unknown"
             self.guard.observers.add(
@@ -169,7 +167,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _is_answered(self) -> bool:
-        """Whether the request has been answered, though not all of its body has come."""
+        """Whether the request has been answered before all of its body has arrived."""
         return not self.in_head and self.cycle is not None and self.cycle.scope is self.scope
 
     def _path_so_far(self) -> str:
@@ -177,17 +175,17 @@ class GuardedProtocol(HttpToolsProtocol):
 
 
 def _reset(transport: asyncio.Transport) -> None:
-    """End a connection with all that the kernel holds for its client, which may be megabytes, for minutes."""
+    """Reset a connection: the kernel would hold megabytes for its client, for minutes."""
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
 
 
 class _TooManyError(Exception):
-    """More requests than a connection may have sent before their answers."""
+    """More requests than a connection may send ahead of their answers."""
 
 
 class _Surplus(asyncio.Protocol):
-    """A connection too many: it is told so when it asks, since what it is told before may be lost with its request."""
+    """A surplus connection. It is refused once it has sent a request: an earlier answer could be lost."""
 
     def __init__(self, guard: Connections, transport: asyncio.Transport) -> None:
         self._guard = guard
@@ -195,18 +193,18 @@ class _Surplus(asyncio.Protocol):
         self._began = time.perf_counter()
 
     def data_received(self, data: bytes) -> None:
-        """Whatever it asks, refuse it."""
+        """Refuse the request, whatever it is."""
         if not self._transport.is_closing():
             words = data[:200].split(b" ")
             path = words[1].decode("latin-1") if len(words) > 1 else ""
-            self._transport.write(self._guard.crowded.written(request_id_of({}), path, (), close=True))
+            self._transport.write(self._guard.limit_reached.response(request_id_of({}), path, (), close=True))
             self._transport.close()
 
     def connection_lost(self, _: Exception | None) -> None:
-        """It is gone."""
+        """Forget the connection."""
         self._guard.closed(self)
 
-    def look(self, now: float) -> None:
-        """End it where it asks nothing, or does not take its refusal."""
+    def check(self, now: float) -> None:
+        """Close the connection if it sends no request, or does not read its refusal."""
         if now - self._began >= _SURPLUS_SECONDS:
             self._transport.abort()

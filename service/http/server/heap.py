@@ -1,6 +1,6 @@
-"""The memory of the process, where the C library is glibc; elsewhere nothing is done.
+"""Keeps the memory of the process small, with glibc; with other C libraries this does nothing.
 
-Bodies come in every size, and glibc keeps what they leave: a service would grow with every new mixture of them.
+Bodies come in every size, and glibc keeps the memory that they used: the service would grow with every new mix of them.
 """
 
 import asyncio
@@ -8,22 +8,22 @@ import ctypes
 import sys
 
 _M_MMAP_THRESHOLD = -3  # malloc.h
-_LARGE_BYTES = 128 * 1024  # glibc's own, to begin with
-GIVE_BACK_SECONDS = 5.0  # between two times, each of half a millisecond
+_LARGE_BYTES = 128 * 1024  # glibc's initial threshold
+TRIM_SECONDS = 5.0  # between two trims of half a millisecond each
 
 
 def map_large_blocks() -> None:
-    """Have large pieces of memory mapped one by one, each given back to the system when it is free.
+    """Have each large block mapped on its own, so that it is returned to the system when it is freed.
 
-    glibc begins so, and stops with the first large body: it takes what was freed once for what will be asked for again,
-    and cuts all up to that size from its heaps, one for each thread, where every size leaves its own holes.
+    glibc begins so, but raises the threshold with the first large body, in the hope of reusing its block. From then on
+    it cuts blocks up to that size from its heaps, one per thread, where every size leaves holes of its own.
     """
     if (glibc := _glibc()) is not None:
         glibc.mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
-async def trim_heap(seconds: float = GIVE_BACK_SECONDS) -> None:
-    """Give the holes in the heaps back to the system, every so many seconds, until cancelled."""
+async def trim_heap(seconds: float = TRIM_SECONDS) -> None:
+    """Return the holes in the heaps to the system, every `seconds`, until cancelled."""
     if (glibc := _glibc()) is not None:
         while True:
             await asyncio.sleep(seconds)

@@ -1,27 +1,27 @@
-"""How many files a process may have open: a connection is one, and many systems give 1,024 unless asked for more."""
+"""The limit of open files: a connection is one, and many systems allow 1,024 unless a process asks for more."""
 
 import logging
 import sys
 
-_OWN = 100  # that are no connections: models, libraries, the event loop, a log
+_OTHERS = 100  # files that are not connections: models, libraries, the event loop, the log
 _INFINITE = 1 << 62
 
 _log = logging.getLogger("demur")
 
 
 def allow_connections(count: int) -> None:
-    """Raise the process's own limit as far as `count` connections need it, and say so where the system's is lower.
+    """Raise the process's soft limit for `count` connections, and log a warning where the hard limit is lower.
 
-    Twice as many may be open for a moment: those that are too many are told so before they end.
+    Up to twice as many are open for a moment: surplus connections get an answer before they are closed.
     """
-    if sys.platform == "win32":  # which has no such limit
+    if sys.platform == "win32":  # has no such limit
         return
     import resource
 
-    needed = 2 * count + _OWN
+    needed = 2 * count + _OTHERS
     soft, hard = (_INFINITE if n == resource.RLIM_INFINITY else n for n in resource.getrlimit(resource.RLIMIT_NOFILE))
     if soft < needed:
         soft = min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, resource.RLIM_INFINITY if hard == _INFINITE else hard))
     if soft < needed:
-        _log.warning("the system lets the service open %d files, of which %d connections need %d", soft, count, needed)
+        _log.warning("the system allows %d open files, and %d connections need %d", soft, count, needed)

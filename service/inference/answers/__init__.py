@@ -1,1 +1,1 @@
-"""The forms of an answer: JSON, and records of numbers."""
+"""The forms of an answer: JSON, and binary records."""

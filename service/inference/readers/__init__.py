@@ -1,1 +1,1 @@
-"""From what a client sent to the graph's input: one reader for each kind of input."""
+"""Readers: from what a client sends to the graph's input, one reader for each kind of input."""

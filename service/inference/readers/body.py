@@ -1,33 +1,33 @@
-"""What the forms of a body have in common, whatever kind of input it holds."""
+"""Content types, and checks that all kinds of input share."""
 
 import base64
 import binascii
 
 from service.contract.errors import InvalidValue, TooLarge
 
-# The content types; pictures have theirs in `images.py`.
+# Those of pictures are in `images.py`.
 JSON = "application/json"
 RAW = "application/octet-stream"
 NPY = "application/x-npy"
 
 
-def check_count(field: str, count: int, most: int, noun: str) -> None:
-    """Refuse a batch of no inputs or of too many, before anything is allocated for it."""
+def check_count(field: str, count: int, max_count: int, noun: str) -> None:
+    """Refuse an empty or too large batch before memory is allocated for it."""
     if not count:
         raise InvalidValue(field, f" is empty: it must hold at least one {noun}")
-    if count > most:
-        raise TooLarge(f"{field} holds {count} {noun}s: at most {most} are taken in one request")
+    if count > max_count:
+        raise TooLarge(f"{field} holds {count} {noun}s: at most {max_count} are allowed in one request")
 
 
-def whole_number_of(body: bytes, size: int, noun: str) -> int:
-    """How many inputs of `size` bytes each a raw body holds."""
+def count_inputs(body: bytes, size: int, noun: str) -> int:
+    """The number of inputs of `size` bytes each in a raw body."""
     if not body or len(body) % size:
-        raise InvalidValue("body", f" has {len(body)} bytes: it must be a whole number of {noun}s, {size} bytes each")
+        raise InvalidValue("body", f" has {len(body)} bytes: it must hold whole {noun}s of {size} bytes each")
     return len(body) // size
 
 
 def from_base64(text: str, field: str) -> bytes:
-    """The bytes that a JSON string stands for."""
+    """Decode a JSON string in base64."""
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:

@@ -1,7 +1,6 @@
-"""Rows of numbers as they arrive, turned into the model's input: float32 `[N, width]`, categories by their codes.
+"""Reads rows of numbers, as JSON, base64, raw bytes or NumPy arrays: float32 `[N, width]`, with codes for categories.
 
-Everything that depends on the input kind `features` on the way in is here and in `tables.py`: JSON, base64, raw bytes
-and NumPy arrays. What it refuses, it refuses by the exceptions of `errors.py`.
+The columns of a table are in `tables.py`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,8 +12,8 @@ from numpy.typing import NDArray
 from service.contract.errors import InvalidValue
 from service.contract.inputs import FeaturesInput
 from service.contract.validation import display, truncated
-from service.inference.readers.body import NPY, RAW, check_count, from_base64, whole_number_of
-from service.inference.readers.floats import float32s, is_finite, narrowed, number_rule, number_schema
+from service.inference.readers.body import NPY, RAW, check_count, count_inputs, from_base64
+from service.inference.readers.floats import as_float32, float32s, is_finite, number_rule, number_schema
 from service.inference.readers.npy import read_npy
 from service.inference.readers.picture_options import PictureOptions
 from service.inference.readers.tables import Table
@@ -22,12 +21,12 @@ from service.inference.readers.tables import Table
 Features = NDArray[np.float32]
 
 _WIRE = np.dtype("<f4")
-# Integers are not among them: past 2^24 float32 would round them without a word.
+# No integers: past 2^24 float32 would round them silently.
 _NPY_DTYPES = ("float16", "float32", "float64")
 
 
 class FeatureReader:
-    """Reads every form of rows that a request may carry, within limits: those of a table, or embeddings."""
+    """Reads the rows of a table, or embeddings, in every form that a request may have."""
 
     def __init__(self, kind: FeaturesInput, max_batch_size: int) -> None:
         self._kind = kind
@@ -36,12 +35,12 @@ class FeatureReader:
 
     @property
     def media_types(self) -> tuple[str, ...]:
-        """The content types that are taken beside JSON."""
+        """The accepted content types besides JSON."""
         return (RAW, NPY)
 
     @property
     def resizes(self) -> bool:
-        """Rows have one width."""
+        """Never: rows have a fixed width."""
         return False
 
     @property
@@ -56,16 +55,16 @@ class FeatureReader:
 
     @property
     def example(self) -> Any:
-        """Of a table a row by the columns' names, of embeddings the origin."""
+        """A row of a table by column name, or an embedding of zeros."""
         return [0.0] * self._kind.width if self._table is None else self._table.example
 
     def with_options(self, options: PictureOptions) -> "FeatureReader":
-        """Itself. Raises InvalidValue for an option that is set."""
+        """The same reader. Raises InvalidValue if an option is set."""
         options.check_unset("rows of numbers")
         return self
 
     def from_json(self, inputs: Sequence[object], field: str = "inputs") -> Features:
-        """Read the elements of a JSON list: rows of a table by name or in order, embeddings as numbers or base64."""
+        """Read a JSON list: rows of a table by column name or in order, embeddings as numbers or base64."""
         check_count(field, len(inputs), self._max_batch_size, "row")
         if self._table is not None:
             return self._table.from_json(inputs, field)
@@ -81,16 +80,16 @@ class FeatureReader:
             rows = read_npy(body, _NPY_DTYPES, [(width,)])
             check_count("body", len(rows), self._max_batch_size, "row")
         else:
-            count = whole_number_of(body, width * _WIRE.itemsize, "row")
+            count = count_inputs(body, width * _WIRE.itemsize, "row")
             check_count("body", count, self._max_batch_size, "row")
             rows = np.frombuffer(body, _WIRE).reshape(count, width)
         return self._checked(rows, lambda i: f"body[{i}]")
 
     def from_columns(self, columns: Mapping[str, NDArray[Any]], first_row: int = 0) -> Features:
-        """Read N embeddings from one array `[N, width]` of a float type, or the columns of a table by their names.
+        """Read N embeddings from one float array `[N, width]`, or N rows from the columns of a table by name.
 
-        A column of numbers is a float array `[N]`, NaN where one is missing; one of categories an array `[N]` of
-        strings, None where one is missing.
+        A column of numbers is a float array `[N]`, with NaN for missing; a column of categories an array `[N]` of
+        strings, with None for missing.
         """
         if self._table is not None:
             return self._table.from_columns(columns, first_row)
@@ -114,20 +113,20 @@ class FeatureReader:
         return float32s(value, self._kind.missing, lambda j: f"{field}[{j}]")
 
     def _checked(self, rows: NDArray[Any], row_field: Callable[[int], str]) -> Features:
-        """Rows `[N, width]` of any float type as float32. Raises InvalidValue, naming the first value that is wrong."""
+        """Rows `[N, width]` of any float type as float32. Raises InvalidValue, naming the first invalid value."""
         table, missing = self._table, self._kind.missing
-        found = narrowed(rows)
-        if table is None and is_finite(found):
-            return found
+        values = as_float32(rows)
+        if table is None and is_finite(values):
+            return values
         if table is not None and missing == "mean":
-            found = table.with_missing_as_unknown(found)
-        wrong = np.isinf(found) if missing == "mean" else ~np.isfinite(found)
+            values = table.with_missing_as_unknown(values)
+        invalid = np.isinf(values) if missing == "mean" else ~np.isfinite(values)
         if table is not None:
-            wrong |= table.wrong_codes(found)
-        if wrong.any():
-            i, j = divmod(int(wrong.argmax()), wrong.shape[1])
+            invalid |= table.invalid_codes(values)
+        if invalid.any():
+            i, j = divmod(int(invalid.argmax()), invalid.shape[1])
             field = f"{row_field(i)}[{j}]" if table is None else f"{row_field(i)}.{truncated(table.names[j])}"
             raise InvalidValue(
                 field, f" is {rows[i, j]}: {number_rule(missing) if table is None else table.binary_rule(j)}"
             )
-        return found
+        return values

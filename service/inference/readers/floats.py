@@ -1,4 +1,4 @@
-"""JSON numbers as float32, in bulk; one by one only to name the number that is wrong."""
+"""JSON numbers and arrays as float32, converted in bulk; one by one only to name an invalid number."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -9,47 +9,47 @@ from numpy.typing import NDArray
 from service.contract.errors import InvalidValue
 from service.contract.validation import display
 
-Missing = Literal["refuse", "mean"]  # as in the contract: whether a missing number is taken
+Missing = Literal["refuse", "mean"]  # as in the contract
 
-_NUMBERS = frozenset({int, float})  # compared as types, since True is an int by inheritance
+_NUMBERS = frozenset({int, float})  # compared as types, since bool is a subclass of int
 _NUMBERS_OR_NULL = _NUMBERS | {type(None)}
-# The least number that float32 rounds to infinity: half a step past the largest, 2^128 - 2^104.
+# The smallest number that float32 rounds to infinity: half a step past its largest, 2^128 - 2^104.
 _PAST_FLOAT32 = 2.0**128 - 2.0**103
 
 
 def float32s(values: Sequence[Any], missing: Missing, field_of: Callable[[int], str]) -> NDArray[np.float32]:
-    """`values` as float32 `[len(values)]`, null as NaN. Raises InvalidValue, naming the first that is wrong."""
-    taken = _NUMBERS_OR_NULL if missing == "mean" else _NUMBERS
+    """`values` as float32 `[len(values)]`, null as NaN. Raises InvalidValue, naming the first invalid one."""
+    accepted = _NUMBERS_OR_NULL if missing == "mean" else _NUMBERS
     try:
-        if set(map(type, values)) <= taken:
-            with np.errstate(over="ignore"):  # what becomes infinite is found below
-                found = np.array(values, np.float64).astype(np.float32)
-            if not np.isinf(found).any():
-                return found
+        if set(map(type, values)) <= accepted:
+            with np.errstate(over="ignore"):  # overflow is detected below
+                converted = np.array(values, np.float64).astype(np.float32)
+            if not np.isinf(converted).any():
+                return converted
     except OverflowError:  # an integer past float64
         pass
-    i, value = next((i, v) for i, v in enumerate(values) if not _is_sound(v, taken))
+    i, value = next((i, v) for i, v in enumerate(values) if not _is_valid(v, accepted))
     raise InvalidValue(field_of(i), f" is {display(value)}: {number_rule(missing)}")
 
 
-def narrowed(values: NDArray[Any]) -> NDArray[np.float32]:
-    """Any float type as float32, in C order. What is past the range becomes infinite."""
+def as_float32(values: NDArray[Any]) -> NDArray[np.float32]:
+    """An array of any float type as float32, in C order. Values out of range become infinite."""
     with np.errstate(over="ignore"):
         return values.astype(np.float32, order="C", copy=False)
 
 
 def is_finite(values: NDArray[np.float32]) -> bool:
-    """Whether all are finite, without an array of what is and what is not.
+    """Whether all values are finite, without a boolean array of their size.
 
     >>> is_finite(np.array([[1, 2]], np.float32)), is_finite(np.array([[1, np.nan]], np.float32))
     (True, False)
     """
-    # NaN goes through a minimum and a maximum; what is left may be infinite.
+    # NaN propagates through min and max.
     return not values.size or bool(np.isfinite(values.min()) and np.isfinite(values.max()))
 
 
 def number_rule(missing: Missing) -> str:
-    """What a number must be, in words."""
+    """The rule for a number, for messages."""
     rest = "; a missing one is null, or NaN in binary" if missing == "mean" else ", and none may be missing"
     return f"it must be a finite number in the range of float32{rest}"
 
@@ -60,7 +60,7 @@ def number_schema(missing: Missing) -> dict[str, Any]:
     return {"type": kind, "exclusiveMinimum": -_PAST_FLOAT32, "exclusiveMaximum": _PAST_FLOAT32}
 
 
-def _is_sound(value: object, taken: frozenset[type]) -> bool:
-    if type(value) not in taken:
+def _is_valid(value: object, accepted: frozenset[type]) -> bool:
+    if type(value) not in accepted:
         return False
     return not isinstance(value, int | float) or -_PAST_FLOAT32 < value < _PAST_FLOAT32

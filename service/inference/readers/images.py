@@ -1,8 +1,7 @@
-"""Images as they arrive, turned into the model's input: uint8 `[N, H, W]` or `[N, H, W, 3]`, 0 = black, 255 = white.
+"""Reads images: uint8 `[N, H, W]` or `[N, H, W, 3]`, 0 = black, 255 = white.
 
-Everything that depends on the input kind `image` on the way in is here and in `pixels.py`: JSON numbers, base64, raw
-bytes, NumPy arrays, and PNG or JPEG files, one or a form of several. What it refuses, it refuses by the exceptions of
-`errors.py`.
+They come as JSON numbers (`pixels.py`), base64, raw bytes, NumPy arrays, or PNG and JPEG files, one or several in a
+form.
 """
 
 import base64
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from service.contract.errors import InvalidValue, MalformedBody, UnsupportedType
 from service.contract.inputs import ImageInput
 from service.contract.validation import display, truncated
-from service.inference.readers.body import NPY, RAW, check_count, from_base64, whole_number_of
+from service.inference.readers.body import NPY, RAW, check_count, count_inputs, from_base64
 from service.inference.readers.multipart import MULTIPART, files
 from service.inference.readers.npy import read_npy
 from service.inference.readers.picture_options import NO_PICTURE_OPTIONS, PictureOptions
@@ -31,7 +30,7 @@ _SIGNATURES: dict[bytes, Format] = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff"
 
 @dataclass(frozen=True, slots=True)
 class ImageReader:
-    """Reads every form of image that a request may carry, within limits."""
+    """Reads images in every form that a request may have."""
 
     kind: ImageInput
     max_batch_size: int
@@ -40,12 +39,12 @@ class ImageReader:
 
     @property
     def media_types(self) -> tuple[str, ...]:
-        """The content types that are taken beside JSON."""
+        """The accepted content types besides JSON."""
         return (*_FILES, MULTIPART, RAW, NPY)
 
     @property
     def resizes(self) -> bool:
-        """Files of any size are fitted where a request asks for it."""
+        """Always: files of any size can be fitted."""
         return True
 
     @property
@@ -56,21 +55,21 @@ class ImageReader:
 
     @property
     def example(self) -> str:
-        """A black image, as base64 of its pixels."""
+        """A black image as base64 of its pixels."""
         return base64.b64encode(bytes(self.kind.values)).decode()
 
     def with_options(self, options: PictureOptions) -> "ImageReader":
-        """The reader of one request's pictures."""
+        """A reader that follows these options."""
         return self if options == self.options else replace(self, options=options)
 
     def from_json(self, inputs: Sequence[object], field: str = "inputs") -> Images:
-        """Read the elements of a JSON list: nested rows, flat pixels, or base64 of a file or raw bytes."""
+        """Read a JSON list whose elements are nested rows, flat pixels, or base64 of a file or of raw pixels."""
         check_count(field, len(inputs), self.max_batch_size, "image")
         images = [self._from_json_value(value, f"{field}[{i}]") for i, value in enumerate(inputs)]
         return self.options.inverted(np.frombuffer(b"".join(images), np.uint8).reshape(-1, *self.kind.row_shape))
 
     def from_body(self, body: bytes, media_type: str) -> Images:
-        """Read a body of one of `media_types`; a form's has its boundary."""
+        """Read a body of one of `media_types`; that of a form includes its boundary."""
         if media_type == RAW:
             return self.options.inverted(self.from_bytes(body))
         if media_type == NPY:
@@ -80,12 +79,12 @@ class ImageReader:
         return self.options.inverted(self._from_form(body, media_type))
 
     def from_bytes(self, body: bytes) -> Images:
-        """Read N images as N * H * W bytes, row by row; three bytes a pixel where the model takes RGB."""
-        check_count("body", whole_number_of(body, self.kind.values, "image"), self.max_batch_size, "image")
+        """Read N images as N * H * W bytes, row by row, or three bytes for each pixel for a model of RGB."""
+        check_count("body", count_inputs(body, self.kind.values, "image"), self.max_batch_size, "image")
         return np.frombuffer(body, np.uint8).reshape(-1, *self.kind.row_shape)
 
     def from_npy(self, body: bytes) -> Images:
-        """Read a NumPy array of N images, their pixels flat or not."""
+        """Read a NumPy array of N images, with pixels in a flat list or in rows."""
         images = read_npy(body, ["uint8"], [self.kind.row_shape, (self.kind.values,)])
         check_count("body", len(images), self.max_batch_size, "image")
         return np.ascontiguousarray(images).reshape(-1, *self.kind.row_shape)
@@ -98,20 +97,20 @@ class ImageReader:
         ((name, rows),) = columns.items()
         if rows.ndim == 2:
             if rows.shape[1] != self.kind.values:
-                raise InvalidValue(name, f" has {rows.shape[1]} pixels a row: an image has {self.kind.values}")
+                raise InvalidValue(name, f" has rows of {rows.shape[1]} pixels: an image has {self.kind.values}")
             return self.options.inverted(np.ascontiguousarray(rows).reshape(-1, *self.kind.row_shape))
         images = [self._from_raw(raw, f"row {first_row + i}: {truncated(name)}") for i, raw in enumerate(rows)]
         return self.options.inverted(np.frombuffer(b"".join(images), np.uint8).reshape(-1, *self.kind.row_shape))
 
     def _from_form(self, body: bytes, media_type: str) -> Images:
         """Each file of a form is one image."""
-        sent = files(body, media_type, self.max_batch_size)
-        images = np.empty((len(sent), *self.kind.row_shape), np.uint8)
-        for image, (field, content) in zip(images, sent, strict=True):
-            found = _sniff(content)
-            if found is None:
+        parts = files(body, media_type, self.max_batch_size)
+        images = np.empty((len(parts), *self.kind.row_shape), np.uint8)
+        for image, (field, content) in zip(images, parts, strict=True):
+            detected = _sniff(content)
+            if detected is None:
                 raise UnsupportedType(f"{field} is {'neither PNG nor JPEG' if content else 'empty'}")
-            image[:] = self._decode(content, field, found)
+            image[:] = self._decode(content, field, detected)
         return images
 
     def _from_json_value(self, value: object, field: str) -> bytes:
@@ -126,9 +125,9 @@ class ImageReader:
         return pixel_bytes(value, field, self.kind, check_booleans=self.options.check_booleans)
 
     def _from_raw(self, raw: bytes, field: str) -> bytes:
-        found = _sniff(raw)
-        if found is not None:
-            return self._decode(raw, field, found).tobytes()
+        detected = _sniff(raw)
+        if detected is not None:
+            return self._decode(raw, field, detected).tobytes()
         if len(raw) != self.kind.values:
             raise InvalidValue(
                 field, f" holds {len(raw)} bytes: it must be a PNG, a JPEG or the {self.kind.values} raw bytes"
@@ -136,10 +135,10 @@ class ImageReader:
         return raw
 
     def _decode(self, raw: bytes, field: str, declared: Format) -> Images:
-        found = _sniff(raw)
-        if found != declared:
-            raise MalformedBody(f"{field} was declared as {declared} and is {found or 'neither PNG nor JPEG'}")
-        # Pillow is imported with the first picture: a twentieth of the start, which many services never need.
+        detected = _sniff(raw)
+        if detected != declared:
+            raise MalformedBody(f"{field} was declared as {declared} but is {detected or 'neither PNG nor JPEG'}")
+        # Imported with the first picture: Pillow is a twentieth of the start-up time, and many services never need it.
         from service.inference.readers.picture_file import decoded
 
         background = self.options.background if self.options.resize else None

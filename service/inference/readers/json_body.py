@@ -1,7 +1,7 @@
-"""A JSON body, read strictly: what other parsers let pass without a word is refused.
+"""Parses a JSON body strictly.
 
-orjson refuses NaN, Infinity, numbers past float64, halves of surrogate pairs and deep nesting. Where an object has a
-key twice it takes the last value, and that is refused here: of two policies the laxer one might win.
+orjson refuses NaN, Infinity, numbers out of the range of float64, lone surrogates and deep nesting. For a repeated key
+it takes the last value. That is refused here, since of two policies the laxer one might win.
 """
 
 import json
@@ -14,9 +14,9 @@ from service.contract.validation import display, truncated
 
 
 def json_object(body: bytes, holding: str) -> dict[str, Any]:
-    """The JSON object that a body is.
+    """The JSON object in a body, which must hold `holding`.
 
-    Raises MalformedBody for what is not JSON, and InvalidValue for JSON of another kind or a key that is there twice.
+    Raises MalformedBody for text that is not JSON, and InvalidValue for another JSON type or a repeated key.
 
     >>> json_object(b'{"inputs": [[0, 255]]}', "inputs")
     {'inputs': [[0, 255]]}
@@ -33,34 +33,34 @@ def json_object(body: bytes, holding: str) -> dict[str, Any]:
 
 
 def may_hold_booleans(body: bytes) -> bool:
-    """Whether there can be a true or a false in JSON text; where not, none need be looked for among its numbers.
+    """Whether JSON text may contain true or false; if not, no number needs a check of its type.
 
     >>> may_hold_booleans(b'{"inputs": [1, 2]}'), may_hold_booleans(b'{"inputs": [1, true]}')
     (False, True)
     """
-    # The first looks for one byte, which takes a twentieth of the time.
+    # Searching for one byte first takes a twentieth of the time.
     return b"e" in body and (b"true" in body or b"false" in body)
 
 
 def _holds_one_string(body: bytes) -> bool:
-    """Whether there is no quotation mark after the second: then there is one key, and nothing to be there twice."""
+    """Whether there is no quotation mark after the second: then there is one key, and none is repeated."""
     second = body.find(b'"', body.find(b'"') + 1)
     return body.find(b'"', second + 1) < 0
 
 
 def _refuse_repeated(body: bytes, value: dict[str, Any]) -> None:
-    # Each key has a colon. Where there are no more colons than keys none was lost; where there are, they may stand in
-    # strings, and Python's parser, which shows every key, says so.
+    # Each key has a colon. With no more colons than parsed keys, no key was lost. Further colons may be in strings;
+    # Python's parser, which passes on every key, tells.
     colons = body.count(b":")
     if colons != len(value) and colons != _keys(value, depth=8):
         try:
-            json.loads(body, object_pairs_hook=_once, parse_int=str, parse_float=str)
+            json.loads(body, object_pairs_hook=_without_repeats, parse_int=str, parse_float=str)
         except RecursionError:
-            raise MalformedBody("the body is not JSON that is taken: it is nested too deep") from None
+            raise MalformedBody("the body is not JSON within the limits: it is nested too deeply") from None
 
 
 def _keys(value: object, depth: int) -> int:
-    """Keys of objects, down to a depth; lists that begin with a number or a string are not looked into."""
+    """The number of keys down to a depth; lists that start with a number or a string are skipped."""
     if not depth:
         return 0
     if isinstance(value, dict):
@@ -70,11 +70,11 @@ def _keys(value: object, depth: int) -> int:
     return 0
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
     for key, value in pairs:
-        if key in found:
+        if key in values:
             name = truncated(key)
             raise InvalidValue(name, " is given more than once in one object of the body")
-        found[key] = value
-    return found
+        values[key] = value
+    return values

@@ -1,11 +1,11 @@
-"""How much one request may bring."""
+"""The limits on one request."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class ReadLimits:
-    """The limits of one request."""
+    """The limits on the inputs of one request."""
 
     max_batch_size: int  # inputs
     max_image_pixels: int  # of one PNG or JPEG, before it is decoded

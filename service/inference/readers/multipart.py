@@ -1,7 +1,7 @@
 """The files of a `multipart/form-data` body, as `curl -F` and a browser's form send them.
 
-The body is in memory already, and counted; nothing goes to disk. A text field is refused: the options of every body
-but JSON stand in the query string, and a second place for them would need a rule for which of the two wins.
+The body is already in memory, within its limit; nothing is written to disk. Text fields are refused, since the options
+of a form belong in the query string.
 """
 
 from typing import NamedTuple
@@ -13,20 +13,20 @@ from service.contract.errors import InvalidValue, MalformedBody, TooLarge
 
 MULTIPART = "multipart/form-data"
 _BOUNDARY = ";boundary="
-_MOST_HEADERS = 8  # of a part: clients send two or three
-_MOST_HEADER_BYTES = 4096
-_MOST_SHOWN = 40  # characters of a name that a client gave
+_MAX_HEADERS = 8  # of a part: clients send two or three
+_MAX_HEADER_BYTES = 4096
+_MAX_SHOWN = 40  # characters of a client's name in a message
 
 
 class File(NamedTuple):
-    """One file of a form: how messages call it, and its bytes."""
+    """One file of a form: its name in messages, and its bytes."""
 
     field: str
     content: bytes
 
 
 def with_boundary(content_type: str) -> str:
-    """The content type in one form, with the boundary, without which the body cannot be read.
+    """The content type of a form, normalised, with the boundary that reading the body needs.
 
     >>> with_boundary('multipart/form-data; charset=utf-8; boundary="a b"')
     'multipart/form-data;boundary=a b'
@@ -36,26 +36,26 @@ def with_boundary(content_type: str) -> str:
 
 
 def without_boundary(media_type: str) -> str:
-    """What `with_boundary` was made of: for the other types nothing changes."""
+    """The content type without the boundary; other types are unchanged."""
     return media_type.partition(_BOUNDARY)[0]
 
 
-def files(body: bytes, media_type: str, most: int) -> list[File]:
-    """The files of a body, in their order, whatever their fields are called; `media_type` is of `with_boundary`.
+def files(body: bytes, media_type: str, max_files: int) -> list[File]:
+    """The files of a body in order, whatever the names of their fields; `media_type` comes from `with_boundary`.
 
     >>> body = b'--x\\r\\nContent-Disposition: form-data; name="a"; filename="b.png"\\r\\n\\r\\n123\\r\\n--x--\\r\\n'
-    >>> files(body, "multipart/form-data;boundary=x", most=4)
+    >>> files(body, "multipart/form-data;boundary=x", max_files=4)
     [File(field='file[0] b.png', content=b'123')]
 
-    Raises MalformedBody, InvalidValue for a field that is no file or for no files, and TooLarge as soon as there are
-    more than `most`.
+    Raises MalformedBody, InvalidValue for a text field or for no files, and TooLarge as soon as there are more than
+    `max_files`.
     """
     boundary = media_type.partition(_BOUNDARY)[2]
     if not boundary:
-        raise MalformedBody(f"the content type {MULTIPART} names no boundary")
-    parts = _Parts(most)
+        raise MalformedBody(f"the content type {MULTIPART} has no boundary")
+    parts = _Parts(max_files)
     try:
-        # At most 256 bytes of boundary, as the parser has it.
+        # The parser limits the boundary to 256 bytes.
         parser = MultipartParser(
             boundary,
             {
@@ -68,26 +68,26 @@ def files(body: bytes, media_type: str, most: int) -> list[File]:
                 "on_part_end": parts.end,
                 "on_end": parts.end_all,
             },
-            max_header_count=_MOST_HEADERS,
-            max_header_size=_MOST_HEADER_BYTES,
+            max_header_count=_MAX_HEADERS,
+            max_header_size=_MAX_HEADER_BYTES,
         )
         parser.write(body)
     except FormParserError as error:
         raise MalformedBody(f"the body is not {MULTIPART}: {error}") from None
     if not parts.ended:
         raise MalformedBody(f"the body is not {MULTIPART}: it ends before its last boundary")
-    if not parts.found:
+    if not parts.files:
         raise InvalidValue("body", " holds no file: it must hold at least one image")
-    return parts.found
+    return parts.files
 
 
 class _Parts:
-    """What the parser calls, part after part."""
+    """The parser's callbacks, which collect the parts."""
 
-    def __init__(self, most: int) -> None:
-        self.found: list[File] = []
+    def __init__(self, max_files: int) -> None:
+        self.files: list[File] = []
         self.ended = False
-        self._most = most
+        self._max_files = max_files
         self._headers: dict[bytes, bytes] = {}
         self._name = b""
         self._value = b""
@@ -95,8 +95,8 @@ class _Parts:
         self._pieces: list[bytes] = []
 
     def begin(self) -> None:
-        if len(self.found) == self._most:
-            raise TooLarge(f"body holds more than {self._most} images: at most {self._most} are taken in one request")
+        if len(self.files) == self._max_files:
+            raise TooLarge(f"body holds more than {self._max_files} images, which is the limit of one request")
         self._headers = {}
         self._pieces = []
 
@@ -114,25 +114,25 @@ class _Parts:
         _, parameters = parse_options_header(self._headers.get(b"content-disposition", b""))
         name = printable(parameters.get(b"name", b""))
         if b"filename" not in parameters:
-            rule = " is no file: a form holds files alone, and the options stand in the query string"
+            rule = " is not a file: a form holds only files; the options belong in the query string"
             raise InvalidValue(name, rule) if name else InvalidValue("body", f": a part without a name{rule}")
-        self._field = f"file[{len(self.found)}] {printable(parameters[b'filename'])}".rstrip()
+        self._field = f"file[{len(self.files)}] {printable(parameters[b'filename'])}".rstrip()
 
     def data(self, data: bytes, start: int, end: int) -> None:
         self._pieces.append(data[start:end])
 
     def end(self) -> None:
-        self.found.append(File(self._field, b"".join(self._pieces)))
+        self.files.append(File(self._field, b"".join(self._pieces)))
 
     def end_all(self) -> None:
         self.ended = True
 
 
 def printable(name: bytes) -> str:
-    """A name that a client gave, fit for a message: what cannot be printed is a question mark.
+    """A client's name, fit for a message: unprintable characters become question marks.
 
     >>> printable("schön\\n.jpg".encode()), printable(b"x" * 1000) == "x" * 37 + "..."
     ('schön?.jpg', True)
     """
     text = "".join(c if c.isprintable() and c != "\ufffd" else "?" for c in name.decode("utf-8", "replace"))
-    return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 3] + "..."
+    return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 3] + "..."

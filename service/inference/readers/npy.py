@@ -1,6 +1,7 @@
-"""NumPy's `.npy` format, version 1 to 3, as far as a request may use it: one plain array of numbers, never a pickle.
+"""Reads NumPy's `.npy` format, versions 1 to 3: one plain array of numbers, never a pickle.
 
-The header is a Python dictionary in text. It is matched, not evaluated, and the data are not copied.
+The header is the text of a Python dictionary. It is matched, not evaluated, and the data is not copied. NumPy's own
+reader evaluates the header, accepts more than it should from a client, and has no public function for version 3.
 """
 
 import math
@@ -16,71 +17,71 @@ from service.contract.errors import InvalidValue, MalformedBody
 from service.contract.validation import truncated
 
 _MAGIC = b"\x93NUMPY"
-_MOST_HEADER_BYTES = 1024  # NumPy writes 118 for an array of numbers
-# As Python's own parser reads it: its blanks alone, quotation marks in pairs, no number with a zero in front.
+_MAX_HEADER_BYTES = 1024  # NumPy writes 118 for an array of numbers
+# As in Python: only these blanks, matching quotation marks, no leading zeros.
 _BLANK = b" \t\n"
 _B, _NUMBER = b"[%b]*" % _BLANK, rb"(?:0|[1-9]\d*)"
 _SHAPE = rb"\(%b(?:%b%b,%b)*(?:%b%b)?\)" % (_B, _NUMBER, _B, _B, _NUMBER, _B)
 _VALUE = rb"""'[^']*'|"[^"]*"|\[[^\]]*\]|True|False|%b""" % _SHAPE
 _ENTRY = re.compile(rb"""%b(['"])(descr|fortran_order|shape)\1%b:%b(%b)%b(?:,|$)""" % (_B, _B, _B, _VALUE, _B))
-_DESCR = re.compile(r"[<>|=]?[?biufcmMOSUV]\d{0,3}")  # of a type without fields
+_DESCR = re.compile(r"[<>|=]?[?biufcmMOSUV]\d{0,3}")  # a type without fields
 
 
 def read_npy(body: bytes, dtypes: Sequence[str], row_shapes: Sequence[tuple[int, ...]]) -> NDArray[Any]:
-    """The array of N rows in `body`, a view of it: of one of `dtypes`, shape `[N, *one of row_shapes]`."""
-    header, data = _parts(body)
+    """The array in `body`, as a view: of one of `dtypes`, and of shape `[N, *row_shape]` for one of `row_shapes`."""
+    header, data = _split(body)
     fields = _fields(header)
     dtype = _dtype(fields[b"descr"], dtypes)
     shape = tuple(int(digits) for digits in re.findall(rb"\d+", fields[b"shape"]))
     if not shape or shape[1:] not in row_shapes:
         allowed = " or ".join(str(["N", *row]).replace("'", "") for row in row_shapes)
         raise InvalidValue("body", f" is an array of shape {truncated(str(list(shape)))}: it must be {allowed}")
-    promised = math.prod(shape) * dtype.itemsize
-    if len(data) != promised:
-        raise MalformedBody(f"the body has {len(data)} bytes of data: its .npy header promises {promised}")
+    expected = math.prod(shape) * dtype.itemsize
+    if len(data) != expected:
+        raise MalformedBody(f"the body has {len(data)} bytes of data: its .npy header states {expected}")
     values = np.frombuffer(data, dtype)
-    # In Fortran's order the first axis is the one that varies fastest.
+    # In Fortran order the first axis varies fastest.
     return values.reshape(shape[::-1]).T if fields[b"fortran_order"] == b"True" else values.reshape(shape)
 
 
-def _parts(body: bytes) -> tuple[bytes, memoryview]:
-    """The header's text and the data after it."""
+def _split(body: bytes) -> tuple[bytes, memoryview]:
+    """The text of the header, and the data after it."""
     if not body.startswith(_MAGIC):
-        raise MalformedBody("the body is not a .npy file: it does not begin as one")
+        raise MalformedBody("the body is not a .npy file: it does not start as one")
     major, minor = body[len(_MAGIC) : len(_MAGIC) + 2].ljust(2, b"\0")
     if major not in (1, 2, 3) or minor:
         version = f"{major}.{minor}" if minor else major
-        raise MalformedBody(f"the body is a .npy file of version {version}: 1, 2 and 3 are taken")
+        raise MalformedBody(f"the body is a .npy file of version {version}: 1, 2 and 3 are supported")
     length = struct.Struct("<H" if major == 1 else "<I")
     start = len(_MAGIC) + 2 + length.size
     if len(body) < start:
-        raise MalformedBody("the body is a .npy file cut short")
+        raise MalformedBody("the body is a truncated .npy file")
     (size,) = length.unpack_from(body, len(_MAGIC) + 2)
-    if size > _MOST_HEADER_BYTES:
-        raise MalformedBody(f"the body is a .npy file with a header of {size} bytes: at most {_MOST_HEADER_BYTES}")
+    if size > _MAX_HEADER_BYTES:
+        raise MalformedBody(f"the body is a .npy file with a header of {size} bytes: at most {_MAX_HEADER_BYTES}")
     if len(body) < start + size:
-        raise MalformedBody("the body is a .npy file cut short")
+        raise MalformedBody("the body is a truncated .npy file")
     return body[start : start + size], memoryview(body)[start + size :]
 
 
 def _fields(header: bytes) -> dict[bytes, bytes]:
-    """The header's three entries, each as the text that it is."""
+    """The three entries of the header, as text."""
     text = header.strip(_BLANK)
-    inner, found, position = text[1:-1].strip(_BLANK), dict[bytes, bytes](), 0
+    inner, fields, position = text[1:-1].strip(_BLANK), dict[bytes, bytes](), 0
     while match := _ENTRY.match(inner, position):
-        found[match[2]] = match[3]
+        fields[match[2]] = match[3]
         position = match.end()
-    sound = (
+    is_valid = (
         text[:1] + text[-1:] == b"{}"
         and position == len(inner)
-        and len(found) == 3
-        and found[b"fortran_order"] in (b"True", b"False")
-        and found[b"shape"].startswith(b"(")
-        and found[b"descr"][:1] in (b"'", b'"', b"[")
+        and len(fields) == 3
+        and fields[b"fortran_order"] in (b"True", b"False")
+        and fields[b"shape"].startswith(b"(")
+        and fields[b"descr"][:1] in (b"'", b'"', b"[")
     )
-    if not sound:
-        raise MalformedBody("the body is a .npy file whose header does not say descr, fortran_order and shape")
-    return found
+    if not is_valid:
+        raise MalformedBody("the body is a .npy file whose header does not have descr, fortran_order and shape")
+    return fields
 
 
 def _dtype(descr: bytes, allowed: Sequence[str]) -> "np.dtype[Any]":
@@ -90,6 +91,6 @@ def _dtype(descr: bytes, allowed: Sequence[str]) -> "np.dtype[Any]":
     except (TypeError, ValueError):
         dtype = None
     if dtype is None or dtype.name not in allowed:
-        came = truncated(text) if dtype is None else dtype.name
-        raise InvalidValue("body", f" is an array of {came}: it must be {' or '.join(allowed)}")
+        name = truncated(text) if dtype is None else dtype.name
+        raise InvalidValue("body", f" is an array of {name}: it must be {' or '.join(allowed)}")
     return dtype

@@ -1,6 +1,6 @@
-"""How a picture of any size and colour becomes one of the model's: those it learns from, and those it is asked about.
+"""Fits a picture of any size and colour to the model's, in training and in service alike.
 
-What a picture lies on is black, and so is what shows through it; or white, where it is to be inverted afterwards.
+Padding and transparent pixels take the colour of the background: black, or white if the picture is inverted afterwards.
 """
 
 from typing import Literal
@@ -10,12 +10,12 @@ from PIL import Image, ImageOps
 Mode = Literal["L", "RGB"]
 Background = Literal["black", "white"]
 
-# Modes whose conversion to 8 bits a channel loses nothing but colour and transparency.
+# Modes whose conversion to 8 bits per channel loses only colour and transparency.
 CONVERTIBLE = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})
 
 
 def converted(image: Image.Image, mode: Mode, background: Background = "black") -> Image.Image:
-    """To grey or RGB, on `background`; `image` is of a mode in CONVERTIBLE."""
+    """The image as grey or RGB, on `background`; its mode must be in CONVERTIBLE."""
     if image.has_transparency_data:
         backdrop = Image.new("RGBA", image.size, background)
         image = Image.alpha_composite(backdrop, image.convert("RGBA"))
@@ -23,6 +23,6 @@ def converted(image: Image.Image, mode: Mode, background: Background = "black") 
 
 
 def fitted(image: Image.Image, mode: Mode, size: tuple[int, int], background: Background = "black") -> Image.Image:
-    """Turned upright, converted, shrunk or enlarged to fit `size` (width, height), and centred on `background`."""
+    """The image turned upright, converted, scaled to fit `size` (width, height), and centred on `background`."""
     upright = converted(ImageOps.exif_transpose(image), mode, background)
     return ImageOps.pad(upright, size, Image.Resampling.LANCZOS, color=background)

@@ -1,4 +1,4 @@
-"""One image as JSON numbers, nested or flat, turned into its bytes; and the name of the first number that is wrong."""
+"""Reads one image from JSON numbers, nested or flat, and names the first invalid number."""
 
 from collections.abc import Callable, Sequence
 from itertools import chain
@@ -12,9 +12,9 @@ _PIXEL_RULE = {1: "a pixel is an integer from 0 to 255", 3: "a pixel is three in
 
 
 def pixel_bytes(value: list[Any], field: str, kind: ImageInput, *, check_booleans: bool = True) -> bytes:
-    """The `kind.values` bytes of an image: a list of so many integers, or of rows of pixels.
+    """The `kind.values` bytes of an image, from a list of that many integers or of rows of pixels.
 
-    `check_booleans` may be off where the JSON text has no true and no false: looking takes longer than the rest.
+    `check_booleans` may be off if the JSON has no booleans: the search takes longer than everything else.
     """
     if value and isinstance(value[0], list):
         return _nested(value, field, kind, check_booleans)
@@ -26,7 +26,7 @@ def pixel_bytes(value: list[Any], field: str, kind: ImageInput, *, check_boolean
 
 
 def rows_of_pixels(kind: ImageInput) -> str:
-    """The nested form in words.
+    """The nested form in words, for messages.
 
     >>> rows_of_pixels(ImageInput(height=2, width=4, channels=3))
     '2 rows of 4 pixels of 3'
@@ -35,7 +35,7 @@ def rows_of_pixels(kind: ImageInput) -> str:
 
 
 def pixels_schema(kind: ImageInput) -> list[dict[str, Any]]:
-    """The forms as JSON Schemas: flat, nested."""
+    """The JSON Schemas of the two forms, flat and nested."""
     number = {"type": "integer", "minimum": 0, "maximum": 255}
     row = _list_of(number if kind.channels == 1 else _list_of(number, kind.channels), kind.width)
     return [
@@ -56,14 +56,14 @@ def _nested(rows: list[Any], field: str, kind: ImageInput, check_booleans: bool)
         if not isinstance(row, list):
             raise InvalidValue(f"{field}[{y}]", f" is {display(row)}: a row is {kind.width} {noun}")
         if len(row) != kind.width:
-            came = "numbers" if kind.channels == 1 else "pixels"
-            raise InvalidValue(f"{field}[{y}]", f" has {len(row)} {came}: a row has {kind.width}")
+            unit = "numbers" if kind.channels == 1 else "pixels"
+            raise InvalidValue(f"{field}[{y}]", f" has {len(row)} {unit}: a row has {kind.width}")
     read = _rows_of_grey if kind.channels == 1 else _rows_of_colour
     return read(rows, field, kind, check_booleans)
 
 
 def _rows_of_grey(rows: list[list[Any]], field: str, kind: ImageInput, check_booleans: bool) -> bytes:
-    return _either(rows, lambda row, y: _bytes(row, f"{field}[{y}]", kind, check_booleans), check_booleans)
+    return _joined(rows, lambda row, y: _bytes(row, f"{field}[{y}]", kind, check_booleans), check_booleans)
 
 
 def _rows_of_colour(rows: list[list[Any]], field: str, kind: ImageInput, check_booleans: bool) -> bytes:
@@ -72,23 +72,23 @@ def _rows_of_colour(rows: list[list[Any]], field: str, kind: ImageInput, check_b
             if not isinstance(pixel, list) or len(pixel) != 3:
                 raise InvalidValue(f"{field}[{y}][{x}]", f" is {display(pixel)}: {_PIXEL_RULE[3]}")
     pixels = list(chain.from_iterable(rows))
-    return _either(
+    return _joined(
         pixels,
         lambda p, i: _bytes(p, f"{field}[{i // kind.width}][{i % kind.width}]", kind, check_booleans),
         check_booleans,
     )
 
 
-def _either(parts: list[list[Any]], slowly: Callable[[list[Any], int], bytes], check_booleans: bool) -> bytes:
-    """All parts at once, or one by one, to name the number that is wrong."""
+def _joined(parts: list[list[Any]], read_one: Callable[[list[Any], int], bytes], check_booleans: bool) -> bytes:
+    """The bytes of all parts at once; one by one only to name an invalid number."""
     try:
         return _fast_bytes(list(chain.from_iterable(parts)), check_booleans)
     except (TypeError, ValueError):
-        return b"".join(slowly(part, i) for i, part in enumerate(parts))
+        return b"".join(read_one(part, i) for i, part in enumerate(parts))
 
 
 def _fast_bytes(values: Sequence[Any], check_booleans: bool) -> bytes:
-    # bytes() refuses what is no integer, and one outside 0..255, but it would take True for 1.
+    # bytes() raises for anything but integers from 0 to 255, except that it takes True for 1.
     if check_booleans and bool in set(map(type, values)):
         raise TypeError
     return bytes(values)

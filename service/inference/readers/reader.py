@@ -1,4 +1,4 @@
-"""The way in: what every kind of input has to be able to do, and the one that fits the loaded model."""
+"""The interface of the readers, and the choice of a reader for a model."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -17,19 +17,19 @@ from service.inference.readers.tokens import TokenReader
 
 
 class Reader(Protocol):
-    """From what a client sent to the graph's input, `[N, *row_shape]` in the kind's dtype.
+    """Reads inputs of one kind into the graph's input, `[N, *row_shape]` in the kind's dtype.
 
-    What cannot be read is refused by the exceptions of `errors.py`, and what is too much before it is allocated.
+    Raises a RequestError for inputs that are invalid, and for too many before memory is allocated for them.
     """
 
     @property
     def media_types(self) -> tuple[str, ...]:
-        """The content types that are taken beside JSON."""
+        """The accepted content types besides JSON."""
         ...
 
     @property
     def resizes(self) -> bool:
-        """Whether the options `resize` and `invert` mean anything to this kind."""
+        """Whether PictureOptions apply to this kind."""
         ...
 
     @property
@@ -39,15 +39,15 @@ class Reader(Protocol):
 
     @property
     def example(self) -> Any:
-        """An element of `inputs` that is taken, for the description."""
+        """A valid element of `inputs`, for the API description."""
         ...
 
     def with_options(self, options: PictureOptions) -> "Reader":
-        """The reader of one request. Raises InvalidValue for an option that this kind does not have."""
+        """The reader for one request. Raises InvalidValue for an option that does not apply to this kind."""
         ...
 
     def from_json(self, inputs: Sequence[object], field: str = "inputs") -> NDArray[Any]:
-        """Read the elements of a JSON list; `field` is what the request calls the list, for messages."""
+        """Read a JSON list; `field` is its name in messages."""
         ...
 
     def from_body(self, body: bytes, media_type: str) -> NDArray[Any]:
@@ -55,20 +55,20 @@ class Reader(Protocol):
         ...
 
     def from_columns(self, columns: Mapping[str, NDArray[Any]], first_row: int = 0) -> NDArray[Any]:
-        """Read N rows of a file of columns, by name; messages count rows from `first_row`.
+        """Read N rows from arrays by column name; messages count rows from `first_row`.
 
-        What a column's array holds is the kind's affair, and each reader says it.
+        Each reader documents the arrays that it takes.
         """
         ...
 
 
 def read_other(reader: Reader, options: PictureOptions, body: bytes, media_type: str) -> NDArray[Any]:
-    """Read a body that is not JSON. Raises UnsupportedType for a content type that the reader does not take."""
+    """Read a body that is not JSON. Raises UnsupportedType for a content type that the reader does not accept."""
     form = without_boundary(media_type)
     if form in reader.media_types:
         return reader.with_options(options).from_body(body, media_type)
-    came = f"content type {form}" if form else "a body without a content type"
-    raise UnsupportedType(f"{came} is not taken: {', '.join((JSON, *reader.media_types))} are")
+    description = f"content type {form}" if form else "a body without a content type"
+    raise UnsupportedType(f"{description} is not supported: use one of {', '.join((JSON, *reader.media_types))}")
 
 
 def reader_for(kind: Kind, limits: ReadLimits) -> Reader:

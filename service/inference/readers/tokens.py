@@ -1,7 +1,7 @@
-"""Contexts of tokens as they arrive, turned into the model's input: int64 `[N, context]`.
+"""Reads contexts of tokens: int64 `[N, context]`.
 
-Everything that depends on the input kind `tokens` on the way in is here. A token is a string, or its number in the
-vocabulary; a string that is not in it has the number that the manifest calls `unknown`.
+A token is a string, or its number in the vocabulary. A string that is not in the vocabulary gets the manifest's
+`unknown` number.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from service.contract.errors import InvalidValue
 from service.contract.inputs import TokensInput
 from service.contract.validation import display, truncated
-from service.inference.readers.body import NPY, RAW, check_count, whole_number_of
+from service.inference.readers.body import NPY, RAW, check_count, count_inputs
 from service.inference.readers.npy import read_npy
 from service.inference.readers.picture_options import PictureOptions
 
@@ -24,7 +24,7 @@ _NPY_DTYPES = ("uint16", "int32", "uint32", "int64")
 
 
 class TokenReader:
-    """Reads every form of contexts that a request may carry, within limits."""
+    """Reads contexts in every form that a request may have."""
 
     def __init__(self, kind: TokensInput, max_batch_size: int) -> None:
         self._kind = kind
@@ -33,12 +33,12 @@ class TokenReader:
 
     @property
     def media_types(self) -> tuple[str, ...]:
-        """The content types that are taken beside JSON."""
+        """The accepted content types besides JSON."""
         return (RAW, NPY)
 
     @property
     def resizes(self) -> bool:
-        """Contexts have one length."""
+        """Never: contexts have a fixed length."""
         return False
 
     @property
@@ -50,21 +50,21 @@ class TokenReader:
             "items": {"anyOf": [{"type": "string"}, number]},
             "minItems": self._kind.context,
             "maxItems": self._kind.context,
-            "description": "The tokens, oldest first: each as text, or by its number in the vocabulary.",
+            "description": "The tokens, oldest first, each as text or as its number in the vocabulary.",
         }
 
     @property
     def example(self) -> list[int]:
-        """The first token again and again."""
+        """The first token of the vocabulary, repeated."""
         return [0] * self._kind.context
 
     def with_options(self, options: PictureOptions) -> "TokenReader":
-        """Itself. Raises InvalidValue for an option that is set."""
+        """The same reader. Raises InvalidValue if an option is set."""
         options.check_unset("tokens")
         return self
 
     def from_json(self, inputs: Sequence[object], field: str = "inputs") -> Tokens:
-        """Read the elements of a JSON list: each a list of `context` strings or numbers."""
+        """Read a JSON list whose elements are lists of `context` strings or numbers."""
         check_count(field, len(inputs), self._max_batch_size, "context")
         return np.array([self._context(value, f"{field}[{i}]") for i, value in enumerate(inputs)], np.int64)
 
@@ -74,13 +74,13 @@ class TokenReader:
         if media_type == NPY:
             rows = read_npy(body, _NPY_DTYPES, [(context,)])
         else:
-            rows = np.frombuffer(body, _WIRE, whole_number_of(body, context * _WIRE.itemsize, "context") * context)
+            rows = np.frombuffer(body, _WIRE, count_inputs(body, context * _WIRE.itemsize, "context") * context)
             rows = rows.reshape(-1, context)
         check_count("body", len(rows), self._max_batch_size, "context")
         return self._checked(rows, "body[{}]", 0)
 
     def from_columns(self, columns: Mapping[str, NDArray[Any]], first_row: int = 0) -> Tokens:
-        """Read N contexts from one array of whole numbers `[N, context]`."""
+        """Read N contexts from one integer array `[N, context]`."""
         ((name, rows),) = columns.items()
         if rows.ndim != 2 or rows.shape[1] != self._kind.context:
             raise InvalidValue(name, f" has the shape {list(rows.shape)}: it must be [N, {self._kind.context}]")
@@ -96,17 +96,18 @@ class TokenReader:
     def _number(self, token: object, field: str) -> int:
         if isinstance(token, str):
             return self._numbers.get(token, self._kind.unknown)
-        if type(token) is not int or not 0 <= token < len(self._numbers):  # a bool is no number of a token
+        if type(token) is not int or not 0 <= token < len(self._numbers):  # True is not a token number
             raise InvalidValue(
                 field, f"={display(token)}: a token is a string, or its number, from 0 to {len(self._numbers) - 1}"
             )
         return token
 
     def _checked(self, rows: NDArray[Any], field: str, first_row: int) -> Tokens:
-        wrong = (rows < 0) | (rows >= len(self._numbers))
-        if wrong.any():
-            i, j = divmod(int(wrong.argmax()), wrong.shape[1])
+        invalid = (rows < 0) | (rows >= len(self._numbers))
+        if invalid.any():
+            i, j = divmod(int(invalid.argmax()), invalid.shape[1])
             raise InvalidValue(
-                f"{field.format(first_row + i)}[{j}]", f"={rows[i, j]}: a token is from 0 to {len(self._numbers) - 1}"
+                f"{field.format(first_row + i)}[{j}]",
+                f"={rows[i, j]}: a token number is from 0 to {len(self._numbers) - 1}",
             )
         return np.ascontiguousarray(rows, np.int64)

@@ -56,10 +56,10 @@ def test_manifest_that_breaks_a_rule(field: str, value: object, message: str) ->
 
 
 WRONG_CURVE: dict[str, tuple[dict[str, Any], str]] = {
-    "of several lengths": ({"thresholds": [0.9]}, "must be equally many"),
+    "of several lengths": ({"thresholds": [0.9]}, "must have the same length"),
     "rising thresholds": ({"thresholds": [0.5, 0.6, 0.7]}, "thresholds must fall"),
     "falling answers": ({"answered": [3, 2, 4]}, "answered must rise"),
-    "more errors than answers": ({"errors": [3, 3, 3]}, "errors must be from 0 to as many as are answered"),
+    "more errors than answers": ({"errors": [3, 3, 3]}, "errors must be from 0 to the number answered"),
     "more answers than examples": ({"answered": [2, 3, 5]}, "answers more than the 4 examples"),
 }
 
@@ -80,12 +80,15 @@ WRONG_ABSTENTION: dict[str, tuple[dict[str, Any], str]] = {
     "no prediction set": ({"prediction_sets": []}, "at least 1 item"),
     "negative cost": ({"cost_matrix": [[0, -1, 1], [1, 0, 1], [1, 1, 0]]}, "greater than or equal to 0"),
     "no cost": ({"cost_matrix": [[0, 0, 0]] * 3}, "cost_matrix has no cost over 0"),
-    "two certificates for one risk": ({"selective_risk": [_RISK, _RISK]}, "two promises of the same"),
+    "two certificates for one risk": ({"selective_risk": [_RISK, _RISK]}, "duplicate promises"),
     "more errors than answers": ({"selective_risk": [{**_RISK, "errors": 51}]}, "51 errors among 50 answers to 100"),
     "more answers than examples": ({"selective_risk": [{**_RISK, "answered": 101}]}, "among 101 answers to 100"),
-    "a bound over the risk": ({"selective_risk": [{**_RISK, "risk_bound": 0.2}]}, "and the bound is 0.2"),
-    "a bound over the cost": ({"reject_cost": [{**_COST, "answer_cost_bound": 0.3}]}, "and the bound is 0.3"),
-    "of another split": ({"selective_risk": [{**_RISK, "calibration_fingerprint": "1" * 64}]}, "another calibration"),
+    "a bound over the risk": ({"selective_risk": [{**_RISK, "risk_bound": 0.2}]}, "but the bound is 0.2"),
+    "a bound over the cost": ({"reject_cost": [{**_COST, "answer_cost_bound": 0.3}]}, "but the bound is 0.3"),
+    "of another split": (
+        {"selective_risk": [{**_RISK, "calibration_fingerprint": "1" * 64}]},
+        "not of the manifest's calibration split",
+    ),
 }
 
 
@@ -127,13 +130,13 @@ def test_cells_are_one_more_than_the_cuts_between_them(change: dict[str, Any], m
 
 def test_model_that_reports_on_what_it_chose_by_can_carry_no_certificate() -> None:
     manifest = tiny.manifest().model_dump()
-    with pytest.raises(ValidationError, match="not held out can carry no certificate"):
+    with pytest.raises(ValidationError, match="not held out cannot have certificates"):
         Manifest.model_validate({**manifest, "data": {**manifest["data"], "report_is_held_out": False}})
 
 
 def test_default_policy_needs_its_certificate() -> None:
     policy = {"kind": "selective_risk", "selective_risk": 0.1, "confidence_level": 0.95, "threshold": 0.8}
-    with pytest.raises(ValidationError, match="the default policy needs a certificate, and there is none"):
+    with pytest.raises(ValidationError, match="the default policy needs a certificate, but there is none"):
         Manifest.model_validate({**tiny.manifest().model_dump(), "abstention": None, "default_policy": policy})
 
 
@@ -142,26 +145,26 @@ def test_default_policy_is_that_of_a_certificate(change: dict[str, float]) -> No
     manifest = tiny.manifest().model_dump()
     sound = tiny.abstention().selective_risk[1].policy().model_dump()
     Manifest.model_validate({**manifest, "default_policy": sound})
-    with pytest.raises(ValidationError, match="not that of one of the certificates"):
+    with pytest.raises(ValidationError, match="none of the certified ones"):
         Manifest.model_validate({**manifest, "default_policy": {**sound, **change}})
 
 
 _REFERENCE = tiny.REFERENCE.model_dump()
 WRONG_REFERENCE: dict[str, tuple[dict[str, Any], str]] = {
-    "labels of another model": ({"labels": [40, 60]}, "the reference counts 2 labels of 3"),
+    "labels of another model": ({"labels": [40, 60]}, "the reference counts 2 labels, but the model has 3"),
     "another sum": ({"labels": [10, 60, 31]}, "counts must add up to 100, the size of the split"),
     "a count too few": ({"confidence": {"edges": [0.5, 0.8], "counts": [40, 60]}}, "2 edges need 3 counts"),
-    "a count under 0": ({"confidence": {"edges": [0.5], "counts": [-1, 101]}}, "none under 0"),
+    "a count under 0": ({"confidence": {"edges": [0.5], "counts": [-1, 101]}}, "none negative"),
     "edges that fall": ({"ood_score": {"edges": [2.0, 0.5], "counts": [10, 88, 2]}}, "edges must rise"),
-    "an own label that is none": ({"own_labels": [3]}, "own_labels must be at most 99 rising places of the 3 labels"),
-    "own labels that fall": ({"own_labels": [1, 0]}, "own_labels must be at most 99 rising places"),
-    "a label of its own twice": ({"own_labels": [1, 1]}, "own_labels must be at most 99 rising places"),
+    "an own label that is none": ({"own_labels": [3]}, "own_labels must be at most 99 rising indices of the 3 labels"),
+    "own labels that fall": ({"own_labels": [1, 0]}, "own_labels must be at most 99 rising indices"),
+    "a label of its own twice": ({"own_labels": [1, 1]}, "own_labels must be at most 99 rising indices"),
     "none left to share a bin": ({"own_labels": [0, 1, 2]}, "and not all of them"),
     "very many edges": (
         {"confidence": {"edges": [i / 200 for i in range(100)], "counts": [100] + [0] * 100}},
         "at most 99 items",
     ),
-    "of another split": ({"fingerprint": "1" * 64}, "another calibration split than the manifest's"),
+    "of another split": ({"fingerprint": "1" * 64}, "not of the manifest's calibration split"),
 }
 
 
@@ -187,7 +190,7 @@ WRONG_GOLDEN: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "none": ({"inputs": "", "probabilities": []}, "at least 1 item"),
     "tolerance": ({"tolerance": 0.1}, "less than or equal to 0.001"),
-    "one score short": ({"ood_scores": [1.0, 1.0, 1.0]}, "ood_scores and probabilities must be equally many"),
+    "one score short": ({"ood_scores": [1.0, 1.0, 1.0]}, "ood_scores and probabilities must have the same length"),
     "ragged": ({"probabilities": [[0.5, 0.5], [1.0], [1.0], [1.0]]}, r"golden probabilities are \[1, 2\] wide"),
 }
 

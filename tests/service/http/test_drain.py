@@ -1,4 +1,4 @@
-"""On the way out: probes say 503, all else is answered and ends its connection; what each signal does."""
+"""The drain: probes answer 503, other requests are answered and close their connection; the effect of each signal."""
 
 import http.client
 import os
@@ -130,7 +130,7 @@ def test_it_answers_after_sigterm_and_stops_on_a_second_signal(tiny_model: Path,
         in_flight.sendall(b"\x00")
         assert in_flight.recv(1000).startswith(b"HTTP/1.1 200 ")
         assert server.process.wait(timeout=20) == 0
-        said = [line for line in server.log() if "draining for 300 seconds: /readyz says 503" in line]
+        said = [line for line in server.log() if "draining for 300 seconds: /readyz answers 503" in line]
         assert len(said) == workers
 
 
@@ -158,7 +158,7 @@ def test_ctrl_c_does_not_wait(tiny_model: Path) -> None:
 
 
 @BOTH
-def test_last_signal_waits_for_nobody(tiny_model: Path, workers: int) -> None:
+def test_last_signal_stops_at_once(tiny_model: Path, workers: int) -> None:
     settings = {"DEMUR_DRAIN_SECONDS": LONG, "DEMUR_SHUTDOWN_SECONDS": LONG}
     with _serving(tiny_model, workers, **settings) as server, _connection(server) as in_flight:
         in_flight.sendall(HALF)
@@ -171,7 +171,7 @@ def test_last_signal_waits_for_nobody(tiny_model: Path, workers: int) -> None:
         assert server.stop(signal.SIGTERM) == 0
 
 
-def test_without_a_drain_a_second_signal_waits_for_nobody(tiny_model: Path) -> None:
+def test_without_a_drain_a_second_signal_stops_at_once(tiny_model: Path) -> None:
     with _serving(tiny_model, 1, DEMUR_SHUTDOWN_SECONDS=LONG) as server, _connection(server) as in_flight:
         in_flight.sendall(HALF)
         assert _statuses(server, "/livez") == {200}

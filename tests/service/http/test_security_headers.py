@@ -1,4 +1,4 @@
-"""What every answer says to browsers, by either way; no banner; no CORS; no address but loopback."""
+"""The security headers of every answer, from the lane and the application; no banner, no CORS, only loopback."""
 
 import socket
 from collections.abc import Iterator
@@ -80,7 +80,7 @@ def test_page_elsewhere_may_not_ask(server: Server, path: str, method: str) -> N
 
 
 @pytest.mark.parametrize("sent", [b"rubbish\r\n\r\n", b"GET /livez HTTP/9.9\r\n\r\n", b"GET  /\r\nx\r\n\r\n"])
-def test_what_is_no_http_is_told_so_without_a_banner(server: Server, sent: bytes) -> None:
+def test_invalid_http_gets_an_error_without_a_banner(server: Server, sent: bytes) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
         connection.sendall(sent)
         answer = b"".join(iter(lambda: connection.recv(1000), b"")).lower()

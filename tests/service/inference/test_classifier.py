@@ -154,7 +154,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     "unknown field": (_with_manifest(lambda m: m.update(extra=1)), "invalid manifest: extra: Extra inputs"),
     "another schema": (
         _with_manifest(lambda m: m.update(schema_version=1)),
-        "a manifest of schema version 1, and this service reads 5: train it again with `demur fit`",
+        "a manifest of schema version 1; this service reads version 5: train the model again with `demur fit`",
     ),
     "no schema": (_with_manifest(lambda m: m.pop("schema_version")), "a manifest of schema version None"),
     "other golden ood_scores": (

@@ -180,8 +180,8 @@ def test_only_the_pinned_file_is_served(path: Path, caplog: pytest.LogCaptureFix
         _check(client)
         assert _answer(client) == _expected(0)
         other = sha256(versions.good(1))
-        assert f"model.onnx has the SHA-256 {other}, and pinned is {pin}" in caplog.text
-    with pytest.raises(ModelError, match=f"has the SHA-256 {other}, and pinned is {pin}"):
+        assert f"model.onnx has the SHA-256 {other}, but {pin} is pinned" in caplog.text
+    with pytest.raises(ModelError, match=f"has the SHA-256 {other}, but {pin} is pinned"):
         create_app(Settings(model_path=path, model_sha256=pin))
     with pytest.raises(SettingsError, match=r"DEMUR_MODEL_SHA256=.*: only applies to a single model"):
         create_app(Settings(models=path.parent, model_sha256=pin))

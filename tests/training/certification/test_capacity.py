@@ -25,7 +25,7 @@ class _Grouped(Pool):
     """A pool whose parts say which rows belong to one group."""
 
     def parts(self, seed: int) -> dict[SplitName, Labelled]:
-        groups, rows = self.drawing.groups, self.drawing.rows(seed)
+        groups, rows = self.split_rule.groups, self.split_rule.rows(seed)
         assert groups is not None
         return {
             name: Labelled(part.source, part.base, part.labels, part.rows, groups[rows[name]])

@@ -158,8 +158,8 @@ def test_smaller_calibration_split_is_expected_to_certify_less() -> None:
 def test_cut_of_the_default_risk_is_the_first() -> None:
     strict_first = _cuts(SIZE, selective_risk=(0.02, 0.1, 0.05), default_risk=0.02)
     assert strict_first == sorted(strict_first, reverse=True)
-    by_default = _cuts(SIZE, selective_risk=(0.02, 0.1, 0.05), default_risk=0.05)
-    assert by_default == [strict_first[1], strict_first[0], strict_first[2]]
+    default_copies = _cuts(SIZE, selective_risk=(0.02, 0.1, 0.05), default_risk=0.05)
+    assert default_copies == [strict_first[1], strict_first[0], strict_first[2]]
 
 
 def test_risk_that_tune_cannot_certify_has_no_cut() -> None:

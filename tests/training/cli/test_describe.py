@@ -25,7 +25,7 @@ def test_described_table_is_trained_by_the_command_that_is_given(
         "  selective_risk 0.01 cannot be certified: the calibration split counts as 25 independent examples (100 "
         "divided by 4, the size of the largest group in train), and it takes at least 299 that are answered without an "
         "error; with these split shares that is about 4,784 labelled examples in all",
-        "  false_alarm_rate 0.311, not 0.01, with 40 examples in tune, in 10 groups",
+        "  false_alarm_rate 0.311, not 0.01: the lowest with 40 examples in tune, in 10 groups",
         "problems\n  none found",
     ):
         assert line in said
@@ -63,7 +63,7 @@ def test_copies_are_left_out_by_every_command_alike(tmp_path: Path, capsys: pyte
         "copies    40 of 440 rows left out",
         "      320  healthy",
         "  train 200, tune 40, calibration 100, report 60 of the 400 distinct rows of t.csv (40 copies left out)",
-        "  warning: 40 rows repeat another and are left out (--copies one): the first of the data is kept",
+        "  warning: 40 rows repeat another and are left out (--copies one): the first in the data is kept",
     ):
         assert line in said
     command = said.splitlines()[-1].strip()
@@ -183,13 +183,13 @@ def test_tune_that_is_too_small_for_a_plan_is_said(tmp_path: Path, capsys: pytes
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["fit", "--label-column", "x"], "--label-column is about data of your own: name them by --data"),
-        (["fit", "--copies", "one"], "--copies is about data of your own: name them by --data"),
+        (["fit", "--label-column", "x"], "--label-column is for data of your own: name them with --data"),
+        (["fit", "--copies", "one"], "--copies is for data of your own: name them with --data"),
         (
             ["describe", "x.csv", "--default-risk", "0.2"],
             "--default-risk 0.2 is none of --selective-risk 0.01, 0.02, 0.03, 0.05, 0.1",
         ),
-        (["fit", "--data", "nowhere.csv"], "--data nowhere.csv is not there"),
+        (["fit", "--data", "nowhere.csv"], "--data nowhere.csv does not exist"),
         (
             ["describe", "x.csv", "--split-shares", "0.5", "0.5", "0.5", "0.5"],
             "--split-shares add up to 2: they must add up to 1",

@@ -31,7 +31,7 @@ def test_text_becomes_a_service(texts: Path, tmp_path: Path, capsys: pytest.Capt
     assert "10 minibatches of 1024" in said.out
     assert f"{out} is {texts.name} " in said.out
     assert "selective_risk 0.1 (default)" in said.out
-    assert "places to learn from: 10 steps" in said.err
+    assert "training contexts: 10 steps" in said.err
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
     with serving(out) as server:
         answer = httpx2.post(f"{server.address}/predict", json={"inputs": [["b", "=", "(", "c"]], "top_k": 5}).json()

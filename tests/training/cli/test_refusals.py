@@ -75,12 +75,15 @@ LABELS_WITH_NAN = np.where(np.arange(N) == 5, np.nan, LABELS)
         (_table_with("1e60"), "column 'width' has 1 values that are infinite in float32, the first in row 10: every"),
         (lambda f: _embeddings(f, labels=LABELS_WITH_NAN), "1 of 1200 labels are missing, the first in row 5: every"),
         (lambda f: _embeddings(f, labels=LABELS + 0.5), "labels are of type float64: they must be whole numbers or"),
-        (_with("--classes", "0", "1"), "the label '2', in row 0 for one, is none of --classes 0 1"),
+        (_with("--classes", "0", "1"), "the label '2', first in row 0, is not in --classes 0 1"),
         (_with("--classes", "0", "1", "2", "3"), "too few examples of a class: '3' has 0, and each needs 10"),
-        (lambda f: _embeddings(f, labels=0 * LABELS), "there is one class only, '0': a classifier needs two or more"),
+        (lambda f: _embeddings(f, labels=0 * LABELS), "there is only one class, '0': a classifier needs two or more"),
         (_folders, "pictures/empty has no picture"),
-        (lambda f: _embeddings(f, 0 * ROWS), "every row is the same, in all 3 columns: nothing can be learnt from it"),
-        (lambda f: _pictures(f, 0 * PICTURES), "every picture is the same, in all its pixels: nothing can be learnt"),
+        (lambda f: _embeddings(f, 0 * ROWS), "all rows are the same in all 3 columns: there is nothing to learn from"),
+        (
+            lambda f: _pictures(f, 0 * PICTURES),
+            "every picture is the same, in all its pixels: there is nothing to learn",
+        ),
         (_with("--learning-rate", "1e38"), "the fit diverged in epoch 1: the loss on train is nan. Try a --learning-"),
         (_with("--learning-rate", "1e6", "--epochs", "2"), "; equal probabilities have 1.1. Try a --learning-rate u"),
         (_with("--learning-rate", "1e6", "--epochs", "2", "--clip-norm", "1"), "the fit diverged: the kept epoch "),
@@ -106,11 +109,11 @@ def test_constant_columns_and_pixels_are_named(tmp_path: Path, capsys: pytest.Ca
     rows[:, 2], pictures[:, 1:3, 4] = 3, 255
     out = ["--epochs", "1", "--out", str(tmp_path / "m.onnx")]
     assert main(["fit", *_embeddings(tmp_path, rows), *out]) == 0
-    assert "warning: 1 constant column (2): nothing can be learnt from it\n" in capsys.readouterr().err
+    assert "warning: 1 constant column (2): the model learns nothing from it\n" in capsys.readouterr().err
     assert main(["fit", *_pictures(tmp_path, pictures), *out]) == 0
     assert (
-        "warning: 2 of 20 pixels are the same in every picture, the first in row 1, column 4: nothing can be learnt "
-        "from them\n" in capsys.readouterr().err
+        "warning: 2 of 20 pixels are the same in every picture, the first in row 1, column 4: the model learns "
+        "nothing from them\n" in capsys.readouterr().err
     )
 
 

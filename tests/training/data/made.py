@@ -9,7 +9,7 @@ import pyarrow.csv
 import pyarrow.parquet
 from PIL import Image
 
-from training.data.opening import Opened, open_data
+from training.data.opening import OpenedData, open_data
 from training.data.options import DataOptions
 from training.data.pool import Pool
 
@@ -60,7 +60,7 @@ def folders(root: Path, each: int = 20, **options: Any) -> Path:
     return root
 
 
-def opened(path: Path, **options: Any) -> Opened:
+def opened(path: Path, **options: Any) -> OpenedData:
     """The data at `path`."""
     return open_data(DataOptions(path, **options))
 

@@ -1,4 +1,4 @@
-"""What becomes of examples that repeat another, for each form of data and each value of `--copies`."""
+"""Copies in each form of data, for each value of `--copies`."""
 
 from itertools import chain
 from pathlib import Path
@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.training.data.made import columns, folders, opened, picture, pool, with_copies, write
-from training.data.copies import Repeated
-from training.data.opening import Opened, class_counts
+from training.data.copies import CopySets
+from training.data.opening import OpenedData, class_counts
 from training.data.pool import Pool
 from training.data.splits import sizes
 from training.errors import DataError
@@ -52,17 +52,17 @@ def _numbers(data: Pool, seed: int = 0) -> dict[str, list[int]]:
     return {name: sorted(np.rint(part.inputs[:, 1] * 7).astype(int).tolist()) for name, part in parts}
 
 
-def _of(found: Opened) -> Pool:
+def _of(found: OpenedData) -> Pool:
     assert found.findings.errors == []
     assert found.pool is not None
     return found.pool
 
 
-def test_table_keeps_every_row_and_draws_each_for_itself(tmp_path: Path) -> None:
+def test_table_keeps_every_row_and_draws_each_by_itself(tmp_path: Path) -> None:
     found = opened(_table(tmp_path), **LEFT_OUT)
     assert found.findings.warnings == [
-        "20 rows repeat another, and count as examples of their own. That is right where rows repeat naturally, as "
-        "categories do (--copies free says so). Where the same thing was recorded twice, give --copies one"
+        "20 rows repeat another, and count as examples of their own. That is right if rows repeat naturally, as "
+        "categories do (then give --copies free). If the same thing was recorded twice, give --copies one"
     ]
     data = _of(found)
     assert sizes(data, "tuned", 0) == {"train": 110, "tune": 22, "calibration": 55, "report": 33}
@@ -72,15 +72,15 @@ def test_table_keeps_every_row_and_draws_each_for_itself(tmp_path: Path) -> None
     assert len(apart) > 5  # equal rows are no reason to join them
     part = data.parts(0)["calibration"]
     assert part.groups is None
-    assert part.source == "the 220 rows of t.csv, drawn at random, each row for itself (20 of them repeat another)"
+    assert part.source == "the 220 rows of t.csv, drawn at random, each row by itself (20 of them repeat another)"
 
 
-def test_what_was_asked_for_is_not_warned_of(tmp_path: Path) -> None:
+def test_given_option_gives_no_warning(tmp_path: Path) -> None:
     assert opened(_table(tmp_path), copies="free", **LEFT_OUT).findings.warnings == []
 
 
 @pytest.mark.parametrize("copies", [None, "free", "one", "together"])
-def test_nothing_is_said_where_nothing_repeats(tmp_path: Path, copies: Any) -> None:
+def test_no_warning_where_nothing_repeats(tmp_path: Path, copies: Any) -> None:
     found = opened(write(tmp_path / "t.csv", columns()), copies=copies, **LEFT_OUT)
     part = _of(found).parts(0)["train"]
     assert found.findings.warnings == []
@@ -90,10 +90,10 @@ def test_nothing_is_said_where_nothing_repeats(tmp_path: Path, copies: Any) -> N
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_one_copy_is_kept_the_first(tmp_path: Path, seed: int) -> None:
+def test_first_copy_is_kept(tmp_path: Path, seed: int) -> None:
     found = opened(_table(tmp_path), copies="one", **LEFT_OUT)
     assert found.findings.warnings == [
-        "20 rows repeat another and are left out (--copies one): the first of the data is kept",
+        "20 rows repeat another and are left out (--copies one): the first in the data is kept",
         "1 of the rows kept has copies with other labels: the label of the first is kept",
     ]
     data = _of(found)
@@ -106,7 +106,7 @@ def test_one_copy_is_kept_the_first(tmp_path: Path, seed: int) -> None:
     assert part.source == "the 200 distinct rows of t.csv (20 copies left out), drawn at random"
 
 
-def test_data_are_those_that_were_read_whatever_becomes_of_copies(tmp_path: Path) -> None:
+def test_fingerprint_does_not_depend_on_the_treatment_of_copies(tmp_path: Path) -> None:
     path = _table(tmp_path)
     assert len({pool(path, copies=copies, **LEFT_OUT).fingerprint for copies in ("free", "one", "together")}) == 1
 
@@ -114,7 +114,7 @@ def test_data_are_those_that_were_read_whatever_becomes_of_copies(tmp_path: Path
 def test_pictures_are_kept_once(tmp_path: Path) -> None:
     found = opened(_pictures(tmp_path / "pets"))
     assert found.findings.warnings == [
-        "5 pictures repeat another and are left out (--copies one): the first of the data is kept",
+        "5 pictures repeat another and are left out (--copies one): the first in the data is kept",
         "1 of the pictures kept has copies with other labels: the label of the first is kept",
     ]
     parts = _of(found).parts(0)
@@ -142,7 +142,7 @@ def test_embeddings_are_kept_once(tmp_path: Path, mapped: bool) -> None:
 def test_copies_together_go_to_one_split_and_are_one_group(tmp_path: Path, seed: int) -> None:
     found = opened(_table(tmp_path), copies="together", **LEFT_OUT)
     assert found.findings.warnings == [
-        "40 examples are 20 that occur more than once: all copies of one go to the same split",
+        "40 examples are copies of 20: all copies of one go to the same split",
         "1 of those has copies with different labels",
     ]
     data = _of(found)
@@ -164,12 +164,12 @@ def test_copies_across_given_splits(tmp_path: Path) -> None:
     together, one, free = (opened(path, copies=copies, **given) for copies in ("together", "one", "free"))
     counts = [list(sizes(_of(found), "tuned", 0).values()) for found in (together, one, free)]
     assert counts == [[120, 20, 50, 30], [100, 20, 50, 30], [100, 20, 50, 50]]
-    assert "first of the splits that have it, whatever was given for the others" in together.findings.warnings[0]
-    assert one.findings.warnings[0].endswith("the first of the first split that may have it is kept")
+    assert "first of their splits, which overrides the given split of the others" in together.findings.warnings[0]
+    assert one.findings.warnings[0].endswith("the first in the first split that may have it is kept")
     assert _of(together).parts(0)["report"].source.endswith("; copies are together in the first split that has one")
 
 
-def test_what_may_be_trained_on_wins_over_what_is_measured_on_wherever_it_stands(tmp_path: Path) -> None:
+def test_copy_in_train_is_kept_before_one_in_report(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", _with_copies() | {"split": SPLIT[::-1]})  # the first are in report
     data = pool(path, copies="one", split_column="split", **LEFT_OUT)
     assert sizes(data, "tuned", 0) == {"train": 100, "tune": 20, "calibration": 50, "report": 30}
@@ -219,7 +219,7 @@ def test_class_whose_examples_are_copies_is_too_small(tmp_path: Path) -> None:
     assert opened(tmp_path / "t.csv", copies="free", **LEFT_OUT).findings.errors == []
 
 
-def test_nothing_but_copies_cannot_be_divided(tmp_path: Path) -> None:
+def test_too_few_distinct_examples_cannot_be_divided(tmp_path: Path) -> None:
     rows = np.repeat(np.eye(3, dtype=np.float32), 20, axis=0)
     np.savez(tmp_path / "x.npz", features=rows, labels=np.arange(60) // 20 % 2)
     data = _of(opened(tmp_path / "x.npz", min_per_class=1))
@@ -229,8 +229,8 @@ def test_nothing_but_copies_cannot_be_divided(tmp_path: Path) -> None:
 
 
 def test_groups_are_joined_along_chains_of_copies() -> None:
-    repeated = Repeated.among(np.array([1, 2, 2, 3, 4, 5], dtype=np.uint64))
-    groups = repeated.joined_groups(6, np.array([0, 0, 1, 1, 2, 2]))
+    copy_sets = CopySets.from_hashes(np.array([1, 2, 2, 3, 4, 5], dtype=np.uint64))
+    groups = copy_sets.joined_groups(6, np.array([0, 0, 1, 1, 2, 2]))
     assert groups is not None
     assert groups[0] == groups[1] == groups[2] == groups[3] != groups[4] == groups[5]
 
@@ -239,10 +239,10 @@ def test_copies_are_found_among_random_hashes() -> None:
     hashes = np.random.default_rng(0).integers(0, 2**64 - 1, 5000, dtype=np.uint64, endpoint=True)[
         np.random.default_rng(1).integers(0, 5000, 8000)
     ]
-    repeated = Repeated.among(hashes)
+    copy_sets = CopySets.from_hashes(hashes)
     values, counts = np.unique(hashes, return_counts=True)
-    assert repeated.kinds == (counts > 1).sum()
-    assert repeated.repeats == len(hashes) - len(values)
-    kept = repeated.first_of_each(8000, np.zeros(8000, dtype=np.int8))
+    assert copy_sets.set_count == (counts > 1).sum()
+    assert copy_sets.repeat_count == len(hashes) - len(values)
+    kept = copy_sets.keep_first(8000, np.zeros(8000, dtype=np.int8))
     assert kept is not None
     assert np.flatnonzero(kept).tolist() == sorted(np.unique(hashes, return_index=True)[1].tolist())

@@ -131,5 +131,5 @@ def test_error_ends_all_with_its_line(tmp_path: Path) -> None:
     command = ["fit", "--data", str(tmp_path / "nowhere.npy"), "--out", str(tmp_path / "model.onnx")]
     shown, said = torchrun.finish(torchrun.start(*torchrun.TWO, "--module", "training", *command), status=1)
     assert shown == ""
-    assert f"demur: --data {tmp_path}/nowhere.npy is not there" in said.splitlines()
+    assert f"demur: --data {tmp_path}/nowhere.npy does not exist" in said.splitlines()
     assert list(tmp_path.iterdir()) == []

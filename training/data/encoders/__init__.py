@@ -1,4 +1,4 @@
-"""How inputs become features: one encoder for each kind of input, and nothing of the kinds anywhere else."""
+"""Encoders from inputs to features: one for each kind of input. Only this package distinguishes the kinds."""
 
 from service.contract.inputs import FeaturesInput, ImageInput, Kind, TokensInput
 from training.data.dataset import Labelled
@@ -11,11 +11,11 @@ __all__ = ["Encoder", "FeatureEncoder", "ImageEncoder", "TokenEncoder", "encoder
 
 
 def encoder_for(kind: Kind, train: Labelled) -> Encoder:
-    """The encoder of a kind, fitted on the training split where it has anything to fit."""
+    """The encoder of a kind, fitted on the training split if it has parameters."""
     match kind:
         case ImageInput():
             return ImageEncoder(kind)
         case FeaturesInput():
             return FeatureEncoder.fit(kind, train.blocks())
         case TokensInput():
-            raise TypeError("the embeddings of tokens are learnt with the weights: they have no encoder beforehand")
+            raise TypeError("tokens have no encoder before the fit: their embeddings are learnt with the weights")

@@ -1,4 +1,4 @@
-"""Rows of numbers on their way into the model: standardised, categories expanded, what is missing replaced."""
+"""Encodes rows of a table: numbers standardised, categories one-hot, missing values replaced."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,31 +13,31 @@ from torch import Tensor
 from service.contract.inputs import FeaturesInput
 from training.data.encoders.encoder import GraphPart
 
-_ROWS = 512  # that are worked on together: few enough to stay in the processor's cache
-_FAR = 1e30  # from 0: a float32 less a mean that is farther might be too large for a float32
+_ROWS = 512  # processed together: few enough to stay in the processor's cache
+_MAX_MEAN = 1e30  # in absolute value; the difference of a float32 and a larger mean might overflow a float32
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureEncoder:
     """Standardises the P columns of numbers and one-hot encodes the others: float32 `[N, width]` -> `[N, D]`.
 
-    The numbers come first, in the order of their columns, then the categories of each other column. A code that is
-    none of them, -1 for example, has no 1 in its one-hot and so speaks for no class.
+    The numbers come first, in the order of their columns, then the categories of each other column. An unknown code,
+    such as -1, has no 1 in its one-hot vector, and so no weight for any class.
 
-    Mean and deviation are numbers that a float32 holds. So x - mean in float32 is the difference of the numbers that
-    the graph in float64 subtracts, rounded once: nothing cancels, and training may compute in float32.
+    Mean and deviation are rounded to float32. So x - mean in float32 is the difference that the graph computes in
+    float64, rounded once: nothing cancels, and training may compute in float32.
     """
 
     kind: FeaturesInput
-    mean: NDArray[np.float64]  # [P], of the training rows, missing ones left out; rounded to float32
-    deviation: NDArray[np.float64]  # [P], standard deviation, rounded to float32; 1 where a column is constant
+    mean: NDArray[np.float64]  # [P], of the training rows without missing values; rounded to float32
+    deviation: NDArray[np.float64]  # [P], standard deviation, rounded to float32; 1 if a column is constant
 
     @classmethod
     def fit(cls, kind: FeaturesInput, blocks: Iterable[NDArray[np.float32]]) -> "FeatureEncoder":
         """Mean and deviation of the training rows, a block `[B, width]` at a time.
 
-        By Chan, Golub and LeVeque's update (1983, The American Statistician 37(3)): what has been added up is
-        never much larger than what comes of it.
+        Uses the update of Chan, Golub and LeVeque (1983, The American Statistician 37(3)), which is numerically stable:
+        no sum is much larger than the result.
         """
         numeric = _numeric(kind)
         count = np.zeros(len(numeric))
@@ -67,7 +67,7 @@ class FeatureEncoder:
 
     @property
     def full_scale(self) -> None:
-        """Numbers need more than a division."""
+        """None: numbers need more than a division."""
 
     def features(self, inputs: NDArray[Any], dtype: torch.dtype = torch.float32) -> Tensor:
         """The features of a batch, `[N, D]`, computed in `dtype`.
@@ -87,7 +87,7 @@ class FeatureEncoder:
         return torch.cat([numbers, one_hot], dim=1)
 
     def graph_part(self, output: str) -> GraphPart:
-        """What `features` computes. A column of numbers without any categories needs no rearranging."""
+        """The steps of `features`. Without any categories the columns need no rearranging."""
         node = helper.make_node
         columns, codes = self._one_hot()
         plain = not len(columns)
@@ -118,20 +118,20 @@ class FeatureEncoder:
         return GraphPart(nodes, constants, 1.0)
 
     def _standardised(self, numbers: Tensor, dtype: torch.dtype) -> Tensor:
-        """`[N, P]`, some rows at a time."""
-        if dtype != torch.float64 and np.abs(self.mean).max(initial=0) > _FAR:
+        """Standardise `[N, P]`, some rows at a time."""
+        if dtype != torch.float64 and np.abs(self.mean).max(initial=0) > _MAX_MEAN:
             return self._standardised(numbers, torch.float64).to(dtype)
         mean, deviation = (torch.from_numpy(column).to(dtype) for column in (self.mean, self.deviation))
-        found = torch.empty(numbers.shape, dtype=dtype)
+        standardised = torch.empty(numbers.shape, dtype=dtype)
         for start in range(0, len(numbers), _ROWS):
             some = numbers[start : start + _ROWS]
             if self.kind.missing == "mean":
                 some = torch.where(some.isnan(), mean, some)
-            torch.sub(some, mean, out=found[start : start + _ROWS]).div_(deviation)
-        return found
+            torch.sub(some, mean, out=standardised[start : start + _ROWS]).div_(deviation)
+        return standardised
 
     def _one_hot(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """For each one-hot feature the column that it looks at and the code that it looks for."""
+        """The column and the code of each one-hot feature."""
         pairs = [
             (index, code)
             for index, column in enumerate(self.kind.columns or [])
@@ -148,12 +148,12 @@ def _numeric(kind: FeaturesInput) -> NDArray[np.int64]:
 
 
 def _rounded(column: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What a float32 holds."""
+    """Round to float32."""
     return column.astype(np.float32).astype(np.float64)
 
 
 def _divisor(deviation: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A deviation to divide by, which a float32 holds: 1 for 0, and no other so small or large that it is rounded away.
+    """A deviation to divide by, rounded to float32: 1 for 0, and within the range of float32.
 
     >>> _divisor(np.array([0.0, 2.0, 1e-50]))
     array([1.00000000e+00, 2.00000000e+00, 1.17549435e-38])

@@ -1,4 +1,4 @@
-"""Images on their way into the model: the same steps for the fit, in torch, and for the file, as ONNX nodes."""
+"""Encodes images: the same steps in torch, for the fit, and as ONNX nodes, for the file."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -40,7 +40,7 @@ class ImageEncoder:
         return torch.tensor(inputs.reshape(len(inputs), -1), dtype=dtype) / WHITE
 
     def graph_part(self, output: str) -> GraphPart:
-        """The levels from 0 to 255. The division by 255 is left to the weights, once, when a runtime loads the file."""
+        """The levels from 0 to 255. The division by 255 is folded into the weights when a runtime loads the file."""
         nodes = [
             helper.make_node("Flatten", [self.kind.name], ["pixels"], axis=1),
             helper.make_node("Cast", ["pixels"], [output], to=TensorProto.DOUBLE),

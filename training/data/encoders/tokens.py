@@ -1,4 +1,4 @@
-"""Contexts of tokens on their way into the model: each token's embedding, one after the other."""
+"""Encodes contexts of tokens: the embeddings of the tokens, concatenated."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,20 +15,20 @@ from training.data.encoders.encoder import GraphPart
 
 @dataclass(frozen=True, slots=True)
 class TokenEncoder:
-    """Looks embeddings up and joins them: int64 `[N, context]` -> `[N, context * E]`."""
+    """Looks up embeddings and concatenates them: int64 `[N, context]` -> `[N, context * E]`."""
 
     kind: TokensInput
-    embeddings: NDArray[np.float32]  # [V, E], by the number of the token
+    embeddings: NDArray[np.float32]  # [V, E]
 
     @property
     def width(self) -> int:
         """D, the number of features."""
-        each: int = self.embeddings.shape[1]
-        return self.kind.context * each
+        size: int = self.embeddings.shape[1]
+        return self.kind.context * size
 
     @property
     def full_scale(self) -> None:
-        """Tokens need more than a division."""
+        """None: tokens need more than a division."""
 
     def features(self, inputs: NDArray[Any], dtype: torch.dtype = torch.float32) -> Tensor:
         """The features of a batch of contexts, `[N, D]`.
@@ -41,7 +41,7 @@ class TokenEncoder:
         return torch.from_numpy(self.embeddings[inputs].reshape(len(inputs), -1)).to(dtype)
 
     def graph_part(self, output: str) -> GraphPart:
-        """The same in the graph. The embeddings are stored in float32, as they were trained."""
+        """The same steps as nodes. The embeddings are stored in float32, as they were trained."""
         nodes = [
             helper.make_node("Gather", ["embeddings", self.kind.name], ["embedded"], axis=0),
             helper.make_node("Flatten", ["embedded"], ["joined"], axis=1),

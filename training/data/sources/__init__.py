@@ -1,1 +1,1 @@
-"""Where data come from: one module for each form of file."""
+"""Readers of data: one module for each form of file."""

@@ -1,4 +1,4 @@
-"""numpy's files: `.npy`, opened as a memory map and never read whole, and `.npz`."""
+"""Reads numpy's files: `.npy` as a memory map, and `.npz`."""
 
 import zipfile
 from pathlib import Path
@@ -8,59 +8,59 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.contract.inputs import FeaturesInput, ImageInput
-from training.data.coded import Coded
+from training.data.coded import CodedColumn
 from training.data.options import DataOptions
-from training.data.raw import Raw
+from training.data.raw import RawData
 from training.data.sources import table_files
 from training.errors import DataError
 
 _FLOATS = ("float16", "float32", "float64")
 
 
-def read_npy(options: DataOptions) -> Raw:
+def read_npy(options: DataOptions) -> RawData:
     """Features `[N, D]`, with the labels in a file of their own: a `.npy` `[N]`, or a column of a table.
 
     Raises DataError that names the file and the rule.
     """
     if options.files:
         raise DataError(
-            f"--{options.files[0][0]}: a .npy is one memory map; put a split column into a table beside it and say "
+            f"--{options.files[0][0]} cannot be used with a .npy: name the split of each example in a table, by "
             "--labels TABLE --label-column NAME --split-column NAME"
         )
     if options.labels is None:
-        raise DataError(f"{options.path} holds no labels: name the file that does by --labels (.npy, .csv or .parquet)")
+        raise DataError(f"{options.path} holds no labels: name the file of labels by --labels (.npy, .csv or .parquet)")
     inputs = _load(options.path, mapped=True)
     kind = _features(inputs, options, str(options.path))
     labels, columns = _labels_beside(options.labels, options)
     _check_length(len(inputs), len(labels.codes), str(options.path), str(options.labels))
     form = f"features, a .npy of {inputs.dtype} as a memory map"
-    return Raw(form, "row", kind, inputs, labels, first_row=0, columns=columns)
+    return RawData(form, "row", kind, inputs, labels, first_row=0, columns=columns)
 
 
-def read_npz(options: DataOptions) -> Raw:
+def read_npz(options: DataOptions) -> RawData:
     """`features` `[N, D]` or `images` `[N, H, W]` or `[N, H, W, 3]`, with `labels` `[N]`.
 
-    What splits go by are further arrays `[N]`, named as columns are. Raises DataError.
+    The columns that decide the splits are further arrays `[N]` of that name. Raises DataError.
     """
     parts = [_read_one_npz(path, options) for path in options.sources]
     name = parts[0][0]
     for path, part in zip(options.sources, parts, strict=True):
         if part[0] != name or part[1]["inputs"].shape[1:] != parts[0][1]["inputs"].shape[1:]:
-            raise DataError(f"{path} does not hold {name} of the same shape as {options.path}")
+            raise DataError(f"{path} must hold {name} of the same shape as {options.path}")
     joined = {key: np.concatenate([part[1][key] for part in parts]) for key in parts[0][1]}
     inputs = joined.pop("inputs")
     kind: ImageInput | FeaturesInput
     if name == "features":
         kind = _features(inputs, options, f"{options.path}, features,")
-        with np.errstate(over="ignore"):  # what is too large becomes infinite, and that is looked for later
+        with np.errstate(over="ignore"):  # values that are too large become infinite; the scan reports them
             inputs = inputs.astype(np.float32, copy=False)
     else:
         kind = image_kind(inputs, f"{options.path}, images,")
-    labels = Coded.of_array(joined.pop("labels"), f"{options.path}: labels")
+    labels = CodedColumn.from_array(joined.pop("labels"), f"{options.path}: labels")
     sources = np.repeat(np.arange(len(parts), dtype=np.int8), [len(part[1]["labels"]) for part in parts])
-    return Raw(
+    return RawData(
         form=f"{name} in a .npz",
-        one="row" if name == "features" else "picture",
+        noun="row" if name == "features" else "picture",
         input=kind,
         inputs=inputs,
         labels=labels,
@@ -70,56 +70,62 @@ def read_npz(options: DataOptions) -> Raw:
     )
 
 
-def image_kind(images: NDArray[Any], what: str) -> ImageInput:
-    """The kind of an array of images; `what` begins the message of DataError."""
+def image_kind(images: NDArray[Any], subject: str) -> ImageInput:
+    """The kind of an array of images; `subject` begins the message of DataError."""
     colour = images.ndim == 4 and images.shape[-1] == 3
     if images.dtype != np.uint8 or not (images.ndim == 3 or colour) or 0 in images.shape:
         raise DataError(
-            f"{what} is {images.dtype} {list(images.shape)}: images are uint8 [N, H, W], or [N, H, W, 3] for RGB"
+            f"{subject} is {images.dtype} {list(images.shape)}: images must be uint8 [N, H, W], or [N, H, W, 3] for RGB"
         )
     height, width = images.shape[1:3]
     return ImageInput(height=height, width=width, channels=3 if colour else 1, foreground=None)
 
 
-def labels_beside(path: Path, options: DataOptions, count: int) -> tuple[Coded, dict[str, Any]]:
-    """The labels of `count` examples and what splits go by, from the file that --labels names. Raises DataError."""
+def labels_beside(path: Path, options: DataOptions, count: int) -> tuple[CodedColumn, dict[str, Any]]:
+    """The labels of `count` examples, and the columns that decide the splits, from --labels. Raises DataError."""
     labels, columns = _labels_beside(path, options)
     _check_length(count, len(labels.codes), str(options.path), str(path))
     return labels, columns
 
 
-def _labels_beside(path: Path, options: DataOptions) -> tuple[Coded, dict[str, Any]]:
+def _labels_beside(path: Path, options: DataOptions) -> tuple[CodedColumn, dict[str, Any]]:
     if path.suffix in table_files.SUFFIXES:
         table = table_files.read(path)
         table_files.require(table.column_names, options.label_column, "--label-column", path)
         for name in options.extra_columns:
             table_files.require(table.column_names, name, "a split, group or time column", path)
         columns = {name: table[name] for name in options.extra_columns}
-        return Coded.of_arrow(table[options.label_column], f"{path}, column {options.label_column!r}: labels"), columns
+        return CodedColumn.from_arrow(
+            table[options.label_column], f"{path}, column {options.label_column!r}: labels"
+        ), columns
     if options.extra_columns:
         raise DataError(
-            f"{options.extra_columns[0]} is a column, and {path} has none: give the labels as a .csv or .parquet"
+            f"{options.extra_columns[0]} is a column, but {path} has no columns: give the labels as a .csv or .parquet"
         )
     labels = _load(path, mapped=True)
     if labels.ndim != 1:
-        raise DataError(f"{path} has shape {list(labels.shape)}: labels are [N]")
-    return Coded.of_array(labels, f"{path}: labels"), {}
+        raise DataError(f"{path} has shape {list(labels.shape)}: labels must be [N]")
+    return CodedColumn.from_array(labels, f"{path}: labels"), {}
 
 
-def _features(inputs: NDArray[Any], options: DataOptions, what: str) -> FeaturesInput:
+def _features(inputs: NDArray[Any], options: DataOptions, subject: str) -> FeaturesInput:
     if inputs.ndim != 2 or inputs.dtype.name not in _FLOATS or not inputs.dtype.isnative or 0 in inputs.shape:
         raise DataError(
-            f"{what} is {inputs.dtype} {list(inputs.shape)}: features are float16, float32 or float64 [N, D] "
-            "in this machine's byte order"
+            f"{subject} is {inputs.dtype} {list(inputs.shape)}: features must be float16, float32 or float64 [N, D] "
+            "in the byte order of this machine"
         )
     if not inputs.flags.c_contiguous:
-        raise DataError(f"{what} is in Fortran order: rows must lie together, as numpy.ascontiguousarray has them")
+        raise DataError(
+            f"{subject} is in Fortran order: convert it by numpy.ascontiguousarray, so that rows are contiguous"
+        )
     return FeaturesInput(width=inputs.shape[1], columns=None, missing=options.missing)
 
 
-def _check_length(inputs: int, labels: int, what: str, beside: str) -> None:
+def _check_length(inputs: int, labels: int, subject: str, labels_subject: str) -> None:
     if inputs != labels:
-        raise DataError(f"{what} has {inputs} examples and {beside} {labels} labels: one for each")
+        raise DataError(
+            f"{subject} has {inputs} examples and {labels_subject} {labels} labels: there must be one for each example"
+        )
 
 
 def _load(path: Path, *, mapped: bool) -> NDArray[Any]:
@@ -127,7 +133,7 @@ def _load(path: Path, *, mapped: bool) -> NDArray[Any]:
     try:
         loaded = np.load(path, mmap_mode=mode, allow_pickle=False)
     except FileNotFoundError:
-        raise DataError(f"{path} is not there") from None
+        raise DataError(f"{path} does not exist") from None
     except (ValueError, EOFError, OSError) as error:
         raise DataError(f"{path} is not a .npy of numbers or strings: {error}") from None
     if not isinstance(loaded, np.ndarray):
@@ -136,22 +142,22 @@ def _load(path: Path, *, mapped: bool) -> NDArray[Any]:
 
 
 def _read_one_npz(path: Path, options: DataOptions) -> tuple[str, dict[str, NDArray[Any]]]:
-    """Which of `features` and `images` it holds, and the arrays that are needed, as `inputs`, `labels` and columns."""
+    """The name of its inputs, `features` or `images`, and its arrays: `inputs`, `labels` and the columns."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             held = list(archive.files)
             name = next((key for key in ("features", "images") if key in held), None)
             missing = [key for key in ("labels", *options.extra_columns) if key not in held]
             if name is None or missing:
-                wanted = "features or images" if name is None else missing[0]
-                raise DataError(f"{path} has no array {wanted}; it has {', '.join(held) or 'none'}")
+                expected = "features or images" if name is None else missing[0]
+                raise DataError(f"{path} has no array {expected}; it has {', '.join(held) or 'none'}")
             arrays = {key: archive[key] for key in ("labels", *options.extra_columns)} | {"inputs": archive[name]}
     except FileNotFoundError:
-        raise DataError(f"{path} is not there") from None
+        raise DataError(f"{path} does not exist") from None
     except (ValueError, EOFError, OSError, zipfile.BadZipFile, AttributeError, TypeError) as error:
         raise DataError(f"{path} is not a .npz of numbers and strings: {error}") from None
     for key in ("labels", *options.extra_columns):
         if arrays[key].ndim != 1:
-            raise DataError(f"{path}, {key}, has shape {list(arrays[key].shape)}: it is [N]")
+            raise DataError(f"{path}, {key}, has shape {list(arrays[key].shape)}: it must be [N]")
         _check_length(len(arrays["inputs"]), len(arrays[key]), f"{path}, {name},", key)
     return name, arrays

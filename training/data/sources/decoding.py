@@ -1,4 +1,4 @@
-"""Many picture files at once, on all processors."""
+"""Decodes many picture files in parallel, on all processors."""
 
 import multiprocessing
 import os
@@ -16,54 +16,54 @@ from numpy.typing import NDArray
 from training.data.sources.picture_file import Frame, UnfitError, UnreadableError, decode
 from training.errors import DataError
 
-_AT_ONCE = 128  # files that a worker decodes in one go
-_HELP = 32  # files that this process decodes before it looks after the workers again
-_WORTH_PROCESSES = 4_000  # files; for fewer, starting processes takes longer than they save
+_BATCH = 128  # files that a worker decodes at a time
+_OWN_BATCH = 32  # files that this process decodes before it serves the workers again
+_MIN_FOR_PROCESSES = 4_000  # files; for fewer, starting processes takes longer than they save
 
 
 @dataclass(slots=True)
 class Decoded:
-    """The pictures `[N, H, W]` or `[N, H, W, 3]`, and which could not be had, by their number and with the reason."""
+    """The pictures `[N, H, W]` or `[N, H, W, 3]`, and the reason for each file, by its number, that gave none."""
 
     images: NDArray[np.uint8]
     unreadable: dict[int, str] = field(default_factory=dict)
     unfit: dict[int, str] = field(default_factory=dict)
 
     def put(self, start: int, batch: "Decoded") -> None:
-        """Take over what became of the files from number `start` on."""
+        """Store the result of the files from number `start` on."""
         self.images[start : start + len(batch.images)] = batch.images
         self.unreadable |= {start + i: reason for i, reason in batch.unreadable.items()}
         self.unfit |= {start + i: reason for i, reason in batch.unfit.items()}
 
 
 def decode_all(paths: Sequence[str], frame: Frame) -> Decoded:
-    """Decode every file; one that cannot be is black. Raises DataError where a process that decodes was killed.
+    """Decode every file; one that cannot be decoded is black. Raises DataError if a worker process was killed.
 
-    Pillow lets other threads run while it decodes, but around that it is Python, and for small pictures that is most
-    of it: many files are decoded by processes, this one among them, which needs no starting.
+    Pillow releases the interpreter lock while it decodes, but for small pictures most of the time is Python around it.
+    So many files are decoded by processes, this one among them.
     """
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if len(paths) < _WORTH_PROCESSES or workers == 1:
+    if len(paths) < _MIN_FOR_PROCESSES or workers == 1:
         return _decode(paths, frame, ThreadPoolExecutor(workers), 2 * workers, helps=False)
-    # Not forked: the libraries' threads of this process would be missing in the copy, their locks perhaps held.
+    # Not forked: the copy would lack the threads of this process's libraries, and might hold their locks.
     spawn = multiprocessing.get_context("spawn")
     processes = ProcessPoolExecutor(workers - 1, mp_context=spawn, initializer=_follow_parent)
     return _decode(paths, frame, processes, 2 * workers, helps=True)
 
 
 def _decode(paths: Sequence[str], frame: Frame, executor: Executor, ahead: int, *, helps: bool) -> Decoded:
-    """The workers get the files from the front, `ahead` goes at once; this thread, where it `helps`, takes the last."""
+    """Workers take files from the front, `ahead` batches at a time; if it `helps`, this thread takes the last ones."""
     decoded = Decoded(_black(len(paths), frame))
     begun: deque[tuple[int, Future[Decoded]]] = deque()
-    first, end = 0, len(paths)  # of the files that nobody has
+    first, end = 0, len(paths)  # of the files not yet taken
     try:
         while begun or first < end:
             while first < end and len(begun) < ahead:
-                part = paths[first : min(first + _AT_ONCE, end)]
+                part = paths[first : min(first + _BATCH, end)]
                 begun.append((first, executor.submit(_decode_batch, part, frame)))
                 first += len(part)
             if helps and first < end and not begun[0][1].done():
-                start = max(first, end - _HELP)
+                start = max(first, end - _OWN_BATCH)
                 decoded.put(start, _decode_batch(paths[start:end], frame))
                 end = start
             else:
@@ -71,7 +71,7 @@ def _decode(paths: Sequence[str], frame: Frame, executor: Executor, ahead: int, 
                 decoded.put(start, batch.result())
     except BrokenProcessPool:
         raise DataError(
-            "a process that was decoding pictures has ended before its time: killed from outside, or for want of memory"
+            "a process that decoded pictures was killed, perhaps for lack of memory: free some memory and try again"
         ) from None
     finally:
         executor.shutdown(cancel_futures=True)
@@ -95,7 +95,7 @@ def _black(count: int, frame: Frame) -> NDArray[np.uint8]:
 
 
 def _follow_parent() -> None:
-    """Leave Ctrl-C to the process that started this one, and end when that has ended, however it did."""
+    """Leave Ctrl-C to the parent process, and end when the parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -51,7 +51,7 @@ INPUT = ImageInput(height=28, width=28)
 
 REMEDY = (
     "Get the data by `demur fetch --data-dir FOLDER`, or by installing Debian's package "
-    "dataset-fashion-mnist, and name the folder that holds them by --data-dir or DEMUR_DATA_DIR."
+    "dataset-fashion-mnist, and name their folder by --data-dir or DEMUR_DATA_DIR."
 )
 
 

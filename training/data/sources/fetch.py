@@ -1,6 +1,6 @@
-"""Where the data are, and how they get here: a folder that has them, Debian's package, or a download.
+"""Locates or fetches Fashion-MNIST: a folder that has it, Debian's package, or a download.
 
-The package is fetched without root and without touching the system: apt keeps its lists in a folder of ours.
+The package is fetched without root and without touching the system: apt keeps its lists in a temporary folder.
 """
 
 import os
@@ -20,7 +20,7 @@ from training.data.sources.idx import IdxFile
 from training.errors import DataError
 
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
-PACKAGE_FOLDER = "usr/share/datasets/fashion-mnist"  # in the package, and below the root where it is installed
+PACKAGE_FOLDER = "usr/share/datasets/fashion-mnist"  # in the package, and below / once it is installed
 SYSTEM_FOLDER = Path("/") / PACKAGE_FOLDER
 MIRRORS = (
     "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
@@ -29,7 +29,7 @@ MIRRORS = (
 RETRIES = 3
 _APT_SECONDS = 300
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 def cache_folder() -> Path:
@@ -40,8 +40,8 @@ def cache_folder() -> Path:
 def locate(data_dir: Path | None) -> Path | None:
     """The folder that holds the data, or None.
 
-    In this order: `data_dir`; DEMUR_DATA_DIR; the folder of Debian's package; the user's cache. A folder that was
-    named is taken as it is, so that what is wrong with it comes to light when it is read.
+    In this order: `data_dir`; DEMUR_DATA_DIR; the folder of Debian's package; the user's cache. A folder that the user
+    names is returned unchecked: reading it reports what is wrong.
     """
     if data_dir is not None:
         return data_dir
@@ -50,13 +50,12 @@ def locate(data_dir: Path | None) -> Path | None:
     return next((folder for folder in (SYSTEM_FOLDER, cache_folder()) if _complete(folder)), None)
 
 
-def fetch(say: Say, target: Path | None = None, mirrors: tuple[str, ...] = MIRRORS) -> Path:
-    """Bring what is missing of the data into `target` (the cache by default) and return it.
+def fetch(log: Log, target: Path | None = None, mirrors: tuple[str, ...] = MIRRORS) -> Path:
+    """Fetch the missing files into `target` (the cache by default) and return it.
 
-    Tries Debian's package, then each of `mirrors`; what arrives is verified before it is put in place, and put
-    there whole. A damaged file in the cache is replaced; in any other folder it is not ours to replace, since other
-    data sets use the same names. `say` gets a line on each attempt. Raises DataError for such a file, and when
-    nothing worked.
+    Tries Debian's package, then each of `mirrors`. Files are verified before they are moved into place. A damaged file
+    in the cache is replaced. In any other folder it is not, since other data sets use the same names: it raises
+    DataError, as does a failure of all sources. `log` gets a line for each attempt.
     """
     target = target or cache_folder()
     missing = _missing(target, repair=target == cache_folder())
@@ -69,15 +68,15 @@ def fetch(say: Say, target: Path | None = None, mirrors: tuple[str, ...] = MIRRO
     ]
     for source, attempt in attempts:
         with tempfile.TemporaryDirectory(dir=target, prefix=".fetch-") as scratch:
-            say(f"fetching {NAME} from {source}")
+            log(f"fetching {NAME} from {source}")
             try:
-                found = attempt(Path(scratch))
+                fetched = attempt(Path(scratch))
                 for file in FILES:
-                    file.read(found, remedy="")
+                    file.read(fetched, remedy="")
             except (DataError, OSError, ValueError, subprocess.SubprocessError) as error:
-                say(f"  failed: {error}")
+                log(f"  failed: {error}")
                 continue
-            _install(missing, found, target)
+            _install(missing, fetched, target)
             return target
     raise DataError(f"{NAME} could not be fetched from any of {len(attempts)} sources. {REMEDY}")
 
@@ -87,7 +86,7 @@ def _complete(folder: Path) -> bool:
 
 
 def _missing(folder: Path, *, repair: bool) -> list[IdxFile]:
-    """The files that `folder` lacks. One that is damaged is removed to `repair`, else raises DataError."""
+    """The files that `folder` lacks. A damaged one is deleted if `repair` is set, else it raises DataError."""
     missing = []
     for file in FILES:
         path = file.find(folder)
@@ -103,22 +102,22 @@ def _missing(folder: Path, *, repair: bool) -> list[IdxFile]:
     return missing
 
 
-def _install(files: list[IdxFile], found: Path, target: Path) -> None:
-    """Put the verified `files` from `found` into `target`, each whole or not at all."""
+def _install(files: list[IdxFile], fetched: Path, target: Path) -> None:
+    """Move the verified `files` from `fetched` into `target`, each atomically."""
     for file in files:
-        source = file.find(found)
-        assert source is not None  # it has just been read
+        source = file.find(fetched)
+        assert source is not None  # it was just read
         source.replace(target / source.name)
 
 
 def _from_debian(scratch: Path) -> Path:
     for program in ("apt-get", "dpkg-deb"):
         if shutil.which(program) is None:
-            raise DataError(f"this machine has no {program}")
+            raise DataError(f"{program} is not installed")
     for folder in ("state/lists/partial", "cache/archives/partial"):
         (scratch / folder).mkdir(parents=True)
     apt = ["apt-get", "-qq", "-o", f"Dir::State={scratch}/state", "-o", f"Dir::Cache={scratch}/cache"]
-    apt += ["-o", "APT::Sandbox::User="]  # apt's own user could not write into our folder
+    apt += ["-o", "APT::Sandbox::User="]  # apt's own user could not write into the temporary folder
     _call([*apt, "update"], scratch)
     _call([*apt, "download", DEBIAN_PACKAGE], scratch)
     _call(["dpkg-deb", "-x", str(next(scratch.glob("*.deb"))), str(scratch)], scratch)
@@ -140,6 +139,6 @@ def _from_mirror(url: str, scratch: Path) -> Path:
 
 def _download(url: str, file: IdxFile, scratch: Path) -> None:
     name = f"{file.name}.gz"
-    # No hash is given: the gzip bytes differ between sources, and the content is verified by our own checksums.
+    # No hash: the gzip bytes differ between sources, and the content is verified by its own checksum.
     registry = pooch.create(scratch, url, registry={name: None}, retry_if_failed=RETRIES)
     registry.fetch(name)

@@ -19,7 +19,7 @@ from training.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class IdxFile:
-    """One file as it ought to be: its name without `.gz`, its shape, and the SHA-256 of its unpacked bytes."""
+    """A file to expect: its name without `.gz`, its shape, and the SHA-256 of its unpacked bytes."""
 
     name: str
     shape: tuple[int, ...]
@@ -28,8 +28,8 @@ class IdxFile:
     def read(self, folder: Path, remedy: str) -> NDArray[np.uint8]:
         """Read the file from `folder`, packed (`.gz`) or not, as uint8 of `shape`.
 
-        Raises DataError, which ends with `remedy`, when it is missing, truncated, of another magic number or
-        shape, or of another checksum.
+        Raises DataError, which ends with `remedy`, if the file is missing or truncated, or if its magic number, shape
+        or checksum is not the expected one.
         """
         path = self.find(folder)
         if path is None:
@@ -38,18 +38,18 @@ class IdxFile:
         array = parse(content, path, remedy)
         if array.shape != self.shape:
             raise DataError(f"{path}: expected shape {self.shape}, found {array.shape}. {remedy}")
-        found = hashlib.sha256(content).hexdigest()
-        if found != self.sha256:
-            raise DataError(f"{path}: expected unpacked content of SHA-256 {self.sha256}, found {found}. {remedy}")
+        checksum = hashlib.sha256(content).hexdigest()
+        if checksum != self.sha256:
+            raise DataError(f"{path}: expected unpacked content of SHA-256 {self.sha256}, found {checksum}. {remedy}")
         return array
 
     def find(self, folder: Path) -> Path | None:
-        """The file in `folder`, packed or not; None if it is not there."""
+        """The file in `folder`, packed or not; None if it is missing."""
         return next((p for p in (folder / f"{self.name}.gz", folder / self.name) if p.is_file()), None)
 
 
 def parse(content: bytes, path: Path, remedy: str = "") -> NDArray[np.uint8]:
-    """Parse unpacked IDX bytes; `path` is for the messages of DataError.
+    """Parse unpacked IDX bytes; `path` is named in the message of DataError.
 
     >>> parse(bytes([0, 0, 8, 2, 0, 0, 0, 1, 0, 0, 0, 3, 7, 8, 9]), Path("x"))
     array([[7, 8, 9]], dtype=uint8)
@@ -64,9 +64,9 @@ def parse(content: bytes, path: Path, remedy: str = "") -> NDArray[np.uint8]:
     if len(content) < header:
         raise DataError(f"{path}: expected a header of {header} bytes, found {len(content)}. {remedy}")
     shape = struct.unpack(f">{axes}I", content[4:header])
-    expected, found = math.prod(shape), len(content) - header
-    if expected != found:
-        raise DataError(f"{path}: expected {expected} bytes for shape {shape}, found {found}. {remedy}")
+    expected, size = math.prod(shape), len(content) - header
+    if expected != size:
+        raise DataError(f"{path}: expected {expected} bytes for shape {shape}, found {size}. {remedy}")
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
 
 
@@ -76,6 +76,6 @@ def unpacked(path: Path, remedy: str) -> bytes:
         packed = path.read_bytes()
         return gzip.decompress(packed) if path.suffix == ".gz" else packed
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"{path}: expected a whole gzip file, found: {error}. {remedy}") from None
+        raise DataError(f"{path}: expected a complete gzip file, found: {error}. {remedy}") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}. {remedy}") from None

@@ -1,4 +1,4 @@
-"""One picture file, PNG or JPEG, as the model's input: uint8 `[H, W]`, or `[H, W, 3]` for RGB."""
+"""Decodes one picture file, PNG or JPEG, as an input: uint8 `[H, W]`, or `[H, W, 3]` for RGB."""
 
 import io
 from dataclasses import dataclass
@@ -18,50 +18,49 @@ class UnreadableError(Exception):
 
 
 class UnfitError(Exception):
-    """The picture can be read, but is not as the others are."""
+    """The picture can be read, but differs from the others in size or colour."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What every picture becomes."""
+    """The size and colour that every picture is converted to."""
 
     height: int
     width: int
     colour: bool
-    fit: bool  # whether other sizes are shrunk or enlarged
-    convert: bool  # whether RGB may become grey, or grey RGB
+    fit: bool  # whether to shrink or enlarge other sizes
+    convert: bool  # whether to convert between RGB and grey
 
 
 def frame_of(path: str) -> tuple[int, int, bool]:
-    """Height, width and whether it is in colour, from the header. Raises UnreadableError."""
+    """Height, width and whether the picture is in colour, from its header. Raises UnreadableError."""
     with _opened(path) as image:
         return image.height, image.width, image.mode not in _GREY
 
 
 def decode(path: str, frame: Frame) -> NDArray[np.uint8]:
-    """Read one file into the frame.
+    """Read one file into the frame, resized by the code of the service's `resize`.
 
-    Sizes are fitted by the code that the service's `resize` runs. Raises UnreadableError or UnfitError with the
-    reason, without the path.
+    Raises UnreadableError or UnfitError with the reason, without the path.
     """
     with _opened(path) as image:
         if (image.mode not in _GREY) != frame.colour and not frame.convert:
-            found, wanted = ("RGB", "grey") if not frame.colour else ("grey", "RGB")
-            raise UnfitError(f"is {found} where the first is {wanted}: say --image-colour grey or --image-colour rgb")
+            actual, expected = ("RGB", "grey") if not frame.colour else ("grey", "RGB")
+            raise UnfitError(f"is {actual}, the first is {expected}: give --image-colour grey or rgb")
         if not frame.fit and image.size != (frame.width, frame.height):
             raise UnfitError(
-                f"is {image.height}x{image.width} where the first is {frame.height}x{frame.width}: say --image-size H W"
+                f"is {image.height}x{image.width}, the first is {frame.height}x{frame.width}: give --image-size H W"
             )
         try:
             image.load()
             return np.asarray(_framed(image, frame))
-        except Exception as error:  # a broken file raises whatever its parser met
+        except Exception as error:  # a broken file raises any kind of error
             raise UnreadableError(f"cannot be read: {_reason(error)}") from None
 
 
 def _opened(path: str) -> Image.Image:
     try:
-        # Whole and at once: a small picture is read in less time than by Pillow, which asks for it piece by piece.
+        # Read the file at once: for a small picture that is faster than Pillow, which reads piece by piece.
         with open(path, "rb", buffering=0) as file:
             content = io.BytesIO(file.read())
         # An explicit list of formats: Pillow's other parsers never see the bytes.
@@ -73,7 +72,7 @@ def _opened(path: str) -> Image.Image:
     if image.mode not in CONVERTIBLE:
         mode = image.mode
         image.close()
-        raise UnreadableError(f"is of mode {mode}: 8 bits a channel are taken")
+        raise UnreadableError(f"is of mode {mode}: pictures have 8 bits a channel")
     return image
 
 

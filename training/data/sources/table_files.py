@@ -1,4 +1,4 @@
-"""CSV and Parquet, read into one table of pyarrow."""
+"""Reads CSV and Parquet files into one table of pyarrow."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence, Sized
@@ -19,56 +19,58 @@ _LARGEST_BLOCK = 2**31 - 1
 
 
 def is_folder(path: Path) -> bool:
-    """Whether `path` is a folder that holds Parquet files and no folders, which would be classes of pictures."""
+    """Whether `path` is a folder with Parquet files and without folders, which would be classes of pictures."""
     if not path.is_dir():
         return False
-    below = [entry for entry in path.iterdir() if entry.name[0] not in "._"]
-    return any(_is_parquet(entry) for entry in below) and not any(entry.is_dir() for entry in below)
+    entries = [entry for entry in path.iterdir() if entry.name[0] not in "._"]
+    return any(_is_parquet(entry) for entry in entries) and not any(entry.is_dir() for entry in entries)
 
 
 def files(source: Path) -> list[Path]:
-    """The file itself, or a folder's Parquet files in the order of their names. Raises DataError where it has none."""
+    """The file itself, or the Parquet files of a folder by name. Raises DataError if there are none."""
     if not source.is_dir():
         return [source]
-    found = sorted(entry for entry in source.iterdir() if entry.name[0] not in "._" and _is_parquet(entry))
-    if not found:
-        raise DataError(f"{source} has no Parquet file: .parquet and .pq are looked for")
-    return found
+    paths = sorted(entry for entry in source.iterdir() if entry.name[0] not in "._" and _is_parquet(entry))
+    if not paths:
+        raise DataError(f"{source} has no Parquet file: put .parquet or .pq files into it")
+    return paths
 
 
 def schema(path: Path) -> pa.Schema:
     """The columns of a Parquet file, without reading a row. Raises DataError."""
     with _failures_named(path):
-        found = pa.parquet.read_schema(path)
-    _check_once(found.names, path)
-    return found
+        columns = pa.parquet.read_schema(path)
+    _check_once(columns.names, path)
+    return columns
 
 
 def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """The whole table, or some columns of it. Raises DataError where the file is missing or not what its name says."""
+    """The table, or some columns of it. Raises DataError if the file is missing or not what its ending says."""
     table = _read(path, columns)
     _check_rows(table, path)
     return table
 
 
 def read_all(sources: Sequence[Path], columns: Sequence[str] | None = None) -> tuple[pa.Table, NDArray[np.int8]]:
-    """Several files or folders as one table, and of which of them each row is.
+    """Several files or folders as one table, and the index of the source of each row.
 
-    Raises DataError where their columns differ.
+    Raises DataError if their columns differ.
     """
     paths = [(number, path) for number, source in enumerate(sources) for path in files(source)]
     tables = [_read(path, columns) for _, path in paths]
     for (_, path), table in zip(paths[1:], tables[1:], strict=True):
         if differing := set(table.column_names) ^ set(tables[0].column_names):
             raise DataError(
-                f"{path} and {paths[0][1]} do not have the same columns: {sorted(differing)[0]!r} is in one"
+                f"{path} and {paths[0][1]} do not have the same columns: {sorted(differing)[0]!r} is in only one"
             )
     try:
         joined = pa.concat_tables(
             [table.select(tables[0].column_names) for table in tables], promote_options="permissive"
         )
     except pa.ArrowException as error:
-        raise DataError(f"{', '.join(map(str, sources))} do not fit together: {str(error).splitlines()[0]}") from None
+        raise DataError(
+            f"{', '.join(map(str, sources))} cannot be joined into one table: {str(error).splitlines()[0]}"
+        ) from None
     origin = np.repeat(np.array([number for number, _ in paths], dtype=np.int8), [len(table) for table in tables])
     for number, source in enumerate(sources):
         _check_rows(origin[origin == number], source)
@@ -76,7 +78,7 @@ def read_all(sources: Sequence[Path], columns: Sequence[str] | None = None) -> t
 
 
 def require(names: Sequence[str], name: str, option: str, path: Path) -> None:
-    """Raise DataError, which lists the columns, where `name` is none of them."""
+    """Raise DataError, which lists the columns, if `name` is none of them."""
     if name not in names:
         raise DataError(f"{option} {name}: {path} has no such column; it has {', '.join(names)}")
 
@@ -93,7 +95,7 @@ def _failures_named(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise DataError(f"{path} is not there") from None
+        raise DataError(f"{path} does not exist") from None
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
 
@@ -104,18 +106,18 @@ def _is_parquet(path: Path) -> bool:
 
 def _check_rows(rows: Sized, source: Path) -> None:
     if not len(rows):
-        raise DataError(f"{source} has no rows")
+        raise DataError(f"{source} has no rows: there is nothing to learn from")
 
 
 def _check_once(names: Sequence[str], path: Path) -> None:
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
-        raise DataError(f"{path} has more than one column {twice[0]!r}")
+        raise DataError(f"{path} has more than one column {twice[0]!r}: column names must be unique")
 
 
 def _read_csv(path: Path) -> pa.Table:
-    # One block: pyarrow takes a column's type from the first, and would refuse what comes later and is otherwise.
+    # One block: pyarrow infers the types of the columns from the first block, and fails at others that differ.
     size = path.stat().st_size
     if size == 0:
-        raise DataError(f"{path} is empty")
+        raise DataError(f"{path} is empty: there is nothing to learn from")
     return pa.csv.read_csv(path, read_options=pa.csv.ReadOptions(block_size=min(size + 1, _LARGEST_BLOCK)))

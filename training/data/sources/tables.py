@@ -1,4 +1,4 @@
-"""A table of numbers and categories, CSV or Parquet, as the graph's input: float32 `[N, width]`."""
+"""Reads a table of numbers and categories, CSV or Parquet, as inputs of the graph: float32 `[N, width]`."""
 
 from typing import Any
 
@@ -8,19 +8,18 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from service.contract.inputs import Column, FeaturesInput
-from training.data.coded import Coded, is_text
-from training.data.findings import Findings
+from training.data.coded import CodedColumn, is_text
 from training.data.options import DataOptions
-from training.data.raw import Raw
+from training.data.raw import Findings, RawData
 from training.data.sources import table_files
 from training.errors import DataError
 
-EXACT = 2**24  # the whole numbers up to here are all in float32
-_MANY = 0.5  # of the rows: a column with more categories than that names the rows rather than describing them
+EXACT = 2**24  # float32 holds every whole number up to it
+_MAX_CATEGORIES = 0.5  # of the rows: a column with more categories probably identifies the rows
 
 
-def read(options: DataOptions, findings: Findings) -> Raw:
-    """Read the files of a table. Raises DataError where a column that was named is not there."""
+def read(options: DataOptions, findings: Findings) -> RawData:
+    """Read the files of a table. Raises DataError if it lacks a column that the options name."""
     table, sources = table_files.read_all(options.sources)
     _check_names(table, options)
     columns: list[Column] = []
@@ -34,14 +33,16 @@ def read(options: DataOptions, findings: Findings) -> Raw:
             columns.append(read[0])
             values.append(read[1])
     if not columns:
-        findings.refuse()
-        raise DataError(f"{options.path} has no column besides {', '.join(sorted(left_out))}: nothing to learn from")
-    return Raw(
+        findings.raise_errors()
+        raise DataError(
+            f"{options.path} has no column besides {', '.join(sorted(left_out))}: there is nothing to learn from"
+        )
+    return RawData(
         form=f"a table, {'CSV' if options.path.suffix == '.csv' else 'Parquet'}",
-        one="row",
+        noun="row",
         input=FeaturesInput(width=len(columns), columns=columns, missing=options.missing),
         inputs=np.stack(values, axis=1),
-        labels=Coded.of_arrow(table[options.label_column], f"the labels, column {options.label_column!r},"),
+        labels=CodedColumn.from_arrow(table[options.label_column], f"the labels, column {options.label_column!r},"),
         first_row=1,
         sources=sources if options.files else None,
         columns={name: table[name] for name in options.extra_columns},
@@ -49,7 +50,7 @@ def read(options: DataOptions, findings: Findings) -> Raw:
 
 
 def _check_names(table: pa.Table, options: DataOptions) -> None:
-    named = [
+    by_option = [
         ("--label-column", (options.label_column,)),
         ("--split-column", (options.split_column,)),
         ("--group-column", (options.group_column,)),
@@ -57,7 +58,7 @@ def _check_names(table: pa.Table, options: DataOptions) -> None:
         ("--categorical", options.categorical),
         ("--ignore-columns", options.ignore_columns),
     ]
-    for option, names in named:
+    for option, names in by_option:
         for name in names:
             if name is not None:
                 table_files.require(table.column_names, name, option, options.path)
@@ -66,7 +67,7 @@ def _check_names(table: pa.Table, options: DataOptions) -> None:
 def _column(
     name: str, array: pa.Array, options: DataOptions, findings: Findings
 ) -> tuple[Column, NDArray[np.float32]] | None:
-    """One column as the manifest describes it, and as it goes into the graph; None where it cannot be used."""
+    """One column as the manifest describes it, and its values in the graph; None if it cannot be used."""
     kind = array.type
     if pa.types.is_null(kind):
         findings.errors.append(f"column {name!r} has no value in any row: leave it out by --ignore-columns {name}")
@@ -77,8 +78,8 @@ def _column(
         return _numeric(name, array, findings)
     other = "--vector-column" if pa.types.is_fixed_size_binary(kind) else "--time-column or --group-column"
     findings.errors.append(
-        f"column {name!r} is of type {kind}: numbers, strings and booleans are taken; "
-        f"leave it out by --ignore-columns {name}, or name it by {other}"
+        f"column {name!r} is of type {kind}: inputs are numbers, strings or booleans; "
+        f"leave it out by --ignore-columns {name}, or use it by {other}"
     )
     return None
 
@@ -88,47 +89,49 @@ def _numeric(name: str, array: pa.Array, findings: Findings) -> tuple[Column, ND
     if pa.types.is_integer(array.type) and len(wide) and np.nanmax(np.abs(wide), initial=0) > EXACT:
         findings.warnings.append(
             f"column {name!r} has whole numbers over {EXACT}, which float32 rounds: if they are names, "
-            f"say --ignore-columns {name} or --categorical {name}"
+            f"give --ignore-columns {name} or --categorical {name}"
         )
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, and that is looked for later
+    with np.errstate(over="ignore"):  # values that are too large become infinite; the scan reports them
         return Column(name=name, categories=None), wide.astype(np.float32)
 
 
 def _categorical(
     name: str, array: pa.Array, options: DataOptions, findings: Findings
 ) -> tuple[Column, NDArray[np.float32]] | None:
-    coded = Coded.of_arrow(array, f"the categories, column {name!r},")
+    coded = CodedColumn.from_arrow(array, f"the categories, column {name!r},")
     missing = coded.missing()
     if len(missing) and options.missing == "refuse":
         findings.errors.append(
             f"column {name!r} has {len(missing)} missing values, the first in row {int(missing[0]) + 1}: fill them in, "
-            f"leave the column out by --ignore-columns {name}, or say --missing mean (a missing category speaks for "
-            "no class)"
+            f"leave the column out by --ignore-columns {name}, or give --missing mean (a missing category then has no "
+            "weight for any class)"
         )
     if not coded.names:
         findings.errors.append(f"column {name!r} has no value in any row: leave it out by --ignore-columns {name}")
         return None
-    _doubt(name, coded, findings)
+    _warn_if_unlikely(name, coded, findings)
     return Column(name=name, categories=list(coded.names)), coded.codes.astype(np.float32)
 
 
-def _doubt(name: str, coded: Coded, findings: Findings) -> None:
-    """Warn of categories that are more likely something else."""
+def _warn_if_unlikely(name: str, coded: CodedColumn, findings: Findings) -> None:
+    """Warn of categories that are probably something else."""
     rows, names = len(coded.codes), coded.names
     if len(names) == 1:
-        findings.warnings.append(f"column {name!r} is {names[0]!r} in every row: nothing can be learnt from it")
+        findings.warnings.append(f"column {name!r} is {names[0]!r} in every row: the model learns nothing from it")
     if all(text.lower().endswith((".png", ".jpg", ".jpeg")) for text in names):
-        findings.warnings.append(f"column {name!r} looks like paths of pictures: say --path-column {name} to read them")
-    elif len(names) > max(20, _MANY * rows):
         findings.warnings.append(
-            f"column {name!r} has {len(names)} categories in {rows} rows: if they name the rows, "
-            f"say --ignore-columns {name}"
+            f"column {name!r} looks like paths of pictures: give --path-column {name} to read them"
+        )
+    elif len(names) > max(20, _MAX_CATEGORIES * rows):
+        findings.warnings.append(
+            f"column {name!r} has {len(names)} categories in {rows} rows: if they identify the rows, "
+            f"give --ignore-columns {name}"
         )
     text = [word for word in names if not _is_number(word)]
     if len(names) > 10 and 0 < len(text) <= len(names) // 10:
         findings.warnings.append(
-            f"column {name!r} is taken for categories since it holds {text[0]!r} among numbers: "
-            "empty the cells that mean a missing value"
+            f"column {name!r} is read as categories because it holds {text[0]!r} among numbers: "
+            "leave the cells of missing values empty"
         )
 
 

@@ -1,7 +1,7 @@
-"""Embeddings in Parquet: a column of vectors beside one of labels, copied once into a memory map.
+"""Reads embeddings from Parquet: a column of vectors beside one of labels, copied once into a memory map.
 
-Rows of Parquet cannot be read in a drawn order, so the vectors go into a temporary file, which has no name and whose
-disk is free again when the process has ended, however it has.
+Rows of Parquet cannot be read in random order, so the vectors are copied to a temporary file. The file has no name, so
+its disk space is freed when the process ends, for whatever reason.
 """
 
 import tempfile
@@ -16,28 +16,27 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from service.contract.inputs import FeaturesInput
-from training.data.coded import Coded
-from training.data.findings import Findings
+from training.data.coded import CodedColumn
 from training.data.options import DataOptions
-from training.data.raw import Raw
+from training.data.raw import Findings, RawData
 from training.data.sources import table_files
 from training.errors import DataError
 
-_BATCH_BYTES = 2**22  # of vectors that are in memory at a time
-_BUFFER_BYTES = 2**20  # read from a file at once; without it whole row groups are
-_BYTES = np.dtype("<f4")  # what a vector is of where a file has only bytes
+_BATCH_BYTES = 2**22  # of vectors in memory at a time
+_BUFFER_BYTES = 2**20  # per read; without a buffer, whole row groups are read at once
+_BYTES = np.dtype("<f4")  # the numbers of a vector that is stored as bytes
 
 
 def column(options: DataOptions) -> str | None:
-    """The column of vectors: the one that is named, or the only one that there is; None where these are a table.
+    """The column of vectors: the one of --vector-column, or the only one; None if this is a table of other columns.
 
-    Bytes may as well be an identifier: unless it is named, they are taken for vectors only where there is nothing
+    Bytes may also be an identifier: a column of bytes that is not named is taken for vectors only if there is nothing
     else to learn from. Raises DataError.
     """
     path = table_files.files(options.path)[0]
     if path.suffix == ".csv":
         if options.vector_column is not None:
-            raise DataError(f"--vector-column says nothing about a .csv: {path}")
+            raise DataError(f"--vector-column does not apply to a .csv ({path}): leave it out")
         return None
     schema = table_files.schema(path)
     if options.vector_column is not None:
@@ -54,8 +53,8 @@ def column(options: DataOptions) -> str | None:
     return str(rest[0].name) if len(rest) == 1 and _is_bytes(rest[0].type) else None
 
 
-def read(options: DataOptions, name: str, findings: Findings) -> Raw:
-    """The vectors of column `name`, float16 or float32 `[N, D]`, and all else that is asked for of the same rows.
+def read(options: DataOptions, name: str, findings: Findings) -> RawData:
+    """The vectors of column `name`, float16 or float32 `[N, D]`, with their labels and split columns.
 
     Raises DataError that names the file and the row.
     """
@@ -65,17 +64,17 @@ def read(options: DataOptions, name: str, findings: Findings) -> Raw:
     others = [field for field in table_files.schema(paths[0]).names if field not in _named(options, name)]
     if others:
         findings.warnings.append(
-            f"only the vectors of column {name!r} are learnt from: {', '.join(others)} "
+            f"the model learns only from the vectors of column {name!r}: {', '.join(others)} "
             f"{'are' if len(others) > 1 else 'is'} left out"
         )
     table, sources = table_files.read_all(options.sources, [options.label_column, *options.extra_columns])
-    inputs = _spooled(paths, name, len(table))
-    return Raw(
+    inputs = _copied(paths, name, len(table))
+    return RawData(
         form=f"embeddings, column {name!r} of Parquet, copied into a memory map of {inputs.dtype}",
-        one="row",
+        noun="row",
         input=FeaturesInput(width=inputs.shape[1], columns=None, missing=options.missing),
         inputs=inputs,
-        labels=Coded.of_arrow(table[options.label_column], f"the labels, column {options.label_column!r},"),
+        labels=CodedColumn.from_arrow(table[options.label_column], f"the labels, column {options.label_column!r},"),
         first_row=1,
         sources=sources if options.files else None,
         columns={column: table[column] for column in options.extra_columns},
@@ -88,15 +87,15 @@ def _named(options: DataOptions, name: str) -> list[str]:
 
 def _check_columns(path: Path, name: str, options: DataOptions) -> None:
     if path.suffix == ".csv":
-        raise DataError(f"{path} is a .csv, and {options.path} holds vectors in Parquet")
+        raise DataError(f"{path} is a .csv, but {options.path} holds vectors in Parquet: give Parquet files only")
     schema = table_files.schema(path)
-    named = [
+    by_option = [
         ("a column of vectors", (name,)),
         ("--label-column", (options.label_column,)),
         ("a split, group or time column", options.extra_columns),
         ("--ignore-columns", options.ignore_columns),
     ]
-    for option, names in named:
+    for option, names in by_option:
         for each in names:
             table_files.require(schema.names, each, option, path)
     _check_kind(schema.field(name), path)
@@ -105,8 +104,8 @@ def _check_columns(path: Path, name: str, options: DataOptions) -> None:
 def _check_kind(field: pa.Field, path: Path) -> None:
     if not (_is_list(field.type) or _is_bytes(field.type)):
         raise DataError(
-            f"{path}, column {field.name!r}, is of type {field.type}: a vector is a list of float16, float32 or "
-            "float64, or bytes of fixed length that are little-endian float32"
+            f"{path}, column {field.name!r}, is of type {field.type}: a vector must be a list of float16, float32 or "
+            "float64, or fixed-size bytes of little-endian float32"
         )
 
 
@@ -120,7 +119,7 @@ def _is_bytes(kind: pa.DataType) -> bool:
     return bool(pa.types.is_fixed_size_binary(kind) and kind.byte_width % _BYTES.itemsize == 0 and kind.byte_width > 0)
 
 
-def _spooled(paths: list[Path], name: str, rows: int) -> NDArray[Any]:
+def _copied(paths: list[Path], name: str, rows: int) -> NDArray[Any]:
     """All vectors, in the order of the files, as a memory map `[rows, D]`."""
     kinds = [table_files.schema(path).field(name).type for path in paths]
     half = all(_is_list(kind) and pa.types.is_float16(kind.value_type) for kind in kinds)
@@ -130,45 +129,47 @@ def _spooled(paths: list[Path], name: str, rows: int) -> NDArray[Any]:
         with tempfile.TemporaryFile(prefix="demur-") as file:
             for path in paths:
                 for values in _blocks(path, name, width):
-                    with np.errstate(over="ignore"):  # what is too large becomes infinite, and that is looked for later
+                    with np.errstate(over="ignore"):  # values that are too large become infinite; the scan reports them
                         file.write(np.ascontiguousarray(values, dtype=dtype).data)
             file.flush()
-            # The map keeps the file after it is closed here.
+            # The map keeps the file open.
             return np.memmap(file, dtype=dtype, mode="r", shape=(rows, width))
     except OSError as error:
         raise DataError(
-            f"{tempfile.gettempdir()} cannot hold the vectors, {rows * width * dtype.itemsize:,} bytes: "
+            f"{tempfile.gettempdir()} cannot hold the {rows * width * dtype.itemsize:,} bytes of the vectors: "
             f"{error.strerror}; name another folder by TMPDIR"
         ) from None
 
 
 def _width(paths: list[Path], name: str) -> int:
-    """D, which a list without a fixed size tells only by its first row."""
+    """D, the length of the first vector."""
     first = next(batch for path in paths for batch in _batches(path, name, 1))
     width = int(_lengths(first)[0]) if not first.null_count else 0
     if not width:
-        raise DataError(f"{paths[0]}, column {name!r}: the vector of row 1 is empty or missing")
+        raise DataError(f"{paths[0]}, column {name!r}: the vector of row 1 is empty or missing: give one in every row")
     return width
 
 
 def _blocks(path: Path, name: str, width: int) -> Iterator[NDArray[Any]]:
-    """The vectors of one file, floats `[B, width]` a block. Raises DataError where one is of another width."""
+    """The vectors of one file, in blocks of floats `[B, width]`. Raises DataError if one has another length."""
     start = 0
     for array in _batches(path, name, max(1, _BATCH_BYTES // (8 * width))):
-        where = f"{path}, column {name!r}:"
+        location = f"{path}, column {name!r}:"
         if array.null_count:
             row = int(np.flatnonzero(array.is_null().to_numpy(zero_copy_only=False))[0])
-            raise DataError(f"{where} row {start + row + 1} has no vector")
+            raise DataError(f"{location} row {start + row + 1} has no vector: give one in every row")
         lengths = _lengths(array)
         if len(other := np.flatnonzero(lengths != width)):
             row = int(other[0])
             raise DataError(
-                f"{where} the vector of row {start + row + 1} has {lengths[row]} numbers where the first has {width}"
+                f"{location} the vector of row {start + row + 1} has {lengths[row]} numbers, the first has {width}"
             )
         values = _flat(array)
         if values.null_count:
-            place = int(np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))[0])
-            raise DataError(f"{where} number {place % width} of the vector of row {start + place // width + 1} is null")
+            index = int(np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))[0])
+            raise DataError(
+                f"{location} number {index % width} of the vector of row {start + index // width + 1} is null"
+            )
         yield values.to_numpy().reshape(-1, width)
         start += len(array)
 
@@ -193,7 +194,7 @@ def _lengths(array: pa.Array) -> NDArray[np.int64]:
 
 
 def _flat(array: pa.Array) -> pa.Array:
-    """All numbers of the vectors, one after the other."""
+    """All numbers of the vectors, in one array."""
     if not _is_bytes(array.type):
         return array.flatten()
     width = array.type.byte_width

@@ -1,1 +1,1 @@
-"""Text as tokens, and the task of predicting the next one."""
+"""Text as tokens, and the task of predicting the next token."""

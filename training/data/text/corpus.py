@@ -1,8 +1,7 @@
-"""A text as tokens, divided by file: that of a folder, or one that is on every machine, Python's own library.
+"""A text as tokens, divided by file: that of a folder, or the standard library of Python, which every machine has.
 
-Of the library the files are the modules in the standard library's own folder, not those in its packages; what an
-operating system adds to that folder is left out. That text depends on the Python version, to the patch release, and on
-nothing else.
+The library's files are the modules in its top folder, without packages and without files that an operating system adds.
+So the text depends only on the version of Python, including the patch release.
 """
 
 import hashlib
@@ -20,10 +19,10 @@ from numpy.typing import NDArray
 
 from training.errors import DataError
 
-LONGEST = 200  # characters of a token: a longer one is no word, and names no class
-_LEAST_FILES = 10  # so that each split has one
+MAX_TOKEN_LENGTH = 200  # characters: a longer token is not a word, and not a class
+_MIN_FILES = 10  # so that each split has one
 
-UNKNOWN = "<unknown>"  # no token is spelt so: a token is one word or one mark
+UNKNOWN = "<unknown>"  # never a token itself: a token is one word or one other character
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 Text = list[str]  # one file's tokens, in order
@@ -40,10 +39,10 @@ def tokenise(text: str) -> Text:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """The tokens of each file, by the file's name, in the names' order, and what they are called."""
+    """The tokens of each file, in the order of the files' names."""
 
     name: str
-    words: str  # what the files are of, in a sentence
+    description: str  # what the files are from, in a sentence
     texts: Mapping[str, Text]
 
     def fingerprint(self) -> str:
@@ -55,7 +54,7 @@ class Corpus:
 
 
 def standard_library() -> Corpus:
-    """Python's own."""
+    """The corpus of Python's standard library."""
     folder = Path(sysconfig.get_paths()["stdlib"])
     paths = [path for path in sorted(folder.glob("*.py")) if path.stem in sys.stdlib_module_names]
     version = platform.python_version()
@@ -63,12 +62,12 @@ def standard_library() -> Corpus:
 
 
 def folder(path: Path) -> Corpus:
-    """All files in a folder, each a text in UTF-8. Raises DataError."""
+    """The corpus of all files in a folder, which must be UTF-8. Raises DataError."""
     if not path.is_dir():
-        raise DataError(f"--text {path} is no folder: it is one that holds text files")
+        raise DataError(f"--text {path} is not a folder: give a folder of text files")
     paths = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
     name = path.resolve().name
-    return Corpus(name[:LONGEST] or "text", f"the folder {name}", _read(paths))
+    return Corpus(name[:MAX_TOKEN_LENGTH] or "text", f"the folder {name}", _read(paths))
 
 
 def _read(paths: list[Path]) -> dict[str, Text]:
@@ -77,15 +76,15 @@ def _read(paths: list[Path]) -> dict[str, Text]:
         try:
             texts[path.name] = tokenise(path.read_text(encoding="utf-8"))
         except UnicodeDecodeError as error:
-            raise DataError(f"{path} is no text in UTF-8: byte {error.start} cannot be read") from None
+            raise DataError(f"{path} is not a text in UTF-8: byte {error.start} cannot be decoded") from None
         except OSError as error:
             raise DataError(f"cannot read {path}: {error.strerror}") from None
     return texts
 
 
 @dataclass(frozen=True, slots=True)
-class Divided:
-    """Files that a model learns from, that its settings are chosen on, that it is certified and reported on."""
+class TextSplits:
+    """The files of each split."""
 
     train: list[Text]
     tune: list[Text]
@@ -93,58 +92,60 @@ class Divided:
     report: list[Text]
 
 
-def divide(texts: Mapping[str, Text], seed: int = 0) -> Divided:
+def divide(texts: Mapping[str, Text], seed: int = 0) -> TextSplits:
     """A tenth of the files, drawn by `seed`, to each of `tune`, `calibration` and `report`, the others to `train`.
 
-    By file and not by place: a file repeats its own names, so that the rest of it would tell of a part held out.
-    Raises DataError where there are too few.
+    By file, not by position: a file repeats its own names, so the rest of it would reveal a part that is held out.
+    Raises DataError if there are too few files.
     """
-    if len(texts) < _LEAST_FILES:
-        raise DataError(f"the text has {len(texts)} files: at least {_LEAST_FILES} are needed, to be divided by file")
+    if len(texts) < _MIN_FILES:
+        raise DataError(
+            f"the text has {len(texts)} files: it takes at least {_MIN_FILES}, since splits are divided by file"
+        )
     names = sorted(texts)
     order = np.random.default_rng(seed).permutation(len(names))
     tenth = len(names) // 10
     parts = np.split(order, [tenth, 2 * tenth, 3 * tenth])
     tune, report, calibration, train = ([texts[names[i]] for i in sorted(part)] for part in parts)
-    return Divided(train, tune, calibration, report)
+    return TextSplits(train, tune, calibration, report)
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The tokens that have an id, the most frequent first. Id 0 is every other token's: `UNKNOWN`."""
+    """The tokens that have an id, the most frequent first. Id 0 stands for every other token: `UNKNOWN`."""
 
     tokens: tuple[str, ...]
 
     @classmethod
-    def of(cls, texts: Iterable[Text], least: int = 2) -> "Vocabulary":
-        """The tokens that occur `least` times or more.
+    def of(cls, texts: Iterable[Text], min_count: int = 2) -> "Vocabulary":
+        """The tokens that occur `min_count` times or more.
 
-        The rarer ones become unknown, in the very texts that a model learns from, so that it learns to expect some.
+        Rarer tokens are unknown in the training texts too, so that the model learns to expect unknown ones.
 
         >>> Vocabulary.of([["a", "b", "a"], ["c", "c", "c"]]).tokens
         ('<unknown>', 'c', 'a')
         """
         counts = Counter(token for text in texts for token in text)
-        known = [token for token, count in counts.items() if count >= least and len(token) <= LONGEST]
-        return cls((UNKNOWN, *sorted(known, key=lambda token: (-counts[token], token))))
+        frequent = [token for token, count in counts.items() if count >= min_count and len(token) <= MAX_TOKEN_LENGTH]
+        return cls((UNKNOWN, *sorted(frequent, key=lambda token: (-counts[token], token))))
 
     def __len__(self) -> int:
         return len(self.tokens)
 
     def ids(self, texts: Iterable[Text]) -> list[NDArray[np.int64]]:
-        """Each text's ids.
+        """The ids of each text.
 
         >>> Vocabulary(("<unknown>", "c", "a")).ids([["a", "b"]])
         [array([2, 0])]
         """
-        places = {token: place for place, token in enumerate(self.tokens)}
-        return [np.array([places.get(token, 0) for token in text], np.int64) for text in texts]
+        ids = {token: i for i, token in enumerate(self.tokens)}
+        return [np.array([ids.get(token, 0) for token in text], np.int64) for text in texts]
 
 
 def windows(ids: Iterable[NDArray[np.int64]], context: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Each place's `context` tokens before it, `[N, context]`, and the token there, `[N]`; none across files.
+    """For each position, the `context` tokens before it, `[N, context]`, and its token, `[N]`; none across files.
 
-    The first `context` tokens of a file are predicted by nobody.
+    The first `context` tokens of a file are never predicted.
 
     >>> contexts, following = windows([np.array([5, 6, 7, 8])], 2)
     >>> contexts.tolist(), following.tolist()

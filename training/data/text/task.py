@@ -1,4 +1,4 @@
-"""Next-token prediction in a text: the vocabulary, and the places of each split, whose files it has for itself."""
+"""Next-token prediction in a text: the vocabulary, and the positions of each split, which has its own files."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ CONTEXT = 4
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """N places in some files: what is before each, and what is there."""
+    """N positions in some files: the context of each, and its token."""
 
     contexts: Tensor  # int64 [N, K]
     following: Tensor  # int64 [N]
@@ -24,13 +24,13 @@ class Places:
         return len(self.following)
 
     def every(self, step: int) -> "Places":
-        """One place in so many, evenly from all files."""
+        """Every `step`-th position, evenly from all files."""
         return Places(self.contexts[::step], self.following[::step], self.files)
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Next-token prediction, by splits."""
+    """Next-token prediction, divided into splits."""
 
     corpus: Corpus
     vocabulary: Vocabulary
@@ -41,11 +41,11 @@ class Task:
 
     @classmethod
     def of(cls, corpus: Corpus) -> "Task":
-        """The task of predicting in files that are not learnt from. Raises DataError where that cannot be."""
+        """The task of predicting in files that the model does not learn from. Raises DataError if it cannot."""
         divided = divide(corpus.texts)
         vocabulary = Vocabulary.of(divided.train)
         if len(vocabulary) < 2:
-            raise DataError("no token occurs twice in the files to learn from: there is nothing to predict")
+            raise DataError("no token occurs twice in the training files: give a longer text")
 
         def places(split: list[Text]) -> Places:
             contexts, following = windows(vocabulary.ids(split), CONTEXT)
@@ -56,10 +56,10 @@ class Task:
 
     @property
     def counts(self) -> Tensor:
-        """How often each token is to be predicted in `train`, int64 `[V]`."""
+        """The number of positions of each token in `train`, int64 `[V]`."""
         return torch.bincount(self.train.following, minlength=len(self.vocabulary))
 
     @property
     def unigram(self) -> Unigram:
-        """That of `train`."""
+        """The unigram of `train`."""
         return Unigram.of(self.train.following.numpy(), len(self.vocabulary))

@@ -1,4 +1,4 @@
-// Swagger UI on this service's own description. No validator: it is another host's.
+// Swagger UI on this service's own description. The validator is off: it belongs to another host.
 import { askForKey, keyHeader } from "../page/key.js";
 
 const DESCRIPTION = "openapi.json";
@@ -16,12 +16,12 @@ function show() {
 }
 
 async function start() {
-  const found = await fetch(DESCRIPTION, { headers: keyHeader() });
-  if (found.ok) {
+  const response = await fetch(DESCRIPTION, { headers: keyHeader() });
+  if (response.ok) {
     show();
     return;
   }
-  document.getElementById("problem").textContent = (await found.json()).detail;
+  document.getElementById("problem").textContent = (await response.json()).detail;
   askForKey(document.getElementById("key"), () => {
     document.getElementById("problem").textContent = "";
     start();

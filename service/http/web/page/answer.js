@@ -1,20 +1,20 @@
-// The answer: a label or why there is none, the prediction set, and the probabilities as bars.
+// The answer: a label or the reason for an abstention, the prediction set, and the probabilities as bars.
 
 import { element, labelled } from "./elements.js";
 import { apart, count, plain, promised } from "./numbers.js";
 import { CONTRADICTED, OperatingPoints } from "./operating-points.js";
-import { ofWhat } from "./set-method.js";
+import { scopeInWords } from "./set-method.js";
 
-const MOST_BARS = 20; // with more classes there are bars for the likeliest alone
-const MANY = 1000; // with more the service states a prediction set only where it is asked for
-const MOST_LISTED = 40; // members of a prediction set
-const VOID = "The probabilities of an input unlike the training data say nothing.";
+const MAX_BARS = 20; // with more classes only the most probable ones get bars
+const MANY = 1000; // with more classes the service states a prediction set only on request
+const MAX_LISTED = 40; // members of a prediction set
+const VOID = "The probabilities of an input unlike the training data mean nothing.";
 
 export class Answer {
-  /** `asked()` is called when an option has changed, `explained(label)` when a class is chosen. */
-  constructor(card, { asked, explained }) {
+  /** `changed()` is called when an option changes, `explained(label)` when a class is chosen. */
+  constructor(card, { changed, explained }) {
     this.labels = card.labels;
-    this.few = card.labels.length <= MOST_BARS;
+    this.few = card.labels.length <= MAX_BARS;
     this.points = new OperatingPoints(card);
     this.sets = card.abstention?.prediction_sets ?? [];
     this.k = element("input", {
@@ -22,11 +22,11 @@ export class Answer {
       min: 1,
       max: card.labels.length,
       value: Math.min(this.few ? 3 : 10, card.labels.length),
-      onchange: asked,
+      onchange: changed,
     });
     this.set = element(
       "select",
-      { onchange: asked },
+      { onchange: changed },
       ...this.sets.map((sets, i) => element("option", { value: String(i) }, setsInWords(sets))),
       ...(card.labels.length > MANY ? [element("option", { value: "", selected: true }, "none")] : []),
     );
@@ -49,12 +49,12 @@ export class Answer {
       this.void,
       element("div", { className: "row" }, labelled("Top", this.k), ...sets),
       this.members,
-      element("p", { className: "muted hint" }, "Choose a class to see why."),
+      element("p", { className: "muted hint" }, "Choose a class for its explanation."),
     );
     this.clear();
   }
 
-  /** What a request asks beside its inputs and its policy. */
+  /** The options of a request, except its policy. */
   options() {
     const sets = this.set.value === "" ? undefined : this.sets[Number(this.set.value)];
     return {
@@ -68,7 +68,7 @@ export class Answer {
     const answered = prediction.decision === "answer";
     this.verdict.className = `verdict ${prediction.decision}`;
     this.verdict.replaceChildren(
-      element("strong", {}, answered ? prediction.label : "No answer"),
+      element("strong", {}, answered ? prediction.label : "Abstains"),
       element("span", {}, answered ? answerInWords(prediction, policy) : reasonInWords(prediction, policy)),
       ...(answered ? [] : [element("code", {}, prediction.reason)]),
     );
@@ -79,7 +79,7 @@ export class Answer {
     this.#showThreshold(policy.threshold ?? null);
   }
 
-  /** There is none. */
+  /** Show no answer. */
   clear() {
     this.verdict.className = "verdict";
     this.verdict.replaceChildren(element("strong", {}, "\u2013"));
@@ -95,7 +95,7 @@ export class Answer {
     for (const row of this.rows) row.press(row.label === label);
   }
 
-  /** Whom the promise of the policy is about: many inputs, and not this one. */
+  /** The population that the policy's promise covers: many inputs, not this one. */
   #showPromise(policy) {
     this.promise.replaceChildren(populationInWords(policy, this.points.certificate(policy)));
     if (this.points.contradicted(policy)) {
@@ -103,7 +103,7 @@ export class Answer {
     }
   }
 
-  /** Where the gate has decided, neither the probabilities nor a threshold had a part in it. */
+  /** Grey out the bars if the gate decided: then neither the probabilities nor a threshold mattered. */
   #markVoid(is) {
     this.frame.classList.toggle("void", is);
     this.void.hidden = !is;
@@ -114,9 +114,9 @@ export class Answer {
       this.members.replaceChildren();
       return;
     }
-    const listed = members.slice(0, MOST_LISTED).map((label) => element("span", { className: "member" }, label));
+    const listed = members.slice(0, MAX_LISTED).map((label) => element("span", { className: "member" }, label));
     const more = members.length - listed.length;
-    const promise = `Holds the true label in ${promised(sets.set_coverage)} of cases, ${ofWhat(sets.method)}: `;
+    const promise = `Holds the true label in ${promised(sets.set_coverage)} of cases, ${scopeInWords(sets.method)}: `;
     this.members.replaceChildren(
       element("span", { className: "muted" }, promise),
       ...listed,
@@ -171,40 +171,40 @@ export class Answer {
 
 function populationInWords(policy, certificate) {
   if (certificate === undefined) return "This policy promises nothing.";
-  if (certificate.status === "infeasible") return "Nothing is promised: it could not be certified.";
+  if (certificate.status === "infeasible") return "This policy promises nothing: it could not be certified.";
   const { population, size, confidence_level: level } = certificate;
   const promise =
     policy.kind === "reject_cost"
       ? `an answer costs at most ${policy.reject_cost} on average`
       : `at most ${promised(policy.selective_risk)} of those answered get a wrong label`;
   return (
-    `Of inputs drawn like the ${count(size)} calibration examples (${population}), ${promise}, sure by ` +
-    `${promised(level)}. That is about all of them together, not about this one.`
+    `For inputs drawn like the ${count(size)} calibration examples (${population}), ${promise}, with a confidence of ` +
+    `${promised(level)}. This covers all of them together, not this one.`
   );
 }
 
 function setsInWords(sets) {
-  return `${promised(sets.set_coverage)} ${ofWhat(sets.method)}`;
+  return `${promised(sets.set_coverage)} ${scopeInWords(sets.method)}`;
 }
 
 function answerInWords({ confidence }, policy) {
   if ((policy.threshold ?? null) === null) return `confidence ${plain(confidence)}`;
-  const [found, asked] = apart(confidence, policy.threshold);
-  return `confidence ${found} \u2265 threshold ${asked}`;
+  const [value, threshold] = apart(confidence, policy.threshold);
+  return `confidence ${value} \u2265 threshold ${threshold}`;
 }
 
 function reasonInWords({ reason, confidence }, policy) {
   switch (reason) {
     case "low_confidence": {
-      const [found, asked] = apart(confidence, policy.threshold);
-      return `confidence ${found} < threshold ${asked}`;
+      const [value, threshold] = apart(confidence, policy.threshold);
+      return `confidence ${value} < threshold ${threshold}`;
     }
     case "out_of_distribution":
-      return "it is unlike what the model was trained on";
+      return "the input is unlike the training data";
     case "expected_cost":
-      return `each answer is expected to cost more than abstaining, ${policy.reject_cost}`;
+      return `every answer has a higher expected cost than abstaining, ${policy.reject_cost}`;
     case "no_certified_threshold":
-      return "the promise could not be certified for this model";
+      return "this policy could not be certified for the model";
     default:
       return "";
   }

@@ -1,5 +1,5 @@
-// A stroke of a soft brush over pixels. The stroke as a whole is laid over what was there before it, so that going over
-// a place twice does not harden its edge.
+// A stroke of a soft brush over pixels. The stroke is blended as one with the pixels before it, so that passing over a
+// place twice does not harden its edge.
 
 export class Stroke {
   /** `size` is the model's `{height, width, channels}`, `ink` a number for each channel, `radius` in pixels. */
@@ -12,7 +12,7 @@ export class Stroke {
     this.cover = new Float32Array(size.height * size.width);
   }
 
-  /** Touch one place; a pixel's middle is at its number and a half. */
+  /** Touch one point; the centre of a pixel is at its index plus a half. */
   dab(x, y) {
     const { height, width } = this.size;
     const reach = this.radius + 1;
@@ -24,7 +24,7 @@ export class Stroke {
     }
   }
 
-  /** Draw from one place to another. */
+  /** Draw from one point to another. */
   line(from, to) {
     const steps = Math.max(1, Math.ceil(2 * Math.hypot(to.x - from.x, to.y - from.y)));
     for (let step = 1; step <= steps; step += 1) {

@@ -1,9 +1,9 @@
-// The model card: what the service states of the model, for a person to read.
+// The model card, for a person to read.
 
 import { element, table } from "./elements.js";
 import { count, percent, plain, promised } from "./numbers.js";
 import { OperatingPoints } from "./operating-points.js";
-import { ofWhat } from "./set-method.js";
+import { scopeInWords } from "./set-method.js";
 
 const NONE = "\u2013";
 const MEASURED = ["Report: answered", "Report: wrong"];
@@ -24,7 +24,7 @@ export function modelCard(card) {
       ["Calibration error", `${plain(card.metrics.ece)} with temperature ${plain(card.temperature)}`],
       ["Out of distribution", gateInWords(card.abstention)],
       ["Training", trainingInWords(card.training)],
-      ["Made", madeInWords(card)],
+      ["Created", creationInWords(card)],
     ]),
     ...riskTable(points),
     ...costTable(points),
@@ -54,15 +54,15 @@ function inputInWords(input) {
   }
 }
 
-function listed(names, most = 40) {
-  const more = names.length - most;
-  return names.slice(0, most).join(", ") + (more > 0 ? ` and ${count(more)} more` : "");
+function listed(names, max = 40) {
+  const more = names.length - max;
+  return names.slice(0, max).join(", ") + (more > 0 ? ` and ${count(more)} more` : "");
 }
 
 function gateInWords(abstention) {
-  if (!abstention) return "there is no gate";
+  if (!abstention) return "no gate";
   const { threshold, false_alarm_rate: alarms } = abstention.out_of_distribution;
-  return `turned away over a score of ${plain(threshold)}, which at most ${promised(alarms)} of its own kind have`;
+  return `abstains above a score of ${plain(threshold)}, at most ${promised(alarms)} of inputs like the training data`;
 }
 
 function trainingInWords(training) {
@@ -70,7 +70,7 @@ function trainingInWords(training) {
   return `recipe ${recipe}: ${epochs} epochs, minibatches of ${batch}, learning rate ${rate}, seed ${seed}, ${device}`;
 }
 
-function madeInWords(card) {
+function creationInWords(card) {
   const libraries = Object.entries(card.versions).map(([name, version]) => `${name} ${version}`).join(", ");
   return [card.created_at, card.git_revision, libraries].filter(Boolean).join("; ");
 }
@@ -78,16 +78,16 @@ function madeInWords(card) {
 function riskTable(points) {
   if (!points.risks.length) return [];
   return [table(
-    "Certified risks: promised, from the calibration split, beside what was measured on the report split",
-    ["Wrong, at most", "Answers from", "Sure by", "Bound", "Calibration: answered", ...MEASURED],
+    "Certified risks: promised by the calibration split, and measured on the report split",
+    ["Wrong, at most", "Threshold", "Confidence", "Bound", "Calibration: answered", ...MEASURED],
     points.risks.map((c) => {
       const policy = { kind: "selective_risk", selective_risk: c.selective_risk };
-      const sure = promised(c.confidence_level);
-      if (c.status !== "certified") return [promised(c.selective_risk), "infeasible", sure, ...Array(4).fill(NONE)];
+      const level = promised(c.confidence_level);
+      if (c.status !== "certified") return [promised(c.selective_risk), "infeasible", level, ...Array(4).fill(NONE)];
       return [
         promised(c.selective_risk),
         plain(c.threshold),
-        sure,
+        level,
         percent(c.risk_bound, 2),
         percent(c.coverage),
         ...measuredCells(points, policy),
@@ -99,43 +99,43 @@ function riskTable(points) {
 function costTable(points) {
   if (!points.costs.length) return [];
   return [table(
-    "Certified costs of abstaining: an answer costs at most as much on average",
-    ["Cost", "Sure by", "Bound", "Calibration: answered", ...MEASURED],
+    "Certified costs of abstaining: an answer costs at most this much on average",
+    ["Cost", "Confidence", "Bound", "Calibration: answered", ...MEASURED],
     points.costs.map((c) => {
       const policy = { kind: "reject_cost", reject_cost: c.reject_cost };
       const bound = c.status === "certified" ? plain(c.answer_cost_bound, 4) : "infeasible";
-      const sure = promised(c.confidence_level);
-      return [String(c.reject_cost), sure, bound, percent(c.coverage), ...measuredCells(points, policy)];
+      const level = promised(c.confidence_level);
+      return [String(c.reject_cost), level, bound, percent(c.coverage), ...measuredCells(points, policy)];
     }),
   )];
 }
 
 function measuredCells(points, policy) {
-  const [found] = points.measured(policy);
-  if (!found) return [NONE, NONE];
-  const wrong = found.risk === null ? NONE : percent(found.risk);
-  if (!points.contradicted(policy)) return [percent(found.coverage), wrong];
-  return [percent(found.coverage), element("span", { className: "wrong" }, `${wrong}, contradicts the promise`)];
+  const [point] = points.measured(policy);
+  if (!point) return [NONE, NONE];
+  const wrong = point.risk === null ? NONE : percent(point.risk);
+  if (!points.contradicted(policy)) return [percent(point.coverage), wrong];
+  return [percent(point.coverage), element("span", { className: "wrong" }, `${wrong}, contradicts the promise`)];
 }
 
 function setTable(abstention) {
   if (!abstention) return [];
   return [table(
-    "Prediction sets: how often they hold the true label, at least",
-    ["Holds it in", "Promised", "Calibration examples"],
+    "Prediction sets: they contain the true label at least this often",
+    ["Coverage", "Promised", "Calibration examples"],
     abstention.prediction_sets.map((sets) => [
       promised(sets.set_coverage),
-      ofWhat(sets.method),
+      scopeInWords(sets.method),
       count(sets.sizes.reduce((sum, size) => sum + size, 0)),
     ]),
   )];
 }
 
 function splits(data) {
-  const held = data.report_is_held_out ? "" : "; the report split was looked at while it was trained";
+  const held = data.report_is_held_out ? "" : "; the report split was used during training";
   return table(
     `Data: ${data.name}${held}`,
-    ["Split", "Examples", "From", "Fingerprint"],
+    ["Split", "Examples", "Source", "Fingerprint"],
     Object.entries(data.splits).map(([name, split]) => [
       name,
       count(split.size),

@@ -1,7 +1,7 @@
-// The colours of what speaks for a class and of what speaks against it: blue and orange, which nearly everybody can
-// tell apart, on the ground of the page.
+// The colours for and against a class: blue and orange, which nearly everybody can tell apart, on the page's
+// background.
 
-/** A function from -1..1 to `[red, green, blue]`, in the colours of the scheme that the page is in now. */
+/** A function from -1..1 to `[red, green, blue]`, in the colours of the page's current scheme. */
 export function scale() {
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => bytes(style.getPropertyValue(name));

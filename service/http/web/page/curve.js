@@ -1,4 +1,4 @@
-// The risk-coverage curve: what was measured as a line, what is promised as caps above it, and where the policy stands.
+// The risk-coverage curve: measurements as a line, promises as caps above it, and the point of the current policy.
 
 import { shape } from "./elements.js";
 import { percent, promised } from "./numbers.js";
@@ -11,7 +11,7 @@ const RIGHT = 12;
 const TOP = 26;
 const BOTTOM = 36;
 const STEPS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25];
-const MOST_TICKS = 5;
+const MAX_TICKS = 5;
 
 export class Curve {
   constructor(points) {
@@ -19,7 +19,7 @@ export class Curve {
     this.certified = points.risks.filter((certificate) => certificate.status === "certified");
     const places = points.curve.thresholds.map((_, i) => points.at(i));
     const highest = Math.max(0.01, ...places.map((p) => p.risk), ...this.certified.map((c) => c.selective_risk));
-    this.step = STEPS.find((step) => highest / step <= MOST_TICKS) ?? 0.5;
+    this.step = STEPS.find((step) => highest / step <= MAX_TICKS) ?? 0.5;
     this.top = Math.min(1, Math.ceil((1.05 * highest) / this.step) * this.step);
     this.current = shape("g", { class: "current" });
     this.element = shape(
@@ -32,7 +32,7 @@ export class Curve {
     );
   }
 
-  /** Mark where a policy stands. */
+  /** Mark the point of a policy. */
   show(policy) {
     const places = this.points.measured(policy).filter((place) => place.risk !== null);
     this.element.setAttribute("aria-label", `Risk-coverage curve. ${summary(this.points.measured(policy))}`);
@@ -65,11 +65,11 @@ export class Curve {
       text(x, HEIGHT - BOTTOM + 15, coverage === 1 ? "end" : "middle", promised(coverage));
     }
     text((WIDTH + LEFT - RIGHT) / 2, HEIGHT - 4, "middle", "coverage: share answered");
-    text(2, 11, "start", "selective risk: share wrong of the answered");
+    text(2, 11, "start", "selective risk: share of wrong answers");
     return parts;
   }
 
-  /** A cap at what is promised, above what the report split shows at the same threshold, where that was measured. */
+  /** A cap at the promised risk, above the measured risk at the same threshold if there is one. */
   #certificate(certificate) {
     const risk = certificate.selective_risk;
     const [measured] = this.points.measured({ kind: "selective_risk", selective_risk: risk });
@@ -91,7 +91,7 @@ export class Curve {
   }
 }
 
-/** What was measured, in a sentence. */
+/** The measurements in a sentence. */
 export function summary(places) {
   if (!places.length) return "Not measured.";
   const range = (values) => {

@@ -1,8 +1,8 @@
-// Elements of the page. Text is set as text, never parsed, so a label that holds markup stays what it is.
+// Creates elements of the page. Text is set as text and never parsed: a label with markup is shown literally.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** An HTML element: `on...` are listeners, what the element has as a property is set as one, the rest as attributes. */
+/** An HTML element: `on...` are listeners, properties of the element are set as such, the rest as attributes. */
 export function element(name, properties = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {
@@ -24,7 +24,7 @@ export function shape(name, attributes = {}, ...children) {
 
 let made = 0;
 
-/** An id that nothing else on the page has. */
+/** An id that is unique on the page. */
 export function freshId(stem) {
   made += 1;
   return `${stem}-${made}`;
@@ -48,7 +48,7 @@ export function table(caption, heads, rows) {
     element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head)))),
     element("tbody", {}, ...rows.map((row) => element("tr", {}, ...cells(row)))),
   );
-  // It may be wider than a phone: then it is moved under a finger, or by the arrow keys once it has the focus.
+  // A table wider than a phone scrolls by touch, or by the arrow keys once it has the focus.
   const frame = element("div", { className: "wide", tabIndex: 0, role: "region", ariaLabel: caption }, content);
   return element("figure", {}, element("figcaption", {}, caption), frame);
 }

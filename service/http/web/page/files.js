@@ -2,7 +2,7 @@
 
 import { element } from "./elements.js";
 
-/** A button that chooses files, and the listeners for the other two ways; `signal` takes those away again. */
+/** A button that chooses files, and listeners for the other two ways, which `signal` removes. */
 export function fileChooser(text, { accept, multiple, take, signal }) {
   const given = (list) => {
     const files = [...(list ?? [])];
@@ -16,7 +16,7 @@ export function fileChooser(text, { accept, multiple, take, signal }) {
     hidden: true,
     onchange: () => {
       given(chooser.files);
-      chooser.value = ""; // so that the same file can be chosen again
+      chooser.value = ""; // lets the same file be chosen again
     },
   });
   const hovered = (is) => document.body.classList.toggle("hovered", is);

@@ -1,4 +1,4 @@
-// What each pixel adds to a logit, as a picture.
+// The contribution of each pixel to a logit, as a picture.
 
 import { scale } from "./colours.js";
 import { element } from "./elements.js";
@@ -33,23 +33,23 @@ export class HeatMap {
     dark.addEventListener("change", () => this.#paint(), { signal });
   }
 
-  /** `contributions` are in the shape of the picture; those of a pixel's colours are added. */
+  /** `contributions` have the shape of the picture; those of a pixel's channels are summed. */
   show(contributions, label) {
     const sum = (value) => (Array.isArray(value) ? value.reduce((a, b) => a + b, 0) : value);
     this.values = contributions.flat().map(sum);
-    this.most = this.values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
-    this.canvas.ariaLabel = `What each pixel adds to the logit of ${label}`;
+    this.max = this.values.reduce((max, value) => Math.max(max, Math.abs(value)), 0) || 1;
+    this.canvas.ariaLabel = `Contribution of each pixel to the logit of ${label}`;
     const [least, middle, most] = this.ends;
-    least.textContent = `${signed(-this.most)} against`;
+    least.textContent = `${signed(-this.max)} against`;
     middle.textContent = "0";
-    most.textContent = `for ${signed(this.most)}`;
+    most.textContent = `for ${signed(this.max)}`;
     this.#paint();
     if (this.cursor.output.value) this.cursor.show();
   }
 
   #paint() {
     const colour = scale();
-    paint(this.canvas, this.size, this.values.flatMap((value) => colour(value / this.most)));
+    paint(this.canvas, this.size, this.values.flatMap((value) => colour(value / this.max)));
     const ramp = Array.from({ length: 101 }, (_, i) => colour(i / 50 - 1)).flat();
     paint(this.scale, { height: 1, width: 101, channels: 3 }, ramp);
   }

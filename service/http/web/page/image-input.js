@@ -1,4 +1,4 @@
-// The input of a model of pictures: what it sees, drawn on, taken from files or from its samples.
+// The input of an image model: a picture that is drawn, read from a file or taken from the samples.
 
 import { element, freshId, labelled } from "./elements.js";
 import { OwnFiles } from "./own-files.js";
@@ -7,10 +7,10 @@ import { flat } from "./pixels.js";
 import { sampleStrip } from "./samples.js";
 
 export function imageInput(kind, context) {
-  const said = freshId("keys");
+  const helpId = freshId("keys");
   const { changed } = context;
   const picture = new Picture(kind, {
-    said,
+    helpId,
     changed: (pixels) => {
       strip.release();
       files.forget();
@@ -59,12 +59,12 @@ export function imageInput(kind, context) {
         element("label", {}, invert, " Invert, for dark on light"),
       ),
     ),
-    tools(picture, said, kind),
+    tools(picture, helpId, kind),
   );
   return { element: panel, start: () => (context.samples.length ? strip.pick(0) : changed([...picture.pixels])) };
 }
 
-function tools(picture, said, kind) {
+function tools(picture, helpId, kind) {
   const name = freshId("tool");
   const tool = (text, erasing) => {
     const chosen = () => (picture.erasing = erasing);
@@ -101,8 +101,8 @@ function tools(picture, said, kind) {
     ),
     element(
       "p",
-      { className: "muted hint", id: said },
-      "By keyboard: arrows move, space inks, shift and an arrow draws, E changes brush and eraser, Ctrl+Z undoes.",
+      { className: "muted hint", id: helpId },
+      "Keyboard: arrows move, space paints, Shift and an arrow draw, E switches brush and eraser, Ctrl+Z undoes.",
     ),
   );
 }

@@ -1,14 +1,14 @@
-// The API key that the page asks with, where the service needs one. It stays in this tab, and goes with it.
+// The API key of the page's requests, if the service needs one. It is kept for this tab only.
 
 const NAME = "demur-key";
 
-/** What a request says of it. */
+/** The header of a request with the key. */
 export function keyHeader() {
   const key = sessionStorage.getItem(NAME);
   return key === null ? {} : { "X-API-Key": key };
 }
 
-/** Ask for a key by the form with this id, above what stands there; `entered` is called when there is one. */
+/** Ask for a key with this form; `entered` is called once there is one. */
 export function askForKey(form, entered) {
   const field = form.querySelector("input");
   form.hidden = false;
@@ -17,7 +17,7 @@ export function askForKey(form, entered) {
   form.onsubmit = (event) => {
     event.preventDefault();
     const key = field.value.trim();
-    // A header takes no other characters, and no key has any.
+    // Other characters are not valid in a header, and no key has them.
     if (!/^[\x21-\x7e]+$/.test(key)) return;
     sessionStorage.setItem(NAME, key);
     form.hidden = true;

@@ -1,26 +1,26 @@
-// One question at a time: while an answer is awaited, of those that come meanwhile only the last is kept. So a slider
-// asks as often as the service answers, and never waits for a clock.
+// One request at a time: of the requests made while an answer is pending, only the latest is kept. So a slider sends
+// requests as fast as the service answers them, without a timer.
 
-/** `ask(question)` gives a promise; `show` gets what it holds, `fail` why there is none. */
-export function latest(ask, show, fail) {
+/** `send(request)` returns a promise; `show` gets its result and the request, `fail` its error. */
+export function latest(send, show, fail) {
   let waiting = null;
   let busy = false;
-  return async (question) => {
-    waiting = { question };
+  return async (request) => {
+    waiting = { request };
     if (busy) return;
     busy = true;
     try {
       while (waiting) {
         const next = waiting;
         waiting = null;
-        let found;
+        let result;
         try {
-          found = await ask(next.question);
+          result = await send(next.request);
         } catch (error) {
           fail(error);
           continue;
         }
-        show(found, next.question);
+        show(result, next.request);
       }
     } finally {
       busy = false;

@@ -1,4 +1,4 @@
-// The page, put together: an input, the answer to it, the policy that decides, and why.
+// Assembles the page: an input, its answer, the policy, and the explanation.
 
 import { Answer } from "./answer.js";
 import { modelCard } from "./card.js";
@@ -8,7 +8,7 @@ import { imageInput } from "./image-input.js";
 import { askForKey } from "./key.js";
 import { latest } from "./latest.js";
 import { PolicyControl } from "./policy.js";
-import { Dismissed, KeyWanted, Model, models, ServiceError } from "./service.js";
+import { Dismissed, KeyNeeded, Model, models, ServiceError } from "./service.js";
 import { tableInput } from "./table-input.js";
 import { tokenInput } from "./token-input.js";
 import { vectorInput } from "./vector-input.js";
@@ -22,7 +22,7 @@ function failed(error) {
   if (!(error instanceof ServiceError)) throw error;
   problem.textContent = error.message;
   problem.hidden = false;
-  if (error instanceof KeyWanted) askForKey(place("key"), () => start().catch(failed));
+  if (error instanceof KeyNeeded) askForKey(place("key"), () => start().catch(failed));
 }
 
 function inputFor(kind) {
@@ -31,7 +31,7 @@ function inputFor(kind) {
   return kind.columns ? tableInput : vectorInput;
 }
 
-/** Build the page for one model, and ask about its first sample. */
+/** Build the page for one model, and request a prediction for its first sample. */
 async function open(entry) {
   session.abort();
   session = new AbortController();
@@ -42,10 +42,10 @@ async function open(entry) {
 
   const predict = latest(
     (input) => model.predict({ inputs: [input], ...answer.options(), policy: policy.request() }),
-    (found) => {
+    (response) => {
       problem.hidden = true;
-      answer.show(found);
-      policy.decided(found.policy);
+      answer.show(response);
+      policy.decided(response.policy);
     },
     (error) => {
       answer.clear();
@@ -53,10 +53,10 @@ async function open(entry) {
     },
   );
   const explain = latest(
-    async ({ input, label }) => ({ input, found: await model.explain(input, label) }),
-    ({ input, found }) => {
-      explanation.show(found, input);
-      answer.markExplained(found.label);
+    async ({ input, label }) => ({ input, result: await model.explain(input, label) }),
+    ({ input, result }) => {
+      explanation.show(result, input);
+      answer.markExplained(result.label);
     },
     (error) => {
       if (error instanceof ServiceError) explanation.fail(error.message);
@@ -75,7 +75,7 @@ async function open(entry) {
     explain({ ...state });
   };
 
-  const answer = new Answer(card, { asked: ask, explained: choose });
+  const answer = new Answer(card, { changed: ask, explained: choose });
   const policy = new PolicyControl(card, { changed: ask });
   const explanation = new Explanation(card, signal, { chosen: choose });
   const input = inputFor(card.input)(card.input, { model, samples, signal, changed, failed });
@@ -96,9 +96,9 @@ async function start() {
   choice.replaceChildren(
     ...entries.map((entry) => element("option", { value: entry.name, disabled: !entry.ready }, name(entry))),
   );
-  const asked = new URLSearchParams(location.search).get("model");
+  const requested = new URLSearchParams(location.search).get("model");
   const ready = entries.filter((entry) => entry.ready);
-  const first = ready.find((entry) => entry.name === asked) ?? ready.find((entry) => entry.default) ?? ready[0];
+  const first = ready.find((entry) => entry.name === requested) ?? ready.find((entry) => entry.default) ?? ready[0];
   choice.value = first.name;
   choice.onchange = () => {
     const entry = entries.find((other) => other.name === choice.value);

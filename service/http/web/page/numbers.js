@@ -1,32 +1,32 @@
-// Numbers as a person reads them.
+// Formats numbers for a person to read.
 
 /** A share in percent: 0.6964 is "69.6 %". */
 export function percent(share, digits = 1) {
   return `${(100 * share).toFixed(digits)} %`;
 }
 
-/** A promised share, as it was asked for: 0.05 is "5 %". */
+/** A promised share without rounding: 0.05 is "5 %". */
 export function promised(share) {
   return `${Number((100 * share).toPrecision(6))} %`;
 }
 
-/** With its sign, and a minus that is as wide as the plus. */
+/** With a sign; the minus is as wide as the plus. */
 export function signed(value, digits = 3) {
   const text = Math.abs(value).toFixed(digits);
   return `${value < 0 && Number(text) ? "\u2212" : "+"}${text}`;
 }
 
-/** The same without the plus. */
+/** As `signed`, but without the plus. */
 export function plain(value, digits = 3) {
   return signed(value, digits).replace("+", "");
 }
 
-/** Whole numbers by thousands. */
+/** A whole number with thousands separators. */
 export function count(value) {
   return value.toLocaleString("en");
 }
 
-/** Two numbers with as many digits as it takes to tell which is larger. */
+/** Two numbers with enough digits to show which is larger. */
 export function apart(one, other) {
   for (let digits = 3; digits < 17; digits += 1) {
     const texts = [one.toFixed(digits), other.toFixed(digits)];
@@ -35,11 +35,11 @@ export function apart(one, other) {
   return [String(one), String(other)];
 }
 
-/** The shortest decimal that is this float32. */
+/** The shortest decimal that rounds to this float32. */
 export function shortest(value) {
   for (let digits = 1; digits < 10; digits += 1) {
-    const found = Number(value.toPrecision(digits));
-    if (Math.fround(found) === Math.fround(value)) return found;
+    const rounded = Number(value.toPrecision(digits));
+    if (Math.fround(rounded) === Math.fround(value)) return rounded;
   }
   return value;
 }

@@ -1,4 +1,4 @@
-// What each policy promises, and what it came to on the report split: two things that are never mixed up.
+// The promise of each policy, and its measured result on the report split, kept apart.
 
 export const CONTRADICTED = "The report split contradicts this promise.";
 
@@ -13,14 +13,14 @@ export class OperatingPoints {
     this.warnings = card.warnings;
   }
 
-  /** The certificate of a policy; undefined where it promises nothing. */
+  /** The certificate of a policy; undefined if it promises nothing. */
   certificate(policy) {
     if (policy.kind === "selective_risk") return this.risks.find((c) => c.selective_risk === policy.selective_risk);
     if (policy.kind === "reject_cost") return this.costs.find((c) => c.reject_cost === policy.reject_cost);
     return undefined;
   }
 
-  /** Whether the report split contradicts what a policy promises: the warning then begins "selective_risk=0.05 ". */
+  /** Whether the report split contradicts the policy: then there is a warning that begins "selective_risk=0.05 ". */
   contradicted(policy) {
     return this.warnings.some((warning) => {
       const [kind, value] = warning.split(" ", 1)[0].split("=");
@@ -29,17 +29,17 @@ export class OperatingPoints {
   }
 
   /**
-   * What was measured, as one place or two: the curve holds some fifty thresholds, and between two of them the
-   * coverage is between theirs. Empty where nothing was.
+   * The measurements of a policy, as one or two points: the curve has about fifty thresholds, and between two of them
+   * the coverage lies between theirs. Empty if nothing was measured.
    */
   measured(policy) {
     if (policy.kind === "threshold") return this.#onCurve(policy.threshold);
     const same = (other) => ["kind", "selective_risk", "reject_cost"].every((key) => other[key] === policy[key]);
-    const found = this.points.find((point) => same(point.policy));
-    return found ? [{ coverage: found.coverage, risk: found.selective_risk, meanCost: found.mean_cost }] : [];
+    const point = this.points.find((other) => same(other.policy));
+    return point ? [{ coverage: point.coverage, risk: point.selective_risk, meanCost: point.mean_cost }] : [];
   }
 
-  /** The place of one of the curve's thresholds. */
+  /** The point of one of the curve's thresholds. */
   at(i) {
     const { answered, errors } = this.curve;
     return { coverage: answered[i] / this.size, risk: errors[i] / answered[i] };
@@ -48,7 +48,7 @@ export class OperatingPoints {
   #onCurve(threshold) {
     const { thresholds } = this.curve;
     if (!thresholds.length) return [];
-    const next = thresholds.findIndex((point) => point < threshold); // the first that asks for less
+    const next = thresholds.findIndex((point) => point < threshold); // the first one below
     if (next === -1) return [this.at(thresholds.length - 1)];
     if (next === 0) return [{ coverage: 0, risk: null }, this.at(0)];
     return thresholds[next - 1] === threshold ? [this.at(next - 1)] : [this.at(next - 1), this.at(next)];

@@ -1,11 +1,11 @@
-// Files of one's own, sent as they are: the service says what it sees of them. One may hold several inputs.
+// The user's own files, sent unchanged: the service returns the inputs that it reads from them, which may be several.
 
 import { element } from "./elements.js";
 import { fileChooser } from "./files.js";
 import { sampleStrip } from "./samples.js";
 
 export class OwnFiles {
-  /** `options()` are the query's; `show(input)` gets what was read. `context` is that of the input's panel. */
+  /** `options()` returns the query options; `show(input)` gets an input. `context` is that of the input's panel. */
   constructor(kind, text, accept, options, show, context) {
     this.kind = kind;
     this.options = options;
@@ -20,24 +20,24 @@ export class OwnFiles {
     this.chooser = fileChooser(text, { accept, multiple: kind.kind === "image", take, signal: context.signal });
   }
 
-  /** Ask again, with the options as they are now. */
+  /** Send the files again, with the current options. */
   async ask() {
     if (this.files === null) return;
-    const asked = this.files;
+    const sent = this.files;
     let inputs;
     try {
-      inputs = await this.context.model.seen(asked, this.options());
+      inputs = await this.context.model.seen(sent, this.options());
     } catch (error) {
       this.context.failed(error);
       return;
     }
-    if (asked !== this.files) return;
+    if (sent !== this.files) return;
     const strip = sampleStrip("Input of your file", this.kind, inputs, this.show);
     this.strip.replaceChildren(...(inputs.length > 1 ? [strip.element] : []));
     strip.pick(0);
   }
 
-  /** What is shown is not from a file any more. */
+  /** The input is no longer from a file. */
   forget() {
     this.files = null;
     this.strip.replaceChildren();

@@ -1,18 +1,18 @@
-// The picture that the model sees, pixel by pixel, which is also the sheet to draw on: by mouse, by finger, or by keys.
+// The picture as the model sees it, pixel by pixel, which can be drawn on by mouse, touch or keyboard.
 
 import { Stroke } from "./brush.js";
 import { element } from "./elements.js";
 import { PixelCursor } from "./pixel-cursor.js";
 import { fit, paint } from "./pixels.js";
 
-const MOST_UNDONE = 100;
+const MAX_UNDO = 100;
 
 export class Picture {
-  /** `changed(pixels)` hears of each change by hand; `said` is the id of what explains the keys. */
-  constructor(size, { changed, said }) {
+  /** `changed(pixels)` is called at each change by hand; `helpId` is the id of the text on the keys. */
+  constructor(size, { changed, helpId }) {
     this.size = size;
     this.changed = changed;
-    // A brush of under a half would not fill a pixel.
+    // A smaller radius than a half would not fill a pixel.
     this.radius = Math.max(0.5, (1.1 * Math.max(size.height, size.width)) / 28);
     this.ground = size.foreground === "dark on light" ? 255 : 0;
     this.colour = Array(size.channels).fill(255 - this.ground);
@@ -26,7 +26,7 @@ export class Picture {
       tabIndex: 0,
       role: "application",
       ariaLabel: `What the model sees, ${size.width} by ${size.height} pixels, to draw on`,
-      "aria-describedby": said,
+      "aria-describedby": helpId,
       onpointerdown: (event) => this.#start(event),
       onpointermove: (event) => this.#go(event),
       onpointerup: () => (this.stroke = null),
@@ -38,7 +38,7 @@ export class Picture {
     paint(this.canvas, size, this.pixels);
   }
 
-  /** Show other pixels, without a word to `changed`. */
+  /** Show other pixels, without calling `changed`. */
   show(pixels) {
     this.#keep();
     this.#set(pixels);
@@ -63,7 +63,7 @@ export class Picture {
 
   #keep() {
     this.past.push(this.pixels);
-    if (this.past.length > MOST_UNDONE) this.past.shift();
+    if (this.past.length > MAX_UNDO) this.past.shift();
   }
 
   #set(pixels) {

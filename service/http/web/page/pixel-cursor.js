@@ -1,11 +1,11 @@
-// Where the arrow keys are on a canvas of pixels: a mark over it, and a line that says what is there.
+// The keyboard cursor on a canvas of pixels: a mark over it, and a line that describes the pixel.
 
 import { element } from "./elements.js";
 
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export class PixelCursor {
-  /** `describe(column, row)` says what is at a pixel. */
+  /** `describe(column, row)` describes a pixel. */
   constructor({ height, width }, describe) {
     this.height = height;
     this.width = width;
@@ -16,12 +16,12 @@ export class PixelCursor {
     this.output = element("output", { className: "muted place" });
   }
 
-  /** The middle of its pixel. */
+  /** The centre of its pixel. */
   get middle() {
     return { x: this.column + 0.5, y: this.row + 0.5 };
   }
 
-  /** Go where an arrow key points; false for another key. */
+  /** Move by an arrow key; false for another key. */
   takes(event) {
     const move = MOVES[event.key];
     if (move === undefined) return false;
@@ -29,7 +29,7 @@ export class PixelCursor {
     return true;
   }
 
-  /** Go to a pixel, or as near to it as there is one. */
+  /** Move to a pixel, or to the nearest one. */
   put(column, row) {
     this.column = Math.min(this.width - 1, Math.max(0, column));
     this.row = Math.min(this.height - 1, Math.max(0, row));

@@ -1,6 +1,6 @@
-// Pixels of the model's size on a canvas of as many pixels; the style makes it larger without smoothing.
+// Draws pixels on a canvas of the model's size; the style sheet enlarges it without smoothing.
 
-/** Nested or flat numbers as flat bytes. */
+/** Nested or flat numbers, as flat bytes. */
 export function flat(input) {
   return Uint8ClampedArray.from(input.flat(Infinity));
 }

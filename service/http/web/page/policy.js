@@ -1,4 +1,4 @@
-// When to answer: one choice among a certified risk, a certified cost, a threshold by hand, and always.
+// The choice of the policy: a certified risk, a certified cost, a threshold by hand, or never to abstain.
 
 import { Curve, summary } from "./curve.js";
 import { element, freshId } from "./elements.js";
@@ -6,16 +6,16 @@ import { count, percent, plain, promised } from "./numbers.js";
 import { CONTRADICTED, OperatingPoints } from "./operating-points.js";
 
 export class PolicyControl {
-  /** `changed()` is called when a person has chosen another. */
+  /** `changed()` is called when another policy is chosen. */
   constructor(card, { changed }) {
     this.points = new OperatingPoints(card);
     this.curve = new Curve(this.points);
     this.changed = changed;
     this.name = freshId("policy");
     this.choices = [];
-    this.isKnown = false; // which the default is
+    this.isDefaultKnown = false;
     this.promise = element("dd");
-    this.found = element("dd");
+    this.measurement = element("dd");
     const notices = this.points.warnings.length ? [notice(this.points.warnings)] : [];
     const risks = this.points.risks.map((c) => this.#choice(`${promised(c.selective_risk)}`, c, {
       kind: "selective_risk",
@@ -39,7 +39,7 @@ export class PolicyControl {
       element("dt", {}, "Promised"),
       this.promise,
       element("dt", {}, "Measured"),
-      this.found,
+      this.measurement,
     );
     const keys = [
       ["line", "measured, report split"],
@@ -56,17 +56,17 @@ export class PolicyControl {
     );
   }
 
-  /** What a request asks for; undefined as long as nobody has chosen, which asks for the service's default. */
+  /** The policy of a request; undefined, which means the service's default, until one is chosen. */
   request() {
     if (this.chosen === undefined) return undefined;
     const { kind, ...value } = this.chosen;
     return kind === "never_abstain" ? { never_abstain: true } : value;
   }
 
-  /** The policy that decided, as the service says: of the first answer it is the default. */
+  /** Take note of the policy that was applied: that of the first answer is the default. */
   decided(policy) {
-    if (this.chosen !== undefined || this.isKnown) return;
-    this.isKnown = true;
+    if (this.chosen !== undefined || this.isDefaultKnown) return;
+    this.isDefaultKnown = true;
     const choice = this.choices.find((c) => same(c.policy, policy)) ?? this.byHand;
     choice.input.checked = true;
     choice.label.append(element("span", { className: "muted" }, " default"));
@@ -87,17 +87,17 @@ export class PolicyControl {
     if (this.points.contradicted(policy)) {
       label.append(element("s", {}, text), element("span", { className: "wrong" }, " contradicted"));
     } else label.append(text);
-    if (infeasible) label.title = "could not be certified: nothing is answered";
+    if (infeasible) label.title = "could not be certified: the model always abstains";
     this.choices.push({ input, label, policy });
     return label;
   }
 
-  /** A slider over the thresholds that were measured, so that each place of it is exact, and a field for any other. */
+  /** A slider over the measured thresholds, so that each of its points is exact, and a field for any other. */
   *#threshold() {
     const { thresholds } = this.points.curve;
-    const most = thresholds.length - 1;
-    const use = (asked) => {
-      const threshold = Number.isNaN(asked) ? this.threshold : asked; // a field that was emptied asks for nothing
+    const last = thresholds.length - 1;
+    const use = (entered) => {
+      const threshold = Number.isNaN(entered) ? this.threshold : entered; // the field may be empty
       this.#setThreshold(threshold);
       this.byHand.input.checked = true;
       this.#choose({ kind: "threshold", threshold });
@@ -107,21 +107,21 @@ export class PolicyControl {
       min: 0,
       max: 1,
       step: "any",
-      ariaLabel: "Least confidence",
+      ariaLabel: "Minimum confidence",
       onchange: () => use(this.field.valueAsNumber),
     });
     this.slider = element("input", {
       type: "range",
       min: 0,
-      max: Math.max(0, most),
-      ariaLabel: "Least confidence, of those that were measured",
-      oninput: () => use(thresholds[most - this.slider.valueAsNumber]),
+      max: Math.max(0, last),
+      ariaLabel: "Minimum confidence, among the measured thresholds",
+      oninput: () => use(thresholds[last - this.slider.valueAsNumber]),
     });
     const input = element("input", { type: "radio", name: this.name, onchange: () => use(this.threshold) });
     const label = element("label", { className: "chip" }, input, "\u2265");
     input.ariaLabel = "Threshold by hand";
     this.byHand = { input, label };
-    this.#setThreshold(thresholds[Math.floor(most / 2)] ?? 0.5);
+    this.#setThreshold(thresholds[Math.floor(last / 2)] ?? 0.5);
     yield label;
     yield this.field;
     if (thresholds.length) yield this.slider;
@@ -132,7 +132,7 @@ export class PolicyControl {
     const next = thresholds.findIndex((point) => point <= threshold);
     this.slider.valueAsNumber = thresholds.length - 1 - (next === -1 ? thresholds.length - 1 : next);
     this.slider.ariaValueText = plain(threshold, 4);
-    this.threshold = threshold; // as it is asked for; the field shows it rounded
+    this.threshold = threshold; // exact; the field shows it rounded
     this.field.value = Number(threshold.toFixed(4));
   }
 
@@ -145,13 +145,14 @@ export class PolicyControl {
     );
     const places = this.points.measured(policy);
     const cost = places[0]?.meanCost ?? null;
-    this.found.textContent = summary(places) + (cost === null ? "" : ` An input costs ${plain(cost)} on average.`);
+    const costInWords = cost === null ? "" : ` An input costs ${plain(cost)} on average.`;
+    this.measurement.textContent = summary(places) + costInWords;
     this.curve.show(policy);
   }
 }
 
 function notice(warnings) {
-  const title = element("strong", {}, "The report split contradicts what is promised");
+  const title = element("strong", {}, "The report split contradicts these promises");
   const items = warnings.map((warning) => element("li", {}, warning));
   return element("div", { className: "notice", role: "alert" }, title, element("ul", {}, ...items));
 }
@@ -168,20 +169,20 @@ function same(one, other) {
 
 function promiseInWords(policy, certificate) {
   if (certificate === undefined) return "Nothing.";
-  if (certificate.status === "infeasible") return "It could not be certified, so nothing is answered.";
-  const sure = `sure by ${promised(certificate.confidence_level)}`;
-  const whom = `The promise is about inputs drawn like those: ${certificate.population}.`;
+  if (certificate.status === "infeasible") return "It could not be certified, so the model always abstains.";
+  const confidence = `with a confidence of ${promised(certificate.confidence_level)}`;
+  const population = `The promise covers inputs drawn like those: ${certificate.population}.`;
   if (policy.kind === "reject_cost") {
     const bound = plain(certificate.answer_cost_bound, 4);
     return (
-      `An answer costs at most ${policy.reject_cost} on average, ${sure}: on the calibration examples the bound is ` +
-      `${bound}. ${whom}`
+      `An answer costs at most ${policy.reject_cost} on average, ${confidence}: the bound from the calibration ` +
+      `examples is ${bound}. ${population}`
     );
   }
   const { answered, errors, size, risk_bound: bound } = certificate;
   return (
-    `At most ${promised(policy.selective_risk)} of the answers are wrong, ${sure}. Of ${count(size)} calibration ` +
-    `examples ${count(answered)} were answered, ${count(errors)} of them wrong: the bound is ${percent(bound, 2)}. ` +
-    whom
+    `At most ${promised(policy.selective_risk)} of the answers are wrong, ${confidence}. Of ${count(size)} ` +
+    `calibration examples ${count(answered)} were answered, ${count(errors)} of them wrong: the bound is ` +
+    `${percent(bound, 2)}. ${population}`
   );
 }

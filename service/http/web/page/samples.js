@@ -1,9 +1,9 @@
-// A row of inputs to choose from: the model's own samples, or what a file held.
+// A row of inputs to choose from: the model's own samples, or those of a file.
 
 import { element } from "./elements.js";
 import { fit, flat, paint } from "./pixels.js";
 
-/** A button for each of `inputs`; `choose(input)` hears which. */
+/** A button for each of `inputs`; `choose(input)` gets the chosen one. */
 export function sampleStrip(title, kind, inputs, choose) {
   const buttons = inputs.map((input, i) => element("button", {
     type: "button",

@@ -1,14 +1,14 @@
-// The service, as the page asks it. Addresses are relative, so that it may stand below a prefix.
+// The client of the service. Addresses are relative, so that the service may stand below a prefix.
 
 import { keyHeader } from "./key.js";
 
-/** What the service says is wrong, in its own words. */
+/** An error, in the service's words. */
 export class ServiceError extends Error {}
 
-/** An API key is needed, or another than the one that is used. */
-export class KeyWanted extends ServiceError {}
+/** An API key is needed, or another one. */
+export class KeyNeeded extends ServiceError {}
 
-/** The page has turned to another model, and the answer is of no interest. */
+/** The page has switched to another model: the answer is not needed. */
 export class Dismissed extends Error {}
 
 /** The models of the service: `GET /models`. */
@@ -16,7 +16,7 @@ export async function models() {
   return (await ask("models")).models;
 }
 
-/** One model. `signal` ends what is in flight. */
+/** One model. `signal` aborts its requests. */
 export class Model {
   constructor(entry, signal) {
     const named = `models/${encodeURIComponent(entry.name)}`;
@@ -40,11 +40,11 @@ export class Model {
 
   async explain(input, label) {
     const body = label === null ? { inputs: [input] } : { inputs: [input], label };
-    const found = await this.#post("explain", JSON.stringify(body), "application/json");
-    return found.explanations[0];
+    const response = await this.#post("explain", JSON.stringify(body), "application/json");
+    return response.explanations[0];
   }
 
-  /** What the model sees of files as they are; `options` are the query's. */
+  /** The inputs that the model sees in files; `options` are query options. */
   async seen(files, options) {
     const query = new URLSearchParams(options);
     const [body, type] = files.length > 1 ? [form(files), null] : [files[0], typeOf(files[0])];
@@ -67,7 +67,7 @@ async function ask(path, options = {}) {
     if (options.signal?.aborted) throw new Dismissed();
     throw new ServiceError(`the service did not answer ${path.split("?")[0]}`);
   }
-  if (response.status === 401 || response.status === 403) throw new KeyWanted(body.detail);
+  if (response.status === 401 || response.status === 403) throw new KeyNeeded(body.detail);
   if (!response.ok) throw new ServiceError(body.detail ?? `the service answered ${path} with ${response.status}`);
   return body;
 }
@@ -78,7 +78,7 @@ function form(files) {
   return made;
 }
 
-/** Browsers know the types of pictures, and not that of arrays. */
+/** Browsers know the types of pictures, but not of arrays. */
 function typeOf(file) {
   if (file.name?.endsWith(".npy")) return "application/x-npy";
   return file.type || "application/octet-stream";

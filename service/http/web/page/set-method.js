@@ -1,11 +1,11 @@
-// Of what a prediction set's promise holds, in words.
+// What the promise of a prediction set averages over, in words.
 
-const OF_WHAT = {
-  by_decision: "of the answered and of the abstained apart",
+const SCOPES = {
+  by_decision: "separately for answers and abstentions",
   lac: "on average",
   lac_class_conditional: "for each class",
 };
 
-export function ofWhat(method) {
-  return OF_WHAT[method];
+export function scopeInWords(method) {
+  return SCOPES[method];
 }

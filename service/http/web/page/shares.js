@@ -1,9 +1,9 @@
-// What each column, number or token adds to a logit, as bars to either side.
+// The contribution of each column, number or token to a logit, as bars to either side.
 
 import { element } from "./elements.js";
 import { count, signed } from "./numbers.js";
 
-const MOST = 24; // bars: of more parts the weightiest, and the others in one
+const MAX_BARS = 24; // of more parts, the largest, and one bar for the rest
 
 export class Shares {
   constructor() {
@@ -11,26 +11,26 @@ export class Shares {
     this.element = this.list;
   }
 
-  /** `contributions` are an object by column name, or a list; `names` are the list's. */
+  /** `contributions` are an object by column name, or a list with `names`. */
   show(contributions, names) {
     const parts = Array.isArray(contributions)
       ? contributions.map((value, i) => [names?.[i] ?? `[${i}]`, value])
       : Object.entries(contributions);
-    const shown = parts.length > MOST ? weightiest(parts) : parts;
-    const most = shown.reduce((found, [, value]) => Math.max(found, Math.abs(value)), 0) || 1;
-    this.list.replaceChildren(...shown.map(([name, value]) => bar(name, value, most)));
+    const shown = parts.length > MAX_BARS ? largest(parts) : parts;
+    const max = shown.reduce((largest, [, value]) => Math.max(largest, Math.abs(value)), 0) || 1;
+    this.list.replaceChildren(...shown.map(([name, value]) => bar(name, value, max)));
   }
 }
 
-function weightiest(parts) {
+function largest(parts) {
   const sorted = [...parts].sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
-  const others = sorted.slice(MOST).reduce((sum, [, value]) => sum + value, 0);
-  return [...sorted.slice(0, MOST), [`the other ${count(parts.length - MOST)}`, others]];
+  const others = sorted.slice(MAX_BARS).reduce((sum, [, value]) => sum + value, 0);
+  return [...sorted.slice(0, MAX_BARS), [`the other ${count(parts.length - MAX_BARS)}`, others]];
 }
 
-function bar(name, value, most) {
+function bar(name, value, max) {
   const fill = element("span", { className: value < 0 ? "fill against" : "fill for" });
-  fill.style.setProperty("--share", Math.abs(value) / most);
+  fill.style.setProperty("--share", Math.abs(value) / max);
   return element(
     "li",
     {},

@@ -1,4 +1,4 @@
-// The input of a model of a table: a form with a field for each column.
+// The input of a table model: a form with a field for each column.
 
 import { element, freshId } from "./elements.js";
 import { shortest } from "./numbers.js";
@@ -7,16 +7,16 @@ import { sampleStrip } from "./samples.js";
 
 export function tableInput(kind, context) {
   const mayMiss = kind.missing === "mean";
-  const tell = () => context.changed(Object.fromEntries(fields.map((field) => [field.name, field.read()])));
+  const notify = () => context.changed(Object.fromEntries(fields.map((field) => [field.name, field.read()])));
   const byHand = () => {
     strip.release();
     files.forget();
-    tell();
+    notify();
   };
   const fields = kind.columns.map((column) => (column.categories ? choice : number)(column, mayMiss, byHand));
   const show = (row) => {
     for (const field of fields) field.write(row[field.name]);
-    tell();
+    notify();
   };
   const files = new OwnFiles(kind, "Choose an .npy file", ".npy", () => ({}), (row) => {
     strip.release();
@@ -39,7 +39,7 @@ export function tableInput(kind, context) {
   return { element: panel, start: () => context.samples.length && strip.pick(0) };
 }
 
-/** What is no number is sent as it stands, and the service says what is wrong with it. */
+/** Text that is not a number is sent unchanged: the service reports what is wrong. */
 function number(column, mayMiss, changed) {
   const control = element("input", {
     type: "text",
@@ -59,7 +59,7 @@ function number(column, mayMiss, changed) {
 }
 
 function choice(column, mayMiss, changed) {
-  const other = unlike(column.categories);
+  const other = differentFrom(column.categories);
   const values = [...column.categories, other, ...(mayMiss ? [null] : [])];
   const texts = [...column.categories, "(another)", ...(mayMiss ? ["(missing)"] : [])];
   const control = element(
@@ -76,8 +76,8 @@ function label(column, control) {
   return element("label", { htmlFor: control.id }, column.name);
 }
 
-/** A text that is none of these. */
-function unlike(texts) {
+/** A text that is not one of these. */
+function differentFrom(texts) {
   let text = "";
   while (texts.includes(text)) text += " ";
   return text;

@@ -1,10 +1,10 @@
-// The input of a model of tokens: a text, of which it sees the last few.
+// The input of a token model: a text, of which it reads the last tokens.
 
 import { element, freshId } from "./elements.js";
 import { sampleStrip } from "./samples.js";
 
 export function tokenInput(kind, context) {
-  const known = new Set(kind.vocabulary);
+  const vocabulary = new Set(kind.vocabulary);
   const seen = element("ol", { className: "tokens", ariaLabel: "What the model sees" });
   const text = element("textarea", {
     id: freshId("text"),
@@ -12,23 +12,23 @@ export function tokenInput(kind, context) {
     spellcheck: false,
     oninput: () => {
       strip.release();
-      tell();
+      notify();
     },
   });
-  const tell = () => {
+  const notify = () => {
     const tokens = text.value.split(/\s+/).filter(Boolean).slice(-kind.context);
-    seen.replaceChildren(...tokens.map((token) => chip(token, known.has(token))));
+    seen.replaceChildren(...tokens.map((token) => chip(token, vocabulary.has(token))));
     context.changed(tokens);
   };
   const strip = sampleStrip("Sample", kind, context.samples, (tokens) => {
     text.value = tokens.join(" ");
-    tell();
+    notify();
   });
   const panel = element(
     "div",
     { className: "token-input" },
     element("div", { className: "row" }, element("span", { className: "muted" }, "Samples"), strip.element),
-    element("label", { htmlFor: text.id }, `A text, with spaces between its tokens: the last ${kind.context} count`),
+    element("label", { htmlFor: text.id }, `Text, with spaces between the tokens: the last ${kind.context} count`),
     text,
     seen,
   );

@@ -1,4 +1,4 @@
-// The input of a model of embeddings: numbers that are typed or pasted, or a file of them.
+// The input of an embedding model: numbers that are typed or pasted, or a file of them.
 
 import { element, freshId } from "./elements.js";
 import { count, plain, shortest } from "./numbers.js";
@@ -14,17 +14,17 @@ export function vectorInput(kind, context) {
     oninput: () => {
       strip.release();
       files.forget();
-      tell();
+      notify();
     },
   });
-  const tell = () => {
+  const notify = () => {
     const numbers = parse(text.value);
     summary.value = described(numbers, kind.width);
     context.changed(numbers);
   };
   const show = (numbers) => {
     text.value = numbers.map((value) => (value === null ? "null" : shortest(value))).join(", ");
-    tell();
+    notify();
   };
   const files = new OwnFiles(kind, "Choose an .npy file", ".npy", () => ({}), (numbers) => {
     strip.release();
@@ -47,7 +47,7 @@ export function vectorInput(kind, context) {
   return { element: panel, start: () => context.samples.length && strip.pick(0) };
 }
 
-/** Numbers between commas, spaces or brackets; what is none stays text, and the service says what is wrong with it. */
+/** Numbers between commas, spaces or brackets; other words stay text, and the service reports what is wrong. */
 function parse(text) {
   const words = text.split(/[\s,;[\]()]+/).filter(Boolean);
   return words.map((word) => {
@@ -57,10 +57,10 @@ function parse(text) {
 }
 
 function described(numbers, width) {
-  const found = numbers.filter((value) => typeof value === "number");
-  const many = `${count(numbers.length)} of ${count(width)}`;
-  if (!found.length) return many;
-  const least = found.reduce((a, b) => Math.min(a, b));
-  const most = found.reduce((a, b) => Math.max(a, b));
-  return `${many}, from ${plain(least)} to ${plain(most)}`;
+  const valid = numbers.filter((value) => typeof value === "number");
+  const progress = `${count(numbers.length)} of ${count(width)}`;
+  if (!valid.length) return progress;
+  const min = valid.reduce((a, b) => Math.min(a, b));
+  const max = valid.reduce((a, b) => Math.max(a, b));
+  return `${progress}, from ${plain(min)} to ${plain(max)}`;
 }

@@ -1,4 +1,4 @@
-"""API keys and trusted hosts on real sockets: the fast lane and the application let the same requests in."""
+"""API keys and trusted hosts on real sockets: the fast lane and the application admit the same requests."""
 
 import json
 import os
@@ -150,7 +150,7 @@ REFUSED: dict[str, tuple[dict[str, str], int, str]] = {
 
 @BOTH
 @pytest.mark.parametrize(("headers", "status", "detail"), REFUSED.values(), ids=REFUSED)
-def test_who_does_not_get_in_is_told_why(
+def test_rejected_request_says_why(
     server: Server, way: dict[str, str], headers: dict[str, str], status: int, detail: str
 ) -> None:
     found = httpx2.post(f"{server.address}/predict", content=bytes(2), headers={**RAW, **way, **headers})
@@ -210,7 +210,7 @@ def test_scopes_are_apart(server: Server) -> None:
         assert found == {"predict": 200, "feedback": 403, "admin": 403, "rotated": 200, "unknown": 401}
 
 
-def test_body_is_not_waited_for(server: Server) -> None:
+def test_rejection_does_not_wait_for_the_body(server: Server) -> None:
     head = b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n"
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
         connection.sendall(head + b"Expect: 100-continue\r\n\r\n")
@@ -284,7 +284,7 @@ def test_description_names_the_scope_of_each_operation(app: FastAPI) -> None:
             assert ({"401", "403"} <= operation["responses"].keys()) is needs_key
 
 
-def test_description_without_keys_knows_none(client: TestClient) -> None:
+def test_description_without_keys_has_no_security(client: TestClient) -> None:
     description = client.get("/openapi.json").json()
     assert "securitySchemes" not in description["components"]
     assert "security" not in json.dumps(description)
@@ -298,7 +298,7 @@ def test_description_without_keys_knows_none(client: TestClient) -> None:
         ({"DEMUR_TRUSTED_HOSTS": "http://a"}, "demur: DEMUR_TRUSTED_HOSTS='http://a': 'http://a' is no host: it must"),
     ],
 )
-def test_start_that_would_let_in_others_is_one_line(tiny_model: Path, settings: dict[str, str], said: str) -> None:
+def test_unsafe_settings_stop_the_start_with_one_line(tiny_model: Path, settings: dict[str, str], said: str) -> None:
     environment = command_environment(DEMUR_MODEL_PATH=str(tiny_model), **settings)
     command = [sys.executable, "-m", "service"]
     found = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30, check=False)

@@ -1,4 +1,4 @@
-"""The file of API keys: what stands in it, who may write it, and how one is made."""
+"""The file of API keys: its format, its permissions, and how a key is made."""
 
 import hashlib
 import os
@@ -72,7 +72,7 @@ def test_file_may_have_comments_empty_lines_and_many_keys(tmp_path: Path) -> Non
         ("x" * (1024 * 1024 + 1), "has more than 1048576 bytes"),
     ],
 )
-def test_what_is_wrong_is_named_with_file_line_and_rule(tmp_path: Path, text: str, rule: str) -> None:
+def test_errors_name_file_line_and_rule(tmp_path: Path, text: str, rule: str) -> None:
     path = _file(tmp_path, text)
     with pytest.raises(SettingsError) as found:
         keys.read(path)
@@ -81,7 +81,7 @@ def test_what_is_wrong_is_named_with_file_line_and_rule(tmp_path: Path, text: st
     assert "this-is-the-key-itself" not in str(found.value)
 
 
-def test_file_that_is_not_there_or_no_text_is_named(tmp_path: Path) -> None:
+def test_missing_or_binary_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"^cannot read the API keys .*/keys: No such file or directory$"):
         keys.read(tmp_path / "keys")
     (tmp_path / "keys").write_bytes(b"\xff")
@@ -101,7 +101,7 @@ def test_file_as_secrets_are_mounted_is_taken(tmp_path: Path, mode: int) -> None
 
 
 @pytest.mark.parametrize("text", ["", "a b", "demur.example:8000", "*", "*.", "*example", "http://demur.example", "a,"])
-def test_host_that_is_none_is_named_with_its_rule(text: str) -> None:
+def test_invalid_host_is_named_with_its_rule(text: str) -> None:
     with pytest.raises(SettingsError, match=r"^SETTING='.*': '.*' is no host: it must be a name or an address"):
         Hosts.parse(text, "SETTING")
 
@@ -157,7 +157,7 @@ def test_command_without_a_file_prints_the_line_too(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
-def test_command_says_what_is_wrong_in_one_line(tmp_path: Path) -> None:
+def test_command_reports_errors_in_one_line(tmp_path: Path) -> None:
     assert _key("shop", "--scope", "predict", "--file", "keys", folder=tmp_path).returncode == 0
     before = (tmp_path / "keys").read_text()
     for words, said in (

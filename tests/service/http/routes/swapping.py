@@ -1,4 +1,4 @@
-"""Clients that ask a service by every way while its model is swapped, and hold each answer to the file it names."""
+"""Clients that use every route while the model is swapped, and compare each answer with the file that it names."""
 
 import http.client
 import json

@@ -157,20 +157,20 @@ def test_json_that_breaks_a_rule(client: httpx2.Client, body: str, fragment: str
     assert len(problem["detail"]) < 500
 
 
-def test_colons_in_strings_are_no_second_key(client: httpx2.Client) -> None:
+def test_colons_in_strings_do_not_count_as_keys(client: httpx2.Client) -> None:
     answer = client.post("/predict", content='{"inputs": ["a:b"], "top_k": 1}', headers={"content-type": JSON})
     assert_problem(answer, 422, "inputs[0] is not base64")
 
 
 PICTURES = {
-    "empty": (b"", 400, "body was declared as PNG and is neither PNG nor JPEG"),
+    "empty": (b"", 400, "body was declared as PNG but is neither PNG nor JPEG"),
     "a GIF": (blank(kind="GIF"), 400, "neither PNG nor JPEG"),
-    "a JPEG": (blank(kind="JPEG"), 400, "body was declared as PNG and is JPEG"),
+    "a JPEG": (blank(kind="JPEG"), 400, "body was declared as PNG but is JPEG"),
     "half a PNG": (PICTURE[: len(PICTURE) // 2], 400, "body is not a readable PNG"),
     "only the signature": (PICTURE[:8], 400, "body is not a readable PNG"),
     "30x30": (blank(size=(30, 30)), 422, "30x30 pixels, mode L: it must be 28x28 grey (mode L), or sent with resize"),
     "in colour": (blank("RGB"), 422, "28x28 pixels, mode RGB: it must be 28x28 grey"),
-    "8,000x8,000": (announcing(8000, 8000), 413, "8000x8000 pixels: at most 50000000 are taken"),
+    "8,000x8,000": (announcing(8000, 8000), 413, "8000x8000 pixels: at most 50000000 are allowed"),
     "100,000x100,000": (announcing(100_000, 100_000), 413, "far too many pixels: at most 50000000"),
 }
 
@@ -189,16 +189,16 @@ def test_too_many_pixels_are_refused_in_base64_and_for_resizing_too(
 
 
 @pytest.mark.parametrize("count", [0, 783, 785])
-def test_raw_bytes_that_are_no_whole_images(client: httpx2.Client, count: int) -> None:
+def test_raw_bytes_of_an_incomplete_image(client: httpx2.Client, count: int) -> None:
     answer = client.post("/predict", content=bytes(count), headers={"content-type": RAW})
-    assert_problem(answer, 422, f"body has {count} bytes: it must be a whole number of images, 784 bytes each")
+    assert_problem(answer, 422, f"body has {count} bytes: it must hold whole images of 784 bytes each")
 
 
 @pytest.mark.parametrize("kind", [RAW, JSON])
 def test_more_images_than_the_limit(client: httpx2.Client, kind: str) -> None:
     body = bytes(784 * 1025) if kind == RAW else json.dumps({"inputs": [""] * 1025}).encode()
     answer = client.post("/predict", content=body, headers={"content-type": kind})
-    assert_problem(answer, 413, "holds 1025 images: at most 1024 are taken in one request")
+    assert_problem(answer, 413, "holds 1025 images: at most 1024 are allowed in one request")
 
 
 QUERIES = {
@@ -232,24 +232,24 @@ def test_options_in_the_query_beside_a_json_body(client: httpx2.Client) -> None:
 @pytest.mark.parametrize("kind", ["text/plain", "image/gif", "application/x-www-form-urlencoded", "nonsense"])
 def test_unknown_content_type(client: httpx2.Client, kind: str) -> None:
     answer = client.post("/predict", content=PICTURE, headers={"content-type": kind})
-    assert_problem(answer, 415, f"content type {kind} is not taken", "application/json, image/png, image/jpeg")
+    assert_problem(answer, 415, f"content type {kind} is not supported", "application/json, image/png, image/jpeg")
 
 
 def test_no_content_type(client: httpx2.Client) -> None:
-    assert_problem(client.post("/predict", content=PICTURE), 415, "a body without a content type is not taken")
+    assert_problem(client.post("/predict", content=PICTURE), 415, "a body without a content type is not supported")
 
 
 def test_content_encoding(client: httpx2.Client) -> None:
     packed = {"content-type": PNG, "content-encoding": "gzip"}
     answer = client.post("/predict", content=gzip.compress(PICTURE), headers=packed)
-    assert_problem(answer, 415, "content encoding gzip is not taken")
+    assert_problem(answer, 415, "content encoding gzip is not supported")
     as_it_is = {"content-type": PNG, "content-encoding": "Identity"}
     assert client.post("/predict", content=PICTURE, headers=as_it_is).status_code == 200
 
 
 def test_body_over_the_limit_is_refused_by_its_announced_length(server: Server, client: httpx2.Client) -> None:
     answer = client.post("/predict", content=bytes(MAX_BODY_BYTES + 1), headers={"content-type": RAW})
-    assert_problem(answer, 413, f"the body has {MAX_BODY_BYTES + 1} bytes: at most {MAX_BODY_BYTES} are taken")
+    assert_problem(answer, 413, f"the body has {MAX_BODY_BYTES + 1} bytes: at most {MAX_BODY_BYTES} are allowed")
     assert answer.headers["connection"] == "close"
     # Before a byte of it has come:
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
@@ -263,7 +263,7 @@ def test_body_over_the_limit_is_refused_by_counting_where_no_length_is_announced
     assert_problem(answer, 413, f"the body has more than {MAX_BODY_BYTES} bytes")
 
 
-def test_bad_form_is_no_warning_in_the_log(server: Server, client: httpx2.Client) -> None:
+def test_bad_form_logs_no_warning(server: Server, client: httpx2.Client) -> None:
     headers = {"content-type": "multipart/form-data; boundary=x"}
     answer = client.post("/predict", content=b"--x\r\nA\xff: b\r\n\r\n", headers=headers)
     assert_problem(answer, 400, "Found invalid character 255 in header")
@@ -284,7 +284,7 @@ def test_bad_form_is_no_warning_in_the_log(server: Server, client: httpx2.Client
 )
 def test_wrong_method(client: httpx2.Client, method: str, path: str, allowed: str) -> None:
     answer = client.request(method, path)
-    assert_problem(answer, 405, f"{method} is not allowed on {path}: allowed is {allowed}")
+    assert_problem(answer, 405, f"{method} is not allowed on {path}: use {allowed}")
     assert answer.headers["allow"] == allowed
 
 
@@ -304,6 +304,6 @@ def test_unknown_path(client: httpx2.Client, path: str) -> None:
     ids=["no HTTP", "a body cut short", "a broken chunk", "a negative length"],
 )
 @pytest.mark.usefixtures("client")
-def test_connection_that_breaks_the_protocol_hurts_nobody_else(server: Server, sent: bytes) -> None:
+def test_connection_that_breaks_the_protocol_affects_no_other(server: Server, sent: bytes) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
         connection.sendall(sent)

@@ -1,4 +1,4 @@
-"""`POST /explain`: what each part of an input adds to a logit, worked out by hand and held against `/predict`."""
+"""`POST /explain`: contributions to a logit, computed by hand and compared with `/predict`."""
 
 import math
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ def test_pixels_of_the_likeliest_label(client: TestClient) -> None:
     assert found["contributions"] == [[pytest.approx(LOG9), 0]]
 
 
-def test_label_that_is_asked_for(client: TestClient) -> None:
+def test_requested_label_is_explained(client: TestClient) -> None:
     dark, right = (_explained(client, inputs=[[[255, 51]]], label=label)[0] for label in ("dark", "right"))
     assert dark["contributions"] == [[0, 0]]
     assert right["contributions"] == [[0, pytest.approx(LOG9 / 5)]]
@@ -131,7 +131,7 @@ def test_what_is_refused(client: TestClient) -> None:
     assert_problem(client.post("/explain?label=left", json={"inputs": [image]}), 422, "belong in the body")
     assert_problem(client.post("/explain?label=a&label=b", content=b"ab", headers=RAW), 422, "label is given more than")
     assert_problem(
-        client.post("/explain", content=b"a", headers={"content-type": "text/x"}), 415, "text/x is not taken"
+        client.post("/explain", content=b"a", headers={"content-type": "text/x"}), 415, "text/x is not supported"
     )
     assert_problem(client.post("/explain", json={"inputs": []}), 422, "inputs is empty")
 

@@ -42,7 +42,7 @@ def test_samples_are_the_golden_vectors_as_a_body_for_predict(any_kind: TestClie
         np.testing.assert_allclose(probabilities, golden.probabilities, atol=1e-6)
 
 
-def test_inputs_of_what_was_shown_are_the_same_again(any_kind: TestClient) -> None:
+def test_shown_inputs_are_shown_the_same_again(any_kind: TestClient) -> None:
     samples = any_kind.get("/samples").json()
     assert any_kind.post("/inputs", json=samples).json() == samples
 
@@ -97,7 +97,9 @@ def test_what_is_refused(client: TestClient) -> None:
     assert_problem(client.post("/inputs", json={"inputs": [[0, 0]], "top_k": 1}), 422, "top_k: no such field")
     assert_problem(client.post("/inputs?resize=true", json={"inputs": [[0, 0]]}), 422, "the options belong in the body")
     assert_problem(client.post("/inputs?top_k=1", content=bytes(2), headers={"content-type": RAW}), 422, "top_k")
-    assert_problem(client.post("/inputs", content=b"x", headers={"content-type": "text/x"}), 415, "text/x is not taken")
+    assert_problem(
+        client.post("/inputs", content=b"x", headers={"content-type": "text/x"}), 415, "text/x is not supported"
+    )
     many = client.post("/inputs", content=bytes(34), headers={"content-type": RAW})
     assert_problem(many, 413, "there are 17 inputs: at most 16 are shown in one request")
     assert_problem(client.post("/models/none/inputs", json={"inputs": [[0, 0]]}), 404, "none does not exist")

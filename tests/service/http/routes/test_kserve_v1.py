@@ -109,9 +109,7 @@ def test_feedback_is_given_by_the_id_of_a_prediction(client: TestClient) -> None
     ],
     ids=str,
 )
-def test_what_is_wrong_is_named_as_the_client_writes_it(
-    client: TestClient, body: dict[str, Any], fragment: str
-) -> None:
+def test_errors_name_fields_as_the_client_writes_them(client: TestClient, body: dict[str, Any], fragment: str) -> None:
     answer = _ask(client, **body)
     _assert_error(answer, 400, fragment)
     assert "inputs" not in answer.json()["error"]

@@ -1,4 +1,4 @@
-"""`GET /metrics`: what Prometheus reads is what the service did, by the lane and by the application."""
+"""`GET /metrics` counts what the fast lane and the application did."""
 
 import socket
 from collections.abc import Iterator
@@ -80,7 +80,7 @@ def test_requests_by_route_and_status(client: TestClient) -> None:
     assert again.value("demur_requests_total", method="GET", route="/metrics", status="200") == 1
 
 
-def test_names_and_what_clients_make_up_are_no_labels(client: TestClient) -> None:
+def test_client_chosen_text_is_never_a_label(client: TestClient) -> None:
     before = len(_scrape(client).samples)
     for i in range(20):
         client.get(f"/nothing/{i}")
@@ -113,7 +113,7 @@ def test_lane_and_application_count_alike(tiny_model: Path) -> None:
     assert both.value("demur_requests_total", method="POST", route="/predict", status="200") == 10
 
 
-def test_request_whose_body_is_still_to_come_is_in_flight(tiny_model: Path) -> None:
+def test_request_with_an_incomplete_body_is_in_flight(tiny_model: Path) -> None:
     app = create_app(Settings(model_path=tiny_model))
     with running(app) as port, httpx2.Client(base_url=f"http://127.0.0.1:{port}") as client:
         assert _scrape(client).value("demur_requests_in_flight") == 1  # the scrape itself
@@ -132,7 +132,7 @@ def audited(tiny_model: Path) -> Iterator[TestClient]:
         yield client
 
 
-def test_feedback_is_what_the_service_says_of_it(audited: TestClient) -> None:
+def test_feedback_metrics_equal_the_route(audited: TestClient) -> None:
     client = audited
     policies = ("selective_risk=0.1", "reject_cost=0.2", "never_abstain=true", "threshold=0.5", "threshold=0.6")
     for policy in policies:
@@ -196,7 +196,7 @@ def test_feedback_on_thresholds_never_falls_though_some_are_let_go() -> None:
     assert feedback.states(made_up=False) == []
 
 
-def test_drift_is_what_the_service_says_of_it(client: TestClient) -> None:
+def test_drift_metrics_equal_the_route(client: TestClient) -> None:
     scraped = _scrape(client)
     assert scraped.value("demur_drift_inputs", model="tiny") == 0
     assert scraped.value("demur_drift_drifted", model="tiny", statistic="labels") == 0
@@ -212,7 +212,7 @@ def test_drift_is_what_the_service_says_of_it(client: TestClient) -> None:
             assert scraped.value("demur_drift_drifted", **of) == (stated[statistic]["status"] == "drifted") == 1
 
 
-def test_drift_of_many_models_is_told_in_turn(tmp_path: Path) -> None:
+def test_drift_of_many_models_is_tested_in_turn(tmp_path: Path) -> None:
     names = [f"model-{i}" for i in range(12)]
     for name in names:
         (tmp_path / f"{name}.onnx").write_bytes(tiny.write(tmp_path).read_bytes())

@@ -124,7 +124,7 @@ def test_scores_count_for_drift(client: TestClient) -> None:
         ({"inputs": [{**LEFT, "data": [0.5, 0]}]}, "inputs[0].data[0]=0.5"),
         ({"inputs": [{**LEFT, "data": [True, 0]}]}, "holds true"),
         ({"inputs": [{**LEFT, "data": [[1], [2]]}]}, "holds 2 lists"),
-        ({"inputs": [{**LEFT, "data": [[1]]}]}, "nested otherwise"),
+        ({"inputs": [{**LEFT, "data": [[1]]}]}, "is not nested as its shape"),
         ({"inputs": [{**LEFT, "parameters": {"binary_data_size": 2}}]}, "both data and binary_data_size"),
         ({"inputs": [LEFT], "outputs": [{"name": "logits"}]}, "outputs names logits"),
         ({"inputs": [LEFT], "outputs": [{"name": "label"}, {"name": "label"}]}, "more than once"),
@@ -221,7 +221,7 @@ def test_decompression_is_bounded(tiny_model: Path) -> None:
         _assert_error(client.post(INFER, json={"inputs": [ALL]}), 413, "at most 3")
 
 
-def test_answer_is_compressed_only_where_asked_and_only_of_infer(client: TestClient) -> None:
+def test_only_answers_of_infer_are_compressed_and_only_on_request(client: TestClient) -> None:
     many = {"inputs": [_tensor([0] * 1000, [500, 2])]}
     plain = client.post(INFER, json=many, headers={"Accept-Encoding": "identity"})
     assert "content-encoding" not in plain.headers
@@ -277,5 +277,5 @@ def test_bug_has_the_shape_of_the_protocol_too(tiny_model: Path) -> None:
 
     with TestClient(app, raise_server_exceptions=False) as client:
         answer = client.get("/v2/bug")
-    _assert_error(answer, 500, "The log has more under this request_id")
+    _assert_error(answer, 500, "The log has details under this request_id")
     assert "secret" not in answer.text

@@ -1,4 +1,4 @@
-"""The generated description is complete: every reference leads somewhere, every body and error is there."""
+"""The generated description is complete: every reference resolves, every body and error is described."""
 
 import re
 from collections.abc import Iterator
@@ -89,8 +89,8 @@ def test_predict_warns_of_asking_again(description: dict[str, Any], path: str) -
     parameters = {parameter["name"]: parameter["description"] for parameter in predict["parameters"]}
     fields = description["components"]["schemas"]["PolicyRequest"]["properties"]
     for policy in ("selective_risk", "reject_cost"):
-        assert "asked again" in parameters[policy]
-        assert "asked again" in fields[policy]["description"]
+        assert "sent again" in parameters[policy]
+        assert "sent again" in fields[policy]["description"]
 
 
 def test_pixels_have_their_bounds(description: dict[str, Any]) -> None:
@@ -108,7 +108,7 @@ def test_example_of_a_tensor_is_answered(client: TestClient, description: dict[s
     assert description["components"]["schemas"]["InferInput"]["properties"]["name"]["enum"] == ["images"]
 
 
-def test_asking_twice_gives_the_same(client: TestClient, description: dict[str, Any]) -> None:
+def test_description_is_the_same_twice(client: TestClient, description: dict[str, Any]) -> None:
     assert client.get("/openapi.json").json() == description
 
 

@@ -146,7 +146,7 @@ def test_error_names_the_field_as_the_client_wrote_it(client: TestClient) -> Non
     ]
 
 
-def test_default_policy_that_can_never_answer_is_said_at_the_start(
+def test_default_policy_that_never_answers_is_logged_at_the_start(
     tiny_model: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = Settings(model_path=tiny_model, default_policy=PolicyRequest(selective_risk=0.01))
@@ -168,7 +168,7 @@ def test_reject_cost(client: TestClient) -> None:
     assert dark["policy"]["answer_cost_bound"] == 0.09
 
 
-def test_what_is_unlike_the_training_images_is_out_of_distribution(tmp_path: Path) -> None:
+def test_inputs_unlike_the_training_images_are_out_of_distribution(tmp_path: Path) -> None:
     """[255, 255] has score 4, the others 1."""
     with TestClient(create_app(Settings(model_path=tiny.write(tmp_path, ood_threshold=2.0)))) as client:
         for query, reason in [("threshold=0", "out_of_distribution"), ("never_abstain=true", None)]:
@@ -204,9 +204,9 @@ def test_model_without_certificates_serves_without_sets(tmp_path: Path) -> None:
         response = _ask(client)
         assert (response.prediction_sets, response.predictions[0].prediction_set) == (None, None)
         refused = client.post("/predict", json={"inputs": [LEFT.tolist()], "set_coverage": 0.9})
-        assert refused.json()["detail"] == "set_coverage=0.9 is asked for, and this model has no prediction sets"
+        assert refused.json()["detail"] == "set_coverage=0.9 was requested, but this model has no prediction sets"
         refused = client.post("/predict?set_method=lac", content=LEFT.tobytes(), headers=RAW)
-        assert refused.json()["detail"] == 'set_method="lac" is asked for, and this model has no prediction sets'
+        assert refused.json()["detail"] == 'set_method="lac" was requested, but this model has no prediction sets'
 
 
 def test_ids_differ_from_one_another_and_from_request_to_request(client: TestClient) -> None:
@@ -242,7 +242,7 @@ def test_files_of_a_form_are_answered_in_their_order(client: TestClient) -> None
 def test_text_field_of_a_form_is_refused_and_a_wrong_file_named(client: TestClient) -> None:
     picture = ("a.png", encoded(Image.fromarray(LEFT)), "image/png")
     answer = client.post("/predict", data={"resize": "true"}, files={"file": picture})
-    assert_problem(answer, 422, "resize is no file: a form holds files alone, and the options stand in the query")
+    assert_problem(answer, 422, "resize is not a file: a form holds only files; the options belong in the query")
     answer = client.post("/predict", files=[("file", picture), ("file", ("big.png", blank(size=(9, 9)), "image/png"))])
     rule = "file[1] big.png is an image of 9x9 pixels, mode L: it must be 2x1 grey (mode L), or sent with resize=true"
     body = assert_problem(answer, 422, rule)

@@ -1,4 +1,4 @@
-"""The routes beside `/predict`, and what every response has."""
+"""The routes besides `/predict`, and the properties of every response."""
 
 import logging
 from pathlib import Path
@@ -59,7 +59,7 @@ def test_bug_gives_problem_details_without_its_text(app: FastAPI, caplog: pytest
 
     with TestClient(app, raise_server_exceptions=False) as client, caplog.at_level(logging.ERROR, "demur"):
         answer = client.get("/bug", headers={"X-Request-ID": "the-one"})
-    assert_problem(answer, 500, "The log has more under this request_id")
+    assert_problem(answer, 500, "The log has details under this request_id")
     assert "secret" not in answer.text
     (record,) = caplog.records
     assert "the-one" in record.getMessage()

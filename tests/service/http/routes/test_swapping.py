@@ -1,4 +1,4 @@
-"""The model is swapped again and again while clients ask: no request fails, no answer is of two versions."""
+"""Swaps of the model under load: no request fails, and no answer mixes two versions."""
 
 import itertools
 import signal

@@ -174,7 +174,9 @@ def test_requests_of_httpx_take_the_lane(port_of_lane_alone: int) -> None:
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/predict", 405), ("POST", "/models/x/predict", 404)])
-def test_what_is_not_the_lanes_goes_on(with_lane: httpx2.Client, method: str, path: str, status: int) -> None:
+def test_requests_outside_the_lane_go_to_the_application(
+    with_lane: httpx2.Client, method: str, path: str, status: int
+) -> None:
     assert with_lane.request(method, path).status_code == status
 
 
@@ -252,13 +254,13 @@ def test_a_body_that_comes_in_pieces(port: int) -> None:
         (_request(b"", RAW_TYPE), [422]),
     ],
 )
-def test_what_is_out_of_the_ordinary_is_answered_too(port: int, request_: bytes, statuses: list[int]) -> None:
+def test_unusual_requests_are_answered_too(port: int, request_: bytes, statuses: list[int]) -> None:
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(request_)
         assert _statuses(connection, len(statuses)) == statuses
 
 
-def test_client_that_is_gone_hurts_nobody(port: int, with_lane: httpx2.Client) -> None:
+def test_disconnected_client_affects_no_other(port: int, with_lane: httpx2.Client) -> None:
     for rest in (0, 1, 2):  # before the body, within it, and after it
         with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
             whole = _request(bytes(2), RAW_TYPE)

@@ -76,7 +76,7 @@ def test_renamed_file_is_noticed(path: Path, workers: int) -> None:
 
 
 @BOTH
-def test_sighup_looks_at_once_and_is_no_end(path: Path, workers: int) -> None:
+def test_sighup_looks_at_once_and_does_not_stop_the_service(path: Path, workers: int) -> None:
     with _serving(path, workers, DEMUR_RELOAD_SECONDS="0") as server:
         versions.publish(versions.good(1), path)
         assert _is_version(server, 0)()

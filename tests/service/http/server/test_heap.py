@@ -1,4 +1,4 @@
-"""Memory that is free goes back to the system, where the C library is glibc."""
+"""With glibc, free memory is returned to the system."""
 
 import platform
 import subprocess

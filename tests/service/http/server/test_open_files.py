@@ -21,7 +21,7 @@ print(resource.getrlimit(resource.RLIMIT_NOFILE))
     ("connections", "said"),
     [
         (100, "(300, 400)\n"),
-        (200, "the system lets the service open 400 files, of which 200 connections need 500\n(400, 400)\n"),
+        (200, "the system allows 400 open files, and 200 connections need 500\n(400, 400)\n"),
     ],
 )
 def test_limit_is_raised_as_far_as_it_goes(connections: int, said: str) -> None:

@@ -1,4 +1,4 @@
-"""More requests than are taken: the rest is refused at once, and told so; each has its answer and is counted."""
+"""Overload: surplus requests are refused at once; every request is answered and counted."""
 
 import json
 import logging
@@ -89,7 +89,7 @@ def test_those_too_many_are_refused_at_once_and_counted(server: Server, path: st
     refused = [(headers, text) for status, headers, text in asked if status != 200]
     assert 1 <= COUNT - len(refused) <= COUNT / 2  # MOST of the first turn of the event loop, and one of each after it
     assert {status for status, _, _ in asked} == {200, 503}
-    detail = "the service is overloaded: wait 1 s or longer, then send the request again"
+    detail = "the service is overloaded: wait at least 1 s, then send the request again"
     problem = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "detail": detail}
     body_of_all = {"error": detail} if path.startswith("/v2") else {**problem, "request_id": "mine"}
     for headers, text in refused:
@@ -127,11 +127,11 @@ def test_the_log_has_one_line_a_second_for_all_that_were_refused(caplog: pytest.
         assert admission.refuses()
         admission.requests = 1
         assert not admission.refuses()
-        admission.look()
+        admission.check()
         admission.requests = 2
         assert admission.refuses()  # as long as any was refused in the last second
-        admission.look()
-        admission.look()
+        admission.check()
+        admission.check()
         admission.requests = 127
         assert not admission.refuses()
     assert caplog.messages == [f"overloaded: refused {n} requests in the last second" for n in (4, 1)]
@@ -157,27 +157,27 @@ def test_bodies_are_bounded_together(tiny_model: Path) -> None:
         assert server.stop(signal.SIGTERM) == 0
 
 
-class _Looked:
-    """A connection that notes that it was looked at, and then fails, if it is to."""
+class _Checked:
+    """A connection that counts its checks, and then may fail."""
 
     def __init__(self, *, fails: bool) -> None:
-        self.fails, self.looked = fails, 0
+        self.fails, self.checks = fails, 0
 
-    def look(self, _: float) -> None:
-        self.looked += 1
+    def check(self, _: float) -> None:
+        self.checks += 1
         if self.fails:
             raise RuntimeError
 
 
 def test_a_connection_that_fails_hides_no_other(tiny_model: Path, caplog: pytest.LogCaptureFixture) -> None:
     held = create_app(Settings(model_path=tiny_model)).state.connections
-    every = [_Looked(fails=i % 2 == 0) for i in range(4)]
-    for one in every:
-        held.opened(one)
-    held.look()
-    held.look()
-    assert [one.looked for one in every] == [2] * 4
-    assert caplog.messages.count("a connection could not be looked at") == 4
+    opened = [_Checked(fails=i % 2 == 0) for i in range(4)]
+    for connection in opened:
+        held.opened(connection)
+    held.check()
+    held.check()
+    assert [connection.checks for connection in opened] == [2] * 4
+    assert caplog.messages.count("a connection could not be checked") == 4
 
 
 def _app(tiny_model: Path, released: threading.Event) -> FastAPI:
@@ -195,7 +195,7 @@ def _app(tiny_model: Path, released: threading.Event) -> FastAPI:
     return app
 
 
-def test_what_is_not_answered_in_time_is_told_so(tiny_model: Path) -> None:
+def test_late_answer_is_503(tiny_model: Path) -> None:
     with TestClient(_app(tiny_model, threading.Event())) as client:
         began = time.monotonic()
         answer = client.get("/wait")
@@ -226,6 +226,6 @@ def test_work_that_a_thread_has_begun_counts_until_its_end(tiny_model: Path) -> 
             thread.join(10)
         assert answers == [503, 503]
         assert admission.requests == 0
-        admission.look()
-        admission.look()
+        admission.check()
+        admission.check()
         assert client.get("/model").status_code == 200

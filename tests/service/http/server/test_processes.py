@@ -1,4 +1,4 @@
-"""Several workers on one port: they count together, one that dies is replaced, and all stop together."""
+"""Several workers on one port: they share counts, a dead one is replaced, and all stop together."""
 
 import json
 import os
@@ -198,7 +198,7 @@ def test_two_places_fill_a_window_together(tmp_path: Path) -> None:
         second.record(Scores.joined([ONE] * 50))
 
 
-def test_worker_in_anothers_stead_goes_on_with_its_counts(tmp_path: Path) -> None:
+def test_replacement_worker_continues_the_counts(tmp_path: Path) -> None:
     places = [claim(tmp_path, 2) for _ in range(2)]
     first, second = (Drift(tiny.REFERENCE, 200, "m", place) for place in places)
     first.record(Scores.joined([ONE] * 100))

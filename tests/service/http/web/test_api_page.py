@@ -1,4 +1,4 @@
-"""`/docs`: served from here, whole, and under a policy that lets nothing else in."""
+"""`/docs`: served completely from here, under a policy that allows nothing else."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The page's files: what is served, what is not, and the headers that keep it to itself; `tests/browser` uses it."""
+"""The page's files: what is served, what is not, and the headers that isolate it. `tests/browser` tests its use."""
 
 import re
 import tomllib
@@ -6,11 +6,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from service.app import create_app
-from service.http.web.pages import PageFiles
 from service.settings import Settings
 from tests import tiny
 from tests.service.canon import assert_problem
@@ -173,18 +171,3 @@ def test_files_of_the_page_are_in_the_package() -> None:
     ]
     packed = {path for pattern in patterns for path in (ROOT / "service" / "http" / "web").glob(pattern)}
     assert packed >= set(FILES.values())
-
-
-def test_files_may_be_links_and_their_etag_changes_with_them(tmp_path: Path) -> None:
-    folder, cache = tmp_path / "page", tmp_path / "cache.js"
-    folder.mkdir()
-    cache.write_text("1")
-    (folder / "main.js").symlink_to(cache)
-    app = FastAPI()
-    app.mount("/", PageFiles(folder, [], "default-src 'none'"))
-    with TestClient(app) as client:
-        before = client.get("/main.js")
-        assert (before.status_code, before.text) == (200, "1")
-        cache.write_text("22")
-        after = client.get("/main.js", headers={"If-None-Match": before.headers["etag"]})
-        assert (after.status_code, after.text) == (200, "22")

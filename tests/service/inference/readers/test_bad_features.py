@@ -69,7 +69,7 @@ def test_bad_row_where_values_may_be_missing(gaps: TestClient) -> None:
     assert_problem(ask(gaps, ["40", "f", 70]), 422, f'inputs[0].age is "40": {rule}')
     assert_problem(ask(gaps, [40, 1, 70]), 422, "inputs[0].sex is 1: it must be a string or null")
     # What is not there may have been forgotten; null says that it is not known.
-    absent = "inputs[0].age is missing: a value that is not known is null"
+    absent = "inputs[0].age is missing: an unknown value is sent as null"
     assert_problem(ask(gaps, {"sex": "f", "mass": 70}), 422, absent)
     infinite = np.array([[40, NAN, -INFINITY]], dtype=np.float32)
     assert_problem(send(gaps, infinite.tobytes(), RAW), 422, f"body[0].mass is -inf: {rule}")
@@ -98,7 +98,7 @@ def test_bad_embedding(embedding: TestClient, rows: str, fragment: str) -> None:
     assert assert_problem(send(embedding, f'{{"inputs": [{rows}]}}'), 422, fragment)["errors"]
 
 
-_CODES = "its categories are sent as codes, whole numbers from -1 to 1"
+_CODES = "its categories are sent as codes, integers from -1 to 1"
 BAD_TABLES: dict[str, tuple[list[float], str]] = {
     "a missing number": ([40, 0, NAN], f"body[1].mass is nan: {_NUMBER}"),
     "an infinite number": ([INFINITY, 0, 70], f"body[1].age is inf: {_NUMBER}"),
@@ -126,7 +126,7 @@ def test_float64_past_the_range_of_float32(embedding: TestClient, value: float) 
 
 @pytest.mark.parametrize("size", [0, 1, 7, 9])
 def test_bytes_that_are_no_whole_rows(embedding: TestClient, size: int) -> None:
-    rule = f"body has {size} bytes: it must be a whole number of rows, 8 bytes each"
+    rule = f"body has {size} bytes: it must hold whole rows of 8 bytes each"
     assert_problem(send(embedding, bytes(size), RAW), 422, rule)
 
 
@@ -138,12 +138,12 @@ def test_array_that_is_no_rows_of_floats(embedding: TestClient) -> None:
     assert_problem(send(embedding, npy(rows[0]), NPY), 422, "body is an array of shape [2]: it must be [N, 2]")
     assert_problem(send(embedding, npy(rows.T[:, :3]), NPY), 422, "shape [2, 3]: it must be [N, 2]")
     assert_problem(send(embedding, npy(rows[:0]), NPY), 422, "body is empty: it must hold at least one row")
-    assert_problem(send(embedding, npy(rows)[:-1], NPY), 400, "31 bytes of data: its .npy header promises 32")
+    assert_problem(send(embedding, npy(rows)[:-1], NPY), 400, "31 bytes of data: its .npy header states 32")
     assert_problem(send(embedding, rows.tobytes(), NPY), 400, "the body is not a .npy file")
 
 
 def test_more_rows_than_the_limit(embedding: TestClient, table: TestClient) -> None:
-    rule = "holds 5 rows: at most 4 are taken in one request"
+    rule = "holds 5 rows: at most 4 are allowed in one request"
     five = np.zeros((5, 2), np.float32)
     assert_problem(ask(embedding, *five.tolist()), 413, f"inputs {rule}")
     assert_problem(ask(table, *[{}] * 5), 413, f"inputs {rule}")

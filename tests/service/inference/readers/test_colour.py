@@ -122,7 +122,7 @@ def test_bad_image(client: TestClient, image: str, fragment: str) -> None:
 
 
 def test_bytes_and_arrays_that_are_no_images(client: TestClient) -> None:
-    assert_problem(send(client, bytes(4), RAW), 422, "body has 4 bytes: it must be a whole number of images, 6 bytes")
+    assert_problem(send(client, bytes(4), RAW), 422, "body has 4 bytes: it must hold whole images of 6 bytes")
     assert_problem(send(client, npy(IMAGES[..., 0]), NPY), 422, "shape [2, 2, 1]: it must be [N, 2, 1, 3] or [N, 6]")
     assert_problem(send(client, npy(IMAGES / 255), NPY), 422, "body is an array of float64: it must be uint8")
     assert_problem(send(client, npy(IMAGES[:0]), NPY), 422, "body is empty: it must hold at least one image")

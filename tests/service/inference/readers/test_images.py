@@ -69,7 +69,7 @@ def test_every_pixel_value_passes() -> None:
 
 @pytest.mark.parametrize("count", [5, 100])
 def test_batch_over_the_limit(count: int) -> None:
-    rule = f"holds {count} images: at most 4 are taken"
+    rule = f"holds {count} images: at most 4 are allowed"
     with pytest.raises(TooLarge, match=f"inputs {rule}"):
         READER.from_json([PIXELS.tolist()] * count)
     with pytest.raises(TooLarge, match=f"body {rule}"):
@@ -134,7 +134,7 @@ def test_resize_turns_a_photograph_upright() -> None:
 
 
 def test_resize_refuses_more_than_8_bits() -> None:
-    with pytest.raises(UnsupportedType, match="body is an image of mode I;16: 8 bits a channel are taken"):
+    with pytest.raises(UnsupportedType, match="body is an image of mode I;16: 8 bits per channel are supported"):
         RESIZING.from_body(blank("I;16", (40, 40)), "image/png")
 
 
@@ -178,7 +178,7 @@ BROKEN: dict[str, tuple[bytes, Format]] = {
 @pytest.mark.parametrize("reader", [READER, RESIZING], ids=["as it is", "resizing"])
 def test_broken_picture(raw: bytes, declared: Format, reader: ImageReader) -> None:
     with pytest.raises(
-        MalformedBody, match=f"^body (is not a readable {declared}: .+|was declared as {declared} and is)"
+        MalformedBody, match=f"^body (is not a readable {declared}: .+|was declared as {declared} but is)"
     ):
         reader.from_body(raw, f"image/{declared.lower()}")
 
@@ -186,5 +186,5 @@ def test_broken_picture(raw: bytes, declared: Format, reader: ImageReader) -> No
 def test_too_many_pixels_are_refused_from_the_header() -> None:
     # 1,000,001 pixels announced, none there: were they decoded, the error would be another.
     raw = _png(chunk(b"IHDR", struct.pack(">IIBBBBB", 1_000_001, 1, 8, 0, 0, 0, 0)), END)
-    with pytest.raises(TooLarge, match="body is an image of 1000001x1 pixels: at most 1000000 are taken"):
+    with pytest.raises(TooLarge, match="body is an image of 1000001x1 pixels: at most 1000000 are allowed"):
         RESIZING.from_body(raw, "image/png")

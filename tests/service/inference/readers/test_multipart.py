@@ -26,12 +26,16 @@ def test_files_in_their_order_whatever_their_fields_are_called() -> None:
         _part(b"", 'form-data; name=""; filename=""'),
         _part(b"2", 'form-data; filename="dos\\"quote.jpg"'),
     )
-    assert files(body, TYPE, most=3) == [("file[0] one.png", whole), ("file[1]", b""), ('file[2] dos"quote.jpg', b"2")]
+    assert files(body, TYPE, max_files=3) == [
+        ("file[0] one.png", whole),
+        ("file[1]", b""),
+        ('file[2] dos"quote.jpg', b"2"),
+    ]
 
 
 def test_names_are_bounded_and_made_printable() -> None:
     name = "\x1b[31mänd\u202e" + "y" * 200
-    ((field, _),) = files(_form(_part(b"", f'form-data; name="f"; filename="{name}"')), TYPE, most=1)
+    ((field, _),) = files(_form(_part(b"", f'form-data; name="f"; filename="{name}"')), TYPE, max_files=1)
     assert field.startswith("file[0] ?[31mänd?yyy")
     assert field.endswith("y...")
     assert len(field) == len("file[0] ") + 40
@@ -39,21 +43,21 @@ def test_names_are_bounded_and_made_printable() -> None:
 
 
 def test_no_more_parts_are_read_than_may_be_asked() -> None:
-    with pytest.raises(TooLarge, match="body holds more than 2 images: at most 2 are taken in one request"):
-        files(_form(*[_part(b"1")] * 2, b"--edge\r\nbroken"), TYPE, most=2)
+    with pytest.raises(TooLarge, match="body holds more than 2 images, which is the limit of one request"):
+        files(_form(*[_part(b"1")] * 2, b"--edge\r\nbroken"), TYPE, max_files=2)
 
 
 @pytest.mark.parametrize(
     ("disposition", "message"),
     [
-        ('form-data; name="resize"', "resize is no file: a form holds files alone, and the options stand in the query"),
-        ("form-data", "body: a part without a name is no file"),
-        ("", "body: a part without a name is no file"),
+        ('form-data; name="resize"', "resize is not a file: a form holds only files; the options belong in the query"),
+        ("form-data", "body: a part without a name is not a file"),
+        ("", "body: a part without a name is not a file"),
     ],
 )
 def test_text_field_is_refused_by_name(disposition: str, message: str) -> None:
     with pytest.raises(InvalidValue, match=message):
-        files(_form(_part(b"true", disposition)), TYPE, most=4)
+        files(_form(_part(b"true", disposition)), TYPE, max_files=4)
 
 
 @pytest.mark.parametrize(
@@ -73,12 +77,12 @@ def test_text_field_is_refused_by_name(disposition: str, message: str) -> None:
 )
 def test_what_is_no_form_is_refused(body: bytes, media_type: str) -> None:
     with pytest.raises(MalformedBody):
-        files(body, media_type, most=4)
+        files(body, media_type, max_files=4)
 
 
 def test_form_without_a_file_is_refused() -> None:
     with pytest.raises(InvalidValue, match="body holds no file"):
-        files(_form(), TYPE, most=4)
+        files(_form(), TYPE, max_files=4)
 
 
 @pytest.mark.parametrize("position", range(0, 80, 3))
@@ -86,7 +90,7 @@ def test_a_changed_byte_is_refused_or_read(position: int) -> None:
     body = _form(_part(b"123"))
     changed = body[:position] + bytes([body[position] ^ 0x2A]) + body[position + 1 :]
     with suppress(RequestError):
-        assert len(files(changed, TYPE, most=4)) == 1
+        assert len(files(changed, TYPE, max_files=4)) == 1
 
 
 def test_boundary_is_kept_as_it_is() -> None:

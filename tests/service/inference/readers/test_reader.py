@@ -1,4 +1,4 @@
-"""One way in for every kind: the loaded model decides which bodies are taken, and what is said of the others."""
+"""The reader of each kind, and the content types that it supports."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -43,17 +43,19 @@ def test_every_kind_has_its_reader(kind: Input, reader: type) -> None:
     ],
 )
 @pytest.mark.parametrize("came", ["text/csv", "image/gif", "application/x-npz", "image/PNG2"])
-def test_other_content_types_are_told_which_are_taken(
+def test_unsupported_content_type_names_the_supported_ones(
     tmp_path: Path, write: Callable[[Path], Path], taken: str, came: str
 ) -> None:
     with TestClient(create_app(Settings(model_path=write(tmp_path)))) as client:
         answer = client.post("/predict", content=b"x", headers={"content-type": came})
-        assert_problem(answer, 415, f"content type {came.lower()} is not taken: {taken} are")
-        assert_problem(client.post("/predict", content=b"x"), 415, f"without a content type is not taken: {taken} are")
+        assert_problem(answer, 415, f"content type {came.lower()} is not supported: use one of {taken}")
+        assert_problem(
+            client.post("/predict", content=b"x"), 415, f"without a content type is not supported: use one of {taken}"
+        )
 
 
 @pytest.mark.parametrize("came", ["image/png", "image/jpeg"])
-def test_pictures_are_not_taken_by_a_model_of_rows(tmp_path: Path, came: str) -> None:
+def test_model_of_rows_refuses_pictures(tmp_path: Path, came: str) -> None:
     with TestClient(create_app(Settings(model_path=tiny_features.write_table(tmp_path)))) as client:
         answer = client.post("/predict", content=b"x", headers={"content-type": came})
-        assert_problem(answer, 415, f"content type {came} is not taken: {FEATURE_TYPES} are")
+        assert_problem(answer, 415, f"content type {came} is not supported: use one of {FEATURE_TYPES}")

@@ -72,11 +72,11 @@ def test_wrong_context_is_named(client: TestClient, context: Any, message: str) 
 
 def test_wrong_bodies(client: TestClient) -> None:
     assert_problem(ask(client), 422, "inputs is empty: it must hold at least one context")
-    assert_problem(ask(client, *[["a", "a"]] * 5), 413, "inputs holds 5 contexts: at most 4 are taken")
-    assert_problem(send(client, bytes(15), RAW), 422, "body has 15 bytes: it must be a whole number of contexts, 16")
+    assert_problem(ask(client, *[["a", "a"]] * 5), 413, "inputs holds 5 contexts: at most 4 are allowed")
+    assert_problem(send(client, bytes(15), RAW), 422, "body has 15 bytes: it must hold whole contexts of 16")
     past = np.array([[1, 2], [1, 3]])
-    assert_problem(send(client, _npy(past), NPY), 422, "body[1][1]=3: a token is from 0 to 2")
-    assert_problem(send(client, past.tobytes(), RAW), 422, "body[1][1]=3: a token is from 0 to 2")
+    assert_problem(send(client, _npy(past), NPY), 422, "body[1][1]=3: a token number is from 0 to 2")
+    assert_problem(send(client, past.tobytes(), RAW), 422, "body[1][1]=3: a token number is from 0 to 2")
     assert_problem(send(client, _npy(past.astype(float)), NPY), 422, "body is an array of float64")
     assert_problem(
         send(client, json.dumps({"inputs": [["a", "b"]], "resize": True})), 422, "resize=true is for pictures"
@@ -94,7 +94,7 @@ def test_column_of_contexts() -> None:
     rows = reader.from_columns({"context": tiny_tokens.TOKENS.astype(np.int32)})
     np.testing.assert_array_equal(rows, tiny_tokens.TOKENS)
     assert rows.dtype == np.int64
-    with pytest.raises(InvalidRequest, match=r"row 11: context\[0\]=7: a token is from 0 to 2"):
+    with pytest.raises(InvalidRequest, match=r"row 11: context\[0\]=7: a token number is from 0 to 2"):
         reader.from_columns({"context": np.array([[1, 1], [7, 1]])}, first_row=10)
 
 

@@ -1,4 +1,4 @@
-"""A window beside the reference: what is counted, when a window ends, and what is said of it."""
+"""Drift: how inputs are counted, when a window ends, and its comparison with the reference."""
 
 import threading
 from bisect import bisect_left
@@ -152,7 +152,7 @@ def test_counting_from_many_threads_loses_nothing(request_inputs: list[int]) -> 
     ).tolist()
 
 
-def test_route_shows_what_was_asked(tiny_model: Path) -> None:
+def test_route_shows_recent_inputs(tiny_model: Path) -> None:
     with TestClient(create_app(Settings(model_path=tiny_model, drift_window=200))) as client:
         assert client.get("/drift").json()["labels"]["status"] == "too_few_inputs"
         body = tiny.IMAGES[1:2].repeat(150, axis=0).tobytes()

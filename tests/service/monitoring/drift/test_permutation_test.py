@@ -1,4 +1,4 @@
-"""The distance of two samples by bins, and how likely one population has it."""
+"""The distance of two binned samples, and its p-value."""
 
 import numpy as np
 import pytest

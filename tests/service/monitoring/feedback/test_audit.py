@@ -1,4 +1,4 @@
-"""The audit sample: which answers are judged, when, in which order, and what becomes of labels that do not come."""
+"""The audit sample: which answers are judged, when and in which order, and how missing labels count."""
 
 import sqlite3
 from pathlib import Path
@@ -102,7 +102,7 @@ def test_promise_is_neither_broken_nor_confirmed_by_missing_labels() -> None:
     assert state.risk_upper_bound == pytest.approx(confidence_sequence(200, 201, 0.95)[1])
 
 
-def test_register_is_bounded_and_what_is_pushed_out_is_missing() -> None:
+def test_register_is_bounded_and_dropped_answers_are_missing() -> None:
     process = Audited(max_remembered=3)
     ids = [process.answer() for _ in range(5)]
     process.feedback.record(ids[4], "left")
@@ -178,7 +178,7 @@ def test_everything_outlives_the_process(tmp_path: Path) -> None:
     assert Audited(tmp_path / "feedback").state().promise == "broken"
 
 
-def test_what_cannot_be_written_now_is_registered_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_that_cannot_be_written_are_registered_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     process = Audited(tmp_path / "feedback")
     process.feedback.settle()
     identity = process.answer()

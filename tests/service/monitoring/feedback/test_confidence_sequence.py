@@ -1,4 +1,4 @@
-"""Bounds that hold at every look."""
+"""Bounds that hold at all times at once."""
 
 import numpy as np
 import pytest

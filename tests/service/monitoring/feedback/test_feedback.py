@@ -1,4 +1,4 @@
-"""True labels that come in later: counted once, by policy, and held against the certificates."""
+"""Feedback: true labels are counted once, by policy, and test the certificates."""
 
 import base64
 import logging
@@ -124,7 +124,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("body", "message"), BAD.values(), ids=BAD)
-def test_bad_feedback_names_what_is_wrong(client: TestClient, body: dict[str, Any], message: str) -> None:
+def test_bad_feedback_names_the_error(client: TestClient, body: dict[str, Any], message: str) -> None:
     if body.get("label") == "up" or "label" not in body:
         body = {**body, "id": _predict(client)}
     assert_problem(client.post("/feedback", json=body), 422, message)
@@ -141,7 +141,7 @@ def test_feedback_is_json(client: TestClient) -> None:
     json_type = {"content-type": "application/json"}
     assert_problem(client.post("/feedback", content=b"[]", headers=json_type), 422, "must be an object that holds id")
     assert_problem(client.post("/feedback", content=b"{", headers=json_type), 400, "the body is not JSON")
-    assert_problem(client.post("/feedback", content=b" " * 9000, headers=json_type), 413, "at most 8192 are taken")
+    assert_problem(client.post("/feedback", content=b" " * 9000, headers=json_type), 413, "at most 8192 are allowed")
 
 
 def _forged(kind: int, value: float, label: int) -> str:
@@ -159,7 +159,7 @@ def test_id_that_was_never_given_is_refused(text: str) -> None:
         _feedback().record(text, "left")
 
 
-def test_promise_that_is_broken_is_said_once_in_the_log_and_stays(caplog: pytest.LogCaptureFixture) -> None:
+def test_broken_promise_is_logged_once_and_stays_broken(caplog: pytest.LogCaptureFixture) -> None:
     feedback = _feedback()
     with caplog.at_level(logging.WARNING, logger="demur"):
         states = [feedback.record(_id(LEFT, selective_risk=0.1), "right") for _ in range(10)]
@@ -208,7 +208,7 @@ def test_memory_is_bounded() -> None:
     assert len(feedback.states()) == MAX_THRESHOLDS
 
 
-def test_id_that_is_older_than_what_is_remembered_does_not_count_again() -> None:
+def test_forgotten_id_does_not_count_again() -> None:
     feedback, moment = _feedback(max_remembered=3), 0
     give = PredictionIds(VERSION, now=lambda: moment).under(_policy(threshold=0.5))
     ids = []
@@ -231,7 +231,7 @@ def test_id_that_is_older_than_what_is_remembered_does_not_count_again() -> None
     assert [state.answered for state in feedback.states()] == [5]
 
 
-def test_value_that_an_id_makes_up_for_a_policy_without_one_is_no_policy_of_its_own() -> None:
+def test_made_up_value_of_a_policy_without_one_is_ignored() -> None:
     feedback = _feedback()
     for value in (0.0, 1.0, 2.0, float("nan"), float("inf")):
         feedback.record(_forged(3, value, LEFT), "left")

@@ -1,4 +1,4 @@
-"""What is counted of exchanges and of scores."""
+"""Counts of exchanges and scores."""
 
 from pathlib import Path
 from typing import Any
@@ -120,7 +120,7 @@ def test_one_input_and_many_are_counted_alike() -> None:
     assert bins[-1] == 0  # none is over 1
 
 
-def test_worker_in_a_dead_ones_stead_has_nothing_in_flight(tmp_path: Path) -> None:
+def test_replacement_worker_has_nothing_in_flight(tmp_path: Path) -> None:
     place = WorkerSlot(tmp_path, 0, 1)
     killed = Metrics(Tallies(place))
     killed([_exchange()])

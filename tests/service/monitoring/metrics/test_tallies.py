@@ -1,4 +1,4 @@
-"""Numbers of several workers: what one has counted all can tell, and no sum falls when one dies."""
+"""Counters of several workers: each can read those of all, and no sum falls when one dies."""
 
 import subprocess
 import sys
@@ -46,7 +46,7 @@ def test_worker_that_has_not_started_has_counted_nothing(tmp_path: Path) -> None
     assert first.of_each_worker() == [{A: [1]}, {}, {}]
 
 
-def test_what_a_killed_worker_has_counted_stays(tmp_path: Path) -> None:
+def test_counts_of_a_killed_worker_stay(tmp_path: Path) -> None:
     code = (
         "import os, signal, sys; from pathlib import Path; from service.monitoring.worker_slot import WorkerSlot;"
         "from service.monitoring.metrics.tallies import Tallies; t = Tallies(WorkerSlot(Path(sys.argv[1]), 1, 2));"

@@ -1,4 +1,4 @@
-"""The log of a real service: one line for every request, whoever answered it, and never at the answer's cost."""
+"""The log of a real service: one line per request from the lane and the application, without delaying answers."""
 
 import io
 import json
@@ -94,7 +94,7 @@ def test_trace_gives_the_request_its_id(tiny_model: Path, way: str) -> None:
     assert [line.get("trace_id") for line in lines] == [trace, trace, None, None]
 
 
-def test_every_kind_of_answer_has_its_line_and_a_probe_none(tiny_model: Path) -> None:
+def test_every_kind_of_answer_is_logged_and_probes_are_not(tiny_model: Path) -> None:
     tensor = {"name": "images", "datatype": "UINT8", "shape": [1, 1, 2], "data": [255, 0]}
     asked: list[tuple[str, str, dict[str, Any], int, str]] = [
         ("GET", "/model", {}, 200, "/model"),

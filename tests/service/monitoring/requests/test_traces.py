@@ -97,7 +97,7 @@ def test_collector_gets_a_span_for_every_request(tiny_model: Path) -> None:
     assert "GET /model" not in {span.name for span in spans}
 
 
-def test_collector_that_is_not_there_holds_up_neither_answers_nor_the_end(tiny_model: Path) -> None:
+def test_missing_collector_delays_neither_answers_nor_the_stop(tiny_model: Path) -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
     with serving(tiny_model, DEMUR_TRACES="true", OTEL_EXPORTER_OTLP_ENDPOINT=nobody) as server:
         for _ in range(3):
@@ -108,7 +108,9 @@ def test_collector_that_is_not_there_holds_up_neither_answers_nor_the_end(tiny_m
 
 
 @pytest.mark.parametrize(("asked", "missing"), [("true", True), ("false", False)])
-def test_without_the_extra_it_is_off_or_says_what_is_missing(tiny_model: Path, asked: str, missing: bool) -> None:
+def test_without_the_extra_traces_are_off_or_name_the_missing_package(
+    tiny_model: Path, asked: str, missing: bool
+) -> None:
     """The packages are hidden from the process as if they were not installed."""
     code = (
         "import sys; sys.modules['opentelemetry.sdk'] = None; sys.modules['opentelemetry.exporter'] = None\n"

@@ -93,14 +93,18 @@ def test_test_image_that_is_a_training_image_is_left_out(tmp_path: Path) -> None
         pool(tmp_path, copies="free")
         .parts(0)["report"]
         .source.endswith(
-            "drawn at random from its test files (t10k), each picture for itself (10 of them repeat another)"
+            "drawn at random from its test files (t10k), each picture by itself (10 of them repeat another)"
         )
     )
 
 
 WRONG: dict[str, tuple[np.ndarray, np.ndarray, str]] = {
-    "shape": (FEATURES[:, 0], LABELS, r"x\.npy is float32 \[200\]: features are float16, float32 or float64 \[N, D\]"),
-    "type": (FEATURES.astype(np.int32), LABELS, "features are float16"),
+    "shape": (
+        FEATURES[:, 0],
+        LABELS,
+        r"x\.npy is float32 \[200\]: features must be float16, float32 or float64 \[N, D\]",
+    ),
+    "type": (FEATURES.astype(np.int32), LABELS, "features must be float16"),
     "order": (np.asfortranarray(FEATURES), LABELS, "Fortran order"),
     "length": (FEATURES, LABELS[:-1], r"x\.npy has 200 examples and .*y\.npy 199 labels"),
     "objects": (FEATURES, np.array([None, "a"] * 100), r"y\.npy is not a \.npy of numbers or strings"),

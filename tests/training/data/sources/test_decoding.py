@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(os.cpu_count() == 1, reason="one processor decod
 @pytest.fixture
 def by_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few pictures are enough for processes."""
-    monkeypatch.setattr(decoding, "_WORTH_PROCESSES", 1)
+    monkeypatch.setattr(decoding, "_MIN_FOR_PROCESSES", 1)
 
 
 def test_processes_find_what_threads_find(tmp_path: Path, request: pytest.FixtureRequest) -> None:
@@ -43,7 +43,7 @@ def test_processes_find_what_threads_find(tmp_path: Path, request: pytest.Fixtur
         7: "cannot be read: neither PNG nor JPEG",
         298: "cannot be read: No such file or directory",
     }
-    assert by_processes.unfit == by_threads.unfit == {299: "is 9x9 where the first is 5x6: say --image-size H W"}
+    assert by_processes.unfit == by_threads.unfit == {299: "is 9x9, the first is 5x6: give --image-size H W"}
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a pipe with a name")
@@ -56,7 +56,7 @@ def test_killed_process_is_an_error_and_no_hang(tmp_path: Path) -> None:
         with open(tmp_path / "0.png", "wb"):  # a process has begun
             for child in multiprocessing.active_children():
                 child.kill()
-        with pytest.raises(DataError, match="a process that was decoding pictures has ended before its time"):
+        with pytest.raises(DataError, match="a process that decoded pictures was killed"):
             decoded.result()
 
 
@@ -64,7 +64,7 @@ WAITING = """
 import sys
 from training.data.sources import decoding
 from training.data.sources.picture_file import Frame
-decoding._WORTH_PROCESSES = 1
+decoding._MIN_FOR_PROCESSES = 1
 decoding.decode_all(sys.argv[1:], Frame(5, 6, False, False, False))
 """
 

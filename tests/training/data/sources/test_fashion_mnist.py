@@ -35,7 +35,7 @@ def test_one_wrong_file_is_named_with_how_to_get_it(data_folder: Path, tmp_path:
             (tmp_path / source.name).write_bytes(source.read_bytes()[:-100])
         else:
             (tmp_path / source.name).symlink_to(source)
-    with pytest.raises(DataError, match=r"expected a whole gzip file.*`demur fetch --data-dir FOLDER`") as caught:
+    with pytest.raises(DataError, match=r"expected a complete gzip file.*`demur fetch --data-dir FOLDER`") as caught:
         fashion_mnist.load(tmp_path)
     assert str(getattr(broken, "name", "")) in str(caught.value)
 

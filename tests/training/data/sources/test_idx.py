@@ -30,13 +30,16 @@ def _packed(content: bytes) -> bytes:
 
 
 BROKEN: dict[str, tuple[Callable[[], bytes], str]] = {
-    "empty": (lambda: b"", "expected a whole gzip file|expected the magic number"),
-    "no gzip": (lambda: CONTENT, "expected a whole gzip file, found: Not a gzipped file"),
-    "gzip cut short": (lambda: _packed(CONTENT)[:-12], "expected a whole gzip file, found: Compressed file ended"),
-    "gzip with a wrong checksum": (lambda: _packed(CONTENT)[:-8] + bytes(8), "expected a whole gzip file, found: CRC"),
+    "empty": (lambda: b"", "expected a complete gzip file|expected the magic number"),
+    "no gzip": (lambda: CONTENT, "expected a complete gzip file, found: Not a gzipped file"),
+    "gzip cut short": (lambda: _packed(CONTENT)[:-12], "expected a complete gzip file, found: Compressed file ended"),
+    "gzip with a wrong checksum": (
+        lambda: _packed(CONTENT)[:-8] + bytes(8),
+        "expected a complete gzip file, found: CRC",
+    ),
     "gzip with a changed byte": (
         lambda: _packed(CONTENT)[:12] + b"\xff" * 4 + _packed(CONTENT)[16:],
-        "whole gzip file",
+        "complete gzip file",
     ),
     "wrong magic number": (lambda: _packed(b"\x00\x00\x0d\x03" + CONTENT[4:]), "magic number .*, found 0x00000d03"),
     "no axes": (lambda: _packed(b"\x00\x00\x08\x00"), "magic number .*, found 0x00000800"),

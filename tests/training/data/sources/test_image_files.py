@@ -77,8 +77,8 @@ def test_other_sizes_and_colours_are_refused_or_fitted(tmp_path: Path) -> None:
     picture(tmp_path / "dog" / "zz.png", 91, mode="RGB")
     errors = opened(tmp_path).findings.errors
     assert errors == [
-        f"{tmp_path}/cat/zz.png is 9x9 where the first is 5x6: say --image-size H W",
-        f"{tmp_path}/dog/zz.png is RGB where the first is grey: say --image-colour grey or --image-colour rgb",
+        f"{tmp_path}/cat/zz.png is 9x9, the first is 5x6: give --image-size H W",
+        f"{tmp_path}/dog/zz.png is RGB, the first is grey: give --image-colour grey or rgb",
     ]
     data = pool(tmp_path, image_size=(8, 8), image_colour="rgb")
     assert data.examples.inputs.shape == (42, 8, 8, 3)
@@ -109,18 +109,20 @@ def test_unreadable_pictures_are_named_or_counted(tmp_path: Path) -> None:
     errors = opened(tmp_path, skip_unreadable=1).findings.errors
     assert errors[0].startswith(f"{tmp_path}/cat/002.png cannot be read: ")
     assert errors[1] == f"{tmp_path}/dog/003.png cannot be read: neither PNG nor JPEG"
-    assert errors[2] == "2 pictures cannot be read, and --skip-unreadable allows 1"
+    assert errors[2].startswith("2 pictures cannot be read, but --skip-unreadable allows 1: ")
     data = pool(tmp_path, skip_unreadable=2)
     assert len(data.examples) == 38
     assert data.parts(0)["train"].source.endswith("drawn at random (2 unreadable left out)")
 
 
 def test_folders_that_hold_nothing(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="has no folders: pictures lie in one folder for each class"):
+    with pytest.raises(DataError, match="has no folders: put the pictures into one folder for each class"):
         opened(tmp_path)
     folders(tmp_path)
     (tmp_path / "empty").mkdir()
     (tmp_path / "cat" / "notes.txt").write_text("x")
     findings = opened(tmp_path).findings
-    assert findings.errors == [f"the class folder {tmp_path}/empty has no picture: .png, .jpg, .jpeg are looked for"]
-    assert findings.warnings == [f"{tmp_path}/cat: 1 entries that are no .png or .jpg are left out"]
+    assert findings.errors == [
+        f"the class folder {tmp_path}/empty has no picture: put .png, .jpg, .jpeg files into it, or delete it"
+    ]
+    assert findings.warnings == [f"{tmp_path}/cat: 1 entries are left out: they are no .png or .jpg files"]

@@ -93,7 +93,7 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         "column 'pressure' has 1 values that are infinite .* row 1",
     ),
     "too large": ({"pressure": [1e39] + [1.5] * 199}, {}, "column 'pressure' has 1 values that are infinite"),
-    "one class": ({"label": ["ill"] * 200}, {}, "there is one class only, 'ill': a classifier needs two or more"),
+    "one class": ({"label": ["ill"] * 200}, {}, "there is only one class, 'ill': a classifier needs two or more"),
     "few": (
         {"label": ["rare"] * 3 + ["ill"] * 197},
         {},
@@ -103,7 +103,7 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "label outside": (
         {},
         {"classes": ("healthy", "dead")},
-        "label 'ill', in row 1 .* none of --classes healthy dead",
+        "label 'ill', first in row 1, is not in --classes healthy dead",
     ),
     "no value": ({"pressure": pa.nulls(200)}, {}, "column 'pressure' has no value in any row"),
     "times": ({}, {"ignore_columns": ("patient",)}, r"column 'visit' is of type date32.*--ignore-columns visit"),
@@ -117,7 +117,7 @@ def test_what_is_wrong_is_one_line(
     found = opened(write(tmp_path / "table.parquet", columns() | change), **(WITHOUT_SPLITS | options))
     assert found.pool is None
     with pytest.raises(DataError, match=message) as caught:
-        found.findings.refuse()
+        found.findings.raise_errors()
     assert "\n" not in str(caught.value)
 
 
@@ -127,7 +127,7 @@ FATAL: dict[str, tuple[Callable[[Path], Path], dict[str, Any], str]] = {
         {"label_column": "diagnosis"},
         r"--label-column diagnosis: .*t\.csv has no such column; it has age, pressure, sex",
     ),
-    "not there": (lambda f: f / "t.csv", {}, r"--data .*t\.csv is not there"),
+    "not there": (lambda f: f / "t.csv", {}, r"--data .*t\.csv does not exist"),
     "no Parquet": (lambda f: _text(f / "t.parquet", "x,y\n1,2\n"), {}, r"t\.parquet cannot be read"),
     "ragged": (lambda f: _text(f / "t.csv", "x,label\n1\n2,a\n"), {}, r"t\.csv cannot be read: CSV parse error"),
     "empty": (lambda f: _text(f / "t.csv", ""), {}, r"t\.csv is empty"),
@@ -141,9 +141,9 @@ FATAL: dict[str, tuple[Callable[[Path], Path], dict[str, Any], str]] = {
     "option": (
         lambda f: write(f / "t.csv", columns()),
         {"image_size": (2, 2)},
-        "--image-size says nothing about a table",
+        "--image-size does not apply to a table",
     ),
-    "form": (lambda f: _text(f / "t.xlsx", "x"), {}, "of no form that is known"),
+    "form": (lambda f: _text(f / "t.xlsx", "x"), {}, "has an unknown form"),
 }
 
 
@@ -173,5 +173,5 @@ def test_warnings(tmp_path: Path) -> None:
     assert "1 constant column ('pressure')" in warnings
     assert "column 'id' has 200 categories in 200 rows" in warnings
     assert "column 'big' has whole numbers over 16777216" in warnings
-    assert "column 'dirty' is taken for categories since it holds '?' among numbers" in warnings
-    assert "column 'file' looks like paths of pictures: say --path-column file" in warnings
+    assert "column 'dirty' is read as categories because it holds '?' among numbers" in warnings
+    assert "column 'file' looks like paths of pictures: give --path-column file" in warnings

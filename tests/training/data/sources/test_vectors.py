@@ -102,7 +102,7 @@ def test_other_columns_divide_or_are_left_out_with_a_warning(tmp_path: Path) -> 
     path = write(tmp_path / "x.parquet", values)
     found = opened(path, vector_column="embedding", group_column="patient", ignore_columns=("age", "other"))
     assert found.findings.warnings == [
-        "only the vectors of column 'embedding' are learnt from: pressure, sex, smoker, visit are left out"
+        "the model learns only from the vectors of column 'embedding': pressure, sex, smoker, visit are left out"
     ]
     assert found.pool is not None
     assert "drawn by patient" in found.pool.parts(0)["calibration"].source
@@ -113,8 +113,8 @@ def test_other_columns_divide_or_are_left_out_with_a_warning(tmp_path: Path) -> 
 def test_bytes_beside_other_columns_are_vectors_only_by_name(tmp_path: Path) -> None:
     path = write(tmp_path / "x.parquet", {"label": LABELS, "id": _bytes(VECTORS), "age": np.arange(200)})
     assert opened(path).findings.errors == [
-        "column 'id' is of type fixed_size_binary[28]: numbers, strings and booleans are taken; "
-        "leave it out by --ignore-columns id, or name it by --vector-column"
+        "column 'id' is of type fixed_size_binary[28]: inputs are numbers, strings or booleans; "
+        "leave it out by --ignore-columns id, or use it by --vector-column"
     ]
     np.testing.assert_array_equal(pool(path, vector_column="id").examples.inputs, VECTORS)
 
@@ -128,8 +128,8 @@ def test_described_embeddings_are_trained_by_the_command_that_is_given(
     said = capsys.readouterr().out
     assert "column 'embedding' of Parquet, copied into a memory map of float32" in said
     command = said.splitlines()[-1].split()
-    assert command[3:] == ["fit", "--data", str(path), "--vector-column", "embedding"]
-    assert main([*command[3:], "--epochs", "2", "--out", str(tmp_path / "m.onnx"), "--min-accuracy", "0.9"]) == 0
+    assert command[1:] == ["fit", "--data", str(path), "--vector-column", "embedding"]
+    assert main([*command[1:], "--epochs", "2", "--out", str(tmp_path / "m.onnx"), "--min-accuracy", "0.9"]) == 0
 
 
 def _with(changed: Any, column: str = "e", **others: Any) -> dict[str, Any]:
@@ -141,7 +141,7 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "ragged": (
         _with([*ROWS[:150], [1.0, 2.0], *ROWS[151:]]),
         {},
-        r"x\.parquet, column 'e': the vector of row 151 has 2 numbers where the first has 7",
+        r"x\.parquet, column 'e': the vector of row 151 has 2 numbers, the first has 7",
     ),
     "no vector": (_with([*ROWS[:9], None, *ROWS[10:]]), {}, r"column 'e': row 10 has no vector"),
     "no first vector": (_with([None, *ROWS[1:]]), {}, r"column 'e': the vector of row 1 is empty or missing"),
@@ -157,12 +157,12 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "no vectors": (
         _with(ROWS, age=np.arange(200)),
         {"vector_column": "age"},
-        "column 'age', is of type int64: a vector is a list of float16, float32 or float64, or bytes",
+        "column 'age', is of type int64: a vector must be a list of float16, float32 or float64, or fixed-size bytes",
     ),
     "ignored": (_with(ROWS), {"ignore_columns": ("id",)}, "--ignore-columns id: .* has no such column"),
     "group": (_with(ROWS), {"group_column": "who"}, "a split, group or time column who: .* has no such column"),
-    "categorical": (_with(ROWS), {"categorical": ("e",)}, "--categorical says nothing about embeddings"),
-    "labels": (_with(ROWS), {"labels": Path("y.npy")}, "--labels says nothing about a table"),
+    "categorical": (_with(ROWS), {"categorical": ("e",)}, "--categorical does not apply to embeddings"),
+    "labels": (_with(ROWS), {"labels": Path("y.npy")}, "--labels does not apply to a table"),
 }
 
 
@@ -190,7 +190,7 @@ def test_nan_and_infinity_are_found_by_the_scan(tmp_path: Path) -> None:
 def test_files_that_do_not_fit_together(tmp_path: Path) -> None:
     write(tmp_path / "a.parquet", _with(_fixed(VECTORS)))
     write(tmp_path / "b.parquet", _with(_fixed(VECTORS[:, :5])))
-    with pytest.raises(DataError, match=r"b\.parquet.*the vector of row 1 has 5 numbers where the first has 7"):
+    with pytest.raises(DataError, match=r"b\.parquet.*the vector of row 1 has 5 numbers, the first has 7"):
         opened(tmp_path)
     write(tmp_path / "b.parquet", _with(_fixed(VECTORS), column="f"))
     with pytest.raises(DataError, match=r"a column of vectors e: .*b\.parquet has no such column"):
@@ -199,7 +199,7 @@ def test_files_that_do_not_fit_together(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"b\.parquet cannot be read: "):
         opened(tmp_path)
     (tmp_path / "late.csv").write_text("label,e\n")
-    with pytest.raises(DataError, match=r"late\.csv is a \.csv, and .*a\.parquet holds vectors in Parquet"):
+    with pytest.raises(DataError, match=r"late\.csv is a \.csv, but .*a\.parquet holds vectors in Parquet"):
         opened(tmp_path / "a.parquet", report=tmp_path / "late.csv")
 
 
@@ -215,10 +215,10 @@ def test_damaged_file_is_named(tmp_path: Path) -> None:
 
 
 def test_vector_column_of_other_forms_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"--vector-column says nothing about a \.csv"):
+    with pytest.raises(DataError, match=r"--vector-column does not apply to a \.csv"):
         opened(write(tmp_path / "x.csv", columns()), vector_column="age")
     np.save(tmp_path / "x.npy", VECTORS)
-    with pytest.raises(DataError, match=r"--vector-column says nothing about a \.npy"):
+    with pytest.raises(DataError, match=r"--vector-column does not apply to a \.npy"):
         opened(tmp_path / "x.npy", labels=tmp_path / "y.npy", vector_column="age")
 
 
@@ -244,6 +244,6 @@ def test_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     environment = {"TMPDIR": str(spool), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.stdout == (
-        f"{spool} cannot hold the vectors, 5,600 bytes: File too large; name another folder by TMPDIR\n"
+        f"{spool} cannot hold the 5,600 bytes of the vectors: File too large; name another folder by TMPDIR\n"
     ), done.stderr
     assert list(spool.iterdir()) == []

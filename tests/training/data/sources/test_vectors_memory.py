@@ -16,7 +16,7 @@ WATCHED = """
 import sys, threading
 from pathlib import Path
 from training.data.sources import table_files, vectors
-from training.data.findings import Findings
+from training.data.raw import Findings
 from training.data.options import DataOptions
 def held():
     status = dict(line.split(":") for line in open("/proc/self/status"))

@@ -2,7 +2,16 @@ from pathlib import Path
 
 import numpy as np
 
-from training.data.text.corpus import LONGEST, UNKNOWN, Vocabulary, divide, folder, standard_library, tokenise, windows
+from training.data.text.corpus import (
+    MAX_TOKEN_LENGTH,
+    UNKNOWN,
+    Vocabulary,
+    divide,
+    folder,
+    standard_library,
+    tokenise,
+    windows,
+)
 
 TEXTS = {f"{i}.py": tokenise(f"value_{i} = value_{i} + one") for i in range(40)}
 
@@ -28,7 +37,7 @@ def test_split_is_the_seed_s() -> None:
 
 
 def test_what_is_not_in_the_vocabulary_is_unknown() -> None:
-    vocabulary = Vocabulary.of(TEXTS.values(), least=3)
+    vocabulary = Vocabulary.of(TEXTS.values(), min_count=3)
     assert vocabulary.tokens == (UNKNOWN, "+", "=", "one")
     assert vocabulary.ids([TEXTS["3.py"]])[0].tolist() == [0, 2, 0, 1, 3]
     assert UNKNOWN not in tokenise(UNKNOWN)  # so that no text can spell it
@@ -44,7 +53,10 @@ def test_windows_do_not_reach_into_another_file() -> None:
 
 
 def test_token_that_is_too_long_for_a_class_is_unknown() -> None:
-    assert Vocabulary.of([["a" * LONGEST, "a" * (LONGEST + 1)] * 2]).tokens == (UNKNOWN, "a" * LONGEST)
+    assert Vocabulary.of([["a" * MAX_TOKEN_LENGTH, "a" * (MAX_TOKEN_LENGTH + 1)] * 2]).tokens == (
+        UNKNOWN,
+        "a" * MAX_TOKEN_LENGTH,
+    )
 
 
 def test_folder_s_texts_are_its_files(tmp_path: Path) -> None:

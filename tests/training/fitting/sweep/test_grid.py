@@ -44,15 +44,15 @@ def test_lists_keep_their_order_and_may_hold_ranges() -> None:
 @pytest.mark.parametrize(
     ("text", "rule"),
     [
-        ("", "'' is not a value, a list of them with commas between, or low:high:count"),
-        ("0.1,", "'0.1,' is not a value, a list"),
-        ("0.1:1", "'0.1:1' is not a value, a list"),
-        ("0.1:1:", "'0.1:1:' is not a value, a list"),
+        ("", "'' is not a value, values separated by commas, or low:high:count"),
+        ("0.1,", "'0.1,' is not a value, values"),
+        ("0.1:1", "'0.1:1' is not a value, values"),
+        ("0.1:1:", "'0.1:1:' is not a value, values"),
         ("0.1:1:3:4", "'3:4' is not a whole number from 0"),
         ("0.1:1:1", "'0.1:1:1' must have a count from 2 to 10000"),
         ("0.1:1:1000000000", "must have a count from 2 to 10000"),
-        ("1:0.1:3", "'1:0.1:3' must rise from over 0: low is 1, high 0.1"),
-        ("1:1:3", "must rise from over 0"),
+        ("1:0.1:3", "'1:0.1:3' must have 0 < low < high: low is 1, high 0.1"),
+        ("1:1:3", "must have 0 < low < high"),
         ("0:1:3", "'0' is not a number over 0"),
         ("a:1:3", "'a' is not a number over 0"),
         ("1,fast", "'fast' is not a number over 0"),
@@ -66,7 +66,7 @@ def test_bad_values_name_the_value_and_the_rule(text: str, rule: str) -> None:
 
 
 def test_range_from_zero_is_refused_where_zero_itself_is_allowed() -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match=r"'0:0\.9:3' must rise from over 0"):
+    with pytest.raises(argparse.ArgumentTypeError, match=r"'0:0\.9:3' must have 0 < low < high"):
         several(share)("0:0.9:3")
 
 
@@ -107,7 +107,7 @@ def test_seeds_are_in_a_row_and_no_larger_than_a_seed_may_be() -> None:
         ("--batch-size", "1.5:3:2", "'1.5' is not a whole number from 1"),
         ("--momentum", "0.9,1", "'1' is not a number from 0 to under 1"),
         ("--schedule", "cosine,linear", "'linear' is not constant or cosine"),
-        ("--schedule", "cosine:constant:2", "is not a value, a list"),
+        ("--schedule", "cosine:constant:2", "is not a value, values"),
         ("--seeds", "0", "'0' is not a whole number from 1"),
     ],
 )

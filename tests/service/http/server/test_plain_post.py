@@ -1,11 +1,11 @@
-"""What is refused without the parser is what the parser would take for one whole request, with the same headers."""
+"""A request refused without the parser is one that the parser reads as a single request, with the same headers."""
 
 import httptools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.http.server.whole_request import whole_post
+from service.http.server.plain_post import plain_post
 
 GOOD = b"POST /predict?top_k=1 HTTP/1.1\r\nHost: x\r\nX-Request-ID:  a b \r\nContent-Length: 3\r\n\r\nabc"
 
@@ -33,7 +33,7 @@ class Parsed:
 
 def test_a_plain_one_is_read() -> None:
     headers = {b"host": b"x", b"x-request-id": b"a b", b"content-length": b"3"}
-    assert whole_post(GOOD) == (b"/predict?top_k=1", headers)
+    assert plain_post(GOOD) == (b"/predict?top_k=1", headers)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_plain_one_is_read() -> None:
     ],
 )
 def test_all_else_is_the_parsers(data: bytes) -> None:
-    assert whole_post(data) is None
+    assert plain_post(data) is None
 
 
 _START = [
@@ -76,9 +76,9 @@ _MORE = [b"abc", b":", b" ", b"\t", b"\n", b"Transfer-Encoding: chunked", b"Conn
 
 
 @given(st.lists(st.sampled_from(_START + _MORE), max_size=12))
-def test_what_is_read_ends_where_the_parser_says(pieces: list[bytes]) -> None:
+def test_plain_post_ends_where_the_parser_ends_it(pieces: list[bytes]) -> None:
     for data in (b"".join(pieces), GOOD.replace(b"X-Request-ID:  a b ", b"".join(pieces))):
-        found = whole_post(data)
+        found = plain_post(data)
         if found is not None:
             try:
                 parsed = Parsed(data)

@@ -1,4 +1,4 @@
-"""How a user's examples are divided: what stays together does, the order of time holds, a seed draws the same."""
+"""The split rule: groups stay whole, splits follow the order of time, and a seed always gives the same splits."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tests.training.data.made import columns, opened, pool, write
-from training.data.drawing import Drawing
-from training.data.pool import Pool, Wording
+from training.data.pool import Pool, PopulationWording
 from training.data.raw import ALL_SPLITS
+from training.data.split_rule import SplitRule
 from training.data.splits import sizes, split
 from training.errors import DataError
 
@@ -26,7 +26,7 @@ def _rows(data: Pool, seed: int = 0) -> dict[str, set[int]]:
     return {name: {round(value * 7) for value in values} for name, values in _parts(data, seed).items()}
 
 
-def test_draw_leaves_nothing_out_and_is_the_seeds(tmp_path: Path) -> None:
+def test_draw_leaves_nothing_out_and_depends_on_the_seed(tmp_path: Path) -> None:
     data = pool(write(tmp_path / "t.csv", columns()), **LEFT_OUT)
     rows = _rows(data)
     assert set().union(*rows.values()) == set(range(200))
@@ -37,8 +37,8 @@ def test_draw_leaves_nothing_out_and_is_the_seeds(tmp_path: Path) -> None:
 
 
 def test_large_splits_stop_at_the_cap_and_begin_with_a_draw() -> None:
-    drawing = Drawing(SHARES, np.zeros(10**6, dtype=np.int8), ONE)
-    rows = drawing.rows(0)
+    split_rule = SplitRule(SHARES, np.zeros(10**6, dtype=np.int8), ONE)
+    rows = split_rule.rows(0)
     assert {name: len(taken) for name, taken in rows.items()} == {
         "train": 850_000,
         "tune": 50_000,
@@ -59,8 +59,8 @@ def test_groups_stay_whole(tmp_path: Path, seed: int) -> None:
     assert sum(map(len, patients.values())) == 50
     assert sum(map(len, rows.values())) == 200
     assert data.parts(seed)["calibration"].source == (
-        "the 200 rows of t.csv, drawn by patient so that each is whole on one side: the promise is about inputs of new "
-        "ones of this population"
+        "the 200 rows of t.csv, drawn by patient so that each is in one split only: the promise is about inputs of "
+        "new ones of this population"
     )
 
 
@@ -79,16 +79,16 @@ def test_rows_drawn_one_by_one_have_no_groups(tmp_path: Path) -> None:
     assert [part.groups for part in parts.values()] == [None] * 4
 
 
-def test_what_is_left_out_is_in_no_split_and_the_shares_are_of_the_rest() -> None:
+def test_examples_left_out_are_in_no_split_and_the_shares_are_of_the_rest() -> None:
     kept = np.arange(1000) % 5 > 0
-    rows = Drawing(SHARES, np.zeros(1000, dtype=np.int8), ONE, kept=kept).rows(0)
+    rows = SplitRule(SHARES, np.zeros(1000, dtype=np.int8), ONE, kept=kept).rows(0)
     assert [len(taken) for taken in rows.values()] == [400, 80, 200, 120]
     assert sorted(np.concatenate(list(rows.values()))) == np.flatnonzero(kept).tolist()
 
 
-def test_what_is_left_out_stays_so_where_its_group_is_drawn() -> None:
+def test_examples_left_out_stay_out_when_their_group_is_drawn() -> None:
     kept, groups = np.arange(1000) % 5 > 0, np.arange(1000) // 10
-    rows = Drawing(SHARES, np.zeros(1000, dtype=np.int8), ONE, groups, kept=kept).rows(0)
+    rows = SplitRule(SHARES, np.zeros(1000, dtype=np.int8), ONE, groups, kept=kept).rows(0)
     assert sorted(np.concatenate(list(rows.values()))) == np.flatnonzero(kept).tolist()
     assert sum(len(np.unique(groups[taken])) for taken in rows.values()) == 100
 
@@ -102,15 +102,15 @@ def test_time_puts_the_oldest_into_train_and_the_newest_into_report(tmp_path: Pa
     assert rows["report"] == set(range(30))
     assert data.parts(0)["calibration"].source == (
         "the 200 rows of t.csv, those of visit from 2024-04-30 to 2024-06-18, the splits following one another in "
-        "time: that what comes later is exchangeable with these is an assumption"
+        "time: the promise assumes that later inputs are exchangeable with these"
     )
 
 
 def test_rows_of_one_time_stay_together() -> None:
     times = np.repeat(np.arange(20), 50)
-    sides = Drawing(SHARES, np.zeros(1000, dtype=np.int8), ONE, times=times).sides(0)
-    assert (np.diff(sides) >= 0).all()
-    assert all(len(set(sides[times == time])) == 1 for time in range(20))
+    assignment = SplitRule(SHARES, np.zeros(1000, dtype=np.int8), ONE, times=times).assign(0)
+    assert (np.diff(assignment) >= 0).all()
+    assert all(len(set(assignment[times == time])) == 1 for time in range(20))
 
 
 def test_split_column(tmp_path: Path) -> None:
@@ -120,15 +120,15 @@ def test_split_column(tmp_path: Path) -> None:
     assert _rows(data)["calibration"] == set(range(120, 170))
     assert "those whose column split says calibration" in data.parts(0)["calibration"].source
     for change, message in {
-        "val": "column 'split' says 'val': a split is one of train, tune, calibration, report",
-        "tune": "column 'split' gives report no row: each split needs some",
+        "val": "the split column 'split' holds 'val': its values must be train, tune, calibration, report",
+        "tune": "the split column 'split' gives no row to report: each split needs some",
     }.items():
         wrong = [change if name == "report" else name for name in names]
         write(tmp_path / "wrong.parquet", columns() | {"split": wrong})
         assert opened(tmp_path / "wrong.parquet", split_column="split", **LEFT_OUT).findings.errors == [message]
 
 
-def test_files_of_their_own(tmp_path: Path) -> None:
+def test_own_files(tmp_path: Path) -> None:
     values = columns(300)
     paths = [
         write(tmp_path / f"{name}.csv", {key: column[rows] for key, column in values.items()})
@@ -143,19 +143,19 @@ def test_files_of_their_own(tmp_path: Path) -> None:
     assert data.parts(0)["train"].source == "the 200 rows of all.csv, drawn at random"
 
 
-def test_what_cannot_be_divided(tmp_path: Path) -> None:
+def test_data_that_cannot_be_divided(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", columns() | {"site": ["a", "b"] * 100})
     with pytest.raises(DataError, match=r"no example is left for .*: there are 200 examples in 2 groups"):
         pool(path, group_column="site", **LEFT_OUT).parts(0)
-    with pytest.raises(DataError, match="--group-column and --time-column say two different things about the splits"):
+    with pytest.raises(DataError, match="--group-column and --time-column cannot be combined"):
         opened(path, group_column="patient", time_column="visit")
     with pytest.raises(DataError, match="column 'patient' holds no times"):
         opened(path, time_column="patient", ignore_columns=("visit",))
-    with pytest.raises(DataError, match="--recipe chapter is the book's, for Fashion-MNIST"):
+    with pytest.raises(DataError, match="--recipe chapter applies to Fashion-MNIST only"):
         split(pool(path, **LEFT_OUT), "chapter", 0)
 
 
-def test_wording_of_every_way() -> None:
-    assert Wording("the 9 rows of x", "drawn", notes=("a", "b")).source("train", None) == (
+def test_population_with_notes() -> None:
+    assert PopulationWording("the 9 rows of x", "drawn", notes=("a", "b")).population("train", None) == (
         "the 9 rows of x, drawn at random (a; b)"
     )
