@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.abstention import ask_again
+from benchmarks.abstention import resubmit
 from benchmarks.population import Population, resamples
 from tests.guarantees.limits import RESAMPLING_SEED
 
@@ -15,6 +15,6 @@ def test_inputs_abstained_from_at_5_percent_and_answered_at_10_are_wrong_in_thre
     sequence = tune.sequence()
     splits = list(resamples(pool, 200, RESAMPLING_SEED))
     thresholds = {risk: [split.threshold(sequence, risk) for split in splits] for risk in (0.05, 0.1)}
-    (result,) = ask_again(pool, thresholds)
+    (result,) = resubmit(pool, thresholds)
     assert result.splits == 200
     assert 0.27 < result.wrong < 0.34
