@@ -25,25 +25,25 @@ from service.inference.classifier import Classifier
 from service.inference.readers.reader import reader_for
 from service.scoring import arguments
 from service.scoring.asking import ScoringPlan
-from service.scoring.files import said
-from service.scoring.table import Asked, Scorer
+from service.scoring.files import reason
+from service.scoring.table import Scorer, ScoringOptions
 from service.settings import Settings
 
 
 class Answers:
     """An actor: a model, loaded and proved on its node, which answers blocks of rows."""
 
-    def __init__(self, model: "ray.ObjectRef[bytes]", asked: Asked, settings: Settings) -> None:
+    def __init__(self, model: "ray.ObjectRef[bytes]", scoring_options: ScoringOptions, settings: Settings) -> None:
         # As bytes: a cluster may have no shared file system.
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.onnx"
             path.write_bytes(ray.get(model))
             self._classifier = Classifier.load(path, max_bytes=settings.max_model_bytes)
         self._reader = reader_for(self._classifier.manifest.input, settings.read_limits)
-        self._asked = asked
+        self._scoring_options = scoring_options
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        scorer = Scorer(self._classifier, self._reader, self._asked, table.schema.remove_metadata())
+        scorer = Scorer(self._classifier, self._reader, self._scoring_options, table.schema.remove_metadata())
         try:
             batches = [scorer.score(batch) for batch in table.to_batches()]
         except RequestError as error:  # some cannot be pickled
@@ -54,14 +54,14 @@ class Answers:
 def run(options: argparse.Namespace) -> None:
     """Score what the options name. Raises DemurError."""
     settings = Settings.from_environment()
-    asking = ScoringPlan.of(options, settings)
-    if (warning := asking.warning()) is not None:
+    plan = ScoringPlan.of(options, settings)
+    if (warning := plan.warning()) is not None:
         print(f"demur: {warning}", file=sys.stderr)
     _check_place(Path(options.output))
     _connect(options.workers)
     DataContext.get_current().execution_options.preserve_order = True
     try:
-        _score(options, settings, asking)
+        _score(options, settings, plan)
     except ray.exceptions.RayTaskError as error:
         # The actor's exception is available only as text.
         match = re.search(rf"^{ScoringError.__module__}\.ScoringError: (.*)$", str(error), re.MULTILINE)
@@ -69,19 +69,19 @@ def run(options: argparse.Namespace) -> None:
             raise
         raise ScoringError(match[1]) from None
     except (OSError, pa.ArrowException) as error:
-        raise ScoringError(f"{options.input}: {said(error)}") from None
+        raise ScoringError(f"{options.input}: {reason(error)}") from None
 
 
-def _score(options: argparse.Namespace, settings: Settings, asking: ScoringPlan) -> None:
+def _score(options: argparse.Namespace, settings: Settings, plan: ScoringPlan) -> None:
     rows = ray.data.read_parquet(options.input)
     schema = rows.schema()
     if schema is None:
         raise ScoringError(f"{options.input} has no rows")
-    Scorer(asking.classifier, asking.reader, asking.asked, schema.base_schema)  # fails early if the columns do not fit
+    Scorer(plan.classifier, plan.reader, plan.options, schema.base_schema)  # fails early if the columns do not fit
     model = ray.put((options.model or settings.model_path).read_bytes())
     answers = rows.map_batches(
         Answers,
-        fn_constructor_kwargs={"model": model, "asked": asking.asked, "settings": settings},
+        fn_constructor_kwargs={"model": model, "scoring_options": plan.options, "settings": settings},
         batch_format="pyarrow",
         batch_size=options.batch_size,
         compute=ActorPoolStrategy(size=options.workers),

@@ -118,10 +118,7 @@ class RiskCoverageCurve(_Part):
 
 
 class Metrics(ProbabilityQuality):
-    """The quality on the report split, computed in float64 from the fitted model.
-
-    The proof before publication showed that the file gives the same labels and probabilities.
-    """
+    """The quality on the report split, in float64. The proof showed that the file gives the same probabilities."""
 
     split: Literal["report"] = Field("report", description="The split of the measurement.")
     size: int = Field(ge=1, description="The number of examples.")

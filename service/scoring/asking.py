@@ -9,7 +9,7 @@ from service.contract.policy import POLICY_FIELDS, Policy, PolicyRequest
 from service.inference.classifier import Classifier
 from service.inference.decision import is_infeasible, resolve
 from service.inference.readers.reader import Reader, reader_for
-from service.scoring.table import Asked
+from service.scoring.table import ScoringOptions
 from service.settings import PREFIX, Settings
 
 
@@ -19,19 +19,20 @@ class ScoringPlan:
 
     classifier: Classifier
     reader: Reader
-    asked: Asked
+    options: ScoringOptions
 
     @classmethod
     def of(cls, options: argparse.Namespace, settings: Settings) -> Self:
         """Load and prove the model. Raises ModelError, and SettingsError or ScoringError for an uncertified policy."""
         path = settings.model_path if options.model is None else options.model
         classifier = Classifier.load(path, max_bytes=settings.max_model_bytes)
-        asked = Asked(_policy(options, settings, classifier), options.column, options.probabilities, options.resize)
-        return cls(classifier, reader_for(classifier.manifest.input, settings.read_limits), asked)
+        policy = _policy(options, settings, classifier)
+        scoring = ScoringOptions(policy, options.column, options.probabilities, options.resize)
+        return cls(classifier, reader_for(classifier.manifest.input, settings.read_limits), scoring)
 
     def warning(self) -> str | None:
         """A line to show before a run that may take hours."""
-        infeasible = is_infeasible(self.asked.policy)
+        infeasible = is_infeasible(self.options.policy)
         return "the policy could not be certified: the model abstains on every row" if infeasible else None
 
 

@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> None:
 def _job(source: Path, target: Path, plan: ScoringPlan, options: argparse.Namespace) -> Job:
     opened = Source.open(source)
     try:
-        scorer = Scorer(plan.classifier, plan.reader, plan.asked, opened.schema)
+        scorer = Scorer(plan.classifier, plan.reader, plan.options, opened.schema)
     except ScoringError as error:
         raise ScoringError(f"{source}: {error}") from None
     threads = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""One file scored: what is missing of it is read, answered and written, and then it is put together."""
+"""Scores one file: reads, answers and writes the missing parts, then assembles them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from service.scoring.pipeline import ahead, in_order
 from service.scoring.table import Scorer
 
 _PART_ROWS = 1 << 18
-_AHEAD = 4  # batches that are read before they are scored
+_AHEAD = 4  # batches read in advance
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One file to score, and where its answers go."""
+    """One file to score, and the file for its answers."""
 
     source: Source
     target: Path
@@ -29,24 +29,25 @@ class Job:
     threads: int
 
     def is_finished(self, *, overwrite: bool) -> bool:
-        """Whether the target is there, of this very job. Raises ScoringError where it is of another."""
+        """Whether the target has the answers of this job. Raises ScoringError if it has those of another."""
         done = finished(self.target, self._parts().job, overwrite=overwrite)
         if done:
-            self._parts().remove()  # a run may have been killed just before it would have
+            self._parts().remove()  # left behind by a run that was killed at the very end
         return done
 
     def run(
         self, on_rows: Callable[[int], None], on_skipped: Callable[[int], None], on_stale: Callable[[str], None]
     ) -> int:
-        """Make what is missing of the target, and return how many rows that were.
+        """Score the missing rows, assemble the target, and return the number of rows scored.
 
-        `on_rows` hears of every few rows that are done, `on_skipped` how many a run before has done, and `on_stale`
-        why parts of another job are thrown away. Raises ScoringError; what is whole by then is kept for the next run.
+        `on_rows` gets the number of rows done, again and again; `on_skipped` the number done by an earlier run; and
+        `on_stale` the reason if parts of another job are discarded. Raises ScoringError; finished parts are kept for
+        the next run.
         """
         parts, ranges = self._parts(), division(self.source.groups)
         with parts.opened() as stale:
             if stale is not None:
-                on_stale(f"{parts.folder} is of {stale}: starting anew")
+                on_stale(f"{parts.folder} is of {stale}: starting again")
             missing = parts.missing()
             made = sum(parts.sizes[part] for part in missing)
             on_skipped(self.source.rows - made)
@@ -54,13 +55,13 @@ class Job:
                 parts.write(0, [])
             answers = in_order(self._answer, ahead(self._batches(missing, ranges), _AHEAD), self.threads)
             for part, group in groupby(answers, itemgetter(0)):
-                parts.write(part, _heard((batch for _, batch in group), on_rows))
+                parts.write(part, _reporting((batch for _, batch in group), on_rows))
             parts.assemble()
         return made
 
     def _parts(self) -> Parts:
         sizes = tuple(sum(self.source.groups[group] for group in part) for part in division(self.source.groups))
-        job = {**self.scorer.described(), "input": self.source.identity}
+        job = {**self.scorer.description(), "input": self.source.identity}
         return Parts(self.target, job, self.scorer.schema, sizes)
 
     def _batches(self, missing: list[int], ranges: list[range]) -> Iterator[tuple[int, int, pa.RecordBatch]]:
@@ -77,7 +78,7 @@ class Job:
 
 
 def division(groups: tuple[int, ...]) -> list[range]:
-    """Row groups, by their sizes, in parts of at least 262,144 rows, the last one apart.
+    """Row groups, by their sizes, in parts of at least 262,144 rows, except for the last part.
 
     >>> division((200_000, 200_000, 10))
     [range(0, 2), range(2, 3)]
@@ -93,7 +94,7 @@ def division(groups: tuple[int, ...]) -> list[range]:
     return parts
 
 
-def _heard(batches: Iterator[pa.RecordBatch], on_rows: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
+def _reporting(batches: Iterator[pa.RecordBatch], on_rows: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         yield batch
         on_rows(batch.num_rows)

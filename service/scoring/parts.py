@@ -1,7 +1,7 @@
-"""The answers of one file, part by part: a run that was killed goes on behind the last whole part.
+"""Writes the answers of one file in parts, so that a run that was killed resumes after the last finished part.
 
-The parts lie in `TARGET.parts/` beside `job.json`, which says whose they are. A part is written beside its place and
-renamed, and so is the file that is made of them all; then the folder goes.
+The parts are in `TARGET.parts/` with a `job.json` that identifies the job. Each part, and then the target, is written
+as a draft and renamed. At the end the folder is removed.
 """
 
 import contextlib
@@ -17,19 +17,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from service.contract.errors import ScoringError
-from service.scoring.files import said
+from service.scoring.files import reason
 from service.scoring.table import METADATA_KEY, metadata
 
 if sys.platform != "win32":
     import fcntl
 
-_JOB, _LOCK, _WHOLE = "job.json", "lock", "whole"
-_GROUP_ROWS, _GROUP_BYTES = 1 << 17, 32 << 20  # of a row group that is written
+_JOB, _LOCK, _ASSEMBLED = "job.json", "lock", "whole"
+_GROUP_ROWS, _GROUP_BYTES = 1 << 17, 32 << 20  # of a row group in the output
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Where the answers of one job gather until all are there."""
+    """The parts of the answers of one job, until all are finished."""
 
     target: Path
     job: dict[str, Any]  # what the answers depend on, as JSON values
@@ -38,50 +38,50 @@ class Parts:
 
     @property
     def folder(self) -> Path:
-        """Where they lie."""
+        """The folder of the parts."""
         return self.target.with_name(f"{self.target.name}.parts")
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[str | None]:
-        """Hold the folder, for one run at a time. Yields why the parts that were there are thrown away, if they are.
+        """Lock the folder for one run. Yields the reason if parts of another job were discarded, else None.
 
-        Raises ScoringError where it cannot be written, or another run holds it.
+        Raises ScoringError if the folder cannot be written, or another run has locked it.
         """
-        with _failures_named(self.folder):
+        with _named_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = (self.folder / _LOCK).open("w")
         with lock:
-            with _failures_named(self.folder):
+            with _named_errors(self.folder):
                 if sys.platform != "win32":
-                    _hold(lock.fileno(), self.target)
-                stale = self._stale()
+                    _lock(lock.fileno(), self.target)
+                stale = self._stale_reason()
                 if stale is not None:
                     self._clear()
-                    _write_beside(self.folder / _JOB, json.dumps(self.job, sort_keys=True))
+                    _write_atomically(self.folder / _JOB, json.dumps(self.job, sort_keys=True))
             yield stale or None
 
     def missing(self) -> list[int]:
-        """Which parts have still to be made."""
-        return [i for i, rows in enumerate(self.sizes) if not _is_whole(self._path(i), rows)]
+        """The parts that are not finished."""
+        return [i for i, rows in enumerate(self.sizes) if not _is_finished(self._path(i), rows)]
 
     def write(self, part: int, batches: Iterable[pa.RecordBatch]) -> None:
         """Write one part. Raises ScoringError, and what `batches` raises."""
         self._write(self._path(part), batches)
 
     def assemble(self) -> None:
-        """Make the target of all parts, and remove them. Raises ScoringError."""
-        whole = self.folder / _WHOLE
+        """Assemble the target from all parts, and remove them. Raises ScoringError."""
+        assembled = self.folder / _ASSEMBLED
         if len(self.sizes) == 1:
-            whole = self._path(0)
+            assembled = self._path(0)
         else:
-            self._write(whole, self._batches())
-        with _failures_named(self.target):
-            _sync(whole)
-            whole.replace(self.target)
+            self._write(assembled, self._batches())
+        with _named_errors(self.target):
+            _sync(assembled)
+            assembled.replace(self.target)
             self.remove()
 
     def remove(self) -> None:
-        """Remove the folder, where there is one; what is not of ours stays, and the folder with it."""
+        """Remove the folder, unless it holds other files."""
         if self.folder.is_dir():
             self._clear()
             (self.folder / _LOCK).unlink(missing_ok=True)
@@ -92,11 +92,11 @@ class Parts:
         return self.folder / f"part-{part:06}.parquet"
 
     def _clear(self) -> None:
-        for path in [*self.folder.glob("part-*"), *self.folder.glob(f"{_WHOLE}*"), *self.folder.glob(f"{_JOB}*")]:
+        for path in [*self.folder.glob("part-*"), *self.folder.glob(f"{_ASSEMBLED}*"), *self.folder.glob(f"{_JOB}*")]:
             path.unlink()
 
-    def _stale(self) -> str | None:
-        """What the job before was otherwise in; empty where there was none; None where it was this one."""
+    def _stale_reason(self) -> str | None:
+        """How the job in the folder differs; empty if there was none, None if it is this one."""
         try:
             before = json.loads((self.folder / _JOB).read_text())
         except (FileNotFoundError, ValueError):
@@ -111,12 +111,12 @@ class Parts:
 
     def _write(self, path: Path, batches: Iterable[pa.RecordBatch]) -> None:
         draft = path.with_name(f"{path.name}.draft")
-        with _failures_named(self.target):
+        with _named_errors(self.target):
             try:
-                stated = self.schema.with_metadata(metadata(self.job))
-                writer = pq.ParquetWriter(draft, stated, use_dictionary=_words(self.schema))
+                schema = self.schema.with_metadata(metadata(self.job))
+                writer = pq.ParquetWriter(draft, schema, use_dictionary=_dictionary_columns(self.schema))
                 try:
-                    for table in _gathered(batches):
+                    for table in _row_groups(batches):
                         writer.write_table(table, row_group_size=table.num_rows)
                 finally:
                     writer.close()
@@ -126,7 +126,7 @@ class Parts:
 
 
 def differing(before: Any, job: dict[str, Any]) -> str | None:
-    """In what two jobs differ, in words; None where in nothing.
+    """How two jobs differ, in words; None if they do not.
 
     >>> differing({"model": 1, "policy": 2}, {"model": 1, "policy": 3})
     'another policy'
@@ -138,35 +138,33 @@ def differing(before: Any, job: dict[str, Any]) -> str | None:
 
 
 def finished(target: Path, job: dict[str, Any], *, overwrite: bool) -> bool:
-    """Whether `target` holds all answers of this job. Raises ScoringError where it is there and holds something else.
-
-    With `overwrite` what is there may be anything.
-    """
+    """Whether `target` has all answers of this job. Raises ScoringError for anything else, unless `overwrite`."""
     if not target.exists():
         return False
     try:
-        found = (pq.read_schema(target).metadata or {}).get(METADATA_KEY)
-        otherwise = "other data" if found is None else differing(json.loads(found), job)
+        description = (pq.read_schema(target).metadata or {}).get(METADATA_KEY)
+        difference = "other data" if description is None else differing(json.loads(description), job)
     except (OSError, ValueError, pa.ArrowException):
-        otherwise = "other data"
-    if otherwise is None:
+        difference = "other data"
+    if difference is None:
         return True
     if not overwrite:
-        raise ScoringError(f"{target} is there already, of {otherwise}: name another file, or say --overwrite")
+        raise ScoringError(f"{target} already exists, from {difference}: name another file, or add --overwrite")
     return False
 
 
 def tally(path: Path) -> tuple[int, int]:
-    """How many rows a file of answers has, and how many of them are answered, as its footer says."""
-    found = pq.read_metadata(path)
-    names = [found.schema.column(i).path for i in range(found.num_columns)]
+    """The number of rows in a file of answers, and the number answered, from its footer."""
+    footer = pq.read_metadata(path)
+    names = [footer.schema.column(i).path for i in range(footer.num_columns)]
     label = names.index("label")
-    abstained = sum(found.row_group(i).column(label).statistics.null_count for i in range(found.num_row_groups))
-    return found.num_rows, found.num_rows - abstained
+    groups = [footer.row_group(i) for i in range(footer.num_row_groups)]
+    abstained = sum(group.column(label).statistics.null_count for group in groups)
+    return footer.num_rows, footer.num_rows - abstained
 
 
-def _words(schema: pa.Schema) -> list[str]:
-    """The columns that may say the same again and again: a dictionary of numbers costs more than all else here."""
+def _dictionary_columns(schema: pa.Schema) -> list[str]:
+    """The columns of strings, whose values may repeat. For numbers, a dictionary would take most of the time."""
     return [
         field.name
         for field in schema
@@ -174,37 +172,37 @@ def _words(schema: pa.Schema) -> list[str]:
     ]
 
 
-def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+def _row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
     """Tables large enough for a row group."""
-    held: list[pa.RecordBatch] = []
+    pending: list[pa.RecordBatch] = []
     rows = size = 0
     for batch in batches:
-        held.append(batch)
+        pending.append(batch)
         rows, size = rows + batch.num_rows, size + batch.nbytes
         if rows >= _GROUP_ROWS or size >= _GROUP_BYTES:
-            yield pa.Table.from_batches(held)
-            held, rows, size = [], 0, 0
-    if held:
-        yield pa.Table.from_batches(held)
+            yield pa.Table.from_batches(pending)
+            pending, rows, size = [], 0, 0
+    if pending:
+        yield pa.Table.from_batches(pending)
 
 
-def _is_whole(path: Path, rows: int) -> bool:
-    """A part that was renamed is whole, unless the machine went down before the disk had it."""
+def _is_finished(path: Path, rows: int) -> bool:
+    """Whether a part is complete. A renamed part is, unless the machine crashed before it reached the disk."""
     try:
         return bool(pq.read_metadata(path).num_rows == rows)
     except (OSError, pa.ArrowException):
         return False
 
 
-def _hold(lock: int, target: Path) -> None:
-    """Until the file is closed, by the kernel where the process is killed."""
+def _lock(descriptor: int, target: Path) -> None:
+    """Lock the file until it is closed; if the process is killed, the kernel closes it."""
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise ScoringError(f"another run is writing {target}") from None
 
 
-def _write_beside(path: Path, text: str) -> None:
+def _write_atomically(path: Path, text: str) -> None:
     draft = path.with_name(f"{path.name}.draft")
     draft.write_text(text)
     draft.replace(path)
@@ -216,8 +214,8 @@ def _sync(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _failures_named(path: Path) -> Iterator[None]:
+def _named_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, pa.ArrowException) as error:
-        raise ScoringError(f"cannot write {path}: {said(error)}") from None
+        raise ScoringError(f"cannot write {path}: {reason(error)}") from None

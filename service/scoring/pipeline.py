@@ -1,6 +1,6 @@
-"""Reading, scoring and writing side by side: threads read and score batches while the caller writes the last.
+"""Reads, scores and writes in parallel: threads read and score batches while the caller writes.
 
-pyarrow, numpy and onnxruntime let go of the interpreter's lock while they work, so threads are enough.
+Threads are enough, since pyarrow, numpy and onnxruntime release the interpreter lock.
 """
 
 from collections import deque
@@ -13,7 +13,7 @@ _Out = TypeVar("_Out")
 
 
 def in_order(work: Callable[[_In], _Out], items: Iterable[_In], threads: int) -> Iterator[_Out]:
-    """`work` of each of the items, in their order, on so many threads; at most three items a thread are in memory.
+    """The results of `work` for the items, in order; at most three items for each thread are in memory.
 
     >>> list(in_order(lambda x: x * x, range(5), 2))
     [0, 1, 4, 9, 16]
@@ -28,12 +28,12 @@ def in_order(work: Callable[[_In], _Out], items: Iterable[_In], threads: int) ->
             while waiting:
                 yield waiting.popleft().result()
         finally:
-            for left in waiting:
-                left.cancel()
+            for future in waiting:
+                future.cancel()
 
 
 def ahead(items: Iterable[_In], count: int) -> Iterator[_In]:
-    """The items, made by a thread of their own, so many of them before they are asked for.
+    """The items, made in a thread of its own, up to `count` in advance.
 
     >>> list(ahead(range(5), 2))
     [0, 1, 2, 3, 4]

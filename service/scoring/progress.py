@@ -1,35 +1,35 @@
-"""How far a run is, in one line that is written over; only where somebody may be looking at it."""
+"""Shows the progress of a run in one line, on a terminal only."""
 
 import time
 from typing import TextIO
 
-_EVERY_SECONDS = 0.2
+_INTERVAL_SECONDS = 0.2
 
 
 class Progress:
-    """Counts rows, and says so on a terminal."""
+    """Counts rows, and shows the count on a terminal."""
 
     def __init__(self, stream: TextIO, total: int) -> None:
         self._stream, self._total = stream, total
-        self._done = self._before = 0
-        self._start = self._said = time.monotonic()
+        self._done = self._skipped = 0
+        self._start = self._shown = time.monotonic()
         self._line = ""
 
     def skip(self, rows: int) -> None:
-        """Rows that were done before."""
-        self._before += rows
+        """Count rows that an earlier run scored."""
+        self._skipped += rows
         self.add(rows)
 
     def add(self, rows: int) -> None:
-        """Rows that are done."""
+        """Count rows that were scored."""
         self._done += rows
         now = time.monotonic()
-        if self._stream.isatty() and now - self._said >= _EVERY_SECONDS:
-            self._said = now
-            self._write(progress_line(self._done, self._total, (self._done - self._before) / (now - self._start)))
+        if self._stream.isatty() and now - self._shown >= _INTERVAL_SECONDS:
+            self._shown = now
+            self._write(progress_line(self._done, self._total, (self._done - self._skipped) / (now - self._start)))
 
     def clear(self) -> None:
-        """Take the line away."""
+        """Remove the line."""
         if self._line:
             self._write("")
 
@@ -40,7 +40,7 @@ class Progress:
 
 
 def progress_line(done: int, total: int, rate: float) -> str:
-    """The line; `rate` is in rows a second.
+    """The line; `rate` is in rows per second.
 
     >>> progress_line(2_500_000, 10_000_000, 250_000.0)
     '2,500,000 of 10,000,000 rows, 25 %, 250,000 rows/s, 30 s left'

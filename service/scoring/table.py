@@ -1,4 +1,4 @@
-"""One batch of rows in, one batch of answers out: what every way of scoring many rows calls."""
+"""Answers one batch of rows: the core of every way of scoring many rows."""
 
 import json
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ from service.inference.classifier import Classifier, Scores
 from service.inference.decision import ANSWERED, REASONS, outcomes
 from service.inference.readers.picture_options import PictureOptions
 from service.inference.readers.reader import Reader
-from service.scoring.columns import arrays, chosen
+from service.scoring.columns import arrays, select
 
 METADATA_KEY = b"demur.scores"
-_NUMBERS_AT_ONCE = 1 << 18  # 2 MB as the graph has them
+_NUMBERS_AT_ONCE = 1 << 18  # 2 MB in float64
 _ANSWERS = (
     pa.field("decision", pa.string(), nullable=False),
     pa.field("label", pa.string()),
@@ -30,46 +30,46 @@ _PROBABILITIES = pa.field("probabilities", pa.list_(pa.float32()))
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What is asked of every row."""
+class ScoringOptions:
+    """How every row is answered."""
 
     policy: Policy
-    column: str | None = None  # the one that the model reads; None: the only one that fits
-    probabilities: bool = False  # whether those of all classes are wanted
-    resize: bool = False  # whether pictures are fitted to the model's size
+    column: str | None = None  # the column that the model reads; None: the only one that fits
+    probabilities: bool = False  # whether to write the probabilities of all classes
+    resize: bool = False  # whether to fit pictures to the model's size
 
 
 class Scorer:
-    """Answers rows of one schema: all columns that the model does not read, then what it says."""
+    """Answers rows of one schema. The output has the columns that the model does not read, then the answers."""
 
-    def __init__(self, classifier: Classifier, reader: Reader, asked: Asked, schema: pa.Schema) -> None:
-        """Raises ScoringError where the columns do not fit the model, or one has the name of an answer's."""
-        if asked.resize and not reader.resizes:
+    def __init__(self, classifier: Classifier, reader: Reader, options: ScoringOptions, schema: pa.Schema) -> None:
+        """Raises ScoringError if the columns do not fit the model, or one has the name of an output column."""
+        if options.resize and not reader.resizes:
             raise ScoringError("--resize is for pictures: this model takes rows of numbers")
-        self._classifier, self._asked = classifier, asked
-        self._reader = reader.with_options(PictureOptions(resize=asked.resize))
-        self.columns = chosen(schema, classifier.manifest.input, asked.column)
+        self._classifier, self._options = classifier, options
+        self._reader = reader.with_options(PictureOptions(resize=options.resize))
+        self.columns = select(schema, classifier.manifest.input, options.column)
         self._kept = [field for field in schema if field.name not in self.columns]
-        answers = [*_ANSWERS, _PROBABILITIES] if asked.probabilities else [*_ANSWERS]
+        answers = [*_ANSWERS, _PROBABILITIES] if options.probabilities else [*_ANSWERS]
         clashes = {field.name for field in self._kept} & {field.name for field in answers}
         if clashes:
-            raise ScoringError(f"column {min(clashes)!r} has the name of one that is written: rename it")
+            raise ScoringError(f"column {min(clashes)!r} has the name of an output column: rename it")
         self.schema = pa.schema([*self._kept, *answers])
 
-    def described(self) -> dict[str, Any]:
-        """What the answers depend on beside the rows, as JSON values."""
+    def description(self) -> dict[str, Any]:
+        """What the answers depend on besides the rows, as JSON values."""
         return {
             "model": {"name": self._classifier.manifest.name, "version": self._classifier.version},
-            "policy": self._asked.policy.model_dump(mode="json"),
+            "policy": self._options.policy.model_dump(mode="json"),
             "columns": list(self.columns),
-            "probabilities": self._asked.probabilities,
-            "resize": self._asked.resize,
+            "probabilities": self._options.probabilities,
+            "resize": self._options.resize,
         }
 
     def score(self, batch: pa.RecordBatch, first_row: int = 0) -> pa.RecordBatch:
-        """Answer N rows, in their order; messages count rows from `first_row`.
+        """Answer N rows in order; messages count rows from `first_row`.
 
-        Raises the RequestError that names the row, the column, what came and what is allowed.
+        Raises a RequestError that names the row, the column, the value and the rule.
         """
         if not batch.num_rows:
             return pa.RecordBatch.from_pylist([], self.schema)
@@ -80,33 +80,33 @@ class Scorer:
         return pa.RecordBatch.from_arrays([*kept, *self._answers(self._scores(inputs))], schema=self.schema)
 
     def _scores(self, inputs: NDArray[Any]) -> Scores:
-        """Of N inputs, some at a time: what the graph makes of them on its way then stays in the processor's cache."""
+        """The scores of N inputs, in small batches, so that intermediate results stay in the processor's cache."""
         size = max(1, _NUMBERS_AT_ONCE // self._classifier.manifest.input.values)
         return Scores.joined(self._classifier.scores(inputs[i : i + size]) for i in range(0, len(inputs), size))
 
     def _answers(self, scores: Scores) -> list[pa.Array]:
         manifest = self._classifier.manifest
-        found = outcomes(scores, self._asked.policy, manifest.abstention)
-        answered = found.reasons == ANSWERED
+        decided = outcomes(scores, self._options.policy, manifest.abstention)
+        answered = decided.reasons == ANSWERED
         columns = [
-            _words(["abstain", "answer"], answered.view(np.int8)),
-            _words(manifest.labels, found.labels, ~answered),
-            _words(REASONS, found.reasons, answered),
+            _strings(["abstain", "answer"], answered.view(np.int8)),
+            _strings(manifest.labels, decided.labels, ~answered),
+            _strings(REASONS, decided.reasons, answered),
             pa.array(scores.confidence),
             pa.array(scores.ood_score),
         ]
-        if self._asked.probabilities:
+        if self._options.probabilities:
             rows, classes = scores.probabilities.shape
             offsets = pa.array(np.arange(0, rows * classes + 1, classes, dtype=np.int32))
             columns.append(pa.ListArray.from_arrays(offsets, pa.array(scores.probabilities.ravel())))
         return columns
 
 
-def metadata(described: dict[str, Any]) -> dict[bytes, bytes]:
-    """What a file of answers says of itself, under one key, as JSON."""
-    return {METADATA_KEY: json.dumps(described, sort_keys=True).encode()}
+def metadata(description: dict[str, Any]) -> dict[bytes, bytes]:
+    """The metadata of a file of answers: one key, with JSON."""
+    return {METADATA_KEY: json.dumps(description, sort_keys=True).encode()}
 
 
-def _words(words: Sequence[str], places: Any, missing: Any = None) -> pa.Array:
-    """The word at each place, `[N]`, null where `missing`."""
-    return pa.array(words, pa.string()).take(pa.array(places, mask=missing))
+def _strings(strings: Sequence[str], indices: Any, missing: Any = None) -> pa.Array:
+    """The string at each index, `[N]`, null where `missing`."""
+    return pa.array(strings, pa.string()).take(pa.array(indices, mask=missing))

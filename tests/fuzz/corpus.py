@@ -1,4 +1,4 @@
-"""The inputs that the fuzzer found to reach code of their own, kept: one file a target, base64, one input a line.
+"""The inputs that the fuzzer found to reach new code: a file for each target, with an input in base64 on each line.
 
 `python -m tests.fuzz.corpus TARGET FOLDER` writes a target's file anew from a folder of inputs.
 """
@@ -8,19 +8,19 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "corpus"
-_MOST_BYTES = 1024  # of one input; a longer one is hardly ever alone in what it reaches
+_MAX_BYTES = 1024  # of one input; longer ones hardly ever reach new code alone
 
 
 def kept(name: str) -> list[bytes]:
-    """The inputs of a target; none where nothing is kept yet."""
+    """The stored inputs of a target."""
     file = FOLDER / f"{name}.txt"
     return [base64.b64decode(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def keep(name: str, found: Path) -> None:
+def keep(name: str, result: Path) -> None:
     """Write a target's file from a folder, the shortest first."""
-    inputs = {path.read_bytes() for path in found.iterdir()}
-    ordered = sorted((data for data in inputs if len(data) <= _MOST_BYTES), key=lambda data: (len(data), data))
+    inputs = {path.read_bytes() for path in result.iterdir()}
+    ordered = sorted((data for data in inputs if len(data) <= _MAX_BYTES), key=lambda data: (len(data), data))
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / f"{name}.txt").write_text("".join(base64.b64encode(data).decode() + "\n" for data in ordered))
 

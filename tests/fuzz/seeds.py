@@ -1,4 +1,4 @@
-"""Good inputs to begin with, for each target: what a client would really send."""
+"""Valid seed inputs for each target: what a real client would send."""
 
 import gzip
 import io
@@ -13,9 +13,9 @@ from tests.fuzz.targets import TARGETS
 
 
 def seeds() -> dict[str, list[bytes]]:
-    """By target."""
+    """The seeds by target."""
     png, jpeg = _file("PNG", "L"), _file("JPEG", "L")
-    found = {
+    result = {
         "json_body": [_json(inputs=[[0, 255]], policy={"threshold": 0.5}, top_k=3), b'{"a": {"b": [1.5, null, true]}}'],
         "grey_images": [_json(inputs=[[0, 1, 2, 253, 254, 255]]), _json(inputs=[[[0, 1, 2], [3, 4, 5]], "AAECAwQF"])],
         "colour_images": [_json(inputs=[[0, 1, 2, 3, 4, 5]]), _json(inputs=[[[[0, 1, 2]], [[3, 4, 5]]]])],
@@ -28,8 +28,8 @@ def seeds() -> dict[str, list[bytes]]:
         "infer": [_infer(data=[0, 1, 2, 3, 4, 255]), _binary(), bytes(2) + bytes(range(6))],
         "gzip_body": [b"\x00" + gzip.compress(b"abc" * 99, mtime=0), b"\x80" + zlib.compress(b"abc" * 99)],
     }
-    assert found.keys() == TARGETS.keys()
-    return found
+    assert result.keys() == TARGETS.keys()
+    return result
 
 
 def _json(**fields: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""Bad requests: what the fuzzer kept, spoilt so that none is good, and bytes that are hardly HTTP."""
+"""Bad requests: the fuzzer's stored inputs made invalid, and bytes that are hardly HTTP."""
 
 import random
 
@@ -15,30 +15,30 @@ _GOOD = b'{"inputs": [[[0, 255]], [255, 0]], "probabilities": true}'  # of tests
 
 
 def bodies(count: int, model: str, draw: random.Random) -> list[tuple[str, bytes, dict[str, str]]]:
-    """Paths, bodies and headers, two thirds of them predictions and the others by the Open Inference Protocol."""
+    """Paths, bodies and headers: two thirds for `/predict`, the others for the Open Inference Protocol."""
     kinds = [(form, data) for name, form in _FORMS.items() for data in kept(name)]
     tensors = kept("infer")
-    found = []
+    result = []
     for i in range(count):
         if i % 3 < 2:
             form, data = draw.choice(kinds)
-            found.append(("/predict", b"\x00" + data, {"content-type": form}))
+            result.append(("/predict", b"\x00" + data, {"content-type": form}))
         else:
             length = str(draw.choice([draw.randrange(1, 2000), -1, 10**30]))
             headers = {"inference-header-content-length": length}
-            found.append((f"/v2/models/{model}/infer", b"\x00" + draw.choice(tensors), headers))
-    return found
+            result.append((f"/v2/models/{model}/infer", b"\x00" + draw.choice(tensors), headers))
+    return result
 
 
 def streams(count: int, draw: random.Random) -> list[bytes]:
-    """A good request cut short, with bytes changed, or none at all. Some may still be good."""
+    """A valid request, truncated or with bytes changed, or no request. Some may still be valid."""
     head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
     whole = head % (len(_GOOD), _GOOD)
-    found = []
+    result = []
     for _ in range(count):
         raw = bytearray(draw.choice([whole[: draw.randrange(len(whole))], draw.randbytes(200)]))
         for _ in range(draw.randrange(4)):
             if raw:
                 raw[draw.randrange(len(raw))] = draw.randrange(256)
-        found.append(bytes(raw))
-    return found
+        result.append(bytes(raw))
+    return result

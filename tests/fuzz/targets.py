@@ -1,7 +1,7 @@
-"""What reads bytes of a client's, each held to one property, for any bytes at all. As a command: their names.
+"""The fuzz targets: code that reads a client's bytes, each with a property that holds for any bytes.
 
-A target takes bytes. It returns whether they were accepted, and raises whatever is no RequestError. What is accepted
-must mean what a plain reading by `json`, `zlib` and numpy says: a target raises AssertionError where it does not.
+A target takes bytes. It returns whether they were accepted, and raises anything but a RequestError. What is accepted
+must equal what a plain parser gives (`json`, `zlib`, numpy); otherwise the target raises AssertionError.
 """
 
 import io
@@ -29,9 +29,9 @@ from service.inference.readers.picture_file import decoded
 from service.inference.readers.picture_fitting import Background
 from service.inference.readers.picture_options import PictureOptions
 
-MOST = 4  # inputs in a request, so that too many come up
-MOST_BYTES = 4096  # of a decompressed body
-MOST_PIXELS = 4096
+MAX_INPUTS = 4  # in a request, low enough to be exceeded
+MAX_BYTES = 4096  # of a decompressed body
+MAX_PIXELS = 4096
 GREY = ImageInput(height=2, width=3)
 COLOUR = ImageInput(height=2, width=1, channels=3)
 COLUMNS = [Column(name="age"), Column(name="sex", categories=["f", "m"])]
@@ -40,7 +40,7 @@ EMBEDDING = FeaturesInput(width=2)
 
 
 def plain_json(text: bytes) -> Any:
-    """JSON by Python's own parser, as strict as ours: no NaN, no key twice."""
+    """JSON by Python's parser, as strict as ours: no NaN, no repeated key."""
     return json.loads(text.decode(), object_pairs_hook=_once, parse_constant=_refuse, parse_int=_integer)
 
 
@@ -64,23 +64,23 @@ def colour_images(data: bytes) -> bool:
 def table_rows(data: bytes) -> bool:
     """The `inputs` of a JSON body, as rows of a table in which values may be missing."""
     inputs = _inputs(data)
-    found = FeatureReader(TABLE, MOST).from_json(inputs)
+    result = FeatureReader(TABLE, MAX_INPUTS).from_json(inputs)
     rows = [list(map(row.get, ("age", "sex"))) if isinstance(row, dict) else row for row in inputs]
     codes: dict[Any, float] = {"f": 0.0, "m": 1.0}
-    wanted = [[_float32(age), codes.get(sex, -1.0)] for age, sex in rows]
+    expected = [[_float32(age), codes.get(sex, -1.0)] for age, sex in rows]
     assert all(sex is None or type(sex) is str for _, sex in rows)
-    assert np.array_equal(found, np.array(wanted, np.float32), equal_nan=True), (found, wanted)
+    assert np.array_equal(result, np.array(expected, np.float32), equal_nan=True), (result, expected)
     return True
 
 
 def embeddings(data: bytes) -> bool:
     """The `inputs` of a JSON body, as embeddings."""
     inputs = _inputs(data)
-    found = FeatureReader(EMBEDDING, MOST).from_json(inputs)
-    assert found.dtype == np.float32
-    assert found.shape == (len(inputs), 2)
-    assert np.isfinite(found).all()
-    for row, values in zip(found, inputs, strict=True):
+    result = FeatureReader(EMBEDDING, MAX_INPUTS).from_json(inputs)
+    assert result.dtype == np.float32
+    assert result.shape == (len(inputs), 2)
+    assert np.isfinite(result).all()
+    for row, values in zip(result, inputs, strict=True):
         if isinstance(values, list):
             assert row.tolist() == [_float32(value) for value in values]
     return True
@@ -88,20 +88,20 @@ def embeddings(data: bytes) -> bool:
 
 def npy(data: bytes) -> bool:
     """`read_npy`."""
-    found = read_npy(data, ("uint8", "float32", "float64"), [(2, 3), (6,)])
-    wanted = np.load(io.BytesIO(data), allow_pickle=False)
-    assert (found.dtype, found.shape) == (wanted.dtype, wanted.shape)
-    assert np.array_equal(found, wanted, equal_nan=True)
+    result = read_npy(data, ("uint8", "float32", "float64"), [(2, 3), (6,)])
+    expected = np.load(io.BytesIO(data), allow_pickle=False)
+    assert (result.dtype, result.shape) == (expected.dtype, expected.shape)
+    assert np.array_equal(result, expected, equal_nan=True)
     return True
 
 
 def raw_rows(data: bytes) -> bool:
     """Raw bytes, as rows of a table."""
-    found = FeatureReader(TABLE, MOST).from_body(data, "application/octet-stream")
-    wanted = np.frombuffer(data, "<f4").reshape(-1, 2)
-    assert np.array_equal(found[:, 0], wanted[:, 0], equal_nan=True)
-    assert np.isin(found[:, 1], (-1, 0, 1)).all()
-    assert not np.isinf(found).any()
+    result = FeatureReader(TABLE, MAX_INPUTS).from_body(data, "application/octet-stream")
+    expected = np.frombuffer(data, "<f4").reshape(-1, 2)
+    assert np.array_equal(result[:, 0], expected[:, 0], equal_nan=True)
+    assert np.isin(result[:, 1], (-1, 0, 1)).all()
+    assert not np.isinf(result).any()
     return True
 
 
@@ -109,12 +109,12 @@ def multipart(data: bytes) -> bool:
     """A content type's parameters, to the first line's end, and the form that follows."""
     parameters, _, body = data.partition(b"\n")
     media_type = with_boundary("multipart/form-data;" + parameters.decode("latin-1"))
-    found = files(body, media_type, MOST)
+    result = files(body, media_type, MAX_INPUTS)
     boundary = media_type.partition("=")[2].encode("latin-1")
     line = rb"--" + re.escape(boundary)
-    assert 1 <= len(found) <= MOST
-    at = body.index(b"--" + boundary)  # what stands before it is passed over
-    for file in found:
+    assert 1 <= len(result) <= MAX_INPUTS
+    at = body.index(b"--" + boundary)  # a preamble is ignored
+    for file in result:
         begin = body.index(b"\r\n\r\n", at) + 4
         end = re.compile(rb"\r\n" + line + rb"(?=--|[ \t]*\r\n)").search(body, begin)
         assert end is not None
@@ -124,41 +124,41 @@ def multipart(data: bytes) -> bool:
 
 
 def picture(data: bytes) -> bool:
-    """PNG and JPEG files: by the first byte fitted to the model's size or taken as they are."""
+    """PNG and JPEG files, fitted to the model's size or not, by the first byte."""
     raw, kind = data[1:], GREY if data[:1] < b"\x80" else COLOUR
     declared: Format = "PNG" if raw.startswith(b"\x89PNG") else "JPEG"
     background: Background | None = "black" if data[:1] and data[0] & 1 else None
-    found = decoded(raw, "body", declared, kind, max_pixels=MOST_PIXELS, background=background)
-    assert (found.dtype.name, found.shape) == ("uint8", kind.row_shape)
+    result = decoded(raw, "body", declared, kind, max_pixels=MAX_PIXELS, background=background)
+    assert (result.dtype.name, result.shape) == ("uint8", kind.row_shape)
     if background is None:
-        assert np.array_equal(found, np.asarray(Image.open(io.BytesIO(raw))))
+        assert np.array_equal(result, np.asarray(Image.open(io.BytesIO(raw))))
     return True
 
 
 def infer(data: bytes) -> bool:
-    """A body of `/v2`, after two bytes that say how long its JSON is: 0 to 32,767, or none said where negative."""
-    said, body = int.from_bytes(data[:2], "big", signed=True), data[2:]
-    length = said if said >= 0 else None
-    found = read(body, length, GREY)
+    """A body of `/v2`, after two bytes with the length of its JSON: 0 to 32,767, or negative for none."""
+    length_or_none, body = int.from_bytes(data[:2], "big", signed=True), data[2:]
+    length = length_or_none if length_or_none >= 0 else None
+    result = read(body, length, GREY)
     if length == 0:
-        assert found.inputs.tobytes() == body
+        assert result.inputs.tobytes() == body
         return True
     tensor = plain_json(body[:length])["inputs"][0]
     if "binary_data_size" in (tensor.get("parameters") or {}):
-        wanted: list[Any] = np.frombuffer(body[length:], DTYPES[tensor["datatype"]]).tolist()
+        expected: list[Any] = np.frombuffer(body[length:], DTYPES[tensor["datatype"]]).tolist()
     else:
-        wanted = list(_flat(tensor["data"]))
-    assert found.inputs.dtype == np.uint8
-    assert found.inputs.tolist() == wanted
+        expected = list(_flat(tensor["data"]))
+    assert result.inputs.dtype == np.uint8
+    assert result.inputs.tolist() == expected
     return True
 
 
 def gzip_body(data: bytes) -> bool:
-    """A compressed body: by the first byte gzip or deflate."""
+    """A compressed body, gzip or deflate by the first byte."""
     encoding, window = ("gzip", 31) if data[:1] < b"\x80" else ("deflate", 15)
-    found = decompressed(data[1:], encoding, MOST_BYTES)
-    assert len(found) <= MOST_BYTES
-    assert found == zlib.decompress(data[1:], window)
+    result = decompressed(data[1:], encoding, MAX_BYTES)
+    assert len(result) <= MAX_BYTES
+    assert result == zlib.decompress(data[1:], window)
     return True
 
 
@@ -181,21 +181,21 @@ TARGETS: dict[str, Callable[[bytes], bool]] = {
 
 
 def accepts(name: str, data: bytes) -> bool:
-    """Whether the target accepts `data`. Raises whatever is no refusal: that is a fault of the service."""
+    """Whether the target accepts `data`. Any exception but a RequestError is a fault of the service."""
     try:
         return TARGETS[name](data)
     except RequestError as error:
         refusal = str(error)
-    assert len(refusal) < 2000, "a refusal is short, whatever came"
+    assert len(refusal) < 2000, "a refusal is always short"
     return False
 
 
 def _images(data: bytes, kind: ImageInput) -> bool:
     inputs = _inputs(data)
     options = PictureOptions(check_booleans=may_hold_booleans(data))
-    found = ImageReader(kind, MOST, MOST_PIXELS, options).from_json(inputs)
-    assert (found.dtype.name, found.shape) == ("uint8", (len(inputs), *kind.row_shape))
-    for image, values in zip(found, inputs, strict=True):
+    result = ImageReader(kind, MAX_INPUTS, MAX_PIXELS, options).from_json(inputs)
+    assert (result.dtype.name, result.shape) == ("uint8", (len(inputs), *kind.row_shape))
+    for image, values in zip(result, inputs, strict=True):
         if isinstance(values, list):
             flat = list(_flat(values))
             assert all(type(value) is int for value in flat)
@@ -204,7 +204,7 @@ def _images(data: bytes, kind: ImageInput) -> bool:
 
 
 def _inputs(data: bytes) -> list[Any]:
-    """The list of inputs; none of them where the body holds no list."""
+    """The list of inputs; empty if the body has no list."""
     value = json_object(data, "inputs").get("inputs")
     return value if isinstance(value, list) else []
 
@@ -223,7 +223,7 @@ def _float32(value: Any) -> float:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Equal, and of equal types all the way down: 1, 1.0 and true are three values."""
+    """Equal, with equal types at every level: 1, 1.0 and true differ."""
     if type(one) is not type(other):
         return False
     if isinstance(one, dict):
@@ -234,18 +234,18 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _integer(digits: str) -> int | float:
-    """Past 64 bits a JSON integer is a float, as orjson has it."""
+    """A JSON integer of more than 64 bits is a float, as in orjson."""
     value = int(digits)
     return value if -(2**63) <= value < 2**64 else float(digits)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    assert len(dict(pairs)) == len(pairs), "a key is there twice"
+    assert len(dict(pairs)) == len(pairs), "a repeated key"
     return dict(pairs)
 
 
 def _refuse(constant: str) -> None:
-    raise AssertionError(f"{constant} is no JSON")
+    raise AssertionError(f"{constant} is not JSON")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A thousand bad requests among good ones: each has its refusal, and no good answer changes."""
+"""A thousand bad requests among good ones: each is refused, and no good answer changes."""
 
 import random
 import socket
@@ -32,21 +32,21 @@ def _answer(client: httpx2.Client) -> Any:
 
 
 def _send(port: int, raw: bytes) -> bytes:
-    """What comes back until the service or we hang up."""
+    """The response, until either side closes the connection."""
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall(raw)
         connection.shutdown(socket.SHUT_WR)
-        found = b""
+        result = b""
         while piece := connection.recv(4096):
-            found += piece
-        return found
+            result += piece
+        return result
 
 
 def test_bad_requests_among_good_ones_change_no_good_answer(server: Server) -> None:
     with httpx2.Client(base_url=server.address, timeout=20) as client:
-        wanted = _answer(client)
-        assert [one["label"] for one in wanted] == ["right", "left"]
-        assert wanted[0]["probabilities"] == pytest.approx(tiny.PROBABILITIES[2])
+        expected = _answer(client)
+        assert [one["label"] for one in expected] == ["right", "left"]
+        assert expected[0]["probabilities"] == pytest.approx(tiny.PROBABILITIES[2])
 
         def refused(asked: tuple[str, bytes, dict[str, str]]) -> int:
             path, body, headers = asked
@@ -58,7 +58,7 @@ def test_bad_requests_among_good_ones_change_no_good_answer(server: Server) -> N
             good = pool.map(lambda _: _answer(client), range(200))
             # Those in the pool wait for their turn in its order, so these are asked meanwhile.
             meanwhile = [_answer(client) for _ in range(300)]
-            assert all(answer == wanted for answer in [*good, *meanwhile])
+            assert all(answer == expected for answer in [*good, *meanwhile])
             statuses = list(bad)
             assert set(statuses) <= {400, 413, 415, 422}, set(statuses)
             heads = [answer.partition(b"\r\n")[0].split(b" ")[1:2] for answer in broken]

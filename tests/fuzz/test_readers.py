@@ -1,4 +1,4 @@
-"""What reads a client's bytes, for any bytes: a value that a plain reading gives too, or a refusal in our words."""
+"""Any bytes from a client give the value that a plain parser gives, or a RequestError."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ _quick = settings(
     max_examples=50, deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 
-# JSON as a client may have it wrong: numbers of every size, keys of ours, lists of every depth.
+# Invalid JSON values: numbers of every size, our keys, lists of every depth.
 _KEYS = st.sampled_from(["inputs", "name", "datatype", "shape", "data", "parameters", "age", "sex"]) | st.text(
     max_size=3
 )
@@ -37,7 +37,7 @@ def test_good_inputs_are_accepted(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_what_the_fuzzer_found_is_read_or_refused(name: str) -> None:
+def test_stored_inputs_are_read_or_refused(name: str) -> None:
     outcomes = {accepts(name, data) for data in kept(name)}
     assert outcomes == {True, False}
 
@@ -45,7 +45,7 @@ def test_what_the_fuzzer_found_is_read_or_refused(name: str) -> None:
 @pytest.mark.parametrize("name", TARGETS)
 @_quick
 @given(st.data())
-def test_good_inputs_cut_changed_and_repeated(name: str, data: st.DataObject) -> None:
+def test_truncated_changed_and_repeated_inputs(name: str, data: st.DataObject) -> None:
     good = data.draw(st.sampled_from(SEEDS[name]))
     start, end = sorted(data.draw(st.tuples(*[st.integers(0, len(good))] * 2)))
     accepts(name, good[:start] + data.draw(st.binary(max_size=8) | st.just(good[start:end])) + good[end:])

@@ -1,4 +1,4 @@
-"""NumPy files for the tests, sound and broken."""
+"""Valid and broken NumPy files."""
 
 import io
 import struct
@@ -16,5 +16,5 @@ def npy(values: NDArray[Any], version: tuple[int, int] | None = None) -> bytes:
 
 
 def npy_of(header: bytes, data: bytes = b"", version: bytes = b"\x01\x00") -> bytes:
-    """A file of version 1 with this text as its header."""
+    """A `.npy` file with this text as its header."""
     return b"\x93NUMPY" + version + struct.pack("<H", len(header)) + header + data

@@ -1,4 +1,4 @@
-"""What the tests of several kinds of input send, and what they look at."""
+"""Sends predictions in the tests of all kinds of input, and reads the answers."""
 
 import base64
 import json
@@ -13,21 +13,21 @@ NPY = "application/x-npy"
 
 
 def send(client: TestClient, body: bytes | str, media_type: str = "application/json") -> httpx2.Response:
-    """Ask for predictions by this body."""
+    """Post a body to `/predict`."""
     return client.post("/predict", content=body, headers={"content-type": media_type})
 
 
 def ask(client: TestClient, *inputs: Any) -> httpx2.Response:
-    """Ask for predictions of these inputs as JSON."""
+    """Post inputs as JSON to `/predict`."""
     return send(client, json.dumps({"inputs": inputs}))
 
 
 def probabilities(answer: httpx2.Response) -> list[list[float]]:
-    """Of every input, where the answer is one."""
+    """The probabilities of every input, from a successful answer."""
     assert answer.status_code == 200, answer.text
     return [prediction["probabilities"] for prediction in answer.json()["predictions"]]
 
 
 def base64_of(row: np.ndarray) -> str:
-    """An array's bytes as JSON has them."""
+    """An array's bytes as base64."""
     return base64.b64encode(row.tobytes()).decode()

@@ -1,11 +1,11 @@
-"""The one shape of an error, held on every path that can fail."""
+"""Asserts that an error is problem details, and reveals nothing internal."""
 
 import re
 from typing import Any
 
 import httpx2
 
-# RFC 9110's names; Python's own table calls 413 and 422 otherwise before 3.13.
+# RFC 9110's names; before 3.13, Python's table has other names for 413 and 422.
 TITLES = {
     400: "Bad Request",
     404: "Not Found",
@@ -34,6 +34,6 @@ def assert_problem(response: httpx2.Response, status: int, *fragments: str) -> d
     for error in body.get("errors", []):
         assert error["field"]
         assert error["detail"] in body["detail"]
-    # Nothing of the inside: no traceback, no path of this machine.
+    # Nothing internal: no traceback, no path.
     assert not re.search(r"Traceback|File \"|/site-packages/|\.py\b", response.text)
     return body

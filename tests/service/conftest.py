@@ -18,23 +18,23 @@ def _client(model: Path) -> Iterator[TestClient]:
 
 @pytest.fixture(scope="session")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """A table in which nothing may be missing."""
+    """A table without missing values."""
     yield from _client(tiny.write_table(tmp_path_factory.mktemp("table")))
 
 
 @pytest.fixture(scope="session")
 def gaps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """A table in which values may be missing."""
+    """A table that allows missing values."""
     yield from _client(tiny.write_table(tmp_path_factory.mktemp("gaps"), "mean"))
 
 
 @pytest.fixture(scope="session")
 def embedding(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """Embeddings in which nothing may be missing."""
+    """Embeddings without missing values."""
     yield from _client(tiny.write_embedding(tmp_path_factory.mktemp("embedding")))
 
 
 @pytest.fixture(scope="session")
 def embedding_gaps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """Embeddings in which numbers may be missing."""
+    """Embeddings that allow missing values."""
     yield from _client(tiny.write_embedding(tmp_path_factory.mktemp("embedding_gaps"), "mean"))

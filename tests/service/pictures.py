@@ -1,4 +1,4 @@
-"""Picture files for the tests, sound and broken."""
+"""Valid and broken picture files."""
 
 import io
 import struct
@@ -21,11 +21,11 @@ def blank(mode: str = "L", size: tuple[int, int] = (28, 28), kind: str = "PNG") 
 
 
 def chunk(name: bytes, data: bytes) -> bytes:
-    """A PNG chunk with its right checksum."""
+    """A PNG chunk with a correct checksum."""
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
 def announcing(width: int, height: int) -> bytes:
-    """A small PNG whose header announces so many pixels, grey, 8 bits each."""
+    """A small PNG whose header claims a size, grey, 8 bits per pixel."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")

@@ -1,4 +1,4 @@
-"""What a killed job left beside a file goes with the next job; what a living one is writing stays."""
+"""The next job removes the draft of a killed job, but not that of a running one."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ def _names(folder: Path) -> list[str]:
 
 
 def _writer(target: Path) -> tuple["subprocess.Popen[str]", Path]:
-    """Another process that is publishing to `target`, and its draft."""
+    """A process that is publishing to `target`, and its draft."""
     process = subprocess.Popen(
         [sys.executable, "-c", WRITER, str(target)], cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -38,7 +38,7 @@ def _writer(target: Path) -> tuple["subprocess.Popen[str]", Path]:
     return process, Path(process.stdout.readline().strip())
 
 
-def test_draft_of_a_killed_job_goes_with_the_next(tmp_path: Path) -> None:
+def test_next_job_removes_the_draft_of_a_killed_one(tmp_path: Path) -> None:
     target = tmp_path / "model.onnx"
     process, draft = _writer(target)
     with process:
@@ -49,7 +49,7 @@ def test_draft_of_a_killed_job_goes_with_the_next(tmp_path: Path) -> None:
     assert target.read_bytes() == b"mine"
 
 
-def test_draft_of_a_running_job_stays_and_its_file_comes_last(tmp_path: Path) -> None:
+def test_draft_of_a_running_job_stays(tmp_path: Path) -> None:
     target = tmp_path / "model.onnx"
     process, draft = _writer(target)
     with process:
@@ -62,7 +62,7 @@ def test_draft_of_a_running_job_stays_and_its_file_comes_last(tmp_path: Path) ->
     assert target.read_bytes() == b"of the other"
 
 
-def test_what_only_looks_like_a_draft_stays(tmp_path: Path) -> None:
+def test_similar_file_names_stay(tmp_path: Path) -> None:
     other = [".model.onnx-backup.tmp", ".model.onnx-abcdefgh.tmp.old", "model.onnx-abcdefgh.tmp", ".other-abcdefgh.tmp"]
     for name in other:
         (tmp_path / name).write_bytes(b"a user's")
@@ -77,12 +77,12 @@ def test_what_only_looks_like_a_draft_stays(tmp_path: Path) -> None:
     assert _names(tmp_path) == before
 
 
-def test_draft_taken_before_it_is_held_is_followed_by_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_draft_removed_before_its_lock_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between its making and its lock another job may find it: here at every first time."""
     target = tmp_path / "model.onnx"
     whole, taken = os.fstat, list[str]()
 
-    def fstat(descriptor: int) -> os.stat_result:  # what runs between the two
+    def fstat(descriptor: int) -> os.stat_result:  # runs between creation and lock
         if not taken:
             taken.extend(_names(tmp_path))
             (tmp_path / taken[0]).unlink()
@@ -94,7 +94,7 @@ def test_draft_taken_before_it_is_held_is_followed_by_another(tmp_path: Path, mo
     assert _names(tmp_path) == []
 
 
-def test_hundreds_at_once_never_take_one_anothers(tmp_path: Path) -> None:
+def test_concurrent_jobs_never_remove_each_others_drafts(tmp_path: Path) -> None:
     """Four processes publish to the same place again and again, each removing what it takes for left behind."""
     code = (
         "import sys; from pathlib import Path; from service.contract.files import publish\n"

@@ -1,4 +1,4 @@
-"""The contract: what a manifest may say, and what it may not."""
+"""Valid and invalid manifests."""
 
 import base64
 from typing import Any
@@ -17,7 +17,7 @@ def test_manifest_round_trips_through_json() -> None:
     assert Manifest.model_validate_json(manifest.model_dump_json()) == manifest
 
 
-def test_golden_vectors_are_the_inputs_and_their_scores() -> None:
+def test_golden_vectors_decode() -> None:
     manifest = tiny.manifest()
     inputs = manifest.golden.decoded_inputs(manifest.input)
     np.testing.assert_array_equal(inputs, tiny.IMAGES)
@@ -65,7 +65,7 @@ WRONG_CURVE: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("change", "message"), WRONG_CURVE.values(), ids=WRONG_CURVE)
-def test_curve_that_is_none(change: dict[str, Any], message: str) -> None:
+def test_invalid_curve(change: dict[str, Any], message: str) -> None:
     metrics = tiny.manifest().metrics.model_dump()
     curve = {**metrics["risk_coverage"], **change}
     with pytest.raises(ValidationError, match=message):
@@ -99,7 +99,7 @@ def test_abstention_that_does_not_fit_the_model(change: dict[str, Any], message:
         Manifest.model_validate({**manifest, "abstention": {**manifest["abstention"], **change}})
 
 
-def test_one_threshold_a_class_is_one_a_class() -> None:
+def test_one_threshold_for_each_class() -> None:
     manifest = tiny.manifest().model_dump()
     sets = {**manifest["abstention"]["prediction_sets"][0], "method": "lac_class_conditional"}
     with pytest.raises(ValidationError, match="1 thresholds do not fit method lac_class_conditional"):
@@ -115,7 +115,7 @@ def test_one_threshold_a_class_is_one_a_class() -> None:
         ({"cuts": [0.8]}, "3 thresholds do not fit method by_decision"),
     ],
 )
-def test_cells_are_one_more_than_the_cuts_between_them(change: dict[str, Any], message: str) -> None:
+def test_one_more_cell_than_cuts(change: dict[str, Any], message: str) -> None:
     manifest = tiny.manifest().model_dump()
     by_class = manifest["abstention"]["prediction_sets"][1]
     sound = {**by_class, "method": "by_decision", "cuts": [0.5, 0.8]}
@@ -128,7 +128,7 @@ def test_cells_are_one_more_than_the_cuts_between_them(change: dict[str, Any], m
             Manifest.model_validate(stated)
 
 
-def test_model_that_reports_on_what_it_chose_by_can_carry_no_certificate() -> None:
+def test_no_certificates_without_a_held_out_report_split() -> None:
     manifest = tiny.manifest().model_dump()
     with pytest.raises(ValidationError, match="not held out cannot have certificates"):
         Manifest.model_validate({**manifest, "data": {**manifest["data"], "report_is_held_out": False}})
@@ -175,7 +175,7 @@ def test_reference_that_does_not_fit_the_model(change: dict[str, Any], message: 
 
 
 @pytest.mark.parametrize("own", [None, [*range(100)]])
-def test_reference_of_many_labels_says_which_have_bins_of_their_own(own: list[int] | None) -> None:
+def test_reference_of_many_labels_needs_own_labels(own: list[int] | None) -> None:
     many = {**_REFERENCE, "labels": [1] * 100 + [0] * 5}
     assert Reference.model_validate({**many, "own_labels": [*range(98), 104]})
     with pytest.raises(ValidationError, match="own_labels"):

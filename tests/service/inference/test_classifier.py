@@ -1,4 +1,4 @@
-"""Only a proven model may serve: what `Classifier.load` takes, and everything it refuses."""
+"""Only a proved model is served: what `Classifier.load` accepts and refuses."""
 
 import hashlib
 import json
@@ -110,7 +110,7 @@ def test_file_at_and_over_the_size_limit(tiny_model: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"garbage", b"\x00" * 100], ids=["text", "zeros"])
-def test_file_that_is_no_model(tmp_path: Path, content: bytes) -> None:
+def test_file_that_is_not_a_model(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(content)
     with pytest.raises(ModelError, match="not a model that onnxruntime loads"):

@@ -1,4 +1,4 @@
-"""Policies, and what they make of the scores."""
+"""The decisions of the policies."""
 
 from typing import Any
 
@@ -24,8 +24,8 @@ def _scores(probabilities: Any, ood_score: Any = 0.0) -> Scores:
 SCORES = _scores(PROBABILITIES)
 
 
-def _policy(**asked: Any) -> Policy:
-    return resolve(PolicyRequest(**asked), ABSTENTION)
+def _policy(**fields: Any) -> Policy:
+    return resolve(PolicyRequest(**fields), ABSTENTION)
 
 
 def _labels(decisions: list[Decision]) -> list[int | None]:
@@ -69,18 +69,18 @@ def test_certified_risk_decides_by_its_threshold() -> None:
 
 
 @pytest.mark.parametrize("asked", [{"selective_risk": 0.01}, {"reject_cost": 0.01}])
-def test_what_could_not_be_certified_is_never_answered(asked: dict[str, float]) -> None:
+def test_infeasible_policy_always_abstains(asked: dict[str, float]) -> None:
     decisions = decide(_scores([[1.0, 0.0, 0.0]] * 2, [0.0, 9.0]), _policy(**asked), ABSTENTION)
     assert (_labels(decisions), _reasons(decisions)) == ([None] * 2, ["no_certified_threshold"] * 2)
 
 
 @pytest.mark.parametrize("asked", [{"selective_risk": 0.1}, {"reject_cost": 0.2}, {"threshold": 0.5}])
-def test_what_is_out_of_distribution_is_not_answered_however_sure(asked: dict[str, float]) -> None:
+def test_out_of_distribution_abstains_at_any_confidence(asked: dict[str, float]) -> None:
     scores = _scores([[1.0, 0.0, 0.0]] * 3, [2.0, np.nextafter(np.float32(2), np.float32(3)), 9.0])
     assert _reasons(decide(scores, _policy(**asked), ABSTENTION)) == [None, *["out_of_distribution"] * 2]
 
 
-def test_only_never_abstain_answers_what_is_out_of_distribution() -> None:
+def test_never_abstain_answers_out_of_distribution() -> None:
     assert _labels(decide(_scores([[1.0, 0.0, 0.0]], 9.0), _policy(never_abstain=True), ABSTENTION)) == [0]
 
 
@@ -116,7 +116,7 @@ def test_top_label_is_the_one_answered_even_where_all_tie() -> None:
     assert decide(_scores(flat), NeverAbstainPolicy(), None)[0].label == 0
 
 
-def test_resolve_gives_the_policy_that_was_asked_for() -> None:
+def test_resolve_gives_the_requested_policy() -> None:
     assert _policy(threshold=0.25) == ThresholdPolicy(threshold=0.25)
     assert _policy(never_abstain=True) == NeverAbstainPolicy()
     risk, cost = _policy(selective_risk=0.1), _policy(reject_cost=0.2)

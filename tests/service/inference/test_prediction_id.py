@@ -18,14 +18,14 @@ POLICIES: list[tuple[Policy, str, float]] = [
 
 
 @pytest.mark.parametrize(("policy", "field", "value"), POLICIES, ids=lambda value: str(value)[:20])
-def test_id_gives_back_what_was_decided(policy: Policy, field: str, value: float) -> None:
+def test_id_decodes_to_the_decision(policy: Policy, field: str, value: float) -> None:
     give = PredictionIds("0123456789ab").under(policy)
-    found = [PredictionId.decode(give(label)[0]) for label in (0, None, 65_000)]
-    assert [(entry.version, entry.policy_field, entry.policy_value) for entry in found] == [
+    result = [PredictionId.decode(give(label)[0]) for label in (0, None, 65_000)]
+    assert [(entry.version, entry.policy_field, entry.policy_value) for entry in result] == [
         ("0123456789ab", field, value)
     ] * 3
-    assert [entry.label for entry in found] == [0, None, 65_000]
-    assert len({entry.nonce for entry in found}) == 3
+    assert [entry.label for entry in result] == [0, None, 65_000]
+    assert len({entry.nonce for entry in result}) == 3
 
 
 def test_ids_under_several_policies_are_all_different() -> None:
@@ -38,12 +38,12 @@ def test_ids_under_several_policies_are_all_different() -> None:
     "text",
     ["", "AAAA", "A" * 36, "A" * 41, "!" * 40, "é" * 40, base64.urlsafe_b64encode(struct.pack(">13xBdII", 9, 0, 0, 0))],
 )
-def test_what_is_no_id(text: str | bytes) -> None:
+def test_invalid_id(text: str | bytes) -> None:
     with pytest.raises(ValueError, match="not the id of a prediction"):
         PredictionId.decode(text if isinstance(text, str) else text.decode())
 
 
-def test_id_says_when_it_was_given() -> None:
+def test_id_holds_the_time() -> None:
     moment = 1_700_000_000.9
     give = PredictionIds("0123456789ab", now=lambda: moment).under(NeverAbstainPolicy())
     first = give(1)[0]
@@ -57,19 +57,19 @@ def test_id_says_when_it_was_given() -> None:
     ]
 
 
-def test_as_many_answers_are_audited_as_are_asked_for_and_their_ids_say_so() -> None:
+def test_audit_share_and_the_bit_in_the_id() -> None:
     audited: list[str] = []
     give = PredictionIds("0123456789ab", 0.25, audited.append).under(NeverAbstainPolicy())
     given = [give(label) for label in [None, *range(3)] * 4000]
     assert audited == [text for text, audit in given if audit]
     assert [PredictionId.decode(text).audit for text, _ in given] == [audit for _, audit in given]
-    assert all(PredictionId.decode(text).label is not None for text in audited)  # no abstention is
+    assert all(PredictionId.decode(text).label is not None for text in audited)  # never an abstention
     assert 2700 < len(audited) < 3300  # 12,000 answers: 3,000, and 6 standard deviations are 285
     assert not any(audit for _, audit in map(PredictionIds("0123456789ab").under(NeverAbstainPolicy()), range(1000)))
 
 
-def test_threads_give_each_id_once() -> None:
+def test_ids_are_unique_across_threads() -> None:
     give = PredictionIds("0123456789ab", 0.5).under(NeverAbstainPolicy())
     with ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(lambda _: [give(1)[0] for _ in range(5000)], range(4)))
-    assert len({PredictionId.decode(text).nonce for part in found for text in part}) == 20_000
+        result = list(threads.map(lambda _: [give(1)[0] for _ in range(5000)], range(4)))
+    assert len({PredictionId.decode(text).nonce for part in result for text in part}) == 20_000

@@ -1,4 +1,4 @@
-"""Which kind of prediction set a request gets, and which classes are in it."""
+"""The choice of prediction sets for a request, and their members."""
 
 import numpy as np
 import pytest
@@ -60,18 +60,18 @@ def test_first_that_fits_is_chosen(set_coverage: float | None, method: SetMethod
         ),
     ],
 )
-def test_what_is_not_offered(set_coverage: float | None, method: SetMethod | None, message: str) -> None:
+def test_unavailable_sets_are_refused(set_coverage: float | None, method: SetMethod | None, message: str) -> None:
     with pytest.raises(InvalidValue) as refused:
         choose(_abstention(), set_coverage, method)
     assert str(refused.value) == f"{message}by_decision 0.95, 0.9; lac 0.95, 0.99"
 
 
-def test_cell_begins_at_its_cut_and_the_gate_lets_in_its_threshold() -> None:
+def test_cuts_and_the_gates_threshold_are_inclusive() -> None:
     cut = np.float32(0.7)  # not 0.7 in double precision
     confidence = np.array([np.nextafter(cut, np.float32(0)), cut, 0.9, 1, 1], dtype=np.float32)
     ood_score = np.array([0, 0, 0, 4, 4.5], dtype=np.float32)
-    found = cells(Scores(confidence[:, None], confidence, ood_score), [float(cut), 0.95], 4.0)
-    assert found.tolist() == [0, 1, 1, 2, 0]
+    result = cells(Scores(confidence[:, None], confidence, ood_score), [float(cut), 0.95], 4.0)
+    assert result.tolist() == [0, 1, 1, 2, 0]
 
 
 def test_threshold_is_that_of_the_cell() -> None:
@@ -81,6 +81,6 @@ def test_threshold_is_that_of_the_cell() -> None:
     assert members(scores, OFFERED[0], 4.0).tolist() == [
         [True, True, True],
         [True, True, False],
-        [True, False, False],  # under its threshold, and the likeliest all the same
-        [True, True, False],  # sure, and turned away
+        [True, False, False],  # below the threshold, but the likeliest
+        [True, True, False],  # confident, but out of distribution
     ]

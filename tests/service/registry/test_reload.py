@@ -47,7 +47,7 @@ def _check(client: TestClient, *, all_files: bool = False) -> None:
 
 def _answer(client: TestClient) -> tuple[str, list[list[float]]]:
     answer = client.post("/predict", json=ALL).json()
-    return answer["model"]["version"], [found["probabilities"] for found in answer["predictions"]]
+    return answer["model"]["version"], [result["probabilities"] for result in answer["predictions"]]
 
 
 def _expected(number: int) -> tuple[str, list[list[float]]]:

@@ -1,4 +1,4 @@
-"""`python -m service score` as a user sees it: what it writes and says, and what it does with what is there already."""
+"""`demur score` as a user sees it: its files and messages, and existing output."""
 
 import json
 import os
@@ -42,14 +42,14 @@ def test_output(file: Path, out: Path, embedding_model: Path, capsys: pytest.Cap
     assert {path.name for path in out.parent.iterdir()} == {"in.parquet", "out.parquet"}
 
 
-def test_file_says_what_it_is(file: Path, out: Path, embedding_model: Path) -> None:
+def test_metadata_of_the_output(file: Path, out: Path, embedding_model: Path) -> None:
     assert score(embedding_model, file, out, "--selective-risk", "0.1", "--column", "x") == 0
-    found = json.loads(pq.read_schema(out).metadata[b"demur.scores"])
+    result = json.loads(pq.read_schema(out).metadata[b"demur.scores"])
     classifier = Classifier.load(embedding_model)
-    assert found["model"] == {"name": "tiny", "version": classifier.version}
+    assert result["model"] == {"name": "tiny", "version": classifier.version}
     policy = {"kind": "selective_risk", "selective_risk": 0.1, "confidence_level": 0.95, "threshold": 0.8}
-    assert found["policy"] == policy
-    assert found["input"]["name"] == "in.parquet"
+    assert result["policy"] == policy
+    assert result["input"]["name"] == "in.parquet"
 
 
 def test_two_columns_fit_and_one_is_named(tmp_path: Path, out: Path, embedding_model: Path) -> None:
@@ -62,7 +62,7 @@ def test_two_columns_fit_and_one_is_named(tmp_path: Path, out: Path, embedding_m
     assert confidence[0] == confidence[1][::-1]
 
 
-def test_finished_output_is_nothing_to_do(
+def test_nothing_to_do_for_finished_output(
     file: Path, out: Path, embedding_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert score(embedding_model, file, out) == 0
@@ -73,28 +73,28 @@ def test_finished_output_is_nothing_to_do(
     assert out.stat() == before
 
 
-def test_output_of_another_job_is_replaced_only_where_that_is_said(
+def test_output_of_another_job_is_replaced_only_with_overwrite(
     file: Path, out: Path, embedding_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert score(embedding_model, file, out) == 0
     before = out.read_bytes()
     assert score(embedding_model, file, out, "--threshold", "0.5") == 1
     said = capsys.readouterr().err
-    assert said == f"demur: {out} is there already, of another policy: name another file, or say --overwrite\n"
+    assert said == f"demur: {out} already exists, from another policy: name another file, or add --overwrite\n"
     assert out.read_bytes() == before
     assert score(embedding_model, file, out, "--threshold", "0.5", "--overwrite") == 0
     assert "abstain" in pq.read_table(out)["decision"].to_pylist()
     write(file, {"x": fixed_size_list(embeddings(7))})
     assert score(embedding_model, file, out, "--threshold", "0.5") == 1
-    assert "of another input: name" in capsys.readouterr().err
+    assert "from another input: name" in capsys.readouterr().err
 
 
-def test_output_that_is_none_of_ours(
+def test_unrelated_output_file(
     file: Path, out: Path, embedding_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(out, {"id": [1]})
     assert score(embedding_model, file, out) == 1
-    assert capsys.readouterr().err.startswith(f"demur: {out} is there already, of other data: name")
+    assert capsys.readouterr().err.startswith(f"demur: {out} already exists, from other data: name")
     assert score(embedding_model, file, out, "--overwrite") == 0
     assert pq.read_metadata(out).num_rows == 1000
 
@@ -130,7 +130,7 @@ def test_setting_names_the_model_and_the_policy(
     assert set(pq.read_table(out)["reason"].to_pylist()) == {"low_confidence"}
 
 
-def test_policy_that_never_answers_is_said_beforehand(
+def test_infeasible_policy_is_a_warning(
     file: Path, out: Path, embedding_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert score(embedding_model, file, out, "--selective-risk", "0.01") == 0
@@ -140,16 +140,16 @@ def test_policy_that_never_answers_is_said_beforehand(
 
 
 def test_any_threads_and_batches_give_the_same_rows(tmp_path: Path, file: Path, embedding_model: Path) -> None:
-    found = []
+    result = []
     for i, (threads, rows) in enumerate([(1, 1000), (3, 10), (8, 299)]):
         out = tmp_path / f"out-{i}.parquet"
         words = ["--threads", str(threads), "--batch-size", str(rows)]
         assert score(embedding_model, file, out, *words) == 0
-        found.append(pq.read_table(out).drop_columns(["confidence", "ood_score"]))
-    assert found[0] == found[1] == found[2]
+        result.append(pq.read_table(out).drop_columns(["confidence", "ood_score"]))
+    assert result[0] == result[1] == result[2]
 
 
-def test_progress_is_one_line_that_is_written_over_and_taken_away() -> None:
+def test_progress_line_is_overwritten_and_removed() -> None:
     parent, child = pty.openpty()
     with os.fdopen(child, "w") as terminal:
         progress = Progress(terminal, 1_000_000)
@@ -167,7 +167,7 @@ def test_progress_is_one_line_that_is_written_over_and_taken_away() -> None:
     assert "\n" not in said
 
 
-def test_without_pyarrow_it_says_which_extra_it_needs(tmp_path: Path, embedding_model: Path, file: Path) -> None:
+def test_without_pyarrow_the_message_names_the_extra(tmp_path: Path, embedding_model: Path, file: Path) -> None:
     # Found before the installed one: what an import of a package that is not there raises.
     (tmp_path / "pyarrow.py").write_text("raise ModuleNotFoundError(\"No module named 'pyarrow'\", name='pyarrow')")
     words = command(embedding_model, file, tmp_path / "out.parquet")
@@ -177,7 +177,7 @@ def test_without_pyarrow_it_says_which_extra_it_needs(tmp_path: Path, embedding_
     assert (process.returncode, said) == (1, "demur: score needs pyarrow: pip install '.[serve,score]'\n")
 
 
-def test_columns_of_any_type_go_through(tmp_path: Path, out: Path, embedding_model: Path) -> None:
+def test_columns_of_any_type_are_kept(tmp_path: Path, out: Path, embedding_model: Path) -> None:
     rows = embeddings(300)
     words = [f"word {i % 40}" for i in range(300)]
     columns = {
@@ -194,7 +194,7 @@ def test_columns_of_any_type_go_through(tmp_path: Path, out: Path, embedding_mod
     }
     file = write(tmp_path / "in.parquet", columns, group=70)
     assert score(embedding_model, file, out, "--column", "x", "--batch-size", "16") == 0
-    expected, found = pq.read_table(file), pq.read_table(out)
+    expected, result = pq.read_table(file), pq.read_table(out)
     for name in expected.column_names[1:]:
-        assert found[name].type == expected[name].type
-        assert found[name].to_pylist() == expected[name].to_pylist()
+        assert result[name].type == expected[name].type
+        assert result[name].to_pylist() == expected[name].to_pylist()

@@ -1,4 +1,4 @@
-"""Every kind of input in every form of column, row by row what `POST /predict` says."""
+"""Every kind of input in every form of column gets the answers of `POST /predict`."""
 
 import base64
 from pathlib import Path
@@ -30,9 +30,9 @@ def _predictions(model: Path, inputs: list[Any], **options: Any) -> list[dict[st
 
 
 def _assert_same(path: Path, predictions: list[dict[str, Any]]) -> None:
-    found = pq.read_table(path).to_pylist()
-    assert len(found) == len(predictions)
-    for row, prediction in zip(found, predictions, strict=True):
+    result = pq.read_table(path).to_pylist()
+    assert len(result) == len(predictions)
+    for row, prediction in zip(result, predictions, strict=True):
         for name in ("decision", "label", "reason"):
             assert row[name] == prediction[name]
         assert row["confidence"] == pytest.approx(prediction["confidence"], abs=1e-6)
@@ -139,7 +139,7 @@ def test_pictures(tmp_path: Path, tiny_model: Path) -> None:
         _assert_same(tmp_path / f"{name}-out.parquet", expected)
 
 
-def test_pictures_are_fitted_where_that_is_asked(tmp_path: Path, tiny_model: Path) -> None:
+def test_pictures_are_fitted_with_resize(tmp_path: Path, tiny_model: Path) -> None:
     picture = encoded(Image.new("RGB", (40, 20), "white"))
     file = write(tmp_path / "in.parquet", {"picture": pa.array([picture], pa.binary())})
     assert score(tiny_model, file, tmp_path / "out.parquet", "--probabilities", "--resize") == 0

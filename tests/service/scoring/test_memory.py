@@ -1,4 +1,4 @@
-"""What a run holds in memory does not grow with its file."""
+"""Memory does not grow with the file."""
 
 import re
 import sys

@@ -1,4 +1,4 @@
-"""What cannot be scored: one line that names file, row, column, value and rule, exit status 1, nothing half-written."""
+"""Invalid input: one line that names file, row, column, value and rule, exit status 1, and no partial output."""
 
 import resource
 from pathlib import Path
@@ -32,10 +32,13 @@ COLUMNS: dict[str, tuple[Columns, str]] = {
     "null": ({"x": _with(3, None)}, f"row 3: x is null: {EMBEDDING}"),
     "too short": ({"x": _with(2, [0.5])}, "row 2: x has 1 values: a row has 2"),
     "too long": ({"x": _with(2, [0.5] * 3)}, "row 2: x has 3 values: a row has 2"),
-    "integers": ({"x": [[1, 2]]}, f"there is no column that the model can read; {EMBEDDING}; there are x (list<"),
-    "two that fit": ({"x": GOOD, "y": GOOD}, f"there is more than one, x, y: say --column; {EMBEDDING}; there are x"),
-    "another width": ({"x": pa.array([[1.0]], pa.list_(pa.float32(), 1))}, "there is no column that the model"),
-    "a name of ours": ({"x": GOOD, "label": list("abcd")}, "column 'label' has the name of one that is written"),
+    "integers": ({"x": [[1, 2]]}, f"no column fits the model; {EMBEDDING}; there are x (list<"),
+    "two that fit": (
+        {"x": GOOD, "y": GOOD},
+        f"more than one column fits, x, y: choose one with --column; {EMBEDDING}; there are x",
+    ),
+    "another width": ({"x": pa.array([[1.0]], pa.list_(pa.float32(), 1))}, "no column fits the model"),
+    "a name of ours": ({"x": GOOD, "label": list("abcd")}, "column 'label' has the name of an output column"),
 }
 TABLE: dict[str, tuple[Columns, str]] = {
     "NaN": ({"age": [1.0, np.nan], "sex": ["f", "m"], "mass": [1, 2]}, f"row 1: age is nan: {RULE}"),
@@ -85,7 +88,7 @@ def test_pictures(tmp_path: Path, tiny_model: Path, case: str, capsys: pytest.Ca
     _assert_refused(tiny_model, file, expected, capsys)
 
 
-def test_files_that_are_none(tmp_path: Path, embedding_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_files(tmp_path: Path, embedding_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sound, out, folder = write(tmp_path / "in.parquet", {"x": GOOD}), tmp_path / "out.parquet", tmp_path / "folder"
     folder.mkdir()
     text = tmp_path / "text.parquet"
@@ -94,14 +97,14 @@ def test_files_that_are_none(tmp_path: Path, embedding_model: Path, capsys: pyte
     broken = tmp_path / "broken.parquet"
     broken.write_bytes(sound.read_bytes()[:20] + bytes(200) + sound.read_bytes()[220:])
     cases = [
-        (tmp_path / "nothing.parquet", out, f"{tmp_path / 'nothing.parquet'} is not there"),
+        (tmp_path / "nothing.parquet", out, f"{tmp_path / 'nothing.parquet'} does not exist"),
         (text, out, f"{text} cannot be read: Parquet magic bytes not found"),
         (broken, out, f"{broken} cannot be read: "),
         (empty, out, f"{empty} has no rows"),
-        (folder, out, f"{folder} holds no file *.parquet"),
-        (sound, sound, f"{sound} is what is read: the answers must go elsewhere"),
-        (sound, folder, f"{folder} is a folder and {sound} a file: name a file"),
-        (folder, sound, f"{sound} is a file and {folder} a folder: name a folder"),
+        (folder, out, f"{folder} contains no *.parquet file"),
+        (sound, sound, f"{sound} is the input: choose another output"),
+        (sound, folder, f"{folder} is a folder but {sound} is a file: name a file"),
+        (folder, sound, f"{sound} is a file but {folder} is a folder: name a folder"),
         (sound, text / "out.parquet", f"cannot write {text / 'out.parquet.parts'}: "),
     ]
     for source, target, expected in cases:
@@ -117,7 +120,7 @@ def test_files_that_are_none(tmp_path: Path, embedding_model: Path, capsys: pyte
     [
         (["--selective-risk", "0.05"], "--selective-risk=0.05 is not certified by this model; certified: 0.1; "),
         (["--reject-cost", "0.05"], "--reject-cost=0.05 is not certified by this model; certified: 0.2; "),
-        (["--column", "y"], "{file}: --column y: there is no such column; there are id (int64), x (fixed_"),
+        (["--column", "y"], "{file}: --column y: no such column; there are id (int64), x (fixed_"),
         (["--column", "id"], "{file}: --column id is of type int64: an embedding is a list of 2 floats"),
         (["--resize"], "{file}: --resize is for pictures: this model takes rows of numbers"),
         (["--model", "nothing.onnx"], "cannot read the model nothing.onnx: No such file or directory"),
@@ -144,7 +147,7 @@ def test_options(
         ["--reject-cost", "0"],
     ],
 )
-def test_values_that_an_option_cannot_have(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_option_values(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["score", "in.parquet", "out.parquet", *words])
     assert f"argument {words[0]}: {words[1]!r} is not a" in capsys.readouterr().err
@@ -158,7 +161,7 @@ def test_columns_of_a_table_are_the_models(
     assert f"{file}: --column age: this model reads the columns age, sex, mass" in capsys.readouterr().err
 
 
-def test_disk_that_is_full(tmp_path: Path, embedding_model: Path) -> None:
+def test_full_disk(tmp_path: Path, embedding_model: Path) -> None:
     file = write(tmp_path / "in.parquet", {"id": list(range(20_000)), "x": fixed_size_list(embeddings(20_000))})
     out = tmp_path / "out.parquet"
     # No file of this process may grow past that: the same error path as a disk without room.

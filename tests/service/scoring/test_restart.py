@@ -1,4 +1,4 @@
-"""A run that ends at any moment is taken up by the same command, and its output is that of one that never ended."""
+"""The same command resumes a run that was stopped at any moment, with the output of an uninterrupted run."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory, file: Path, embedding_model: Path) -> bytes:
-    """The output of a run that nobody stopped."""
+    """The output of an uninterrupted run."""
     out = tmp_path_factory.mktemp("whole") / "out.parquet"
     assert score(embedding_model, file, out, *BATCH) == 0
     return out.read_bytes()
@@ -46,7 +46,7 @@ def _parts(out: Path) -> list[Path]:
 
 
 def _kill_when(model: Path, file: Path, out: Path, reached: Callable[[], bool]) -> None:
-    """Start the command and kill it as soon as something is so."""
+    """Start the command and kill it when a condition holds."""
     run = start(command(model, file, out, *BATCH))
     deadline = time.monotonic() + 60
     while not reached() and run.poll() is None and time.monotonic() < deadline:
@@ -114,13 +114,13 @@ def test_killed_before_it_removed_its_parts(tmp_path: Path, file: Path, whole: b
     assert not folder.exists()
 
 
-def test_part_that_the_disk_never_got_is_made_again(out: Path, file: Path, whole: bytes, embedding_model: Path) -> None:
+def test_part_lost_in_a_crash_is_made_again(out: Path, file: Path, whole: bytes, embedding_model: Path) -> None:
     _parts(out)[0].write_bytes(b"")
     assert score(embedding_model, file, out, *BATCH) == 0
     assert out.read_bytes() == whole
 
 
-def test_parts_of_another_job_are_thrown_away(
+def test_parts_of_another_job_are_discarded(
     out: Path, file: Path, whole: bytes, embedding_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stated = out.with_name("out.parquet.parts") / "job.json"
@@ -128,12 +128,12 @@ def test_parts_of_another_job_are_thrown_away(
     stated.write_text(json.dumps({**json.loads(stated.read_text()), **changed}))
     assert score(embedding_model, file, out, *BATCH) == 0
     said = capsys.readouterr()
-    assert said.err == f"demur: {stated.parent} is of another model, input: starting anew\n"
+    assert said.err == f"demur: {stated.parent} is of another model, input: starting again\n"
     assert "were there" not in said.out
     assert out.read_bytes() == whole
 
 
-def test_what_is_not_ours_in_the_folder_of_parts_stays(tmp_path: Path, embedding_model: Path) -> None:
+def test_other_files_in_the_folder_of_parts_stay(tmp_path: Path, embedding_model: Path) -> None:
     file = write(tmp_path / "in.parquet", {"x": fixed_size_list(embeddings(10))})
     theirs = tmp_path / "out.parquet.parts" / "notes.txt"
     theirs.parent.mkdir()
@@ -156,7 +156,7 @@ def test_one_run_at_a_time(
     assert out.read_bytes() == whole
 
 
-def test_interrupted_by_a_person(tmp_path: Path, file: Path, whole: bytes, embedding_model: Path) -> None:
+def test_keyboard_interrupt(tmp_path: Path, file: Path, whole: bytes, embedding_model: Path) -> None:
     out = tmp_path / "out.parquet"
     run = start(command(embedding_model, file, out, *BATCH), start_new_session=True)
     while not _parts(out) and run.poll() is None:

@@ -111,7 +111,7 @@ def _v2(connection: http.client.HTTPConnection) -> Found:
 
 
 def _explain(connection: http.client.HTTPConnection) -> Found:
-    """Of the likeliest label, by the second session that is made of the file when it is first asked."""
+    """The probability of the likeliest label, from an explanation."""
     answer = json.loads(_body(connection, "POST", "/explain", tiny.IMAGES.tobytes(), RAW))
     return answer["model"]["version"], [[one["probability"]] for one in answer["explanations"]], 1
 

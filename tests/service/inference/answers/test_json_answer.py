@@ -1,4 +1,4 @@
-"""The answer that is written by hand is the response model's, and says what the decision and the sets say."""
+"""The hand-written JSON matches the response model, the decision and the prediction sets."""
 
 import json
 from collections.abc import Sequence
@@ -98,7 +98,7 @@ def test_answer_is_the_response_model(policy: Policy, sets: PredictionSets | Non
             assert given.prediction_set == (None if sets is None else list(compress(LABELS, possible[i])))
 
 
-def test_what_is_not_asked_for_is_null() -> None:
+def test_unrequested_fields_are_null() -> None:
     answer = JsonAnswer(
         ModelRef(name="m", version=VERSION),
         LABELS,

@@ -1,4 +1,4 @@
-"""Rows of numbers that cannot be taken: each is told what came, where, and what is allowed."""
+"""Invalid rows of numbers: each message names the place, the value and the rule."""
 
 import json
 
@@ -60,11 +60,11 @@ def test_bad_row_of_a_table(table: TestClient, rows: str, fragment: str) -> None
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
-def test_json_has_no_such_number(table: TestClient, number: str) -> None:
+def test_numbers_that_json_does_not_have(table: TestClient, number: str) -> None:
     assert_problem(send(table, f'{{"inputs": [[{number}, "f", 70]]}}'), 400, "the body is not JSON")
 
 
-def test_bad_row_where_values_may_be_missing(gaps: TestClient) -> None:
+def test_bad_row_of_a_table_with_missing_values(gaps: TestClient) -> None:
     rule = "it must be a finite number in the range of float32; a missing one is null, or NaN in binary"
     assert_problem(ask(gaps, ["40", "f", 70]), 422, f'inputs[0].age is "40": {rule}')
     assert_problem(ask(gaps, [40, 1, 70]), 422, "inputs[0].sex is 1: it must be a string or null")
@@ -125,12 +125,12 @@ def test_float64_past_the_range_of_float32(embedding: TestClient, value: float) 
 
 
 @pytest.mark.parametrize("size", [0, 1, 7, 9])
-def test_bytes_that_are_no_whole_rows(embedding: TestClient, size: int) -> None:
+def test_incomplete_rows_of_bytes(embedding: TestClient, size: int) -> None:
     rule = f"body has {size} bytes: it must hold whole rows of 8 bytes each"
     assert_problem(send(embedding, bytes(size), RAW), 422, rule)
 
 
-def test_array_that_is_no_rows_of_floats(embedding: TestClient) -> None:
+def test_invalid_arrays(embedding: TestClient) -> None:
     rows = tiny.EMBEDDINGS
     float_rule = "it must be float16 or float32 or float64"
     assert_problem(send(embedding, npy(rows.astype(int)), NPY), 422, f"body is an array of int64: {float_rule}")
@@ -151,7 +151,7 @@ def test_more_rows_than_the_limit(embedding: TestClient, table: TestClient) -> N
     assert_problem(send(embedding, npy(five.astype(float)), NPY), 413, f"body {rule}")
 
 
-def test_resize_means_nothing_to_rows(embedding: TestClient) -> None:
+def test_picture_options_are_refused_for_rows(embedding: TestClient) -> None:
     rule = "resize=true is for pictures: this model takes rows of numbers"
     assert_problem(embedding.post("/predict", json={"inputs": [[0, 0]], "resize": True}), 422, rule)
     for media_type in (RAW, NPY):

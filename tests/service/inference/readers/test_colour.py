@@ -1,4 +1,4 @@
-"""A model of RGB images: every way in gives the same pixels, and what is not RGB is told so."""
+"""A model of RGB images: all forms give the same pixels, and images that are not RGB are refused."""
 
 import base64
 import json
@@ -64,13 +64,13 @@ def test_every_form_of_body_gives_the_same_answer(client: TestClient, body: byte
     np.testing.assert_allclose(probabilities(send(client, body, media_type)), PROBABILITIES, atol=1e-7)
 
 
-def test_picture_is_taken_as_it_is(client: TestClient) -> None:
+def test_picture_is_unchanged(client: TestClient) -> None:
     np.testing.assert_allclose(probabilities(send(client, PICTURES[1], PNG)), PROBABILITIES[1:], atol=1e-7)
     assert send(client, blank("RGB", (1, 2), "JPEG"), "image/jpeg").status_code == 200
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "1"])
-def test_other_modes_are_refused_as_they_are(client: TestClient, mode: str) -> None:
+def test_other_modes_are_refused_without_resize(client: TestClient, mode: str) -> None:
     rule = f"1x2 pixels, mode {mode}: it must be 1x2 in colour (mode RGB), or sent with resize=true"
     assert_problem(send(client, blank(mode, (1, 2)), PNG), 422, rule)
 
@@ -90,8 +90,8 @@ RESIZING = READER.with_options(PictureOptions(resize=True))
     ],
 )
 def test_resize_converts_to_colour_on_black(mode: str, colour: int | tuple[int, ...], pixel: list[int]) -> None:
-    found = RESIZING.from_body(encoded(Image.new(mode, (9, 9), colour)), "image/png")
-    np.testing.assert_array_equal(found, np.full((1, 4, 4, 3), pixel))
+    result = RESIZING.from_body(encoded(Image.new(mode, (9, 9), colour)), "image/png")
+    np.testing.assert_array_equal(result, np.full((1, 4, 4, 3), pixel))
 
 
 def test_resize_centres_colour_on_black() -> None:
@@ -121,7 +121,7 @@ def test_bad_image(client: TestClient, image: str, fragment: str) -> None:
     assert_problem(send(client, f'{{"inputs": [{image}]}}'), 422, fragment)
 
 
-def test_bytes_and_arrays_that_are_no_images(client: TestClient) -> None:
+def test_invalid_bytes_and_arrays(client: TestClient) -> None:
     assert_problem(send(client, bytes(4), RAW), 422, "body has 4 bytes: it must hold whole images of 6 bytes")
     assert_problem(send(client, npy(IMAGES[..., 0]), NPY), 422, "shape [2, 2, 1]: it must be [N, 2, 1, 3] or [N, 6]")
     assert_problem(send(client, npy(IMAGES / 255), NPY), 422, "body is an array of float64: it must be uint8")

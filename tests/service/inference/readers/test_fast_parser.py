@@ -1,4 +1,4 @@
-"""What the fast way to read a JSON body takes, a plain pydantic model takes too, and reads alike; and the other way."""
+"""The fast parser of a JSON body and a plain pydantic model accept the same bodies, and read the same values."""
 
 import base64
 import json
@@ -40,7 +40,7 @@ class _Policy(BaseModel):
 
 
 class _Body(BaseModel):
-    """As anyone would write it for the tiny model, which takes images of one row of two pixels."""
+    """The obvious model for the tiny model's input: images of one row of two pixels."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
     inputs: Annotated[list[_Image], Field(min_length=1, max_length=4)]
@@ -85,7 +85,7 @@ def _body(draw: random.Random) -> str:
 
 
 def _plainly(text: str) -> list[list[int]] | None:
-    """The images that the plain model reads, flat; None where it refuses."""
+    """The images that the plain model reads, flat; None if it refuses the body."""
     try:
         body = _Body.model_validate_json(text)
     except ValidationError:
@@ -94,7 +94,7 @@ def _plainly(text: str) -> list[list[int]] | None:
 
 
 def _has_a_key_twice(text: str) -> bool:
-    """The one thing that pydantic takes and Demur does not."""
+    """The only thing that pydantic accepts and Demur does not."""
 
     def look(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(dict(pairs)) < len(pairs):
@@ -118,7 +118,7 @@ def predictor(tiny_model: Path) -> Predictor:
 
 
 def _compare(predictor: Predictor, bodies: int, seed: int) -> tuple[int, int]:
-    """How many bodies both took, and how many both refused."""
+    """The numbers of bodies that both accepted and both refused."""
     draw = random.Random(seed)
     taken = refused = 0
     for _ in range(bodies):
@@ -141,14 +141,14 @@ def _probabilities(body: bytes) -> list[list[float]]:
     return [prediction["probabilities"] for prediction in json.loads(body)["predictions"]]
 
 
-def test_fast_and_plain_take_the_same_bodies(predictor: Predictor) -> None:
+def test_fast_and_plain_accept_the_same_bodies(predictor: Predictor) -> None:
     taken, refused = _compare(predictor, BODIES, seed=0)
     assert taken > BODIES / 8
     assert refused > BODIES / 8
 
 
 @pytest.mark.slow
-def test_fast_and_plain_take_the_same_of_half_a_million(predictor: Predictor) -> None:
+def test_fast_and_plain_agree_on_half_a_million_bodies(predictor: Predictor) -> None:
     taken, refused = _compare(predictor, 500_000, seed=1)
     assert taken > 60_000
     assert refused > 100_000

@@ -1,4 +1,4 @@
-"""Rows of numbers by every way in: the same rows get the same answers."""
+"""Rows of numbers in every form: the same rows get the same answers."""
 
 import json
 
@@ -51,27 +51,27 @@ def test_every_form_of_embedding_gives_the_same_answer(
     np.testing.assert_allclose(probabilities(send(embedding, body, media_type)), expected, atol=1e-7)
 
 
-def test_category_that_is_unknown_speaks_for_no_class(table: TestClient) -> None:
+def test_unknown_category_has_no_weight(table: TestClient) -> None:
     unknown = probabilities(ask(table, *({"age": 50, "sex": sex, "mass": 70} for sex in ("x", "", "F", "0"))))
     np.testing.assert_allclose(unknown, [[1 / 11, 9 / 11, 1 / 11]] * 4, atol=1e-7)
 
 
-def test_table_of_numbers_alone_and_of_categories_alone() -> None:
+def test_table_of_only_numbers_or_only_categories() -> None:
     numbers = FeatureReader(FeaturesInput(width=2, columns=[Column(name="a"), Column(name="b")]), 4)
     rows = np.array([[1, 2], [3, 4]], dtype=np.float32)
-    for found in (
+    for result in (
         numbers.from_json([[1, 2], {"b": 4, "a": 3}]),
         numbers.from_body(rows.tobytes(), RAW),
     ):
-        np.testing.assert_array_equal(found, rows)
+        np.testing.assert_array_equal(result, rows)
     coded = FeatureReader(FeaturesInput(width=1, columns=[Column(name="a", categories=["x", "y"])], missing="mean"), 4)
     codes = np.array([[1], [0], [-1], [-1]], dtype=np.float32)
-    for found in (
+    for result in (
         coded.from_json([["y"], ["x"], ["z"], [None]]),
         coded.from_body(np.array([1, 0, -1, NAN], dtype=np.float32).tobytes(), RAW),
     ):
-        np.testing.assert_array_equal(found, codes)
-        assert found.dtype == np.float32
+        np.testing.assert_array_equal(result, codes)
+        assert result.dtype == np.float32
 
 
 def test_contract_gives_a_category_one_code() -> None:
@@ -89,7 +89,7 @@ def test_options_work_as_for_any_kind(table: TestClient) -> None:
         assert (prediction["reason"], prediction["top_k"][0]["label"]) == ("low_confidence", "left")
 
 
-def test_largest_float32_is_taken_and_rounding_decides(embedding: TestClient) -> None:
+def test_largest_float32_and_rounding(embedding: TestClient) -> None:
     largest = float(np.finfo(np.float32).max)
     for value in (largest, -largest, np.nextafter(2.0**128 - 2.0**103, 0), 10**30, 5e-324):
         assert ask(embedding, [value, 0]).status_code == 200

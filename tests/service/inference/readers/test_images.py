@@ -1,4 +1,4 @@
-"""Every form of picture that a request may carry, and what the model then sees."""
+"""Every form of picture in a request, and the pixels that the model gets."""
 
 import base64
 import struct
@@ -33,18 +33,18 @@ def _base64(raw: bytes) -> str:
     ids=["rows", "flat", "base64 of a PNG", "base64 of the bytes"],
 )
 def test_json_forms_give_the_same_pixels(value: object) -> None:
-    found = READER.from_json([value, value])
-    assert found.dtype == np.uint8
-    np.testing.assert_array_equal(found, [PIXELS, PIXELS])
+    result = READER.from_json([value, value])
+    assert result.dtype == np.uint8
+    np.testing.assert_array_equal(result, [PIXELS, PIXELS])
 
 
 @pytest.mark.parametrize("shape", [(3, 28, 28), (3, 784)])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_array_gives_the_same_pixels(shape: tuple[int, ...], order: Literal["C", "F"]) -> None:
     images = np.stack([PIXELS, PIXELS.T, PIXELS[::-1]])
-    found = READER.from_npy(npy(np.asarray(images.reshape(shape), order=order)))
-    np.testing.assert_array_equal(found, images)
-    assert found.flags.c_contiguous
+    result = READER.from_npy(npy(np.asarray(images.reshape(shape), order=order)))
+    np.testing.assert_array_equal(result, images)
+    assert result.flags.c_contiguous
 
 
 def test_raw_bytes_and_png_give_the_same_pixels() -> None:
@@ -52,14 +52,14 @@ def test_raw_bytes_and_png_give_the_same_pixels() -> None:
     np.testing.assert_array_equal(READER.from_body(PNG, "image/png"), [PIXELS])
 
 
-def test_jpeg_is_taken() -> None:
+def test_jpeg_is_accepted() -> None:
     smooth = np.tile(np.arange(0, 252, 9, dtype=np.uint8), (28, 1))
     jpeg = encoded(Image.fromarray(smooth), "JPEG", quality=95)
-    for found in (
+    for result in (
         READER.from_body(jpeg, "image/jpeg"),
         READER.from_json([_base64(jpeg)]),
     ):
-        assert np.abs(found[0].astype(int) - smooth).max() <= 4
+        assert np.abs(result[0].astype(int) - smooth).max() <= 4
 
 
 def test_every_pixel_value_passes() -> None:
@@ -79,18 +79,18 @@ def test_batch_over_the_limit(count: int) -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P", "1", "I;16"])
-def test_other_modes_are_refused_as_they_are(mode: str) -> None:
+def test_other_modes_are_refused_without_resize(mode: str) -> None:
     with pytest.raises(InvalidValue, match=rf"mode {mode}: it must be 28x28 grey \(mode L\)"):
         READER.from_body(blank(mode), "image/png")
 
 
 @pytest.mark.parametrize("size", [(27, 28), (28, 27), (56, 56), (1, 1)])
-def test_other_sizes_are_refused_as_they_are(size: tuple[int, int]) -> None:
+def test_other_sizes_are_refused_without_resize(size: tuple[int, int]) -> None:
     with pytest.raises(InvalidValue, match=f"image of {size[0]}x{size[1]} pixels"):
         READER.from_body(blank(size=size), "image/png")
 
 
-def test_resize_leaves_a_picture_of_the_right_form_alone() -> None:
+def test_resize_keeps_a_picture_of_the_right_form() -> None:
     np.testing.assert_array_equal(RESIZING.from_body(PNG, "image/png"), [PIXELS])
 
 
@@ -128,9 +128,9 @@ def test_resize_turns_a_photograph_upright() -> None:
     image.paste(255, (0, 0, 28, 28))  # the left half is white
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 90 degrees clockwise: left becomes top
-    found = RESIZING.from_body(encoded(image, "JPEG", exif=exif, quality=100), "image/jpeg")[0]
-    assert found[2:12, 8:20].min() > 250
-    assert found[16:26, 8:20].max() < 5
+    result = RESIZING.from_body(encoded(image, "JPEG", exif=exif, quality=100), "image/jpeg")[0]
+    assert result[2:12, 8:20].min() > 250
+    assert result[16:26, 8:20].max() < 5
 
 
 def test_resize_refuses_more_than_8_bits() -> None:
@@ -139,14 +139,14 @@ def test_resize_refuses_more_than_8_bits() -> None:
 
 
 @pytest.mark.parametrize("length", range(0, len(PNG), 61))
-def test_png_cut_anywhere(length: int) -> None:
+def test_png_truncated_anywhere(length: int) -> None:
     with pytest.raises(RequestError):
         READER.from_body(PNG[:length], "image/png")
 
 
 @pytest.mark.parametrize("position", range(8, len(PNG), 97))
 def test_png_with_a_changed_byte_is_refused_or_read(position: int) -> None:
-    """Whatever the byte meant, the outcome is an image or a refusal, never another exception."""
+    """The outcome is an image or a refusal, never another exception."""
     changed = PNG[:position] + bytes([PNG[position] ^ 0xFF]) + PNG[position + 1 :]
     with suppress(RequestError):
         assert READER.from_body(changed, "image/png").shape == (1, 28, 28)

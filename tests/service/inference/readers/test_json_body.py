@@ -1,4 +1,4 @@
-"""A JSON body is read strictly: one value a key, and nothing that JSON is not."""
+"""A JSON body is parsed strictly: no repeated keys, and nothing that is not JSON."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from service.inference.readers.json_body import json_object, may_hold_booleans
         b"{}",
     ],
 )
-def test_each_key_once_is_taken(body: bytes) -> None:
+def test_unique_keys_are_accepted(body: bytes) -> None:
     assert isinstance(json_object(body, "inputs"), dict)
 
 
@@ -33,21 +33,21 @@ def test_each_key_once_is_taken(body: bytes) -> None:
         (b'{"a:b": ":", "a:b": ":"}', "a:b"),
     ],
 )
-def test_key_that_is_there_twice_is_named(body: bytes, key: str) -> None:
+def test_repeated_key_is_named(body: bytes, key: str) -> None:
     with pytest.raises(InvalidValue, match=f"^{key} is given more than once in one object of the body$"):
         json_object(body, "inputs")
 
 
-def test_nested_deep_with_a_key_twice_is_refused() -> None:
+def test_deep_nesting_with_a_repeated_key_is_refused() -> None:
     with pytest.raises(MalformedBody, match="not JSON"):
         json_object(b'{"a": 1, "a": ' + b"[" * 1020 + b"]" * 1020 + b"}", "inputs")
 
 
 @pytest.mark.parametrize("body", [b'{"inputs": [true]}', b'{"inputs": [false]}', b'{"e": "true"}'])
-def test_a_boolean_is_never_overlooked(body: bytes) -> None:
+def test_no_boolean_is_missed(body: bytes) -> None:
     assert may_hold_booleans(body)
 
 
 @pytest.mark.parametrize("body", [b'{"inputs": [1, 2e5]}', b'{"inputs": [1], "never": null}'])
-def test_none_is_looked_for_where_there_can_be_none(body: bytes) -> None:
+def test_no_check_for_booleans_without_need(body: bytes) -> None:
     assert not may_hold_booleans(body)

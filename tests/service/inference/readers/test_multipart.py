@@ -1,4 +1,4 @@
-"""Forms of picture files: what is found in them, what is refused, and where it stops."""
+"""Forms of picture files: reading, refusals and limits."""
 
 from contextlib import suppress
 
@@ -19,8 +19,8 @@ def _form(*parts: bytes) -> bytes:
     return b"".join(parts) + b"--edge--\r\n"
 
 
-def test_files_in_their_order_whatever_their_fields_are_called() -> None:
-    whole = bytes(range(256)) + b"\r\n--edg\r\n--"  # as near to a boundary as bytes get
+def test_files_in_order_whatever_their_field_names() -> None:
+    whole = bytes(range(256)) + b"\r\n--edg\r\n--"  # almost a boundary
     body = _form(
         _part(whole, 'form-data; name="x"; filename="one.png"', "Content-Type: text/plain"),
         _part(b"", 'form-data; name=""; filename=""'),
@@ -42,7 +42,7 @@ def test_names_are_bounded_and_made_printable() -> None:
     assert field.isprintable()
 
 
-def test_no_more_parts_are_read_than_may_be_asked() -> None:
+def test_parsing_stops_at_the_limit() -> None:
     with pytest.raises(TooLarge, match="body holds more than 2 images, which is the limit of one request"):
         files(_form(*[_part(b"1")] * 2, b"--edge\r\nbroken"), TYPE, max_files=2)
 
@@ -75,7 +75,7 @@ def test_text_field_is_refused_by_name(disposition: str, message: str) -> None:
     ],
     ids=["no boundary", "other", "long", "no end", "empty", "begun", "many headers", "long header", "control"],
 )
-def test_what_is_no_form_is_refused(body: bytes, media_type: str) -> None:
+def test_invalid_form_is_refused(body: bytes, media_type: str) -> None:
     with pytest.raises(MalformedBody):
         files(body, media_type, max_files=4)
 

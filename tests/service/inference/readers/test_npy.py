@@ -1,4 +1,4 @@
-"""NumPy files as bodies: what NumPy and others write is read, and nothing else does more than be refused."""
+"""NumPy files as bodies: files by NumPy and other writers are read, all others are refused."""
 
 import io
 import pickle
@@ -25,9 +25,9 @@ def _read(body: bytes) -> np.ndarray:
 @pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_what_numpy_writes(dtype: str, version: tuple[int, int], order: Any) -> None:
-    found = _read(npy(np.asarray(VALUES.astype(dtype), order=order), version))
-    assert found.dtype == np.dtype(dtype)
-    np.testing.assert_array_equal(found, VALUES)
+    result = _read(npy(np.asarray(VALUES.astype(dtype), order=order), version))
+    assert result.dtype == np.dtype(dtype)
+    np.testing.assert_array_equal(result, VALUES)
 
 
 @pytest.mark.parametrize(
@@ -46,11 +46,11 @@ def test_no_rows() -> None:
     assert _read(npy(np.empty((0, 3), np.float32))).shape == (0, 3)
 
 
-def test_data_are_not_copied() -> None:
+def test_data_is_not_copied() -> None:
     assert not _read(FILE).flags.owndata
 
 
-def test_cut_anywhere() -> None:
+def test_truncated_anywhere() -> None:
     for length in range(len(FILE)):
         with pytest.raises(MalformedBody, match="the body"):
             print(f"cut to {length} bytes:", _read(FILE[:length]))  # noqa: T201  # shown where it is read
@@ -92,7 +92,7 @@ def test_unsound_header(header: bytes) -> None:
 @pytest.mark.parametrize(
     "entry", [b"\"fortran_order': False,", b"'fortran_order':\x0bFalse,", b"'fortran_order': False, 'shape': (02, 3),"]
 )
-def test_header_that_numpy_cannot_read_is_not_read_otherwise(entry: bytes) -> None:
+def test_header_that_numpy_refuses_is_refused(entry: bytes) -> None:
     body = npy_of(b"{'descr': '<f4', %b 'shape': (2, 3)}" % entry, VALUES.tobytes())
     with pytest.raises(ValueError, match="Cannot parse header"):
         np.load(io.BytesIO(body))
@@ -147,7 +147,7 @@ def test_other_shapes(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("rows", [1, 3, 10**6, 10**300])
 @pytest.mark.parametrize("order", [b"True", b"False"])
-def test_promise_of_other_data_than_there_are(rows: int, order: bytes) -> None:
+def test_header_that_contradicts_the_data(rows: int, order: bytes) -> None:
     header = b"{'descr': '<f4', 'fortran_order': %b, 'shape': (%d, 3), }" % (order, rows)
     with pytest.raises(MalformedBody, match="the body has 24 bytes of data"):
         _read(npy_of(header, VALUES.tobytes()))

@@ -1,4 +1,4 @@
-"""Pictures as cameras and programs write them, and their negatives: what the model then sees."""
+"""Pictures from cameras and programs, and their negatives: the pixels that the model gets."""
 
 import base64
 import io
@@ -36,17 +36,17 @@ def _seen(image: Image.Image, kind: str = "PNG", *, invert: bool = False, **opti
     return np.asarray(image_seen, np.uint8)
 
 
-def test_form_gives_what_each_file_gives_alone() -> None:
+def test_form_gives_the_same_pixels_as_single_files() -> None:
     jpeg = encoded(Image.new("RGB", (60, 40), (200, 30, 90)), "JPEG")
     png = encoded(Image.fromarray(PIXELS))
-    found = RESIZING.from_body(_form(("a.jpg", jpeg), ("b.png", png)), FORM)
-    np.testing.assert_array_equal(found[0], RESIZING.from_body(jpeg, "image/jpeg")[0])
-    np.testing.assert_array_equal(found[1], PIXELS)
+    result = RESIZING.from_body(_form(("a.jpg", jpeg), ("b.png", png)), FORM)
+    np.testing.assert_array_equal(result[0], RESIZING.from_body(jpeg, "image/jpeg")[0])
+    np.testing.assert_array_equal(result[1], PIXELS)
 
 
-def test_form_goes_by_content_and_not_by_name() -> None:
-    found = READER.from_body(_form(("photo.jpg", encoded(Image.fromarray(PIXELS)))), FORM)
-    np.testing.assert_array_equal(found, [PIXELS])
+def test_form_ignores_file_names() -> None:
+    result = READER.from_body(_form(("photo.jpg", encoded(Image.fromarray(PIXELS)))), FORM)
+    np.testing.assert_array_equal(result, [PIXELS])
 
 
 @pytest.mark.parametrize(
@@ -59,26 +59,26 @@ def test_form_goes_by_content_and_not_by_name() -> None:
     ],
     ids=["GIF", "empty", "cut", "huge"],
 )
-def test_form_names_the_file_that_is_wrong(second: bytes, kind: type[Exception], message: str) -> None:
+def test_form_names_the_invalid_file(second: bytes, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         RESIZING.from_body(_form(("a.png", encoded(Image.fromarray(PIXELS))), ("shirt.jpg", second)), FORM)
 
 
 @pytest.mark.parametrize("share", [0.2, 0.6, 0.98])
-def test_jpeg_that_is_cut_is_refused(share: float) -> None:
+def test_truncated_jpeg_is_refused(share: float) -> None:
     jpeg = encoded(Image.fromarray(PIXELS), "JPEG")
     with pytest.raises(MalformedBody, match="body is not a readable JPEG"):
         RESIZING.from_body(jpeg[: int(share * len(jpeg))], "image/jpeg")
 
 
-def test_jpeg_in_printing_colours_is_taken() -> None:
+def test_cmyk_jpeg_is_accepted() -> None:
     paper = Image.new("CMYK", (40, 40), (0, 0, 0, 0))
     ink = Image.new("CMYK", (40, 40), (0, 0, 0, 255))
     assert _seen(paper, "JPEG").min() >= 250
     assert _seen(ink, "JPEG").max() <= 5
 
 
-def test_palette_is_looked_up() -> None:
+def test_palette_is_resolved() -> None:
     image = Image.new("P", (28, 28), 1)
     image.putpalette([0, 0, 0, 130, 130, 130])
     assert set(np.unique(_seen(image))) == {130}
@@ -86,7 +86,7 @@ def test_palette_is_looked_up() -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_orientation_of_a_camera_is_turned_upright(orientation: int) -> None:
-    """White, grey and black in three of the corners: no turn or mirror image looks like another."""
+    """White, grey and black in three corners, so that all turns and mirror images differ."""
     upright = Image.new("L", (28, 28), 60)
     upright.paste(255, (0, 0, 14, 14))
     upright.paste(0, (14, 14, 28, 28))
@@ -95,8 +95,8 @@ def test_every_orientation_of_a_camera_is_turned_upright(orientation: int) -> No
     exif[0x0112] = orientation
     stream = io.BytesIO()
     turned.save(stream, "PNG", exif=exif)
-    found = RESIZING.from_body(stream.getvalue(), "image/png")[0]
-    np.testing.assert_array_equal(found, np.asarray(upright))
+    result = RESIZING.from_body(stream.getvalue(), "image/png")[0]
+    np.testing.assert_array_equal(result, np.asarray(upright))
 
 
 # How a picture is stored that orientation N turns upright.
@@ -123,13 +123,13 @@ def test_invert_takes_the_negative_of_every_form() -> None:
         np.testing.assert_array_equal(inverting.from_body(body, media_type), [negative])
 
 
-def test_what_is_added_around_a_negative_is_black() -> None:
+def test_padding_of_a_negative_is_black() -> None:
     wide = _seen(Image.new("L", (100, 50), 55), invert=True)
     assert wide[:7].max() == wide[-7:].max() == 0
     assert set(np.unique(wide[7:21])) == {200}
 
 
 @pytest.mark.parametrize("invert", [False, True])
-def test_what_shows_through_is_black_in_the_end(invert: bool) -> None:
+def test_transparent_pixels_end_up_black(invert: bool) -> None:
     for mode, clear in (("RGBA", (90, 90, 90, 0)), ("LA", (90, 0))):
         assert _seen(Image.new(mode, (40, 40), clear), invert=invert).max() == 0

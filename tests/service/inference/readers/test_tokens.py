@@ -1,4 +1,4 @@
-"""Contexts of tokens, in every form that they may come in, and what is refused."""
+"""Contexts of tokens in every form, and invalid ones."""
 
 import io
 import json
@@ -50,7 +50,7 @@ def test_raw_bytes(client: TestClient) -> None:
     np.testing.assert_allclose(probabilities(answer), tiny.PROBABILITIES, atol=1e-7)
 
 
-def test_word_that_is_not_in_the_vocabulary_is_the_unknown_one(client: TestClient) -> None:
+def test_word_outside_the_vocabulary_is_unknown(client: TestClient) -> None:
     assert probabilities(ask(client, ["xyzzy", ""])) == probabilities(ask(client, [0, 0]))
 
 
@@ -121,11 +121,11 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 def _ask_many(client: TestClient, **options: Any) -> dict[str, Any]:
     answer = client.post("/predict", json={"inputs": tiny_tokens.TEXTS, **options})
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    result: dict[str, Any] = answer.json()
+    return result
 
 
-def test_of_many_classes_only_the_best_are_sent(many: TestClient) -> None:
+def test_only_the_best_of_many_classes_are_sent(many: TestClient) -> None:
     answer = _ask_many(many, top_k=5)
     assert answer["prediction_sets"] is None
     expected = tiny_tokens.many().probabilities(tiny_tokens.TOKENS)
@@ -137,7 +137,7 @@ def test_of_many_classes_only_the_best_are_sent(many: TestClient) -> None:
         assert prediction["confidence"] == prediction["top_k"][0]["probability"]
 
 
-def test_of_many_classes_all_are_sent_where_they_are_asked_for(many: TestClient) -> None:
+def test_all_of_many_classes_are_sent_on_request(many: TestClient) -> None:
     answer = _ask_many(many, probabilities=True, set_coverage=0.9)
     assert answer["prediction_sets"] == {"set_coverage": 0.9, "method": "lac"}
     for prediction in answer["predictions"]:
@@ -147,7 +147,7 @@ def test_of_many_classes_all_are_sent_where_they_are_asked_for(many: TestClient)
     assert len(raw.json()["predictions"][0]["probabilities"]) == tiny_tokens.MANY
 
 
-def test_of_few_classes_none_are_sent_where_they_are_not_wanted(client: TestClient) -> None:
+def test_probabilities_of_few_classes_can_be_left_out(client: TestClient) -> None:
     answer = client.post("/predict", json={"inputs": tiny_tokens.TEXTS, "probabilities": False}).json()
     assert [prediction["probabilities"] for prediction in answer["predictions"]] == [None] * 4
     assert answer["predictions"][1]["top_k"][0]["label"] == "left"
@@ -166,5 +166,5 @@ def test_drift_of_many_classes_groups_the_rare_ones(many: TestClient) -> None:
 def test_wrong_feedback_does_not_list_thousands_of_labels(many: TestClient) -> None:
     identity = _ask_many(many)["predictions"][0]["id"]
     answer = many.post("/feedback", json={"id": identity, "label": "no such word"})
-    assert_problem(answer, 422, 'label="no such word" is none of word0, word1')
+    assert_problem(answer, 422, 'label="no such word" is not one of word0, word1')
     assert len(answer.json()["detail"]) < 200
