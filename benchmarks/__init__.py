@@ -1,1 +1,1 @@
-"""Every number that the documents state, as a command that measures it."""
+"""The benchmarks: a command for every number in the documents."""

@@ -1,10 +1,10 @@
-"""`make abstention`: our rule for the threshold beside the others, on the same calibration splits; and asking again.
+"""`make abstention`: our rule for the threshold beside others, on the same calibration splits; and resubmission.
 
 The population is the file's scores of all official test images. Each calibration split is drawn from it anew, and
 each rule's threshold is held against the whole population: is its true risk over the target, and how much does it
 answer? Our sequence is fixed on `tune`. The gate comes first for all of them: they see what is inside.
 
-Asking again: of the inputs that abstain at one certified risk and are answered at the next laxer one, how many get a
+Resubmission: of the inputs that abstain at one certified risk and are answered at the next laxer one, how many get a
 wrong label? The promise of the laxer risk is about all its answers, not about those that are left of a stricter one.
 """
 
@@ -30,7 +30,7 @@ Rule = Callable[[Population], float | None]  # from a calibration split to a thr
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """How one rule did at one target, over all calibration splits."""
+    """The results of one rule at one target, over all calibration splits."""
 
     risk: float
     rule: str
@@ -84,25 +84,25 @@ def compare(pool: Population, by_name: dict[str, Rule], risk: float, repeats: in
 
 
 @dataclass(frozen=True, slots=True)
-class AskedAgain:
-    """What became of the inputs that abstain at one risk and are answered at the next laxer one."""
+class Resubmission:
+    """The inputs that abstain at one risk and are answered at the next laxer one."""
 
-    refused_at: float
+    abstained_at: float
     answered_at: float
-    share: float  # of the pool that they are
+    share: float  # of the pool
     wrong: float  # share of them that get a wrong label
     splits: int  # calibration splits with such inputs, over which both are means
 
     def row(self) -> str:
         """One line of the table."""
-        return f"| {self.refused_at:g} | {self.answered_at:g} | {self.share:.3f} | {self.wrong:.3f} | {self.splits} |"
+        return f"| {self.abstained_at:g} | {self.answered_at:g} | {self.share:.3f} | {self.wrong:.3f} | {self.splits} |"
 
 
-def ask_again(pool: Population, thresholds: dict[float, list[float | None]]) -> list[AskedAgain]:
-    """Each two neighbouring risks: ask of the pool at the first, and of what abstains at the second.
+def resubmit(pool: Population, thresholds: dict[float, list[float | None]]) -> list[Resubmission]:
+    """For each pair of neighbouring risks: send the pool at the first, then its abstentions at the second.
 
-    `thresholds` are those of each risk, rising, one a calibration split. A split is left out where one of the two is
-    infeasible (None), or where no input is answered at the second alone; a pair with no split left is left out too.
+    `thresholds` holds for each risk, rising, one threshold for each calibration split. A split is left out where one of
+    the two is infeasible (None), or where no input is answered at the second alone. A pair without splits is left out.
     """
     inside = pool.inside()
     confidence, wrong = inside.scores.confidence.astype(np.float64), inside.wrong
@@ -114,21 +114,21 @@ def ask_again(pool: Population, thresholds: dict[float, list[float | None]]) -> 
         if some:
             shares = [mask.sum() / len(pool) for mask in some]
             errors = [wrong[mask].mean() for mask in some]
-            found.append(AskedAgain(strict, lax, float(np.mean(shares)), float(np.mean(errors)), len(some)))
+            found.append(Resubmission(strict, lax, float(np.mean(shares)), float(np.mean(errors)), len(some)))
     return found
 
 
-def _asked_again(pool: Population, tune: Population) -> list[AskedAgain]:
+def _resubmissions(pool: Population, tune: Population) -> list[Resubmission]:
     sequence = tune.sequence()
     thresholds: dict[float, list[float | None]] = {risk: [] for risk in RISKS}
     for split in resamples(pool, RESAMPLES, SEED):
         for risk, found in thresholds.items():
             found.append(split.threshold(sequence, risk))
-    return ask_again(pool, thresholds)
+    return resubmit(pool, thresholds)
 
 
 def main(model: Path) -> None:
-    """Measure, print a table a target, and write `build/abstention.json`."""
+    """Measure, print a table for each target, and write `build/abstention.json`."""
     held_out = HeldOut.of(model, fashion_mnist.load(locate(None) or fetch(lambda line: print(line, file=sys.stderr))))
     pool = Population.behind(held_out.gate, held_out.test)
     tune = Population.behind(held_out.gate, held_out.tune)
@@ -142,9 +142,9 @@ def main(model: Path) -> None:
         for found in compare(pool, rules(tune, risk), risk, RESAMPLES):
             print(found.row(), flush=True)
             measured.append(asdict(found))
-    print("\nasked again\n\n| refused at | answered at | share | wrong | splits |\n|---|---|---|---|---|")
-    asked_again = _asked_again(pool, tune)
-    for pair in asked_again:
+    print("\nsent again\n\n| abstained at | answered at | share | wrong | splits |\n|---|---|---|---|---|")
+    resubmissions = _resubmissions(pool, tune)
+    for pair in resubmissions:
         print(pair.row())
     document = {
         "model": held_out.version,
@@ -153,7 +153,7 @@ def main(model: Path) -> None:
         "size": CALIBRATION_SIZE,
         "confidence_level": CONFIDENCE_LEVEL,
         "rules": measured,
-        "asked_again": [asdict(pair) for pair in asked_again],
+        "resubmissions": [asdict(pair) for pair in resubmissions],
     }
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(json.dumps(document, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""`make accuracy`: what each recipe reaches on the official test images, over five seeds.
+"""`make accuracy`: the accuracy of each recipe on the official test images, over five seeds.
 
 Prints the table of docs/training.md and writes `build/accuracy.json`. A seed changes the splits, the initial weights
 and the order of the examples.

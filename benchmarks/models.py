@@ -1,7 +1,7 @@
 """`make bench-choices`: one service with 100 models beside one with one of them: memory, and requests a second.
 
-The models are fitted on the handwritten digits of scikit-learn, 8 x 8. Every model has been asked before memory is
-looked at. Needs wrk.
+The models are fitted on the handwritten digits of scikit-learn, 8 x 8. Every model answers a request
+before memory is measured. Needs wrk.
 """
 
 import shutil

@@ -1,7 +1,7 @@
-"""`make recipe`: why the tuned recipe is what it is: its loss on the tune split beside that of its neighbours.
+"""`make recipe`: the tuned recipe and its neighbours, by their loss on the tune split.
 
 Each neighbour differs in one setting. A seed changes the splits, the initial weights and the order of the examples;
-all variants share the seeds, so the differences between them are paired. The test images are not looked at.
+all variants share the seeds, so the differences between them are paired. The test images are not used.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""`make bench-choices`: what swapping a model costs whoever is answered meanwhile, and what stays in memory of it.
+"""`make bench-choices`: what swapping a model costs in latency and in memory.
 
 Waits are by the processor time that the process uses between two turns of the event loop: what other processes take of
 a busy machine is not counted.

@@ -1,6 +1,6 @@
 """`make bench-choices`: what it costs to count one request, and to scrape one model and twenty, without HTTP.
 
-Every model has been asked between two scrapes, and has feedback. Where that completes a window of drift, the scrape
+Every model gets requests and feedback between two scrapes. Where that completes a window of drift, the scrape
 tests it, as far as its time allows.
 """
 

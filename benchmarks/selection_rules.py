@@ -1,4 +1,4 @@
-"""The rules for choosing a threshold that ours is compared with.
+"""Other rules for choosing a threshold, for comparison with ours.
 
 Each takes calibration examples and gives the least confidence at which to answer, or None where it finds none. Ours
 is `training.certification.fixed_sequence.fixed_sequence`.

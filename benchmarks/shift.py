@@ -1,4 +1,4 @@
-"""`make shift`: what becomes of the promises where the calibration split is from another population.
+"""`make shift`: the promises under a calibration split from another population.
 
 The population that is answered for is the official test images. Calibrated on draws from it, the certificates keep
 their word. Calibrated on training images that the model has not seen, which it finds easier, they do not: nothing in

@@ -1,4 +1,4 @@
-"""A server under test: started on a free port and on cores of its own, waited for, and ended with all its children."""
+"""A server under test, on a free port and on separate cores, ended with all its children."""
 
 import contextlib
 import http.client

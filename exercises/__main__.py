@@ -13,13 +13,13 @@ from service.contract.files import make_writable
 
 
 def main(command_line: list[str] | None = None) -> int:
-    """Run what is asked for. Returns the exit status: 0, or 1 with a line that says what failed."""
+    """Run the named exercises. Returns the exit status: 0, or 1 with a line that names the failure."""
     names = [exercise.name for exercise in EXERCISES]
     parser = argparse.ArgumentParser(prog="python -m exercises", description="The chapter's exercises.")
-    parser.add_argument("name", nargs="?", choices=[*names, "all"], help="which to run; none lists them")
-    parser.add_argument("--quick", action="store_true", help="measure less, and write no page: under a minute for all")
+    parser.add_argument("name", nargs="?", choices=[*names, "all"], help="the exercise to run; omitted, all are listed")
+    parser.add_argument("--quick", action="store_true", help="measure less and write no page: under a minute for all")
     parser.add_argument("--out", type=Path, default=Path("build/chapter"), help="folder of the pages (%(default)s)")
-    parser.add_argument("--data-dir", type=Path, help="the folder of Fashion-MNIST; else found or fetched")
+    parser.add_argument("--data-dir", type=Path, help="the folder of Fashion-MNIST; found or fetched by default")
     options = parser.parse_args(command_line)
     if options.name is None:
         for exercise in EXERCISES:

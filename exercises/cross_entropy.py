@@ -29,7 +29,7 @@ CERTAIN_LOGIT = 200.0  # ahead of the other one: its probability is 1, the other
 
 
 def measure(settings: Settings) -> Findings:
-    """All that the page states. A quick run takes few times and fits few models."""
+    """All numbers of the page. A quick run takes few times and fits few models."""
     values: dict[str, Any] = {
         "same": _same(),
         "clamp": CLAMP,

@@ -1,4 +1,4 @@
-"""How much memory one form of the cross-entropy takes beside its inputs; a process of its own for each figure.
+"""The memory of one form of the cross-entropy, without its inputs, measured in a separate process.
 
 Linux only: the peak is VmHWM of /proc/self/status, reset first. `ru_maxrss` will not do, since a process inherits it
 from the one that started it.

@@ -1,9 +1,9 @@
-"""How sharply the mean cross-entropy bends: the largest eigenvalue of its Hessian, and a bound for all weights.
+"""The curvature of the mean cross-entropy: the largest eigenvalue of its Hessian, and a bound for all weights.
 
-Gradient descent on a quadratic with largest curvature c falls at rates under 2 / c and grows beyond. Softmax regression
+Gradient descent on a quadratic with largest curvature c converges at rates under 2 / c only. Softmax regression
 has the Hessian H = sum over the examples of (diag(p) - p p^T) x x^T / N, where x is the features and a 1 for the bias.
 With C classes diag(p) - p p^T is at most (I - 1 1^T / C) / 2 (Bohning 1992, "Multinomial logistic regression
-algorithm"), so H is at most half of what x x^T has in the mean, whatever the weights.
+algorithm"), so H is at most half of the mean of x x^T, for all weights.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from training.fitting.regression import SoftmaxRegression
 
-_TOLERANCE, _MOST = 1e-5, 1000  # relative change that ends the iteration; iterations
+_TOLERANCE, _MAX_ITERATIONS = 1e-5, 1000  # relative change that ends the iteration; iterations
 
 
 def hessian_product(model: SoftmaxRegression, features: Tensor, direction: Tensor) -> Tensor:
@@ -37,7 +37,7 @@ def loss_curvature(model: SoftmaxRegression, features: Tensor) -> float:
 
 
 def curvature_bound(features: Tensor) -> float:
-    """What the curvature of the loss is at most, at any weights: half the largest eigenvalue of the mean of x x^T.
+    """An upper bound of the curvature at any weights: half the largest eigenvalue of the mean of x x^T.
 
     >>> round(curvature_bound(torch.tensor([[3.0], [3.0]])), 4)  # x x^T has the eigenvalues 10 and 0
     5.0
@@ -51,14 +51,14 @@ def curvature_bound(features: Tensor) -> float:
 
 
 def _start(rows: int, columns: int, like: Tensor) -> Tensor:
-    """A direction that is the same every time, and orthogonal to no eigenvector but by bad luck."""
+    """A fixed random direction, which is practically never orthogonal to an eigenvector."""
     return torch.randn(rows, columns, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(like)
 
 
 def _largest(product: Callable[[Tensor], Tensor], direction: Tensor) -> float:
     """The largest eigenvalue of a positive semidefinite map (von Mises and Pollaczek-Geiringer 1929)."""
     value = 0.0
-    for _ in range(_MOST):
+    for _ in range(_MAX_ITERATIONS):
         direction = direction / torch.linalg.vector_norm(direction)
         image = product(direction)
         before, value = value, float((direction * image).sum())

@@ -1,4 +1,4 @@
-"""What an exercise is: a question of the book, and a program that measures the answer."""
+"""An exercise: a question of the book, and a program that measures the answer."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How much to measure, and where the data are."""
+    """How much to measure, and the folder of the data."""
 
     quick: bool
     data_dir: Path | None = None
@@ -18,10 +18,10 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What was measured: JSON values, and pictures by the names of their files without ending.
+    """The results: JSON values, and pictures by file name without ending.
 
-    `values` are the same wherever the program runs, up to rounding: a quick run finds some of those that a full one
-    finds, under the same names. `costs`, times and memory, are this machine's.
+    `values` are the same on every machine, up to rounding; a quick run has some of the values of a full run, under the
+    same names. `costs`, times and memory, are those of this machine.
     """
 
     values: Mapping[str, Any]
@@ -33,6 +33,6 @@ class Findings:
 class Exercise:
     """One exercise. Its page's text is `pages/NAME.md.jinja`."""
 
-    name: str  # as it is called on the command line
-    question: str  # the book's, in one line
+    name: str  # on the command line
+    question: str  # of the book, in one line
     measure: Callable[[Settings], Findings]

@@ -1,4 +1,4 @@
-"""How noisy a minibatch's gradient is."""
+"""The noise of a minibatch's gradient."""
 
 import torch
 
@@ -8,7 +8,7 @@ from training.fitting.softmax import softmax
 
 
 def noise_scale(model: SoftmaxRegression, examples: Examples) -> float:
-    """The minibatch at which the gradient's noise is as large as the gradient: tr(covariance) / |mean|^2.
+    """The minibatch size at which the gradient's noise is as large as the gradient: tr(covariance) / |mean|^2.
 
     Of the gradients of single examples (McCandlish et al. 2018, arXiv 1812.06162, the simple noise scale). An
     example's gradient is the product of (features, 1) and (probabilities - one-hot label), so its squared length is

@@ -1,4 +1,4 @@
-"""Is it good to return the likeliest label always? What abstaining buys, with and without a promise."""
+"""Is it always good to return the likeliest label? The gain of abstaining, with and without a promise."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ DOCTOR_COST = 0.8
 
 
 def measure(settings: Settings) -> Findings:
-    """All that the page states, of the model that the training job makes; a quick run is the same."""
+    """All numbers of the page, for the model of the training job; a quick run measures the same."""
     dataset = load(None, settings.data_dir, lambda _: None)
     with tempfile.TemporaryDirectory() as folder:
         job = Job(recipe="tuned", settings=TUNED, seed=SEED, device="cpu", out=Path(folder) / "model.onnx")
@@ -64,7 +64,7 @@ def _certificates(outcome: JobResult) -> Sequence[RiskCertificate]:
 
 
 def _certificate(outcome: JobResult, report: Scored, certificate: RiskCertificate) -> dict[str, float | None]:
-    """What was promised on the calibration split, and what came of it on the report split."""
+    """The promise on the calibration split, and the result on the report split."""
     point = operating_point(report, certificate.policy(), outcome.manifest.abstention)
     answered, errors = certificate.answered, certificate.errors
     return {
@@ -85,7 +85,7 @@ def _answers(outcome: JobResult, report: Scored) -> NDArray[np.int64]:
 def _classes(
     names: Sequence[str], labels: NDArray[np.int64], answers: NDArray[np.int64]
 ) -> dict[str, dict[str, float]]:
-    """Of each class's report images, the share that the default policy answers rightly, wrongly, and not."""
+    """For each class the shares of right answers, wrong answers and abstentions under the default policy."""
     found = {}
     for c, name in enumerate(names):
         own = answers[labels == c]
@@ -95,7 +95,7 @@ def _classes(
 
 
 def _without_worst(names: Sequence[str], report: Scored, curve: RiskCoverage) -> dict[str, Any]:
-    """Never to say the class that is most often missed, beside a threshold that answers as many."""
+    """The rule that never answers the class missed most, beside a threshold with the same coverage."""
     likeliest = report.scores.probabilities.argmax(axis=1)
     missed = [float((likeliest[report.labels == c] != c).mean()) for c in range(len(names))]
     worst = int(np.argmax(missed))
@@ -120,7 +120,7 @@ def _risk(curve: RiskCoverage, share: float) -> float:
 
 
 def _diagnosis() -> dict[str, float]:
-    """For which probability of a malignant tumour Chow's rule gives which answer, by the code that serves."""
+    """The ranges of the probability of a malignant tumour for each answer of Chow's rule, by the serving code."""
     malignant = np.linspace(0, 1, 10_001)
     probabilities = np.stack([1 - malignant, malignant], axis=1).astype(np.float32)
     scores = Scores(probabilities, probabilities.max(axis=1), np.zeros(len(malignant), dtype=np.float32))

@@ -1,10 +1,10 @@
-"""How numbers are written on the pages of the exercises: the templates' filters."""
+"""Formats numbers on the exercises' pages: the filters of the templates."""
 
 import math
 
 
 def digits(value: float, count: int = 3) -> str:
-    """So many significant digits, without an exponent where that is short.
+    """This many significant digits, without an exponent where that is short.
 
     >>> digits(0.000123456), digits(1234.5), digits(2.5e-9), digits(float("inf"))
     ('0.000123', '1,230', '2.5e-09', 'inf')
@@ -18,7 +18,7 @@ def digits(value: float, count: int = 3) -> str:
 
 
 def fixed(value: float, places: int = 4) -> str:
-    """So many places after the point.
+    """This many decimal places.
 
     >>> fixed(0.84567), fixed(1234.5, 1)
     ('0.8457', '1,234.5')
@@ -36,7 +36,7 @@ def percent(share: float, places: int = 1) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time in the unit that suits it.
+    """A time in a suitable unit.
 
     >>> duration(0.0000123), duration(0.0123), duration(12.3), duration(123)
     ('12.3 us', '12.3 ms', '12.3 s', '123 s')
@@ -48,7 +48,7 @@ def duration(seconds: float) -> str:
 
 
 def megabytes(size: float) -> str:
-    """Bytes in MB of a million.
+    """Bytes in MB, a million bytes each.
 
     >>> megabytes(31_400), megabytes(1_640_000_000)
     ('0.0314 MB', '1,640 MB')

@@ -1,4 +1,4 @@
-"""An exercise's page: its text, with the numbers that were measured, its pictures, and the numbers as JSON."""
+"""Writes an exercise's page: its text with the measured numbers, its pictures, and the numbers as JSON."""
 
 import json
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ from training.reporting.pictures.sheet import as_png
 
 
 def write(exercise: Exercise, findings: Findings, folder: Path, *, quick: bool = False) -> None:
-    """Write `NAME.md`, `NAME.json` and the pictures into `folder`, each whole or not at all.
+    """Write `NAME.md`, `NAME.json` and the pictures into `folder`, each completely or not at all.
 
-    Of a `quick` run, which finds a part of what the page states, there is no `NAME.md`.
+    A `quick` run writes no `NAME.md`, since it measures only a part of the page's numbers.
     """
     measured = {"values": findings.values, "costs": findings.costs, "machine": machine()}
-    # What the page says is what the file holds: the text is made from the numbers as they are read back.
+    # The text is made from the numbers as they are read back, so that page and file agree.
     content = json.dumps(measured, indent=2) + "\n"
     for name, figure in findings.pictures.items():
         publish(as_png(figure), folder / f"{name}.png", lambda _: None)
@@ -34,7 +34,7 @@ def text(exercise: Exercise, measured: Mapping[str, Any]) -> str:
     """The page in Markdown. `measured` is what `NAME.json` holds: values, costs and machine."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "pages"),
-        autoescape=False,  # Markdown, and none of it a user's
+        autoescape=False,  # Markdown without user input
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -46,13 +46,13 @@ def text(exercise: Exercise, measured: Mapping[str, Any]) -> str:
 
 
 def machine() -> str:
-    """What measured."""
+    """The machine of the measurement."""
     cores = torch.get_num_threads()
     return f"{processor()}, {cores} thread{'s' if cores > 1 else ''}, torch {torch.__version__.split('+')[0]}"
 
 
 def folded(value: Any, width: int = 116, indent: int = 0) -> str:
-    """JSON in lines of at most `width` characters where that can be.
+    """JSON in lines of at most `width` characters where possible.
 
     >>> print(folded({"label": "(", "top_k": [{"label": "(", "probability": 0.75}]}, width=50))
     {"label": "(",

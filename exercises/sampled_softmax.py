@@ -1,4 +1,4 @@
-"""Sampled softmax: the cross-entropy against some classes that are drawn, instead of all (Jean et al. 2015).
+"""Sampled softmax: the cross-entropy against randomly drawn classes instead of all (Jean et al. 2015).
 
 Each drawn class's logit is lessened by the logarithm of how often it is expected among the draws, so that in the
 limit of many draws the loss and its gradient are the full softmax's. With few they are biased: the logarithm of an

@@ -1,4 +1,4 @@
-"""What soft labels do to a fit: one-hot, smoothed and a teacher's, on Fashion-MNIST."""
+"""Fits with soft labels on Fashion-MNIST: one-hot, smoothed and those of a teacher."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path

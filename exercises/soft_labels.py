@@ -1,4 +1,4 @@
-"""Labels that are distributions over the classes: one-hot, smoothed, or another model's. Float32 `[N, C]`."""
+"""Labels that are distributions over the classes: one-hot, smoothed, or from another model. Float32 `[N, C]`."""
 
 import torch
 from torch import Tensor
@@ -25,7 +25,7 @@ def smoothed(labels: Tensor, classes: int, share: float) -> Tensor:
 
 
 def distilled(logits: Tensor, temperature: float = 1.0) -> Tensor:
-    """What a teacher makes of the examples: softmax(logits / T) (Hinton et al. 2015, arXiv 1503.02531).
+    """The probabilities of a teacher: softmax(logits / T) (Hinton et al. 2015, arXiv 1503.02531).
 
     >>> distilled(torch.tensor([[0.0, 0.0]]))
     tensor([[0.5000, 0.5000]])

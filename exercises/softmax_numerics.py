@@ -1,4 +1,4 @@
-"""How the softmax fails: the textbook's form, the shifted one and the division-free, in four number formats."""
+"""Errors of the softmax: the textbook form, the shifted form and the division-free form, in four number formats."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any

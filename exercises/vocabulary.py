@@ -1,4 +1,4 @@
-"""A large vocabulary: what its softmax costs, by five ways to compute the loss, and what it predicts on a real text."""
+"""A large vocabulary: the cost of its softmax for five ways to compute the loss, and its predictions on a real text."""
 
 import math
 import platform
@@ -32,7 +32,7 @@ _BANDS = (2, 10, 100, 1000)  # occurrences in `train`
 
 
 def measure(settings: Settings) -> Findings:
-    """All that the page states. A quick run has small problems, and no value of the text, which is the Python's."""
+    """All numbers of the page. A quick run has small problems, and leaves out the text."""
     values: dict[str, Any] = {
         "exactness": {str(columns): _exactness(columns) for columns in (1, 100, 999, 3000)},
         "grid": {"width": WIDTH, "samples": SAMPLES, "limit": LIMIT},
@@ -89,7 +89,7 @@ def _exactness(columns: int) -> dict[str, float]:
 
 
 def corpus(task: Task) -> dict[str, Any]:
-    """What the text is, and how well counts predict it: for this Python version."""
+    """The text of this Python version, and how well counts predict it."""
     texts = task.corpus.texts
     occurrences = np.array([n for _, n in Counter(token for text in texts.values() for token in text).most_common()])
     unigram = task.unigram

@@ -1,7 +1,7 @@
-"""What a step of training costs, by the way its loss is computed: memory and time, each in a process of its own.
+"""The memory and time of a training step, for each way to compute the loss, each in a separate process.
 
-A step is the loss and its gradients in features, weights and biases. Memory is by how much the process's peak grows
-in it, above the arguments: so the gradients, which every way must return, are in it.
+A step is the loss and its gradients in features, weights and biases. Memory is the growth of the process's peak in the
+step, above the arguments. It includes the gradients, which every way must return.
 """
 
 import multiprocessing
@@ -23,7 +23,7 @@ from training.fitting.linear_cross_entropy import linear_cross_entropy
 WIDTH = 128  # D, that of the model
 SAMPLES = 1024
 SLOW = 2.0  # seconds of a step that is measured once
-LIMIT = 150.0  # seconds after which a step is given up
+LIMIT = 150.0  # seconds after which a step is aborted
 _MANY = 0.3  # seconds; a quicker step is repeated for so long
 
 
@@ -44,7 +44,7 @@ class Cost(NamedTuple):
 
 
 def materialised(a: Arguments) -> Tensor:
-    """The textbook's way."""
+    """The textbook implementation."""
     return functional.cross_entropy(functional.linear(a.features, a.weights, a.biases), a.labels)
 
 
@@ -54,7 +54,7 @@ def chunked(a: Arguments) -> Tensor:
 
 
 def native(a: Arguments) -> Tensor:
-    """Torch's own, a few rows at a time."""
+    """Torch's own implementation, a few rows at a time."""
     options = nn.LinearCrossEntropyOptions()
     return functional.linear_cross_entropy(a.features, a.weights, a.labels, linear_bias=a.biases, options=options)
 
@@ -114,7 +114,7 @@ def _prepared(way: str, classes: int, examples: int) -> tuple[Callable[[], None]
 
 
 def _peak() -> int:
-    """The most bytes this process ever held. Linux counts it in KiB."""
+    """The peak memory of this process in bytes. Linux counts it in KiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 

@@ -1,7 +1,7 @@
 """`make bench`, `make bench-peers` and `make bench-gate`: `python -m benchmarks.serving MODEL PART...`.
 
-Each part writes `build/bench/PART.json`. After them stand all targets of serving, from the parts that have been run
-now or before; `gate` runs a short round instead and exits with 1 where ours is under 0.30 of the limit each time.
+Each part writes `build/bench/PART.json`. At the end all targets of serving are printed, with the results of the parts
+run now or before. `gate` runs short rounds instead, and exits with 1 where ours is under 0.30 of the limit each time.
 """
 
 import argparse
@@ -29,7 +29,7 @@ GATE, GATE_ROUNDS, GATE_SECONDS, GATE_TRIES = 0.30, 5, 1, 3
 
 
 def ours_and_plain(model: Path, rounds: int) -> dict[str, Any]:
-    """Ours in its three forms, a limit for each, and what one would write oneself."""
+    """Ours in its three forms, a limit for each, and a plain FastAPI service."""
     forms = [servers.ours(form) for form in ("json", "raw", "png")]
     compared = [*throughput.with_limits(forms, model), *servers.first_choices()]
     document = throughput.measure(compared, model, rounds)
@@ -40,7 +40,7 @@ def ours_and_plain(model: Path, rounds: int) -> dict[str, Any]:
 
 
 def with_peers(model: Path, rounds: int) -> dict[str, Any]:
-    """Ours, the limit, what one would write oneself, and the peers in environments of their own."""
+    """Ours, the limit, a plain FastAPI service, and the peers in separate environments."""
     for peer in names():
         make(peer)
     ours = servers.ours()
@@ -58,15 +58,14 @@ def with_peers(model: Path, rounds: int) -> dict[str, Any]:
 def gate(model: Path) -> int:
     """The exit status.
 
-    A machine that others share may be half as fast for seconds, and spare the limit. What has fallen back does so each
-    time.
+    A shared machine can be half as fast for seconds, and not slow down the limit. A real regression shows each time.
     """
     compared = throughput.with_limits([servers.ours()], model)
     for _ in range(GATE_TRIES):
         document = throughput.measure(compared, model, GATE_ROUNDS, GATE_SECONDS)
         share = targets.share_of_limit(document, "demur-json")
         print(
-            f"one JSON image: {share.shown('.3f')} of the limit, median of {GATE_ROUNDS} rounds; at least {GATE} asked"
+            f"one JSON image: {share.shown('.3f')} of the limit, median of {GATE_ROUNDS} rounds; target at least {GATE}"
         )
         if share.median >= GATE:
             return 0
@@ -86,7 +85,7 @@ def main() -> int:
     for part in options.parts:
         print(f"\n== {part}", flush=True)
         results.write(part, _run(part, model, options.rounds))
-    print("\nserving, asked and measured:")
+    print("\nserving, targets and results:")
     for target in targets.all_targets({part: results.read(part) for part in PARTS}):
         print("  " + target.line())
     return 0

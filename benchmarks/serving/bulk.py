@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.serving.questions import NPY, Question
+from benchmarks.serving.requests import NPY, Request
 from benchmarks.serving.rounds import Spread, ratios
 from benchmarks.serving.servers import TOLERANCE
 from benchmarks.under_test import served
@@ -33,9 +33,9 @@ def images() -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 256, (IMAGES, 28, 28), dtype=np.uint8)
 
 
-def question(accept: str) -> Question:
+def request(accept: str) -> Request:
     """All of them in one request."""
-    return Question("/predict", images().tobytes(), RAW, accept)
+    return Request("/predict", images().tobytes(), RAW, accept)
 
 
 def probabilities(answer: bytes, kind: str, count: int) -> NDArray[np.float32]:
@@ -59,7 +59,7 @@ def offered(address: str, right: NDArray[np.float32]) -> list[str]:
     kinds = []
     for kind, accept in ACCEPTED.items():
         try:
-            found = probabilities(question(accept).asked(address), kind, IMAGES)
+            found = probabilities(request(accept).send(address), kind, IMAGES)
         except (OSError, ValueError) as error:
             found = np.empty((0, 0), np.float32)
             print(f"{kind} is not offered: {error}"[:200], file=sys.stderr)
@@ -81,11 +81,11 @@ def measure(model: Path, rounds: int = ROUNDS) -> dict[str, Any]:
     """All in turn, as a document."""
     cores, right = two_cores(), Classifier.load(model).scores(images()).probabilities
     with served(["-m", "service"], cores[0], DEMUR_MODEL_PATH=str(model.resolve())) as ready:
-        asked = {kind: question(ACCEPTED[kind]) for kind in offered(ready.address, right)}
-        found: dict[str, list[float]] = {"onnxruntime": [], **{kind: [] for kind in asked}}
+        by_kind = {kind: request(ACCEPTED[kind]) for kind in offered(ready.address, right)}
+        found: dict[str, list[float]] = {"onnxruntime": [], **{kind: [] for kind in by_kind}}
         for _ in range(rounds):
             found["onnxruntime"].append(direct(cores[0], model))
-            for kind, ask in asked.items():
+            for kind, ask in by_kind.items():
                 per_second = rate(
                     ready.address,
                     [ask.path],
@@ -101,7 +101,7 @@ def measure(model: Path, rounds: int = ROUNDS) -> dict[str, Any]:
         "rounds": rounds,
         "images": IMAGES,
         "images_per_second": found,
-        "of_onnxruntime": {kind: ratios(found[kind], found["onnxruntime"]).median for kind in asked},
+        "of_onnxruntime": {kind: ratios(found[kind], found["onnxruntime"]).median for kind in by_kind},
     }
 
 

@@ -31,7 +31,7 @@ def ready_service(model: Path, core: int) -> tuple[float, int, int]:
     """The same of `python -m service` until `/readyz` says 200, after one request."""
     ours = servers.ours(DEMUR_MODEL_PATH=str(model.resolve()))
     with served(ours.arguments, core, poll_seconds=_POLL_SECONDS, settings=ours.settings) as ready:
-        ours.question.asked(ready.address)
+        ours.request.send(ready.address)
         pids = tree(ready.pid)
         return ready.seconds_to_ready, sum(map(resident, pids)), sum(map(proportional, pids))
 

@@ -40,7 +40,7 @@ def standing_still(core: int, seconds: float = 2) -> float:
 
 def one(server: Server, model: Path) -> dict[str, Any]:
     """The highest load by wrk, and the percentiles at 70 % of it, in seconds, by kind of arrivals."""
-    cores, ask = two_cores(), server.question
+    cores, ask = two_cores(), server.request
     with server.running(model, cores) as ready:
         for duration in (WARM_UP_SECONDS, SECONDS):
             highest = rate(ready.address, [ask.path], ask.body, ask.content_type, cores[1], duration)

@@ -1,4 +1,4 @@
-"""The least that a Python server can do: a bare ASGI application on uvicorn reads the body and answers constant bytes.
+"""The upper limit for a Python server: a bare ASGI application on uvicorn that answers constant bytes.
 
 How many, says `LIMIT_BYTES`; how many processes, `DEMUR_WORKERS`.
 """

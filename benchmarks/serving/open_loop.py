@@ -1,11 +1,11 @@
-"""An open loop: requests are sent when a clock says so, whether or not the ones before are answered.
+"""An open loop: requests are sent by the clock, whether or not earlier ones have been answered.
 
-wrk sends the next request when it has the last answer, so a server that stops for a second is asked 16 times in it
-and not 10,000 times, and 16 slow answers vanish in the percentiles. Here each request has its moment, and its latency
-counts from then on, as wrk2 counts: one that has to wait for a free connection waits on the server's account. wrk2
-itself is in none of the package indexes that a `make` target could ask, so the loop is written here.
+wrk sends the next request when it has the last answer, so a server that stops for a second gets 16 requests in it
+and not 10,000, and 16 slow answers vanish in the percentiles. Here each request has a scheduled moment, and its latency
+counts from then on, as in wrk2: the wait for a free connection is part of it. wrk2 itself is in none of the package
+indexes that `make` uses, so the loop is written here.
 
-The loop has a core to itself and never sleeps, since a timer's millisecond would be more than the latency.
+The loop has a core to itself and never sleeps: a timer's millisecond would be more than the latency.
 """
 
 import select
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.serving.questions import Question
+from benchmarks.serving.requests import Request
 
 CONNECTIONS = 64
 _PATIENCE_SECONDS = 10  # for the last answers
@@ -39,7 +39,7 @@ def at_random(rate: float, seconds: float) -> NDArray[np.float64]:
     return np.cumsum(gaps)
 
 
-def latencies(address: str, question: Question, moments: NDArray[np.float64]) -> NDArray[np.float64]:
+def latencies(address: str, request: Request, moments: NDArray[np.float64]) -> NDArray[np.float64]:
     """Seconds from the moment that each request was meant for to its answer, float64 [N].
 
     Raises OSError where an answer's status is not 200, or answers stay away.
@@ -47,7 +47,7 @@ def latencies(address: str, question: Question, moments: NDArray[np.float64]) ->
     host, port = urlsplit(address).netloc.split(":")
     connections = [_Connection(host, int(port)) for _ in range(CONNECTIONS)]
     try:
-        return _run(connections, written(question, host), moments)
+        return _run(connections, written(request, host), moments)
     finally:
         for connection in connections:
             connection.socket.close()
@@ -134,14 +134,14 @@ def _length(received: bytes) -> int | None:
     return len(head) + len(end) + int(size)
 
 
-def written(question: Question, host: str) -> bytes:
+def written(request: Request, host: str) -> bytes:
     """The bytes of the request."""
     lines = (
-        f"POST {question.path} HTTP/1.1",
+        f"POST {request.path} HTTP/1.1",
         f"Host: {host}",
-        f"Content-Type: {question.content_type}",
-        f"Content-Length: {len(question.body)}",
+        f"Content-Type: {request.content_type}",
+        f"Content-Length: {len(request.body)}",
         "",
         "",
     )
-    return "\r\n".join(lines).encode() + question.body
+    return "\r\n".join(lines).encode() + request.body

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from benchmarks.processes import processor_seconds
 from benchmarks.serving import servers
 from benchmarks.serving.open_loop import at_random, percentiles, written
-from benchmarks.serving.questions import Question
+from benchmarks.serving.requests import Request
 from benchmarks.serving.rounds import Spread
 from benchmarks.serving.throughput import SECONDS, WARM_UP_SECONDS
 from benchmarks.under_test import Served
@@ -40,9 +40,9 @@ _AT_ONCE = 16  # requests that are sent before answers are looked for
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of the requests of one run. Times are in seconds."""
+    """The requests of one run, by outcome. Times are in seconds."""
 
-    asked: int
+    sent: int
     seconds: float  # from the first moment to the last request's
     answered: list[float] = field(default_factory=list)  # latencies
     refused: list[float] = field(default_factory=list)
@@ -50,12 +50,12 @@ class Outcome:
     closed: int = 0  # connections that the server ended
 
     def document(self) -> dict[str, Any]:
-        """As numbers that can be stored."""
+        """The results as JSON values."""
         return {
-            "asked_a_second": self.asked / self.seconds,
+            "sent_a_second": self.sent / self.seconds,
             "answered_a_second": len(self.answered) / self.seconds,
             "refused_a_second": len(self.refused) / self.seconds,
-            "lost": self.asked - len(self.answered) - len(self.refused),
+            "lost": self.sent - len(self.answered) - len(self.refused),
             "closed": self.closed,
             "answered": percentiles(np.array(self.answered)),
             "refused": percentiles(np.array(self.refused)) if self.refused else None,
@@ -63,10 +63,10 @@ class Outcome:
         }
 
 
-def run(address: str, question: Question, moments: NDArray[np.float64], connections: int = CONNECTIONS) -> Outcome:
-    """Ask at these moments, in seconds from the start, [N]. Raises OSError for a status that is neither 200 nor 503."""
+def run(address: str, request: Request, moments: NDArray[np.float64], connections: int = CONNECTIONS) -> Outcome:
+    """Send at these moments, in seconds from the start, [N]. Raises OSError for a status other than 200 and 503."""
     host, port = urlsplit(address).netloc.split(":")
-    message, due = written(question, host), moments.tolist()
+    message, due = written(request, host), moments.tolist()
     poll, clock = select.epoll(), time.perf_counter
     opened: dict[int, socket.socket] = {}
     for _ in range(connections):
@@ -123,7 +123,7 @@ def _is_answered(received: bytes) -> bool:
 
 
 def counted(ready: Served) -> dict[str, float]:
-    """What the service itself has counted of `/predict`, by status."""
+    """The service's own counts of `/predict`, by status."""
     with urllib.request.urlopen(f"{ready.address}/metrics", timeout=10) as answer:
         lines = answer.read().decode().splitlines()
     start = 'demur_requests_total{method="POST",route="/predict",status="'
@@ -134,7 +134,7 @@ def counted(ready: Served) -> dict[str, float]:
 def one(model: Path) -> dict[str, Any]:
     """A fresh server: its highest load by wrk, then hardly any, then too much."""
     cores, server = two_cores(), servers.ours()
-    ask = server.question
+    ask = server.request
     with server.running(model, cores) as ready:
         for duration in (WARM_UP_SECONDS, SECONDS):
             used = processor_seconds(ready.pid)
@@ -153,7 +153,7 @@ def one(model: Path) -> dict[str, Any]:
             os.sched_setaffinity(0, before)
         after = counted(ready)
     found = loaded.document()
-    found["uncounted"] = sum(after.values()) - sum(known.values()) - loaded.asked
+    found["uncounted"] = sum(after.values()) - sum(known.values()) - loaded.sent
     found["p99_over_unloaded"] = found["answered"]["p99"] / percentiles(np.array(unloaded.answered))["p99"]
     # Of the server's own processor time, which does not count what others on the machine take.
     found["answer_seconds"] = answer
@@ -179,13 +179,13 @@ def measure(model: Path, rounds: int = ROUNDS) -> dict[str, Any]:
 
 
 def table(document: dict[str, Any]) -> str:
-    """A row a round; milliseconds."""
-    heads = "highest|asked|answered|refused|p99 unloaded|p50|p99|over unloaded|refused p99|lost|price of a refusal"
+    """A row for each round, in milliseconds."""
+    heads = "highest|sent|answered|refused|p99 unloaded|p50|p99|over unloaded|refused p99|lost|price of a refusal"
     names = heads.split("|")
     lines = [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
     for each in document["rounds"]:
         loaded, unloaded = each["loaded"], each["unloaded"]
-        rates = [each["highest"], *(loaded[f"{name}_a_second"] for name in ("asked", "answered", "refused"))]
+        rates = [each["highest"], *(loaded[f"{name}_a_second"] for name in ("sent", "answered", "refused"))]
         times = [unloaded["answered"]["p99"], loaded["answered"]["p50"], loaded["answered"]["p99"]]
         late = loaded["refused"]["p99"] if loaded["refused"] else 0.0
         cells = [f"{value:,.0f}/s" for value in rates] + [f"{value * 1000:.2f} ms" for value in times]

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.serving.packages`: what each megabyte of the serving image is, above the base image.
+"""`python -m benchmarks.serving.packages`: the size of the serving image, by package.
 
 The packages of `requirements/serve.txt` are installed into a new environment, as the Dockerfile does it, and measured
 by what they occupy; the model and the service's own code stand beside them.

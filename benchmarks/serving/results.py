@@ -1,4 +1,4 @@
-"""`build/bench/*.json`: what each part of the benchmark has measured, and on what."""
+"""`build/bench/*.json`: the results of each part of the benchmark, and the machine."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ def machine() -> dict[str, Any]:
 
 
 def write(part: str, document: dict[str, Any]) -> None:
-    """Store what a part has measured."""
+    """Store the results of a part."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     path = FOLDER / f"{part}.json"
     beside = path.with_suffix(".part")
@@ -28,6 +28,6 @@ def write(part: str, document: dict[str, Any]) -> None:
 
 
 def read(part: str) -> dict[str, Any] | None:
-    """What it has measured; None where it has not been run."""
+    """The results of a part; None where it has not been run."""
     path = FOLDER / f"{part}.json"
     return json.loads(path.read_text()) if path.exists() else None

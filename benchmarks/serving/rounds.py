@@ -1,4 +1,4 @@
-"""Rounds in which all that is compared takes its turn, and what they come to."""
+"""Interleaved rounds of everything that is compared, and their statistics."""
 
 import statistics
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ class Spread:
 
 
 def ratios(values: Sequence[float], others: Sequence[float]) -> Spread:
-    """Of one to another in the same round: what slows a whole round falls out.
+    """Ratios of one to another in the same round: a slow round does not change them.
 
     >>> ratios([10, 5, 30], [20, 10, 50]).median
     0.5

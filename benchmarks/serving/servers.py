@@ -1,4 +1,4 @@
-"""Every server that is measured, and how each is asked."""
+"""Every measured server, with its request."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.serving import questions
+from benchmarks.serving import requests
 from benchmarks.serving.environments import python_of
-from benchmarks.serving.questions import Question
+from benchmarks.serving.requests import Request
 from benchmarks.under_test import Served, served
 
 TOLERANCE = 1e-5  # of a probability
@@ -20,12 +20,12 @@ TOLERANCE = 1e-5  # of a probability
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server, and one way to ask it."""
+    """A server and one form of request."""
 
     name: str  # in the JSON
     title: str  # in the table
     arguments: tuple[str, ...]  # of its Python
-    question: Question
+    request: Request
     probabilities: Callable[[Any], list[float]] | None  # where they stand in the answer; none has those that do nothing
     peer: str | None = None  # whose environment it runs in; none is ours
     ready: str = "/readyz"
@@ -34,7 +34,7 @@ class Server:
 
     @contextmanager
     def running(self, model: Path, cores: tuple[int, int]) -> Iterator[Served]:
-        """It, ready, on the first core, or on both where it needs them."""
+        """The running server, ready, on the first core, or on both where it needs them."""
         python = python_of(self.peer)
         settings = {"DEMUR_MODEL_PATH": str(model.resolve()), **self.settings}
         own = cores if self.both_cores else cores[:1]
@@ -62,44 +62,44 @@ def _plain(answer: Any) -> list[float]:
 
 
 def ours(form: str = "json", **settings: str) -> Server:
-    """`python -m service` as it is by default, asked in one of its forms: json, raw or png."""
-    asked = {
-        "json": lambda: questions.as_json("/predict", {"inputs": [questions.flat()], "top_k": 3}),
-        "raw": questions.raw,
-        "png": questions.png,
+    """The service with its defaults, with a request of one form: json, raw or png."""
+    forms = {
+        "json": lambda: requests.as_json("/predict", {"inputs": [requests.flat()], "top_k": 3}),
+        "raw": requests.raw,
+        "png": requests.png,
     }
     words = {"json": "784 JSON integers", "raw": "784 bytes", "png": "a PNG"}
-    return Server(f"demur-{form}", f"Demur, {words[form]}", ("-m", "service"), asked[form](), _ours, settings=settings)
+    return Server(f"demur-{form}", f"Demur, {words[form]}", ("-m", "service"), forms[form](), _ours, settings=settings)
 
 
 def limit(of: Server, size: int, name: str | None = None) -> Server:
     """The bare application with that server's question and so many bytes of answer."""
-    title = f"the limit, {len(of.question.body):,} bytes in and {size:,} out"
+    title = f"the limit, {len(of.request.body):,} bytes in and {size:,} out"
     settings = {"LIMIT_BYTES": str(size)}
     arguments = ("-m", "benchmarks.serving.limit")
-    return Server(name or f"limit-{of.name}", title, arguments, of.question, None, settings=settings)
+    return Server(name or f"limit-{of.name}", title, arguments, of.request, None, settings=settings)
 
 
 def first_choices() -> list[Server]:
-    """What one would write oneself, and what is in it."""
+    """A plain FastAPI service, and the frameworks in it."""
     nothing, plain = "benchmarks.serving.does_nothing", ("-m", "benchmarks.serving.plain_fastapi")
-    image = {"inputs": [questions.flat()]}
+    image = {"inputs": [requests.flat()]}
     return [
-        Server("starlette", "Starlette, does nothing", ("-m", nothing, "starlette"), _asked("/predict", image), None),
-        Server("fastapi", "FastAPI, does nothing", ("-m", nothing, "fastapi"), _asked("/predict", image), None),
-        Server("fastapi-def", "plain FastAPI, `def`", plain, _asked("/def", image), _ours),
-        Server("fastapi-async", "plain FastAPI, `async def`", plain, _asked("/async-def", image), _ours),
+        Server("starlette", "Starlette, does nothing", ("-m", nothing, "starlette"), _as_json("/predict", image), None),
+        Server("fastapi", "FastAPI, does nothing", ("-m", nothing, "fastapi"), _as_json("/predict", image), None),
+        Server("fastapi-def", "plain FastAPI, `def`", plain, _as_json("/def", image), _ours),
+        Server("fastapi-async", "plain FastAPI, `async def`", plain, _as_json("/async-def", image), _ours),
     ]
 
 
 def peers() -> list[Server]:
-    """The servers that one would use instead."""
+    """The servers that a user would use instead."""
     return [
         Server(
             "kserve-v1",
             "KServe, V1",
             _adapter("kserve"),
-            _asked("/v1/models/fashion:predict", {"instances": [questions.flat()]}),
+            _as_json("/v1/models/fashion:predict", {"instances": [requests.flat()]}),
             lambda answer: answer["predictions"][0]["probabilities"],
             peer="kserve",
             ready="/v2/models/fashion/ready",
@@ -108,7 +108,7 @@ def peers() -> list[Server]:
             "kserve-v2",
             "KServe, V2",
             _adapter("kserve"),
-            questions.v2("/v2/models/fashion/infer"),
+            requests.v2("/v2/models/fashion/infer"),
             _v2,
             peer="kserve",
             ready="/v2/models/fashion/ready",
@@ -117,7 +117,7 @@ def peers() -> list[Server]:
             "mlserver",
             "MLServer, V2",
             _adapter("mlserver"),
-            questions.v2("/v2/models/fashion/infer"),
+            requests.v2("/v2/models/fashion/infer"),
             _v2,
             peer="mlserver",
             ready="/v2/models/fashion/ready",
@@ -126,7 +126,7 @@ def peers() -> list[Server]:
             "bentoml",
             "BentoML",
             _adapter("bentoml"),
-            _asked("/predict", {"image": questions.flat()}),
+            _as_json("/predict", {"image": requests.flat()}),
             _plain,
             peer="bentoml",
         ),
@@ -134,7 +134,7 @@ def peers() -> list[Server]:
             "litserve",
             "LitServe",
             _adapter("litserve"),
-            _asked("/predict", {"image": questions.flat()}),
+            _as_json("/predict", {"image": requests.flat()}),
             _plain,
             peer="litserve",
             ready="/health",
@@ -143,7 +143,7 @@ def peers() -> list[Server]:
             "ray",
             "Ray Serve, on both cores",
             _adapter("ray"),
-            _asked("/predict", {"image": questions.flat()}),
+            _as_json("/predict", {"image": requests.flat()}),
             _plain,
             peer="ray",
             ready="/-/healthz",
@@ -153,8 +153,8 @@ def peers() -> list[Server]:
     ]
 
 
-def _asked(path: str, document: dict[str, Any]) -> Question:
-    return questions.as_json(path, document)
+def _as_json(path: str, document: dict[str, Any]) -> Request:
+    return requests.as_json(path, document)
 
 
 def _adapter(name: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What is asked of serving, and what was measured."""
+"""Targets and results of serving."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,27 +11,27 @@ Parts = Mapping[str, dict[str, Any] | None]  # by name, as `results.read` gives 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One number."""
+    """A target and its result."""
 
-    what: str
-    asked: float
-    measured: float | None  # None where its part has not been run, or the service does not offer it
+    name: str
+    value: float
+    measured: float | None  # None where the part has not been run, or the service does not offer it
     at_most: bool = False
 
     def line(self) -> str:
         """
         >>> Target("start", 1.25, 1.5, at_most=True).line()
-        'missed   start: 1.5, at most 1.25 asked'
+        'missed   start: 1.5, target at most 1.25'
         """
-        rule = f"{'at most' if self.at_most else 'at least'} {self.asked:g} asked"
+        rule = f"target {'at most' if self.at_most else 'at least'} {self.value:g}"
         if self.measured is None:
-            return f"{'unknown':8} {self.what}: not measured, {rule}"
-        met = self.measured <= self.asked if self.at_most else self.measured >= self.asked
-        return f"{'met' if met else 'missed':8} {self.what}: {self.measured:.3g}, {rule}"
+            return f"{'unknown':8} {self.name}: not measured, {rule}"
+        met = self.measured <= self.value if self.at_most else self.measured >= self.value
+        return f"{'met' if met else 'missed':8} {self.name}: {self.measured:.3g}, {rule}"
 
 
 def all_targets(parts: Parts) -> list[Target]:
-    """Every target of serving, from what the parts have measured."""
+    """Every target of serving, with the results of the parts."""
     ours = "demur-json"
     return [
         Target("one image as JSON, of the limit with the same bytes", 0.40, _of_limit(parts, ours)),
@@ -42,36 +42,36 @@ def all_targets(parts: Parts) -> list[Target]:
         Target(
             "p99 over p50 at 70 % of the highest load",
             5,
-            _found(parts, "latency", "servers", ours, "p99_over_p50"),
+            _value(parts, "latency", "servers", ours, "p99_over_p50"),
             True,
         ),
         Target(
-            "p99 of what is answered at three times the highest load, over p99 with hardly any",
+            "p99 of the answers at three times the highest load, over p99 at a low load",
             10,
-            _found(parts, "overload", "p99_over_unloaded"),
+            _value(parts, "overload", "p99_over_unloaded"),
             True,
         ),
-        Target("requests that are lost then", 0, _found(parts, "overload", "lost"), True),
-        Target("two workers on two cores over one", 1.8, _found(parts, "workers", "servers", ours, "speed_up")),
-        Target("start to readyz, over the imports alone", 1.25, _found(parts, "footprint", "seconds", "ratio"), True),
+        Target("requests lost at that load", 0, _value(parts, "overload", "lost"), True),
+        Target("two workers on two cores over one", 1.8, _value(parts, "workers", "servers", ours, "speed_up")),
+        Target("start to readyz, over the imports alone", 1.25, _value(parts, "footprint", "seconds", "ratio"), True),
         Target(
             "resident memory when ready, over the imports alone",
             1.15,
-            _found(parts, "footprint", "resident_kb", "ratio"),
+            _value(parts, "footprint", "resident_kb", "ratio"),
             True,
         ),
-        Target("MB that we add to the base image", 200, _found(parts, "packages", "megabytes"), True),
+        Target("MB added to the base image", 200, _value(parts, "packages", "megabytes"), True),
     ]
 
 
 def share_of_limit(document: dict[str, Any], name: str) -> Spread:
-    """A server's requests a second over those of the limit with its bytes, round by round."""
+    """Requests a second of a server, over those of the limit with the same bytes, in each round."""
     rates = {server["name"]: server["requests_per_second"] for server in document["servers"]}
     return ratios(rates[name], rates[f"limit-{name}"])
 
 
 def over_best_peer(document: dict[str, Any]) -> float:
-    """Ours over the best of the peers, the best by its median; round by round."""
+    """Ours over the peer with the best median, in each round."""
     servers = document["servers"]
     peers = [server["requests_per_second"] for server in servers if server["versions"]]
     ours = next(server["requests_per_second"] for server in servers if server["name"] == "demur-json")
@@ -94,8 +94,8 @@ def _bulk(parts: Parts) -> float | None:
     return max(binary.values(), default=None)
 
 
-def _found(parts: Parts, part: str, *keys: str) -> float | None:
-    found: Any = parts.get(part)
+def _value(parts: Parts, part: str, *keys: str) -> float | None:
+    value: Any = parts.get(part)
     for key in keys:
-        found = None if found is None else found.get(key)
-    return found  # type: ignore[no-any-return]
+        value = None if value is None else value.get(key)
+    return value  # type: ignore[no-any-return]

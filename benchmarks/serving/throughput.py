@@ -1,6 +1,6 @@
-"""Requests a second: a server on one core, wrk on the other, a fresh process in every round.
+"""Requests a second: a server on one core, wrk on the other, a new process in every round.
 
-Before it is timed each server's answer is held against onnxruntime's; a request that fails ends the program.
+Before the timing each server's answer is compared with onnxruntime's; a failed request ends the program.
 """
 
 import sys
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.serving import environments, questions, servers
+from benchmarks.serving import environments, requests, servers
 from benchmarks.serving.rounds import Spread, interleaved, ratios
 from benchmarks.serving.servers import Server
 from benchmarks.wrk import CONNECTIONS, rate, two_cores
@@ -22,17 +22,17 @@ CONSTANT_BYTES = 250  # the limit of whoever knows nothing of ours
 
 
 def right(model: Path) -> NDArray[np.float32]:
-    """What onnxruntime makes of the image, float32 [C]."""
-    found: NDArray[np.float32] = Classifier.load(model).scores(questions.image()[None]).probabilities[0]
+    """The probabilities of the image by onnxruntime, float32 [C]."""
+    found: NDArray[np.float32] = Classifier.load(model).scores(requests.image()[None]).probabilities[0]
     return found
 
 
 def requests_a_second(server: Server, model: Path, seconds: int = SECONDS) -> float:
     """Start it, check it, warm it up and measure."""
-    cores, ask = two_cores(), server.question
+    cores, ask = two_cores(), server.request
     with server.running(model, cores) as ready:
         try:
-            server.check(ask.asked(ready.address), right(model))
+            server.check(ask.send(ready.address), right(model))
         except (OSError, ValueError) as wrong:
             sys.exit(f"{server.name} does not answer rightly: {wrong}")
         for duration in (WARM_UP_SECONDS, seconds):
@@ -41,11 +41,11 @@ def requests_a_second(server: Server, model: Path, seconds: int = SECONDS) -> fl
 
 
 def with_limits(ours: Sequence[Server], model: Path) -> list[Server]:
-    """Ours, and for each a limit with as many bytes in and out; its answer's length is asked for."""
+    """Ours, and for each a limit with as many bytes in and out, by the length of its answer."""
     both = []
     for server in ours:
         with server.running(model, two_cores()) as ready:
-            size = len(server.question.asked(ready.address))
+            size = len(server.request.send(ready.address))
         both += [server, servers.limit(server, size)]
     return both
 
@@ -78,7 +78,7 @@ def measure(compared: Sequence[Server], model: Path, rounds: int = ROUNDS, secon
 
 
 def table(document: dict[str, Any]) -> str:
-    """The document as a table, the fastest last."""
+    """The results as a table, the fastest last."""
     rows = sorted(document["servers"], key=lambda row: row["of_the_limit"])
     lines = ["| server | requests/s | of the limit |", "|---|---|---|"]
     for row in rows:

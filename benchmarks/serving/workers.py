@@ -34,7 +34,7 @@ class Work:
 
 def work(server: Server, workers: int, model: Path) -> Work:
     """Measure once."""
-    cores, ask = two_cores(), server.question
+    cores, ask = two_cores(), server.request
     settings = {**server.settings, "DEMUR_MODEL_PATH": str(model.resolve())}
     if workers > 1:
         settings["DEMUR_WORKERS"] = str(workers)

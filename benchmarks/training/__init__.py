@@ -1,1 +1,1 @@
-"""What the fit costs, beside what a user would run instead; a module a claim."""
+"""Benchmarks of the fit beside its alternatives, one module for each claim."""

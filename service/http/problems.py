@@ -1,4 +1,4 @@
-"""Errors as responses: RFC 9457 problem details for all of them, whatever raised them."""
+"""Errors as responses: RFC 9457 problem details for every kind of exception."""
 
 import logging
 from collections.abc import Mapping

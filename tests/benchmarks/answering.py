@@ -5,9 +5,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from benchmarks.serving.questions import Question
+from benchmarks.serving.requests import Request
 
-QUESTION = Question("/predict", b"[1]")
+REQUEST = Request("/predict", b"[1]")
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 
 
@@ -21,7 +21,7 @@ def answering(following: Callable[[], bytes]) -> Iterator[str]:
             while self.rfile.readline():
                 while self.rfile.readline() != b"\r\n":
                     pass
-                assert self.rfile.read(len(QUESTION.body)) == QUESTION.body
+                assert self.rfile.read(len(REQUEST.body)) == REQUEST.body
                 with turn:
                     answer = following()
                 if not answer:

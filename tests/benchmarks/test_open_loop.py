@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.serving.open_loop import at_random, every, latencies, percentiles
-from tests.benchmarks.answering import OK, QUESTION, answering
+from tests.benchmarks.answering import OK, REQUEST, answering
 
 
 def test_a_pause_counts_for_all_that_should_have_been_sent_in_it() -> None:
@@ -20,7 +20,7 @@ def test_a_pause_counts_for_all_that_should_have_been_sent_in_it() -> None:
         return OK
 
     with answering(following) as address:
-        found = latencies(address, QUESTION, every(rate=500, seconds=1))
+        found = latencies(address, REQUEST, every(rate=500, seconds=1))
     assert len(found) == 500
     assert 150 <= (found > 0.05).sum() <= 400  # those of the pause's first 0.35 s, and more on a busy machine
     assert found.max() >= 0.35
@@ -29,7 +29,7 @@ def test_a_pause_counts_for_all_that_should_have_been_sent_in_it() -> None:
 def test_an_answer_that_is_no_200_is_an_error() -> None:
     unavailable = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"
     with answering(lambda: unavailable) as address, pytest.raises(OSError, match="503"):
-        latencies(address, QUESTION, every(rate=100, seconds=0.1))
+        latencies(address, REQUEST, every(rate=100, seconds=0.1))
 
 
 def test_random_arrivals_have_the_rate_asked_for() -> None:

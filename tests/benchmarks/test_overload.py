@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.serving.open_loop import every
 from benchmarks.serving.overload import run
-from tests.benchmarks.answering import OK, QUESTION, answering
+from tests.benchmarks.answering import OK, REQUEST, answering
 
 BUSY = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"
 
@@ -14,8 +14,8 @@ BUSY = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"
 def test_every_request_is_answered_refused_or_lost() -> None:
     answers = itertools.cycle([OK, BUSY, BUSY, OK, BUSY] * 9 + [OK, BUSY, BUSY, OK, b""])
     with answering(answers.__next__) as address:
-        found = run(address, QUESTION, every(rate=500, seconds=0.5), connections=16)
-    assert (found.asked, len(found.answered), len(found.refused), found.closed) == (250, 100, 145, 5)
+        found = run(address, REQUEST, every(rate=500, seconds=0.5), connections=16)
+    assert (found.sent, len(found.answered), len(found.refused), found.closed) == (250, 100, 145, 5)
     assert found.document()["lost"] == 5
     assert len(found.behind) == 250
     assert all(latency > 0 for latency in found.answered + found.refused)
@@ -24,4 +24,4 @@ def test_every_request_is_answered_refused_or_lost() -> None:
 def test_a_status_that_is_neither_ends_it() -> None:
     wrong = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n"
     with answering(lambda: wrong) as address, pytest.raises(OSError, match="500"):
-        run(address, QUESTION, every(rate=100, seconds=0.1), connections=2)
+        run(address, REQUEST, every(rate=100, seconds=0.1), connections=2)

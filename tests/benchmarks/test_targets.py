@@ -58,7 +58,7 @@ def test_targets_are_read_from_the_parts() -> None:
 
 
 def test_without_a_binary_answer_its_target_is_unknown() -> None:
-    (bulk,) = [t for t in all_targets({"bulk": {"of_onnxruntime": {"JSON": 0.2}}}) if "binary" in t.what]
+    (bulk,) = [t for t in all_targets({"bulk": {"of_onnxruntime": {"JSON": 0.2}}}) if "binary" in t.name]
     assert bulk.measured is None
 
 

@@ -41,7 +41,7 @@ def test_dropped_picture_gets_the_answer_of_the_service(page: Page, fashion: Ser
     assert [label for label, (rank, _) in sorted(shown.items(), key=lambda row: row[1][0]) if rank] == labels
     assert [probability for _, probability in shown.values()] == pytest.approx(said["probabilities"], abs=0.0005)
     expect(page.locator(".member")).to_have_text(said["prediction_set"])
-    promise = "Holds the true label in 95 % of cases, separately for answers and abstentions: "
+    promise = "Holds the true label in 95 % of cases, for answers and abstentions each: "
     expect(page.locator(".members")).to_contain_text(promise)
     expect(page.locator(".verdict")).to_contain_text(f"confidence {said['confidence']:.3f}")
 

@@ -72,7 +72,7 @@ def test_promise_beside_an_answer_names_its_population(page: Page, fashion: Serv
     certificate = httpx2.get(f"{fashion.address}/model").json()["abstention"]["selective_risk"][-1]
     examples = f"{certificate['size']:,} calibration examples ({certificate['population']})"
     population = f"For inputs drawn like the {examples}, "
-    not_this_one = ", with a confidence of 95 %. This covers all of them together, not this one."
+    not_this_one = ", at a confidence level of 95 %. This covers all of them together, not this one."
     ready(page)
     page.get_by_role("group", name="Wrong answers, at most").get_by_text("10 %", exact=True).click()
     about = page.locator("#answer .about")

@@ -1,1 +1,1 @@
-"""The promises, held against populations where the truth is known: `make test-guarantees`."""
+"""The promises, tested on populations whose truth is known: `make test-guarantees`."""

@@ -1,4 +1,4 @@
-"""What these tests share: the trained model's scores of the images that it was not trained on."""
+"""Shared fixtures: the trained model's scores of images that it was not trained on."""
 
 from pathlib import Path
 

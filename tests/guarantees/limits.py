@@ -1,4 +1,4 @@
-"""How often a promise may be seen broken before it is one that is not kept."""
+"""The number of violations that is still consistent with a kept promise."""
 
 from scipy.stats import binom
 
@@ -7,7 +7,7 @@ RESAMPLING_SEED = 20
 
 
 def most_violations(repeats: int, error: float = 0.05) -> int:
-    """How often, by 99.9 %, a promise that fails with probability `error` fails in so many repeats at most."""
+    """The 99.9 % quantile of the number of failures in `repeats`, each with probability `error`."""
     return int(binom.ppf(0.999, repeats, error))
 
 

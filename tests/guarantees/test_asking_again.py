@@ -1,20 +1,20 @@
-"""What no certificate can promise: that it survives asking again with a laxer risk after an abstention."""
+"""A limit of every certificate: it does not hold if an abstention is asked again with a laxer risk."""
 
 import pytest
 
-from benchmarks.abstention import ask_again
+from benchmarks.abstention import resubmit
 from benchmarks.population import Population, resamples
 from tests.guarantees.limits import RESAMPLING_SEED
 
 pytestmark = pytest.mark.guarantee
 
 
-def test_what_5_percent_refused_and_10_percent_answered_is_wrong_in_three_of_ten(
+def test_inputs_abstained_from_at_5_percent_and_answered_at_10_are_wrong_in_three_of_ten(
     pool: Population, tune: Population
 ) -> None:
     sequence = tune.sequence()
     splits = list(resamples(pool, 200, RESAMPLING_SEED))
     thresholds = {risk: [split.threshold(sequence, risk) for split in splits] for risk in (0.05, 0.1)}
-    (found,) = ask_again(pool, thresholds)
-    assert found.splits == 200
-    assert 0.27 < found.wrong < 0.34
+    (result,) = resubmit(pool, thresholds)
+    assert result.splits == 200
+    assert 0.27 < result.wrong < 0.34

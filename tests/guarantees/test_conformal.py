@@ -1,4 +1,4 @@
-"""Split conformal prediction keeps its promise to the digit: exact ranks, and the coverage that theory says."""
+"""Split conformal prediction: exact ranks, and the coverage that the theory predicts."""
 
 import math
 
@@ -28,25 +28,25 @@ def _rank(size: int, hundredths: int) -> int:
 
 @pytest.mark.parametrize("hundredths", HUNDREDTHS)
 def test_rank_is_exact_for_every_size(hundredths: int) -> None:
-    found = [order_statistic(size, hundredths / 100) for size in SIZES]
-    assert found == [_rank(size, hundredths) for size in SIZES]
+    ranks = [order_statistic(size, hundredths / 100) for size in SIZES]
+    assert ranks == [_rank(size, hundredths) for size in SIZES]
 
 
 @pytest.mark.parametrize("hundredths", [55, 56, 68])
-def test_rank_in_floating_point_is_not(hundredths: int) -> None:
+def test_rank_in_floating_point_is_not_exact(hundredths: int) -> None:
     assert any(math.ceil((size + 1) * (hundredths / 100)) != _rank(size, hundredths) for size in SIZES)
 
 
-def test_rank_by_the_famous_numpy_snippet_is_one_too_high_nearly_always() -> None:
+def test_rank_by_the_common_numpy_snippet_is_nearly_always_one_too_high() -> None:
     possible = [size for size in SIZES if math.ceil((size + 1) * 0.9) <= size]
-    found = [
+    ranks = [
         np.quantile(np.arange(1.0, size + 1), math.ceil((size + 1) * 0.9) / size, method="higher") for size in possible
     ]
-    too_high = [rank == _rank(size, 90) + 1 for size, rank in zip(possible, found, strict=True)]
+    too_high = [rank == _rank(size, 90) + 1 for size, rank in zip(possible, ranks, strict=True)]
     assert sum(too_high) > 0.95 * len(possible)
 
 
-def test_score_of_a_rank_is_the_one_that_sorting_finds() -> None:
+def test_kth_smallest_agrees_with_sorting() -> None:
     scores = np.random.default_rng(0).permutation(np.repeat(np.arange(50.0), 2))  # ties
     assert [kth_smallest(scores, k) for k in range(1, 101)] == sorted(scores.tolist())
     assert kth_smallest(scores, 101) == math.inf
@@ -54,18 +54,20 @@ def test_score_of_a_rank_is_the_one_that_sorting_finds() -> None:
 
 @pytest.mark.parametrize("size", [95, 99, 1_000])
 @pytest.mark.parametrize("promised", [0.9, 0.95])
-def test_coverage_of_continuous_scores_is_distributed_as_theory_says(size: int, promised: float) -> None:
+def test_coverage_of_continuous_scores_has_its_theoretical_distribution(size: int, promised: float) -> None:
     """Given the calibration split it is Beta(n + 1 - l, l), l = floor((n + 1) alpha) (Vovk 2012)."""
     coverages = 1 - _uniform_thresholds(size, promised, repeats=4_000)  # a threshold t covers the share 1 - t
     failures = size + 1 - _rank(size, round(100 * promised))
     theory = beta(size + 1 - failures, failures)
     assert kstest(coverages, theory.cdf).pvalue > 0.001
-    assert kstest(coverages, beta(size + 2 - failures, failures - 1).cdf).pvalue < 0.001  # a rank higher would show
+    assert (
+        kstest(coverages, beta(size + 2 - failures, failures - 1).cdf).pvalue < 0.001
+    )  # a higher rank would be detected
     assert promised - 0.002 <= coverages.mean() <= promised + 1 / (size + 1) + 0.002
 
 
 def _uniform_thresholds(size: int, promised: float, repeats: int) -> NDArray[np.float64]:
-    """The thresholds of calibration splits whose true classes have probabilities uniform on (0, 1)."""
+    """The thresholds of calibration splits in which the probability of the true class is uniform on (0, 1)."""
     thresholds = []
     for repeat in range(repeats):
         probability = np.random.default_rng([5, repeat]).random(size, dtype=np.float32)

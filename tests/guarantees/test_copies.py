@@ -1,9 +1,9 @@
-"""Equal examples: the promise is kept where they are taken for what they are, and broken where they are not.
+"""Copies: the promise holds under the right treatment of equal examples, and breaks under the wrong one.
 
-In a table of categories rows repeat naturally, and the population is the distribution of patterns: rows drawn each for
-itself are independent. Kept together, whole patterns go to one split, and the calibration split is a sample of few
-patterns rather than of many rows. Embeddings that repeat are one object recorded several times: counted as many,
-they make a calibration split look larger than it is.
+In a table of categories rows repeat naturally, and the population is the distribution of patterns: rows drawn one by
+one are independent. Kept together, whole patterns go to one split, and the calibration split is a sample of few
+patterns rather than of many rows. Embeddings that repeat are one object recorded several times: counted as many, they
+make a calibration split look larger than it is.
 """
 
 from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ MOST_OF_FEW = int(binom.ppf(0.999, FEW, 0.05))
 
 @dataclass(frozen=True, slots=True)
 class Patterns:
-    """K patterns of categories. A row of pattern k says 'no', which the model never says, with its error rate."""
+    """K patterns of categories. A row has the label 'no', which the model never answers, with the error rate of k."""
 
     weights: NDArray[np.float64]  # [K], the population
     confidence: NDArray[np.float64]  # [K]
@@ -45,7 +45,7 @@ class Patterns:
 
     @classmethod
     def drawn(cls, count: int, mean_risk: float) -> "Patterns":
-        """Patterns of unequal weight. The surer of one the model is, the rarer its errors, but for some noise."""
+        """Patterns of unequal weight. Errors are rarer at higher confidence, up to some noise."""
         rng = np.random.default_rng([count, 1])
         weights, difficulty = rng.dirichlet(np.ones(count)), rng.random(count)
         rates = difficulty * rng.uniform(0, 2, count)
@@ -57,7 +57,7 @@ class Patterns:
         return float(answered @ self.error_rates / answered.sum())
 
     def write(self, path: Path, rng: np.random.Generator) -> None:
-        """A table of rows that are drawn independently."""
+        """A table of independently drawn rows."""
         pattern = rng.choice(len(self.weights), ROWS, p=self.weights)
         wrong = rng.random(ROWS) < self.error_rates[pattern]
         label = pa.DictionaryArray.from_arrays(wrong.astype(np.int8), ["yes", "no"])
@@ -75,18 +75,18 @@ TEN_PERCENT = Patterns.drawn(200, mean_risk=0.12), 0.1
 
 @pytest.mark.parametrize(("patterns", "risk"), [TWENTY_PERCENT, TEN_PERCENT], ids=["45 patterns", "200 patterns"])
 def test_promise_is_kept_on_a_table_whose_rows_repeat(patterns: Patterns, risk: float, tmp_path: Path) -> None:
-    found = list(_on_tables(patterns, risk, None, REPEATS, tmp_path))
-    assert _broken(found, patterns.risk, risk) <= MOST_VIOLATIONS
-    assert found.count(None) <= 0.05 * REPEATS  # nor is it kept by never answering
+    thresholds = list(_on_tables(patterns, risk, None, REPEATS, tmp_path))
+    assert _broken(thresholds, patterns.risk, risk) <= MOST_VIOLATIONS
+    assert thresholds.count(None) <= 0.05 * REPEATS  # and not by never answering
 
 
 @pytest.mark.parametrize(("patterns", "risk"), [TWENTY_PERCENT, TEN_PERCENT], ids=["45 patterns", "200 patterns"])
 def test_promise_by_a_test_of_rows_breaks_where_copies_stay_together(
     patterns: Patterns, risk: float, tmp_path: Path
 ) -> None:
-    found = list(_on_tables(patterns, risk, "together", FEW, tmp_path))
-    assert _broken(found, patterns.risk, risk) > MOST_OF_FEW
-    assert found.count(None) > 0.2 * FEW
+    thresholds = list(_on_tables(patterns, risk, "together", FEW, tmp_path))
+    assert _broken(thresholds, patterns.risk, risk) > MOST_OF_FEW
+    assert thresholds.count(None) > 0.2 * FEW
 
 
 def test_table_of_fifty_patterns_can_be_divided_for_every_seed(tmp_path: Path) -> None:
@@ -95,14 +95,14 @@ def test_table_of_fifty_patterns_can_be_divided_for_every_seed(tmp_path: Path) -
     free, together = (open_data(DataOptions(path, copies=copies)).pool for copies in (None, "together"))
     assert free is not None
     assert together is not None
-    assert _undivided(free) == 0
-    assert _undivided(together) > 0
+    assert _failures(free) == 0
+    assert _failures(together) > 0
 
 
 def test_promise_is_kept_on_embeddings_that_were_recorded_several_times(tmp_path: Path) -> None:
-    found = list(_on_embeddings(None, REPEATS, tmp_path))
-    assert _broken(found, STEEP.risk, RISK) <= MOST_VIOLATIONS
-    assert found.count(None) <= 0.05 * REPEATS
+    thresholds = list(_on_embeddings(None, REPEATS, tmp_path))
+    assert _broken(thresholds, STEEP.risk, RISK) <= MOST_VIOLATIONS
+    assert thresholds.count(None) <= 0.05 * REPEATS
 
 
 @pytest.mark.parametrize("copies", ["free", "together"])
@@ -110,14 +110,14 @@ def test_promise_by_a_test_of_rows_breaks_where_each_record_counts(copies: Copie
     assert _broken(list(_on_embeddings(copies, FEW, tmp_path)), STEEP.risk, RISK) > MOST_OF_FEW
 
 
-def _broken(found: list[float | None], true_risk: Callable[[float], float], promised: float) -> int:
-    return sum(threshold is not None and true_risk(threshold) > promised for threshold in found)
+def _broken(thresholds: list[float | None], true_risk: Callable[[float], float], promised: float) -> int:
+    return sum(threshold is not None and true_risk(threshold) > promised for threshold in thresholds)
 
 
 def _on_tables(
     patterns: Patterns, risk: float, copies: Copies | None, repeats: int, folder: Path
 ) -> Iterator[float | None]:
-    """What is certified on tables of these patterns, each read, divided and tested by the production code."""
+    """The thresholds certified on tables of these patterns, read, divided and tested by the production code."""
     path = folder / "patterns.parquet"
     for repeat in range(repeats):
         patterns.write(path, np.random.default_rng([RESAMPLING_SEED, repeat]))
@@ -125,7 +125,7 @@ def _on_tables(
 
 
 def _on_embeddings(copies: Copies | None, repeats: int, folder: Path) -> Iterator[float | None]:
-    """What is certified where a tenth of 4,000 objects was recorded ten times."""
+    """The thresholds certified if a tenth of 4,000 objects was recorded ten times."""
     for repeat in range(repeats):
         rng = np.random.default_rng([RESAMPLING_SEED, repeat])
         confidence, wrong = STEEP.draw(rng, 4_000)
@@ -138,13 +138,13 @@ def _on_embeddings(copies: Copies | None, repeats: int, folder: Path) -> Iterato
 def _certified(
     options: DataOptions, seed: int, confidence: Callable[[NDArray[np.float32]], NDArray[Any]], risk: float
 ) -> float | None:
-    """The threshold of a model that always says 'yes', with the confidence in an input; None where there is none."""
+    """The threshold of a model that always answers 'yes', with the given confidence; None if not certified."""
     pool = open_data(options).pool
     assert pool is not None
     assert pool.classes == ("no", "yes")
     try:
         parts = pool.parts(seed)
-    except DataError:  # a split gets nothing
+    except DataError:  # a split is empty
         return None
     tune, calibration = (
         (confidence(part.inputs), part.labels == 0, np.ones(len(part), dtype=bool))
@@ -154,8 +154,8 @@ def _certified(
     return passed.threshold if passed else None
 
 
-def _undivided(pool: Pool) -> int:
-    """For how many of 1,000 seeds there is no division."""
+def _failures(pool: Pool) -> int:
+    """The number of seeds of 1,000 for which the data cannot be divided."""
     failed = 0
     for seed in range(1_000):
         try:

@@ -1,4 +1,4 @@
-"""`GET /drift` calls good inputs drift as rarely as it says, however often it is asked, and still sees a real shift."""
+"""`GET /drift` keeps its false alarm rate, however often it is called, and detects a real shift."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def _state(drift: Drift) -> DriftResponse:
 
 
 def _p_values(repeat: int, others: int) -> tuple[float, float]:
-    """Those of the two scores in a window of 10,000, beside a reference of 60."""
+    """The p-values of the two scores for a window of 10,000 and a reference of 60."""
     rng = np.random.default_rng([30, repeat])
     drift = Drift(_reference(rng, 60, others), 10_000)
     drift.record(_inputs(rng, 10_000))
@@ -53,7 +53,7 @@ def test_p_value_is_exact_where_other_examples_fixed_the_bins() -> None:
     found = np.array([_p_values(repeat, others=60) for repeat in range(repeats)])
     for level in (0.01, 0.1, 0.5):
         assert ((found <= level).sum(axis=0) <= binom.ppf(0.999, repeats, level)).all()
-    assert ((found <= 0.5).mean(axis=0) > 0.4).all()  # nor is it kept by p-values near 1
+    assert ((found <= 0.5).mean(axis=0) > 0.4).all()  # and not by p-values near 1
 
 
 def test_p_value_is_too_small_too_often_where_the_reference_fixed_its_own_bins() -> None:
@@ -63,7 +63,7 @@ def test_p_value_is_too_small_too_often_where_the_reference_fixed_its_own_bins()
 
 
 def _ever_not_stable(repeat: int, window: int, inputs: int) -> bool:
-    """Whether who asks after every 200 good inputs is told of a shift at any time."""
+    """Whether a shift is ever reported to a client that calls after every 200 good inputs."""
     rng = np.random.default_rng([31, repeat])
     drift = Drift(_reference(rng, 5_000, 5_000), window)
     for _ in range(inputs // 200):
@@ -83,17 +83,17 @@ def test_good_inputs_are_never_called_drift_in_99_of_100_runs(window: int, repea
 
 @pytest.mark.parametrize(("inputs", "sure"), [(10_000, 3.4), (1_000, 2.8), (100, 1.6)])
 def test_shift_is_seen_within_one_window(inputs: int, sure: float) -> None:
-    """Nor is the rate of false alarms kept by never saying anything: confidence falls by 1.9, 4.4 and 12.9 points."""
+    """The false alarm rate is not kept by never raising one: confidence falls by 1.9, 4.4 and 12.9 points."""
     for repeat in range(20):
         rng = np.random.default_rng([32, repeat])
-        drift = Drift(_reference(rng, 5_000, 5_000), 100)  # each request is a window, having 100 inputs or more
+        drift = Drift(_reference(rng, 5_000, 5_000), 100)  # each request has 100 inputs or more, and so is a window
         drift.record(_inputs(rng, inputs))
         assert _state(drift).confidence.status == "stable"
         drift.record(_inputs(rng, inputs, sure))
         found = _state(drift)
         assert found.window_number == 2
         assert found.confidence.status in ("slight", "drifted")
-        assert found.ood_score.status == "stable"  # which has not moved
+        assert found.ood_score.status == "stable"  # unchanged
 
 
 def test_p_value_in_stages_is_valid_at_the_levels_that_each_stage_decides() -> None:

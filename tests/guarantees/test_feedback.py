@@ -1,6 +1,6 @@
-"""The alarm on feedback: how often it is false, how soon it is right, and what late and missing labels do to it.
+"""The alarm on feedback: its false alarm rate, its delay, and the effect of late and missing labels.
 
-All is of answers that are wrong with a fixed probability, so that the truth is known.
+Answers are wrong with a fixed probability, so the truth is known.
 """
 
 import heapq
@@ -27,14 +27,14 @@ pytestmark = pytest.mark.guarantee
 PROMISED = 0.05
 EVIDENCE = 20  # at which an alarm of confidence 0.95 is raised
 VERSION = "0123456789ab"
-WHOLE_RUNS = 40  # of the whole of Feedback, which takes longer than its alarm alone
+WHOLE_RUNS = 40  # of all of Feedback, which takes longer than its alarm alone
 MOST_FALSE = int(binom.ppf(0.999, WHOLE_RUNS, 0.05))
 ERRORS_AFTER, OTHERS_AFTER = 50.0, 500.0  # answers, on average, until the label comes
 NEVER = np.inf
 
 
 def _certified() -> Abstention:
-    """As the tiny model, but certified for the risk that is promised here."""
+    """The certificates of the tiny model, with the promised risk of this test."""
     plain = tiny.abstention()
     (certificate,) = (found for found in plain.selective_risk if found.status == "certified")
     promise = certificate.model_copy(update={"selective_risk": PROMISED, "risk_bound": PROMISED})
@@ -45,7 +45,7 @@ ABSTENTION = _certified()
 
 
 def _alarms(wrong: NDArray[np.bool_], alarm: Alarm | None = None) -> NDArray[np.float64]:
-    """How many labels each run takes to its first alarm, infinite where none comes; `wrong` is `[labels, runs]`."""
+    """The number of labels before the first alarm of each run, infinite if none; `wrong` is `[labels, runs]`."""
     alarm = alarm or Alarm(PROMISED, (wrong.shape[1],))
     first = np.full(wrong.shape[1], np.inf)
     for count, values in enumerate(wrong, 1):
@@ -55,14 +55,14 @@ def _alarms(wrong: NDArray[np.bool_], alarm: Alarm | None = None) -> NDArray[np.
 
 
 def _delays(rng: np.random.Generator, wrong: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """After how many answers each label comes: exponential, and sooner for errors."""
+    """The delay of each label, in answers: exponential, and shorter for errors."""
     return rng.exponential(np.where(wrong, ERRORS_AFTER, OTHERS_AFTER))
 
 
 def _told(
     wrong: NDArray[np.bool_], delays: NDArray[np.float64], share: float, counted: FeedbackCounts = "audited"
 ) -> PolicyFeedback:
-    """What Feedback says after a run, `[answers]` each, with an answer a second, at most a day after the last."""
+    """The state of Feedback after a run of one answer a second; `wrong` and `delays` are `[answers]`."""
     moment = 0.0
     manifest = tiny.manifest().model_copy(update={"abstention": ABSTENTION})
     store = FeedbackStore(None, 10**6)
@@ -90,13 +90,13 @@ def _come(coming: list[tuple[float, str, str]], until: float) -> Iterator[tuple[
         yield heapq.heappop(coming)
 
 
-def test_alarm_is_rarely_false_however_often_one_looks() -> None:
+def test_false_alarms_are_rare_however_often_one_looks() -> None:
     rng = np.random.default_rng(0)
     found = _alarms(rng.random((20_000, REPEATS)) < PROMISED)
     assert np.isfinite(found).sum() <= MOST_VIOLATIONS
 
 
-def test_alarm_is_rarely_false_for_costs_that_are_neither_none_nor_all() -> None:
+def test_false_alarms_are_rare_for_fractional_costs() -> None:
     rng = np.random.default_rng(1)
     costs = rng.beta(0.2, 0.2 * (1 - PROMISED) / PROMISED, (20_000, REPEATS))  # of mean PROMISED
     alarm = Alarm(PROMISED, (REPEATS,))
@@ -116,7 +116,7 @@ def test_good_past_does_not_hide_a_shift() -> None:
     assert np.median(_alarms(rng.random((6_000, REPEATS)) < 0.08)) <= 800
 
 
-def test_labels_of_errors_that_come_first_break_a_promise_that_is_kept_where_each_counts_as_it_comes() -> None:
+def test_counting_labels_as_they_come_breaks_a_kept_promise_if_errors_come_first() -> None:
     rng = np.random.default_rng(3)
     wrong = rng.random((5_000, REPEATS)) < 0.04
     came = np.argsort(np.arange(5_000)[:, None] + _delays(rng, wrong), axis=0)
@@ -135,7 +135,7 @@ def _broken(share: float, counted: FeedbackCounts) -> int:
     return broken
 
 
-def test_audited_answers_are_judged_in_their_order_whichever_labels_come_first() -> None:
+def test_audited_answers_are_judged_in_their_own_order() -> None:
     assert _broken(0.5, "audited") <= MOST_FALSE
     assert _broken(0, "all") > 0.3 * WHOLE_RUNS
 

@@ -1,4 +1,4 @@
-"""The gate turns away at most the promised share of the model's own kind."""
+"""The false alarm rate of the gate is within its promise."""
 
 import numpy as np
 import pytest
@@ -27,27 +27,27 @@ def test_false_alarms_on_exchangeable_images_are_just_under_one_in_a_hundred(hel
     alarms = []
     for repeat in range(_REPEATS):
         order = np.random.default_rng([3, repeat]).permutation(len(every))
-        fixing, other = every.take(order[:size]).scored, every.take(order[size:]).scored
-        # The components are but described in the certificate: the scores are the file's.
-        gate = certify(fixing, other, COMPONENTS, _SETTINGS).out_of_distribution
+        tune, other = every.take(order[:size]).scored, every.take(order[size:]).scored
+        # The certificate only describes the components; the scores are those of the file.
+        gate = certify(tune, other, COMPONENTS, _SETTINGS).out_of_distribution
         alarms.append((other.scores.ood_score > gate.threshold).mean())
     assert np.mean(alarms) <= 0.01
-    assert np.mean(alarms) >= 0.006  # nor is it open to everything
+    assert np.mean(alarms) >= 0.006  # and it is not open to everything
 
 
 def test_residual_alone_would_miss_the_black_picture_and_some_shuffled_ones(dataset: Dataset) -> None:
-    """Why the gate has three statistics: what docs/abstention.md says of the one that is usually taken."""
+    """Why the gate has three statistics: the usual one alone misses some inputs, as docs/abstention.md says."""
     splits = split(dataset, "tuned", 0)
     encoder = encoder_for(dataset.input, splits.train)
-    found = PrincipalComponents.fit([encoder.features(splits.train.inputs)], encoder.full_scale)
+    components = PrincipalComponents.fit([encoder.features(splits.train.inputs)], encoder.full_scale)
 
     def residual(images: np.ndarray) -> np.ndarray:
-        return found.statistics(encoder.features(images, torch.float64))[:, 0].numpy()
+        return components.statistics(encoder.features(images, torch.float64))[:, 0].numpy()
 
     tune = residual(splits.tune.inputs)
     threshold = kth_smallest(tune, order_statistic(len(tune), 0.99))
     strange = make(dataset.input, splits.report.inputs)
-    turned_away = {name: (residual(images) > threshold).mean() for name, images in strange.items()}
-    assert turned_away["all black"] == 0
-    assert 0.93 < turned_away["pixel-shuffled"] < 0.95
-    assert min(turned_away[name] for name in ("uniform noise", "Gaussian noise", "inverted", "all white")) == 1
+    rejected = {name: (residual(images) > threshold).mean() for name, images in strange.items()}
+    assert rejected["all black"] == 0
+    assert 0.93 < rejected["pixel-shuffled"] < 0.95
+    assert min(rejected[name] for name in ("uniform noise", "Gaussian noise", "inverted", "all white")) == 1

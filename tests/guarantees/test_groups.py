@@ -1,7 +1,7 @@
-"""Rows that come in groups and err together: the tests that are valid for them, and the one that is not.
+"""Rows in groups that err together: the tests that are valid for them, and one that is not.
 
-The population is the file's scores of the official test images. A group of m rows that err together is one image m
-times: the strongest dependence there is. So the risk of a threshold is known, over rows as over images.
+The population is the file's scores of the official test images. A group of m rows is one image m times, the strongest
+possible dependence, so the risk of a threshold is known and is the same over rows and over images.
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def _groups(population: Population, sizes: NDArray[np.int64], seed: list[int]) -
 
 
 def _thresholds(fixed: GatedSplit, calibrations: Iterator[GatedSplit], risk: float) -> list[float | None]:
-    """The certified threshold of each calibration split. What is decided on tune is decided once."""
+    """The certified threshold of each calibration split. The choice on tune is made once."""
     sequence = ThresholdSequence.from_tune(fixed.scored.scores.confidence, fixed.scored.wrong, fixed.inside)
     found: list[float | None] = []
     choice = None
@@ -59,7 +59,7 @@ def test_promise_is_kept_for_groups_that_err_together(
     draws = [[RESAMPLING_SEED, repeat] for repeat in range(repeats)]
     coverage, risk = pool.truth(_thresholds(fixed, (_only(_groups(pool, sizes, draw), test) for draw in draws), RISK))
     assert (risk > RISK).sum() <= most_violations(repeats)
-    assert coverage.mean() > 0.4  # nor is it kept by never answering
+    assert coverage.mean() > 0.4  # and not by never answering
 
 
 @pytest.mark.parametrize("size", [2, 5, 10])
@@ -74,8 +74,8 @@ def test_binomial_test_of_the_rows_breaks_the_promise_for_groups(pool: Populatio
     assert (pool.truth(found)[1] > RISK).sum() > most_violations(REPEATS)
 
 
-def test_certificate_of_groups_is_that_of_the_test_that_answers_more(pool: Population, tune: Population) -> None:
-    """Of groups that are one image many times, a row each tells all there is."""
+def test_certificate_of_groups_uses_the_test_that_answers_more(pool: Population, tune: Population) -> None:
+    """If a group is one image many times, one row of each holds all its information."""
     fixed = _groups(tune, np.full(len(tune) // 10, 10), [1, 10])
     sequence = ThresholdSequence.from_tune(fixed.scored.scores.confidence, fixed.scored.wrong, fixed.inside)
     calibration = _groups(pool, np.full(CALIBRATION_SIZE // 10, 10), [RESAMPLING_SEED, 0])
@@ -84,15 +84,13 @@ def test_certificate_of_groups_is_that_of_the_test_that_answers_more(pool: Popul
     assert (found.unit, found.test, found.threshold) == ("group", "one_row_per_group", threshold)
 
 
-def _only(side: GatedSplit, test: RiskTest) -> GatedSplit:
-    return replace(side, samples=[s for s in side.samples if s.test == test])
+def _only(split: GatedSplit, test: RiskTest) -> GatedSplit:
+    return replace(split, samples=[s for s in split.samples if s.test == test])
 
 
 @pytest.mark.parametrize("test", ["betting", "one_row_per_group"])
-def test_promise_is_one_over_rows_where_larger_groups_are_harder(
-    pool: Population, tune: Population, test: RiskTest
-) -> None:
-    """Groups of 1 and of 8 rows; images that are hard for the model come eight times. The risk is that over rows."""
+def test_promise_is_about_rows_if_larger_groups_are_harder(pool: Population, tune: Population, test: RiskTest) -> None:
+    """Groups of 1 and of 8 rows; images that are hard for the model come eight times. The risk is over rows."""
     hard = pool.scored.scores.confidence < 0.9
     weight = np.where(hard, 8, 1)
     by_rows = pool.take(np.repeat(np.arange(len(pool)), weight))
@@ -115,8 +113,8 @@ def _weighted(population: Population, weight: NDArray[np.int64], drawn: NDArray[
     return GatedSplit.of_split(scored, population.eligible[rows], 8)
 
 
-def test_gate_of_groups_turns_away_no_more_than_promised() -> None:
-    """400 groups of five equal rows: as 2,000 rows the rank would turn away too many in about a fifth of all draws."""
+def test_gate_of_groups_keeps_its_false_alarm_rate() -> None:
+    """400 groups of five equal rows: the rank for 2,000 independent rows gives too many alarms in a fifth of draws."""
     over, by_rows = 0, 0
     for repeat in range(1_000):
         score = np.random.default_rng([4, repeat]).random(400)
@@ -130,8 +128,8 @@ def test_gate_of_groups_turns_away_no_more_than_promised() -> None:
     assert by_rows > most_violations(1_000)
 
 
-def test_rank_of_the_gate_that_is_right_on_average_is_too_low_half_the_time() -> None:
-    """Of 10,000 scores the 9,901st turns away over 1 % in 49 % of all draws, the 9,917th in 5 %."""
+def test_rank_that_is_right_on_average_is_too_low_half_the_time() -> None:
+    """Of 10,000 scores, more than 1 % of the population exceeds the 9,901st in 49 % of draws, the 9,917th in 5 %."""
     sure, on_average = 0, 0
     for repeat in range(1_000):
         scores = np.random.default_rng([5, repeat]).random(10_000).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What is served is what was certified: a running service and the file agree on every image of the report split."""
+"""The service serves what was certified: it agrees with the file on every image of the report split."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

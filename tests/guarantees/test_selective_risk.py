@@ -1,4 +1,4 @@
-"""The certified selective risk is kept: at most once in 20 calibration splits is the true risk over the target."""
+"""The certified selective risk holds: the true risk exceeds the target for at most one calibration split in 20."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ RISK = 0.03
 
 
 @pytest.mark.parametrize("population", [STEEP, NOISY_TOP, FLAT], ids=lambda population: population.name)
-def test_promise_is_kept_where_the_risk_is_known_by_formula(population: Synthetic) -> None:
+def test_promise_is_kept_on_populations_by_formula(population: Synthetic) -> None:
     everything = np.ones(TUNE_SIZE, dtype=bool)
     sequence = ThresholdSequence.from_tune(*population.draw(np.random.default_rng(0), TUNE_SIZE), everything)
     eligible = everything[:CALIBRATION_SIZE]
@@ -29,7 +29,7 @@ def test_promise_is_kept_where_the_risk_is_known_by_formula(population: Syntheti
 
 
 @pytest.mark.parametrize("population", [STEEP, NOISY_TOP, FLAT], ids=lambda population: population.name)
-def test_formula_of_the_risk_is_that_of_the_draws(population: Synthetic) -> None:
+def test_formula_of_the_risk_agrees_with_draws(population: Synthetic) -> None:
     confidence, wrong = population.draw(np.random.default_rng(1), 2_000_000)
     for threshold in (0.0, 0.5, 0.8):
         answered = confidence >= threshold
@@ -39,18 +39,18 @@ def test_formula_of_the_risk_is_that_of_the_draws(population: Synthetic) -> None
 @pytest.mark.parametrize("risk", [0.03, 0.05, 0.1])
 def test_promise_is_kept_on_the_scores_of_the_test_images(pool: Population, tune: Population, risk: float) -> None:
     sequence = tune.sequence()
-    found = [split.threshold(sequence, risk) for split in resamples(pool, REPEATS, RESAMPLING_SEED)]
-    coverage, true_risk = pool.truth(found)
+    thresholds = [split.threshold(sequence, risk) for split in resamples(pool, REPEATS, RESAMPLING_SEED)]
+    coverage, true_risk = pool.truth(thresholds)
     assert (true_risk > risk).sum() <= MOST_VIOLATIONS
-    assert coverage.mean() > 0.4  # nor is it kept by never answering
+    assert coverage.mean() > 0.4  # and not by never answering
 
 
 def test_naive_rule_breaks_the_promise_half_the_time(pool: Population) -> None:
-    found = [
+    thresholds = [
         naive((split := drawn.inside()).scores.confidence, split.wrong, RISK)
         for drawn in resamples(pool, REPEATS, RESAMPLING_SEED)
     ]
-    _, true_risk = pool.truth(found)
+    _, true_risk = pool.truth(thresholds)
     assert (true_risk > RISK).sum() > 400
 
 

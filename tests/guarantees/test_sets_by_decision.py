@@ -1,4 +1,4 @@
-"""Prediction sets keep their promise where the model does not answer, and for rows that come in groups."""
+"""Prediction sets keep their promise for inputs that the model abstains from, and for rows in groups."""
 
 from collections.abc import Callable
 
@@ -23,31 +23,31 @@ DEFAULT_RISK = AbstentionSettings().default_risk
 
 @pytest.fixture(scope="module")
 def cuts(held_out: HeldOut, tune: Population) -> list[float]:
-    """As a fit fixes them."""
-    asked, sequence = AbstentionSettings(), tune.sequence()
-    expected = {r: sequence.expected_threshold(CALIBRATION_SIZE, r, 0.95) for r in asked.selective_risk}
+    """The cuts that a fit would fix."""
+    settings, sequence = AbstentionSettings(), tune.sequence()
+    expected = {r: sequence.expected_threshold(CALIBRATION_SIZE, r, 0.95) for r in settings.selective_risk}
     return wide_enough(
         expected_cuts(expected, DEFAULT_RISK), tune.scored.scores, held_out.gate, CALIBRATION_SIZE, PROMISED
     )
 
 
 def _abstained(
-    held_out: HeldOut, pool: Population, tune: Population, sets_of: Callable[[Scored], PredictionSets]
+    held_out: HeldOut, pool: Population, tune: Population, make_sets: Callable[[Scored], PredictionSets]
 ) -> tuple[float, float]:
-    """Mean coverage and mean size of the sets of what the default policy abstains from, over calibration splits.
+    """Mean coverage and size of the sets of inputs that the default policy abstains from, over calibration splits.
 
-    Threshold and sets are from the same split.
+    The threshold and the sets come from the same split.
     """
     scores, sequence, everyone = pool.scored.scores, tune.sequence(), np.arange(len(pool))
-    found = []
+    results = []
     for split in resamples(pool, REPEATS, RESAMPLING_SEED):
         threshold = split.threshold(sequence, DEFAULT_RISK)
         assert threshold is not None
         abstained = ~(pool.eligible & (scores.confidence.astype(np.float64) >= threshold))
-        inside = members(scores, sets_of(split.scored), held_out.gate)
+        inside = members(scores, make_sets(split.scored), held_out.gate)
         held = inside[everyone, pool.scored.labels]
-        found.append((held[abstained].mean(), inside[abstained].sum(axis=1).mean()))
-    coverage, size = np.mean(found, axis=0).tolist()
+        results.append((held[abstained].mean(), inside[abstained].sum(axis=1).mean()))
+    coverage, size = np.mean(results, axis=0).tolist()
     return coverage, size
 
 
@@ -65,7 +65,7 @@ def test_sets_by_decision_cover_each_cell(held_out: HeldOut, pool: Population, c
     assert (by_cell <= PROMISED + np.mean(spare, axis=0) + 0.002).all()
 
 
-def test_sets_by_decision_cover_what_is_not_answered(
+def test_sets_by_decision_cover_abstentions(
     held_out: HeldOut, pool: Population, tune: Population, cuts: list[float]
 ) -> None:
     coverage, size = _abstained(held_out, pool, tune, lambda split: by_decision(split, PROMISED, cuts, held_out.gate))
@@ -73,8 +73,10 @@ def test_sets_by_decision_cover_what_is_not_answered(
     assert size < 3
 
 
-def test_one_threshold_for_all_does_not(held_out: HeldOut, pool: Population, tune: Population) -> None:
-    """It covers too much of what is answered, where nearly every set holds the true class, at the others' expense."""
+def test_one_threshold_for_all_does_not_cover_abstentions(
+    held_out: HeldOut, pool: Population, tune: Population
+) -> None:
+    """It covers too many answers, where nearly every set holds the true class, at the expense of abstentions."""
     coverage, size = _abstained(held_out, pool, tune, lambda split: lac(split, PROMISED))
     assert coverage < 0.8
     assert size < 2
@@ -104,6 +106,6 @@ def test_rank_for_groups_covers_rows_that_depend_on_one_another() -> None:
     assert PROMISED - 0.002 <= coverage <= PROMISED + (1 + GROUP_SIZE) / (GROUP_SIZE * (GROUPS + 1)) + 0.002
 
 
-def test_rank_for_independent_rows_does_not() -> None:
+def test_rank_for_independent_rows_covers_groups_too_rarely() -> None:
     """ceil(151 * 0.9) = 136 of 150 rows are the 14th of 15 groups: they cover 14 / 16."""
     assert _coverages(largest_group=1).mean() == pytest.approx(14 / 16, abs=0.005)

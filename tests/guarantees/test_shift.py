@@ -1,4 +1,4 @@
-"""What no certificate can promise: that it holds for another population than the one it was calibrated on."""
+"""A limit of every certificate: it need not hold for a population other than the calibration split's."""
 
 import pytest
 
@@ -13,7 +13,7 @@ RISK, SET_COVERAGE = 0.1, 0.9
 
 @pytest.fixture(scope="module")
 def kept(held_out: HeldOut) -> dict[str, Kept]:
-    """What became of the promises, by the source of the calibration splits."""
+    """The results of the promises, by the source of the calibration splits."""
     return {one.source: one for one in measure(held_out, REPEATS, [RISK], [SET_COVERAGE])}
 
 

@@ -1,4 +1,4 @@
-"""The p-values and bounds under the certificates, held against exact arithmetic."""
+"""The p-values and bounds of the certificates, against exact arithmetic."""
 
 from fractions import Fraction
 from math import comb
@@ -31,7 +31,7 @@ def _exact_tail(errors: int, answered: int, risk: Fraction) -> float:
 
 
 def _cases() -> list[tuple[int, int]]:
-    """Errors and answered: all there are of a few, and some of many."""
+    """Errors and answered: all pairs of small numbers, and some of large ones."""
     small = [(errors, answered) for answered in (1, 2, 7, 20) for errors in range(answered + 1)]
     return [*small, (0, 59), (1, 93), (15, 22), (1, 49), (20, 800), (83, 2_000), (120, 5_000)]
 
@@ -43,7 +43,7 @@ def test_p_value_is_the_exact_binomial_tail(risk: Fraction) -> None:
         assert float(binomial_p_value(errors, answered, float(risk))) == pytest.approx(exact, rel=1e-9, abs=1e-300)
 
 
-def test_p_value_is_scipys_tail_of_the_counts_and_1_of_nothing() -> None:
+def test_p_value_is_scipys_tail_and_1_without_answers() -> None:
     answered = np.arange(1, 5_001, 7)
     errors = (answered * 0.04).astype(np.int64)
     found = binomial_p_value(errors, answered, 0.05)
@@ -51,7 +51,7 @@ def test_p_value_is_scipys_tail_of_the_counts_and_1_of_nothing() -> None:
     assert float(binomial_p_value(0, 0, 0.05)) == 1
 
 
-def test_bounds_are_the_beta_quantiles_at_which_the_tails_are_what_is_left() -> None:
+def test_bounds_are_beta_quantiles_and_invert_the_tails() -> None:
     for errors, answered in _cases():
         upper, lower = clopper_pearson_upper(errors, answered, LEVEL), clopper_pearson_lower(errors, answered, LEVEL)
         if errors < answered:
@@ -65,8 +65,8 @@ def test_bounds_are_the_beta_quantiles_at_which_the_tails_are_what_is_left() -> 
 
 
 @pytest.mark.parametrize("answered", [30, 300, 3_000])
-def test_bound_is_under_the_truth_with_the_promised_probability_at_most(answered: int) -> None:
-    """Not by drawing: over every count of errors that there can be, weighed by how likely it is."""
+def test_bound_is_below_the_truth_with_at_most_the_promised_probability(answered: int) -> None:
+    """Exactly: over every possible number of errors, weighted by its probability."""
     counts = np.arange(answered + 1)
     bounds = np.array([clopper_pearson_upper(errors, answered, LEVEL) for errors in counts.tolist()])
     for truth in np.linspace(0.005, 0.5, 37):
@@ -83,10 +83,10 @@ RARELY_ALL, MOSTLY_A_FIFTH = np.array([0.90, 0.06, 0.04]), np.array([0.873, 0.12
 def test_bound_of_a_mean_cost_is_under_the_truth_once_in_twenty_at_most(size: int, shares: NDArray[np.float64]) -> None:
     truth = float(COSTS @ shares)
     draws = [np.random.default_rng([7, repeat]).choice(COSTS, size, p=shares) for repeat in range(REPEATS)]
-    # The bound is over the truth where the p-value of the truth is over what is left: one p-value instead of a search.
+    # The bound is above the truth if the p-value of the truth exceeds the error level: no search is needed.
     under = sum(mean_p_value(losses, truth, binary=False) <= 1 - LEVEL for losses in draws)
     assert under <= MOST_VIOLATIONS
-    assert sum(losses.mean() < truth for losses in draws) > 400  # as the mean itself, without a margin, would be
+    assert sum(losses.mean() < truth for losses in draws) > 400  # as the mean itself, without a margin, often is
 
 
 def test_bound_by_betting_has_about_half_the_slack_of_hoeffding_and_bentkus() -> None:
@@ -102,7 +102,7 @@ def test_bound_by_betting_has_about_half_the_slack_of_hoeffding_and_bentkus() ->
     assert np.mean(betting) - truth < (np.mean(others) - truth) * 0.6
 
 
-def test_p_value_and_bound_of_a_mean_cost_say_the_same() -> None:
+def test_p_value_and_bound_of_a_mean_cost_agree() -> None:
     for size in (20, 200, 2_000):
         for repeat in range(20):
             losses = np.random.default_rng([8, repeat]).choice(COSTS, size, p=RARELY_ALL)

@@ -1,4 +1,4 @@
-"""KServe's Python server: a custom model, asked by its V1 and V2 protocols.
+"""KServe's Python server: a custom model, called by its V1 and V2 protocols.
 
 No gRPC server, no latency log, no access log. It reads and writes JSON with orjson by itself. Its server runs in
 asyncio's own loop; uvloop makes it faster, so it gets that.

@@ -1,4 +1,4 @@
-"""MLServer: a custom runtime, asked by the V2 protocol.
+"""MLServer: a custom runtime, called by the V2 protocol.
 
 No parallel workers, which would pass every request to another process; no access log, no gzip, no metrics. It reads
 and writes JSON with orjson by itself.

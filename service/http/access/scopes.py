@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 PREDICT, FEEDBACK, ADMIN = "predict", "feedback", "admin"
 SCOPES = (PREDICT, FEEDBACK, ADMIN)
-# These two need no key. A probe is also answered under any `Host`: whoever probes uses an address.
+# These two need no key. A probe is also answered under any `Host`, since probes use an address.
 OPEN, PROBE = "open", "probe"
 
 _ATTRIBUTE = "needed_scope"  # of a route's function

@@ -10,12 +10,12 @@ from service.registry.served_model import Models, ServedModel
 EXTENSIONS = ["binary_tensor_data", "classification", "model_repository"]
 
 
-def of_server() -> dict[str, Any]:
+def server_metadata() -> dict[str, Any]:
     """Name, version and extensions."""
     return {"name": "demur", "version": service.__version__, "extensions": EXTENSIONS}
 
 
-def of_model(model: ServedModel) -> dict[str, Any]:
+def model_metadata(model: ServedModel) -> dict[str, Any]:
     """Its tensors, where -1 is the batch; the labels are in `properties`, one per line."""
     manifest = model.manifest
     kind = manifest.input
@@ -30,7 +30,7 @@ def of_model(model: ServedModel) -> dict[str, Any]:
     }
 
 
-def index(models: Models) -> list[dict[str, str]]:
+def repository_index(models: Models) -> list[dict[str, str]]:
     """Every model, with its state."""
     return [
         {"name": name, "version": model.ref.version, "state": "READY"}

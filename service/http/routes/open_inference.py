@@ -41,7 +41,7 @@ _of_model = APIRouter(responses=standard_responses(MODEL_ERRORS))
 @needs(PREDICT)
 async def server_metadata() -> dict[str, Any]:
     """The server's name, its version, and the extensions of the protocol that it has."""
-    return metadata.of_server()
+    return metadata.server_metadata()
 
 
 @router.get("/health/live", response_model=None, responses=answer_of("Live"))
@@ -70,7 +70,7 @@ async def ready() -> dict[str, bool]:
 @needs(PREDICT)
 async def model_metadata(request: Request) -> dict[str, Any]:
     """The model's tensors and labels."""
-    return metadata.of_model(requested_model(request))
+    return metadata.model_metadata(requested_model(request))
 
 
 @_of_model.get("/ready", response_model=None, responses=answer_of("ModelReady"), dependencies=[Depends(accepting)])
@@ -111,7 +111,7 @@ router.include_router(
 @needs(PREDICT)
 async def repository_index(request: Request) -> list[dict[str, str]]:
     """The models of this service, whether they are ready or not."""
-    return metadata.index(request.app.state.registry.models)
+    return metadata.repository_index(request.app.state.registry.models)
 
 
 @router.post(

@@ -53,7 +53,7 @@ class _Collector:
 
     def collect(self) -> Iterable[Metric]:
         """All families, each name once."""
-        counted = self._scrape.metrics.tallies.of_all()
+        counted = self._scrape.metrics.tallies.totals()
         monitors = self._scrape.registry.monitors()  # read once: a model may be swapped meanwhile
         yield from _service(self._scrape, counted)
         yield from _models(monitors, self._scrape.registry.refused, counted)
@@ -66,7 +66,7 @@ class _Collector:
             CONFIDENCES,
             _labelled(counted, CONFIDENCE),
         )
-        yield from _processes(self._scrape.metrics.tallies.of_each_worker())
+        yield from _processes(self._scrape.metrics.tallies.by_worker())
 
 
 def _service(scrape: Scrape, counted: Numbers) -> Iterator[Metric]:

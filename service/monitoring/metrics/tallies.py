@@ -60,7 +60,7 @@ class Tallies:
             self._used = end
             return start
 
-    def of_each_worker(self) -> list[Numbers]:
+    def by_worker(self) -> list[Numbers]:
         """The counts of each worker, in the order of the slots; none for a worker that has not started yet."""
         counts: list[Numbers] = []
         for slot, file in enumerate(self._files):
@@ -70,9 +70,9 @@ class Tallies:
                 counts.append({} if file is None else file.read())
         return counts
 
-    def of_all(self) -> Numbers:
+    def totals(self) -> Numbers:
         """The counts of all workers together."""
-        first, *others = self.of_each_worker()
+        first, *others = self.by_worker()
         total = dict(first)
         for counted in others:
             for key, numbers in counted.items():

@@ -22,11 +22,11 @@ _FORMATTER = logging.Formatter()  # of exceptions
 class Lines(Protocol):
     """A format of the log."""
 
-    def of_record(self, record: logging.LogRecord) -> str:
+    def format_record(self, record: logging.LogRecord) -> str:
         """A message of the service, uvicorn or a library, without the newline."""
         ...
 
-    def of_exchange(self, exchange: Exchange, level: int) -> bytes:
+    def format_exchange(self, exchange: Exchange, level: int) -> bytes:
         """A request and its answer, with the newline."""
         ...
 
@@ -34,7 +34,7 @@ class Lines(Protocol):
 class JsonLines:
     """One object a line. `time` is UTC; for a request it is the time of the answer."""
 
-    def of_record(self, record: logging.LogRecord) -> str:
+    def format_record(self, record: logging.LogRecord) -> str:
         """See `Lines`; includes the `request_id` in the record's `extra`."""
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC),
@@ -48,7 +48,7 @@ class JsonLines:
             line["exception"] = exception
         return orjson.dumps(line, option=_UTC_Z, default=str).decode()
 
-    def of_exchange(self, exchange: Exchange, level: int) -> bytes:
+    def format_exchange(self, exchange: Exchange, level: int) -> bytes:
         """See `Lines`."""
         request_id, traceparent, method, path, route, status, began, seconds, decided, key = exchange
         second, fraction = divmod(began + seconds, 1)
@@ -62,13 +62,13 @@ class JsonLines:
 class TextLines:
     """Columns of text, in local time."""
 
-    def of_record(self, record: logging.LogRecord) -> str:
+    def format_record(self, record: logging.LogRecord) -> str:
         """See `Lines`."""
         text = f"{_clock(record.created)} {record.levelname.lower():7} {record.getMessage()}"
         exception = _exception(record)
         return text if exception is None else f"{text}\n{exception}"
 
-    def of_exchange(self, exchange: Exchange, level: int) -> bytes:
+    def format_exchange(self, exchange: Exchange, level: int) -> bytes:
         """See `Lines`."""
         path = exchange.path[:_MAX_PATH_CHARACTERS]
         words = [
@@ -97,7 +97,7 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One record, without the newline."""
-        return self._lines.of_record(record)
+        return self._lines.format_record(record)
 
 
 def lines_for(form: LogForm) -> Lines:

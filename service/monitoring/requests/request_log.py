@@ -30,7 +30,7 @@ class RequestLog:
             level = _level(exchange)
             if not self._logger.isEnabledFor(level):
                 continue
-            line = self._lines.of_exchange(exchange, level)
+            line = self._lines.format_exchange(exchange, level)
             if lines and size + len(line) > _MAX_WRITE_BYTES:
                 self._write(lines)
                 lines, size = [], 0

@@ -1,4 +1,4 @@
-"""What the calibration examples are worth: each for itself, or by the group."""
+"""The capacity of a calibration split, of independent rows and of groups."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def test_rows_count_one_by_one() -> None:
     assert shortages(ROWS, [0.05], 0.95) == []
 
 
-def test_splits_without_calibration_lack_nothing() -> None:
+def test_splits_without_calibration_have_no_shortage() -> None:
     assert shortages(Capacity.of_rows({"train": 200, "tune": 40, "report": 40}), [0.05], 0.95) == []
 
 
@@ -68,7 +68,7 @@ def test_rows_of_a_group_over_the_largest_of_train_do_not_count() -> None:
     assert (have.independent, have.largest_group) == (2, 2)
 
 
-def test_calibration_worth_nothing_is_said_without_a_number_that_it_takes() -> None:
+def test_calibration_worth_nothing_names_no_total() -> None:
     have = Capacity.of_parts({"train": _part([20]), "calibration": _part([2])})
     (line,) = shortages(have, [0.05], 0.95)
     assert "counts as 0 independent examples (2 divided by 20," in line

@@ -28,7 +28,7 @@ def _scored(size: int, seed: int, fingerprint: str) -> Scored:
 TUNE, CALIBRATION = _scored(4000, 1, "1"), _scored(4000, 2, "2")
 
 
-def test_certificates_cover_what_was_asked_in_order() -> None:
+def test_certificates_cover_the_settings_in_order() -> None:
     settings = AbstentionSettings(selective_risk=(0.2, 0.1), reject_cost=(0.5, 0.2), set_coverage=(0.8, 0.9))
     found = certify(TUNE, CALIBRATION, tiny.COMPONENTS, settings)
     assert [c.selective_risk for c in found.selective_risk] == [0.1, 0.2]
@@ -76,7 +76,7 @@ def test_certificate_counts_what_the_service_would_decide() -> None:
         assert certificate.errors == (answers != CALIBRATION.labels)[answered].sum()
 
 
-def test_gate_turns_away_what_the_rank_says() -> None:
+def test_gate_follows_its_rank() -> None:
     gate = certify(TUNE, CALIBRATION, tiny.COMPONENTS, AbstentionSettings(false_alarm_rate=0.03)).out_of_distribution
     assert binom.cdf(gate.order_statistic - 2, 4000, 0.97) < 0.95 <= binom.cdf(gate.order_statistic - 1, 4000, 0.97)
     assert (TUNE.scores.ood_score.astype(np.float64) <= gate.threshold).sum() == gate.order_statistic
@@ -128,7 +128,7 @@ def test_familywise_certificates_are_of_one_family_and_no_laxer() -> None:
         assert (one_of_five.coverage or 0) <= (alone.coverage or 0)
 
 
-def test_scoring_in_batches_is_scoring_at_once() -> None:
+def test_scoring_in_batches_changes_nothing() -> None:
     classifier = load_draft(to_onnx(tiny.MODEL, tiny.manifest()))
     images = np.random.default_rng(0).integers(0, 256, (3000, 1, 2), dtype=np.uint8)
     part = Labelled("by hand", images, np.zeros(3000, dtype=np.int64))

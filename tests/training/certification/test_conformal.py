@@ -132,8 +132,8 @@ WRONG = (CONFIDENCE < 0.5) & (np.arange(SIZE) % 5 == 0)
 ALL = np.ones(SIZE, dtype=bool)
 
 
-def _cuts(calibration_size: int, **asked: tuple[float, ...] | float) -> list[float]:
-    settings = AbstentionSettings(**asked)  # type: ignore[arg-type]
+def _cuts(calibration_size: int, **values: tuple[float, ...] | float) -> list[float]:
+    settings = AbstentionSettings(**values)  # type: ignore[arg-type]
     return _cuts_of(ThresholdSequence.from_tune(CONFIDENCE, WRONG, ALL), calibration_size, settings)
 
 
@@ -181,7 +181,7 @@ def test_cuts_that_leave_too_few_are_merged_into_the_default() -> None:
     assert wide_enough([0.5], SCORES, 1.0, 1001, 0.98) == [0.5]
 
 
-def test_what_the_gate_turns_away_is_in_the_lowest_cell() -> None:
+def test_inputs_outside_the_gate_are_in_the_lowest_cell() -> None:
     far = Scores(SCORES.probabilities, CONFIDENCE, np.where(CONFIDENCE > 0.75, 2, 0).astype(np.float32))
     assert wide_enough([0.5, 0.75], far, 1.0, 1000, 0.9) == [0.5]  # above 0.75 nothing is left
     assert wide_enough([0.05], far, 1.0, 1000, 0.9) == [0.05]  # 50 below, and 250 turned away

@@ -1,4 +1,4 @@
-"""Who is hurt by which confusion, read from a file."""
+"""The cost matrix, read from a file."""
 
 import json
 from pathlib import Path

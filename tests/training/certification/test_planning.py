@@ -1,4 +1,4 @@
-"""What to expect of other numbers of calibration examples, from scores whose quality is known."""
+"""The forecast for other numbers of calibration examples, from scores whose quality is known."""
 
 from dataclasses import replace
 
@@ -72,7 +72,7 @@ def test_coverage_is_the_mean_over_draws_of_the_certified_share(size: int, drawn
 
 
 def test_estimate_from_a_sample_is_near_the_truth() -> None:
-    """Of populations of 30,000, from 1,000 of them, and however many more are asked for."""
+    """Populations of 30,000, estimated from 1,000, for any number of calibration examples."""
     population, of_one_risk = _scored(30_000, seed=3), replace(SETTINGS, selective_risk=(0.1,))
     drawn_from = [population, *(population.take(np.arange(i, i + 1000)) for i in (0, 1000, 2000))]
     plans = [plan(tune, of_one_risk, (300, 8000), 1000) for tune in drawn_from]
@@ -81,7 +81,7 @@ def test_estimate_from_a_sample_is_near_the_truth() -> None:
     assert np.mean(estimates, axis=0) == pytest.approx(truth, abs=0.05)
 
 
-def test_seed_decides() -> None:
+def test_plan_depends_only_on_the_seed() -> None:
     first, again, other = (_plan(TUNE, (300,), seed=seed).coverage for seed in (1, 1, 2))
     assert (first == again).all()
     assert (first != other).any()
@@ -105,7 +105,7 @@ def test_groups_of_several_sizes_are_drawn_whole() -> None:
     assert 0 < found.coverage[1, 0] < found.coverage[1, 1] < 1
 
 
-def test_tune_that_half_of_could_not_certify_a_risk_says_nothing_of_it() -> None:
+def test_risk_that_half_of_tune_cannot_certify_is_not_estimable() -> None:
     """149 answers certify 2 %."""
     assert [_plan(_scored(size), (500,)).estimable.tolist() for size in (297, 298)] == [[False, True], [True, True]]
     assert _plan(_scored(297), (500,)).recommended(0.02) is None
@@ -119,7 +119,7 @@ def test_tune_under_a_hundred_independent_rows_plans_nothing() -> None:
     assert plan(grouped, SETTINGS, (500,), 1000, 4) is None
 
 
-def test_recommended_are_the_fewest_that_answer_nearly_the_most() -> None:
+def test_recommended_size_is_the_smallest_with_nearly_the_highest_coverage() -> None:
     coverage = np.array([[0.0, 0.3, 0.76, 0.8], [0.0, 0.0, 0.0, 0.0]])
     found = Plan((0.05, 0.1), (10, 20, 30, 40), coverage, np.array([True, True]), np.ones((2, 4), dtype=bool))
     assert (found.recommended(0.05), found.recommended(0.1)) == (30, None)

@@ -30,7 +30,7 @@ def test_statistics_by_hand() -> None:
     np.testing.assert_allclose(tiny.COMPONENTS.score(features).numpy(), tiny.OOD_SCORES, atol=1e-12)
 
 
-def test_components_are_numpys() -> None:
+def test_components_agree_with_numpy() -> None:
     data = _data()
     found = PrincipalComponents.fit([data])
     _, singular, axes = np.linalg.svd(data.numpy() - data.numpy().mean(axis=0), full_matrices=False)
@@ -42,7 +42,7 @@ def test_components_are_numpys() -> None:
     assert found.explained_variance == pytest.approx(variances[:kept].sum() / variances.sum())
 
 
-def test_blocks_are_nothing_but_rows_apart() -> None:
+def test_blocks_change_nothing() -> None:
     data = _data()
     whole, blocks = PrincipalComponents.fit([data]), PrincipalComponents.fit(list(data.split(7)))  # type: ignore[no-untyped-call]
     np.testing.assert_allclose(whole.score(data).numpy(), blocks.score(data).numpy(), rtol=1e-9)
@@ -98,7 +98,7 @@ def test_axes_of_many_features_are_left_alone(width: int, enough: bool) -> None:
     assert (rounded is not None) == enough
 
 
-def test_constant_features_are_no_trouble() -> None:
+def test_constant_features() -> None:
     data = _data(300, 8)
     data[:, 2:] = 0.5  # two of eight vary, four components are kept
     found = PrincipalComponents.fit([data])
@@ -109,7 +109,7 @@ def test_constant_features_are_no_trouble() -> None:
 
 
 def _falling(rows: int, width: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
-    """Whose spread falls by a tenth from one direction to the next, in directions of their own."""
+    """Data whose spread falls by a tenth from one direction to the next, in random directions."""
     generator = torch.Generator().manual_seed(0)
     spread = 0.9 ** torch.arange(width, dtype=torch.float64)
     turned = torch.linalg.qr(torch.randn(width, width, generator=generator, dtype=torch.float64))[0]
@@ -119,7 +119,7 @@ def _falling(rows: int, width: int, dtype: torch.dtype = torch.float64) -> torch
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-6), (torch.float32, 1e-4)])
-def test_iteration_finds_what_the_whole_matrix_has(
+def test_iteration_agrees_with_the_decomposition(
     dtype: torch.dtype, tolerance: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = _falling(400, 60, dtype)
@@ -132,8 +132,8 @@ def test_iteration_finds_what_the_whole_matrix_has(
     assert found_trace == pytest.approx(trace, rel=tolerance)
 
 
-def test_many_features_take_no_matrix_of_them() -> None:
-    """Of 100,000 it would be 80 GB."""
+def test_many_features_need_no_scatter_matrix() -> None:
+    """For 100,000 features it would take 80 GB."""
     data = torch.randn(60, 100_000, generator=torch.Generator().manual_seed(0))
     values, axes, trace = leading_axes([data], data.double().mean(dim=0), 4)
     assert axes.shape == (100_000, 4)

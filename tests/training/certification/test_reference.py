@@ -1,4 +1,4 @@
-"""What drift is measured against: the held-out split's scores, by bins."""
+"""The reference of the drift test: a held-out split's scores in bins."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def _scores(rows: np.ndarray, ood_score: np.ndarray | None = None) -> Scores:
     return Scores(rows, rows.max(axis=1), np.zeros(len(rows), np.float32) if ood_score is None else ood_score)
 
 
-def test_bins_are_of_about_the_share_that_their_quantiles_say() -> None:
+def test_bins_hold_about_the_share_of_their_quantiles() -> None:
     values = np.random.default_rng(0).normal(size=(2, 10_000)).astype(np.float32)
     found = histogram(values[0], values[0])
     assert found.counts == pytest.approx([100, 900, *[1000] * 8, 900, 100], abs=1)
@@ -33,7 +33,7 @@ def test_equal_values_are_one_edge() -> None:
     assert (found.edges, found.counts) == ([1.0], [0, 50])
 
 
-def test_likeliest_labels_are_counted_those_that_never_are_too() -> None:
+def test_most_likely_labels_are_counted_including_zeros() -> None:
     rows = np.array([[0.5, 0.5, 0], [0.2, 0.8, 0]], dtype=np.float32)
     found = reference("report", "0" * 64, _scores(rows), _scores(rows[::-1]))
     assert (found.labels, found.size, found.split) == ([1, 1, 0], 2, "report")
@@ -41,7 +41,7 @@ def test_likeliest_labels_are_counted_those_that_never_are_too() -> None:
 
 
 @pytest.mark.parametrize("classes", [100, 101])
-def test_of_many_labels_the_others_say_which_have_bins_of_their_own(classes: int) -> None:
+def test_other_examples_decide_which_of_many_labels_have_bins(classes: int) -> None:
     """Not the split itself, in which other labels are the most frequent ones."""
     counted = np.eye(classes, dtype=np.float32)[[0] * 5 + [1] * 3]
     others = np.eye(classes, dtype=np.float32)[[*range(2, classes), *range(2, classes), 1]]

@@ -42,7 +42,7 @@ def test_certificate_counts_what_the_answers_cost() -> None:
     assert found.expected_cost == pytest.approx((2 + 50 * 0.1) / 150)
 
 
-def test_probabilities_that_lie_are_found_out() -> None:
+def test_wrong_probabilities_are_detected() -> None:
     """Sure by 0.95 and right half the time: Chow's rule believes it, the calibration split does not."""
     scored = _scored([(SURE, 0, 100), (SURE, 1, 100)])
     found = _certify(scored, None, 0.1)
@@ -78,7 +78,7 @@ def test_cost_is_certified_up_to_the_last_error_that_the_level_allows(errors: in
 
 @pytest.mark.parametrize("reject_cost", [1.0, 2.0])
 def test_answer_that_can_cost_no_more_than_abstaining_is_certified(reject_cost: float) -> None:
-    """Whatever the probabilities say: an error costs 1."""
+    """For any probabilities: an error costs 1."""
     found = _certify(_scored([(SURE, 0, 10), (TORN, 1, 10)]), None, reject_cost)
     assert (found.status, found.answered, found.p_value) == ("certified", 20, 0.0)
     assert found.answer_cost_bound <= reject_cost

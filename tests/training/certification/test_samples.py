@@ -1,4 +1,4 @@
-"""What of a split a test takes, by hand. That the tests keep their promise is shown in tests/guarantees."""
+"""The samples of a split, by hand. tests/guarantees shows that the tests keep their promise."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def test_independent_rows_are_all_taken_and_tested_exactly() -> None:
     assert sample.upper(wrong, everything, 0.95) == clopper_pearson_upper(3, 100, 0.95)
 
 
-def test_a_group_counts_with_at_most_so_many_of_its_rows() -> None:
+def test_a_group_counts_with_a_limited_number_of_rows() -> None:
     whole, _ = samples(GROUPS, len(GROUPS), 3)
     assert whole.groups is not None
     taken = np.unique(GROUPS[whole.rows], return_counts=True)[1]
@@ -91,7 +91,7 @@ def test_nothing_answered_is_no_evidence() -> None:
 
 @pytest.mark.parametrize("groups", [None, np.repeat(np.arange(20), 5)], ids=["rows", "groups"])
 @pytest.mark.parametrize("binary", [True, False])
-def test_no_answer_can_lose_more_than_all_and_none_less_than_nothing(groups: np.ndarray | None, binary: bool) -> None:
+def test_levels_of_0_and_1_need_no_test(groups: np.ndarray | None, binary: bool) -> None:
     for sample in samples(groups, 100, 5):
         losses, answered = np.full(len(sample), 1.0 if binary else 0.5), np.ones(len(sample), dtype=bool)
         for level, expected in ((0.0, 1.0), (1.0, 0.0), (2.0, 0.0)):

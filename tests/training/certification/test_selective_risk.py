@@ -1,4 +1,4 @@
-"""The fixed sequence on its edge cases. That it keeps its promise is shown in tests/guarantees."""
+"""The fixed sequence on its edge cases. tests/guarantees shows that it keeps its promise."""
 
 from typing import Any
 
@@ -55,7 +55,7 @@ def test_all_ties_are_one_threshold(errors: int, passes: bool) -> None:
     assert passed == (LastPassed(0.75, N, errors, float(binomial_p_value(errors, N, 0.1))) if passes else None)
 
 
-def test_what_ties_with_the_threshold_is_answered() -> None:
+def test_ties_with_the_threshold_are_answered() -> None:
     confidence = np.repeat([0.9, 0.8, 0.7], [500, 1000, 500])
     wrong = np.concatenate([np.zeros(1500, dtype=bool), np.ones(500, dtype=bool)])
     passed = _pass(confidence, wrong)
@@ -64,7 +64,7 @@ def test_what_ties_with_the_threshold_is_answered() -> None:
 
 
 def test_sequence_stops_at_the_first_failure_and_not_at_the_last_pass() -> None:
-    """A dip in the risk further down would pass the test for itself. It must not count: it may be luck."""
+    """A dip in the risk further down would pass the test by itself. It must not count: it may be luck."""
     confidence = np.linspace(1, 0.5, N)
     wrong = np.zeros(N, dtype=bool)
     wrong[300:500] = True  # the risk rises to 40 % and then falls back to 10 %
@@ -99,7 +99,7 @@ def test_thresholds_and_start_do_not_depend_on_the_calibration_split() -> None:
     assert 0 <= sequence.start(100, 0.1, 0.95) < len(sequence.thresholds)
 
 
-def test_counts_are_those_of_a_loop() -> None:
+def test_counts_agree_with_a_loop() -> None:
     confidence = RNG.choice([0.5, 0.6, 0.6, 0.7, 0.9], 300).astype(np.float32)
     wrong = RNG.random(300) < 0.3
     thresholds = np.array([0.95, 0.9, 0.7, 0.65, 0.6, 0.5, 0.1])

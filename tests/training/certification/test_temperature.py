@@ -1,4 +1,4 @@
-"""One temperature makes probabilities mean what they say."""
+"""Temperature scaling calibrates the probabilities."""
 
 import numpy as np
 import pytest
@@ -21,14 +21,14 @@ def test_temperature_that_drew_the_labels_is_found(temperature: float) -> None:
     assert fit_temperature(*_drawn(temperature)) == pytest.approx(temperature, rel=0.05)
 
 
-def test_labels_that_are_always_right_do_not_ask_for_boundless_confidence() -> None:
+def test_labels_that_are_always_right_do_not_give_unlimited_confidence() -> None:
     """As if one of N + 1 were wrong: with N = 9 the likelier of two classes gets 9/10."""
     logits = torch.tensor([[3.0, 0.0]] * 9, dtype=torch.float64)
     temperature = fit_temperature(logits, np.zeros(9, dtype=np.int64))
     assert torch.softmax(logits[0] / temperature, dim=0)[0].item() == pytest.approx(0.9, abs=1e-6)
 
 
-def test_the_doubt_is_lost_in_many_examples() -> None:
+def test_smoothing_vanishes_with_many_examples() -> None:
     logits, labels = _drawn(1.7, 5000)
     truth = torch.from_numpy(labels)
     best = min(np.linspace(1.5, 1.9, 401), key=lambda t: cross_entropy(logits / t, truth).item())

@@ -1,4 +1,4 @@
-"""Small real files of each form, written for a test."""
+"""Writes small files of each form for the tests."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from training.data.pool import Pool
 
 
 def columns(rows: int = 200) -> dict[str, Any]:
-    """A table that can be learnt from; every row is another."""
+    """A table to learn from, without copies."""
     rng = np.random.default_rng(0)
     return {
         "age": rng.integers(20, 80, rows),
@@ -29,13 +29,13 @@ def columns(rows: int = 200) -> dict[str, Any]:
 
 
 def with_copies(rows: int = 200, again: int = 20) -> dict[str, Any]:
-    """The same, with the first rows once more at the end."""
+    """The same table with its first rows repeated at the end."""
     values = columns(rows).items()
     return {name: np.concatenate([np.asarray(column), np.asarray(column)[:again]]) for name, column in values}
 
 
 def write(path: Path, values: dict[str, Any]) -> Path:
-    """A CSV or a Parquet file, by the ending."""
+    """Write a CSV or Parquet file, by the ending."""
     table = pa.table(values)
     if path.suffix == ".csv":
         pyarrow.csv.write_csv(table, path)
@@ -45,7 +45,7 @@ def write(path: Path, values: dict[str, Any]) -> Path:
 
 
 def picture(path: Path, number: int, size: tuple[int, int] = (6, 5), mode: str = "L") -> Path:
-    """A picture that no other number has, width by height."""
+    """Write a picture that depends on its number; `size` is width by height."""
     path.parent.mkdir(parents=True, exist_ok=True)
     depth = (3,) if mode == "RGB" else ()
     pixels = np.random.default_rng(number).integers(0, 256, (size[1], size[0], *depth), dtype=np.uint8)
@@ -66,7 +66,7 @@ def opened(path: Path, **options: Any) -> OpenedData:
 
 
 def pool(path: Path, **options: Any) -> Pool:
-    """The data at `path`, which must be sound."""
+    """The pool of the data at `path`, which must have no errors."""
     found = opened(path, **options)
     assert found.findings.errors == []
     assert found.pool is not None

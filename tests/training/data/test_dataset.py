@@ -1,4 +1,4 @@
-"""Parts of the data, a block at a time."""
+"""Labelled examples: blocks, groups and fingerprints."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pytest
 from training.data.dataset import Labelled
 
 
-def test_blocks_are_smaller_where_more_is_made_of_each_input() -> None:
+def test_blocks_are_smaller_for_wider_features() -> None:
     part = Labelled("by hand", np.arange(10_000).reshape(5000, 2), np.zeros(5000, dtype=np.int64))
     assert [len(block) for block in part.blocks()] == [4096, 904]
     blocks = list(part.blocks(20_000))

@@ -1,4 +1,4 @@
-"""The splits: sizes, no example in two of them, and the same ones for the same seed."""
+"""The splits: their sizes, disjoint, and the same for the same seed."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from training.data.splits import Splits, split
 
 
 def _numbered(source: str, count: int, first: int) -> Labelled:
-    """Images that each hold their own number, so that a split shows which it has."""
+    """Images that each hold their own number, to recognise them in a split."""
     numbers = np.arange(first, first + count)
     images = numbers.astype("<u4").view(np.uint8).reshape(count, 2, 2)
     return Labelled(source, images, numbers % 10)

@@ -178,8 +178,8 @@ function populationInWords(policy, certificate) {
       ? `an answer costs at most ${policy.reject_cost} on average`
       : `at most ${promised(policy.selective_risk)} of those answered get a wrong label`;
   return (
-    `For inputs drawn like the ${count(size)} calibration examples (${population}), ${promise}, with a confidence of ` +
-    `${promised(level)}. This covers all of them together, not this one.`
+    `For inputs drawn like the ${count(size)} calibration examples (${population}), ${promise}, at a ` +
+    `confidence level of ${promised(level)}. This covers all of them together, not this one.`
   );
 }
 

@@ -79,7 +79,7 @@ function riskTable(points) {
   if (!points.risks.length) return [];
   return [table(
     "Certified risks: promised by the calibration split, and measured on the report split",
-    ["Wrong, at most", "Threshold", "Confidence", "Bound", "Calibration: answered", ...MEASURED],
+    ["Wrong, at most", "Threshold", "Confidence level", "Bound", "Calibration: answered", ...MEASURED],
     points.risks.map((c) => {
       const policy = { kind: "selective_risk", selective_risk: c.selective_risk };
       const level = promised(c.confidence_level);
@@ -100,7 +100,7 @@ function costTable(points) {
   if (!points.costs.length) return [];
   return [table(
     "Certified costs of abstaining: an answer costs at most this much on average",
-    ["Cost", "Confidence", "Bound", "Calibration: answered", ...MEASURED],
+    ["Cost", "Confidence level", "Bound", "Calibration: answered", ...MEASURED],
     points.costs.map((c) => {
       const policy = { kind: "reject_cost", reject_cost: c.reject_cost };
       const bound = c.status === "certified" ? plain(c.answer_cost_bound, 4) : "infeasible";

@@ -170,7 +170,7 @@ function same(one, other) {
 function promiseInWords(policy, certificate) {
   if (certificate === undefined) return "Nothing.";
   if (certificate.status === "infeasible") return "It could not be certified, so the model always abstains.";
-  const confidence = `with a confidence of ${promised(certificate.confidence_level)}`;
+  const confidence = `at a confidence level of ${promised(certificate.confidence_level)}`;
   const population = `The promise covers inputs drawn like those: ${certificate.population}.`;
   if (policy.kind === "reject_cost") {
     const bound = plain(certificate.answer_cost_bound, 4);

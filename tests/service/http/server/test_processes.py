@@ -172,7 +172,7 @@ def test_what_cannot_start_is_one_line(tmp_path: Path) -> None:
 
 def test_places_are_claimed_in_turn_and_no_more_than_there_are(tmp_path: Path) -> None:
     assert [claim(tmp_path, 2).index for _ in range(2)] == [0, 1]
-    with pytest.raises(RuntimeError, match="all 2 places"):
+    with pytest.raises(RuntimeError, match="all 2 slots"):
         claim(tmp_path, 2)
 
 
@@ -233,10 +233,10 @@ _COUNT = """
 import sys
 from pathlib import Path
 import numpy as np
-from service.monitoring.worker_slot import Place
+from service.monitoring.worker_slot import WorkerSlot
 from service.monitoring.drift.windows import Windows
 slot = int(sys.argv[2])
-windows = Windows(2, 1000, "m", Place(Path(sys.argv[1]), slot, 2))
+windows = Windows(2, 1000, "m", WorkerSlot(Path(sys.argv[1]), slot, 2))
 for _ in range(5_000):
     windows.count_one([slot, slot])
     windows.count(2, np.array([2, 2]))

@@ -47,7 +47,7 @@ def test_request_is_counted_by_method_route_and_status(metrics: Metrics) -> None
         _exchange(route=UNMATCHED, path="/x", status=404),
     ):
         metrics([exchange])
-    found = metrics.tallies.of_all()
+    found = metrics.tallies.totals()
     assert found["requests", "POST", "/predict", "200"] == [2]
     assert found["requests", "POST", "/predict", "422"] == [1]
     assert found["requests", "POST", UNMATCHED, "404"] == [1]
@@ -57,14 +57,14 @@ def test_request_is_counted_by_method_route_and_status(metrics: Metrics) -> None
 def test_methods_that_clients_make_up_are_one(metrics: Metrics) -> None:
     for method in ("BREW", "PROPFIND", "get"):
         metrics([_exchange(method=method)])
-    found = [key for key in metrics.tallies.of_all() if key[0] == "requests"]
+    found = [key for key in metrics.tallies.totals() if key[0] == "requests"]
     assert found == [("requests", "other", "/predict", "200")]
 
 
 @pytest.mark.parametrize(("seconds", "bin_"), [(0.0, 0), (0.0001, 0), (0.00011, 1), (10.0, 15), (10.1, 16)])
 def test_duration_falls_into_the_bin_that_ends_at_it_or_above(metrics: Metrics, seconds: float, bin_: int) -> None:
     metrics([_exchange(seconds=seconds)])
-    *bins, total = metrics.tallies.of_all()["durations", "/predict", "200"]
+    *bins, total = metrics.tallies.totals()["durations", "/predict", "200"]
     assert (bins.index(1), sum(bins), total) == (bin_, 1, seconds)
     assert len(bins) == len(SECONDS) + 1
 
@@ -75,7 +75,7 @@ def test_decisions_are_counted_by_model_policy_and_reason(metrics: Metrics) -> N
         decided = Outcome(MODEL, resolve(asked, abstention), {"answer": 2, "low_confidence": 1})
         metrics([_exchange(decided=decided)])
     metrics([_exchange(decided=Outcome(MODEL, ThresholdPolicy(threshold=0.5), {"answer": 1}))])
-    found = {key[2:]: numbers for key, numbers in metrics.tallies.of_all().items() if key[0] == "decisions"}
+    found = {key[2:]: numbers for key, numbers in metrics.tallies.totals().items() if key[0] == "decisions"}
     assert found["threshold", "answer"] == [3]  # of all thresholds together: clients make them up
     assert found["selective_risk=0.1", "low_confidence"] == [1]
     assert {policy for policy, _ in found} == {
@@ -111,8 +111,8 @@ def test_one_input_and_many_are_counted_alike() -> None:
     one_by_one = Confidences(single, "m")
     for i in range(len(confidence)):
         one_by_one.record(Scores(nothing[i : i + 1], confidence[i : i + 1], confidence[i : i + 1]))
-    *bins, total = together.of_all()["confidence", "m"]
-    *bins_by_one, total_by_one = single.of_all()["confidence", "m"]
+    *bins, total = together.totals()["confidence", "m"]
+    *bins_by_one, total_by_one = single.totals()["confidence", "m"]
     assert bins == bins_by_one
     assert total == pytest.approx(total_by_one)
     edges = np.array(CONFIDENCES, np.float32)
@@ -126,9 +126,9 @@ def test_replacement_worker_has_nothing_in_flight(tmp_path: Path) -> None:
     killed([_exchange()])
     killed.begin()
     killed.drain()
-    before = killed.tallies.of_all()
+    before = killed.tallies.totals()
     assert (before["in_flight",], before["draining",], before["restarts",]) == ([1], [1], [0])
-    after = Metrics(Tallies(place)).tallies.of_all()
+    after = Metrics(Tallies(place)).tallies.totals()
     assert (after["in_flight",], after["draining",], after["restarts",]) == ([0], [0], [1])
     assert after["requests", "POST", "/predict", "200"] == [1]
 
@@ -146,7 +146,7 @@ def test_confidences_count_the_same_one_by_one_and_together(values: list[float])
     histogram = Confidences(one_by_one, "m")
     for value in confidences:
         histogram.record(Scores(value[None, None], value[None], value[None]))
-    expected, counted = (tallies.of_all()["confidence", "m"] for tallies in (together, one_by_one))
+    expected, counted = (tallies.totals()["confidence", "m"] for tallies in (together, one_by_one))
     assert counted[:-1] == expected[:-1]
     assert sum(counted[:-1]) == len(values)
     assert counted[-1] == pytest.approx(expected[-1], rel=1e-12)

@@ -23,10 +23,10 @@ def test_key_keeps_its_place_and_begins_with_nothing() -> None:
     alone = Tallies(ALONE)
     first, second = alone.begin(A, 3), alone.begin(B)
     assert (alone.begin(A, 3), alone.begin(B)) == (first, second)
-    assert alone.of_all() == {A: [0, 0, 0], B: [0]}
+    assert alone.totals() == {A: [0, 0, 0], B: [0]}
     alone.numbers[first + 2] += 1.5
     alone.numbers[second] += 1
-    assert alone.of_all() == {A: [0, 0, 1.5], B: [1]}
+    assert alone.totals() == {A: [0, 0, 1.5], B: [1]}
 
 
 def test_workers_tell_of_one_another(tmp_path: Path) -> None:
@@ -34,16 +34,16 @@ def test_workers_tell_of_one_another(tmp_path: Path) -> None:
     first.numbers[first.begin(A)] += 1
     second.numbers[second.begin(B, 2) + 1] += 5  # another order, and a key that the first has not
     second.numbers[second.begin(A)] += 10
-    assert first.of_all() == second.of_all() == {A: [11], B: [0, 5]}
-    assert first.of_each_worker() == second.of_each_worker() == [{A: [1]}, {A: [10], B: [0, 5]}]
+    assert first.totals() == second.totals() == {A: [11], B: [0, 5]}
+    assert first.by_worker() == second.by_worker() == [{A: [1]}, {A: [10], B: [0, 5]}]
     first.numbers[first.begin(B, 2)] += 7  # what comes after the others have looked, they see too
-    assert first.of_all() == second.of_all() == {A: [11], B: [7, 5]}
+    assert first.totals() == second.totals() == {A: [11], B: [7, 5]}
 
 
 def test_worker_that_has_not_started_has_counted_nothing(tmp_path: Path) -> None:
     first = Tallies(_places(tmp_path, 3)[0])
     first.numbers[first.begin(A)] += 1
-    assert first.of_each_worker() == [{A: [1]}, {}, {}]
+    assert first.by_worker() == [{A: [1]}, {}, {}]
 
 
 def test_counts_of_a_killed_worker_stay(tmp_path: Path) -> None:
@@ -56,9 +56,9 @@ def test_counts_of_a_killed_worker_stay(tmp_path: Path) -> None:
     for after in (3, 6):
         done = subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, check=False)
         assert done.returncode == -9
-        assert first.of_all() == {A: [after]}
+        assert first.totals() == {A: [after]}
     again = Tallies(_places(tmp_path)[1])
-    assert again.of_all() == {A: [6]}
+    assert again.totals() == {A: [6]}
 
 
 def test_half_a_line_of_a_killed_worker_is_taken_away(tmp_path: Path) -> None:
@@ -67,11 +67,11 @@ def test_half_a_line_of_a_killed_worker_is_taken_away(tmp_path: Path) -> None:
     names = tmp_path / "metrics-1-names"
     whole = names.read_bytes()
     names.write_bytes(whole + b'["requests", "PO')
-    assert first.of_all() == {A: [1]}
+    assert first.totals() == {A: [1]}
     again = Tallies(_places(tmp_path)[1])
     assert names.read_bytes() == whole
     again.numbers[again.begin(B)] += 2
-    assert first.of_all() == again.of_all() == {A: [1], B: [2]}
+    assert first.totals() == again.totals() == {A: [1], B: [2]}
 
 
 def test_threads_that_ask_for_new_keys_get_places_of_their_own(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_threads_that_ask_for_new_keys_get_places_of_their_own(tmp_path: Path) -
         thread.join()
     assert all(sorted(places) == list(range(0, 400, 2)) for places in found)
     assert all(places == found[0] for places in found)
-    assert len(Tallies(_places(tmp_path, 1)[0]).of_all()) == 200
+    assert len(Tallies(_places(tmp_path, 1)[0]).totals()) == 200
 
 
 def test_too_many_numbers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ def _record(message: str, *, failed: bool = False) -> logging.LogRecord:
 
 
 def test_record_is_an_object_of_one_line() -> None:
-    text = JsonLines().of_record(_record('a "quoted"\nmessage', failed=True))
+    text = JsonLines().format_record(_record('a "quoted"\nmessage', failed=True))
     assert "\n" not in text
     line = json.loads(text)
     assert (line["level"], line["logger"], line["message"]) == ("warning", "demur", 'a "quoted"\nmessage')
@@ -30,7 +30,7 @@ def test_record_is_an_object_of_one_line() -> None:
 
 
 def test_record_is_words() -> None:
-    text = TextLines().of_record(_record("a message", failed=True))
+    text = TextLines().format_record(_record("a message", failed=True))
     assert " warning a message\nTraceback" in text
     assert text.endswith("ValueError: two\nlines")
 
@@ -41,5 +41,5 @@ def test_fault_is_logged_once_with_the_id_of_its_request(client: TestClient, cap
         answer = client.get("/model", headers={"x-request-id": "the-one"})
     assert answer.status_code == 500
     (record,) = caplog.records
-    line = json.loads(JsonLines().of_record(record))
+    line = json.loads(JsonLines().format_record(record))
     assert (line["request_id"], line["level"]) == ("the-one", "error")

@@ -112,7 +112,7 @@ def test_numbers_at_the_ends_of_float32_stay_finite() -> None:
     assert (encoder.deviation > 0).all()
 
 
-def test_constant_and_missing_columns_are_no_trouble() -> None:
+def test_constant_and_missing_columns() -> None:
     rows = np.array([[5, np.nan], [5, np.nan]], dtype=np.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -1,4 +1,4 @@
-"""Contexts on their way into the model: in torch and in the graph alike."""
+"""Contexts of tokens become the same features in torch and in the graph."""
 
 from pathlib import Path
 

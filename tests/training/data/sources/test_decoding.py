@@ -1,4 +1,4 @@
-"""Many pictures at once: by threads and by processes the same, and an end where a process ends."""
+"""Decoding many pictures: threads and processes agree, and a killed process is an error."""
 
 import multiprocessing
 import os
@@ -24,11 +24,11 @@ pytestmark = pytest.mark.skipif(os.cpu_count() == 1, reason="one processor decod
 
 @pytest.fixture
 def by_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few pictures are enough for processes."""
+    """Use processes for few pictures too."""
     monkeypatch.setattr(decoding, "_MIN_FOR_PROCESSES", 1)
 
 
-def test_processes_find_what_threads_find(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_processes_agree_with_threads(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     paths = [str(picture(tmp_path / f"{i}.png", i)) for i in range(300)]
     (tmp_path / "7.png").write_bytes(b"broken")
     (tmp_path / "298.png").unlink()

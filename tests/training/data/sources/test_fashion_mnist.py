@@ -1,4 +1,4 @@
-"""The real data: what is in them, and what is said where one file is wrong."""
+"""Fashion-MNIST: its content, and the message for a wrong file."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from training.data.sources import fashion_mnist
 from training.errors import DataError
 
 
-def test_data_are_what_the_paper_says(dataset: Dataset) -> None:
+def test_data_agree_with_the_paper(dataset: Dataset) -> None:
     assert (dataset.train.inputs.shape, dataset.test.inputs.shape) == ((60_000, 28, 28), (10_000, 28, 28))
     assert dataset.train.inputs.dtype == np.uint8
     assert dataset.train.labels.dtype == np.int64

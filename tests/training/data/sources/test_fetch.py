@@ -1,4 +1,4 @@
-"""Where the data are looked for, and how they get here, from a real server that is not always well."""
+"""Locating and fetching the data, from a real server that sometimes fails."""
 
 import filecmp
 import gzip
@@ -42,11 +42,11 @@ class _Files(http.server.SimpleHTTPRequestHandler):
             super().do_GET()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def _ignore(_: str) -> None:
-    """Say nothing."""
+    """Log nothing."""
 
 
 @contextmanager
@@ -66,7 +66,7 @@ def _mirror(folder: Path, refusals: int = 0) -> Iterator[str]:
 
 
 def _same(folder: Path, packed: Path) -> bool:
-    """Whether the folder has the very files of the mirror."""
+    """Whether the folder has the same files as the mirror."""
     names = [path.name for path in packed.iterdir()]
     return filecmp.cmpfiles(folder, packed, names, shallow=False) == (names, [], [])
 
@@ -81,7 +81,7 @@ def packed(data_folder: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def test_named_folders_go_first_and_are_taken_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_named_folders_go_first_and_are_not_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert fetch.locate(tmp_path / "option") == tmp_path / "option"
     monkeypatch.setenv(DATA_DIR_VARIABLE, str(tmp_path / "variable"))
     assert fetch.locate(None) == tmp_path / "variable"
@@ -97,7 +97,7 @@ def test_package_goes_before_the_cache(packed: Path, monkeypatch: pytest.MonkeyP
     assert fetch.locate(None) == packed
 
 
-def test_folder_with_a_file_missing_is_passed_over(packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_incomplete_folder_is_skipped(packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetch, "SYSTEM_FOLDER", packed)
     (packed / f"{fashion_mnist.TEST_LABELS.name}.gz").unlink()
     assert fetch.locate(None) is None
@@ -105,23 +105,23 @@ def test_folder_with_a_file_missing_is_passed_over(packed: Path, monkeypatch: py
 
 @pytest.mark.usefixtures("_without_apt")
 def test_data_come_from_a_mirror_and_are_found_afterwards(packed: Path) -> None:
-    said: list[str] = []
+    lines: list[str] = []
     with _mirror(packed) as url:
-        target = fetch.fetch(said.append, mirrors=(url,))
+        target = fetch.fetch(lines.append, mirrors=(url,))
     assert target == fetch.cache_folder() == fetch.locate(None)
     assert fashion_mnist.load(target).train.inputs.shape == (60_000, 28, 28)
-    assert said == [
+    assert lines == [
         "fetching fashion-mnist from Debian's package dataset-fashion-mnist",
         "  failed: apt-get is not installed",
         f"fetching fashion-mnist from {url}",
     ]
     # The server is gone, and is not needed any more.
-    assert fetch.fetch(said.append, mirrors=(url,)) == target
-    assert len(said) == 3
+    assert fetch.fetch(lines.append, mirrors=(url,)) == target
+    assert len(lines) == 3
 
 
 @pytest.mark.usefixtures("_without_apt")
-def test_mirror_with_a_wrong_file_is_passed_over(packed: Path, tmp_path: Path) -> None:
+def test_mirror_with_a_wrong_file_is_skipped(packed: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad"
     bad.mkdir()
     for path in packed.iterdir():
@@ -130,15 +130,15 @@ def test_mirror_with_a_wrong_file_is_passed_over(packed: Path, tmp_path: Path) -
     content = last.read_bytes()
     last.unlink()
     last.write_bytes(content[:-8] + bytes(8))
-    said: list[str] = []
+    lines: list[str] = []
     with _mirror(bad) as first, _mirror(packed) as second:
-        target = fetch.fetch(said.append, mirrors=(first, second))
+        target = fetch.fetch(lines.append, mirrors=(first, second))
     assert _same(target, packed)
-    assert any("expected a complete gzip file" in line for line in said)
+    assert any("expected a complete gzip file" in line for line in lines)
 
 
 @pytest.mark.usefixtures("_without_apt")
-def test_mirror_that_refuses_at_first_is_tried_again(packed: Path) -> None:
+def test_mirror_that_fails_at_first_is_tried_again(packed: Path) -> None:
     with _mirror(packed, refusals=1) as url:
         assert _same(fetch.fetch(_ignore, mirrors=(url,)), packed)
 
@@ -168,7 +168,7 @@ def test_damaged_file_in_the_cache_is_replaced(packed: Path) -> None:
 
 @pytest.mark.usefixtures("_without_apt")
 def test_other_data_under_the_same_names_are_left_alone(packed: Path, tmp_path: Path) -> None:
-    """MNIST and its family share their files' names: what a user has under one of them is not ours to replace."""
+    """MNIST and its family share their files' names: a user's file of that name is not replaced."""
     own = tmp_path / "mnist"
     own.mkdir()
     digits = own / fashion_mnist.TEST_LABELS.name
@@ -192,7 +192,7 @@ def test_only_what_is_missing_is_put_in_place(packed: Path, tmp_path: Path) -> N
     assert fashion_mnist.load(own).train.labels.shape == (60_000,)
 
 
-def test_folder_that_takes_no_file() -> None:
+def test_folder_that_cannot_be_written() -> None:
     with pytest.raises(FileError, match=r"cannot (make the folder|write into) /proc/self/data"):
         fetch.fetch(_ignore, Path("/proc/self/data"), mirrors=())
 
@@ -200,7 +200,7 @@ def test_folder_that_takes_no_file() -> None:
 @pytest.mark.slow
 def test_data_come_from_debians_package() -> None:
     """On a machine that reaches Debian's packages; needs no root."""
-    said: list[str] = []
-    target = fetch.fetch(said.append, mirrors=())
-    assert said == ["fetching fashion-mnist from Debian's package dataset-fashion-mnist"]
+    lines: list[str] = []
+    target = fetch.fetch(lines.append, mirrors=())
+    assert lines == ["fetching fashion-mnist from Debian's package dataset-fashion-mnist"]
     assert fashion_mnist.load(target).test.inputs.shape == (10_000, 28, 28)

@@ -1,4 +1,4 @@
-"""IDX files, sound and broken: each fault is one clear line."""
+"""IDX files, valid and broken: one clear line for each problem."""
 
 import gzip
 import hashlib

@@ -1,4 +1,4 @@
-"""Pictures in files: from folders and tables of paths to splits, and what is said of those that do not fit."""
+"""Picture files, from folders and tables of paths, and the messages for those that do not fit."""
 
 from pathlib import Path
 

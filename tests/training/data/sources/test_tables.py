@@ -1,4 +1,4 @@
-"""Tables: from CSV and Parquet to splits, and one clear line for each thing that is wrong."""
+"""Tables: from CSV and Parquet to splits, and one clear line for each problem."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -61,7 +61,7 @@ def test_column_that_has_fractions_only_at_its_end_is_read(tmp_path: Path) -> No
     assert pool(path).examples.inputs[-1, 0] == 0.5
 
 
-def test_missing_values_are_what_was_asked_for(tmp_path: Path) -> None:
+def test_missing_values_are_refused_or_kept(tmp_path: Path) -> None:
     values = columns()
     values["pressure"] = [None if i == 6 else p for i, p in enumerate(values["pressure"])]
     values["sex"] = [None if i == 8 else s for i, s in enumerate(values["sex"])]

@@ -1,4 +1,4 @@
-"""Embeddings in Parquet: the same rows whatever type holds them, in little memory, and one line for what is wrong."""
+"""Embeddings in Parquet: the same rows from each type, in little memory, and one line for each problem."""
 
 import subprocess
 import sys

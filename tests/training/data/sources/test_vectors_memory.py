@@ -1,4 +1,4 @@
-"""Embeddings in Parquet of half a gigabyte: what reading them takes of memory."""
+"""The memory that reading half a gigabyte of embeddings in Parquet takes."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A text of forty files and more than a thousand tokens, in which most tokens follow from those before them."""
+"""A text of forty files and over a thousand tokens, most of them predictable from those before."""
 
 from training.data.text.corpus import Corpus, tokenise
 
@@ -7,11 +7,11 @@ SENTENCES = 220  # of a file
 
 
 def corpus() -> Corpus:
-    """Each file has names of its own and its neighbours'; each name is in five files or six."""
+    """Each file shares its names with its neighbours; each name is in five or six files."""
     return Corpus("made", "the made text", {f"{i:02}.txt": tokenise(text(i)) for i in range(40)})
 
 
 def text(number: int) -> str:
-    """One file's."""
+    """The text of one file."""
     names = ((number * 100 + j) % NAMES for j in range(SENTENCES))
     return "".join(f"if a : b = ( c + d ) ; name_{name}\n" for name in names)

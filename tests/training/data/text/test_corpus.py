@@ -16,7 +16,7 @@ from training.data.text.corpus import (
 TEXTS = {f"{i}.py": tokenise(f"value_{i} = value_{i} + one") for i in range(40)}
 
 
-def test_library_is_python_and_nothing_that_is_made_on_this_machine() -> None:
+def test_library_holds_only_pythons_own_modules() -> None:
     library = standard_library().texts
     assert library["this.py"][:3] == ["s", "=", '"']
     assert not [name for name in library if name.startswith(("_sysconfigdata", "sitecustomize"))]
@@ -31,12 +31,12 @@ def test_every_file_is_in_one_split() -> None:
     assert sorted(names) == sorted(text[0] for text in TEXTS.values())
 
 
-def test_split_is_the_seed_s() -> None:
+def test_split_depends_only_on_the_seed() -> None:
     assert divide(TEXTS) == divide(dict(reversed(TEXTS.items())))
     assert divide(TEXTS).report != divide(TEXTS, seed=1).report
 
 
-def test_what_is_not_in_the_vocabulary_is_unknown() -> None:
+def test_tokens_outside_the_vocabulary_are_unknown() -> None:
     vocabulary = Vocabulary.of(TEXTS.values(), min_count=3)
     assert vocabulary.tokens == (UNKNOWN, "+", "=", "one")
     assert vocabulary.ids([TEXTS["3.py"]])[0].tolist() == [0, 2, 0, 1, 3]
@@ -59,7 +59,7 @@ def test_token_that_is_too_long_for_a_class_is_unknown() -> None:
     )
 
 
-def test_folder_s_texts_are_its_files(tmp_path: Path) -> None:
+def test_texts_of_a_folder_are_its_files(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text("x = 1")
     (tmp_path / "a.md").write_text("é!", encoding="utf-8")
     (tmp_path / "folder").mkdir()

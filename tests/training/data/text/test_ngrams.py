@@ -10,7 +10,7 @@ def _bigram() -> Bigram:
     return Bigram.of(TOKENS[:-1], TOKENS[1:], Unigram.of(TOKENS, 8))
 
 
-def test_unigram_is_a_distribution_and_leaves_nothing_impossible() -> None:
+def test_unigram_is_a_distribution_without_zeros() -> None:
     probabilities = Unigram.of(TOKENS, 8).probabilities
     assert probabilities.sum() == pytest.approx(1)
     assert probabilities.min() == pytest.approx(1 / 408)
@@ -23,7 +23,7 @@ def test_bigram_is_a_distribution_after_every_token(before: int) -> None:
     assert of_each.min() > 0
 
 
-def test_bigram_after_a_token_never_seen_is_the_unigram() -> None:
+def test_bigram_after_an_unseen_token_is_the_unigram() -> None:
     bigram = _bigram()
     of_each = bigram.probability(np.full(8, 7), np.arange(8))
     assert of_each.tolist() == bigram.unigram.probabilities.tolist()

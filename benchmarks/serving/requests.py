@@ -1,4 +1,4 @@
-"""The same image in every server's words: the first official test image, `docs/ankle-boot.png`."""
+"""Requests with the same image for every server: the first official test image, `docs/ankle-boot.png`."""
 
 import json
 import urllib.request
@@ -19,7 +19,7 @@ _PICTURE = Path(__file__).parents[2] / "docs" / "ankle-boot.png"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Request:
     """A request, always a POST."""
 
     path: str
@@ -27,15 +27,15 @@ class Question:
     content_type: str = JSON
     accept: str = "*/*"
 
-    def asked(self, address: str) -> bytes:
-        """The answer's body. Raises OSError where it is none, or its status not 200."""
+    def send(self, address: str) -> bytes:
+        """The body of the answer. Raises OSError where there is none or its status is not 200."""
         headers = {"Content-Type": self.content_type, "Accept": self.accept}
         request = urllib.request.Request(address + self.path, self.body, headers)
         with urllib.request.urlopen(request, timeout=30) as answer:
             if answer.status != HTTPStatus.OK:
                 raise OSError(f"status {answer.status}")
-            found: bytes = answer.read()
-        return found
+            body: bytes = answer.read()
+        return body
 
 
 def image() -> NDArray[np.uint8]:
@@ -43,9 +43,9 @@ def image() -> NDArray[np.uint8]:
     return np.asarray(Image.open(_PICTURE))
 
 
-def as_json(path: str, document: dict[str, Any]) -> Question:
-    """Written as Python's json writes it, with a space after each comma."""
-    return Question(path, json.dumps(document).encode())
+def as_json(path: str, document: dict[str, Any]) -> Request:
+    """A request with a JSON body, with a space after each comma, as Python's json writes it."""
+    return Request(path, json.dumps(document).encode())
 
 
 def flat() -> list[int]:
@@ -53,17 +53,17 @@ def flat() -> list[int]:
     return [int(pixel) for pixel in image().ravel()]
 
 
-def v2(path: str) -> Question:
-    """By the Open Inference Protocol."""
+def v2(path: str) -> Request:
+    """A request of the Open Inference Protocol."""
     tensor = {"name": "images", "shape": [1, 28, 28], "datatype": "UINT8", "data": flat()}
     return as_json(path, {"id": "1", "inputs": [tensor]})  # KServe cannot answer without an id
 
 
-def raw() -> Question:
+def raw() -> Request:
     """784 bytes, for ours."""
-    return Question("/predict?top_k=3", image().tobytes(), RAW)
+    return Request("/predict?top_k=3", image().tobytes(), RAW)
 
 
-def png() -> Question:
+def png() -> Request:
     """The file, for ours."""
-    return Question("/predict?top_k=3", _PICTURE.read_bytes(), PNG)
+    return Request("/predict?top_k=3", _PICTURE.read_bytes(), PNG)
