@@ -56,7 +56,7 @@ IMAGES: NDArray[np.uint8] = np.array([[[0, 0]], [[255, 0]], [[0, 255]], [[255, 2
 OOD_SCORES = [1.0, 1.0, 1.0, 4.0]
 PROBABILITIES = [[1 / 3] * 3, [1 / 11, 9 / 11, 1 / 11], [1 / 11, 1 / 11, 9 / 11], [1 / 19, 9 / 19, 9 / 19]]
 
-# A hundred inputs, of which most were sure of left and none was far out.
+# A hundred inputs, most of them confidently left, none far out.
 REFERENCE = Reference(
     split="calibration",
     size=100,
@@ -69,7 +69,7 @@ REFERENCE = Reference(
 
 
 def abstention(ood_threshold: float = 4.0) -> Abstention:
-    """Certificates by hand: of each kind one that is certified and one that is not. All four images are inside."""
+    """Hand-made certificates: for each kind one certified and one infeasible. All four images pass the gate."""
     basis = {"method": "by hand", "population": "by hand", "size": 100}
     prints = {"tune_fingerprint": "0" * 64, "calibration_fingerprint": "0" * 64}
     sets = {"population": "by hand", "calibration_fingerprint": "0" * 64}

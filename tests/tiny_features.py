@@ -19,7 +19,7 @@ from training.publishing.model import Model
 
 # Features of a row: (age - 40) / 10, (mass - 70) / 20, 1 for f, 1 for m. Logits: dark 0, left log(9) a deviation of
 # age, right log(9) for m. So age 40 and f has probabilities 1/3 each, age 50 and f 1/11, 9/11, 1/11, age 40 and m
-# 1/11, 1/11, 9/11; and so has nothing a sex that is unknown.
+# 1/11, 1/11, 9/11; and an unknown sex adds nothing.
 COLUMNS = [Column(name="age"), Column(name="sex", categories=["f", "m"]), Column(name="mass")]
 TABLE = SoftmaxRegression(
     weights=torch.log(torch.tensor([[1.0, 9.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 9.0]])),
@@ -39,7 +39,7 @@ EMBEDDINGS: NDArray[np.float32] = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], dty
 
 
 def table(missing: Literal["refuse", "mean"] = "refuse") -> FeaturesInput:
-    """The contract's account of the table."""
+    """The input of the table."""
     return FeaturesInput(width=3, columns=COLUMNS, missing=missing)
 
 

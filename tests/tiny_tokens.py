@@ -32,7 +32,7 @@ def write(folder: Path) -> Path:
 
 
 def many() -> Model:
-    """A model of 5,000 classes, of which the context's first token says a little."""
+    """A model of 5,000 classes, weakly predicted by the context's first token."""
     weights = torch.randn(2, MANY, generator=torch.Generator().manual_seed(0))
     return Model(ENCODER, SoftmaxRegression(weights, torch.zeros(MANY)), 1.0, tiny_features.components(2))
 

@@ -114,8 +114,8 @@ class Classifier:
 
     def tensors(self, names: Sequence[str], inputs: NDArray[Any]) -> list[NDArray[Any]]:
         """Outputs or inner tensors of the graph by name, for a batch of inputs as `scores` takes them."""
-        found: list[NDArray[Any]] = self._session.run(names, {self.manifest.input.name: inputs})
-        return found
+        arrays: list[NDArray[Any]] = self._session.run(names, {self.manifest.input.name: inputs})
+        return arrays
 
     def _replay_golden_vectors(self, path: Path) -> None:
         golden = self.manifest.golden
@@ -181,8 +181,8 @@ def _manifest(path: Path, session: Any) -> Manifest:
         return Manifest.model_validate(manifest)  # with the text, each error would hold a copy of it
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise ModelError(f"{path} has an invalid manifest: {where}: {first['msg']}") from None
+        field = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise ModelError(f"{path} has an invalid manifest: {field}: {first['msg']}") from None
 
 
 def _check_size(path: Path, text: str) -> None:
@@ -199,7 +199,7 @@ def _parsed(path: Path, text: str) -> Any:
     try:
         document = from_json(text)
     except ValueError as error:
-        raise ModelError(f"{path} has an invalid manifest: the whole: Invalid JSON: {error}") from None
+        raise ModelError(f"{path} has an invalid manifest: the document: Invalid JSON: {error}") from None
     pending = [document]
     while pending:
         value = pending.pop()
@@ -227,6 +227,6 @@ def _check_interface(path: Path, session: Any, manifest: Manifest, added: int) -
     ]
     outputs = session.get_outputs()
     nodes = [*session.get_inputs(), *outputs[: len(outputs) - added]]
-    found = [(node.name, node.type, node.shape[1:]) for node in nodes]
-    if found != expected:
-        raise ModelError(f"{path} does not have the inputs and outputs of its manifest: {found}, not {expected}")
+    actual = [(node.name, node.type, node.shape[1:]) for node in nodes]
+    if actual != expected:
+        raise ModelError(f"{path} does not have the inputs and outputs of its manifest: {actual}, not {expected}")

@@ -1,1 +1,1 @@
-"""Which models are served: loading, the models of now, and the reload of a changed file."""
+"""The served models: loading, the registry of current models, and the reload of changed files."""

@@ -143,14 +143,14 @@ REFUSED: dict[str, tuple[Edit, str]] = {
         _manifest_text("{" + ", ".join(f'"{i}": 1' for i in range(1000)) + "}"),
         "has a manifest with an object of 1000 fields: at most 256",
     ),
-    "manifest that is deep": (_manifest_text("[" * 100_000), "invalid manifest: the whole: Invalid JSON: recursion"),
-    "manifest that is a number": (_manifest_text("4"), "invalid manifest: the whole: Input should be a valid dict"),
+    "manifest that is deep": (_manifest_text("[" * 100_000), "invalid manifest: the document: Invalid JSON: recursion"),
+    "manifest that is a number": (_manifest_text("4"), "invalid manifest: the document: Input should be a valid dict"),
     "reference of too many": (
         _with_manifest(lambda m: m["reference"].update(size=10**12)),
         "invalid manifest: reference: .* size is 1000000000000: at most 500000000 inputs",
     ),
     "no manifest": (_without_metadata, f"no metadata '{METADATA_KEY}'"),
-    "manifest that is no JSON": (_manifest_no_json, "invalid manifest: the whole: Invalid JSON"),
+    "manifest that is no JSON": (_manifest_no_json, "invalid manifest: the document: Invalid JSON"),
     "unknown field": (_with_manifest(lambda m: m.update(extra=1)), "invalid manifest: extra: Extra inputs"),
     "another schema": (
         _with_manifest(lambda m: m.update(schema_version=1)),
