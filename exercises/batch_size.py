@@ -46,9 +46,9 @@ def measure(settings: Settings) -> Findings:
     for seed in seeds:
         train, tune = _parts(dataset, seed)
         for size in sizes:
-            epochs[str(size)][str(seed)] = found = _equal_epochs(train, tune, size, seed)
+            epochs[str(size)][str(seed)] = results = _equal_epochs(train, tune, size, seed)
             if settings.quick:
-                del found["best"]  # another processor may choose a neighbour that is as good
+                del results["best"]  # another processor may choose a neighbour that is as good
             if seed == 0:
                 steps[str(size)] = _equal_steps(train, tune, size)
     train, tune = _parts(dataset, 0)
@@ -76,20 +76,20 @@ def _parts(dataset: LabelledData, seed: int) -> tuple[Examples, Examples]:
 
 
 def _equal_epochs(train: Examples, tune: Examples, size: int, seed: int) -> dict[str, Any]:
-    """After the chapter's epochs: with its rate, with one in proportion to the size, and with the best of all."""
+    """Losses after the chapter's epochs: at its rate, at one in proportion to the size, and at the best rate."""
     grid = combinations(dataclasses.replace(CHAPTER, batch_size=size), {"learning_rate": _RATES})
-    found = _fits(train, tune, grid, seed)
-    tuned = {one.learning_rate: outcome.history[-1].tune.loss for one, outcome in zip(grid, found, strict=True)}
-    by_rate = {one.learning_rate: outcome for one, outcome in zip(grid, found, strict=True)}
+    results = _fits(train, tune, grid, seed)
+    tuned = {one.learning_rate: outcome.history[-1].tune.loss for one, outcome in zip(grid, results, strict=True)}
+    by_rate = {one.learning_rate: outcome for one, outcome in zip(grid, results, strict=True)}
     chosen = {"fixed": _RATE, "scaled": _RATE * size / _SIZE, "best": min(tuned, key=lambda rate: tuned[rate])}
     return {name: {"rate": rate, **_losses(by_rate[rate], train, tune)} for name, rate in chosen.items()}
 
 
 def _equal_steps(train: Examples, tune: Examples, size: int) -> dict[str, float]:
-    """After so many updates with the chapter's rate. Where they are less than an epoch, one of fewer examples."""
-    seen = train.take(torch.arange(min(len(train), STEPS * size)))
+    """After so many updates with the chapter's rate. Where they are less than an epoch, one epoch of fewer examples."""
+    subset = train.take(torch.arange(min(len(train), STEPS * size)))
     one = dataclasses.replace(CHAPTER, batch_size=size, epochs=max(1, STEPS * size // len(train)))
-    return _losses(_fits(seen, tune, [one], 0)[0], train, tune)
+    return _losses(_fits(subset, tune, [one], 0)[0], train, tune)
 
 
 def _fits(train: Examples, tune: Examples, grid: Sequence[FitSettings], seed: int) -> list[Fit]:
@@ -100,9 +100,9 @@ def _fits(train: Examples, tune: Examples, grid: Sequence[FitSettings], seed: in
     return fits
 
 
-def _losses(found: Fit, train: Examples, tune: Examples) -> dict[str, float]:
-    """Of the fitted model; `train` is not the mean over an epoch, in which a model changes."""
-    on_train, on_tune = evaluate(found.model, train), evaluate(found.model, tune)
+def _losses(results: Fit, train: Examples, tune: Examples) -> dict[str, float]:
+    """Losses of the fitted model; `train` is not the mean over an epoch, in which the model changes."""
+    on_train, on_tune = evaluate(results.model, train), evaluate(results.model, tune)
     return {"train": on_train.loss, "tune": on_tune.loss, "accuracy": on_tune.accuracy}
 
 
@@ -119,15 +119,15 @@ def _noise(train: Examples, tune: Examples) -> dict[str, float]:
 
 
 def _means(epochs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Over the seeds; of the rates the geometric mean."""
-    found: dict[str, Any] = {}
+    """Means over the seeds; the geometric mean for the rates."""
+    results: dict[str, Any] = {}
     for size, seeds in epochs.items():
-        found[size] = {}
+        results[size] = {}
         for kind in ("fixed", "scaled", "best"):
             runs = [one[kind] for one in seeds.values()]
             means = {name: statistics.fmean(run[name] for run in runs) for name in ("train", "tune", "accuracy")}
-            found[size][kind] = {"rate": statistics.geometric_mean(run["rate"] for run in runs), **means}
-    return found
+            results[size][kind] = {"rate": statistics.geometric_mean(run["rate"] for run in runs), **means}
+    return results
 
 
 def _effect(means: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,14 +139,14 @@ def _effect(means: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _seconds(train: Examples, tune: Examples, size: int) -> float:
-    """Of an epoch of the fit that is not a sweep, its look at tune included; the less of two."""
-    found = []
+    """Seconds of an epoch of a plain fit, with the evaluation on tune; the minimum of two."""
+    results = []
     for _ in range(2):
         start = time.perf_counter()
         one = dataclasses.replace(CHAPTER, batch_size=size, epochs=1)
         fit(train, tune, int(train.labels.max()) + 1, one, torch.Generator().manual_seed(0))
-        found.append(time.perf_counter() - start)
-    return min(found)
+        results.append(time.perf_counter() - start)
+    return min(results)
 
 
 def _draw_losses(values: Mapping[str, Any]) -> Figure:
@@ -199,7 +199,7 @@ def _draw_rates(values: Mapping[str, Any], costs: Mapping[str, Any]) -> Figure:
 
 
 def _plain(axes: Axes, ticks: list[float]) -> None:
-    """A logarithmic scale with numbers that are read as they are spoken."""
+    """A logarithmic scale with plain numbers."""
     axes.set_yscale("log")
     axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.yaxis.set_minor_locator(NullLocator())

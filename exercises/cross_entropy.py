@@ -21,7 +21,7 @@ _TITLES = {"": "loss of given probabilities", "gradient_": "loss and gradient fr
 
 BATCHES = (256, 4096)
 CLASSES = (10, 100, 1000, 10_000)
-LARGEST = (4096, 10_000)  # batch and classes of the memory
+MEMORY_PROBLEM = (4096, 10_000)  # batch and classes of the memory
 KINDS = ("one_hot", "smoothed", "distilled", "distilled_softer")
 SIZES = {1000: 5, 50_000: 3}  # training images, and how many seeds
 _SECONDS = 0.2  # of each measurement
@@ -44,8 +44,8 @@ def measure(settings: Settings) -> Findings:
     )
     costs: dict[str, Any] = {"seconds": {device: _times(sizes, device) for device in devices}}
     if not settings.quick:
-        costs["batch"], costs["classes"] = LARGEST
-        costs["peak_bytes"] = {form: peak(form, *LARGEST) for form in FORMS}
+        costs["batch"], costs["classes"] = MEMORY_PROBLEM
+        costs["peak_bytes"] = {form: peak(form, *MEMORY_PROBLEM) for form in FORMS}
     return Findings(values, costs, {"cross-entropy-time": _draw(costs["seconds"]["cpu"])})
 
 
@@ -67,19 +67,19 @@ def _same() -> dict[str, Any]:
 def _logarithm() -> dict[str, dict[str, dict[str, str]]]:
     """Loss and gradient where a probability is exactly 1 and the other 0, the true label being either."""
     forms: dict[str, Form] = {"by_sum": by_sum, "by_xlogy": by_xlogy, "by_index": by_index, "clamped": clamped}
-    found: dict[str, dict[str, dict[str, str]]] = {}
+    results: dict[str, dict[str, dict[str, str]]] = {}
     for truth, label in (("right", 0), ("wrong", 1)):
         labels = torch.tensor([label])
-        found[truth] = {}
+        results[truth] = {}
         for name, form in forms.items():
             probabilities = torch.tensor([[1.0, 0.0]], requires_grad=True)
             loss = form(probabilities, labels)
             assert isinstance(loss, Tensor)
             (gradient,) = torch.autograd.grad(loss, probabilities)
-            found[truth][name] = {"loss": _shown([loss.item()]), "gradient": _shown(gradient[0].tolist())}
+            results[truth][name] = {"loss": _shown([loss.item()]), "gradient": _shown(gradient[0].tolist())}
         loss, gradient = cross_entropy_and_gradient(torch.tensor([[CERTAIN_LOGIT, 0.0]]), labels)
-        found[truth]["from_logits"] = {"loss": _shown([loss.item()]), "gradient": _shown(gradient[0].tolist())}
-    return found
+        results[truth]["from_logits"] = {"loss": _shown([loss.item()]), "gradient": _shown(gradient[0].tolist())}
+    return results
 
 
 def _shown(numbers: Iterable[float]) -> str:
@@ -89,11 +89,11 @@ def _shown(numbers: Iterable[float]) -> str:
 
 def _times(sizes: list[tuple[int, int]], device: str) -> dict[str, dict[str, dict[str, float]]]:
     """Seconds of each form, by batch and number of classes: the median of the runs in a fifth of a second."""
-    found: dict[str, dict[str, dict[str, float]]] = {}
+    results: dict[str, dict[str, dict[str, float]]] = {}
     for examples, classes in sizes:
         row = {form: _seconds(form, examples, classes, device) for form in FORMS}
-        found.setdefault(str(examples), {})[str(classes)] = row
-    return found
+        results.setdefault(str(examples), {})[str(classes)] = row
+    return results
 
 
 def _seconds(name: str, examples: int, classes: int, device: str) -> float:
@@ -116,19 +116,19 @@ def _soft_labels(settings: Settings) -> dict[str, Any]:
         quick = {kind: {"0": fits.student(data, kind, 1000, 0, None)} for kind in KINDS[:2]}
         return {"fits": _single({"1000": quick})}
     taught, teacher = fits.teacher(data)
-    found = {
+    results = {
         str(size): {
             kind: {str(seed): fits.student(data, kind, size, seed, taught) for seed in range(seeds)} for kind in KINDS
         }
         for size, seeds in SIZES.items()
     }
     means = {
-        size: {kind: _mean(runs, kinds["one_hot"]) for kind, runs in kinds.items()} for size, kinds in found.items()
+        size: {kind: _mean(runs, kinds["one_hot"]) for kind, runs in kinds.items()} for size, kinds in results.items()
     }
-    return {"fits": _single(found), "means": means, "teacher": teacher}
+    return {"fits": _single(results), "means": means, "teacher": teacher}
 
 
-def _single(found: dict[str, dict[str, dict[str, fits.Result]]]) -> dict[str, Any]:
+def _single(results: dict[str, dict[str, dict[str, fits.Result]]]) -> dict[str, Any]:
     """The single fits without their least ECE, which moves by more than 2 % with the processor's order of adding."""
     return {
         size: {
@@ -137,7 +137,7 @@ def _single(found: dict[str, dict[str, dict[str, fits.Result]]]) -> dict[str, An
             }
             for kind, runs in kinds.items()
         }
-        for size, kinds in found.items()
+        for size, kinds in results.items()
     }
 
 

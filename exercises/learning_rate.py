@@ -65,23 +65,23 @@ _CPU = torch.device("cpu")
 
 
 def _by_rate(runs: Sequence[Run]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for one in runs:
         assert one.kept is not None
-        found.setdefault(f"{one.settings.learning_rate:g}", {})[str(one.seed)] = dataclasses.asdict(one.kept.tune)
-    return found
+        results.setdefault(f"{one.settings.learning_rate:g}", {})[str(one.seed)] = dataclasses.asdict(one.kept.tune)
+    return results
 
 
 def _means(runs: Sequence[Run]) -> dict[str, dict[str, float]]:
     """Over the seeds, with the smallest and the largest."""
-    found = {}
+    results = {}
     for rate, seeds in _by_rate(runs).items():
-        found[rate] = {
+        results[rate] = {
             f"{name}{which}": of(quality[name] for quality in seeds.values())
             for name in ("loss", "accuracy")
             for which, of in (("", statistics.fmean), ("_min", min), ("_max", max))
         }
-    return found
+    return results
 
 
 def _best(runs: Sequence[Run]) -> dict[str, Any]:
@@ -103,13 +103,13 @@ def _curvature(few: Examples, fitted: SoftmaxRegression) -> dict[str, dict[str, 
     """Largest curvatures, and the rates beyond which a quadratic of that curvature grows."""
     initial = SoftmaxRegression.initial(few.width, len(fitted.biases), torch.Generator().manual_seed(0))
     mean = few.features.mean(dim=0)
-    found = {
+    results = {
         "bound": curvature_bound(few.features),
         "bound_centred": curvature_bound(few.features - mean),
         "initial": loss_curvature(initial, few.features),
         "fitted": loss_curvature(fitted, few.features),
     }
-    return {name: {"largest": largest, "edge": 2 / largest} for name, largest in found.items()}
+    return {name: {"largest": largest, "edge": 2 / largest} for name, largest in results.items()}
 
 
 def _descent(few: Examples) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from training.reporting.evaluation.operating_points import measure as operating_
 from training.reporting.evaluation.risk_coverage import RiskCoverage, risk_at_coverage
 from training.reporting.pictures.palette import BLUE, GREY, ORANGE, SKY, VERMILION, open_frame
 
-_LEAST_COVERAGE = 0.1  # below it one error moves the curve
+_MIN_COVERAGE = 0.1  # below it one error moves the curve
 
 SEED = 0
 SHARES = (0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
@@ -155,7 +155,7 @@ def _coverage(
     certified: Mapping[str, Mapping[str, float | None]],
     worst: Mapping[str, Any],
 ) -> None:
-    shown = curve.coverage >= _LEAST_COVERAGE
+    shown = curve.coverage >= _MIN_COVERAGE
     axes.plot(curve.coverage[shown], 1 - curve.selective_risk[shown], color=BLUE, label="report split")
     points = [(row["calibration_coverage"], 1 - float(risk)) for risk, row in certified.items() if row["threshold"]]
     if points:

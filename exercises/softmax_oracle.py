@@ -1,4 +1,4 @@
-"""The softmax to sixty digits, to measure errors by."""
+"""The softmax to sixty digits, as the reference for errors."""
 
 import mpmath
 import numpy as np
@@ -19,14 +19,14 @@ def exact_softmax(logits: Tensor) -> NDArray[np.float64]:
         return np.array([_row(row) for row in logits.double().tolist()])
 
 
-def relative_error(found: Tensor, exact: NDArray[np.float64]) -> NDArray[np.float64]:
-    """|found / exact - 1|, elementwise; NaN where `found` is.
+def relative_error(computed: Tensor, exact: NDArray[np.float64]) -> NDArray[np.float64]:
+    """|computed / exact - 1|, elementwise; NaN where `computed` is.
 
     >>> import torch
     >>> relative_error(torch.tensor([0.75]), np.array([0.5]))
     array([0.5])
     """
-    error: NDArray[np.float64] = np.abs(found.double().numpy() / exact - 1)
+    error: NDArray[np.float64] = np.abs(computed.double().numpy() / exact - 1)
     return error
 
 

@@ -58,8 +58,8 @@ def measure(settings: Settings) -> Findings:
         "model": math.log(values["perplexity"]),
     }
     values["ways"], spent["ways"] = _compared(task)
-    found, spent["served"] = vocabulary_served.serve(model, task, MODEL)
-    values |= found
+    results, spent["served"] = vocabulary_served.serve(model, task, MODEL)
+    values |= results
     return Findings(values, spent, vocabulary_pictures.draw(spent["grid"], values))
 
 
@@ -135,16 +135,16 @@ def _bands(task: Task, scores: Scores) -> dict[str, dict[str, float]]:
     counts[1:].clamp_(min=_BANDS[0])  # an occurrence at the start of a file is not predicted
     counts[0] = 0  # the unknown
     of_place = counts[task.report.following].numpy()
-    found = {}
+    results = {}
     for least, most in zip((0, *_BANDS), (1, *_BANDS[1:], np.inf), strict=True):
         inside = (of_place >= least) & (of_place < most)
-        found["unknown" if least == 0 else str(least)] = {
+        results["unknown" if least == 0 else str(least)] = {
             "types": int(((counts >= least) & (counts < most)).sum()) if least else 1,
             "share": float(inside.mean()),
             "nats": float(-scores.log_probability[inside].mean()),
             "right": float(scores.hits()[inside].mean()),
         }
-    return found
+    return results
 
 
 def _described(model: NextToken, places: int) -> dict[str, Any]:
@@ -182,14 +182,14 @@ def _compared(task: Task) -> tuple[dict[str, Any], dict[str, float]]:
         "adaptive": lambda: adaptive(task, SHORT),
     }
     judged = task.tune.every(_EVERY)
-    found: dict[str, Any] = {"steps": SHORT.steps, "places": len(judged)}
+    results: dict[str, Any] = {"steps": SHORT.steps, "places": len(judged)}
     seconds = {}
     for name, fit in ways.items():
         start = time.perf_counter()
         predict, parameters = fit()
         seconds[name] = time.perf_counter() - start
-        found[name] = {"perplexity": score(predict, judged).perplexity, "parameters": parameters}
-    return found, seconds
+        results[name] = {"perplexity": score(predict, judged).perplexity, "parameters": parameters}
+    return results, seconds
 
 
 def _regression(model: NextToken) -> tuple[LogProbabilities, int]:

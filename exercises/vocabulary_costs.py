@@ -125,7 +125,7 @@ def costs(
 
     None where a step takes longer than `LIMIT`; a larger problem is not tried then.
     """
-    found: dict[str, dict[str, dict[str, Cost | None]]] = {}
+    grid: dict[str, dict[str, dict[str, Cost | None]]] = {}
     too_slow: set[tuple[str, int]] = set()  # a way and N
     for classes in vocabularies:
         for examples in batches:
@@ -143,8 +143,8 @@ def costs(
                 elif old is not None:
                     new = Cost(max(old.memory, new.memory), min(old.seconds, new.seconds))
                 cell[way] = new
-            found.setdefault(str(classes), {})[str(examples)] = cell
-    return found
+            grid.setdefault(str(classes), {})[str(examples)] = cell
+    return grid
 
 
 def _alone(way: str, classes: int, examples: int) -> Cost | None:

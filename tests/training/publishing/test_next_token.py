@@ -160,7 +160,7 @@ def test_evaluate_reads_no_texts(task: Task, published: tuple[Path, Release]) ->
 
 
 def test_texts_that_hold_nothing_to_predict_are_named() -> None:
-    with pytest.raises(DataError, match="no token occurs twice in the files to learn from"):
+    with pytest.raises(DataError, match="no token occurs twice in the training files"):
         Task.of(Corpus("empty", "the empty text", {f"{i}": [f"word{i}"] for i in range(10)}))
     short = Task.of(Corpus("short", "the short text", {f"{i}": ["a"] for i in range(10)}))
     with pytest.raises(DataError, match="the files of train hold no place with 4 tokens before it"):
