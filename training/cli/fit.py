@@ -24,50 +24,50 @@ from training.reporting.evaluation.evaluation import evaluate
 from training.reporting.files import check_apart, write_fit
 from training.reporting.terminal import Progress, table
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
-def run_fit(options: argparse.Namespace, show: Say, say: Say) -> None:
-    """Run the command. `show` prints results, `say` prints progress. Raises TrainingError.
+def run_fit(options: argparse.Namespace, print_result: Log, log: Log) -> None:
+    """Run the command. `print_result` prints results, `log` prints progress. Raises TrainingError.
 
     With several processes, the first one runs the whole job and the others help with the fit. They stay until it has
     published: where it dies before that, all of them must still be there to be restarted.
     """
     with joined(options.device) as workers:
-        version = workers.broadcast(lambda: _published(options.out, say) if options.if_missing else None)
+        version = workers.broadcast(lambda: _published(options.out, log) if options.if_missing else None)
         if not workers.leads and version is None:
-            dataset = load(data_arguments.options(options, options.data), options.data_dir, _say_nothing)
+            dataset = load(data_arguments.options(options, options.data), options.data_dir, _discard)
             assist(_job(options, dataset), dataset, workers)
         elif version is None:
-            _lead(options, workers, show, say)
+            _lead(options, workers, print_result, log)
         elif workers.leads:
-            show(f"{options.out} exists already, version {version}: nothing to do")
+            print_result(f"{options.out} exists already, version {version}: nothing to do")
         workers.wait()
 
 
-def _lead(options: argparse.Namespace, workers: Workers, show: Say, say: Say) -> None:
+def _lead(options: argparse.Namespace, workers: Workers, print_result: Log, log: Log) -> None:
     if options.resume:
         checkpoint.require(options.checkpoint)
     if options.report_dir is not None:
         make_writable(options.report_dir)
         check_apart(options.report_dir, options.out)
-    dataset = load(data_arguments.options(options, options.data), options.data_dir, say)
+    dataset = load(data_arguments.options(options, options.data), options.data_dir, log)
     job = _job(options, dataset)
     settings = job.abstention
     available = capacity(dataset, job.recipe, job.seed)
     for line in shortages(available, settings.selective_risk, settings.risk_level):
-        say(f"warning: {line}")
+        log(f"warning: {line}")
     progress = Progress(job.settings.epochs)
     try:
         outcome = run(job, dataset, progress, workers)
     finally:
         progress.close()
     manifest, points = outcome.manifest, outcome.manifest.metrics.operating_points
-    show(table(_summary(job, outcome)))
+    print_result(table(_summary(job, outcome)))
     if manifest.abstention is not None:
-        show("\n" + operating_points.as_text(manifest, points))
+        print_result("\n" + operating_points.as_text(manifest, points))
     for caution in [*manifest.warnings, *uncertified(manifest, points)]:
-        show(f"\nwarning: {caution}")
+        print_result(f"\nwarning: {caution}")
     if options.report_dir is not None:
         evaluation = evaluate(outcome.classifier, outcome.splits, outcome.report)
         write_fit(options.report_dir, evaluation, outcome.fit.history, outcome.seconds)
@@ -75,16 +75,16 @@ def _lead(options: argparse.Namespace, workers: Workers, show: Say, say: Say) ->
         checkpoint.remove(job.checkpoint)  # last: until here a restarted job continues from it
 
 
-def _say_nothing(line: str) -> None:
+def _discard(line: str) -> None:
     """Only the first process prints."""
 
 
-def _published(path: Path, say: Say) -> str | None:
+def _published(path: Path, log: Log) -> str | None:
     """The version of the model at `path`, or None where there is none that the service would load."""
     try:
         return Classifier.load(path).version
     except ModelError as error:
-        say(f"training anew: {error}")
+        log(f"training anew: {error}")
         return None
 
 
