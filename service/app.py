@@ -28,7 +28,7 @@ from service.monitoring.requests import request_log
 from service.monitoring.requests.exchange import ExchangeObservers, Observer
 from service.monitoring.requests.logs import lines_for
 from service.monitoring.worker_slot import ALONE, WorkerSlot
-from service.registry import loading as models
+from service.registry import loading
 from service.registry.registry import Registry
 from service.registry.reload import Reloader
 from service.registry.watch import FileWatcher
@@ -51,7 +51,7 @@ def create_app(settings: Settings, worker_slot: WorkerSlot = ALONE) -> FastAPI:
     """
     metrics = Metrics(Tallies(worker_slot))
     watch = FileWatcher(settings)  # before the models are read, so that no change is missed
-    loaded = models.load(settings, worker_slot, metrics)
+    loaded = loading.load(settings, worker_slot, metrics)
     registry = Registry(loaded)
     app = FastAPI(
         title="Demur",

@@ -31,7 +31,7 @@ from service.settings import Settings
 from tests.server import serving
 from tests.test_architecture import imports_within
 from training.certification import cost_matrix
-from training.cli import parser as arguments
+from training.cli import parser
 from training.data.dataset import Dataset
 from training.data.sources import fashion_mnist
 
@@ -207,13 +207,13 @@ def test_commands_in_documents_are_understood(commands: list[str]) -> None:
                 (scoring_arguments if name == "score" else access).add(program)
                 program.parse_args(words)
             case _:
-                arguments.parser().parse_args([name, *words])
+                parser.parser().parse_args([name, *words])
 
 
 def test_readme_shows_data_of_ones_own_from_describe_to_serve() -> None:
     block = next(block for block in _blocks("sh") if "demur describe" in block)
     describe, fit, serve = block.splitlines()
-    described, fitted = (arguments.parser().parse_args(shlex.split(command)[1:]) for command in (describe, fit))
+    described, fitted = (parser.parser().parse_args(shlex.split(command)[1:]) for command in (describe, fit))
     assert (described.path, described.label_column) == (fitted.data, fitted.label_column)
     assert serve == f"demur serve {fitted.out}"
 
@@ -225,7 +225,7 @@ def test_torchrun_commands_in_documents_are_understood() -> None:
     for command in commands:
         torchrun = get_args_parser().parse_args(shlex.split(command))
         assert (torchrun.module, torchrun.training_script) == (True, "training")
-        arguments.parser().parse_args(torchrun.training_script_args)
+        parser.parser().parse_args(torchrun.training_script_args)
 
 
 def test_readme_figures_are_those_of_the_documents_that_it_links() -> None:

@@ -14,7 +14,7 @@ from torch.distributed.run import get_args_parser
 
 from service.settings import Settings
 from tests.server import ROOT
-from training.cli import parser as arguments
+from training.cli import parser
 
 KUBERNETES = "1.37"
 FOLDER = ROOT / "deploy" / "kubernetes"
@@ -73,7 +73,7 @@ def test_job_runs_a_command_that_torchrun_and_training_understand() -> None:
     assert container["command"] == ["python", "-m", "torch.distributed.run"]
     torchrun = _torchrun()
     assert (torchrun.module, torchrun.training_script) == (True, "training")
-    fit = arguments.parser().parse_args(torchrun.training_script_args)
+    fit = parser.parser().parse_args(torchrun.training_script_args)
     assert fit.command == "fit"
     assert fit.checkpoint is not None
     mounts = [mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")]

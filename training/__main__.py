@@ -6,14 +6,14 @@ from pathlib import Path
 
 from service.contract.commands import parse
 from service.contract.errors import DemurError
-from training.cli import parser as arguments
+from training.cli import parser
 
 INTERRUPTED = 130  # the status that a shell reports for Ctrl-C: 128 and the number of SIGINT
 
 
-def main(command_line: list[str] | None = None, program: str = arguments.PROGRAM) -> int:
+def main(command_line: list[str] | None = None, program: str = parser.PROGRAM) -> int:
     """Run one command. Returns the exit status: 0, 1 with a line that says what failed, or 130 after Ctrl-C."""
-    options = parse(arguments.parser(program), command_line)
+    options = parse(parser.parser(program), command_line)
     try:
         _run(options)
     except DemurError as error:

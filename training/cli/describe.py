@@ -13,8 +13,7 @@ from training.certification.capacity import Capacity, prospects
 from training.certification.gate import least_false_alarm_rate
 from training.certification.samples import largest_group_size, samples
 from training.certification.settings import AbstentionSettings
-from training.cli import data_options as data_arguments
-from training.cli import target_options
+from training.cli import data_options, target_options
 from training.data.dataset import Labelled
 from training.data.opening import OpenedData, class_counts, open_data
 from training.data.options import DataOptions
@@ -33,7 +32,7 @@ _MAX_LINES = 30  # of classes, and of columns
 def run_describe(options: argparse.Namespace, print_result: Log, log: Log) -> None:
     """Describe the data. Raises DataError at the end if a problem forbids a fit. `log` gets the progress of a plan."""
     targets = target_options.abstention(options, ())
-    data = data_arguments.options(options, options.path)
+    data = data_options.options(options, options.path)
     assert data is not None
     opened = open_data(data)
     print_result(table(_summary(opened)))

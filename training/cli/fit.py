@@ -8,9 +8,7 @@ from service.contract.errors import ModelError
 from service.contract.files import make_writable
 from service.inference.classifier import Classifier
 from training.certification.capacity import capacity, shortages
-from training.cli import data_options as data_arguments
-from training.cli import parser as arguments
-from training.cli import target_options
+from training.cli import data_options, parser, target_options
 from training.data.dataset import LabelledData
 from training.data.opening import load
 from training.data.splits import sizes
@@ -36,7 +34,7 @@ def run_fit(options: argparse.Namespace, print_result: Log, log: Log) -> None:
     with joined(options.device) as workers:
         version = workers.broadcast(lambda: _published(options.out, log) if options.if_missing else None)
         if not workers.leads and version is None:
-            dataset = load(data_arguments.options(options, options.data), options.data_dir, _discard)
+            dataset = load(data_options.options(options, options.data), options.data_dir, _discard)
             assist(_job(options, dataset), dataset, workers)
         elif version is None:
             _lead(options, workers, print_result, log)
@@ -51,7 +49,7 @@ def _lead(options: argparse.Namespace, workers: Workers, print_result: Log, log:
     if options.report_dir is not None:
         make_writable(options.report_dir)
         check_apart(options.report_dir, options.out)
-    dataset = load(data_arguments.options(options, options.data), options.data_dir, log)
+    dataset = load(data_options.options(options, options.data), options.data_dir, log)
     job = _job(options, dataset)
     settings = job.abstention
     available = capacity(dataset, job.recipe, job.seed)
@@ -91,7 +89,7 @@ def _published(path: Path, log: Log) -> str | None:
 def _job(options: argparse.Namespace, dataset: LabelledData) -> Job:
     return Job(
         recipe=options.recipe,
-        settings=arguments.settings(options, sizes(dataset, options.recipe, options.seed)["train"]),
+        settings=parser.settings(options, sizes(dataset, options.recipe, options.seed)["train"]),
         seed=options.seed,
         device=options.device,
         out=options.out,

@@ -5,8 +5,7 @@ import shlex
 from collections.abc import Callable, Sequence, Set
 
 from service.contract.files import make_writable, publish
-from training.cli import data_options as data_arguments
-from training.cli import sweep_options as sweep_arguments
+from training.cli import data_options, sweep_options
 from training.data.opening import load
 from training.data.splits import sizes
 from training.errors import DivergedError
@@ -28,9 +27,9 @@ def run_sweep(options: argparse.Namespace, print_result: Log, log: Log) -> None:
     """Run the command. `print_result` gets the result, `log` the progress. Raises TrainingError."""
     make_writable(options.out)
     device = find_device(options.device)
-    dataset = load(data_arguments.options(options, options.data), options.data_dir, log)
+    dataset = load(data_options.options(options, options.data), options.data_dir, log)
     train_size = sizes(dataset, "tuned", options.seed)["train"]
-    grid, seeds = sweep_arguments.grid(options, train_size), sweep_arguments.seeds(options)
+    grid, seeds = sweep_options.grid(options, train_size), sweep_options.seeds(options)
     progress = SweepProgress(len(seeds) * sum(settings.epochs for settings in grid))
     try:
         runs = run(dataset, grid, seeds, device, progress.epoch, progress.group)
@@ -53,7 +52,7 @@ def run_sweep(options: argparse.Namespace, print_result: Log, log: Log) -> None:
         if at_end := _at_end(name, getattr(best.settings, name), {getattr(settings, name) for settings in grid}):
             print_result(f"\nwarning: {at_end}")
     default = TUNED if options.data is None else for_size(TUNED, train_size)
-    command = ["fit", *data_arguments.command_line(options), *sweep_arguments.fit_options(best.settings, default)]
+    command = ["fit", *data_options.command_line(options), *sweep_options.fit_options(best.settings, default)]
     command += [] if options.device == "auto" else ["--device", options.device]
     print_result(f"\nThe best:\n  demur {shlex.join([*command, '--seed', str(options.seed)])}")
 

@@ -6,15 +6,14 @@ from pathlib import Path
 import pytest
 
 from training.certification.settings import AbstentionSettings
-from training.cli import parser as arguments
-from training.cli import target_options
+from training.cli import parser, target_options
 from training.errors import TrainingError
 
 CLASSES = ("cat", "dog")
 
 
 def _asked(*options: str) -> AbstentionSettings:
-    return target_options.abstention(arguments.parser().parse_args(["fit", *options]), CLASSES)
+    return target_options.abstention(parser.parser().parse_args(["fit", *options]), CLASSES)
 
 
 def test_nothing_asked_is_the_defaults() -> None:
@@ -74,8 +73,8 @@ def test_value_out_of_range_names_the_rule(options: list[str], capsys: pytest.Ca
 
 def test_small_data_get_smaller_minibatches_and_more_epochs_unless_told_otherwise(tmp_path: Path) -> None:
     def settings(*options: str) -> tuple[int, int]:
-        parsed = arguments.parser().parse_args(["fit", *options])
-        found = arguments.settings(parsed, 320)
+        parsed = parser.parser().parse_args(["fit", *options])
+        found = parser.settings(parsed, 320)
         return found.batch_size, found.epochs
 
     assert settings() == (256, 25)  # Fashion-MNIST has the recipe's

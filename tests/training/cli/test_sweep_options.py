@@ -6,15 +6,14 @@ import itertools
 import pytest
 
 from service.contract.option_values import positive, positive_int
-from training.cli import parser as arguments
-from training.cli import sweep_options as sweep_arguments
+from training.cli import parser, sweep_options
 from training.cli.values import several, share
 from training.errors import TrainingError
 from training.fitting.recipes import CHAPTER, TUNED, FitSettings, combinations
 
 
 def _grid(*options: str) -> list[FitSettings]:
-    return sweep_arguments.grid(arguments.parser().parse_args(["sweep", *options]), 50_000)
+    return sweep_options.grid(parser.parser().parse_args(["sweep", *options]), 50_000)
 
 
 def test_range_is_geometric_from_end_to_end() -> None:
@@ -86,13 +85,13 @@ def test_what_is_not_given_is_the_recipes() -> None:
 
 
 def test_small_data_of_ones_own_have_the_recipes_settings_for_their_size() -> None:
-    options = arguments.parser().parse_args(["sweep", "--data", "x.csv", "--momentum", "0,0.9"])
-    assert {(one.batch_size, one.epochs) for one in sweep_arguments.grid(options, 320)} == {(16, 100)}
+    options = parser.parser().parse_args(["sweep", "--data", "x.csv", "--momentum", "0,0.9"])
+    assert {(one.batch_size, one.epochs) for one in sweep_options.grid(options, 320)} == {(16, 100)}
 
 
 def test_seeds_are_in_a_row_and_no_larger_than_a_seed_may_be() -> None:
     def seeds(*options: str) -> list[int]:
-        return sweep_arguments.seeds(arguments.parser().parse_args(["sweep", *options]))
+        return sweep_options.seeds(parser.parser().parse_args(["sweep", *options]))
 
     assert seeds() == [0]
     assert seeds("--seeds", "3", "--seed", "5") == [5, 6, 7]
