@@ -50,7 +50,7 @@ class Measured:
 
 
 def measure(recipe: Recipe, dataset: Dataset) -> Measured:
-    """Run the whole job, proof included, once a seed, on the CPU."""
+    """Run the complete job, proof included, once per seed, on the CPU."""
     test = examples(dataset.test, encoder_for(dataset.input, dataset.train))
     accuracies, tune_accuracies, seconds = [], [], []
     with tempfile.TemporaryDirectory() as folder:

@@ -30,7 +30,7 @@ WATCHED, SWAPS, SETTLED = 30, 600, 40
 def variant(model: bytes, change: dict[str, object]) -> bytes:
     """The file with another manifest: of the same model, but another version."""
     proto = onnx.load_from_string(model)
-    (entry,) = (found for found in proto.metadata_props if found.key == METADATA_KEY)
+    (entry,) = (metadata for metadata in proto.metadata_props if metadata.key == METADATA_KEY)
     entry.value = json.dumps({**json.loads(entry.value), **change})
     content: bytes = proto.SerializeToString()
     return content

@@ -130,11 +130,11 @@ def scored(model: Path, source: Path, target: Path, rows: int) -> tuple[Rate, in
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     kilobytes = 0
-    while (found := os.wait4(process.pid, os.WNOHANG))[0] == 0:
+    while (ended := os.wait4(process.pid, os.WNOHANG))[0] == 0:
         kilobytes = max(kilobytes, _high_water(process.pid))
         time.sleep(0.05)
-    seconds, usage = time.perf_counter() - start, found[2]
-    process.returncode = os.waitstatus_to_exitcode(found[1])
+    seconds, usage = time.perf_counter() - start, ended[2]
+    process.returncode = os.waitstatus_to_exitcode(ended[1])
     if process.returncode:
         raise SystemExit("the command failed")
     return Rate("python -m service score", rows, seconds, usage.ru_utime + usage.ru_stime), kilobytes // 1024

@@ -21,7 +21,7 @@ Labels = NDArray[np.int64]  # [N]
 
 
 def oracle(confidence: Confidence, wrong: Wrong, risk: float) -> float | None:
-    """The threshold of the largest coverage within the target: of a whole population, the best there is."""
+    """The threshold of the largest coverage within the target. Computed on the entire population, it is the optimum."""
     thresholds, answered, errors = _every_threshold(confidence, wrong)
     return _lowest(thresholds, errors / answered <= risk)
 
@@ -32,7 +32,7 @@ def naive(confidence: Confidence, wrong: Wrong, risk: float) -> float | None:
 
 
 def largest_passing(confidence: Confidence, wrong: Wrong, risk: float, level: float) -> float | None:
-    """The lowest of all thresholds that pass the binomial test, each tested for itself. Promises nothing either."""
+    """The lowest of all thresholds that pass the binomial test, each tested by itself. Promises nothing either."""
     thresholds, answered, errors = _every_threshold(confidence, wrong)
     return _lowest(thresholds, binomial_p_value(errors, answered, risk) <= 1 - level)
 

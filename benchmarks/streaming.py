@@ -1,9 +1,9 @@
 """`make bench-data`: an epoch over embeddings in a file, beside one plain pass over it, and scikit-learn's epoch.
 
 1,000,000 rows of 512 float32, 2 GB, in a memory map; minibatches of 1,024. The plain pass reads the file in order and
-does the two products that a gradient needs, X @ W and X.T @ G, and nothing else: what any training has to do. As they
-are written here, and the second as the fit makes it, (G.T @ X).T, in less time. Then a whole `fit` of the same file,
-and the memory that it takes.
+computes the two products that a gradient needs, X @ W and X.T @ G, and nothing else: the minimum for any training. It
+runs twice: with the products as written here, and with the second one as the fit computes it, (G.T @ X).T, which is
+faster. Then a complete `fit` of the same file, and the memory that it takes.
 """
 
 import tempfile
@@ -59,7 +59,7 @@ def main() -> None:
         time, memory = whole_fit(Path(folder))
     print(f"{ROWS:,} x {WIDTH} float32, batch {BATCH}, least of {ROUNDS} rounds; {hardware.described()}")
     for place, clock in enumerate(("by the clock", "processor time")):
-        least = {name: min(found[name][place] for found in rounds) for name in runs}
+        least = {name: min(times[name][place] for times in rounds) for name in runs}
         sklearn = least["sklearn"] * ROWS / (_SKLEARN_BATCHES * BATCH)
         print(clock)
         print(f"  a plain pass            {least['plain']:6.2f} s")
@@ -70,7 +70,7 @@ def main() -> None:
         )
         print(f"    of it drawing, reading and standardising {least['reading']:.2f} s")
         print(f"  scikit-learn, estimated {sklearn:6.2f} s, {sklearn / least['epoch']:.1f} epochs of ours")
-    print(f"a whole fit of an epoch, batch 256: {time:.1f} s, at most {memory:.0f} MB above the imports")
+    print(f"a complete fit of one epoch, batch 256: {time:.1f} s, at most {memory:.0f} MB above the imports")
 
 
 if __name__ == "__main__":

@@ -55,13 +55,13 @@ def compare(train: Examples, tune: Examples, classes: int, threads: int) -> None
     alone, together = [], [list[tuple[float, float]]() for _ in RUNS]
     for _ in range(ROUNDS):
         alone.append(times(lambda: fit(train, tune, classes, base, torch.Generator().manual_seed(0))))
-        for grid, found in zip(grids, together, strict=True):
-            found.append(times(partial(fit_together, train, tune, classes, grid, torch.Generator().manual_seed(0))))
+        for grid, measured in zip(grids, together, strict=True):
+            measured.append(times(partial(fit_together, train, tune, classes, grid, torch.Generator().manual_seed(0))))
     wall, processor = (min(column) for column in zip(*alone, strict=True))
     print(f"\n{f'threads: {threads}':>12} {'wall, ms':>9} {'fits':>6} {'processor, ms':>14} {'fits':>6}")
     print(f"{'one fit':>12} {1e3 * wall:9.0f} {'':>6} {1e3 * processor:14.0f}")
-    for runs, found in zip(RUNS, together, strict=True):
-        w, p = (min(column) for column in zip(*found, strict=True))
+    for runs, measured in zip(RUNS, together, strict=True):
+        w, p = (min(column) for column in zip(*measured, strict=True))
         print(f"{runs:>12} {1e3 * w:9.0f} {w / wall:6.2f} {1e3 * p:14.0f} {p / processor:6.2f}", flush=True)
 
 

@@ -50,15 +50,15 @@ def served(
         port = free.getsockname()[1]
     command = ["taskset", "--cpu-list", ",".join(map(str, cores)), str(python), *arguments]
     environment = {**os.environ, "DEMUR_PORT": str(port), **(settings or {}), **more_settings}
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as output:
         start = time.perf_counter()
         server = subprocess.Popen(
-            command, env=environment, cwd=_ROOT, stdout=said, stderr=said, start_new_session=True
+            command, env=environment, cwd=_ROOT, stdout=output, stderr=output, start_new_session=True
         )  # a session of its own: what it started ends with it
         try:
             if not _ready(server, port, ready, start + _PATIENCE_SECONDS, poll_seconds):
-                said.seek(0)
-                sys.exit(f"{' '.join(arguments)} did not get ready: {said.read()[-2000:].decode(errors='replace')}")
+                output.seek(0)
+                sys.exit(f"{' '.join(arguments)} did not get ready: {output.read()[-2000:].decode(errors='replace')}")
             yield Served(port, server.pid, time.perf_counter() - start)
         finally:
             _end(server)

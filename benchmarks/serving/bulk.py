@@ -59,11 +59,11 @@ def offered(address: str, right: NDArray[np.float32]) -> list[str]:
     kinds = []
     for kind, accept in ACCEPTED.items():
         try:
-            found = probabilities(request(accept).send(address), kind, IMAGES)
+            answered = probabilities(request(accept).send(address), kind, IMAGES)
         except (OSError, ValueError) as error:
-            found = np.empty((0, 0), np.float32)
+            answered = np.empty((0, 0), np.float32)
             print(f"{kind} is not offered: {error}"[:200], file=sys.stderr)
-        if found.shape == right.shape and np.abs(found - right).max() <= TOLERANCE:
+        if answered.shape == right.shape and np.abs(answered - right).max() <= TOLERANCE:
             kinds.append(kind)
         elif kind == "JSON":
             raise ValueError("the probabilities in the JSON answer are not onnxruntime's")
@@ -82,9 +82,9 @@ def measure(model: Path, rounds: int = ROUNDS) -> dict[str, Any]:
     cores, right = two_cores(), Classifier.load(model).scores(images()).probabilities
     with served(["-m", "service"], cores[0], DEMUR_MODEL_PATH=str(model.resolve())) as ready:
         by_kind = {kind: request(ACCEPTED[kind]) for kind in offered(ready.address, right)}
-        found: dict[str, list[float]] = {"onnxruntime": [], **{kind: [] for kind in by_kind}}
+        images_per_second: dict[str, list[float]] = {"onnxruntime": [], **{kind: [] for kind in by_kind}}
         for _ in range(rounds):
-            found["onnxruntime"].append(direct(cores[0], model))
+            images_per_second["onnxruntime"].append(direct(cores[0], model))
             for kind, ask in by_kind.items():
                 per_second = rate(
                     ready.address,
@@ -96,12 +96,14 @@ def measure(model: Path, rounds: int = ROUNDS) -> dict[str, Any]:
                     accept=ask.accept,
                     connections=CONNECTIONS,
                 )
-                found[kind].append(IMAGES * per_second)
+                images_per_second[kind].append(IMAGES * per_second)
     return {
         "rounds": rounds,
         "images": IMAGES,
-        "images_per_second": found,
-        "of_onnxruntime": {kind: ratios(found[kind], found["onnxruntime"]).median for kind in by_kind},
+        "images_per_second": images_per_second,
+        "of_onnxruntime": {
+            kind: ratios(images_per_second[kind], images_per_second["onnxruntime"]).median for kind in by_kind
+        },
     }
 
 

@@ -103,11 +103,11 @@ def block(document: dict[str, Any]) -> str:
             f"| {rate:,} | {math.ceil(measured.cores(rate))} | {_digits(taken)}, {_digits(gigabits(rate, answer))} "
             f"| {shares} | {_digits(gigabits(rate, raw))} | {bottleneck(measured, rate)} |"
         )
-    said = "".join(
+    facts = "".join(
         textwrap.fill(f"- {fact}", 120, subsequent_indent="  ", break_on_hyphens=False) + "\n"
         for fact in _facts(measured, document)
     )
-    return "\n".join(lines) + "\n\n" + said
+    return "\n".join(lines) + "\n\n" + facts
 
 
 def _facts(measured: Measured, document: dict[str, Any]) -> Iterator[str]:

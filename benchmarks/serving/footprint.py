@@ -45,7 +45,7 @@ def measure(model: Path, rounds: int = ROUNDS) -> dict[str, Any]:
         service.append(ready_service(model, core))
     document: dict[str, Any] = {"rounds": rounds}
     for number, (name, form) in enumerate((("seconds", ".3f"), ("resident_kb", ",.0f"), ("proportional_kb", ",.0f"))):
-        alone, ours = ([each[number] for each in found[1:]] for found in (imports, service))
+        alone, ours = ([each[number] for each in runs[1:]] for runs in (imports, service))
         print(f"{name:16} imports {Spread.of(alone).shown(form)}, service {Spread.of(ours).shown(form)}")
         document[name] = {"imports": alone, "service": ours, "ratio": ratios(ours, alone).median}
     return document

@@ -69,10 +69,10 @@ def _run(connections: list["_Connection"], message: bytes, moments: NDArray[np.f
     for number in by_number:
         poll.register(number, select.EPOLLIN)
     free, due = deque(connections), moments.tolist()  # in turn, so that none stays idle and is closed
-    found: deque[float] = deque()
+    latency_seconds: deque[float] = deque()
     sent, clock = 0, time.perf_counter
     start = clock()
-    while len(found) < len(due):
+    while len(latency_seconds) < len(due):
         now = clock() - start
         while free and sent < len(due) and due[sent] <= now:
             free.popleft().send(message, due[sent])
@@ -80,11 +80,11 @@ def _run(connections: list["_Connection"], message: bytes, moments: NDArray[np.f
         for number, _ in poll.poll(0):
             connection = by_number[number]
             if connection.receive():
-                found.append(clock() - start - connection.meant)
+                latency_seconds.append(clock() - start - connection.meant)
                 free.append(connection)
         if now > due[-1] + _PATIENCE_SECONDS:
-            raise OSError(f"{len(due) - len(found)} of {len(due)} requests have no answer")
-    return np.array(found)
+            raise OSError(f"{len(due) - len(latency_seconds)} of {len(due)} requests have no answer")
+    return np.array(latency_seconds)
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ class _Connection:
     socket: socket.socket
     meant: float  # the moment of the request on its way
     received: bytes
-    length: int | None  # of the whole answer, once its head is there
+    length: int | None  # of the complete answer, once its head has arrived
 
     def __init__(self, host: str, port: int) -> None:
         self.socket = socket.create_connection((host, port))
@@ -106,7 +106,7 @@ class _Connection:
         self.socket.sendall(message)
 
     def receive(self) -> bool:
-        """Take what is there; true where the answer is whole."""
+        """Read the bytes that have arrived; true if the answer is complete."""
         arrived = self.socket.recv(1 << 16)
         if not arrived:
             raise OSError("the server closed a connection")
@@ -120,7 +120,7 @@ class _Connection:
 
 
 def _length(received: bytes) -> int | None:
-    """Bytes of head and body together; None while the head is not whole.
+    """Bytes of head and body together; None until the head is complete.
 
     >>> _length(b"HTTP/1.1 200 OK" + bytes([13, 10]) + b"content-length: 2" + bytes([13, 10, 13, 10]) + b"{")
     40

@@ -109,9 +109,9 @@ def run(address: str, request: Request, moments: NDArray[np.float64], connection
 
 
 def _is_answered(received: bytes) -> bool:
-    """Whether an answer is one, and not a refusal.
+    """True for an answer, false for a refusal.
 
-    It is taken for whole: ours is written in one piece, and shorter than what a loopback interface carries at once.
+    The bytes are assumed complete: the server writes them in one piece, shorter than a loopback interface's packet.
 
     >>> _is_answered(b"HTTP/1.1 200 OK"), _is_answered(b"HTTP/1.1 503 Service Unavailable")
     (True, False)
@@ -127,8 +127,8 @@ def counted(ready: Served) -> dict[str, float]:
     with urllib.request.urlopen(f"{ready.address}/metrics", timeout=10) as answer:
         lines = answer.read().decode().splitlines()
     start = 'demur_requests_total{method="POST",route="/predict",status="'
-    found = (line.removeprefix(start).partition('"} ') for line in lines if line.startswith(start))
-    return {status: float(value) for status, _, value in found}
+    samples = (line.removeprefix(start).partition('"} ') for line in lines if line.startswith(start))
+    return {status: float(value) for status, _, value in samples}
 
 
 def one(model: Path) -> dict[str, Any]:
@@ -152,29 +152,29 @@ def one(model: Path) -> dict[str, Any]:
             gc.enable()
             os.sched_setaffinity(0, before)
         after = counted(ready)
-    found = loaded.document()
-    found["uncounted"] = sum(after.values()) - sum(known.values()) - loaded.sent
-    found["p99_over_unloaded"] = found["answered"]["p99"] / percentiles(np.array(unloaded.answered))["p99"]
+    overload = loaded.document()
+    overload["uncounted"] = sum(after.values()) - sum(known.values()) - loaded.sent
+    overload["p99_over_unloaded"] = overload["answered"]["p99"] / percentiles(np.array(unloaded.answered))["p99"]
     # Of the server's own processor time, which does not count what others on the machine take.
-    found["answer_seconds"] = answer
-    found["refusal_seconds"] = (used - answer * len(loaded.answered)) / max(1, len(loaded.refused))
-    return {"highest": highest, "unloaded": unloaded.document(), "loaded": found}
+    overload["answer_seconds"] = answer
+    overload["refusal_seconds"] = (used - answer * len(loaded.answered)) / max(1, len(loaded.refused))
+    return {"highest": highest, "unloaded": unloaded.document(), "loaded": overload}
 
 
 def measure(model: Path, rounds: int = ROUNDS) -> dict[str, Any]:
     """All rounds, as a document."""
-    found = []
+    results = []
     for _ in range(rounds):
-        found.append(one(model))
-        print(found[-1], file=sys.stderr, flush=True)
-    ratios = Spread.of([each["loaded"]["p99_over_unloaded"] for each in found])
+        results.append(one(model))
+        print(results[-1], file=sys.stderr, flush=True)
+    ratios = Spread.of([each["loaded"]["p99_over_unloaded"] for each in results])
     return {
-        "rounds": found,
+        "rounds": results,
         "times": TIMES,
         "seconds": OVERLOAD_SECONDS,
         "connections": CONNECTIONS,
         "p99_over_unloaded": ratios.median,
-        "lost": sum(each["loaded"]["lost"] for each in found),
+        "lost": sum(each["loaded"]["lost"] for each in results),
     }
 
 

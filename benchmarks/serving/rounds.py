@@ -52,9 +52,9 @@ def interleaved(
     >>> interleaved(["a", "b"], 2, measure=ord)
     {'a': [97, 97], 'b': [98, 98]}
     """
-    found: dict[str, list[float]] = {name(each): [] for each in compared}
+    measurements: dict[str, list[float]] = {name(each): [] for each in compared}
     for number in range(rounds):
         first = number % len(compared)
         for each in [*compared[first:], *compared[:first]]:
-            found[name(each)].append(measure(each))
-    return found
+            measurements[name(each)].append(measure(each))
+    return measurements

@@ -44,9 +44,9 @@ class Server:
     def check(self, answer: bytes, right: NDArray[np.float32]) -> None:
         """Raise ValueError where the answer's probabilities are not onnxruntime's, [C]."""
         if self.probabilities is not None:
-            found = np.array(self.probabilities(json.loads(answer)), dtype=float)
-            if found.shape != right.shape or not np.abs(found - right).max() <= TOLERANCE:
-                raise ValueError(f"{self.name} answers {found}, onnxruntime {right}")
+            returned = np.array(self.probabilities(json.loads(answer)), dtype=float)
+            if returned.shape != right.shape or not np.abs(returned - right).max() <= TOLERANCE:
+                raise ValueError(f"{self.name} answers {returned}, onnxruntime {right}")
 
 
 def _ours(answer: Any) -> list[float]:

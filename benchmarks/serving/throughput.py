@@ -18,13 +18,13 @@ from benchmarks.wrk import CONNECTIONS, rate, two_cores
 from service.inference.classifier import Classifier
 
 ROUNDS, SECONDS, WARM_UP_SECONDS = 5, 2, 1
-CONSTANT_BYTES = 250  # the limit of whoever knows nothing of ours
+CONSTANT_BYTES = 250  # the limit for servers whose answers are not ours
 
 
 def right(model: Path) -> NDArray[np.float32]:
     """The probabilities of the image by onnxruntime, float32 [C]."""
-    found: NDArray[np.float32] = Classifier.load(model).scores(requests.image()[None]).probabilities[0]
-    return found
+    probabilities: NDArray[np.float32] = Classifier.load(model).scores(requests.image()[None]).probabilities[0]
+    return probabilities
 
 
 def requests_a_second(server: Server, model: Path, seconds: int = SECONDS) -> float:
@@ -36,8 +36,8 @@ def requests_a_second(server: Server, model: Path, seconds: int = SECONDS) -> fl
         except (OSError, ValueError) as wrong:
             sys.exit(f"{server.name} does not answer rightly: {wrong}")
         for duration in (WARM_UP_SECONDS, seconds):
-            found = rate(ready.address, [ask.path], ask.body, ask.content_type, cores[1], duration)
-    return found
+            per_second = rate(ready.address, [ask.path], ask.body, ask.content_type, cores[1], duration)
+    return per_second
 
 
 def with_limits(ours: Sequence[Server], model: Path) -> list[Server]:
@@ -54,9 +54,9 @@ def measure(compared: Sequence[Server], model: Path, rounds: int = ROUNDS, secon
     """All of them, as a document. The limit of `demur-json` has to be among them."""
 
     def one(server: Server) -> float:
-        found = requests_a_second(server, model, seconds)
-        print(f"{server.name:20} {found:9,.0f} requests/s", file=sys.stderr, flush=True)
-        return found
+        per_second = requests_a_second(server, model, seconds)
+        print(f"{server.name:20} {per_second:9,.0f} requests/s", file=sys.stderr, flush=True)
+        return per_second
 
     rates = interleaved(compared, rounds, one, lambda server: server.name)
     limit = rates["limit-demur-json"]

@@ -57,15 +57,15 @@ def work(server: Server, workers: int, model: Path) -> Work:
 def measure(model: Path, rounds: int = ROUNDS) -> dict[str, Any]:
     """Ours and the limit, with one worker and with two, as a document."""
     compared = with_limits([servers.ours()], model)
-    found: dict[tuple[str, int], list[Work]] = {(server.name, n): [] for server in compared for n in (1, 2)}
+    results: dict[tuple[str, int], list[Work]] = {(server.name, n): [] for server in compared for n in (1, 2)}
     for _ in range(rounds):
         for server in compared:
             for n in (1, 2):
-                found[server.name, n].append(work(server, n, model))
-                print(f"{server.name:20} {n} {found[server.name, n][-1]}", file=sys.stderr, flush=True)
+                results[server.name, n].append(work(server, n, model))
+                print(f"{server.name:20} {n} {results[server.name, n][-1]}", file=sys.stderr, flush=True)
 
     def both(name: str, what: Callable[[Work], float], times: int) -> float:
-        one, two = ([what(each) for each in found[name, n]] for n in (1, 2))
+        one, two = ([what(each) for each in results[name, n]] for n in (1, 2))
         return times * ratios(two, one).median
 
     return {
@@ -74,7 +74,7 @@ def measure(model: Path, rounds: int = ROUNDS) -> dict[str, Any]:
             server.name: {
                 "speed_up": both(server.name, lambda each: each.per_processor_second, 2),
                 "speed_up_with_wrk_between": both(server.name, lambda each: each.per_second, 1),
-                "busiest": Spread.of([each.busiest for each in found[server.name, 2]]).median,
+                "busiest": Spread.of([each.busiest for each in results[server.name, 2]]).median,
             }
             for server in compared
         },

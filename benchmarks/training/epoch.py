@@ -67,24 +67,24 @@ def measure(data: images.Images) -> dict[str, list[float]]:
         "products, at once, a class a row": (lambda: products(features, len(features), by_class=True), 1),
         LOADER: (lambda: loader_epoch(loader, model, optimizer), 1),
     }
-    found: dict[str, list[float]] = {name: [] for name in runs}
+    milliseconds: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(ROUNDS):
         for name, (run, epochs) in runs.items():
-            found[name].append(1e3 * seconds(run) / epochs)
-    return found
+            milliseconds[name].append(1e3 * seconds(run) / epochs)
+    return milliseconds
 
 
 def main() -> None:
     """Measure, print each median with its spread and how many of them an epoch takes, and write."""
-    found = measure(images.load())
-    of_fit = statistics.median(found[FIT])
+    milliseconds = measure(images.load())
+    of_fit = statistics.median(milliseconds[FIT])
     print(f"an epoch, batch {BATCH}, median of {ROUNDS} rounds; {hardware.described()}\n")
     print("| | ms | least to most | the fit takes |\n|---|---|---|---|")
-    for name, times in found.items():
+    for name, times in milliseconds.items():
         median = statistics.median(times)
         print(f"| {name} | {median:.0f} | {min(times):.0f} to {max(times):.0f} | {of_fit / median:.2f} of it |")
     OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(json.dumps({"hardware": hardware.described(), "milliseconds": found}, indent=2) + "\n")
+    OUT.write_text(json.dumps({"hardware": hardware.described(), "milliseconds": milliseconds}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

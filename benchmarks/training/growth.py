@@ -62,11 +62,11 @@ def point(count: int, width: int, classes: int) -> dict[str, float]:
     epoch = min(seconds(lambda: fit(train, tune, classes, settings, generator)) for _ in range(_EPOCHS))
     memory = _peak() - before
     sample = train.features[: max(2, _LARGEST_FOR_COMPONENTS // width)]
-    found: list[PrincipalComponents] = []
-    components = seconds(lambda: found.append(PrincipalComponents.fit(list(torch.split(sample, 1024)))))
+    fitted_components: list[PrincipalComponents] = []
+    components = seconds(lambda: fitted_components.append(PrincipalComponents.fit(list(torch.split(sample, 1024)))))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
-        size = made_model.write(path, tune, fitted.model, found[0])
+        size = made_model.write(path, tune, fitted.model, fitted_components[0])
         predictor = made_model.load(path)
         one, many = tune.features[:1].numpy(), tune.features.numpy()
         body = one.tobytes()
@@ -89,18 +89,18 @@ def in_a_process(count: int, width: int, classes: int) -> dict[str, float]:
     ended = subprocess.run(line, capture_output=True, check=False, text=True)
     if ended.returncode:
         sys.exit(ended.stderr)
-    found: dict[str, float] = json.loads(ended.stdout)
-    return found
+    measurements: dict[str, float] = json.loads(ended.stdout)
+    return measurements
 
 
-def table(grows: str, points: Sequence[Sequence[int]], found: Sequence[dict[str, float]]) -> str:
+def table(grows: str, points: Sequence[Sequence[int]], results: Sequence[dict[str, float]]) -> str:
     """A line a point: what was measured, and the epoch's time for each of what grows."""
     place = list(POINTS).index(grows)
     lines = [
-        f"| {grows} | epoch a unit, us | " + " | ".join(found[0]) + " |",
-        "|---" * (len(found[0]) + 2) + "|",
+        f"| {grows} | epoch a unit, us | " + " | ".join(results[0]) + " |",
+        "|---" * (len(results[0]) + 2) + "|",
     ]
-    for point_, values in zip(points, found, strict=True):
+    for point_, values in zip(points, results, strict=True):
         unit = 1e3 * values["epoch, ms"] / point_[place]
         lines.append(f"| {point_[place]:,} | {unit:.2f} | " + " | ".join(f"{v:,.3g}" for v in values.values()) + " |")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""`make bench-fit`: the whole training job beside its epochs, and the fit beside scikit-learn to the same accuracy.
+"""`make bench-fit`: the complete training job beside its epochs, and the fit beside scikit-learn to the same accuracy.
 
 The job is the tuned recipe on Fashion-MNIST: read, fit, certify, prove and publish, as `python -m training fit` does
 it; then the same command as a process of its own, which also imports torch and writes the report. scikit-learn's
@@ -49,7 +49,7 @@ class Seconds:
     rest: float  # splits, encoder, certificates, proof, publication
 
     @property
-    def whole(self) -> float:
+    def total(self) -> float:
         """Data read to file published."""
         return self.read + self.fit + self.rest
 
@@ -60,9 +60,9 @@ def job(folder: Path, seed: int) -> tuple[Seconds, float]:
     dataset = fashion_mnist.load(locate(None) or sys.exit("make data"))
     read = time.perf_counter() - start
     outcome = run(Job("tuned", TUNED, seed, "cpu", folder / "model.onnx"), dataset)
-    whole = time.perf_counter() - start
+    total = time.perf_counter() - start
     accuracy = evaluate(outcome.fit.model, images.load().test).accuracy
-    return Seconds(read, outcome.seconds, whole - read - outcome.seconds), accuracy
+    return Seconds(read, outcome.seconds, total - read - outcome.seconds), accuracy
 
 
 def command(folder: Path) -> float:
@@ -86,12 +86,12 @@ def main() -> None:
     """Measure, print and write."""
     print(f"median of {ROUNDS}; {hardware.described()}, {torch.get_num_threads()} threads\n")
     with tempfile.TemporaryDirectory() as folder:
-        found = [job(Path(folder), seed) for seed in range(ROUNDS)]
+        runs = [job(Path(folder), seed) for seed in range(ROUNDS)]
         commands = [command(Path(folder)) for _ in range(ROUNDS)]
-    jobs, accuracy = [one for one, _ in found], statistics.mean(accuracy for _, accuracy in found)
-    fit, whole = (statistics.median(times) for times in ([one.fit for one in jobs], [one.whole for one in jobs]))
+    jobs, accuracy = [one for one, _ in runs], statistics.mean(accuracy for _, accuracy in runs)
+    fit, total = (statistics.median(times) for times in ([one.fit for one in jobs], [one.total for one in jobs]))
     print(f"fit, {TUNED.epochs} epochs     {fit:5.2f} s, test accuracy {accuracy:.4f}")
-    print(f"data read to published {whole:5.2f} s, {whole / fit:.2f} fits")
+    print(f"data read to published {total:5.2f} s, {total / fit:.2f} fits")
     print(f"  of it reading        {statistics.median(one.read for one in jobs):5.2f} s")
     print(f"  of it all else       {statistics.median(one.rest for one in jobs):5.2f} s")
     print(f"the command            {statistics.median(commands):5.2f} s, with imports and report")
