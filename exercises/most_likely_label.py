@@ -86,12 +86,12 @@ def _classes(
     names: Sequence[str], labels: NDArray[np.int64], answers: NDArray[np.int64]
 ) -> dict[str, dict[str, float]]:
     """For each class the shares of right answers, wrong answers and abstentions under the default policy."""
-    found = {}
+    shares = {}
     for c, name in enumerate(names):
         own = answers[labels == c]
         right, abstained = float((own == c).mean()), float((own < 0).mean())
-        found[name] = {"right": right, "wrong": 1 - right - abstained, "abstained": abstained}
-    return found
+        shares[name] = {"right": right, "wrong": 1 - right - abstained, "abstained": abstained}
+    return shares
 
 
 def _without_worst(names: Sequence[str], report: Scored, curve: RiskCoverage) -> dict[str, Any]:

@@ -91,14 +91,14 @@ def _quality(model: SoftmaxRegression, tune: Examples, report: Examples) -> Resu
     """On the report split, before and after a temperature from the tune split."""
     wide = model.to(dtype=torch.float64)
     temperature = fit_temperature(wide.logits(tune.features.double()), tune.labels.numpy())
-    found = measure_quality(wide.logits(report.features.double()), report.labels.numpy(), temperature)
+    quality = measure_quality(wide.logits(report.features.double()), report.labels.numpy(), temperature)
     return {
-        "accuracy": found.accuracy,
-        "nll": found.before_temperature.nll,
-        "ece": found.before_temperature.ece,
+        "accuracy": quality.accuracy,
+        "nll": quality.before_temperature.nll,
+        "ece": quality.before_temperature.ece,
         "temperature": temperature,
-        "nll_after": found.nll,
-        "ece_after": found.ece,
+        "nll_after": quality.nll,
+        "ece_after": quality.ece,
     }
 
 

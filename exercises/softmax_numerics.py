@@ -150,27 +150,27 @@ def _flushed() -> list[float | None]:
         torch.set_flush_denormal(False)
 
 
-def _largest_error(found: Tensor, exact: np.ndarray) -> float | None:
+def _largest_error(probabilities: Tensor, exact: np.ndarray) -> float | None:
     """The largest relative error, None where an element is NaN.
 
     Probabilities that even float32 must round to fewer digits, or to 0, are left out.
     """
-    if bool(found.isnan().any()):
+    if bool(probabilities.isnan().any()):
         return None
     kept = exact >= torch.finfo(torch.float32).tiny
-    return float(relative_error(found[torch.from_numpy(kept)], exact[kept]).max())
+    return float(relative_error(probabilities[torch.from_numpy(kept)], exact[kept]).max())
 
 
 def _by_offset(dtype: torch.dtype, offsets: Iterable[float]) -> dict[str, dict[str, float | None]]:
     """Each form's largest error over 16 rows of 10 logits from -3 to 3, all shifted by each offset."""
     uniform = torch.from_numpy(np.random.default_rng(0).uniform(-3, 3, (16, 10)))
-    found: dict[str, dict[str, float | None]] = {name: {} for name in FORMS}
+    errors: dict[str, dict[str, float | None]] = {name: {} for name in FORMS}
     for offset in offsets:
         logits = (uniform + offset).to(dtype)  # rounded here: the error of this is not the softmax's
         exact = exact_softmax(logits)
         for name, form in FORMS.items():
-            found[name][f"{offset:g}"] = _largest_error(form(logits), exact)
-    return found
+            errors[name][f"{offset:g}"] = _largest_error(form(logits), exact)
+    return errors
 
 
 def _by_spread(spread: float) -> dict[str, float | None]:
