@@ -10,6 +10,6 @@ from benchmarks.serving import capacity, open_loop, rounds, targets
 
 @pytest.mark.parametrize("module", [capacity, open_loop, rounds, targets], ids=lambda module: module.__name__)
 def test_examples_are_true(module: ModuleType) -> None:
-    found = doctest.testmod(module)
-    assert found.attempted > 0
-    assert found.failed == 0
+    results = doctest.testmod(module)
+    assert results.attempted > 0
+    assert results.failed == 0

@@ -12,18 +12,18 @@ from tests.benchmarks.answering import OK, REQUEST, answering
 
 def test_a_pause_counts_for_all_that_should_have_been_sent_in_it() -> None:
     """At 500 a second a pause of 0.4 s holds up 200 of 500 requests; whoever waits for answers counts but one."""
-    never, asked = threading.Event(), itertools.count(1)
+    never, request_numbers = threading.Event(), itertools.count(1)
 
     def following() -> bytes:
-        if next(asked) == 100:
+        if next(request_numbers) == 100:
             never.wait(0.4)
         return OK
 
     with answering(following) as address:
-        found = latencies(address, REQUEST, every(rate=500, seconds=1))
-    assert len(found) == 500
-    assert 150 <= (found > 0.05).sum() <= 400  # those of the pause's first 0.35 s, and more on a busy machine
-    assert found.max() >= 0.35
+        seconds = latencies(address, REQUEST, every(rate=500, seconds=1))
+    assert len(seconds) == 500
+    assert 150 <= (seconds > 0.05).sum() <= 400  # those of the pause's first 0.35 s, and more on a busy machine
+    assert seconds.max() >= 0.35
 
 
 def test_an_answer_that_is_no_200_is_an_error() -> None:

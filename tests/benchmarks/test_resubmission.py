@@ -21,23 +21,23 @@ def pool() -> Population:
 
 def test_those_between_the_two_thresholds_are_counted(pool: Population) -> None:
     """At 0.85 one is answered; at 0.65 also 0.8 and 0.7, of which one is wrong; at 0.5 also 0.6 and 0.55."""
-    found = resubmit(pool, {0.01: [0.85], 0.05: [0.65], 0.1: [0.5]})
-    assert found == [Resubmission(0.01, 0.05, 2 / 6, 0.5, 1), Resubmission(0.05, 0.1, 2 / 6, 0.5, 1)]
+    resubmissions = resubmit(pool, {0.01: [0.85], 0.05: [0.65], 0.1: [0.5]})
+    assert resubmissions == [Resubmission(0.01, 0.05, 2 / 6, 0.5, 1), Resubmission(0.05, 0.1, 2 / 6, 0.5, 1)]
 
 
 def test_an_input_at_the_threshold_is_answered_the_first_time(pool: Population) -> None:
     at = float(CONFIDENCE[1])
-    (found,) = resubmit(pool, {0.01: [at], 0.05: [float(CONFIDENCE[2])]})
-    assert (found.share, found.wrong) == (1 / 6, 1.0)  # 0.7 alone
+    (resubmission,) = resubmit(pool, {0.01: [at], 0.05: [float(CONFIDENCE[2])]})
+    assert (resubmission.share, resubmission.wrong) == (1 / 6, 1.0)  # 0.7 alone
 
 
 def test_means_are_over_the_splits_with_both_risks_and_something_between(pool: Population) -> None:
     """0.8 and 0.7, one wrong; 0.7 to 0.55, two of three wrong; infeasible twice; nothing between."""
     strict, lax = [0.85, 0.75, None, 0.75, 0.75], [0.65, 0.5, 0.5, None, 0.75]
-    (found,) = resubmit(pool, {0.05: strict, 0.1: lax})
-    assert found.splits == 2
-    assert found.share == pytest.approx((2 / 6 + 3 / 6) / 2)
-    assert found.wrong == pytest.approx((1 / 2 + 2 / 3) / 2)
+    (resubmission,) = resubmit(pool, {0.05: strict, 0.1: lax})
+    assert resubmission.splits == 2
+    assert resubmission.share == pytest.approx((2 / 6 + 3 / 6) / 2)
+    assert resubmission.wrong == pytest.approx((1 / 2 + 2 / 3) / 2)
 
 
 def test_no_split_with_both_risks_leaves_the_pair_out(pool: Population) -> None:

@@ -5,9 +5,9 @@ from benchmarks.serving.rounds import Spread, interleaved, ratios
 
 def test_another_goes_first_in_each_round() -> None:
     order: list[str] = []
-    found = interleaved(["a", "b", "c"], 4, lambda each: order.append(each) or len(order))  # type: ignore[func-returns-value]
+    measurements = interleaved(["a", "b", "c"], 4, lambda each: order.append(each) or len(order))  # type: ignore[func-returns-value]
     assert "".join(order) == "abcbcacababc"
-    assert found == {"a": [1, 6, 8, 10], "b": [2, 4, 9, 11], "c": [3, 5, 7, 12]}
+    assert measurements == {"a": [1, 6, 8, 10], "b": [2, 4, 9, 11], "c": [3, 5, 7, 12]}
 
 
 def test_a_round_that_is_slow_for_all_does_not_move_the_ratio() -> None:

@@ -41,11 +41,11 @@ def test_a_process_and_those_that_it_started_are_found() -> None:
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        found = tree(process.pid)
-        assert len(found) == 2
-        assert found[0] == process.pid
-        assert all(processor_seconds(pid) < 20 for pid in found)
-        assert all(0 < proportional(pid) <= resident(pid) for pid in found)
+        pids = tree(process.pid)
+        assert len(pids) == 2
+        assert pids[0] == process.pid
+        assert all(processor_seconds(pid) < 20 for pid in pids)
+        assert all(0 < proportional(pid) <= resident(pid) for pid in pids)
     assert tree(process.pid) == []
 
 

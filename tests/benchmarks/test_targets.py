@@ -51,9 +51,9 @@ def test_targets_are_read_from_the_parts() -> None:
         "footprint": {"seconds": {"ratio": 1.2}, "resident_kb": {"ratio": 1.16}},
         "packages": {"megabytes": 170.0},
     }
-    found = all_targets(json.loads(json.dumps(parts)))  # as it comes from the files
-    assert [target.measured for target in found] == [0.41, 7, 0.49, 0.30, 0.6, 5.1, 7.5, 1, 1.9, 1.2, 1.16, 170]
-    states = [target.line().split()[0] for target in found]
+    targets = all_targets(json.loads(json.dumps(parts)))  # as it comes from the files
+    assert [target.measured for target in targets] == [0.41, 7, 0.49, 0.30, 0.6, 5.1, 7.5, 1, 1.9, 1.2, 1.16, 170]
+    states = [target.line().split()[0] for target in targets]
     assert states == ["met", "met", "missed", "met", "met", "missed", "met", "missed", "met", "met", "missed", "met"]
 
 
