@@ -34,13 +34,13 @@ def task() -> Task:
 
 
 def test_text_is_the_one_that_the_page_states() -> None:
-    stated = json.loads(STATED.read_text())["values"]
-    if stated["corpus"]["python"] != platform.python_version():
-        pytest.skip(f"the page is about the text of Python {stated['corpus']['python']}")
-    found = corpus(Task.of(standard_library()))
-    assert found["corpus"] == stated["corpus"]
-    assert found["bigram"] == pytest.approx(stated["bigram"])
-    assert found["unigram"] == pytest.approx(stated["unigram"])
+    on_page = json.loads(STATED.read_text())["values"]
+    if on_page["corpus"]["python"] != platform.python_version():
+        pytest.skip(f"the page is about the text of Python {on_page['corpus']['python']}")
+    measured = corpus(Task.of(standard_library()))
+    assert measured["corpus"] == on_page["corpus"]
+    assert measured["bigram"] == pytest.approx(on_page["bigram"])
+    assert measured["unigram"] == pytest.approx(on_page["unigram"])
 
 
 def test_every_way_to_train_learns(task: Task) -> None:
@@ -82,13 +82,13 @@ def test_cost_of_chunks_is_less_memory_than_the_materialised_loss() -> None:
 @pytest.mark.slow
 def test_quick_model_is_served() -> None:
     settings, task = vocabulary_served.small()
-    values, found = vocabulary_served.serve(exact(task, settings), task, settings)
+    values, measured = vocabulary_served.serve(exact(task, settings), task, settings)
     assert len(values["answer"]["predictions"]) == len(REQUEST["inputs"]) == 2
     assert values["served"]["sizes"]["train"] == len(task.train)
-    assert found["classes"] == len(task.vocabulary) > 1000
-    assert found["one"]["bytes"] < 2000 < 10 * found["classes"] < found["all"]["bytes"]
-    assert 0 < found["one"]["seconds"] < found["many"]["seconds"]
-    assert found["many"]["contexts"] == 1024
+    assert measured["classes"] == len(task.vocabulary) > 1000
+    assert measured["one"]["bytes"] < 2000 < 10 * measured["classes"] < measured["all"]["bytes"]
+    assert 0 < measured["one"]["seconds"] < measured["many"]["seconds"]
+    assert measured["many"]["contexts"] == 1024
 
 
 def test_service_that_does_not_start_is_said(tmp_path: Path) -> None:
