@@ -80,11 +80,11 @@ def test_capacity_of_data(tmp_path: Path, grouped: bool) -> None:
     """Patients with four rows each."""
     path = write(tmp_path / "patients.csv", columns(400))
     if grouped:
-        found = pool(path, group_column="patient", ignore_columns=("visit",))
-        found = _Grouped(**{name: getattr(found, name) for name in Pool.__dataclass_fields__})
+        data = pool(path, group_column="patient", ignore_columns=("visit",))
+        data = _Grouped(**{name: getattr(data, name) for name in Pool.__dataclass_fields__})
     else:
-        found = pool(path, ignore_columns=("visit", "patient"))
-    have = capacity(found, "tuned", 0)
+        data = pool(path, ignore_columns=("visit", "patient"))
+    have = capacity(data, "tuned", 0)
     assert tuple(have.sizes) == ALL_SPLITS
     assert have.calibration == 100
     assert (have.independent, have.largest_group) == ((25, 4) if grouped else (100, None))

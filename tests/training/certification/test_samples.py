@@ -24,14 +24,14 @@ def test_independent_rows_are_all_taken_and_tested_exactly() -> None:
 
 
 def test_a_group_counts_with_a_limited_number_of_rows() -> None:
-    whole, _ = samples(GROUPS, len(GROUPS), 3)
-    assert whole.groups is not None
-    taken = np.unique(GROUPS[whole.rows], return_counts=True)[1]
+    several, _ = samples(GROUPS, len(GROUPS), 3)
+    assert several.groups is not None
+    taken = np.unique(GROUPS[several.rows], return_counts=True)[1]
     assert sorted(taken.tolist()) == sorted(np.minimum(SIZES, 3).tolist())
-    assert len(set(whole.rows.tolist())) == len(whole.rows)
-    assert (whole.group_count, whole.largest_group) == (200, 3)
+    assert len(set(several.rows.tolist())) == len(several.rows)
+    assert (several.group_count, several.largest_group) == (200, 3)
     for code in range(200):  # a code is one group
-        assert len(set(GROUPS[whole.rows[whole.groups == code]])) == 1
+        assert len(set(GROUPS[several.rows[several.groups == code]])) == 1
 
 
 def test_one_row_of_a_group_is_kept_in_proportion_to_its_size() -> None:
@@ -66,9 +66,9 @@ def test_gain_of_a_group_is_as_the_docstring_says() -> None:
 
 
 def test_bound_and_p_value_of_groups_agree() -> None:
-    whole, one = samples(GROUPS, len(GROUPS), 5)
+    several, one = samples(GROUPS, len(GROUPS), 5)
     wrong = np.random.default_rng(1).random(len(GROUPS)) < 0.03
-    for sample in (whole, one):
+    for sample in (several, one):
         losses, answered = wrong[sample.rows].astype(float), np.ones(len(sample), dtype=bool)
         bound = sample.upper(losses, answered, 0.95)
         assert losses.mean() < bound < 1
@@ -76,10 +76,10 @@ def test_bound_and_p_value_of_groups_agree() -> None:
 
 
 def test_lower_bound_for_groups_is_between_0_and_the_rate() -> None:
-    whole, _ = samples(GROUPS, len(GROUPS), 5)
+    several, _ = samples(GROUPS, len(GROUPS), 5)
     wrong = np.random.default_rng(1).random(len(GROUPS)) < 0.3
-    losses = wrong[whole.rows].astype(float)
-    assert 0.1 < whole.lower(losses, np.ones(len(whole), dtype=bool), 0.95) < losses.mean()
+    losses = wrong[several.rows].astype(float)
+    assert 0.1 < several.lower(losses, np.ones(len(several), dtype=bool), 0.95) < losses.mean()
 
 
 def test_nothing_answered_is_no_evidence() -> None:
@@ -121,9 +121,9 @@ def _side(copies: int, seed: int) -> GatedSplit:
 def test_certificate_takes_the_test_that_answers_more(copies: int, test: str) -> None:
     tune, calibration = _side(copies, 1), _side(copies, 2)
     sequence = ThresholdSequence.from_tune(tune.scored.scores.confidence, tune.scored.wrong, tune.inside)
-    found = certify(sequence, tune, calibration, 0.15, 0.95)
-    assert (found.status, found.unit, found.test) == ("certified", "group", test)
-    assert (found.groups, found.largest_group) == (600, 10)
-    assert found.size == (600 if copies == 10 else 6_000)
-    assert found.risk_bound is not None
-    assert found.risk_bound <= 0.15
+    certificate = certify(sequence, tune, calibration, 0.15, 0.95)
+    assert (certificate.status, certificate.unit, certificate.test) == ("certified", "group", test)
+    assert (certificate.groups, certificate.largest_group) == (600, 10)
+    assert certificate.size == (600 if copies == 10 else 6_000)
+    assert certificate.risk_bound is not None
+    assert certificate.risk_bound <= 0.15

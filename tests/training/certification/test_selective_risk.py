@@ -119,27 +119,32 @@ def _scored(wrong: np.ndarray, fingerprint: str) -> Scored:
 def test_certificate_holds_the_numbers_that_it_rests_on() -> None:
     tune, calibration = _scored(SURER_IS_RIGHTER, "1"), _scored(SURER_IS_RIGHTER, "2")
     sequence = ThresholdSequence.from_tune(tune.scores.confidence, tune.wrong, ALL)
-    found = certify(sequence, GatedSplit.of_split(tune, ALL, 1), GatedSplit.of_split(calibration, ALL, 1), 0.2, 0.95)
-    assert found.status == "certified"
-    assert found.threshold is not None
-    assert found.answered is not None
-    assert found.errors is not None
-    answered = CONFIDENCE.astype(np.float32).astype(np.float64) >= found.threshold
-    assert (found.answered, found.errors) == (answered.sum(), SURER_IS_RIGHTER[answered].sum())
-    assert found.p_value == float(binomial_p_value(found.errors, found.answered, 0.2))
-    assert found.risk_bound == clopper_pearson_upper(found.errors, found.answered, 0.95)
-    assert found.risk_bound <= 0.2
-    assert found.coverage == found.answered / N
-    assert (found.population, found.size) == ("by hand", N)
-    assert (found.tune_fingerprint, found.calibration_fingerprint) == ("1" * 64, "2" * 64)
+    certificate = certify(
+        sequence, GatedSplit.of_split(tune, ALL, 1), GatedSplit.of_split(calibration, ALL, 1), 0.2, 0.95
+    )
+    assert certificate.status == "certified"
+    assert certificate.threshold is not None
+    assert certificate.answered is not None
+    assert certificate.errors is not None
+    answered = CONFIDENCE.astype(np.float32).astype(np.float64) >= certificate.threshold
+    assert (certificate.answered, certificate.errors) == (answered.sum(), SURER_IS_RIGHTER[answered].sum())
+    assert certificate.p_value == float(binomial_p_value(certificate.errors, certificate.answered, 0.2))
+    assert certificate.risk_bound == clopper_pearson_upper(certificate.errors, certificate.answered, 0.95)
+    assert certificate.risk_bound <= 0.2
+    assert certificate.coverage == certificate.answered / N
+    assert (certificate.population, certificate.size) == ("by hand", N)
+    assert (certificate.tune_fingerprint, certificate.calibration_fingerprint) == ("1" * 64, "2" * 64)
 
 
 def test_infeasible_certificate_has_no_numbers() -> None:
     tune = calibration = _scored(ALL, "1")
     sequence = ThresholdSequence.from_tune(tune.scores.confidence, tune.wrong, ALL)
-    found = certify(sequence, GatedSplit.of_split(tune, ALL, 1), GatedSplit.of_split(calibration, ALL, 1), 0.2, 0.95)
-    assert found.status == "infeasible"
-    assert (found.threshold, found.answered, found.p_value, found.risk_bound) == (None, None, None, None)
+    certificate = certify(
+        sequence, GatedSplit.of_split(tune, ALL, 1), GatedSplit.of_split(calibration, ALL, 1), 0.2, 0.95
+    )
+    assert certificate.status == "infeasible"
+    assert (certificate.threshold, certificate.answered) == (None, None)
+    assert (certificate.p_value, certificate.risk_bound) == (None, None)
 
 
 def test_sequence_does_not_start_where_no_number_of_right_answers_could_pass() -> None:

@@ -26,8 +26,8 @@ def _tail(errors: int, answered: int, risk: Fraction) -> Fraction:
 def test_p_value_is_the_exact_tail(answered: int, risk: Fraction) -> None:
     errors = np.arange(answered + 1)
     exact = np.array([float(_tail(k, answered, risk)) for k in errors.tolist()])
-    found = binomial_p_value(errors, np.full_like(errors, answered), float(risk))
-    assert (np.abs(found - exact) <= 1e-12 * exact).all()
+    p_values = binomial_p_value(errors, np.full_like(errors, answered), float(risk))
+    assert (np.abs(p_values - exact) <= 1e-12 * exact).all()
 
 
 def test_p_value_without_answers_is_no_evidence() -> None:
