@@ -123,8 +123,8 @@ def test_checkpoint_outlives_a_fit_that_is_not_published(
 
     written = checkpoint.stat().st_mtime_ns
     assert main([*command, "--seed", "1"]) == 1
-    said = capsys.readouterr().err
-    assert said.startswith(f"demur: the checkpoint {checkpoint} belongs to another fit (seed 0 in the file, ")
+    stderr = capsys.readouterr().err
+    assert stderr.startswith(f"demur: the checkpoint {checkpoint} belongs to another fit (seed 0 in the file, ")
     assert main([*command, "--min-accuracy", "0.99"]) == 1
     assert checkpoint.stat().st_mtime_ns == written  # not fitted again
 
@@ -152,10 +152,10 @@ def test_ctrl_c_is_one_line(tmp_path: Path, data_folder: Path) -> None:
     assert job.stderr is not None
     assert job.stderr.readline().startswith("epoch 1/10000: ")
     job.send_signal(signal.SIGINT)
-    _, said = job.communicate(timeout=20)
+    _, stderr = job.communicate(timeout=20)
     assert job.returncode == 130
-    assert said.splitlines()[-1] == "demur: interrupted"
-    assert "Traceback" not in said
+    assert stderr.splitlines()[-1] == "demur: interrupted"
+    assert "Traceback" not in stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -20,9 +20,9 @@ Output = pytest.CaptureFixture[str]
 def _refused(output: Output, *arguments: str) -> str:
     """Run a command that must fail, and return the one line that it says."""
     assert main(["evaluate", *arguments]) == 1
-    said = output.readouterr()
-    assert said.out == ""
-    (line,) = said.err.splitlines()
+    captured = output.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
     assert line.startswith("demur: ")
     return line
 
@@ -71,11 +71,11 @@ def test_chapters_model_carries_no_certificates(
     out = tmp_path / "model.onnx"
     fit = ["fit", "--recipe", "chapter", "--epochs", "1", "--data-dir", str(data_folder), "--out", str(out)]
     assert main(fit) == 0
-    said = "warning: This model has no certificates, because it has no calibration split."
-    assert said in capsys.readouterr().out
+    warning = "warning: This model has no certificates, because it has no calibration split."
+    assert warning in capsys.readouterr().out
     assert main(["evaluate", str(out), "--data-dir", str(data_folder), "--report-dir", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
-    assert said in printed
+    assert warning in printed
     assert "10000 of the official test images, not held out" in printed
     assert "gate" not in printed
     assert "Nothing is promised." in (tmp_path / "report.html").read_text()

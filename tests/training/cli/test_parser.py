@@ -21,11 +21,11 @@ def test_nothing_asked_is_the_defaults() -> None:
 
 
 def test_options_override_the_defaults() -> None:
-    found = _asked("--selective-risk", "0.02", "0.05", "0.02", "--confidence-level", "0.9", "--reject-cost", "0.3")
-    assert found.selective_risk == (0.02, 0.05)
-    assert (found.confidence_level, found.reject_cost, found.default_risk) == (0.9, (0.3,), 0.05)
-    found = _asked("--set-coverage", "0.8", "0.9", "--false-alarm-rate", "0.02", "--default-risk", "0.1")
-    assert (found.set_coverage, found.false_alarm_rate, found.default_risk) == ((0.8, 0.9), 0.02, 0.1)
+    settings = _asked("--selective-risk", "0.02", "0.05", "0.02", "--confidence-level", "0.9", "--reject-cost", "0.3")
+    assert settings.selective_risk == (0.02, 0.05)
+    assert (settings.confidence_level, settings.reject_cost, settings.default_risk) == (0.9, (0.3,), 0.05)
+    settings = _asked("--set-coverage", "0.8", "0.9", "--false-alarm-rate", "0.02", "--default-risk", "0.1")
+    assert (settings.set_coverage, settings.false_alarm_rate, settings.default_risk) == ((0.8, 0.9), 0.02, 0.1)
 
 
 @pytest.mark.parametrize(
@@ -67,15 +67,15 @@ def test_chapters_recipe_certifies_nothing() -> None:
 def test_value_out_of_range_names_the_rule(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         _asked(*options)
-    said = capsys.readouterr().err
-    assert f"argument {options[0]}: '{options[1]}' is not a number" in said
+    stderr = capsys.readouterr().err
+    assert f"argument {options[0]}: '{options[1]}' is not a number" in stderr
 
 
 def test_small_data_get_smaller_minibatches_and_more_epochs_unless_told_otherwise(tmp_path: Path) -> None:
     def settings(*options: str) -> tuple[int, int]:
         parsed = parser.parser().parse_args(["fit", *options])
-        found = parser.settings(parsed, 320)
-        return found.batch_size, found.epochs
+        chosen = parser.settings(parsed, 320)
+        return chosen.batch_size, chosen.epochs
 
     assert settings() == (256, 25)  # Fashion-MNIST has the recipe's
     assert settings("--data", str(tmp_path)) == (16, 100)

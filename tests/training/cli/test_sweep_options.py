@@ -70,9 +70,9 @@ def test_range_from_zero_is_refused_where_zero_itself_is_allowed() -> None:
 
 
 def test_combinations_are_all_the_last_changing_fastest() -> None:
-    found = combinations(CHAPTER, {"momentum": (0.0, 0.9), "epochs": (5, 10, 20)})
-    assert [(one.momentum, one.epochs) for one in found] == [(m, e) for m in (0.0, 0.9) for e in (5, 10, 20)]
-    assert {one.batch_size for one in found} == {CHAPTER.batch_size}
+    settings = combinations(CHAPTER, {"momentum": (0.0, 0.9), "epochs": (5, 10, 20)})
+    assert [(one.momentum, one.epochs) for one in settings] == [(m, e) for m in (0.0, 0.9) for e in (5, 10, 20)]
+    assert {one.batch_size for one in settings} == {CHAPTER.batch_size}
     assert combinations(TUNED, {}) == [TUNED]
 
 
