@@ -67,7 +67,7 @@ def opened(path: Path, **options: Any) -> OpenedData:
 
 def pool(path: Path, **options: Any) -> Pool:
     """The pool of the data at `path`, which must have no errors."""
-    found = opened(path, **options)
-    assert found.findings.errors == []
-    assert found.pool is not None
-    return found.pool
+    result = opened(path, **options)
+    assert result.findings.errors == []
+    assert result.pool is not None
+    return result.pool

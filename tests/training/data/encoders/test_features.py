@@ -60,10 +60,10 @@ def _graph(encoder: Encoder) -> Any:
 )
 def test_graph_computes_what_torch_computes(kind: FeaturesInput, rows: np.ndarray) -> None:
     encoder = FeatureEncoder.fit(kind, [rows])
-    (found,) = _graph(encoder).run(None, {"features": rows})
+    (features,) = _graph(encoder).run(None, {"features": rows})
     expected = encoder.features(rows, torch.float64).numpy()
-    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
-    assert found.shape == (len(rows), encoder.width)
+    np.testing.assert_allclose(features, expected, rtol=1e-12, atol=1e-12)
+    assert features.shape == (len(rows), encoder.width)
     np.testing.assert_allclose(encoder.features(rows).numpy(), expected, rtol=2e-7, atol=0)
 
 

@@ -21,9 +21,9 @@ def test_file_computes_what_torch_does(tmp_path: Path) -> None:
 
 
 def test_features_are_the_embeddings_of_the_context_in_order() -> None:
-    found = tiny_tokens.ENCODER.features(tiny_tokens.TOKENS, torch.float64)
-    assert found.dtype == torch.float64
-    assert found.tolist() == [[0, 0], [1, 0], [0, 1], [1, 1]]
+    features = tiny_tokens.ENCODER.features(tiny_tokens.TOKENS, torch.float64)
+    assert features.dtype == torch.float64
+    assert features.tolist() == [[0, 0], [1, 0], [0, 1], [1, 1]]
     assert tiny_tokens.ENCODER.width == 2
 
 

@@ -103,8 +103,8 @@ def test_pictures_are_fitted_as_the_service_fits_them(tmp_path: Path, mode: str,
 
 def test_unreadable_pictures_are_named_or_counted(tmp_path: Path) -> None:
     folders(tmp_path)
-    whole = (tmp_path / "cat" / "002.png").read_bytes()
-    (tmp_path / "cat" / "002.png").write_bytes(whole[:60])
+    content = (tmp_path / "cat" / "002.png").read_bytes()
+    (tmp_path / "cat" / "002.png").write_bytes(content[:60])
     (tmp_path / "dog" / "003.png").write_bytes(b"no picture")
     errors = opened(tmp_path, skip_unreadable=1).findings.errors
     assert errors[0].startswith(f"{tmp_path}/cat/002.png cannot be read: ")

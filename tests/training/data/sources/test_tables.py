@@ -114,10 +114,10 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 def test_what_is_wrong_is_one_line(
     tmp_path: Path, change: dict[str, Any], options: dict[str, Any], message: str
 ) -> None:
-    found = opened(write(tmp_path / "table.parquet", columns() | change), **(WITHOUT_SPLITS | options))
-    assert found.pool is None
+    data = opened(write(tmp_path / "table.parquet", columns() | change), **(WITHOUT_SPLITS | options))
+    assert data.pool is None
     with pytest.raises(DataError, match=message) as caught:
-        found.findings.raise_errors()
+        data.findings.raise_errors()
     assert "\n" not in str(caught.value)
 
 

@@ -100,12 +100,12 @@ def test_folder_of_tables_is_one_table(tmp_path: Path) -> None:
 def test_other_columns_divide_or_are_left_out_with_a_warning(tmp_path: Path) -> None:
     values = columns() | {"embedding": _fixed(VECTORS), "other": _fixed(VECTORS[:, :2])}
     path = write(tmp_path / "x.parquet", values)
-    found = opened(path, vector_column="embedding", group_column="patient", ignore_columns=("age", "other"))
-    assert found.findings.warnings == [
+    data = opened(path, vector_column="embedding", group_column="patient", ignore_columns=("age", "other"))
+    assert data.findings.warnings == [
         "the model learns only from the vectors of column 'embedding': pressure, sex, smoker, visit are left out"
     ]
-    assert found.pool is not None
-    assert "drawn by patient" in found.pool.parts(0)["calibration"].source
+    assert data.pool is not None
+    assert "drawn by patient" in data.pool.parts(0)["calibration"].source
     assert pool(path, ignore_columns=("other",), time_column="visit").times[0] == "2024-01-01"
     assert pool(path, ignore_columns=("other",)).input == FeaturesInput(width=7)
 
@@ -125,9 +125,9 @@ def test_described_embeddings_are_trained_by_the_command_that_is_given(
     moved = VECTORS + 5 * np.array([label == "dog" for label in LABELS])[:, None]
     path = write(tmp_path / "x.parquet", {"label": LABELS, "embedding": _fixed(moved.astype(np.float32))})
     assert main(["describe", str(path), "--vector-column", "embedding"]) == 0
-    said = capsys.readouterr().out
-    assert "column 'embedding' of Parquet, copied into a memory map of float32" in said
-    command = said.splitlines()[-1].split()
+    output = capsys.readouterr().out
+    assert "column 'embedding' of Parquet, copied into a memory map of float32" in output
+    command = output.splitlines()[-1].split()
     assert command[1:] == ["fit", "--data", str(path), "--vector-column", "embedding"]
     assert main([*command[1:], "--epochs", "2", "--out", str(tmp_path / "m.onnx"), "--min-accuracy", "0.9"]) == 0
 

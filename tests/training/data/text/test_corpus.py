@@ -63,8 +63,8 @@ def test_texts_of_a_folder_are_its_files(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text("x = 1")
     (tmp_path / "a.md").write_text("é!", encoding="utf-8")
     (tmp_path / "folder").mkdir()
-    found = folder(tmp_path)
-    assert dict(found.texts) == {"a.md": ["é", "!"], "b.txt": ["x", "=", "1"]}
-    assert found.name == tmp_path.name
+    corpus = folder(tmp_path)
+    assert dict(corpus.texts) == {"a.md": ["é", "!"], "b.txt": ["x", "=", "1"]}
+    assert corpus.name == tmp_path.name
     (tmp_path / "b.txt").write_text("x = 2")
-    assert folder(tmp_path).fingerprint() != found.fingerprint()
+    assert folder(tmp_path).fingerprint() != corpus.fingerprint()
