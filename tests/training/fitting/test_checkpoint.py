@@ -51,7 +51,7 @@ def _fit(settings: FitSettings, checkpoint: Checkpoint | None = None, stop_after
     ids=["momentum, the best epoch", "no momentum, the last epoch"],
 )
 def test_goes_on_as_if_it_had_never_stopped(tmp_path: Path, settings: FitSettings, stop_after: int) -> None:
-    whole = _fit(settings)
+    uninterrupted = _fit(settings)
     checkpoint = Checkpoint(tmp_path / "fit.checkpoint", WHAT)
     with pytest.raises(InterruptedError):
         _fit(settings, checkpoint, stop_after)
@@ -59,20 +59,20 @@ def test_goes_on_as_if_it_had_never_stopped(tmp_path: Path, settings: FitSetting
     assert state is not None
     assert len(state.history) == stop_after
     resumed = _fit(settings, checkpoint)
-    assert torch.equal(resumed.model.weights, whole.model.weights)
-    assert torch.equal(resumed.model.biases, whole.model.biases)
-    assert (resumed.history, resumed.best_epoch) == (whole.history, whole.best_epoch)
+    assert torch.equal(resumed.model.weights, uninterrupted.model.weights)
+    assert torch.equal(resumed.model.biases, uninterrupted.model.biases)
+    assert (resumed.history, resumed.best_epoch) == (uninterrupted.history, uninterrupted.best_epoch)
 
 
 def test_finished_fit_is_not_done_again(tmp_path: Path) -> None:
     settings = dataclasses.replace(TUNED, epochs=EPOCHS)
     checkpoint = Checkpoint(tmp_path / "fit.checkpoint", WHAT)
-    whole = _fit(settings, checkpoint)
+    uninterrupted = _fit(settings, checkpoint)
     told: list[State] = []
     again = fit(TRAIN, TUNE, 3, settings, torch.Generator(), start=checkpoint.load(), on_state=told.append)
     assert told == []
-    assert torch.equal(again.model.weights, whole.model.weights)
-    assert again.history == whole.history
+    assert torch.equal(again.model.weights, uninterrupted.model.weights)
+    assert again.history == uninterrupted.history
 
 
 def test_float64_stays_float64(tmp_path: Path) -> None:

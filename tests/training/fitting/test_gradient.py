@@ -41,19 +41,19 @@ def _autograd(model: SoftmaxRegression, batch: Minibatch) -> tuple[torch.Tensor,
 @pytest.mark.parametrize("stored", ["features", "bytes"])
 def test_autograd_has_the_same(count: int, classes: int, soft: bool, stored: str) -> None:
     model, levels, labels = _problem(count, classes)
-    wanted = smoothed(labels, classes, 0.1).double() if soft else labels
+    targets = smoothed(labels, classes, 0.1).double() if soft else labels
     of_levels = Levels(255.0, torch.float64)
     if stored == "bytes":
-        batch = Minibatch(levels, wanted, of_levels, size=count + 7)
+        batch = Minibatch(levels, targets, of_levels, size=count + 7)
     else:
-        batch = Minibatch(levels.double() / 255, wanted, size=count + 7)
+        batch = Minibatch(levels.double() / 255, targets, size=count + 7)
     total, weights, biases = _autograd(model, batch)
     losses, hits, gradient = loss_and_gradient(model, batch)
     torch.testing.assert_close(losses, total)
     torch.testing.assert_close(gradient.weights, weights)
     torch.testing.assert_close(gradient.biases, biases)
     likeliest = (batch.features @ model.weights + model.biases).argmax(dim=1)
-    assert hits == (likeliest == (wanted.argmax(dim=1) if soft else labels)).sum()
+    assert hits == (likeliest == (targets.argmax(dim=1) if soft else labels)).sum()
     alone = loss(model, batch)
     torch.testing.assert_close(alone[0], losses)
     assert alone[1] == hits
@@ -65,8 +65,8 @@ def test_strides_change_nothing() -> None:
     other = SoftmaxRegression(model.weights.contiguous(), model.biases)
     assert other.weights.stride() != model.weights.stride()
     scattered = Minibatch(levels.double().T.contiguous().T, labels, size=64)
-    for found in (loss_and_gradient(other, batch), loss_and_gradient(model, scattered)):
-        torch.testing.assert_close(found[2].weights, loss_and_gradient(model, batch)[2].weights)
+    for result in (loss_and_gradient(other, batch), loss_and_gradient(model, scattered)):
+        torch.testing.assert_close(result[2].weights, loss_and_gradient(model, batch)[2].weights)
 
 
 def test_operations_keep_the_strides_of_the_initial_weights() -> None:

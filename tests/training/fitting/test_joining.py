@@ -37,18 +37,18 @@ def test_one_process_of_torchrun_is_alone(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(
-    ("rank", "size", "said"),
+    ("rank", "size", "message"),
     [
         ("2", "2", "RANK=2 must be from 0 to under WORLD_SIZE=2"),
         ("x", "2", "RANK='x': torchrun sets it to a whole number; start the processes with torchrun"),
         ("0", "", "WORLD_SIZE='': torchrun sets it to a whole number; start the processes with torchrun"),
     ],
 )
-def test_unusable_variable_is_named(monkeypatch: pytest.MonkeyPatch, rank: str, size: str, said: str) -> None:
+def test_unusable_variable_is_named(monkeypatch: pytest.MonkeyPatch, rank: str, size: str, message: str) -> None:
     _started(monkeypatch, rank, size)
     with pytest.raises(TrainingError) as stopped, joined("cpu"):
         pass
-    assert str(stopped.value) == said
+    assert str(stopped.value) == message
 
 
 def test_others_that_cannot_be_reached_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

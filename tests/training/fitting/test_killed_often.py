@@ -1,4 +1,4 @@
-"""Two hundred jobs killed at random moments, and two at once: always a whole model, and a checkpoint to go on from."""
+"""Two hundred jobs killed at random moments, and two at once: the model is always complete, and fits can resume."""
 
 import json
 import os
@@ -89,23 +89,23 @@ def test_ten_kills(jobs: Jobs) -> None:
 
 @pytest.mark.slow
 def test_two_hundred_kills(jobs: Jobs) -> None:
-    found = _kill(jobs, 200)
-    assert min(found.values()) > 0, found
+    outcomes = _kill(jobs, 200)
+    assert min(outcomes.values()) > 0, outcomes
 
 
 def _kill(jobs: Jobs, kills: int) -> Counter[str]:
     """Start jobs until so many have been killed. Returns what they had done and left."""
-    whole, lifetimes = [], []
+    undisturbed, lifetimes = [], []
     for seed in SEEDS:
         status, seconds = jobs.run(seed)
         assert status == 0
-        whole.append(jobs.out.read_bytes())
+        undisturbed.append(jobs.out.read_bytes())
         lifetimes.append(seconds)
-    assert whole[0] != whole[1]
+    assert undisturbed[0] != undisturbed[1]
 
     rng = np.random.default_rng(os.getpid())
     patterns = [None, None, f"{jobs.folder}/.model.onnx-*.tmp", f"{jobs.folder}/.fit-*.checkpoint-*.tmp"]
-    found, killed, number = Counter[str](), 0, 0
+    outcomes, killed, number = Counter[str](), 0, 0
     while killed < kills:
         seed, pattern = SEEDS[number % 2], patterns[number // 2 % 4]
         number += 1
@@ -116,28 +116,28 @@ def _kill(jobs: Jobs, kills: int) -> Counter[str]:
         assert status in (0, -9)
         killed += status == -9
         after = jobs.out.read_bytes()
-        assert after in (before, whole[seed])  # as it was, or the one that an undisturbed job publishes, bit for bit
-        assert Classifier.load(jobs.out).manifest.training.seed == whole.index(after)
-        found["replaced the model" if after != before else "left it as it was"] += status == -9
-        found["left a draft"] += status == -9 and bool(_drafts(jobs.folder))
-        found["left a checkpoint"] += status == -9 and jobs.checkpoint(seed).exists()
+        assert after in (before, undisturbed[seed])  # the old model, or bit for bit that of an undisturbed job
+        assert Classifier.load(jobs.out).manifest.training.seed == undisturbed.index(after)
+        outcomes["replaced the model" if after != before else "left it as it was"] += status == -9
+        outcomes["left a draft"] += status == -9 and bool(_drafts(jobs.folder))
+        outcomes["left a checkpoint"] += status == -9 and jobs.checkpoint(seed).exists()
         # A killed job's draft goes with the next that comes so far: they do not add up.
         assert len(_drafts(jobs.folder)) <= 1 + len(SEEDS)
-    print(f"\n{number} jobs, {killed} killed: {dict(found)}")  # noqa: T201  # for docs/evidence/reliability.md
+    print(f"\n{number} jobs, {killed} killed: {dict(outcomes)}")  # noqa: T201  # for docs/evidence/reliability.md
     for seed in SEEDS:
         assert jobs.run(seed)[0] == 0
-        assert jobs.out.read_bytes() == whole[seed]
+        assert jobs.out.read_bytes() == undisturbed[seed]
     assert list(jobs.folder.iterdir()) == [jobs.out]
-    return found
+    return outcomes
 
 
 @pytest.mark.slow
 def test_two_jobs_at_once(tmp_path: Path, jobs: Jobs) -> None:
-    """Twenty pairs that replace the same file: whoever looks finds a whole model of one of them."""
-    whole = []
+    """Twenty pairs that replace the same file: a reader always gets the complete model of one of them."""
+    undisturbed = []
     for seed in SEEDS:
         assert jobs.run(seed)[0] == 0
-        whole.append(jobs.out.read_bytes())
+        undisturbed.append(jobs.out.read_bytes())
     left = Counter[int]()
     with _forking(tmp_path) as others:
         for _ in range(20):
@@ -146,12 +146,12 @@ def test_two_jobs_at_once(tmp_path: Path, jobs: Jobs) -> None:
                 one.start(seed)
             while pair:
                 assert Classifier.load(jobs.out).manifest.training.seed in SEEDS
-                assert jobs.out.read_bytes() in whole
+                assert jobs.out.read_bytes() in undisturbed
                 ready, _, _ = select.select([one.answers for one in pair], [], [], 0)
                 for one in [one for one in pair if one.answers in ready]:
                     assert one.ended()[0] == 0
                     pair.remove(one)
-            left[whole.index(jobs.out.read_bytes())] += 1
+            left[undisturbed.index(jobs.out.read_bytes())] += 1
             assert list(jobs.folder.iterdir()) == [jobs.out]
     print(f"\nthe last of the pair was seed 0 in {left[0]}, seed 1 in {left[1]}")  # noqa: T201
 

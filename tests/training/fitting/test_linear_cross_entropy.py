@@ -65,12 +65,12 @@ def test_gradients_equal_finite_differences(columns: int) -> None:
 
 def test_only_the_gradients_that_are_asked_for() -> None:
     features, weights, biases, labels = _problem(5, 3, 9)
-    for wanted in range(3):
+    for index in range(3):
         leaves = [tensor.clone() for tensor in (features, weights, biases)]
-        leaves[wanted].requires_grad_()
+        leaves[index].requires_grad_()
         linear_cross_entropy(leaves[0], leaves[1], leaves[2], labels, 4).backward()  # type: ignore[no-untyped-call]
-        expected = _materialised(features, weights, biases, labels)[1 + wanted]
-        assert torch.allclose(leaves[wanted].grad, expected, rtol=1e-12, atol=1e-14)  # type: ignore[arg-type]
+        expected = _materialised(features, weights, biases, labels)[1 + index]
+        assert torch.allclose(leaves[index].grad, expected, rtol=1e-12, atol=1e-14)  # type: ignore[arg-type]
     assert not linear_cross_entropy(features, weights, biases, labels).requires_grad
 
 
@@ -115,12 +115,12 @@ def test_what_is_not_finite_is_nan_as_in_torch(value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "found"),
+    ("labels", "message"),
     [([0, 9], "labels must be from 0 to 8, not 9"), ([-1, 3], "labels must be from 0 to 8, not -1")],
 )
-def test_label_that_is_no_class_is_named(labels: list[int], found: str) -> None:
+def test_label_that_is_no_class_is_named(labels: list[int], message: str) -> None:
     features, weights, biases, _ = _problem(2, 3, 9)
-    with pytest.raises(ValueError, match=found):
+    with pytest.raises(ValueError, match=message):
         linear_cross_entropy(features, weights, biases, torch.tensor(labels))
 
 

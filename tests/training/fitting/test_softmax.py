@@ -65,9 +65,9 @@ def test_rows_are_probabilities(scale: float, dtype: torch.dtype) -> None:
 
 def test_shift_of_a_row_changes_nothing() -> None:
     logits = _logits((20, 10), 10.0, 0.0, torch.float64).round(decimals=3)
-    whole = (logits * 1024).round()  # whole numbers stay exact under a shift by 1e6
-    torch.testing.assert_close(softmax(whole + 1e6), softmax(whole), rtol=0, atol=0)
-    torch.testing.assert_close(log_softmax(whole - 1e6), log_softmax(whole), rtol=0, atol=0)
+    integers = (logits * 1024).round()  # whole numbers stay exact under a shift by 1e6
+    torch.testing.assert_close(softmax(integers + 1e6), softmax(integers), rtol=0, atol=0)
+    torch.testing.assert_close(log_softmax(integers - 1e6), log_softmax(integers), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(

@@ -81,8 +81,8 @@ def _elementwise(function: Callable[[torch.Tensor], torch.Tensor], x: Any, axis:
     axes = _axes(values, axis)
     rows, kept = _rows(values, axes)
     order = [i for i in range(values.ndim) if i not in axes] + list(axes)
-    found = function(torch.from_numpy(rows)).numpy().reshape(kept + tuple(values.shape[i] for i in axes))
-    return np.transpose(found, np.argsort(order)).reshape(np.shape(x))[()]
+    result = function(torch.from_numpy(rows)).numpy().reshape(kept + tuple(values.shape[i] for i in axes))
+    return np.transpose(result, np.argsort(order)).reshape(np.shape(x))[()]
 
 
 def _real(x: Any) -> NDArray[np.floating]:

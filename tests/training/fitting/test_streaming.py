@@ -109,10 +109,10 @@ def _drawn(count: int, size: int, seed: int = 0) -> list[torch.Tensor]:
 @pytest.mark.parametrize("count", [1, CHUNK - 1, CHUNK, 16 * CHUNK, 40 * CHUNK + 17])
 @pytest.mark.parametrize("size", [1000, 1024, 20 * CHUNK])
 def test_each_place_once_in_minibatches_that_rise(count: int, size: int) -> None:
-    found = _drawn(count, size)
-    assert [len(batch) for batch in found] == [size] * (count // size) + ([count % size] if count % size else [])
-    assert torch.equal(torch.cat(found).sort().values, torch.arange(count))
-    assert all((batch.diff() > 0).all() for batch in found)
+    batches = _drawn(count, size)
+    assert [len(batch) for batch in batches] == [size] * (count // size) + ([count % size] if count % size else [])
+    assert torch.equal(torch.cat(batches).sort().values, torch.arange(count))
+    assert all((batch.diff() > 0).all() for batch in batches)
 
 
 def test_places_are_a_matter_of_the_seed() -> None:
@@ -175,7 +175,7 @@ print(most)
     path = tmp_path / "hole"
     with path.open("wb") as stream:
         stream.truncate(1_500_000 * 512 * 4)
-    found = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", script, str(path)], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert int(found.stdout) < 300
+    assert int(process.stdout) < 300

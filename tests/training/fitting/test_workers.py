@@ -120,7 +120,7 @@ def test_sum_is_in_place_over_all() -> None:
 
 def test_what_the_first_makes_reaches_all() -> None:
     made = together(lambda workers: workers.broadcast(lambda: {"by": workers.rank, "mean": np.arange(3.0)}), 3)
-    assert [found["by"] for found in made] == [0, 0, 0]
+    assert [each["by"] for each in made] == [0, 0, 0]
     np.testing.assert_array_equal(made[2]["mean"], [0, 1, 2])
 
 
@@ -132,8 +132,8 @@ def test_differing_data_are_found_and_named() -> None:
             return str(error)
         return ""
 
-    said = "process 2 of 3 has data fingerprint abd, and process 0 has abc: all need the same data and the same options"
-    assert together(run, 3) == ["", "", said]
+    line = "process 2 of 3 has data fingerprint abd, and process 0 has abc: all need the same data and the same options"
+    assert together(run, 3) == ["", "", line]
 
 
 def test_lost_process_is_one_line() -> None:
@@ -144,13 +144,13 @@ def test_lost_process_is_one_line() -> None:
             workers.wait()
         return str(stopped.value)
 
-    said = together(run)[0]
-    assert said.startswith("process 0 of 2 lost the connection to the others: ")
-    assert "\n" not in said
+    message = together(run)[0]
+    assert message.startswith("process 0 of 2 lost the connection to the others: ")
+    assert "\n" not in message
 
 
 def test_first_process_is_reached_by_its_path_only_once(tmp_path: Path) -> None:
     """Files are read by one: another machine may not have them."""
     (tmp_path / "0").write_text("there")
-    found = together(lambda workers: workers.broadcast(lambda: (tmp_path / str(workers.rank)).read_text()))
-    assert found == ["there", "there"]
+    contents = together(lambda workers: workers.broadcast(lambda: (tmp_path / str(workers.rank)).read_text()))
+    assert contents == ["there", "there"]

@@ -44,13 +44,13 @@ def _alone(run: FitSettings, train: Examples = TRAIN, tune: Examples = TUNE) -> 
     return fit(train, tune, 3, run, torch.Generator().manual_seed(7))
 
 
-def _assert_same(found: Fit | Diverged, alone: Fit, tolerance: float = 1e-5) -> None:
-    assert isinstance(found, Fit)
-    torch.testing.assert_close(found.model.weights, alone.model.weights, rtol=0, atol=tolerance)
-    torch.testing.assert_close(found.model.biases, alone.model.biases, rtol=0, atol=tolerance)
-    assert found.best_epoch == alone.best_epoch
-    assert [epoch.number for epoch in found.history] == [epoch.number for epoch in alone.history]
-    for epoch, other in zip(found.history, alone.history, strict=True):
+def _assert_same(result: Fit | Diverged, alone: Fit, tolerance: float = 1e-5) -> None:
+    assert isinstance(result, Fit)
+    torch.testing.assert_close(result.model.weights, alone.model.weights, rtol=0, atol=tolerance)
+    torch.testing.assert_close(result.model.biases, alone.model.biases, rtol=0, atol=tolerance)
+    assert result.best_epoch == alone.best_epoch
+    assert [epoch.number for epoch in result.history] == [epoch.number for epoch in alone.history]
+    for epoch, other in zip(result.history, alone.history, strict=True):
         for quality, expected in ((epoch.train, other.train), (epoch.tune, other.tune)):
             assert quality.loss == pytest.approx(expected.loss, abs=tolerance)
             assert quality.accuracy == expected.accuracy
@@ -73,15 +73,15 @@ def _assert_same(found: Fit | Diverged, alone: Fit, tolerance: float = 1e-5) -> 
     ],
 )
 def test_each_run_is_the_fit_alone(runs: list[FitSettings]) -> None:
-    for run, found in zip(runs, _together(runs), strict=True):
-        _assert_same(found, _alone(run))
+    for run, result in zip(runs, _together(runs), strict=True):
+        _assert_same(result, _alone(run))
 
 
 def test_double_precision_is_the_fit_alone_to_its_digits() -> None:
     train, tune = _examples(500, 0, torch.float64), _examples(300, 1, torch.float64)
     runs = _runs(learning_rate=[0.03, 0.5], momentum=[0.5, 0.9], precision=["float64", "float64"])
-    for run, found in zip(runs, _together(runs, train, tune), strict=True):
-        _assert_same(found, _alone(run, train, tune), 1e-13)
+    for run, result in zip(runs, _together(runs, train, tune), strict=True):
+        _assert_same(result, _alone(run, train, tune), 1e-13)
 
 
 def test_keep_best_and_keep_last_end_differently() -> None:
@@ -97,14 +97,14 @@ def test_keep_best_and_keep_last_end_differently() -> None:
 def test_run_that_diverges_says_when_and_spoils_no_other(momentum: float) -> None:
     rates = [0.1, 1e38, 0.3, 3e37]
     first, diverged, second, other = _together(_runs(learning_rate=rates, momentum=[momentum] * 4))
-    for found in (diverged, other):
-        assert isinstance(found, Diverged)
-        assert len(found.history) == found.epoch - 1
+    for result in (diverged, other):
+        assert isinstance(result, Diverged)
+        assert len(result.history) == result.epoch - 1
     assert isinstance(diverged, Diverged)
     with pytest.raises(DivergedError, match=f"diverged in epoch {diverged.epoch}:"):
         _alone(_runs(learning_rate=[1e38], momentum=[momentum])[0])
-    for rate, found in ((0.1, first), (0.3, second)):
-        _assert_same(found, _alone(_runs(learning_rate=[rate], momentum=[momentum])[0]))
+    for rate, result in ((0.1, first), (0.3, second)):
+        _assert_same(result, _alone(_runs(learning_rate=[rate], momentum=[momentum])[0]))
 
 
 def test_divergence_after_some_epochs_keeps_the_history_before_it() -> None:
@@ -117,14 +117,14 @@ def test_divergence_after_some_epochs_keeps_the_history_before_it() -> None:
 
 
 def test_all_may_diverge() -> None:
-    found = _together(_runs(learning_rate=[1e38, 1e38]))
-    assert all(isinstance(run, Diverged) for run in found)
+    result = _together(_runs(learning_rate=[1e38, 1e38]))
+    assert all(isinstance(run, Diverged) for run in result)
 
 
 def test_huge_but_finite_loss_is_not_divergence() -> None:
-    (found,) = _together(_runs(learning_rate=[1e6]))
-    assert isinstance(found, Fit)
-    assert found.history[-1].tune.loss > 1e4
+    (result,) = _together(_runs(learning_rate=[1e6]))
+    assert isinstance(result, Fit)
+    assert result.history[-1].tune.loss > 1e4
 
 
 def test_more_runs_than_one_product_takes_are_the_same_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,18 +133,18 @@ def test_more_runs_than_one_product_takes_are_the_same_runs(monkeypatch: pytest.
     monkeypatch.setattr(together, "_MAX_WEIGHTS", 2 * 3 * 5)  # two runs
     in_parts = fit_together(TRAIN, TUNE, 3, runs, torch.Generator().manual_seed(7), told.append)
     assert told == [2] * 4 + [2] * 4 + [1] * 4
-    for found, other in zip(in_parts, at_once, strict=True):
+    for result, other in zip(in_parts, at_once, strict=True):
         assert isinstance(other, Fit)
-        _assert_same(found, other, 1e-6)
+        _assert_same(result, other, 1e-6)
 
 
 def test_equal_logits_count_as_argmax_does() -> None:
     """Features of zero leave only the biases, which begin equal: the first class wins, as it does alone."""
     zeros = Examples(torch.zeros(6, 5), torch.tensor([0, 0, 1, 2, 1, 0]))
     (run,) = _runs(learning_rate=[1e-30], batch_size=[6], epochs=[1])
-    (found,) = _together([run], zeros, zeros)
-    assert isinstance(found, Fit)
-    assert found.history[0].tune.accuracy == found.history[0].train.accuracy == 0.5
+    (result,) = _together([run], zeros, zeros)
+    assert isinstance(result, Fit)
+    assert result.history[0].tune.accuracy == result.history[0].train.accuracy == 0.5
 
 
 def test_runs_that_do_not_share_their_minibatches_are_refused() -> None:
