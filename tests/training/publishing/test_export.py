@@ -84,8 +84,8 @@ def _session(model: Model, manifest: Manifest) -> ort.InferenceSession:
 
 def test_interface_is_the_contracts() -> None:
     session = _session(tiny.MODEL, tiny.manifest())
-    found = [(node.name, node.type, node.shape) for node in [*session.get_inputs(), *session.get_outputs()]]
-    assert found == [
+    tensors = [(node.name, node.type, node.shape) for node in [*session.get_inputs(), *session.get_outputs()]]
+    assert tensors == [
         ("images", "tensor(uint8)", ["N", 1, 2]),
         ("probabilities", "tensor(float)", ["N", 3]),
         ("confidence", "tensor(float)", ["N"]),

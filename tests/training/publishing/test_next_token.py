@@ -63,9 +63,9 @@ def _by_torch(model: NextToken, released: Release, contexts: NDArray[np.int64]) 
 def test_file_gives_what_torch_gives(published: tuple[Path, Release], model: NextToken, parts: Splits) -> None:
     path, released = published
     contexts = parts.report.inputs[:300]
-    found = Classifier.load(path).scores(contexts).probabilities
-    assert found.shape[1] == len(model.tokens) > 1000
-    np.testing.assert_allclose(found, _by_torch(model, released, contexts), atol=1e-6)
+    probabilities = Classifier.load(path).scores(contexts).probabilities
+    assert probabilities.shape[1] == len(model.tokens) > 1000
+    np.testing.assert_allclose(probabilities, _by_torch(model, released, contexts), atol=1e-6)
     assert released.difference <= 1e-6
 
 

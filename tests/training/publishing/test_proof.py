@@ -31,16 +31,16 @@ def _names(folder: Path) -> list[str]:
 
 def test_publish_puts_the_file_in_place_and_returns_the_proof(tmp_path: Path) -> None:
     target = tmp_path / "new" / "model.onnx"
-    seen: list[bytes] = []
+    checked: list[bytes] = []
 
     def prove(draft: Path) -> str:
-        seen.append(draft.read_bytes())
+        checked.append(draft.read_bytes())
         assert draft.parent == target.parent
         assert not target.exists()
         return "proved"
 
     assert publish(b"content", target, prove) == "proved"
-    assert seen == [b"content"]
+    assert checked == [b"content"]
     assert target.read_bytes() == b"content"
     assert stat.S_IMODE(target.stat().st_mode) == 0o644
     assert _names(target.parent) == ["model.onnx"]

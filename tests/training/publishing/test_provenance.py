@@ -35,9 +35,9 @@ def test_revision_is_the_commit_and_its_time(checkout: Path) -> None:
 
 def test_revision_says_that_files_were_changed(checkout: Path) -> None:
     (checkout / "code.py").write_text("2")
-    found = revision(checkout)
-    assert found is not None
-    assert found.name.endswith("-dirty")
+    result = revision(checkout)
+    assert result is not None
+    assert result.name.endswith("-dirty")
 
 
 def test_no_revision_outside_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
