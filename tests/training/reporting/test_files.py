@@ -61,14 +61,14 @@ def test_fit_leaves_metrics_pictures_and_a_page(fit_report: Path, tiny_evaluatio
 
 def test_evaluation_leaves_numbers_pictures_and_a_page(evaluation_report: Path, tiny_evaluation: Evaluation) -> None:
     assert _names(evaluation_report) == PICTURES | {"evaluation.json", "report.html"}
-    found = json.loads((evaluation_report / "evaluation.json").read_text())
-    assert found["model"] == {"name": "tiny", "version": tiny_evaluation.version}
-    assert found["confusion"] == [[1, 0, 0], [0, 1, 0], [0, 1, 1]]
-    assert found["classes"][2] == {"label": "right", "size": 2, "answered": 2, "errors": 1, "given": 1, "wrong": 0}
-    assert found["risk_coverage"]["full_risk"]["value"] == 0.25
-    assert [point["policy"]["kind"] for point in found["operating_points"]][-1] == "never_abstain"
-    assert found["strange_inputs"][4]["name"] == "all white"
-    assert found["prediction_sets"][0]["promise"]["method"] == "lac"
+    document = json.loads((evaluation_report / "evaluation.json").read_text())
+    assert document["model"] == {"name": "tiny", "version": tiny_evaluation.version}
+    assert document["confusion"] == [[1, 0, 0], [0, 1, 0], [0, 1, 1]]
+    assert document["classes"][2] == {"label": "right", "size": 2, "answered": 2, "errors": 1, "given": 1, "wrong": 0}
+    assert document["risk_coverage"]["full_risk"]["value"] == 0.25
+    assert [point["policy"]["kind"] for point in document["operating_points"]][-1] == "never_abstain"
+    assert document["strange_inputs"][4]["name"] == "all white"
+    assert document["prediction_sets"][0]["promise"]["method"] == "lac"
 
 
 def test_pictures_are_pictures(fit_report: Path) -> None:

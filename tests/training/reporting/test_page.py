@@ -67,17 +67,17 @@ def html(evaluation: Evaluation, pictures: list[Picture]) -> str:
 def test_page_needs_nothing_else(html: str) -> None:
     assert html.startswith("<!doctype html>")
     assert not re.search(r"https?:|//[a-z]|@import|url\(", re.sub(r"base64,[^\"]*", "", html))
-    seen = _Page(html)
-    assert "script" not in {tag for tag, _ in seen.elements}
-    loaded = [value for _, attributes in seen.elements for name, value in attributes.items() if name in _LOADS]
+    parsed = _Page(html)
+    assert "script" not in {tag for tag, _ in parsed.elements}
+    loaded = [value for _, attributes in parsed.elements for name, value in attributes.items() if name in _LOADS]
     assert all(value is not None and value.startswith("data:") for value in loaded)
-    assert not [name for _, attributes in seen.elements for name in attributes if name.startswith("on")]
+    assert not [name for _, attributes in parsed.elements for name in attributes if name.startswith("on")]
 
 
 def test_pictures_are_embedded_and_described(html: str, pictures: list[Picture]) -> None:
     images = [attributes for tag, attributes in _Page(html).elements if tag == "img"]
-    found = {base64.b64decode((image["src"] or "").removeprefix("data:image/png;base64,")) for image in images}
-    assert found == {picture.png for picture in pictures}
+    embedded = {base64.b64decode((image["src"] or "").removeprefix("data:image/png;base64,")) for image in images}
+    assert embedded == {picture.png for picture in pictures}
     assert {image["alt"] for image in images} == {picture.alt for picture in pictures}
     assert all(len(picture.alt) > 40 for picture in pictures)
 

@@ -17,9 +17,11 @@ def _example(size: int) -> tuple[np.ndarray, np.ndarray]:
 
 def test_value_is_that_of_the_curve_and_lies_inside() -> None:
     confidence, wrong = _example(500)
-    found = bootstrap.risk_coverage(confidence, wrong, resamples=200)
-    assert {name: estimate.value for name, estimate in found.items()} == RiskCoverage.of(confidence, wrong).metrics()
-    assert all(estimate.low <= estimate.value <= estimate.high for estimate in found.values())
+    estimates = bootstrap.risk_coverage(confidence, wrong, resamples=200)
+    assert {name: estimate.value for name, estimate in estimates.items()} == RiskCoverage.of(
+        confidence, wrong
+    ).metrics()
+    assert all(estimate.low <= estimate.value <= estimate.high for estimate in estimates.values())
 
 
 def test_same_seed_same_interval() -> None:
@@ -36,15 +38,15 @@ def test_presorted_counts_measure_what_the_resample_itself_would() -> None:
     order = np.argsort(-confidence, kind="stable")
     rows = [np.repeat(order, counts) for counts in drawn]  # places in the sorted order
     long_way = np.array([RiskCoverage.of(confidence[row], wrong[row]).metrics()["aurc"] for row in rows])
-    found = bootstrap.risk_coverage(confidence, wrong, resamples=30, seed=0)["aurc"]
-    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(long_way, [0.025, 0.975])), abs=1e-12)
+    estimate = bootstrap.risk_coverage(confidence, wrong, resamples=30, seed=0)["aurc"]
+    assert (estimate.low, estimate.high) == pytest.approx(tuple(np.quantile(long_way, [0.025, 0.975])), abs=1e-12)
 
 
 def test_interval_of_an_error_rate_is_about_the_binomials() -> None:
     wrong = np.arange(2000) < 200
-    found = bootstrap.risk_coverage(np.full(2000, 0.5), wrong)["full_risk"]
+    estimate = bootstrap.risk_coverage(np.full(2000, 0.5), wrong)["full_risk"]
     width = 1.96 * np.sqrt(0.1 * 0.9 / 2000)
-    assert (found.low, found.high) == pytest.approx((0.1 - width, 0.1 + width), abs=0.0015)
+    assert (estimate.low, estimate.high) == pytest.approx((0.1 - width, 0.1 + width), abs=0.0015)
 
 
 def test_thousand_resamples_of_five_thousand_take_seconds() -> None:

@@ -21,15 +21,15 @@ def _evaluated(tiny_model: Path, wrong: int) -> Evaluation:
 
 
 def test_certificate_that_is_false_is_contradicted(tiny_model: Path) -> None:
-    found = _evaluated(tiny_model, wrong=30).contradictions
-    assert found[0] == (
+    messages = _evaluated(tiny_model, wrong=30).contradictions
+    assert messages[0] == (
         "selective_risk=0.1 promises at most 10 % errors among the answers, but 30 of 100 answers on the report split "
         "are wrong: 30.0 %, with a 95 % lower bound (Clopper-Pearson) of 22.5 %. If a promise is kept, this bound "
         "exceeds it in at most 1 of 20 report splits (a test at the 5 % level). Calibrate on labelled data from where "
         "the model is used, or gather more labels."
     )
-    assert found[1].startswith("reject_cost=0.2 promises at most 20 % errors")
-    assert len(found) == 2  # the infeasible ones promise nothing
+    assert messages[1].startswith("reject_cost=0.2 promises at most 20 % errors")
+    assert len(messages) == 2  # the infeasible ones promise nothing
 
 
 @pytest.mark.parametrize(("wrong", "contradicted"), [(10, False), (15, False), (16, True)])
@@ -60,8 +60,11 @@ def test_without_answers_or_certificates_there_is_nothing_to_contradict(tiny_mod
 
 def test_errors_in_one_group_contradict_nothing(tiny_model: Path) -> None:
     """30 wrong answers among 100 are much, unless all are about one patient."""
-    found = _evaluated(tiny_model, wrong=30)
-    one_group = replace(found.report, groups=np.arange(100) // 50)
-    assert contradictions(found.points, tiny.abstention(), one_group) == []
-    each_its_own = replace(found.report, groups=np.arange(100))
-    assert "lower bound (betting on the groups) of" in contradictions(found.points, tiny.abstention(), each_its_own)[0]
+    evaluation = _evaluated(tiny_model, wrong=30)
+    one_group = replace(evaluation.report, groups=np.arange(100) // 50)
+    assert contradictions(evaluation.points, tiny.abstention(), one_group) == []
+    each_its_own = replace(evaluation.report, groups=np.arange(100))
+    assert (
+        "lower bound (betting on the groups) of"
+        in contradictions(evaluation.points, tiny.abstention(), each_its_own)[0]
+    )

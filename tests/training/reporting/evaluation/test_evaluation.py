@@ -17,18 +17,18 @@ from training.reporting.evaluation.operating_points import curve, measure
 
 def test_tiny_model_by_hand(tiny_evaluation: Evaluation) -> None:
     """Its default is never_abstain; confidences 1/3, 9/11, 9/11, 9/19; only the last is wrong."""
-    found = tiny_evaluation
-    assert found.confusion.tolist() == [[1, 0, 0], [0, 1, 0], [0, 1, 1]]
-    assert found.curve.answered.tolist() == [2, 3, 4]
-    assert found.curve.errors.tolist() == [0, 1, 1]
-    assert found.risk_coverage["aurc"].value == pytest.approx(1 / 4 * 1 / 3 + 1 / 4 * 1 / 4)
-    assert found.classes == [
+    evaluation = tiny_evaluation
+    assert evaluation.confusion.tolist() == [[1, 0, 0], [0, 1, 0], [0, 1, 1]]
+    assert evaluation.curve.answered.tolist() == [2, 3, 4]
+    assert evaluation.curve.errors.tolist() == [0, 1, 1]
+    assert evaluation.risk_coverage["aurc"].value == pytest.approx(1 / 4 * 1 / 3 + 1 / 4 * 1 / 4)
+    assert evaluation.classes == [
         ClassQuality("dark", size=1, answered=1, errors=0, given=1, wrong=0),
         ClassQuality("left", size=1, answered=1, errors=0, given=2, wrong=1),
         ClassQuality("right", size=2, answered=2, errors=1, given=1, wrong=0),
     ]
-    assert found.false_alarms == 0
-    lac, by_class = found.prediction_sets
+    assert evaluation.false_alarms == 0
+    lac, by_class = evaluation.prediction_sets
     # At 0.4: dark alone, as the likeliest; left; right; left and right. All hold the true class.
     assert (lac.set_coverage, lac.mean_size, lac.singletons) == (1.0, 1.25, 0.75)
     assert (lac.least_label, lac.least_coverage) == ("dark", 1.0)
@@ -39,9 +39,9 @@ def test_tiny_model_by_hand(tiny_evaluation: Evaluation) -> None:
 
 
 def test_gate_that_is_tighter_turns_away_its_own(tmp_path: Path) -> None:
-    found = evaluate(Classifier.load(tiny.write(tmp_path, ood_threshold=2.0)), tiny_splits([0, 1, 2, 2]))
-    assert found.false_alarms == 1
-    white = next(strange for strange in found.strange if strange.name == "all white")
+    evaluation = evaluate(Classifier.load(tiny.write(tmp_path, ood_threshold=2.0)), tiny_splits([0, 1, 2, 2]))
+    assert evaluation.false_alarms == 1
+    white = next(strange for strange in evaluation.strange if strange.name == "all white")
     assert white.flagged == 1.0
     assert white.answered == 1.0  # the default policy, never_abstain, knows no gate
 
@@ -61,20 +61,20 @@ def test_points_are_those_of_the_manifest(evaluation: Evaluation) -> None:
 
 
 def test_curve_of_the_manifest_is_what_thresholds_by_hand_decide(evaluation: Evaluation) -> None:
-    stated, report = evaluation.manifest.metrics.risk_coverage, evaluation.report
-    assert 45 <= len(stated.thresholds) <= 51
-    for threshold, answered, errors in zip(stated.thresholds, stated.answered, stated.errors, strict=True):
+    recorded, report = evaluation.manifest.metrics.risk_coverage, evaluation.report
+    assert 45 <= len(recorded.thresholds) <= 51
+    for threshold, answered, errors in zip(recorded.thresholds, recorded.answered, recorded.errors, strict=True):
         point = measure(report, ThresholdPolicy(threshold=threshold), evaluation.manifest.abstention)
         assert (point.answered, point.errors) == (answered, errors)
     # The lowest confidence answers all that the gate lets in.
-    assert stated.answered[-1] == len(report) - (evaluation.false_alarms or 0)
-    assert max(np.diff(stated.answered)) <= len(report) / 45
+    assert recorded.answered[-1] == len(report) - (evaluation.false_alarms or 0)
+    assert max(np.diff(recorded.answered)) <= len(report) / 45
 
 
 def test_curve_where_there_is_no_gate_and_where_it_turns_everything_away(tiny_evaluation: Evaluation) -> None:
-    found = curve(tiny_evaluation.report, None)
-    assert found.thresholds == pytest.approx([9 / 11, 9 / 19, 1 / 3])
-    assert (found.answered, found.errors) == ([2, 3, 4], [0, 1, 1])
+    points = curve(tiny_evaluation.report, None)
+    assert points.thresholds == pytest.approx([9 / 11, 9 / 19, 1 / 3])
+    assert (points.answered, points.errors) == ([2, 3, 4], [0, 1, 1])
     assert curve(tiny_evaluation.report, tiny.abstention(ood_threshold=2.0)).answered == [2, 3]
     assert curve(tiny_evaluation.report, tiny.abstention(ood_threshold=0.5)).answered == []
 
@@ -124,8 +124,8 @@ def test_prediction_sets_cover_about_as_promised(evaluation: Evaluation) -> None
 
 def test_sets_by_decision_cover_what_is_abstained_from(evaluation: Evaluation) -> None:
     """And those of one threshold do not: they cover too much of what is answered."""
-    found = {sets.promise.method: sets for sets in evaluation.prediction_sets if sets.promise.set_coverage == 0.9}
-    by_decision, lac = found["by_decision"], found["lac"]
+    by_method = {sets.promise.method: sets for sets in evaluation.prediction_sets if sets.promise.set_coverage == 0.9}
+    by_decision, lac = by_method["by_decision"], by_method["lac"]
     assert by_decision.abstained_coverage is not None
     assert by_decision.abstained_coverage >= 0.9 - 3 * np.sqrt(2 * 0.9 * 0.1 / 1500)
     assert lac.abstained_coverage is not None
