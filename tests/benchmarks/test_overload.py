@@ -1,4 +1,4 @@
-"""What becomes of each request of an overload, against servers whose answers are known."""
+"""The outcome of each request of an overload, against servers with fixed answers."""
 
 import itertools
 
@@ -21,7 +21,7 @@ def test_every_request_is_answered_refused_or_lost() -> None:
     assert all(latency > 0 for latency in outcome.answered + outcome.refused)
 
 
-def test_a_status_that_is_neither_ends_it() -> None:
+def test_any_other_status_ends_the_run() -> None:
     wrong = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n"
     with answering(lambda: wrong) as address, pytest.raises(OSError, match="500"):
         run(address, REQUEST, every(rate=100, seconds=0.1), connections=2)
