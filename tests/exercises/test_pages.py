@@ -1,4 +1,4 @@
-"""docs/chapter is what the programs wrote: its text from its numbers, and its numbers from a run."""
+"""docs/chapter is generated: its text from its numbers, and its numbers from a run."""
 
 import json
 import re
@@ -30,7 +30,7 @@ def test_text_is_made_from_the_numbers_beside_it(exercise: Exercise) -> None:
 
 
 @of_each
-def test_pictures_are_there_and_have_words(exercise: Exercise) -> None:
+def test_pictures_exist_and_have_alternative_text(exercise: Exercise) -> None:
     pictures = re.findall(r"!\[(.*?)\]\((.*?)\)", (CHAPTER / f"{exercise.name}.md").read_text())
     for words, name in pictures:
         assert len(words) > 20
@@ -44,7 +44,7 @@ def test_quick_run_reproduces_the_numbers_of_the_page(exercise: Exercise, data_f
     pairs = list(_pairs(values, _page_document(exercise)["values"], exercise.name))
     assert pairs
     for where, value, on_page in pairs:
-        # Another processor adds in another order.
+        # Other processors sum in another order.
         expected = pytest.approx(on_page, rel=0.02, abs=1e-6, nan_ok=True) if isinstance(on_page, float) else on_page
         assert value == expected, where
 
@@ -63,13 +63,13 @@ def _pairs(measured: Any, on_page: Any, where: str) -> Iterator[tuple[str, Any, 
         yield where, measured, on_page
 
 
-def test_none_lists_them_all(capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_without_names_lists_all_exercises(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [e.name for e in EXERCISES]
     assert len({exercise.name for exercise in EXERCISES}) == len(EXERCISES)
 
 
-def test_folder_that_cannot_be_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_impossible_folder_is_reported_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
     assert main(["all", "--out", str(tmp_path / "file" / "pages")]) == 1
     assert capsys.readouterr().err.startswith("exercises: cannot make the folder")

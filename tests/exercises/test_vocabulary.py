@@ -27,13 +27,13 @@ SETTINGS = replace(MODEL, width=4, batch_size=64, steps=60, learning_rate=0.05)
 
 @pytest.fixture(scope="module")
 def task() -> Task:
-    """A text in which each token has one successor, but for the names."""
+    """A text in which each token except the names has one successor."""
     names = [[f"name_{i % 30} only_{i}_{j}" for j in range(12)] for i in range(40)]
     texts = {f"{i}.py": tokenise("".join(f"if a : b = ( c + d ) ; {n} " for n in names[i])) for i in range(40)}
     return Task.of(Corpus("made", "a made text", texts))
 
 
-def test_text_is_the_one_that_the_page_states() -> None:
+def test_corpus_matches_the_page() -> None:
     on_page = json.loads(STATED.read_text())["values"]
     if on_page["corpus"]["python"] != platform.python_version():
         pytest.skip(f"the page is about the text of Python {on_page['corpus']['python']}")
@@ -54,7 +54,7 @@ def test_every_way_to_train_learns(task: Task) -> None:
     )
 
 
-def test_scores_are_those_of_the_logits(task: Task) -> None:
+def test_scores_equal_those_of_the_logits(task: Task) -> None:
     model = exact(task, replace(SETTINGS, steps=2))
     scores = score(log_probabilities(model), task.report)
     probabilities = model.regression.probabilities(model.features(task.report.contexts)).numpy()
@@ -66,7 +66,7 @@ def test_scores_are_those_of_the_logits(task: Task) -> None:
 
 
 @pytest.mark.slow
-def test_cost_of_chunks_is_less_memory_than_the_materialised_loss() -> None:
+def test_chunks_use_less_memory_than_the_materialised_loss() -> None:
     classes, examples = 20_000, 256
     cell = costs((classes,), (examples,), 1)[str(classes)][str(examples)]
     assert set(cell) == set(ALL_WAYS) == {*WAYS, "adaptive"}
@@ -91,7 +91,7 @@ def test_quick_model_is_served() -> None:
     assert measured["many"]["contexts"] == 1024
 
 
-def test_service_that_does_not_start_is_said(tmp_path: Path) -> None:
+def test_service_that_does_not_start_is_reported(tmp_path: Path) -> None:
     nowhere = serving(tmp_path / "nothing.onnx")
     with pytest.raises(TrainingError, match=r"the service did not start: demur: cannot read the model"), nowhere:
         pass
