@@ -53,7 +53,7 @@ def test_p_value_is_exact_where_other_examples_fixed_the_bins() -> None:
     p_values = np.array([_p_values(repeat, others=60) for repeat in range(repeats)])
     for level in (0.01, 0.1, 0.5):
         assert ((p_values <= level).sum(axis=0) <= binom.ppf(0.999, repeats, level)).all()
-    assert ((p_values <= 0.5).mean(axis=0) > 0.4).all()  # and not by p-values near 1
+    assert ((p_values <= 0.5).mean(axis=0) > 0.4).all()  # but not by p-values near 1
 
 
 def test_p_value_is_too_small_too_often_where_the_reference_fixed_its_own_bins() -> None:
@@ -76,17 +76,17 @@ def _ever_not_stable(repeat: int, window: int, inputs: int) -> bool:
 
 
 @pytest.mark.parametrize(("window", "repeats"), [(10_000, 100), (1_000, 20)])
-def test_good_inputs_are_never_called_drift_in_99_of_100_runs(window: int, repeats: int) -> None:
+def test_good_inputs_are_not_called_drift_in_99_of_100_runs(window: int, repeats: int) -> None:
     alarms = sum(_ever_not_stable(repeat, window, 100_000) for repeat in range(repeats))
     assert alarms <= binom.ppf(0.999, repeats, 100 * FALSE_ALARM_RATE)
 
 
 @pytest.mark.parametrize(("inputs", "sure"), [(10_000, 3.4), (1_000, 2.8), (100, 1.6)])
-def test_shift_is_seen_within_one_window(inputs: int, sure: float) -> None:
+def test_shift_is_detected_within_one_window(inputs: int, sure: float) -> None:
     """The false alarm rate is not kept by never raising one: confidence falls by 1.9, 4.4 and 12.9 points."""
     for repeat in range(20):
         rng = np.random.default_rng([32, repeat])
-        drift = Drift(_reference(rng, 5_000, 5_000), 100)  # each request has 100 inputs or more, and so is a window
+        drift = Drift(_reference(rng, 5_000, 5_000), 100)  # each request has 100 inputs or more, so it fills a window
         drift.record(_inputs(rng, inputs))
         assert _state(drift).confidence.status == "stable"
         drift.record(_inputs(rng, inputs, sure))

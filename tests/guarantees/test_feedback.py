@@ -90,7 +90,7 @@ def _come(coming: list[tuple[float, str, str]], until: float) -> Iterator[tuple[
         yield heapq.heappop(coming)
 
 
-def test_false_alarms_are_rare_however_often_one_looks() -> None:
+def test_false_alarms_are_rare_even_with_checks_after_every_label() -> None:
     rng = np.random.default_rng(0)
     first_alarms = _alarms(rng.random((20_000, REPEATS)) < PROMISED)
     assert np.isfinite(first_alarms).sum() <= MOST_VIOLATIONS

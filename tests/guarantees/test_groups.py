@@ -1,4 +1,4 @@
-"""Rows in groups that err together: the tests that are valid for them, and one that is not.
+"""Rows in groups whose errors depend on one another: the tests that are valid for them, and one that is not.
 
 The population is the file's scores of the official test images. A group of m rows is one image m times, the strongest
 possible dependence, so the risk of a threshold is known and is the same over rows and over images.
@@ -59,7 +59,7 @@ def test_promise_is_kept_for_groups_that_err_together(
     draws = [[RESAMPLING_SEED, repeat] for repeat in range(repeats)]
     coverage, risk = pool.truth(_thresholds(fixed, (_only(_groups(pool, sizes, draw), test) for draw in draws), RISK))
     assert (risk > RISK).sum() <= most_violations(repeats)
-    assert coverage.mean() > 0.4  # and not by never answering
+    assert coverage.mean() > 0.4  # but not by never answering
 
 
 @pytest.mark.parametrize("size", [2, 5, 10])
