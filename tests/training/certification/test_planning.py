@@ -40,7 +40,7 @@ def test_more_examples_answer_more() -> None:
     assert 0.8 < planned.coverage[1, 2] < 1
 
 
-def test_fewer_than_the_least_certify_nothing() -> None:
+def test_fewer_than_the_minimum_certify_nothing() -> None:
     """It takes 29 answers for 10 % and 149 for 2 %."""
     planned = _plan(TUNE, (28, 29, 148, 149))
     assert planned.possible.tolist() == [[False, False, False, True], [False, True, True, True]]
@@ -48,7 +48,7 @@ def test_fewer_than_the_least_certify_nothing() -> None:
     assert planned.coverage[1, 2] > 0.5
 
 
-def test_familywise_takes_more() -> None:
+def test_familywise_needs_more_examples() -> None:
     together = plan(TUNE, replace(SETTINGS, familywise=True), (35, 36, 300), 1000)
     assert together is not None
     assert together.possible[1].tolist() == [False, True, True]  # 36 at the level 0.975
@@ -57,7 +57,7 @@ def test_familywise_takes_more() -> None:
 
 @pytest.mark.parametrize(("size", "drawn_tune"), [(400, 2000), (1500, 3000)])
 def test_coverage_is_the_mean_over_draws_of_the_certified_share(size: int, drawn_tune: int) -> None:
-    """Where there are 1,000 calibration examples now; with more of them tune grows too."""
+    """With 1,000 calibration examples now; with more, tune grows too."""
     rng, shares = np.random.default_rng([7, 4, size]), []
     for _ in range(20):
         tune = TUNE.take(rng.integers(0, len(TUNE), drawn_tune))
@@ -87,8 +87,8 @@ def test_plan_depends_only_on_the_seed() -> None:
     assert (first != other).any()
 
 
-def test_groups_of_copies_answer_what_a_row_of_each_does() -> None:
-    """Each row four times: 2,400 rows in groups of four are worth 600, and counted as 2,400 they would promise more."""
+def test_group_of_copies_is_worth_one_row() -> None:
+    """Each row four times: 2,400 rows in groups of four are worth 600. Counted as 2,400 they would promise more."""
     fourfold = TUNE.take(np.repeat(np.arange(len(TUNE)), 4))
     grouped = replace(fourfold, groups=np.random.default_rng(0).permutation(len(TUNE)).repeat(4))
     planned = _plan(grouped, (112, 116, 2400), largest=4)
@@ -97,7 +97,7 @@ def test_groups_of_copies_answer_what_a_row_of_each_does() -> None:
     assert (planned.coverage[:, 2] < _plan(TUNE, (2400,)).coverage[:, 0] - 0.02).all()
 
 
-def test_groups_of_several_sizes_are_drawn_whole() -> None:
+def test_groups_of_several_sizes_are_drawn_as_units() -> None:
     sizes = np.array([1, 2, 3, 6] * 150)
     groups = np.random.default_rng(0).permutation(np.repeat(np.arange(600), sizes))
     tune = replace(_scored(1800), groups=groups)

@@ -60,7 +60,7 @@ def test_statistics_against_their_definitions() -> None:
     np.testing.assert_allclose(components.statistics(data).numpy(), expected, rtol=1e-9)
 
 
-def test_each_statistic_is_about_one_at_the_edge_of_the_training_inputs() -> None:
+def test_each_statistic_is_about_1_at_the_edge_of_the_training_inputs() -> None:
     data = _data(5000)
     components = PrincipalComponents.fit([data])
     over = (components.statistics(data) > 1).double().mean(dim=0)
@@ -74,12 +74,12 @@ def test_many_features_keep_sixty_four_components_and_few_keep_half() -> None:
 
 
 @pytest.mark.parametrize("levels", [1, 255])
-def test_rounded_axes_are_summed_by_float32_without_an_error(levels: int) -> None:
+def test_float32_sums_rounded_axes_exactly(levels: int) -> None:
     generator = torch.Generator().manual_seed(0)
     grey = torch.randint(0, levels + 1, (400, 784), generator=generator, dtype=torch.uint8)
     components = PrincipalComponents.fit([grey.double() / levels], levels)
     assert components.exact_in_float32
-    extreme = torch.where(components.axes[:, :20].T > 0, levels, 0)  # the largest sums that there can be
+    extreme = torch.where(components.axes[:, :20].T > 0, levels, 0)  # the largest possible sums
     inputs = torch.cat([grey, extreme.to(torch.uint8)])
     exact = inputs.double() @ components.axes
     for order in (torch.arange(784), torch.randperm(784, generator=generator)):
@@ -90,7 +90,7 @@ def test_rounded_axes_are_summed_by_float32_without_an_error(levels: int) -> Non
 
 
 @pytest.mark.parametrize(("width", "enough"), [(28 * 28, True), (64 * 64 * 3, False)])
-def test_axes_of_many_features_are_left_alone(width: int, enough: bool) -> None:
+def test_axes_of_many_features_are_not_rounded(width: int, enough: bool) -> None:
     generator = torch.Generator().manual_seed(0)
     drawn = torch.normal(0.0, 1.0, (width, 3), generator=generator, dtype=torch.float64)
     axes = drawn / drawn.norm(dim=0)

@@ -17,7 +17,7 @@ def _scores(rows: np.ndarray, ood_score: np.ndarray | None = None) -> Scores:
     return Scores(rows, rows.max(axis=1), np.zeros(len(rows), np.float32) if ood_score is None else ood_score)
 
 
-def test_bins_hold_about_the_share_of_their_quantiles() -> None:
+def test_bins_hold_about_the_shares_of_their_quantiles() -> None:
     values = np.random.default_rng(0).normal(size=(2, 10_000)).astype(np.float32)
     bins = histogram(values[0], values[0])
     assert bins.counts == pytest.approx([100, 900, *[1000] * 8, 900, 100], abs=1)
@@ -42,7 +42,7 @@ def test_most_likely_labels_are_counted_including_zeros() -> None:
 
 @pytest.mark.parametrize("classes", [100, 101])
 def test_other_examples_decide_which_of_many_labels_have_bins(classes: int) -> None:
-    """Not the split itself, in which other labels are the most frequent ones."""
+    """The split itself does not: other labels are the most frequent ones there."""
     counted = np.eye(classes, dtype=np.float32)[[0] * 5 + [1] * 3]
     others = np.eye(classes, dtype=np.float32)[[*range(2, classes), *range(2, classes), 1]]
     result = reference("calibration", "0" * 64, _scores(counted), _scores(others))

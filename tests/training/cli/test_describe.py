@@ -1,4 +1,4 @@
-"""`demur describe`, and `fit` and `evaluate` on the same data, as a user types them."""
+"""`demur describe`, and `fit` and `evaluate` on the same data, from a user's command line."""
 
 import shlex
 from pathlib import Path
@@ -11,9 +11,7 @@ from tests.training.data.made import columns, folders, with_copies, write
 from training.__main__ import main
 
 
-def test_described_table_is_trained_by_the_command_that_is_given(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_printed_command_trains_the_described_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write(tmp_path / "patients.csv", columns(400))
     assert main(["describe", str(path), "--group-column", "patient", "--ignore-columns", "visit"]) == 0
     output = capsys.readouterr().out
@@ -49,11 +47,11 @@ def test_described_table_is_trained_by_the_command_that_is_given(
 
 
 def _repeating(folder: Path) -> Path:
-    """A table of 400 rows, the first 40 of them once more at its end."""
+    """A table of 400 rows, the first 40 of them repeated at its end."""
     return write(folder / "t.csv", with_copies(400, 40))
 
 
-def test_copies_are_left_out_by_every_command_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_leaves_out_the_same_copies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, out = _repeating(tmp_path), tmp_path / "model.onnx"
     options = ["--ignore-columns", "patient", "visit", "--copies", "one"]
     assert main(["describe", str(path), *options]) == 0
@@ -84,7 +82,7 @@ def test_copies_are_left_out_by_every_command_alike(tmp_path: Path, capsys: pyte
         (["--copies", "together"], "copies    40 of 440 rows repeat another, and stay in its split"),
     ],
 )
-def test_what_becomes_of_copies_is_described(
+def test_treatment_of_copies_is_described(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], copies: list[str], line: str
 ) -> None:
     assert main(["describe", str(_repeating(tmp_path)), "--ignore-columns", "patient", "visit", *copies]) == 0
@@ -113,7 +111,7 @@ def test_described_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 def _clouds(path: Path, seed: int = 0, flipped: tuple[str, ...] = ()) -> Path:
-    """2,000 points of two classes that overlap, in splits of their own; in some splits every label is the other."""
+    """2,000 points of two overlapping classes, in given splits; the splits in `flipped` have every label swapped."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 2, 2000)
     split = np.repeat(["train", "tune", "calibration", "report"], [800, 400, 500, 300])
@@ -149,7 +147,7 @@ def test_plan_is_a_table_by_risk_and_number_of_examples(tmp_path: Path, capsys: 
     assert [child.name for child in tmp_path.iterdir()] == ["clouds.csv"]  # nothing is published
 
 
-def test_plan_sees_neither_calibration_nor_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plan_uses_neither_calibration_nor_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--split-column", "split", "--selective-risk", "0.1"]
     expected = _planned(capsys, _clouds(tmp_path / "t.csv"), *words)
     spoilt = _clouds(tmp_path / "t.csv", flipped=("calibration", "report"))
@@ -157,7 +155,7 @@ def test_plan_sees_neither_calibration_nor_report(tmp_path: Path, capsys: pytest
     assert _planned(capsys, _clouds(tmp_path / "t.csv", flipped=("tune",)), *words) != expected
 
 
-def test_plan_and_prospects_are_of_the_risks_that_are_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plan_and_prospects_cover_the_requested_risks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = _clouds(tmp_path / "clouds.csv")
     words = ["--selective-risk", "0.1", "0.05", "--familywise", "--false-alarm-rate", "0.02"]
     assert main(["describe", str(path), "--split-column", "split", *words]) == 0
@@ -173,7 +171,7 @@ def test_plan_and_prospects_are_of_the_risks_that_are_asked(tmp_path: Path, caps
     assert lines[3] == ""
 
 
-def test_tune_that_is_too_small_for_a_plan_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_tune_split_too_small_for_a_plan_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write(tmp_path / "patients.csv", columns(400))
     assert _planned(capsys, path, "--ignore-columns", "visit", "patient") == [
         "cannot be estimated: tune has 40 examples, and it takes at least 100 that are independent of one another"
@@ -196,6 +194,8 @@ def test_tune_that_is_too_small_for_a_plan_is_said(tmp_path: Path, capsys: pytes
         ),
     ],
 )
-def test_what_cannot_be_asked_is_one_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_request_is_rejected_in_one_line(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(words) == 1
     assert capsys.readouterr().err == f"demur: {message}\n"

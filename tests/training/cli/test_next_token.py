@@ -47,7 +47,7 @@ def test_text_becomes_a_service(texts: Path, tmp_path: Path, capsys: pytest.Capt
         assert prediction["probabilities"] is None
 
 
-def test_text_that_will_not_do_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unusable_text_is_reported_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def refused(folder: Path) -> str:
         assert main(["next-token", "--text", str(folder), "--out", str(tmp_path / "out" / "model.onnx")]) == 1
         return capsys.readouterr().err

@@ -20,7 +20,7 @@ SPLIT = ["train"] * 100 + ["tune"] * 20 + ["calibration"] * 50 + ["report"] * 50
 
 
 def _with_copies() -> dict[str, Any]:
-    """200 rows, and the first 20 once more at the end, one of them under another label."""
+    """200 rows, and the first 20 repeated at the end, one of them with another label."""
     values = with_copies()
     values["label"][200] = "healthy"
     return values
@@ -31,7 +31,7 @@ def _table(folder: Path) -> Path:
 
 
 def _pictures(root: Path) -> Path:
-    """40 pictures, and the first 5 once more, one of them in the other folder."""
+    """40 pictures, and the first 5 repeated, one of them in the other folder."""
     folders(root)
     picture(root / "dog" / "zz0.png", 0)  # 0 is a cat
     for number in range(1, 5):
@@ -47,7 +47,7 @@ def _embeddings(path: Path, **columns: Any) -> Path:
 
 
 def _numbers(data: Pool, seed: int = 0) -> dict[str, list[int]]:
-    """The rows of each split, by the value of `pressure`: a copy has the number of the row that it repeats."""
+    """The rows of each split, identified by `pressure`: a copy has the number of the row that it repeats."""
     parts = data.parts(seed).items()
     return {name: sorted(np.rint(part.inputs[:, 1] * 7).astype(int).tolist()) for name, part in parts}
 
@@ -58,7 +58,7 @@ def _of(result: OpenedData) -> Pool:
     return result.pool
 
 
-def test_table_keeps_every_row_and_draws_each_by_itself(tmp_path: Path) -> None:
+def test_table_keeps_every_row_and_draws_rows_individually(tmp_path: Path) -> None:
     opened_data = opened(_table(tmp_path), **LEFT_OUT)
     assert opened_data.findings.warnings == [
         "20 rows repeat another, and count as examples of their own. That is right if rows repeat naturally, as "
@@ -179,7 +179,7 @@ def test_copy_in_train_is_kept_before_one_in_report(tmp_path: Path) -> None:
     assert first.tolist() == [0]  # the label of the copy that is kept
 
 
-def test_copy_in_a_file_of_its_own_is_left_out_and_each_file_says_how_many(tmp_path: Path) -> None:
+def test_copies_across_files_are_left_out_and_counted_per_file(tmp_path: Path) -> None:
     values = columns(300)
     ranges = {"all": slice(0, 200), "cal": slice(190, 260), "rep": slice(260, 300)}  # 190 to 199 are in both
     paths = [write(tmp_path / f"{name}.csv", {k: v[rows] for k, v in values.items()}) for name, rows in ranges.items()]
@@ -208,7 +208,7 @@ def test_groups_that_share_a_copy(tmp_path: Path) -> None:
     assert free.parts(0)["report"].source.endswith("inputs of new ones of this population")
 
 
-def test_class_whose_examples_are_copies_is_too_small(tmp_path: Path) -> None:
+def test_class_of_copies_only_is_too_small(tmp_path: Path) -> None:
     values = _with_copies()
     values["label"][200:] = "rare"
     opened_data = opened(write(tmp_path / "t.csv", values), copies="one", **LEFT_OUT)

@@ -13,7 +13,7 @@ from training.data.encoders import encoder_for
 from training.reporting.evaluation import strange_inputs
 
 
-def test_file_computes_what_torch_does(tmp_path: Path) -> None:
+def test_file_agrees_with_torch(tmp_path: Path) -> None:
     model, contexts = tiny_tokens.many(), tiny_tokens.TOKENS
     scores = Classifier.load(tiny_tokens.write_many(tmp_path)).scores(contexts)
     np.testing.assert_allclose(scores.probabilities, model.probabilities(contexts), atol=1e-7)
@@ -27,18 +27,18 @@ def test_features_are_the_embeddings_of_the_context_in_order() -> None:
     assert tiny_tokens.ENCODER.width == 2
 
 
-def test_tokens_have_no_encoder_before_they_are_learnt() -> None:
+def test_tokens_have_no_encoder_before_training() -> None:
     part = Labelled("by hand", tiny_tokens.TOKENS, np.zeros(4, dtype=np.int64))
     with pytest.raises(TypeError, match="learnt with the weights"):
         encoder_for(tiny_tokens.KIND, part)
 
 
-def test_labelled_contexts_stay_whole_numbers() -> None:
+def test_labelled_contexts_stay_integers() -> None:
     part = Labelled("by hand", tiny_tokens.TOKENS, np.zeros(4, dtype=np.int64))
     assert part.inputs.dtype == np.int64
 
 
-def test_strange_contexts_are_of_the_vocabulary() -> None:
+def test_strange_contexts_use_the_vocabulary() -> None:
     sets = strange_inputs.make(tiny_tokens.KIND, tiny_tokens.TOKENS)
     assert len(sets) == 3
     for inputs in sets.values():
