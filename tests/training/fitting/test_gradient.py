@@ -1,4 +1,4 @@
-"""Loss and gradient by hand: autograd's, however a minibatch is cut, and of bytes what it is of their features."""
+"""Loss and gradient by hand equal autograd, for every division of a minibatch and for features stored as bytes."""
 
 from collections.abc import Iterator
 
@@ -39,7 +39,7 @@ def _autograd(model: SoftmaxRegression, batch: Minibatch) -> tuple[torch.Tensor,
 @pytest.mark.parametrize("classes", [2, 70])  # few, many
 @pytest.mark.parametrize("soft", [False, True])
 @pytest.mark.parametrize("stored", ["features", "bytes"])
-def test_autograd_has_the_same(count: int, classes: int, soft: bool, stored: str) -> None:
+def test_loss_and_gradient_equal_autograd(count: int, classes: int, soft: bool, stored: str) -> None:
     model, levels, labels = _problem(count, classes)
     targets = smoothed(labels, classes, 0.1).double() if soft else labels
     of_levels = Levels(255.0, torch.float64)
@@ -59,7 +59,7 @@ def test_autograd_has_the_same(count: int, classes: int, soft: bool, stored: str
     assert alone[1] == hits
 
 
-def test_strides_change_nothing() -> None:
+def test_strides_do_not_change_the_gradient() -> None:
     model, levels, labels = _problem(64, 3)
     batch = Minibatch(levels.double(), labels, size=64)
     other = SoftmaxRegression(model.weights.contiguous(), model.biases)
@@ -70,13 +70,13 @@ def test_strides_change_nothing() -> None:
 
 
 def test_operations_keep_the_strides_of_the_initial_weights() -> None:
-    """On which the fit's time depends, and nothing else."""
+    """The strides affect only the speed of a fit."""
     model = SoftmaxRegression.initial(5, 3, torch.Generator().manual_seed(0))
     for other in (model, model.copy(), model.to(dtype=torch.float64)):
         assert other.weights.T.is_contiguous()
 
 
-def test_bytes_are_the_features_that_they_stand_for() -> None:
+def test_bytes_give_the_same_as_their_features() -> None:
     _, levels, labels = _problem(40, 3)
     images = Examples(levels, labels, Levels(255.0, torch.float32))
     assert (images.width, images.dtype, len(images)) == (5, torch.float32, 40)

@@ -18,7 +18,7 @@ import pytest
 from service.inference.classifier import Classifier
 from tests.server import ROOT
 
-SEEDS = (0, 1)  # jobs of either take turns, so that every job is to replace a file that is not its own
+SEEDS = (0, 1)  # jobs alternate between the two, so that every job replaces a file of the other
 
 
 class Jobs:
@@ -30,7 +30,7 @@ class Jobs:
 
     @property
     def answers(self) -> IO[str]:
-        """A line for each job that has ended."""
+        """One line for each job that has ended."""
         assert self._forks.stdout is not None
         return self._forks.stdout
 
@@ -51,14 +51,14 @@ class Jobs:
         self._forks.stdin.flush()
 
     def ended(self) -> tuple[int, float]:
-        """Of the job that was started first."""
+        """Exit status and seconds of the job that was started first."""
         status, lasted = json.loads(self.answers.readline())
         return status, lasted
 
 
 @contextmanager
 def _forking(folder: Path) -> Iterator[Jobs]:
-    """Jobs on the data in `folder`, for the place in its folder `models`."""
+    """Jobs on the data in `folder`, which write to its folder `models`."""
     with subprocess.Popen(
         [sys.executable, "-m", "tests.training.fitting.killed_jobs"],
         cwd=ROOT,
@@ -94,7 +94,7 @@ def test_two_hundred_kills(jobs: Jobs) -> None:
 
 
 def _kill(jobs: Jobs, kills: int) -> Counter[str]:
-    """Start jobs until so many have been killed. Returns what they had done and left."""
+    """Start jobs until so many have been killed; return how often each outcome occurred."""
     undisturbed, lifetimes = [], []
     for seed in SEEDS:
         status, seconds = jobs.run(seed)
@@ -110,7 +110,7 @@ def _kill(jobs: Jobs, kills: int) -> Counter[str]:
         seed, pattern = SEEDS[number % 2], patterns[number // 2 % 4]
         number += 1
         before = jobs.out.read_bytes()
-        # Half of the moments are anywhere in a job's life, half in the short time that a draft of it is there.
+        # Half of the kills come at any moment of a job, half during the short life of its draft.
         seconds = rng.uniform(0, max(lifetimes) if pattern is None else 0.02)
         status, _ = jobs.run(seed, float(seconds), pattern)
         assert status in (0, -9)
@@ -121,7 +121,7 @@ def _kill(jobs: Jobs, kills: int) -> Counter[str]:
         outcomes["replaced the model" if after != before else "left it as it was"] += status == -9
         outcomes["left a draft"] += status == -9 and bool(_drafts(jobs.folder))
         outcomes["left a checkpoint"] += status == -9 and jobs.checkpoint(seed).exists()
-        # A killed job's draft goes with the next that comes so far: they do not add up.
+        # A later job removes the draft of a killed one, so drafts do not accumulate.
         assert len(_drafts(jobs.folder)) <= 1 + len(SEEDS)
     print(f"\n{number} jobs, {killed} killed: {dict(outcomes)}")  # noqa: T201  # for docs/evidence/reliability.md
     for seed in SEEDS:
@@ -157,5 +157,5 @@ def test_two_jobs_at_once(tmp_path: Path, jobs: Jobs) -> None:
 
 
 def _drafts(folder: Path) -> list[Path]:
-    """All else that is in the folder than models and checkpoints."""
+    """Everything in the folder except models and checkpoints."""
     return [path for path in folder.iterdir() if not re.fullmatch(r"model\.onnx|fit-\d\.checkpoint", path.name)]

@@ -1,4 +1,4 @@
-"""`torchrun ... -m training fit` as a user types it: two processes give what one gives, killed ones included."""
+"""`torchrun ... -m training fit`: two processes give the result of one, even if some are killed."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ from tests.server import ROOT, command_environment, free_port
 pytestmark = pytest.mark.slow
 
 EPOCHS = 100
-# The same command, and the same with the splits that a fit reads, 2,000 x 32 and 400 x 32, read from the file.
+# The command itself, and again with the splits of a fit, 2,000 x 32 and 400 x 32, read from the file.
 _PROGRAMS = {
     "in memory": ["-m", "training"],
     "streamed": [
@@ -33,7 +33,7 @@ _PROGRAMS = {
 
 @dataclass(frozen=True)
 class Fit:
-    """One form of the data, and what one process and two make of it when nobody disturbs them."""
+    """A command, and the undisturbed results of one process and of two."""
 
     command: list[str]
     one: Path
@@ -55,7 +55,7 @@ def fit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     alone = [*command, "--out", str(made.one)]
     subprocess.run(alone, cwd=ROOT, env=command_environment(OMP_NUM_THREADS="1"), check=True, capture_output=True)
     _, output = torchrun.finish(torchrun.start(*torchrun.TWO, "--no-python", *command, "--out", str(made.two)))
-    assert output.count(f"epoch {EPOCHS}/{EPOCHS}: ") == 1  # only the first process speaks
+    assert output.count(f"epoch {EPOCHS}/{EPOCHS}: ") == 1  # only the first process prints
     return made
 
 
@@ -65,7 +65,7 @@ def _weights(path: Path) -> dict[str, NDArray[np.float32]]:
 
 
 def _assert_same_weights(path: Path, expected: Path) -> None:
-    """To 1e-6 of each weight."""
+    """Compare to 1e-6 of each weight."""
     for name, values in _weights(expected).items():
         np.testing.assert_allclose(_weights(path)[name], values, rtol=1e-6, atol=0)
 
@@ -79,7 +79,7 @@ def test_two_processes_give_the_weights_of_one(fit: Fit) -> None:
 
 
 @pytest.mark.parametrize("rank", [0, 1])
-def test_killed_worker_is_started_again_and_the_result_is_the_same(fit: Fit, tmp_path: Path, rank: int) -> None:
+def test_killed_worker_restarts_and_the_result_is_the_same(fit: Fit, tmp_path: Path, rank: int) -> None:
     out, checkpoint = tmp_path / "model.onnx", tmp_path / "fit.checkpoint"
     command = [*fit.command, "--out", str(out), "--checkpoint", str(checkpoint)]
     job = torchrun.start(*torchrun.TWO, "--max-restarts=3", "--no-python", *command)
@@ -87,7 +87,7 @@ def test_killed_worker_is_started_again_and_the_result_is_the_same(fit: Fit, tmp
     os.kill(torchrun.worker_pid(job, rank), signal.SIGKILL)
     _, output = torchrun.finish(job)
     assert f"exitcode: {-signal.SIGKILL}" in output
-    # Every epoch was told, and hardly one twice: what was done was not done again.
+    # Every epoch was reported, and at most one twice: finished epochs were not repeated.
     epoch_lines = [line for line in output.splitlines() if line.startswith("epoch ")]
     assert len({line.split()[1] for line in epoch_lines}) == EPOCHS
     assert len(epoch_lines) <= EPOCHS + 1
@@ -96,12 +96,12 @@ def test_killed_worker_is_started_again_and_the_result_is_the_same(fit: Fit, tmp
     assert list(tmp_path.iterdir()) == [out]  # the checkpoint is gone
 
 
-def test_another_number_of_processes_goes_on(fit: Fit, tmp_path: Path) -> None:
+def test_fit_resumes_with_another_number_of_processes(fit: Fit, tmp_path: Path) -> None:
     out, checkpoint = tmp_path / "model.onnx", tmp_path / "fit.checkpoint"
     command = [*fit.command, "--out", str(out), "--checkpoint", str(checkpoint)]
     job = torchrun.start(*torchrun.TWO, "--no-python", *command)
     torchrun.wait_until(checkpoint.exists, job)
-    job.send_signal(signal.SIGTERM)  # which ends the workers too
+    job.send_signal(signal.SIGTERM)  # this ends the workers too
     job.communicate(timeout=60)
     assert not out.exists()
     alone = subprocess.run(
@@ -111,7 +111,7 @@ def test_another_number_of_processes_goes_on(fit: Fit, tmp_path: Path) -> None:
     _assert_same_weights(out, fit.one)
 
 
-def test_machines_that_were_told_different_things_are_named(tmp_path: Path) -> None:
+def test_machines_with_different_options_are_named(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(4000, 3)).astype(np.float32))
     np.save(tmp_path / "y.npy", np.arange(4000) % 2)
     command = ["--module", "training", "fit", "--data", str(tmp_path / "x.npy"), "--labels", str(tmp_path / "y.npy")]
@@ -127,7 +127,7 @@ def test_machines_that_were_told_different_things_are_named(tmp_path: Path) -> N
     assert not (tmp_path / "out").exists()
 
 
-def test_error_ends_all_with_its_line(tmp_path: Path) -> None:
+def test_error_ends_all_processes_with_one_line(tmp_path: Path) -> None:
     command = ["fit", "--data", str(tmp_path / "nowhere.npy"), "--out", str(tmp_path / "model.onnx")]
     shown, stderr = torchrun.finish(torchrun.start(*torchrun.TWO, "--module", "training", *command), status=1)
     assert shown == ""

@@ -41,7 +41,7 @@ def test_tiny_models_table(tiny_evaluation: Evaluation) -> None:
     ]
 
 
-def test_text_fits_a_terminal_and_says_how_sure(evaluation: Evaluation) -> None:
+def test_text_fits_a_terminal_and_names_the_confidence(evaluation: Evaluation) -> None:
     lines = as_text(evaluation.manifest, evaluation.points).splitlines()
     assert max(map(len, lines)) <= 100
     assert len(lines) == 2 + len(evaluation.points) + 1
@@ -63,7 +63,7 @@ def test_text_fits_a_terminal_and_says_how_sure(evaluation: Evaluation) -> None:
         ),
     ],
 )
-def test_text_says_what_the_certificates_are_of(
+def test_last_line_names_the_kind_of_certificate(
     evaluation: Evaluation, changes: dict[str, int | str], last_line: str
 ) -> None:
     abstention = evaluation.manifest.abstention
@@ -76,7 +76,7 @@ def test_text_says_what_the_certificates_are_of(
 
 
 def test_with_a_cost_matrix_a_reject_cost_states_mean_costs(tmp_path: Path) -> None:
-    """[255, 0] is left by 9/11. Right taken for left costs 0.5: of four such answers one is wrong, so 0.125 a piece."""
+    """[255, 0] is left by 9/11. Answering left for right costs 0.5; one of four such answers is wrong: 0.125 each."""
     matrix = [[0.0, 1.0, 1.0], [0.5, 0.0, 0.5], [1.0, 1.0, 0.0]]
     manifest = tiny.manifest()
     assert manifest.abstention is not None
