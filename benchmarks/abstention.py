@@ -1,4 +1,4 @@
-"""`make abstention`: our rule for the threshold beside others, on the same calibration splits; and resubmission.
+"""`make abstention`: our rule for the threshold against others, on the same calibration splits; and resubmission.
 
 The population is the file's scores of all official test images. Each calibration split is drawn from it anew, and
 each rule's threshold is measured on the entire population: is its true risk over the target, and how much does it

@@ -29,7 +29,7 @@ OUT = Path("build/accuracy.json")
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Accuracies of one recipe on the 10,000 official test images and on tune, and each fit's seconds; one a seed."""
+    """Per seed, one recipe's accuracy on the 10,000 official test images and on tune, and the seconds of its fit."""
 
     recipe: Recipe
     accuracies: list[float]

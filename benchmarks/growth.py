@@ -13,7 +13,7 @@ from benchmarks.whole_fit import whole_fit
 from training.reporting import hardware
 
 ROWS, WIDTH, BATCH = (10_000, 100_000, 1_000_000, 10_000_000), 32, 256
-_ROUNDS = 10  # for the least time of an epoch; fewer of many rows
+_ROUNDS = 10  # for the minimum time of an epoch; fewer with many rows
 
 
 def measure(count: int) -> tuple[float, float]:

@@ -11,7 +11,7 @@ def tree(pid: int) -> list[int]:
     """The running process and its descendants; empty if it has ended."""
     children: dict[int, list[int]] = {}
     for child in (int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit()):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it may end meanwhile
             children.setdefault(int(_stat(child)[1]), []).append(child)
     pids = [pid] if (_PROC / str(pid)).exists() else []
     for parent in pids:  # grows during the loop
@@ -31,12 +31,12 @@ def resident(pid: int) -> int:
 
 
 def proportional(pid: int) -> int:
-    """Resident memory in KB, where a page that n processes share counts 1/n."""
+    """Resident memory in KB; a page shared by n processes counts 1/n."""
     return _kilobytes(pid, "Pss")
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields of proc(5) from the third on, after the name, which may hold anything."""
+    """The fields of proc(5) from the third on; the name before them may contain any character."""
     return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
 
 

@@ -33,7 +33,7 @@ OUT = Path("build/shift.json")
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How the promises made on one source of calibration splits fare on the test images."""
+    """The results on the test images of promises made on one source of calibration splits."""
 
     source: str
     violations: dict[float, float]  # for each target: share of the trials where the true risk is over it
@@ -64,7 +64,7 @@ def trials(held_out: HeldOut, repeats: int) -> Iterator[Trial]:
 
 
 def measure(held_out: HeldOut, repeats: int, risks: Sequence[float], set_coverages: Sequence[float]) -> list[Kept]:
-    """Make all promises on both sources and hold them against the test images."""
+    """Make all promises on both sources and check them on the test images."""
     sources = (TEST, TRAINING)
     answered = {source: np.empty((repeats, len(risks))) for source in sources}
     risk = {source: np.empty((repeats, len(risks))) for source in sources}

@@ -1,4 +1,4 @@
-"""`make bench-data`: an epoch over embeddings in a file, beside one plain pass over it, and scikit-learn's epoch.
+"""`make bench-data`: an epoch over embeddings in a file, against one plain pass over it, and scikit-learn's epoch.
 
 1,000,000 rows of 512 float32, 2 GB, in a memory map; minibatches of 1,024. The plain pass reads the file in order and
 computes the two products that a gradient needs, X @ W and X.T @ G, and nothing else: the minimum for any training. It
@@ -25,7 +25,7 @@ _SKLEARN_BATCHES = 40  # of the 977: enough to know its rate
 
 
 def plain_pass(rows: NDArray[np.float32], *, transposed: bool) -> None:
-    """Read every row once, in order, and do the two products."""
+    """Read every row once, in order, and compute the two products."""
     weights, error = torch.zeros(WIDTH, CLASSES), torch.ones(BATCH, CLASSES)
     for start in range(0, ROWS - BATCH, BATCH):
         batch = torch.from_numpy(np.array(rows[start : start + BATCH]))
@@ -44,7 +44,7 @@ def sklearn_epoch(rows: NDArray[np.float32], labels: NDArray[np.int64]) -> None:
 
 
 def main() -> None:
-    """Measure in turn, print the least of each and the ratios, by the clock and in the processor's time."""
+    """Measure in turn, print the minimum of each and the ratios, in wall time and processor time."""
     with tempfile.TemporaryDirectory() as folder:
         rows, labels = embeddings.write(Path(folder), ROWS, WIDTH)
         source = embeddings.streamed(rows, labels)

@@ -1,4 +1,4 @@
-"""1,024 images as raw bytes in one request, in images a second, beside onnxruntime in a loop on the same core.
+"""1,024 images as raw bytes in one request, in images a second, against onnxruntime in a loop on the same core.
 
 The answers' media types are JSON and two binary ones; one that the service does not offer is left out.
 """
@@ -29,7 +29,7 @@ ACCEPTED = {"JSON": JSON, "octet-stream": RAW, "npy": NPY}
 
 
 def images() -> NDArray[np.uint8]:
-    """uint8 [1024, 28, 28], drawn; what is in them costs nothing or everything alike."""
+    """Random uint8 [1024, 28, 28]; the time does not depend on the content."""
     return np.random.default_rng(0).integers(0, 256, (IMAGES, 28, 28), dtype=np.uint8)
 
 
@@ -39,9 +39,9 @@ def request(accept: str) -> Request:
 
 
 def probabilities(answer: bytes, kind: str, count: int) -> NDArray[np.float32]:
-    """Those of an answer, [N, C]; the binary ones are records.
+    """The probabilities of an answer, [N, C]; binary answers are records.
 
-    Raises ValueError where it is not of that kind.
+    Raises ValueError if the answer is not of that kind.
     """
     if kind == "JSON":
         return np.array([each["probabilities"] for each in json.loads(answer)["predictions"]], np.float32)
@@ -55,7 +55,7 @@ def probabilities(answer: bytes, kind: str, count: int) -> NDArray[np.float32]:
 
 
 def offered(address: str, right: NDArray[np.float32]) -> list[str]:
-    """The kinds of answer that the service gives and that are right; a wrong JSON answer raises ValueError."""
+    """The kinds of answer that the service gives correctly; a wrong JSON answer raises ValueError."""
     kinds = []
     for kind, accept in ACCEPTED.items():
         try:

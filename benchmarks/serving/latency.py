@@ -1,4 +1,4 @@
-"""Latency at 70 % of the highest load, in an open loop; see `open_loop`. Ours and the limit, in turn."""
+"""Latency at 70 % of the highest load, in an open loop (see `open_loop`), of the service and the limit in turn."""
 
 import gc
 import os
@@ -22,9 +22,9 @@ ARRIVALS = {"fixed": every, "Poisson": at_random}
 
 
 def standing_still(core: int, seconds: float = 2) -> float:
-    """Share of the time in which the machine keeps a loop from running for over half a millisecond at a time.
+    """Share of the time in which the machine stops a loop for over half a millisecond at a time.
 
-    Nothing that is measured here can have a better tail than this leaves it.
+    It bounds the tail latency that any server can reach on this machine.
     """
     before, clock = os.sched_getaffinity(0), time.perf_counter
     os.sched_setaffinity(0, {core})
@@ -46,7 +46,7 @@ def one(server: Server, model: Path) -> dict[str, Any]:
             highest = rate(ready.address, [ask.path], ask.body, ask.content_type, cores[1], duration)
         result: dict[str, Any] = {"highest": highest}
         before = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, cores[1:])  # where wrk was
+        os.sched_setaffinity(0, cores[1:])  # the core that wrk used
         gc.disable()  # a pause of ours would count as the server's
         try:
             for name, arrivals in ARRIVALS.items():
@@ -58,7 +58,7 @@ def one(server: Server, model: Path) -> dict[str, Any]:
 
 
 def measure(model: Path, rounds: int = ROUNDS) -> dict[str, Any]:
-    """All rounds, as a document; of each percentile the median."""
+    """All rounds, as a document, with the median of each percentile."""
     compared = with_limits([servers.ours()], model)
     results: dict[str, list[dict[str, Any]]] = {server.name: [] for server in compared}
     still = []
@@ -89,7 +89,7 @@ def measure(model: Path, rounds: int = ROUNDS) -> dict[str, Any]:
 
 
 def table(document: dict[str, Any]) -> str:
-    """Microseconds."""
+    """The percentiles in microseconds, as a table."""
     lines = ["| server | arrivals | requests/s | p50 | p90 | p99 | p99.9 |", "|---|---|---|---|---|---|---|"]
     for name, row in document["servers"].items():
         for kind in ARRIVALS:

@@ -1,6 +1,6 @@
-"""The model for the servers that ours is compared with: onnxruntime on one thread, as ours has it.
+"""The model for the compared servers: onnxruntime on one thread, as in the service.
 
-It imports nothing of ours, for the peers run it in environments of their own.
+It imports nothing of the project, since the peers run it in their own environments.
 """
 
 import json

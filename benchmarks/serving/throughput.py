@@ -1,6 +1,6 @@
 """Requests a second: a server on one core, wrk on the other, a new process in every round.
 
-Before the timing each server's answer is compared with onnxruntime's; a failed request ends the program.
+Before the timing, the answer of each server is compared with onnxruntime; a failed request ends the program.
 """
 
 import sys
@@ -28,7 +28,7 @@ def right(model: Path) -> NDArray[np.float32]:
 
 
 def requests_a_second(server: Server, model: Path, seconds: int = SECONDS) -> float:
-    """Start it, check it, warm it up and measure."""
+    """Start the server, check it, warm it up and measure."""
     cores, ask = two_cores(), server.request
     with server.running(model, cores) as ready:
         try:
@@ -41,7 +41,7 @@ def requests_a_second(server: Server, model: Path, seconds: int = SECONDS) -> fl
 
 
 def with_limits(ours: Sequence[Server], model: Path) -> list[Server]:
-    """Ours, and for each a limit with as many bytes in and out, by the length of its answer."""
+    """The given servers, each with a limit that has as many bytes in and out."""
     both = []
     for server in ours:
         with server.running(model, two_cores()) as ready:
@@ -51,7 +51,7 @@ def with_limits(ours: Sequence[Server], model: Path) -> list[Server]:
 
 
 def measure(compared: Sequence[Server], model: Path, rounds: int = ROUNDS, seconds: int = SECONDS) -> dict[str, Any]:
-    """All of them, as a document. The limit of `demur-json` has to be among them."""
+    """All results, as a document. The limit of `demur-json` must be among the servers."""
 
     def one(server: Server) -> float:
         per_second = requests_a_second(server, model, seconds)

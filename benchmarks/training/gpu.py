@@ -1,9 +1,9 @@
-"""`make bench-gpu`: an epoch of the fit on the processor, on a GPU a launch at a time, and on the GPU as one recording.
+"""`make bench-gpu`: an epoch of the fit on the CPU, on a GPU launch by launch, and on the GPU as one recording.
 
 Fashion-MNIST, 50,000 images in minibatches of 256, by the tuned recipe; and the same images with labels drawn from
-1,000 classes. What is measured is the training alone, without the look at tune, in turn, and the first epoch of each by
-itself. Then two complete commands, fit and a sweep of 32 learning rates, on each device. Without a GPU it says so, and
-fails.
+1,000 classes. Only the training is measured, without the evaluation of tune, in turn, and the first epoch of each by
+itself. Then two complete commands, fit and a sweep of 32 learning rates, on each device. Without a GPU it fails with
+a message.
 """
 
 import json
@@ -35,7 +35,7 @@ _COMMANDS = {
 
 
 def epochs(train: Examples, classes: int, *, recorded: bool) -> Callable[[], object]:
-    """What trains for one epoch on the device of `train`, and ends when that has done it."""
+    """A function that trains for one epoch on the device of `train`, and waits until it is done."""
     model = SoftmaxRegression.initial(train.width, classes, torch.Generator().manual_seed(0)).to(train.device)
     sgd, generator = SGD(TUNED.momentum, TUNED.weight_decay, TUNED.clip_norm), torch.Generator().manual_seed(0)
     rates = [1e-3] * -(-len(train) // BATCH)
@@ -46,7 +46,7 @@ def epochs(train: Examples, classes: int, *, recorded: bool) -> Callable[[], obj
 
 
 def measure(train: Examples, classes: int) -> dict[str, list[float]]:
-    """Milliseconds of an epoch in each way, the first of each, with the recording in it, by itself."""
+    """Milliseconds of an epoch in each way; the first of each, which includes the recording, is separate."""
     on_gpu = train.to(torch.device("cuda"))
     runs = {
         "CPU": epochs(train, classes, recorded=False),

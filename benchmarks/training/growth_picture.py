@@ -1,4 +1,4 @@
-"""The picture of `make bench-growth`: time and memory against what grows, by logarithms: a straight line is a power."""
+"""The picture of `make bench-growth`: time and memory against the growing number, on logarithmic axes."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ _SIZES = ("fit, MB", "file, MB")
 
 
 def draw(points: Mapping[str, Sequence[Any]], path: Path) -> None:
-    """A column for each of what grows: times above, memory below. `points` as the benchmark writes them."""
+    """Draw a column for each growing number: times above, memory below. The benchmark writes `points`."""
     figure = Figure(figsize=(12, 7), layout="constrained")
     rows = figure.subplots(2, len(points), squeeze=False)
     for place, (grows, results) in enumerate(points.items()):

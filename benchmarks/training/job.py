@@ -1,7 +1,7 @@
-"""`make bench-fit`: the complete training job beside its epochs, and the fit beside scikit-learn to the same accuracy.
+"""`make bench-fit`: the complete training job against its epochs, and the fit against scikit-learn of equal accuracy.
 
-The job is the tuned recipe on Fashion-MNIST: read, fit, certify, prove and publish, as `python -m training fit` does
-it; then the same command as a process of its own, which also imports torch and writes the report. scikit-learn's
+The job is the tuned recipe on Fashion-MNIST: read, fit, certify, prove and publish, as in `python -m training fit`;
+then the same command as a separate process, which also imports torch and writes the report. scikit-learn's
 LogisticRegression gets the same 50,000 training images, scaled to 0..1. Accuracies are on the 10,000 official test
 images; ours is the mean over as many seeds as rounds.
 """
@@ -32,8 +32,8 @@ from training.reporting import hardware
 
 ROUNDS = 3
 OUT = Path("build/bench-fit-job.json")
-# What a user would type: the default, and the solver that the documentation advises for many examples, with a number
-# of passes after which its test accuracy no longer rises.
+# The obvious choices: the default, and the solver that the documentation advises for many examples, with as many passes
+# as its test accuracy still rises.
 SKLEARN: dict[str, dict[str, Any]] = {
     "LogisticRegression()": {},
     'LogisticRegression(solver="saga", max_iter=10)': {"solver": "saga", "max_iter": 10},
@@ -50,7 +50,7 @@ class Seconds:
 
     @property
     def total(self) -> float:
-        """Data read to file published."""
+        """From reading the data to the published file."""
         return self.read + self.fit + self.rest
 
 
@@ -66,7 +66,7 @@ def job(folder: Path, seed: int) -> tuple[Seconds, float]:
 
 
 def command(folder: Path) -> float:
-    """Seconds of the command, as a process of its own, with its report."""
+    """Seconds of the command as a separate process, with its report."""
     paths = ["--out", str(folder / "model.onnx"), "--report-dir", str(folder)]
     line = [sys.executable, "-m", "training", "fit", "--device", "cpu", *paths]
     return seconds(lambda: subprocess.run(line, check=True, capture_output=True))
