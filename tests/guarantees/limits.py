@@ -6,10 +6,10 @@ REPEATS = 1_000
 RESAMPLING_SEED = 20
 
 
-def most_violations(repeats: int, error: float = 0.05) -> int:
+def max_violations(repeats: int, error: float = 0.05) -> int:
     """The 99.9 % quantile of the number of failures in `repeats`, each with probability `error`."""
     return int(binom.ppf(0.999, repeats, error))
 
 
-MOST_VIOLATIONS = most_violations(REPEATS)
-assert MOST_VIOLATIONS == 73
+MAX_VIOLATIONS = max_violations(REPEATS)
+assert MAX_VIOLATIONS == 73

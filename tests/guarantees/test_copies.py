@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from benchmarks.population import CONFIDENCE_LEVEL
-from tests.guarantees.limits import MOST_VIOLATIONS, REPEATS, RESAMPLING_SEED
+from tests.guarantees.limits import MAX_VIOLATIONS, REPEATS, RESAMPLING_SEED
 from tests.guarantees.synthetic import STEEP
 from training.certification.fixed_sequence import ThresholdSequence, fixed_sequence
 from training.data.opening import open_data
@@ -76,7 +76,7 @@ TEN_PERCENT = Patterns.drawn(200, mean_risk=0.12), 0.1
 @pytest.mark.parametrize(("patterns", "risk"), [TWENTY_PERCENT, TEN_PERCENT], ids=["45 patterns", "200 patterns"])
 def test_promise_is_kept_on_a_table_whose_rows_repeat(patterns: Patterns, risk: float, tmp_path: Path) -> None:
     thresholds = list(_on_tables(patterns, risk, None, REPEATS, tmp_path))
-    assert _broken(thresholds, patterns.risk, risk) <= MOST_VIOLATIONS
+    assert _broken(thresholds, patterns.risk, risk) <= MAX_VIOLATIONS
     assert thresholds.count(None) <= 0.05 * REPEATS  # but not by never answering
 
 
@@ -101,7 +101,7 @@ def test_table_of_fifty_patterns_can_be_divided_for_every_seed(tmp_path: Path) -
 
 def test_promise_is_kept_on_embeddings_that_were_recorded_several_times(tmp_path: Path) -> None:
     thresholds = list(_on_embeddings(None, REPEATS, tmp_path))
-    assert _broken(thresholds, STEEP.risk, RISK) <= MOST_VIOLATIONS
+    assert _broken(thresholds, STEEP.risk, RISK) <= MAX_VIOLATIONS
     assert thresholds.count(None) <= 0.05 * REPEATS
 
 

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.population import CONFIDENCE_LEVEL, RISKS, Population, resamples
-from tests.guarantees.limits import MOST_VIOLATIONS, REPEATS, RESAMPLING_SEED
+from tests.guarantees.limits import MAX_VIOLATIONS, REPEATS, RESAMPLING_SEED
 from training.certification.samples import GatedSplit
 from training.certification.selective_risk import certify
 
@@ -27,9 +27,9 @@ def _certified(pool: Population, tune: Population, family: int) -> tuple[NDArray
 
 def test_all_risks_hold_together_with_the_promised_confidence(pool: Population, tune: Population) -> None:
     broken, coverage = _certified(pool, tune, len(RISKS))
-    assert broken.any(axis=1).sum() <= MOST_VIOLATIONS
+    assert broken.any(axis=1).sum() <= MAX_VIOLATIONS
     each, alone = _certified(pool, tune, 1)
-    assert each.any(axis=1).sum() > MOST_VIOLATIONS  # promises that hold by themselves need not hold together
+    assert each.any(axis=1).sum() > MAX_VIOLATIONS  # promises that hold by themselves need not hold together
     price = dict(zip(RISKS, (alone - coverage).mean(axis=0), strict=True))
     assert 0.005 < price[0.05] < 0.02
     assert price[0.01] < 0.12

@@ -20,7 +20,7 @@ from service.monitoring.feedback.schema import PolicyFeedback
 from service.monitoring.feedback.store import FeedbackStore
 from service.settings import FeedbackCounts
 from tests import tiny
-from tests.guarantees.limits import MOST_VIOLATIONS, REPEATS
+from tests.guarantees.limits import MAX_VIOLATIONS, REPEATS
 
 pytestmark = pytest.mark.guarantee
 
@@ -28,7 +28,7 @@ PROMISED = 0.05
 EVIDENCE = 20  # at which an alarm of confidence 0.95 is raised
 VERSION = "0123456789ab"
 WHOLE_RUNS = 40  # of all of Feedback, which takes longer than its alarm alone
-MOST_FALSE = int(binom.ppf(0.999, WHOLE_RUNS, 0.05))
+MAX_FALSE = int(binom.ppf(0.999, WHOLE_RUNS, 0.05))
 ERRORS_AFTER, OTHERS_AFTER = 50.0, 500.0  # answers, on average, until the label comes
 NEVER = np.inf
 
@@ -93,7 +93,7 @@ def _come(coming: list[tuple[float, str, str]], until: float) -> Iterator[tuple[
 def test_false_alarms_are_rare_even_with_checks_after_every_label() -> None:
     rng = np.random.default_rng(0)
     first_alarms = _alarms(rng.random((20_000, REPEATS)) < PROMISED)
-    assert np.isfinite(first_alarms).sum() <= MOST_VIOLATIONS
+    assert np.isfinite(first_alarms).sum() <= MAX_VIOLATIONS
 
 
 def test_false_alarms_are_rare_for_fractional_costs() -> None:
@@ -104,7 +104,7 @@ def test_false_alarms_are_rare_for_fractional_costs() -> None:
     for values in costs:
         alarm.add(values)
         false |= alarm.evidence() >= EVIDENCE
-    assert false.sum() <= MOST_VIOLATIONS
+    assert false.sum() <= MAX_VIOLATIONS
 
 
 def test_good_past_does_not_hide_a_shift() -> None:
@@ -119,10 +119,10 @@ def test_good_past_does_not_hide_a_shift() -> None:
 def test_counting_labels_as_they_come_breaks_a_kept_promise_if_errors_come_first() -> None:
     rng = np.random.default_rng(3)
     wrong = rng.random((5_000, REPEATS)) < 0.04
-    came = np.argsort(np.arange(5_000)[:, None] + _delays(rng, wrong), axis=0)
-    in_order, as_they_came = _alarms(wrong), _alarms(np.take_along_axis(wrong, came, axis=0))
+    arrival_order = np.argsort(np.arange(5_000)[:, None] + _delays(rng, wrong), axis=0)
+    in_order, as_they_came = _alarms(wrong), _alarms(np.take_along_axis(wrong, arrival_order, axis=0))
     assert np.isfinite(as_they_came).mean() > 0.4
-    assert np.isfinite(in_order).sum() <= MOST_VIOLATIONS
+    assert np.isfinite(in_order).sum() <= MAX_VIOLATIONS
 
 
 def _broken(share: float, counted: FeedbackCounts) -> int:
@@ -136,7 +136,7 @@ def _broken(share: float, counted: FeedbackCounts) -> int:
 
 
 def test_audited_answers_are_judged_in_their_own_order() -> None:
-    assert _broken(0.5, "audited") <= MOST_FALSE
+    assert _broken(0.5, "audited") <= MAX_FALSE
     assert _broken(0, "all") > 0.3 * WHOLE_RUNS
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from benchmarks.population import CALIBRATION_SIZE, CONFIDENCE_LEVEL, Population
 from service.contract.certificates import RiskTest
 from service.inference.classifier import Scores
-from tests.guarantees.limits import RESAMPLING_SEED, most_violations
+from tests.guarantees.limits import RESAMPLING_SEED, max_violations
 from training.certification.conformal import kth_smallest
 from training.certification.fixed_sequence import ThresholdSequence, fixed_sequence, last_passed
 from training.certification.gate import gate_threshold
@@ -58,7 +58,7 @@ def test_promise_is_kept_for_groups_that_err_together(
     sizes, repeats = np.full(CALIBRATION_SIZE // size, size), 100 if test == "betting" else REPEATS
     draws = [[RESAMPLING_SEED, repeat] for repeat in range(repeats)]
     coverage, risk = pool.truth(_thresholds(fixed, (_only(_groups(pool, sizes, draw), test) for draw in draws), RISK))
-    assert (risk > RISK).sum() <= most_violations(repeats)
+    assert (risk > RISK).sum() <= max_violations(repeats)
     assert coverage.mean() > 0.4  # but not by never answering
 
 
@@ -71,7 +71,7 @@ def test_binomial_test_of_the_rows_breaks_the_promise_for_groups(pool: Populatio
         s = _groups(pool, np.full(CALIBRATION_SIZE // size, size), [RESAMPLING_SEED, repeat])
         passed = fixed_sequence(sequence, s.scored.scores.confidence, s.scored.wrong, s.inside, RISK, CONFIDENCE_LEVEL)
         thresholds.append(passed.threshold if passed else None)
-    assert (pool.truth(thresholds)[1] > RISK).sum() > most_violations(REPEATS)
+    assert (pool.truth(thresholds)[1] > RISK).sum() > max_violations(REPEATS)
 
 
 def test_certificate_of_groups_uses_the_test_that_answers_more(pool: Population, tune: Population) -> None:
@@ -103,7 +103,7 @@ def test_promise_is_about_rows_if_larger_groups_are_harder(pool: Population, tun
             yield _only(_weighted(pool, weight, drawn), test)
 
     coverage, risk = by_rows.truth(_thresholds(fixed, calibrations(), 0.1))
-    assert (risk > 0.1).sum() <= most_violations(100)
+    assert (risk > 0.1).sum() <= max_violations(100)
     assert coverage.mean() > 0.1
 
 
@@ -124,8 +124,8 @@ def test_gate_of_groups_keeps_its_false_alarm_rate() -> None:
         scored = Scored(columns, np.zeros(2_000, np.int64), "uniform", "0" * 64, groups)
         over += 1 - gate_threshold(scored, 0.02, CONFIDENCE_LEVEL, largest_group_size(groups)).threshold > 0.02
         by_rows += 1 - gate_threshold(replace(scored, groups=None), 0.02, CONFIDENCE_LEVEL).threshold > 0.02
-    assert over <= most_violations(1_000)
-    assert by_rows > most_violations(1_000)
+    assert over <= max_violations(1_000)
+    assert by_rows > max_violations(1_000)
 
 
 def test_rank_that_is_right_on_average_is_too_low_half_the_time() -> None:
@@ -138,5 +138,5 @@ def test_rank_that_is_right_on_average_is_too_low_half_the_time() -> None:
         assert gate.rank == 9_917
         sure += 1 - gate.threshold > 0.01
         on_average += 1 - kth_smallest(scores, 9_901) > 0.01
-    assert sure <= most_violations(1_000)
+    assert sure <= max_violations(1_000)
     assert on_average > 400

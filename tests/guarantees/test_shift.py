@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.population import HeldOut
 from benchmarks.shift import TEST, TRAINING, Kept, measure
-from tests.guarantees.limits import MOST_VIOLATIONS, REPEATS
+from tests.guarantees.limits import MAX_VIOLATIONS, REPEATS
 
 pytestmark = pytest.mark.guarantee
 
@@ -18,8 +18,8 @@ def kept(held_out: HeldOut) -> dict[str, Kept]:
 
 
 def test_risk_breaks_on_test_images_only_where_training_images_calibrated(kept: dict[str, Kept]) -> None:
-    assert kept[TRAINING].violations[RISK] * REPEATS > MOST_VIOLATIONS
-    assert kept[TEST].violations[RISK] * REPEATS <= MOST_VIOLATIONS
+    assert kept[TRAINING].violations[RISK] * REPEATS > MAX_VIOLATIONS
+    assert kept[TEST].violations[RISK] * REPEATS <= MAX_VIOLATIONS
 
 
 def test_set_coverage_breaks_on_test_images_only_where_training_images_calibrated(kept: dict[str, Kept]) -> None:

@@ -9,7 +9,7 @@ from mapie.risk_control.methods import compute_hoeffding_bentkus_p_value
 from numpy.typing import NDArray
 from scipy.stats import beta, binom
 
-from tests.guarantees.limits import MOST_VIOLATIONS, REPEATS
+from tests.guarantees.limits import MAX_VIOLATIONS, REPEATS
 from training.certification.tails import (
     binomial_p_value,
     clopper_pearson_lower,
@@ -85,7 +85,7 @@ def test_bound_of_a_mean_cost_is_under_the_truth_once_in_twenty_at_most(size: in
     draws = [np.random.default_rng([7, repeat]).choice(COSTS, size, p=shares) for repeat in range(REPEATS)]
     # The bound is above the truth if the p-value of the truth exceeds the error level, so no search is needed.
     under = sum(mean_p_value(losses, truth, binary=False) <= 1 - LEVEL for losses in draws)
-    assert under <= MOST_VIOLATIONS
+    assert under <= MAX_VIOLATIONS
     assert sum(losses.mean() < truth for losses in draws) > 400  # the mean itself, without a margin, often is below it
 
 

@@ -22,8 +22,8 @@ NONE, ALL = np.zeros(N, dtype=bool), np.ones(N, dtype=bool)
 def _pass(
     confidence: Any, wrong: Any, eligible: Any = ALL, risk: float = 0.1, sequence: Any = None
 ) -> LastPassed | None:
-    made = sequence or ThresholdSequence.from_tune(confidence, wrong, ALL)
-    return fixed_sequence(made, confidence, wrong, eligible, risk, 0.95)
+    used = sequence or ThresholdSequence.from_tune(confidence, wrong, ALL)
+    return fixed_sequence(used, confidence, wrong, eligible, risk, 0.95)
 
 
 def test_no_errors_answer_everything() -> None:

@@ -119,5 +119,5 @@ def test_constant_columns_and_pixels_are_named(tmp_path: Path, capsys: pytest.Ca
 
 def test_high_rate_with_a_good_end_is_published(tmp_path: Path) -> None:
     """Large losses on the way are no divergence, and the temperature corrects needlessly large ones at the end."""
-    made = _with("--learning-rate", "30", "--epochs", "5", "--recipe", "tuned")(tmp_path)
-    assert main(["fit", *made, "--out", str(tmp_path / "m.onnx")]) == 0
+    arguments = _with("--learning-rate", "30", "--epochs", "5", "--recipe", "tuned")(tmp_path)
+    assert main(["fit", *arguments, "--out", str(tmp_path / "m.onnx")]) == 0

@@ -68,9 +68,9 @@ def test_finished_fit_is_not_repeated(tmp_path: Path) -> None:
     settings = dataclasses.replace(TUNED, epochs=EPOCHS)
     checkpoint = Checkpoint(tmp_path / "fit.checkpoint", WHAT)
     uninterrupted = _fit(settings, checkpoint)
-    told: list[State] = []
-    again = fit(TRAIN, TUNE, 3, settings, torch.Generator(), start=checkpoint.load(), on_state=told.append)
-    assert told == []
+    states: list[State] = []
+    again = fit(TRAIN, TUNE, 3, settings, torch.Generator(), start=checkpoint.load(), on_state=states.append)
+    assert states == []
     assert torch.equal(again.model.weights, uninterrupted.model.weights)
     assert again.history == uninterrupted.history
 

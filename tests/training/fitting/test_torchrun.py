@@ -51,12 +51,12 @@ def fit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     command = [sys.executable, *_PROGRAMS[request.param], "fit", "--precision", "float64", "--epochs", str(EPOCHS)]
     command += ["--batch-size", "200"]
     command += ["--data", str(folder / "x.npy"), "--labels", str(folder / "y.npy")]
-    made = Fit(command, folder / "one.onnx", folder / "two.onnx")
-    alone = [*command, "--out", str(made.one)]
+    result = Fit(command, folder / "one.onnx", folder / "two.onnx")
+    alone = [*command, "--out", str(result.one)]
     subprocess.run(alone, cwd=ROOT, env=command_environment(OMP_NUM_THREADS="1"), check=True, capture_output=True)
-    _, output = torchrun.finish(torchrun.start(*torchrun.TWO, "--no-python", *command, "--out", str(made.two)))
+    _, output = torchrun.finish(torchrun.start(*torchrun.TWO, "--no-python", *command, "--out", str(result.two)))
     assert output.count(f"epoch {EPOCHS}/{EPOCHS}: ") == 1  # only the first process prints
-    return made
+    return result
 
 
 def _weights(path: Path) -> dict[str, NDArray[np.float32]]:

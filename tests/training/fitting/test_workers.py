@@ -119,9 +119,9 @@ def test_sum_is_in_place_over_all() -> None:
 
 
 def test_broadcast_reaches_all_processes() -> None:
-    made = together(lambda workers: workers.broadcast(lambda: {"by": workers.rank, "mean": np.arange(3.0)}), 3)
-    assert [each["by"] for each in made] == [0, 0, 0]
-    np.testing.assert_array_equal(made[2]["mean"], [0, 1, 2])
+    received = together(lambda workers: workers.broadcast(lambda: {"by": workers.rank, "mean": np.arange(3.0)}), 3)
+    assert [each["by"] for each in received] == [0, 0, 0]
+    np.testing.assert_array_equal(received[2]["mean"], [0, 1, 2])
 
 
 def test_differing_data_are_found_and_named() -> None:

@@ -129,10 +129,10 @@ def test_huge_but_finite_loss_is_not_divergence() -> None:
 
 def test_runs_split_over_several_products_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     runs = _runs(learning_rate=[0.01, 0.03, 0.1, 0.3, 1.0], momentum=[0.5] * 5)
-    at_once, told = _together(runs), list[int]()
+    at_once, finished = _together(runs), list[int]()
     monkeypatch.setattr(together, "_MAX_WEIGHTS", 2 * 3 * 5)  # two runs
-    in_parts = fit_together(TRAIN, TUNE, 3, runs, torch.Generator().manual_seed(7), told.append)
-    assert told == [2] * 4 + [2] * 4 + [1] * 4
+    in_parts = fit_together(TRAIN, TUNE, 3, runs, torch.Generator().manual_seed(7), finished.append)
+    assert finished == [2] * 4 + [2] * 4 + [1] * 4
     for result, other in zip(in_parts, at_once, strict=True):
         assert isinstance(other, Fit)
         _assert_same(result, other, 1e-6)

@@ -59,9 +59,9 @@ def test_bars_cross_the_picture_in_both_directions() -> None:
 @pytest.mark.parametrize("name", strange_images.KINDS)
 def test_sets_of_coloured_images_keep_the_shape(name: str) -> None:
     colour = np.random.default_rng(0).integers(0, 256, (5, 6, 7, 3), dtype=np.uint8)
-    made = strange_images.make(colour)[name]
-    assert made.shape[1:] == (6, 7, 3)
-    assert made.dtype == np.uint8
+    images = strange_images.make(colour)[name]
+    assert images.shape[1:] == (6, 7, 3)
+    assert images.dtype == np.uint8
     if name == "pixel-shuffled":  # pixels move, and their colours stay together
-        pixels = [sorted(picture[0].reshape(-1, 3).tolist()) for picture in (made, colour)]
+        pixels = [sorted(picture[0].reshape(-1, 3).tolist()) for picture in (images, colour)]
         assert pixels[0] == pixels[1]
