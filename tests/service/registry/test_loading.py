@@ -138,7 +138,7 @@ def test_start_fails_if_every_model_fails(tmp_path: Path) -> None:
 
 
 def test_contradictory_settings(folder: Path, tmp_path: Path, tiny_model: Path) -> None:
-    with pytest.raises(SettingsError, match=r"DEMUR_DEFAULT_MODEL=cats: is none of broken, patients, pictures"):
+    with pytest.raises(SettingsError, match=r"DEMUR_DEFAULT_MODEL=cats: is not one of broken, patients, pictures"):
         models.load(Settings(models=folder, default_model="cats"))
     with pytest.raises(SettingsError, match=r"DEMUR_DEFAULT_MODEL=tiny: only applies with DEMUR_MODELS"):
         models.load(Settings(model_path=tiny_model, default_model="tiny"))
