@@ -80,13 +80,13 @@ def test_similar_file_names_stay(tmp_path: Path) -> None:
 def test_draft_removed_before_its_lock_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between its making and its lock another job may find it: here at every first time."""
     target = tmp_path / "model.onnx"
-    whole, taken = os.fstat, list[str]()
+    original, taken = os.fstat, list[str]()
 
     def fstat(descriptor: int) -> os.stat_result:  # runs between creation and lock
         if not taken:
             taken.extend(_names(tmp_path))
             (tmp_path / taken[0]).unlink()
-        return whole(descriptor)
+        return original(descriptor)
 
     monkeypatch.setattr(os, "fstat", fstat)
     with drafted(target) as draft:
@@ -102,11 +102,11 @@ def test_concurrent_jobs_never_remove_each_others_drafts(tmp_path: Path) -> None
     )
     target = tmp_path / "model.onnx"
     jobs = [subprocess.Popen([sys.executable, "-c", code, str(target), letter], cwd=ROOT) for letter in "abcd"]
-    seen = set()
+    contents = set()
     while any(job.poll() is None for job in jobs):
         if target.exists():
-            seen.add(target.read_bytes())
+            contents.add(target.read_bytes())
     assert [job.wait() for job in jobs] == [0] * 4
-    assert seen <= {letter.encode() * 10_000 for letter in "abcd"}
-    assert seen
+    assert contents <= {letter.encode() * 10_000 for letter in "abcd"}
+    assert contents
     assert _names(tmp_path) == ["model.onnx"]

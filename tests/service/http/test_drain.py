@@ -35,9 +35,9 @@ BOTH = pytest.mark.parametrize(
 def test_probe_says_503(client: TestClient, path: str) -> None:
     assert client.get(path).status_code == 200
     client.app.state.drain.begin()  # type: ignore[attr-defined]
-    found = client.get(path)
-    assert (found.status_code, found.headers["content-type"]) == (503, "application/problem+json")
-    assert found.json()["detail"] == "the service is stopping: send requests elsewhere"
+    response = client.get(path)
+    assert (response.status_code, response.headers["content-type"]) == (503, "application/problem+json")
+    assert response.json()["detail"] == "the service is stopping: send requests elsewhere"
 
 
 @pytest.mark.parametrize(
@@ -48,9 +48,9 @@ def test_probe_of_a_standard_protocol_says_503_in_its_form(client: TestClient, p
     path = path.format(version=client.get("/models/tiny").json()["version"])
     assert client.get(path).status_code == 200
     client.app.state.drain.begin()  # type: ignore[attr-defined]
-    found = client.get(path)
-    assert (found.status_code, found.headers["content-type"]) == (503, "application/json")
-    assert found.json() == {"error": "the service is stopping: send requests elsewhere"}
+    response = client.get(path)
+    assert (response.status_code, response.headers["content-type"]) == (503, "application/json")
+    assert response.json() == {"error": "the service is stopping: send requests elsewhere"}
 
 
 def test_all_else_is_answered(client: TestClient) -> None:
@@ -66,7 +66,9 @@ def test_all_else_is_answered(client: TestClient) -> None:
         client.post("/v2/models/tiny/infer", json={"inputs": [tensor]}),
         client.get("/metrics"),
     ]
-    assert [(found.status_code, found.headers["connection"]) for found in answers] == [(200, "close")] * len(answers)
+    assert [(response.status_code, response.headers["connection"]) for response in answers] == [(200, "close")] * len(
+        answers
+    )
     assert "demur_ready 0.0\n" in answers[-1].text
     assert "demur_draining 1.0\n" in answers[-1].text
 
@@ -85,9 +87,9 @@ def _wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.01)
 
 
-def _statuses(server: Server, path: str, asked: int = 1) -> set[int]:
+def _statuses(server: Server, path: str, count: int = 1) -> set[int]:
     """On as many connections, so that every worker takes some."""
-    return {httpx2.get(f"{server.address}{path}").status_code for _ in range(asked)}
+    return {httpx2.get(f"{server.address}{path}").status_code for _ in range(count)}
 
 
 def _refuses(server: Server) -> bool:
@@ -119,8 +121,8 @@ def test_it_answers_after_sigterm_and_stops_on_a_second_signal(tiny_model: Path,
         _wait_until(lambda: _statuses(server, "/readyz", 10) == {503})
         assert _statuses(server, "/livez", 10) == {200}
         kept.request("POST", "/predict", bytes(2), RAW)
-        found = kept.getresponse()
-        assert (found.status, found.read()[:9], found.headers["connection"]) == (200, b'{"model":', "close")
+        response = kept.getresponse()
+        assert (response.status, response.read()[:9], response.headers["connection"]) == (200, b'{"model":', "close")
         fresh = httpx2.post(f"{server.address}/predict", content=bytes(2), headers=RAW)
         assert (fresh.status_code, fresh.headers["connection"]) == (200, "close")
         in_flight.sendall(HALF)
@@ -130,8 +132,8 @@ def test_it_answers_after_sigterm_and_stops_on_a_second_signal(tiny_model: Path,
         in_flight.sendall(b"\x00")
         assert in_flight.recv(1000).startswith(b"HTTP/1.1 200 ")
         assert server.process.wait(timeout=20) == 0
-        said = [line for line in server.log() if "draining for 300 seconds: /readyz answers 503" in line]
-        assert len(said) == workers
+        lines = [line for line in server.log() if "draining for 300 seconds: /readyz answers 503" in line]
+        assert len(lines) == workers
 
 
 @BOTH

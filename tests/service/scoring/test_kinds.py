@@ -78,8 +78,8 @@ def test_policies(tmp_path: Path, embedding_model: Path, options: list[str], pol
     rows = np.concatenate([ROWS, [[9, 9]]]).astype(np.float32)  # the last one is out of distribution
     file = write(tmp_path / "in.parquet", {"embedding": fixed_size_list(rows)})
     assert score(embedding_model, file, tmp_path / "out.parquet", "--probabilities", *options) == 0
-    asked = {"policy": policy} if policy else {}
-    _assert_same(tmp_path / "out.parquet", _predictions(embedding_model, rows.tolist(), **asked))
+    fields = {"policy": policy} if policy else {}
+    _assert_same(tmp_path / "out.parquet", _predictions(embedding_model, rows.tolist(), **fields))
 
 
 def test_rows_of_a_slice_are_those_of_the_slice(tmp_path: Path, embedding_model: Path) -> None:

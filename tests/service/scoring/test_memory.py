@@ -33,7 +33,7 @@ def test_file_of_a_gigabyte(tmp_path: Path, embedding_model: Path, group: int) -
     words = command(embedding_model, file, out)
     # The kernel's own high-water mark of this program: that of `wait4` counts what its parent held when it forked.
     run = start([words[0], "-c", f"{_MAIN}main({words[3:]!r}); print(*open('/proc/self/status'))"])
-    said, _ = run.communicate(timeout=120)
+    output, _ = run.communicate(timeout=120)
     assert pq.read_metadata(out).num_rows == BLOCK * BLOCKS
-    (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", said)
+    (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", output)
     assert int(kilobytes) / 1024 < MEGABYTES

@@ -62,10 +62,10 @@ PICTURES: dict[str, tuple[Any, str]] = {
 def _assert_refused(model: Path, file: Path, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
     out = file.with_name("out.parquet")
     assert score(model, file, out, "--batch-size", "2") == 1
-    said = capsys.readouterr()
-    assert said.err.startswith(f"demur: {file}: {expected}"), said.err
-    assert said.err.count("\n") == 1
-    assert said.out == ""
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"demur: {file}: {expected}"), printed.err
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
     assert not out.exists()
 
 
@@ -109,9 +109,9 @@ def test_invalid_files(tmp_path: Path, embedding_model: Path, capsys: pytest.Cap
     ]
     for source, target, expected in cases:
         assert score(embedding_model, source, target) == 1
-        said = capsys.readouterr().err
-        assert said.startswith(f"demur: {expected}"), said
-        assert said.count("\n") == 1
+        message = capsys.readouterr().err
+        assert message.startswith(f"demur: {expected}"), message
+        assert message.count("\n") == 1
     assert not out.exists()
 
 
@@ -131,9 +131,9 @@ def test_options(
 ) -> None:
     file = write(tmp_path / "in.parquet", {"id": [1, 2, 3, 4], "x": GOOD})
     assert score(embedding_model, file, tmp_path / "out.parquet", *words) == 1
-    said = capsys.readouterr().err
-    assert said.startswith(f"demur: {expected.format(file=file)}"), said
-    assert said.count("\n") == 1
+    message = capsys.readouterr().err
+    assert message.startswith(f"demur: {expected.format(file=file)}"), message
+    assert message.count("\n") == 1
     assert {path.name for path in tmp_path.iterdir()} == {"in.parquet"}
 
 
@@ -170,8 +170,8 @@ def test_full_disk(tmp_path: Path, embedding_model: Path) -> None:
         [*unmeasured, *command(embedding_model, file, out)],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (9999, 9999)),
     )
-    _, said = limited.communicate(timeout=60)
+    _, message = limited.communicate(timeout=60)
     assert limited.returncode == 1
-    assert said == f"demur: cannot write {out}: File too large\n"
+    assert message == f"demur: cannot write {out}: File too large\n"
     assert {path.name for path in (tmp_path / "out.parquet.parts").iterdir()} == {"job.json", "lock"}
     assert score(embedding_model, file, out) == 0

@@ -123,9 +123,9 @@ def test_route_without_a_declaration_needs_admin(app: FastAPI) -> None:
 @pytest.mark.parametrize("form", ["bearer", "Bearer", "X-API-Key"])
 def test_key_lets_in(server: Server, way: dict[str, str], path: str, name: str, form: str) -> None:
     header = {form: KEY[name]} if form == "X-API-Key" else {"Authorization": f"{form} {KEY[name]}"}
-    found = httpx2.post(f"{server.address}{path}", content=bytes(2), headers={**RAW, **way, **header})
-    assert found.status_code == 200, found.text
-    assert len(found.json()["predictions"]) == 1
+    response = httpx2.post(f"{server.address}{path}", content=bytes(2), headers={**RAW, **way, **header})
+    assert response.status_code == 200, response.text
+    assert len(response.json()["predictions"]) == 1
 
 
 REFUSED: dict[str, tuple[dict[str, str], int, str]] = {
@@ -153,12 +153,12 @@ REFUSED: dict[str, tuple[dict[str, str], int, str]] = {
 def test_rejected_request_says_why(
     server: Server, way: dict[str, str], headers: dict[str, str], status: int, detail: str
 ) -> None:
-    found = httpx2.post(f"{server.address}/predict", content=bytes(2), headers={**RAW, **way, **headers})
-    assert (found.status_code, found.headers["content-type"]) == (status, "application/problem+json")
-    body = found.json()
+    response = httpx2.post(f"{server.address}/predict", content=bytes(2), headers={**RAW, **way, **headers})
+    assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json")
+    body = response.json()
     assert body["detail"].startswith(detail)
-    assert (body["status"], body["request_id"]) == (status, found.headers["x-request-id"])
-    assert found.headers.get("www-authenticate") == ('Bearer realm="demur"' if status == 401 else None)
+    assert (body["status"], body["request_id"]) == (status, response.headers["x-request-id"])
+    assert response.headers.get("www-authenticate") == ('Bearer realm="demur"' if status == 401 else None)
 
 
 def test_two_headers_of_one_name_count_as_the_first_by_either_way(server: Server) -> None:
@@ -187,27 +187,27 @@ def test_pages_are_there_without_a_key(server: Server, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/v1/models", "/v2/models/tiny", "/v2/models/tiny/ready", "/v2"])
 def test_standard_protocols_have_their_own_form_of_a_refusal(server: Server, path: str) -> None:
-    found = httpx2.get(f"{server.address}{path}")
-    assert (found.status_code, found.headers["content-type"]) == (401, "application/json")
-    assert list(found.json()) == ["error"]
+    response = httpx2.get(f"{server.address}{path}")
+    assert (response.status_code, response.headers["content-type"]) == (401, "application/json")
+    assert list(response.json()) == ["error"]
     assert httpx2.get(f"{server.address}{path}", headers={"x-api-key": KEY["predict"]}).status_code == 200
 
 
 def _feedback(server: Server, name: str) -> int:
-    asked = httpx2.post(f"{server.address}/predict", json=IMAGE, headers={"x-api-key": KEY["predict"]}).json()
-    given = {"id": asked["predictions"][0]["id"], "label": "left"}
+    answer = httpx2.post(f"{server.address}/predict", json=IMAGE, headers={"x-api-key": KEY["predict"]}).json()
+    given = {"id": answer["predictions"][0]["id"], "label": "left"}
     return httpx2.post(f"{server.address}/feedback", json=given, headers={"x-api-key": KEY[name]}).status_code
 
 
 def test_scopes_are_apart(server: Server) -> None:
     assert {name: _feedback(server, name) for name in SCOPES} == {"predict": 403, "feedback": 200, "admin": 403}
     for path in ("/metrics", "/drift", "/feedback", "/models/tiny/drift", "/nowhere"):
-        found = {n: httpx2.get(f"{server.address}{path}", headers={"x-api-key": KEY[n]}).status_code for n in KEY}
+        statuses = {n: httpx2.get(f"{server.address}{path}", headers={"x-api-key": KEY[n]}).status_code for n in KEY}
         inside = 404 if path == "/nowhere" else 200
-        assert found == {"predict": 403, "feedback": 403, "admin": inside, "rotated": 403, "unknown": 401}
+        assert statuses == {"predict": 403, "feedback": 403, "admin": inside, "rotated": 403, "unknown": 401}
     for path in ("/model", "/models", "/samples", "/openapi.json", "/v1/models/tiny"):
-        found = {n: httpx2.get(f"{server.address}{path}", headers={"x-api-key": KEY[n]}).status_code for n in KEY}
-        assert found == {"predict": 200, "feedback": 403, "admin": 403, "rotated": 200, "unknown": 401}
+        statuses = {n: httpx2.get(f"{server.address}{path}", headers={"x-api-key": KEY[n]}).status_code for n in KEY}
+        assert statuses == {"predict": 200, "feedback": 403, "admin": 403, "rotated": 200, "unknown": 401}
 
 
 def test_rejection_does_not_wait_for_the_body(server: Server) -> None:
@@ -257,8 +257,8 @@ def test_log_and_metrics_have_the_name_and_never_the_key(tiny_model: Path, file:
         assert server.stop(signal.SIGTERM) == 0
         lines = server.log()
     requests = [line for line in map(json.loads, lines) if line["logger"] == "demur.requests"]
-    asked = [(line["status"], line.get("key")) for line in requests if line["path"] == "/predict"]
-    assert sorted(asked, key=str) == [
+    logged = [(line["status"], line.get("key")) for line in requests if line["path"] == "/predict"]
+    assert sorted(logged, key=str) == [
         (200, "predict"), (200, "predict"), (401, None), (401, None), (403, "admin"), (403, "admin"), (415, "predict"),
     ]  # fmt: skip
     counted = re.findall(r"^demur_key_requests_total\{(.*?)\} (.*)$", scraped, re.MULTILINE)
@@ -291,17 +291,17 @@ def test_description_without_keys_has_no_security(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"DEMUR_API_KEYS": "nowhere/keys"}, "demur: cannot read the API keys nowhere/keys: No such file or directory"),
         ({"DEMUR_API_KEYS": os.devnull}, f"demur: {os.devnull} has mode 666: only its owner may write"),
         ({"DEMUR_TRUSTED_HOSTS": "http://a"}, "demur: DEMUR_TRUSTED_HOSTS='http://a': 'http://a' is no host: it must"),
     ],
 )
-def test_unsafe_settings_stop_the_start_with_one_line(tiny_model: Path, settings: dict[str, str], said: str) -> None:
+def test_unsafe_settings_stop_the_start_with_one_line(tiny_model: Path, settings: dict[str, str], message: str) -> None:
     environment = command_environment(DEMUR_MODEL_PATH=str(tiny_model), **settings)
     command = [sys.executable, "-m", "service"]
-    found = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30, check=False)
-    assert found.returncode == 1
-    assert found.stderr.startswith(said)
-    assert found.stderr.count("\n") == 1
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    assert result.returncode == 1
+    assert result.stderr.startswith(message)
+    assert result.stderr.count("\n") == 1

@@ -74,11 +74,11 @@ def test_file_may_have_comments_empty_lines_and_many_keys(tmp_path: Path) -> Non
 )
 def test_errors_name_file_line_and_rule(tmp_path: Path, text: str, rule: str) -> None:
     path = _file(tmp_path, text)
-    with pytest.raises(SettingsError) as found:
+    with pytest.raises(SettingsError) as error:
         keys.read(path)
-    assert str(found.value).startswith(str(path))
-    assert rule in str(found.value)
-    assert "this-is-the-key-itself" not in str(found.value)
+    assert str(error.value).startswith(str(path))
+    assert rule in str(error.value)
+    assert "this-is-the-key-itself" not in str(error.value)
 
 
 def test_missing_or_binary_file_is_named(tmp_path: Path) -> None:
@@ -145,9 +145,9 @@ def test_command_adds_a_line_to_the_file_and_prints_the_key(tmp_path: Path) -> N
     held = keys.read(path)
     for made, name, scopes in ((first, "shop", {"predict", "feedback"}), (second, "operator", {"admin"})):
         assert (made.returncode, made.stderr) == (0, "")
-        found = held.find(made.stdout.strip().encode())
-        assert found is not None
-        assert (found.name, set(found.scopes)) == (name, scopes)
+        key = held.find(made.stdout.strip().encode())
+        assert key is not None
+        assert (key.name, set(key.scopes)) == (name, scopes)
         assert made.stdout.strip() not in path.read_text()
 
 
@@ -160,13 +160,13 @@ def test_command_without_a_file_prints_the_line_too(tmp_path: Path) -> None:
 def test_command_reports_errors_in_one_line(tmp_path: Path) -> None:
     assert _key("shop", "--scope", "predict", "--file", "keys", folder=tmp_path).returncode == 0
     before = (tmp_path / "keys").read_text()
-    for words, said in (
+    for words, message in (
         (["shop", "--scope", "admin", "--file", "keys"], "demur: keys has a key shop already: remove its line"),
         (["a b", "--scope", "admin"], "demur: the name must be 1 to 64 letters"),
         (["b", "--scope", "admin", "--file", "no/keys"], "demur: cannot write the API keys no/keys: No such file"),
     ):
-        found = _key(*words, folder=tmp_path)
-        assert (found.returncode, found.stdout, found.stderr.count("\n")) == (1, "", 1)
-        assert found.stderr.startswith(said)
+        result = _key(*words, folder=tmp_path)
+        assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+        assert result.stderr.startswith(message)
     assert _key("shop", folder=tmp_path).returncode == 2
     assert (tmp_path / "keys").read_text() == before

@@ -53,7 +53,7 @@ class Swapping:
         while not self._ended.is_set():
             began = time.perf_counter()
             try:
-                version, found, times = ask(connection)
+                version, probabilities, times = ask(connection)
             except (OSError, http.client.HTTPException, KeyError, ValueError, AssertionError) as error:
                 self.failures.append(f"{way}: {error!r}")
                 connection.close()
@@ -62,7 +62,10 @@ class Swapping:
             self.answered[way, version] += 1
             if version not in self.known:
                 self.failures.append(f"{way}: version {version} was never published")
-            elif found is not None and found != _expected(self.known[version], len(found[0])) * times:
+            elif (
+                probabilities is not None
+                and probabilities != _expected(self.known[version], len(probabilities[0])) * times
+            ):
                 self.failures.append(f"{way}: not the scores of {version}, which it names")
             if not keeps:
                 connection.close()

@@ -39,17 +39,17 @@ def rows(tmp_path: Path) -> Iterator[TestClient]:
 def _explained(client: TestClient, **body: Any) -> list[dict[str, Any]]:
     answer = client.post("/explain", json=body)
     assert answer.status_code == 200, answer.text
-    found: list[dict[str, Any]] = answer.json()["explanations"]
-    return found
+    explanations: list[dict[str, Any]] = answer.json()["explanations"]
+    return explanations
 
 
 def test_pixels_of_the_likeliest_label(client: TestClient) -> None:
-    (found,) = _explained(client, inputs=[[[255, 0]]])
-    assert found["label"] == "left"
-    assert found["bias"] == 0
-    assert found["probability"] == pytest.approx(9 / 11)
-    assert found["logit"] == pytest.approx(LOG9)
-    assert found["contributions"] == [[pytest.approx(LOG9), 0]]
+    (explanation,) = _explained(client, inputs=[[[255, 0]]])
+    assert explanation["label"] == "left"
+    assert explanation["bias"] == 0
+    assert explanation["probability"] == pytest.approx(9 / 11)
+    assert explanation["logit"] == pytest.approx(LOG9)
+    assert explanation["contributions"] == [[pytest.approx(LOG9), 0]]
 
 
 def test_requested_label_is_explained(client: TestClient) -> None:
@@ -59,23 +59,26 @@ def test_requested_label_is_explained(client: TestClient) -> None:
 
 
 def test_columns_by_name(rows: TestClient) -> None:
-    asked = [{"age": 60, "sex": "m", "mass": 70}, {"age": 30, "sex": "x", "mass": 90}]
-    by_age = _explained(rows, inputs=asked, label="left")
+    records = [{"age": 60, "sex": "m", "mass": 70}, {"age": 30, "sex": "x", "mass": 90}]
+    by_age = _explained(rows, inputs=records, label="left")
     assert by_age[0]["contributions"] == {"age": pytest.approx(2 * LOG9), "sex": 0, "mass": 0}
     assert by_age[1]["contributions"] == {"age": pytest.approx(-LOG9), "sex": 0, "mass": 0}
-    by_sex = _explained(rows, inputs=asked, label="right")
-    assert [list(found["contributions"].values()) for found in by_sex] == [[0, pytest.approx(LOG9), 0], [0, 0, 0]]
+    by_sex = _explained(rows, inputs=records, label="right")
+    assert [list(explanation["contributions"].values()) for explanation in by_sex] == [
+        [0, pytest.approx(LOG9), 0],
+        [0, 0, 0],
+    ]
 
 
 def test_tokens_by_position(tmp_path: Path) -> None:
     with TestClient(create_app(Settings(model_path=tiny_tokens.write(tmp_path)))) as client:
-        (found,) = _explained(client, inputs=[["b", "a"]], label="right")
-    assert found["contributions"] == [0, pytest.approx(LOG9)]
+        (explanation,) = _explained(client, inputs=[["b", "a"]], label="right")
+    assert explanation["contributions"] == [0, pytest.approx(LOG9)]
 
 
 def test_numbers_of_an_embedding(embedding: TestClient) -> None:
-    (found,) = _explained(embedding, inputs=[[1, 0.5]], label="right")
-    assert found["contributions"] == [0, pytest.approx(LOG9 / 2)]
+    (explanation,) = _explained(embedding, inputs=[[1, 0.5]], label="right")
+    assert explanation["contributions"] == [0, pytest.approx(LOG9 / 2)]
 
 
 def _random(kind: str, random: np.random.Generator) -> tuple[Model, NDArray[Any]]:

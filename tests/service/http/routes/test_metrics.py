@@ -31,7 +31,7 @@ def _scrape(client: TestClient | httpx2.Client) -> Scraped:
 
 
 def test_decisions_are_those_of_the_answers(client: TestClient) -> None:
-    found = [
+    decisions = [
         prediction["reason"] or "answer"
         for query in ("", "?selective_risk=0.1", "?selective_risk=0.1", "?threshold=0.9", "?threshold=0.95")
         for prediction in client.post(f"/predict{query}", content=tiny.IMAGES.tobytes(), headers=RAW).json()[
@@ -41,10 +41,10 @@ def test_decisions_are_those_of_the_answers(client: TestClient) -> None:
     tensor = {"name": "images", "shape": [1, 1, 2], "datatype": "UINT8", "data": [255, 0]}
     client.post("/v2/models/tiny/infer", json={"inputs": [tensor], "parameters": {"never_abstain": True}})
     scraped = _scrape(client)
-    assert scraped.value("demur_inputs_total", model="tiny") == len(found) + 1 == 21
+    assert scraped.value("demur_inputs_total", model="tiny") == len(decisions) + 1 == 21
     for decision in ("answer", "low_confidence"):
         count = scraped.total("demur_decisions_total", decision=decision)
-        assert count == found.count(decision) + (decision == "answer") > 0
+        assert count == decisions.count(decision) + (decision == "answer") > 0
     assert scraped.value("demur_decisions_total", model="tiny", policy="selective_risk=0.1", decision="answer") == 4
     of_thresholds = scraped.total("demur_decisions_total", policy="threshold")
     assert of_thresholds == 8
@@ -140,22 +140,22 @@ def test_feedback_metrics_equal_the_route(audited: TestClient) -> None:
         for answer, label in zip(answers, ("left", "right", "left"), strict=True):
             client.post("/feedback", json={"id": answer["predictions"][0]["id"], "label": label})
     scraped = _scrape(client)
-    stated = {state["policy"]["kind"]: state for state in client.get("/feedback").json()["policies"]}
+    states = {state["policy"]["kind"]: state for state in client.get("/feedback").json()["policies"]}
     for kind, name in (
         ("selective_risk", "selective_risk=0.1"),
         ("reject_cost", "reject_cost=0.2"),
         ("never_abstain", "never_abstain"),
     ):
         of = {"model": "tiny", "policy": name}
-        assert scraped.value("demur_feedback_answers_total", **of) == stated[kind]["answered"] == 3
-        assert scraped.value("demur_feedback_errors_total", **of) == stated[kind]["errors"] == 1
-        assert scraped.value("demur_feedback_judged_total", **of) == stated[kind]["judged"] == 3
-        assert scraped.value("demur_feedback_missing_total", **of) == stated[kind]["missing"] == 0
-        assert scraped.value("demur_feedback_risk_ratio", **of) == stated[kind]["selective_risk"]
-        assert scraped.value("demur_feedback_risk_lower_bound_ratio", **of) == stated[kind]["risk_lower_bound"]
-        assert scraped.value("demur_feedback_risk_upper_bound_ratio", **of) == stated[kind]["risk_upper_bound"]
+        assert scraped.value("demur_feedback_answers_total", **of) == states[kind]["answered"] == 3
+        assert scraped.value("demur_feedback_errors_total", **of) == states[kind]["errors"] == 1
+        assert scraped.value("demur_feedback_judged_total", **of) == states[kind]["judged"] == 3
+        assert scraped.value("demur_feedback_missing_total", **of) == states[kind]["missing"] == 0
+        assert scraped.value("demur_feedback_risk_ratio", **of) == states[kind]["selective_risk"]
+        assert scraped.value("demur_feedback_risk_lower_bound_ratio", **of) == states[kind]["risk_lower_bound"]
+        assert scraped.value("demur_feedback_risk_upper_bound_ratio", **of) == states[kind]["risk_upper_bound"]
     cost = scraped.value("demur_feedback_answer_cost", model="tiny", policy="reject_cost=0.2")
-    assert cost == stated["reject_cost"]["answer_cost"]
+    assert cost == states["reject_cost"]["answer_cost"]
     assert scraped.value("demur_feedback_answers_total", model="tiny", policy="threshold") == 6
     assert scraped.value("demur_feedback_errors_total", model="tiny", policy="threshold") == 2
     assert scraped.value("demur_feedback_judged_total", model="tiny", policy="threshold") == 6
@@ -203,13 +203,13 @@ def test_drift_metrics_equal_the_route(client: TestClient) -> None:
     assert scraped.labels("demur_drift_psi", "statistic") == set()  # of too few inputs there is none
     for _ in range(2):
         client.post("/predict", content=IMAGE * 300, headers=RAW)
-        scraped, stated = _scrape(client), client.get("/drift").json()
-        assert scraped.value("demur_drift_inputs", model="tiny") == stated["inputs"]
+        scraped, drift = _scrape(client), client.get("/drift").json()
+        assert scraped.value("demur_drift_inputs", model="tiny") == drift["inputs"]
         for statistic in ("labels", "confidence", "ood_score"):
             of = {"model": "tiny", "statistic": statistic}
-            assert scraped.value("demur_drift_psi", **of) == stated[statistic]["psi"]
-            assert scraped.value("demur_drift_p_value", **of) == stated[statistic]["p_value"]
-            assert scraped.value("demur_drift_drifted", **of) == (stated[statistic]["status"] == "drifted") == 1
+            assert scraped.value("demur_drift_psi", **of) == drift[statistic]["psi"]
+            assert scraped.value("demur_drift_p_value", **of) == drift[statistic]["p_value"]
+            assert scraped.value("demur_drift_drifted", **of) == (drift[statistic]["status"] == "drifted") == 1
 
 
 def test_drift_of_many_models_is_tested_in_turn(tmp_path: Path) -> None:
@@ -221,10 +221,10 @@ def test_drift_of_many_models_is_tested_in_turn(tmp_path: Path) -> None:
         for _ in range(2):
             for name in names:
                 client.post(f"/models/{name}/predict", content=IMAGE * 200, headers=RAW)
-            stated = client.get("/models/model-3/drift").json()["inputs"]
+            inputs = client.get("/models/model-3/drift").json()["inputs"]
             for _ in names:
                 scraped = _scrape(client)
-            assert {scraped.value("demur_drift_inputs", model=name) for name in names} == {stated}
+            assert {scraped.value("demur_drift_inputs", model=name) for name in names} == {inputs}
 
 
 def test_model_that_may_not_serve_is_not_ready(tmp_path: Path) -> None:
@@ -252,8 +252,8 @@ def test_forms_that_scrapers_ask_for(client: TestClient) -> None:
     plain = client.get("/metrics", headers={"accept-encoding": "identity"})
     assert plain.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert "content-encoding" not in plain.headers
-    asked = {"accept": "application/openmetrics-text; version=1.0.0, text/plain;q=0.5", "accept-encoding": "gzip"}
-    answer = client.get("/metrics", headers=asked)
+    headers = {"accept": "application/openmetrics-text; version=1.0.0, text/plain;q=0.5", "accept-encoding": "gzip"}
+    answer = client.get("/metrics", headers=headers)
     assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
     assert answer.headers["content-encoding"] == "gzip"
     assert answer.headers["vary"] == "Accept, Accept-Encoding"

@@ -19,8 +19,8 @@ FLOAT32 = {"type": "number", "exclusiveMinimum": -PAST, "exclusiveMaximum": PAST
 
 @pytest.fixture
 def description(client: TestClient) -> dict[str, Any]:
-    found: dict[str, Any] = client.get("/openapi.json").json()
-    return found
+    document: dict[str, Any] = client.get("/openapi.json").json()
+    return document
 
 
 def _references(value: object) -> Iterator[str]:
@@ -230,5 +230,5 @@ def test_every_json_body_has_an_example_that_its_schema_takes(description: dict[
 def _examples(schema: dict[str, Any], description: dict[str, Any]) -> list[Any]:
     if schema.get("type") == "array":
         return [[example] for example in _examples(schema["items"], description)]
-    found: list[Any] = description["components"]["schemas"][schema["$ref"].rpartition("/")[2]].get("examples", [])
-    return found
+    examples: list[Any] = description["components"]["schemas"][schema["$ref"].rpartition("/")[2]].get("examples", [])
+    return examples

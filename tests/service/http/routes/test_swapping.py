@@ -80,7 +80,7 @@ def _swap(path: Path, workers: int, swaps: int) -> tuple[Swapping, list[int]]:
 def _check(swapping: Swapping) -> None:
     assert swapping.failures == []
     for way in WAYS:
-        assert {version for asked, version in swapping.answered if asked == way} <= swapping.known.keys()
+        assert {version for used, version in swapping.answered if used == way} <= swapping.known.keys()
     assert {version for _, version in swapping.answered} == swapping.known.keys()
     assert {way for way, _ in swapping.answered} == WAYS.keys()
 
@@ -96,8 +96,8 @@ def test_two_hundred_swaps_under_load(tmp_path: Path, workers: int) -> None:
     swapping, grown = _swap(tmp_path / "model.onnx", workers, 200)
     print(f"{workers} workers: {sum(swapping.answered.values())} answers, {len(swapping.failures)} failures")  # noqa: T201
     for way, seconds in swapping.slowest.items():
-        asked = sum(count for (found, _), count in swapping.answered.items() if found == way)
-        print(f"  {way}: {asked} answers, the slowest {seconds * 1000:.0f} ms")  # noqa: T201
+        answers = sum(count for (used, _), count in swapping.answered.items() if used == way)
+        print(f"  {way}: {answers} answers, the slowest {seconds * 1000:.0f} ms")  # noqa: T201
     print(f"  resident memory since the 40th: {', '.join(f'{by / 1e6:+.1f} MB' for by in grown)}")  # noqa: T201
     _check(swapping)
     assert max(grown) < 24e6  # 160 sessions that were not freed would be twice as much

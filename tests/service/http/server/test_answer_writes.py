@@ -67,9 +67,9 @@ def test_leave_to_go_on_does_not_wait_for_the_answer(server: Server) -> None:
         connection.sendall(head.encode() + b"Connection: close\r\nContent-Type: application/json\r\n\r\n")
         assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(body)
-        said = b"".join(iter(lambda: connection.recv(1000), b""))
-    assert said.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert b'"predictions":' in said
+        answer = b"".join(iter(lambda: connection.recv(1000), b""))
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b'"predictions":' in answer
 
 
 def test_large_answer_in_pieces_comes_whole(server: Server) -> None:

@@ -106,15 +106,15 @@ def without_lane(app: FastAPI) -> Iterator[TestClient]:
 
 
 @pytest.mark.parametrize("path", ["/predict", "/models/tiny/predict"])
-@pytest.mark.parametrize("asked", REQUESTS.values(), ids=REQUESTS)
+@pytest.mark.parametrize("options", REQUESTS.values(), ids=REQUESTS)
 def test_answers_are_alike(
-    with_lane: httpx2.Client, without_lane: TestClient, asked: dict[str, Any], path: str
+    with_lane: httpx2.Client, without_lane: TestClient, options: dict[str, Any], path: str
 ) -> None:
-    fast, slow = (client.post(path, **asked) for client in (with_lane, without_lane))
+    fast, slow = (client.post(path, **options) for client in (with_lane, without_lane))
     assert fast.status_code == slow.status_code
     assert _comparable(fast) == _comparable(slow)
     assert _headers(fast) == {**_headers(slow), "content-length": fast.headers["content-length"]}
-    if (given := asked.get("headers", {}).get("x-request-id")) is not None:
+    if (given := options.get("headers", {}).get("x-request-id")) is not None:
         repeated = [answer.headers["x-request-id"] == given for answer in (fast, slow)]
         assert repeated == [" " not in given] * 2
 
@@ -147,13 +147,13 @@ CLIENTS = {
 @pytest.fixture(scope="module")
 def port_of_lane_alone(tiny_model: Path) -> Iterator[int]:
     """Of a service whose application answers nothing but 503."""
-    whole = create_app(Settings(model_path=tiny_model))
+    complete = create_app(Settings(model_path=tiny_model))
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await PlainTextResponse("not by the lane", 503)(scope, receive, send)
         else:
-            await whole(scope, receive, send)
+            await complete(scope, receive, send)
 
     with running(application) as number:
         yield number
@@ -161,9 +161,9 @@ def port_of_lane_alone(tiny_model: Path) -> Iterator[int]:
 
 @pytest.mark.parametrize("headers", CLIENTS.values(), ids=CLIENTS)
 def test_requests_of_common_clients_take_the_lane(port_of_lane_alone: int, headers: list[str]) -> None:
-    asked = _request(json.dumps(IMAGE).encode(), "Content-Type: application/json", *headers)
+    message = _request(json.dumps(IMAGE).encode(), "Content-Type: application/json", *headers)
     with socket.create_connection(("127.0.0.1", port_of_lane_alone), timeout=10) as connection:
-        connection.sendall(asked)
+        connection.sendall(message)
         assert _statuses(connection, 1) == [200]
 
 
@@ -215,13 +215,13 @@ RAW_TYPE = "Content-Type: application/octet-stream"
 
 def _statuses(connection: socket.socket, count: int) -> list[int]:
     """Of so many answers, in the order in which they come."""
-    found = []
+    statuses = []
     with connection.makefile("rb") as file:
         for _ in range(count):
-            found.append(int(file.readline().split()[1]))
+            statuses.append(int(file.readline().split()[1]))
             headers = dict(line.lower().split(b": ", 1) for line in iter(file.readline, b"\r\n"))
             file.read(int(headers.get(b"content-length", 0)))
-    return found
+    return statuses
 
 
 def test_pipelined_requests_are_answered_in_their_order(port: int) -> None:
@@ -236,9 +236,9 @@ def test_pipelined_requests_are_answered_in_their_order(port: int) -> None:
 
 def test_a_body_that_comes_in_pieces(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        whole = _request(bytes(2), RAW_TYPE)
-        for i in range(len(whole)):
-            connection.sendall(whole[i : i + 1])
+        message = _request(bytes(2), RAW_TYPE)
+        for i in range(len(message)):
+            connection.sendall(message[i : i + 1])
         assert _statuses(connection, 1) == [200]
 
 
@@ -263,8 +263,8 @@ def test_unusual_requests_are_answered_too(port: int, request_: bytes, statuses:
 def test_disconnected_client_affects_no_other(port: int, with_lane: httpx2.Client) -> None:
     for rest in (0, 1, 2):  # before the body, within it, and after it
         with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-            whole = _request(bytes(2), RAW_TYPE)
-            connection.sendall(whole[: len(whole) - 2 + rest])
+            message = _request(bytes(2), RAW_TYPE)
+            connection.sendall(message[: len(message) - 2 + rest])
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     assert with_lane.post("/predict", json=IMAGE).status_code == 200
 
@@ -276,8 +276,8 @@ def test_many_connections_at_once_get_each_its_own_answer(port: int, without_lan
     async def ask() -> list[object]:
         limits = httpx2.Limits(max_connections=len(images))
         async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", limits=limits) as client:
-            asked = (client.post("/predict", content=image, headers={"content-type": RAW}) for image in images * 4)
-            return [_comparable(answer) for answer in await asyncio.gather(*asked)]
+            requests = (client.post("/predict", content=image, headers={"content-type": RAW}) for image in images * 4)
+            return [_comparable(answer) for answer in await asyncio.gather(*requests)]
 
     assert asyncio.run(ask()) == expected * 4
 

@@ -25,9 +25,9 @@ BOTH = pytest.mark.parametrize("workers", [1, 2])
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    found = tmp_path / "model.onnx"
-    found.write_bytes(versions.good(0))
-    return found
+    file = tmp_path / "model.onnx"
+    file.write_bytes(versions.good(0))
+    return file
 
 
 @contextlib.contextmanager
@@ -45,17 +45,17 @@ def _wait_until(holds: Callable[[], bool], seconds: float = 30) -> None:
         time.sleep(0.02)
 
 
-def _versions(server: Server, asked: int = 12) -> set[str]:
+def _versions(server: Server, count: int = 12) -> set[str]:
     """What so many new connections are answered by, which lead to all workers."""
-    found = set()
-    for _ in range(asked):
+    served = set()
+    for _ in range(count):
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
         connection.request("POST", "/predict", bytes(2), RAW)
         answer = connection.getresponse()
         assert answer.status == 200
-        found.add(json.loads(answer.read())["model"]["version"])
+        served.add(json.loads(answer.read())["model"]["version"])
         connection.close()
-    return found
+    return served
 
 
 def _is_version(server: Server, number: int) -> Callable[[], bool]:

@@ -52,8 +52,8 @@ resident()
 
 def _resident(code: str, word: str) -> tuple[int, int, int]:
     """Resident bytes before the blocks are allocated, with all of them, and after most of them are freed."""
-    said = subprocess.run([sys.executable, "-c", _MALLOC + code, word], capture_output=True, text=True, check=True)
-    before, full, after = map(int, said.stdout.split())
+    result = subprocess.run([sys.executable, "-c", _MALLOC + code, word], capture_output=True, text=True, check=True)
+    before, full, after = map(int, result.stdout.split())
     return before, full, after
 
 

@@ -62,8 +62,8 @@ def _answer(file: BinaryIO) -> tuple[int, dict[str, str], bytes]:
 
 
 def _rejected(server: Server) -> float:
-    found = read(httpx2.get(f"{server.address}/metrics").text)
-    return found.value("demur_rejected_total", reason="max_concurrent_requests")
+    scraped = read(httpx2.get(f"{server.address}/metrics").text)
+    return scraped.value("demur_rejected_total", reason="max_concurrent_requests")
 
 
 def _request(path: str, body: bytes = b"", method: str = "POST") -> bytes:
@@ -83,12 +83,12 @@ def _request(path: str, body: bytes = b"", method: str = "POST") -> bytes:
 def test_those_too_many_are_refused_at_once_and_counted(server: Server, path: str, route: str, body: bytes) -> None:
     before = _rejected(server)
     probes = [_request(probe, method="GET") for probe in ("/livez", "/readyz", "/metrics", "/v2/health/ready")]
-    found = _at_once(server, [_request(path, body)] * COUNT + probes)
-    asked, probed = found[:COUNT], found[COUNT:]
-    assert [status for status, _, _ in probed] == [200] * len(probes)
-    refused = [(headers, text) for status, headers, text in asked if status != 200]
+    answers = _at_once(server, [_request(path, body)] * COUNT + probes)
+    predictions, probe_answers = answers[:COUNT], answers[COUNT:]
+    assert [status for status, _, _ in probe_answers] == [200] * len(probes)
+    refused = [(headers, text) for status, headers, text in predictions if status != 200]
     assert 1 <= COUNT - len(refused) <= COUNT / 2  # MOST of the first turn of the event loop, and one of each after it
-    assert {status for status, _, _ in asked} == {200, 503}
+    assert {status for status, _, _ in predictions} == {200, 503}
     detail = "the service is overloaded: wait at least 1 s, then send the request again"
     problem = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "detail": detail}
     body_of_all = {"error": detail} if path.startswith("/v2") else {**problem, "request_id": "mine"}
@@ -110,10 +110,10 @@ def test_those_too_many_are_refused_at_once_and_counted(server: Server, path: st
 
 def test_a_client_that_ends_its_connections_is_refused_as_well(server: Server) -> None:
     closing = _request("/predict", BODY).replace(b"X-Request", b"Connection: close\r\nX-Request")
-    found = _at_once(server, [closing] * COUNT)
-    statuses = [status for status, _, _ in found]
+    answers = _at_once(server, [closing] * COUNT)
+    statuses = [status for status, _, _ in answers]
     assert set(statuses) == {200, 503}
-    assert {headers["connection"] for _, headers, _ in found} == {"close"}
+    assert {headers["connection"] for _, headers, _ in answers} == {"close"}
 
 
 def test_the_log_has_one_line_a_second_for_all_that_were_refused(caplog: pytest.LogCaptureFixture) -> None:
@@ -152,8 +152,8 @@ def test_bodies_are_bounded_together(tiny_model: Path) -> None:
         large = {"content": BODY + b" " * 300_000, "headers": {"content-type": "application/json"}}
         while httpx2.post(f"{server.address}/predict", **large).status_code != 200:  # type: ignore[arg-type]
             assert time.monotonic() < deadline
-        found = read(httpx2.get(f"{server.address}/metrics").text)
-        assert found.value("demur_rejected_total", reason="max_bodies_bytes") >= len(refused)
+        scraped = read(httpx2.get(f"{server.address}/metrics").text)
+        assert scraped.value("demur_rejected_total", reason="max_bodies_bytes") >= len(refused)
         assert server.stop(signal.SIGTERM) == 0
 
 

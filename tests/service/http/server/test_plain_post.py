@@ -14,7 +14,7 @@ class Parsed:
     """What httptools makes of some bytes."""
 
     def __init__(self, data: bytes) -> None:
-        self.url, self.body, self.headers, self.whole = b"", b"", list[tuple[bytes, bytes]](), 0
+        self.url, self.body, self.headers, self.complete = b"", b"", list[tuple[bytes, bytes]](), 0
         self.parser = httptools.HttpRequestParser(self)
         self.parser.feed_data(data)
 
@@ -28,7 +28,7 @@ class Parsed:
         self.body += body
 
     def on_message_complete(self) -> None:
-        self.whole += 1
+        self.complete += 1
 
 
 def test_a_plain_one_is_read() -> None:
@@ -78,12 +78,12 @@ _MORE = [b"abc", b":", b" ", b"\t", b"\n", b"Transfer-Encoding: chunked", b"Conn
 @given(st.lists(st.sampled_from(_START + _MORE), max_size=12))
 def test_plain_post_ends_where_the_parser_ends_it(pieces: list[bytes]) -> None:
     for data in (b"".join(pieces), GOOD.replace(b"X-Request-ID:  a b ", b"".join(pieces))):
-        found = plain_post(data)
-        if found is not None:
+        result = plain_post(data)
+        if result is not None:
             try:
                 parsed = Parsed(data)
             except httptools.HttpParserError:  # which would be answered 400; nothing more is on the connection
                 continue
-            assert parsed.whole == 1
-            assert parsed.url == found[0]
-            assert {name: value.strip() for name, value in parsed.headers} == found[1]
+            assert parsed.complete == 1
+            assert parsed.url == result[0]
+            assert {name: value.strip() for name, value in parsed.headers} == result[1]

@@ -122,7 +122,7 @@ class TestService:
         _predict(server, 20)
         after = [_scrape(server) for _ in range(12)]
         for name in ("demur_inputs_total", "demur_decisions_total", "demur_confidence_count"):
-            assert {found.total(name) - scraped.total(name) for found in after} == {20}
+            assert {later.total(name) - scraped.total(name) for later in after} == {20}
 
     def test_it_leaves_nothing_behind(self, tiny_model: Path, tmp_path: Path) -> None:
         with serving(tiny_model, DEMUR_WORKERS="2", TMPDIR=str(tmp_path)) as running:
@@ -248,13 +248,13 @@ def test_processes_that_count_at_once_lose_nothing(tmp_path: Path) -> None:
     counting = [
         subprocess.Popen([sys.executable, "-c", _COUNT, str(tmp_path), str(slot)], cwd=ROOT) for slot in range(WORKERS)
     ]
-    watching, seen = Windows(2, 1000, "m", WorkerSlot(tmp_path, 0, WORKERS)), set()
+    watching, numbers = Windows(2, 1000, "m", WorkerSlot(tmp_path, 0, WORKERS)), set()
     while any(process.poll() is None for process in counting):
         window = watching.latest()
         assert window.counts.sum() == 2 * window.inputs
-        seen.add(window.number)
+        numbers.add(window.number)
     assert [process.returncode for process in counting] == [0] * WORKERS
-    assert len(seen) > 1
+    assert len(numbers) > 1
     last = watching.latest()
     # Windows of 100, 200, 400, 800, and of 1,000 from then on, or more: one stays open while the other process writes.
     assert 16 <= last.number <= 4 + (30_000 - 1_500) // 1_000

@@ -63,9 +63,9 @@ def _connected(server: Server, stack: ExitStack, receive_bytes: int | None = Non
 
 def _held(server: Server) -> tuple[int, int, float, float]:
     """Open files, threads, requests in the application except the scrape, and requests rejected for their time."""
-    found = read(httpx2.get(f"{server.address}/metrics").text)
-    late = found.value("demur_rejected_total", reason="request_seconds")
-    in_flight = int(found.value("demur_requests_in_flight"))
+    scraped = read(httpx2.get(f"{server.address}/metrics").text)
+    late = scraped.value("demur_rejected_total", reason="request_seconds")
+    in_flight = int(scraped.value("demur_requests_in_flight"))
     files, threads = (len(os.listdir(f"/proc/{server.process.pid}/{kind}")) for kind in ("fd", "task"))
     return files, threads, in_flight - 1, late
 
@@ -115,7 +115,7 @@ def test_hundreds_of_slow_clients_hold_nothing(server: Server, stack: ExitStack)
         connection.close()
     _until(lambda: _held(server)[0] <= files + 1)  # of those who read nothing too, whose clients are still there
     assert _held(server)[1:] == (threads, 0, late + EACH * 8)
-    statuses = {name: {answer[:12] for answer in found} for name, found in answers.items()}
+    statuses = {name: {answer[:12] for answer in texts} for name, texts in answers.items()}
     late_by_name = {name: {b"HTTP/1.1 408"} for name in SLOW}
     assert statuses == {
         **late_by_name,
@@ -123,9 +123,9 @@ def test_hundreds_of_slow_clients_hold_nothing(server: Server, stack: ExitStack)
         "an empty line": {b""},
         "a body that nobody waits for": {b"HTTP/1.1 404"},
     }
-    for name, found in answers.items():
+    for name, texts in answers.items():
         protocol = "protocol" in name
-        for text in found - {b""}:
+        for text in texts - {b""}:
             head, _, body = text.partition(b"\r\n\r\n")
             form = b"application/json" if protocol else b"application/problem+json"
             assert b"content-type: " + form in head.lower()
@@ -137,22 +137,22 @@ def test_hundreds_of_slow_clients_hold_nothing(server: Server, stack: ExitStack)
 
 def _all(connection: socket.socket) -> bytes:
     """What comes until the connection ends."""
-    found = b""
+    data = b""
     try:
         while piece := connection.recv(1 << 16):
-            found += piece
+            data += piece
     except ConnectionResetError:  # as it does where the server has not read all that was sent
         pass
-    return found
+    return data
 
 
 def test_requests_that_wait_on_a_connection_are_bounded(server: Server, stack: ExitStack) -> None:
     connection = _connected(server, stack)
     connection.sendall(_request("/v2", method="GET") * 300)
-    found = _all(connection)
-    assert MAX_PIPELINED <= found.count(b"HTTP/1.1 200 OK") <= MAX_PIPELINED + 2
-    assert found.lower().count(b"connection: close") == 1
-    assert b"connection: close" in found.lower().rpartition(b"http/1.1 200 ok")[2]
+    data = _all(connection)
+    assert MAX_PIPELINED <= data.count(b"HTTP/1.1 200 OK") <= MAX_PIPELINED + 2
+    assert data.lower().count(b"connection: close") == 1
+    assert b"connection: close" in data.lower().rpartition(b"http/1.1 200 ok")[2]
 
 
 @pytest.mark.parametrize(
@@ -167,9 +167,9 @@ def test_head_is_bounded(server: Server, stack: ExitStack, piece: bytes, path: s
         connection.sendall(piece)
         sent += len(piece)
         assert sent < 4 * MAX_HEADER_BYTES
-    found = _all(connection)
-    assert found.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
-    assert (b'"error"' if path == "/v2" else b'"status":431') in found
+    data = _all(connection)
+    assert data.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+    assert (b'"error"' if path == "/v2" else b'"status":431') in data
 
 
 def test_connections_are_bounded(tiny_model: Path, stack: ExitStack) -> None:
@@ -177,12 +177,12 @@ def test_connections_are_bounded(tiny_model: Path, stack: ExitStack) -> None:
     server = stack.enter_context(serving(tiny_model, DEMUR_MAX_CONNECTIONS=str(most), DEMUR_KEEP_ALIVE_SECONDS="60"))
     probe = _request("/livez", method="GET")
 
-    def asked(connection: socket.socket) -> bytes:
+    def ask(connection: socket.socket) -> bytes:
         connection.sendall(probe)
         return connection.recv(4096)
 
     kept = [_connected(server, stack) for _ in range(most)]
-    assert all(asked(connection).startswith(b"HTTP/1.1 200 ") for connection in kept)
+    assert all(ask(connection).startswith(b"HTTP/1.1 200 ") for connection in kept)
     for path in ("/livez", "/v2/health/live"):
         surplus = _connected(server, stack)
         surplus.sendall(_request(path, method="GET"))
@@ -197,6 +197,6 @@ def test_connections_are_bounded(tiny_model: Path, stack: ExitStack) -> None:
         text += kept[0].recv(1 << 16)
     assert b'demur_rejected_total{reason="max_connections"} 3.0' in text
     kept.pop().close()
-    _until(lambda: asked(_connected(server, stack)).startswith(b"HTTP/1.1 200 "))
+    _until(lambda: ask(_connected(server, stack)).startswith(b"HTTP/1.1 200 "))
     assert server.stop(signal.SIGTERM) == 0
     assert [line for line in server.log() if "connection limit of" in line]

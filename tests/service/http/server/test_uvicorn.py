@@ -68,8 +68,8 @@ METHODS: dict[type, dict[str, str]] = {
 def test_methods_have_their_signatures(owner: type, method: str, parameters: str) -> None:
     function: Callable[..., Any] | None = getattr(owner, method, None)
     assert function is not None, f"{owner.__name__}.{method} is gone: {WHY}"
-    found = " ".join(list(inspect.signature(function).parameters)[1:])
-    assert found == parameters, f"{owner.__name__}.{method} takes ({found}): {WHY}"
+    names = " ".join(list(inspect.signature(function).parameters)[1:])
+    assert names == parameters, f"{owner.__name__}.{method} takes ({names}): {WHY}"
 
 
 def _config() -> uvicorn.Config:

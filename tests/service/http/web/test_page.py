@@ -61,13 +61,13 @@ def test_headers_allow_nothing_from_elsewhere(client: TestClient, path: str) -> 
 
 @pytest.mark.parametrize("path", ["/", "/page/main.js"])
 def test_version_that_a_browser_has_is_not_sent_again(client: TestClient, path: str) -> None:
-    whole = client.get(path)
-    etag = whole.headers["etag"]
+    full = client.get(path)
+    etag = full.headers["etag"]
     for has in (etag, f"W/{etag}", f'"other", {etag}', "*"):
         again = client.get(path, headers={"If-None-Match": has})
         assert (again.status_code, again.content) == (304, b"")
         for name in ("etag", "cache-control", "content-security-policy"):
-            assert again.headers[name] == whole.headers[name]
+            assert again.headers[name] == full.headers[name]
     assert client.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
 
 
@@ -77,10 +77,10 @@ def test_files_of_different_content_have_different_etags(client: TestClient) -> 
 
 def test_head_has_the_headers_and_no_body(client: TestClient) -> None:
     for path in ("/", "/page/style.css"):
-        head, whole = client.head(path), client.get(path)
+        head, full = client.head(path), client.get(path)
         assert (head.status_code, head.content) == (200, b"")
-        assert head.headers["content-length"] == str(len(whole.content))
-        assert head.headers["etag"] == whole.headers["etag"]
+        assert head.headers["content-length"] == str(len(full.content))
+        assert head.headers["etag"] == full.headers["etag"]
 
 
 @pytest.mark.parametrize(

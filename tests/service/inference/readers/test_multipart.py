@@ -20,14 +20,14 @@ def _form(*parts: bytes) -> bytes:
 
 
 def test_files_in_order_whatever_their_field_names() -> None:
-    whole = bytes(range(256)) + b"\r\n--edg\r\n--"  # almost a boundary
+    content = bytes(range(256)) + b"\r\n--edg\r\n--"  # almost a boundary
     body = _form(
-        _part(whole, 'form-data; name="x"; filename="one.png"', "Content-Type: text/plain"),
+        _part(content, 'form-data; name="x"; filename="one.png"', "Content-Type: text/plain"),
         _part(b"", 'form-data; name=""; filename=""'),
         _part(b"2", 'form-data; filename="dos\\"quote.jpg"'),
     )
     assert files(body, TYPE, max_files=3) == [
-        ("file[0] one.png", whole),
+        ("file[0] one.png", content),
         ("file[1]", b""),
         ('file[2] dos"quote.jpg', b"2"),
     ]

@@ -30,9 +30,9 @@ class Audited:
         self.feedback = Feedback(tiny.manifest(), VERSION, store, deadline_seconds=DEADLINE, now=lambda: self.time)
         self._ids = PredictionIds(VERSION, 1, self.feedback.register, now=lambda: self.time)
 
-    def answer(self, asked: PolicyRequest = RISK, label: int = LEFT) -> str:
+    def answer(self, requested: PolicyRequest = RISK, label: int = LEFT) -> str:
         """Give an answer; returns its id."""
-        return self._ids.under(resolve(asked, tiny.abstention()))(label)[0]
+        return self._ids.under(resolve(requested, tiny.abstention()))(label)[0]
 
     def state(self) -> PolicyFeedback:
         """That of the only policy."""

@@ -20,10 +20,10 @@ RAW = {"content-type": "application/octet-stream"}
 
 
 def _predict(client: TestClient, rows: int = 1) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = client.post(
+    predictions: list[dict[str, Any]] = client.post(
         "/predict?selective_risk=0.1", content=bytes([255, 0]) * rows, headers=RAW
     ).json()["predictions"]
-    return found
+    return predictions
 
 
 @pytest.fixture
@@ -34,9 +34,9 @@ def lasting(tiny_model: Path, tmp_path: Path) -> Settings:
 
 def test_share_of_the_answers_is_audited_and_says_so(tiny_model: Path) -> None:
     with TestClient(create_app(Settings(model_path=tiny_model, audit_share=0.5))) as client:
-        found = _predict(client, 400)
-        assert {PredictionId.decode(one["id"]).audit == one["audit"] for one in found} == {True}
-        assert 120 < sum(one["audit"] for one in found) < 280  # 200, and 8 standard deviations
+        predictions = _predict(client, 400)
+        assert {PredictionId.decode(one["id"]).audit == one["audit"] for one in predictions} == {True}
+        assert 120 < sum(one["audit"] for one in predictions) < 280  # 200, and 8 standard deviations
         abstained = client.post("/predict?threshold=0.99", content=bytes([255, 0]) * 100, headers=RAW).json()
         assert not any(one["audit"] for one in abstained["predictions"])
 
@@ -51,12 +51,12 @@ def test_no_answer_is_audited_where_all_labels_count(tiny_model: Path) -> None:
 
 def test_audited_answers_are_registered_within_a_second_and_at_the_end(lasting: Settings) -> None:
     with TestClient(create_app(lasting)) as client:
-        found = _predict(client, 3)
+        predictions = _predict(client, 3)
         _wait_until(lambda: _registered(lasting) == 3)
-        found += _predict(client, 2)
+        predictions += _predict(client, 2)
     assert _registered(lasting) == 5
     with TestClient(create_app(lasting)) as client:
-        state = client.post("/feedback", json={"id": found[0]["id"], "label": "left"}).json()
+        state = client.post("/feedback", json={"id": predictions[0]["id"], "label": "left"}).json()
         assert (state["judged"], state["waiting"]) == (1, 4)
         assert client.get("/feedback").json()["policies"] == [state]
 

@@ -39,12 +39,12 @@ def _feedback(
     return Feedback(manifest, VERSION, store, counted=counted, deadline_seconds=DEADLINE, now=now)
 
 
-def _policy(**asked: Any) -> Policy:
-    return resolve(PolicyRequest(**asked), tiny.abstention())
+def _policy(**options: Any) -> Policy:
+    return resolve(PolicyRequest(**options), tiny.abstention())
 
 
-def _id(label: int | None, **asked: Any) -> str:
-    return PredictionIds(VERSION).under(_policy(**asked))(label)[0]
+def _id(label: int | None, **options: Any) -> str:
+    return PredictionIds(VERSION).under(_policy(**options))(label)[0]
 
 
 def _predict(client: TestClient, query: str = "selective_risk=0.1") -> str:
@@ -167,8 +167,8 @@ def test_broken_promise_is_logged_once_and_stays_broken(caplog: pytest.LogCaptur
     assert states[0].promise == "open"
     assert states[-1].promise == "broken"
     assert states[-1].warning is not None
-    said = "5 of 5 answers were wrong, and a sequential test at level 0.05 rejects that the risk is at most 0.1"
-    assert f"the certificate of selective_risk=0.1 no longer holds: {said}" == states[-1].warning
+    reason = "5 of 5 answers were wrong, and a sequential test at level 0.05 rejects that the risk is at most 0.1"
+    assert f"the certificate of selective_risk=0.1 no longer holds: {reason}" == states[-1].warning
     assert after[-1].selective_risk is not None
     assert after[-1].selective_risk < 0.1
     assert (after[-1].promise, after[-1].warning) == ("broken", states[-1].warning)  # the words are those of the alarm

@@ -65,29 +65,29 @@ def test_half_a_line_of_a_killed_worker_is_taken_away(tmp_path: Path) -> None:
     first, second = map(Tallies, _places(tmp_path))
     second.numbers[second.begin(A)] += 1
     names = tmp_path / "metrics-1-names"
-    whole = names.read_bytes()
-    names.write_bytes(whole + b'["requests", "PO')
+    complete = names.read_bytes()
+    names.write_bytes(complete + b'["requests", "PO')
     assert first.totals() == {A: [1]}
     again = Tallies(_places(tmp_path)[1])
-    assert names.read_bytes() == whole
+    assert names.read_bytes() == complete
     again.numbers[again.begin(B)] += 2
     assert first.totals() == again.totals() == {A: [1], B: [2]}
 
 
 def test_threads_that_ask_for_new_keys_get_places_of_their_own(tmp_path: Path) -> None:
     one = Tallies(_places(tmp_path, 1)[0])
-    found: list[list[int]] = [[] for _ in range(8)]
+    places_by_thread: list[list[int]] = [[] for _ in range(8)]
 
     def ask(thread: int) -> None:
-        found[thread] = [one.begin(("k", str(i)), 2) for i in range(200)]
+        places_by_thread[thread] = [one.begin(("k", str(i)), 2) for i in range(200)]
 
     threads = [threading.Thread(target=ask, args=(i,)) for i in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert all(sorted(places) == list(range(0, 400, 2)) for places in found)
-    assert all(places == found[0] for places in found)
+    assert all(sorted(places) == list(range(0, 400, 2)) for places in places_by_thread)
+    assert all(places == places_by_thread[0] for places in places_by_thread)
     assert len(Tallies(_places(tmp_path, 1)[0]).totals()) == 200
 
 

@@ -96,7 +96,7 @@ def test_trace_gives_the_request_its_id(tiny_model: Path, way: str) -> None:
 
 def test_every_kind_of_answer_is_logged_and_probes_are_not(tiny_model: Path) -> None:
     tensor = {"name": "images", "datatype": "UINT8", "shape": [1, 1, 2], "data": [255, 0]}
-    asked: list[tuple[str, str, dict[str, Any], int, str]] = [
+    cases: list[tuple[str, str, dict[str, Any], int, str]] = [
         ("GET", "/model", {}, 200, "/model"),
         ("GET", "/predict", {}, 405, "/predict"),
         ("POST", "/predict", {"json": {}}, 422, "/predict"),
@@ -107,12 +107,12 @@ def test_every_kind_of_answer_is_logged_and_probes_are_not(tiny_model: Path) -> 
         ("POST", "/v1/models/tiny:predict", {"json": {"instances": [[255, 0]]}}, 200, "/v1/models/{name}:predict"),
     ]
     with serving(tiny_model) as server, httpx2.Client(base_url=server.address) as client:
-        for method, path, more, status, _ in asked:
+        for method, path, more, status, _ in cases:
             assert client.request(method, path, **more).status_code == status
             assert client.get("/livez").status_code == 200
         lines = _stopped(server)
     assert [(line["method"], line["status"], line["route"]) for line in lines] == [
-        (method, status, route) for method, _, _, status, route in asked
+        (method, status, route) for method, _, _, status, route in cases
     ]
     assert [line.get("decisions") for line in lines] == [None] * 5 + [{"answer": 1}, None, {"answer": 1}]
 
@@ -152,8 +152,8 @@ def test_lines_of_several_workers_stay_whole(tiny_model: Path) -> None:
         lines = threads.submit(pipe.readlines)
         list(threads.map(ask, [server] * connections, range(connections)))
         assert server.stop(signal.SIGTERM) == 0
-        found = _requests(lines.result(timeout=20))
-    assert len({line["request_id"] for line in found}) == len(found) == requests
+        logged = _requests(lines.result(timeout=20))
+    assert len({line["request_id"] for line in logged}) == len(logged) == requests
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -168,15 +168,15 @@ def test_log_that_takes_no_more_stops_no_answer(tiny_model: Path, way: str) -> N
 
 def test_person_at_a_terminal_reads_words(tiny_model: Path) -> None:
     terminal, its_end = pty.openpty()
-    said = b""
+    output = b""
     with _writing_to(its_end, tiny_model) as server:
         os.close(its_end)
         httpx2.post(f"{server.address}/predict", json=IMAGE, headers={"x-request-id": "mine"})
         httpx2.get(f"{server.address}/a%0a%1b[31mb")
-        while said.count(b" ms ") < 2:
-            said += os.read(terminal, 1000)
+        while output.count(b" ms ") < 2:
+            output += os.read(terminal, 1000)
     os.close(terminal)
-    one, other = [line for line in said.decode().split("\r\n") if " ms " in line]
+    one, other = [line for line in output.decode().split("\r\n") if " ms " in line]
     assert " info    POST /predict 200 " in one
     assert one.endswith(" ms tiny never_abstain: 1 answer mine")
     assert r"GET '/a\n\x1b[31mb' 404 " in other

@@ -79,9 +79,9 @@ def test_collector_gets_a_span_for_every_request(tiny_model: Path) -> None:
         assert span.kind == Span.SPAN_KIND_SERVER
         assert abs(span.start_time_unix_nano / 1e9 - time.time()) < 60
         assert 0 < span.end_time_unix_nano - span.start_time_unix_nano < 10e9
-    said = _values(list(first.attributes))
-    assert said.pop("demur.model.version") == answer.json()["model"]["version"]
-    assert said == {
+    attributes = _values(list(first.attributes))
+    assert attributes.pop("demur.model.version") == answer.json()["model"]["version"]
+    assert attributes == {
         "http.request.method": "POST",
         "http.route": "/predict",
         "http.response.status_code": 200,
@@ -107,9 +107,9 @@ def test_missing_collector_delays_neither_answers_nor_the_stop(tiny_model: Path)
         assert time.monotonic() - start < 15
 
 
-@pytest.mark.parametrize(("asked", "missing"), [("true", True), ("false", False)])
+@pytest.mark.parametrize(("traces", "missing"), [("true", True), ("false", False)])
 def test_without_the_extra_traces_are_off_or_name_the_missing_package(
-    tiny_model: Path, asked: str, missing: bool
+    tiny_model: Path, traces: str, missing: bool
 ) -> None:
     """The packages are hidden from the process as if they were not installed."""
     code = (
@@ -119,7 +119,7 @@ def test_without_the_extra_traces_are_off_or_name_the_missing_package(
         "try: create_app(Settings.from_environment()); print('made')\n"
         "except SettingsError as error: print(error)"
     )
-    environment = command_environment(DEMUR_MODEL_PATH=str(tiny_model), DEMUR_TRACES=asked, PYTHONPATH=str(ROOT))
-    said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    environment = command_environment(DEMUR_MODEL_PATH=str(tiny_model), DEMUR_TRACES=traces, PYTHONPATH=str(ROOT))
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     expected = "is missing: pip install '.[serve,traces]'" if missing else "made"
-    assert expected in said.stdout
+    assert expected in result.stdout
