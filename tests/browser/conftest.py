@@ -13,9 +13,9 @@ from tests.server import Server, serving
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything in this folder takes a browser."""
-    here = Path(__file__).parent
+    folder = Path(__file__).parent
     for item in items:
-        if here in item.path.parents:
+        if folder in item.path.parents:
             item.add_marker(pytest.mark.browser)
 
 
@@ -57,5 +57,5 @@ def page_and_watch(browser: Browser, request: pytest.FixtureRequest) -> Iterator
     """Of the server that the test names: `several` if it does, else `fashion`."""
     name = "several" if "several" in request.fixturenames else "fashion"
     server: Server = request.getfixturevalue(name)
-    with watched(browser, server.address) as found:
-        yield found
+    with watched(browser, server.address) as opened:
+        yield opened

@@ -31,14 +31,14 @@ def reason(page: Page) -> Locator:
 
 def pixels(page: Page, canvas: str = "#picture") -> NDArray[np.uint8]:
     """What a canvas shows, `[H, W, 3]`."""
-    found = page.locator(canvas).evaluate(
+    image = page.locator(canvas).evaluate(
         """c => {
             const copy = new OffscreenCanvas(c.width, c.height).getContext("2d", { willReadFrequently: true });
             copy.drawImage(c, 0, 0);
             return [c.height, c.width, [...copy.getImageData(0, 0, c.width, c.height).data]];
         }"""
     )
-    height, width, data = found
+    height, width, data = image
     return np.array(data, np.uint8).reshape(height, width, 4)[..., :3]
 
 

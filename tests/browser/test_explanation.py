@@ -11,22 +11,22 @@ from tests.browser.reading import bars, numbers, pixels, ready
 from tests.server import Server
 
 
-def _said(server: Server, page: Page, label: str) -> dict[str, Any]:
-    asked = {"inputs": [pixels(page)[..., 0].tolist()], "label": label}
-    found: dict[str, Any] = httpx2.post(f"{server.address}/explain", json=asked).json()["explanations"][0]
-    return found
+def _explanation(server: Server, page: Page, label: str) -> dict[str, Any]:
+    body = {"inputs": [pixels(page)[..., 0].tolist()], "label": label}
+    explanation: dict[str, Any] = httpx2.post(f"{server.address}/explain", json=body).json()["explanations"][0]
+    return explanation
 
 
 def test_parts_add_up_to_the_logit(page: Page, fashion: Server) -> None:
     ready(page)
     label = max(bars(page).items(), key=lambda row: row[1][1])[0]
-    said = _said(fashion, page, label)
+    explanation = _explanation(fashion, page, label)
     expect(page.locator("#why h3")).to_have_text(f"Contribution of each pixel to {label}")
     speaking, against, bias, logit = numbers(" ".join(page.locator(".sum b").all_inner_texts()))
     assert speaking > 0 > against
     assert speaking + against + bias == pytest.approx(logit, abs=2e-4)
-    assert logit == pytest.approx(said["logit"], abs=1e-4)
-    assert bias == pytest.approx(said["bias"], abs=1e-4)
+    assert logit == pytest.approx(explanation["logit"], abs=1e-4)
+    assert bias == pytest.approx(explanation["bias"], abs=1e-4)
 
 
 @pytest.mark.parametrize("way", ["bar", "list"])
@@ -39,8 +39,8 @@ def test_class_is_chosen_by_its_bar_and_from_the_list(page: Page, fashion: Serve
         page.get_by_label("Explain").select_option("Sandal")
     expect(page.locator("#why h3")).to_have_text("Contribution of each pixel to Sandal")
     expect(page.locator(".bars button[aria-pressed=true] .name")).to_have_text("Sandal")
-    said = _said(fashion, page, "Sandal")
-    assert numbers(page.locator(".sum b").last.inner_text())[0] == pytest.approx(said["logit"], abs=1e-4)
+    explanation = _explanation(fashion, page, "Sandal")
+    assert numbers(page.locator(".sum b").last.inner_text())[0] == pytest.approx(explanation["logit"], abs=1e-4)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -49,7 +49,7 @@ def test_heat_map_is_blue_for_and_orange_against(page: Page, fashion: Server, sc
     ready(page)
     page.locator(".bars button", has_text="Pullover").click()
     expect(page.locator("#why h3")).to_have_text("Contribution of each pixel to Pullover")
-    contributions = np.array(_said(fashion, page, "Pullover")["contributions"])
+    contributions = np.array(_explanation(fashion, page, "Pullover")["contributions"])
     shown = pixels(page, "#heat-map").astype(int)
     most = np.abs(contributions).max()
     strong = np.abs(contributions) > most / 3

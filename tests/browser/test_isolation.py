@@ -10,7 +10,7 @@ from tests.server import Server
 def test_script_that_got_into_the_page_does_not_run(page: Page, watch: Watch) -> None:
     """Also: the watch of the other tests hears of it."""
     ready(page)
-    assert watch.said == []
+    assert watch.messages == []
     page.evaluate(
         """() => {
             const script = document.createElement("script");
@@ -24,23 +24,23 @@ def test_script_that_got_into_the_page_does_not_run(page: Page, watch: Watch) ->
     )
     assert page.evaluate("window.ran") is None
     expect(page.locator("#markup")).to_have_count(0)
-    assert any("Content Security Policy" in text for text in watch.said), watch.said
-    watch.said.clear()
+    assert any("Content Security Policy" in text for text in watch.messages), watch.messages
+    watch.messages.clear()
 
 
 def test_nothing_is_loaded_from_another_host(page: Page, watch: Watch, several: Server) -> None:
     """The other host is the same machine, by another name."""
     ready(page)
     other = several.address.replace("127.0.0.1", "localhost")
-    found = page.evaluate(
+    outcome = page.evaluate(
         """async (url) => {
             try { await fetch(url); return "loaded"; } catch { return "refused"; }
         }""",
         f"{other}/livez",
     )
-    assert found == "refused"
-    assert any("Content Security Policy" in text for text in watch.said), watch.said
-    watch.said.clear()
+    assert outcome == "refused"
+    assert any("Content Security Policy" in text for text in watch.messages), watch.messages
+    watch.messages.clear()
     watch.strangers.clear()
 
 
@@ -51,5 +51,5 @@ def test_page_cannot_be_framed(page: Page, watch: Watch, several: Server) -> Non
     with page.expect_event("console", lambda message: "frame-ancestors" in message.text):
         page.goto(framing)
     expect(page.frame_locator("iframe").locator("main")).to_have_count(0)
-    assert any("frame-ancestors" in text for text in watch.said), watch.said
-    watch.said.clear()
+    assert any("frame-ancestors" in text for text in watch.messages), watch.messages
+    watch.messages.clear()

@@ -33,17 +33,17 @@ def test_dropped_picture_gets_the_answer_of_the_service(page: Page, fashion: Ser
     drop(page, file)
     expect(verdict(page)).to_have_text("Ankle boot")
     np.testing.assert_array_equal(pixels(page)[..., 0], np.asarray(Image.open(io.BytesIO(file[2]))))
-    (said,) = httpx2.post(f"{fashion.address}/predict", content=file[2], headers={"content-type": file[1]}).json()[
-        "predictions"
-    ]
+    (prediction,) = httpx2.post(
+        f"{fashion.address}/predict", content=file[2], headers={"content-type": file[1]}
+    ).json()["predictions"]
     shown = bars(page)
-    labels = [entry["label"] for entry in said["top_k"]]
+    labels = [entry["label"] for entry in prediction["top_k"]]
     assert [label for label, (rank, _) in sorted(shown.items(), key=lambda row: row[1][0]) if rank] == labels
-    assert [probability for _, probability in shown.values()] == pytest.approx(said["probabilities"], abs=0.0005)
-    expect(page.locator(".member")).to_have_text(said["prediction_set"])
+    assert [probability for _, probability in shown.values()] == pytest.approx(prediction["probabilities"], abs=0.0005)
+    expect(page.locator(".member")).to_have_text(prediction["prediction_set"])
     promise = "Holds the true label in 95 % of cases, for answers and abstentions each: "
     expect(page.locator(".members")).to_contain_text(promise)
-    expect(page.locator(".verdict")).to_contain_text(f"confidence {said['confidence']:.3f}")
+    expect(page.locator(".verdict")).to_contain_text(f"confidence {prediction['confidence']:.3f}")
 
 
 def test_picture_that_the_model_abstains_on(page: Page) -> None:
@@ -179,10 +179,10 @@ def test_drawing_changes_the_answer(page: Page, fashion: Server) -> None:
         page.mouse.down()
         page.mouse.move(*_at(page, column, 25), steps=4)
         page.mouse.up()
-    asked = {"inputs": [pixels(page)[..., 0].tolist()]}
-    (said,) = httpx2.post(f"{fashion.address}/predict", json=asked).json()["predictions"]
-    expect(verdict(page)).to_have_text(said["label"] or "Abstains")
-    expect(page.locator(".bars .value").first).to_have_text(f"{said['probabilities'][0]:.3f}")
+    body = {"inputs": [pixels(page)[..., 0].tolist()]}
+    (prediction,) = httpx2.post(f"{fashion.address}/predict", json=body).json()["predictions"]
+    expect(verdict(page)).to_have_text(prediction["label"] or "Abstains")
+    expect(page.locator(".bars .value").first).to_have_text(f"{prediction['probabilities'][0]:.3f}")
 
 
 def test_drawing_with_the_keyboard(page: Page) -> None:

@@ -14,8 +14,8 @@ from tests.server import Server
 
 @pytest.fixture
 def card(fashion: Server) -> dict[str, Any]:
-    found: dict[str, Any] = httpx2.get(f"{fashion.address}/model").json()
-    return found
+    body: dict[str, Any] = httpx2.get(f"{fashion.address}/model").json()
+    return body
 
 
 def _choose(page: Page, group: str, text: str) -> None:
@@ -46,16 +46,16 @@ def test_slider_goes_until_the_model_abstains(page: Page, card: dict[str, Any], 
         coverage, risk = curve["answered"][i] / size, curve["errors"][i] / curve["answered"][i]
         measured = f"Answers {100 * coverage:.1f} % of the report split; {100 * risk:.1f} % of those answers are wrong."
         expect(page.locator(".promise dd").last).to_have_text(measured)
-        asked = {"inputs": [pixels(page)[..., 0].tolist()], "policy": {"threshold": threshold}}
-        (said,) = httpx2.post(f"{fashion.address}/predict", json=asked).json()["predictions"]
-        expect(verdict(page)).to_have_text(said["label"] or "Abstains")
-        decisions.append(said["decision"])
+        body = {"inputs": [pixels(page)[..., 0].tolist()], "policy": {"threshold": threshold}}
+        (prediction,) = httpx2.post(f"{fashion.address}/predict", json=body).json()["predictions"]
+        expect(verdict(page)).to_have_text(prediction["label"] or "Abstains")
+        decisions.append(prediction["decision"])
         page.keyboard.press("ArrowRight")
     assert decisions == sorted(decisions, reverse=True)  # answers, and from one place on abstentions
     assert set(decisions) == {"answer", "abstain"}
     expect(reason(page)).to_have_text("low_confidence")
-    found, asked_for = numbers(page.locator(".verdict span").inner_text())
-    assert found < asked_for
+    confidence, required = numbers(page.locator(".verdict span").inner_text())
+    assert confidence < required
 
 
 def test_certified_risk_shows_the_promise_and_the_measurement_apart(page: Page, card: dict[str, Any]) -> None:

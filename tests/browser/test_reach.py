@@ -14,8 +14,8 @@ CONTROLS = "a[href], button, select, textarea, input:not([type=file]), canvas[ta
 
 
 def _overflow(page: Page) -> int:
-    found: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    return found
+    overflow: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return overflow
 
 
 def test_phone_shows_everything_without_scrolling_sideways(browser: Browser, fashion: Server) -> None:
@@ -71,11 +71,11 @@ def test_everything_is_reached_by_tab_and_shows_the_focus(page: Page) -> None:
         CONTROLS,
     )
     assert expected > 30
-    seen = []
+    reached = []
     page.evaluate("document.activeElement.blur()")
     for _ in range(expected):
         page.keyboard.press("Tab")
-        seen.append(
+        reached.append(
             page.evaluate(
                 """() => {
                     const here = document.activeElement;
@@ -87,7 +87,7 @@ def test_everything_is_reached_by_tab_and_shows_the_focus(page: Page) -> None:
                 }"""
             )
         )
-    assert [html for html, outlined in seen if not outlined] == []
+    assert [html for html, outlined in reached if not outlined] == []
     assert page.locator("[data-reached]").count() == expected
 
 

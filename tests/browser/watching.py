@@ -27,20 +27,20 @@ class Watch:
     """What a page did that it should not do."""
 
     address: str
-    said: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
     refused: bool = False  # whether the service's refusals, which a browser reports on its console, are expected
 
     def __call__(self, page: Page) -> None:
         """Watch this page."""
         page.on("console", lambda message: self._hear(message.text))
-        page.on("pageerror", lambda error: self.said.append(str(error)))
+        page.on("pageerror", lambda error: self.messages.append(str(error)))
         page.on("request", self._look)
         page.on("filechooser", lambda _: None)  # from the start, so that the browser never opens a window of its own
 
     def _hear(self, text: str) -> None:
         if not (self.refused and text.startswith("Failed to load resource: the server responded with a status of 4")):
-            self.said.append(text)
+            self.messages.append(text)
 
     def _look(self, request: Request) -> None:
         if not request.url.startswith((f"{self.address}/", "blob:", "data:")):
@@ -56,5 +56,5 @@ def watched(browser: Browser, address: str, **options: Any) -> Iterator[tuple[Pa
     watch(page)
     yield page, watch
     context.close()
-    assert not watch.said, watch.said
+    assert not watch.messages, watch.messages
     assert not watch.strangers, watch.strangers
