@@ -48,8 +48,8 @@ def test_bad_requests_among_good_ones_change_no_good_answer(server: Server) -> N
         assert [one["label"] for one in expected] == ["right", "left"]
         assert expected[0]["probabilities"] == pytest.approx(tiny.PROBABILITIES[2])
 
-        def refused(asked: tuple[str, bytes, dict[str, str]]) -> int:
-            path, body, headers = asked
+        def refused(request: tuple[str, bytes, dict[str, str]]) -> int:
+            path, body, headers = request
             return client.post(path, content=body, headers=headers).status_code
 
         with ThreadPoolExecutor(4) as pool:
