@@ -54,10 +54,10 @@ def _hold(request: pytest.FixtureRequest, model: Path, *options: str, **settings
             *options,
         ]
         environment = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.contract.rules", "PYTHONPATH": str(ROOT)}
-        found = subprocess.run(command, cwd=model.parent, env=environment, capture_output=True, text=True, check=False)
-        assert found.returncode == 0, found.stdout + found.stderr
-        generated = re.search(r"([\d,]+) generated", found.stdout)
+        result = subprocess.run(command, cwd=model.parent, env=environment, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stdout + result.stderr
+        generated = re.search(r"([\d,]+) generated", result.stdout)
         assert generated is not None
         assert int(generated[1].replace(",", "")) > 1000
-        sys.stdout.write(found.stdout[found.stdout.index("Test cases") :])
+        sys.stdout.write(result.stdout[result.stdout.index("Test cases") :])
         assert server.stop(signal.SIGTERM) == 0
