@@ -20,7 +20,7 @@ def told_by(page: str, files: Mapping[str, Path], last: str, folder: Path) -> di
     `files` are served beside the repository. The browser can reach this machine alone. Raises AssertionError where
     there is none, or it says nothing in time.
     """
-    program = next((found for name in _NAMES if (found := shutil.which(name))), None)
+    program = next((executable for name in _NAMES if (executable := shutil.which(name))), None)
     assert program is not None, f"none of {', '.join(_NAMES)} is there"
     told: dict[str, bytes] = {}
     over = threading.Event()
