@@ -12,9 +12,9 @@ EACH = pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
 
 
 def _value(given: str, directive: str) -> str:
-    (found,) = re.findall(rf"^ *{directive} (.*);", given, re.MULTILINE)
-    assert isinstance(found, str)
-    return found
+    (value,) = re.findall(rf"^ *{directive} (.*);", given, re.MULTILINE)
+    assert isinstance(value, str)
+    return value
 
 
 @EACH

@@ -36,7 +36,7 @@ def test_refusals_pass_through_and_requests_are_not_repeated(tiny_model: Path) -
 
         def at_once() -> list[httpx2.Response]:
             tell(signal.SIGSTOP)
-            asked = [
+            futures = [
                 clients.submit(httpx2.post, f"{running.address}/predict", content=bytes(2), headers=RAW, timeout=30)
                 for _ in range(COUNT)
             ]
@@ -45,7 +45,7 @@ def test_refusals_pass_through_and_requests_are_not_repeated(tiny_model: Path) -
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
             tell(signal.SIGCONT)
-            return [one.result() for one in asked]
+            return [future.result() for future in futures]
 
         # Connections are taken one by one: those that nginx has kept bring their requests together.
         answers = at_once() + at_once()
@@ -54,6 +54,6 @@ def test_refusals_pass_through_and_requests_are_not_repeated(tiny_model: Path) -
         assert {answer.headers.get("retry-after") for answer in answers if answer.status_code == 503} == {"1"}
         scraped = [read(httpx2.get(f"{server.address}/metrics").text) for server in running.servers]
         for status, number in statuses.items():
-            found = (each.total("demur_requests_total", route="/predict", status=str(status)) for each in scraped)
-            assert sum(found) == number
+            counts = (each.total("demur_requests_total", route="/predict", status=str(status)) for each in scraped)
+            assert sum(counts) == number
         sys.stdout.write(f"{COUNT} at once through nginx: {dict(statuses)}\n")

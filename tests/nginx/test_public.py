@@ -79,13 +79,13 @@ def test_prediction_over_tls_is_unchanged(running: tuple[Server, int, Client]) -
     server, _, client = running
     direct = httpx2.post(f"{server.address}/predict", content=bytes(2), headers={**RAW, "host": NAME}).json()
     with client("127.0.0.2") as asking:
-        found = asking.post("/predict", content=bytes(2), headers={**RAW, "x-request-id": "order-7"})
-        assert (found.status_code, found.headers["x-request-id"]) == (200, "order-7")
+        response = asking.post("/predict", content=bytes(2), headers={**RAW, "x-request-id": "order-7"})
+        assert (response.status_code, response.headers["x-request-id"]) == (200, "order-7")
         own = {"id": 0, "audit": 0}  # of each prediction
-        assert {**found.json()["predictions"][0], **own} == {**direct["predictions"][0], **own}
-        assert found.headers["strict-transport-security"] == "max-age=63072000"
-        assert found.headers["server"] == "nginx"  # and no version
-        assert found.headers.get_list("x-content-type-options") == ["nosniff"]
+        assert {**response.json()["predictions"][0], **own} == {**direct["predictions"][0], **own}
+        assert response.headers["strict-transport-security"] == "max-age=63072000"
+        assert response.headers["server"] == "nginx"  # and no version
+        assert response.headers.get_list("x-content-type-options") == ["nosniff"]
         unsound = asking.post("/predict", content=bytes(2), headers={**RAW, "x-request-id": "no, not this"})
         assert len(unsound.headers["x-request-id"]) == 32
         refused = asking.post("/predict", content=bytes(2), headers={**RAW, "x-api-key": "x"})
@@ -100,13 +100,13 @@ def test_http2_is_spoken(running: tuple[Server, int, Client], certificate: Path)
     with client() as asking:
         port = asking.base_url.port
     command = f"curl -sS --http2 --cacert {certificate} --resolve {NAME}:{port}:127.0.0.1 -o /dev/null"
-    found = subprocess.run(
+    result = subprocess.run(
         [*command.split(), "-w", "%{http_code} %{http_version}", f"https://{NAME}:{port}/livez"],
         check=True,
         capture_output=True,
         text=True,
     )
-    assert found.stdout == "200 2"
+    assert result.stdout == "200 2"
 
 
 def test_another_name_gets_no_certificate(running: tuple[Server, int, Client]) -> None:
@@ -117,20 +117,20 @@ def test_another_name_gets_no_certificate(running: tuple[Server, int, Client]) -
 
 def test_plain_http_leads_to_tls_under_our_name(running: tuple[Server, int, Client]) -> None:
     _, plain, _ = running
-    found = httpx2.get(f"http://127.0.0.1:{plain}/model?x=1", headers={"host": "evil.example"})
-    assert (found.status_code, found.headers["location"]) == (308, f"https://{NAME}/model?x=1")
+    response = httpx2.get(f"http://127.0.0.1:{plain}/model?x=1", headers={"host": "evil.example"})
+    assert (response.status_code, response.headers["location"]) == (308, f"https://{NAME}/model?x=1")
 
 
-def _assert_ours(found: httpx2.Response, status: int, detail: str) -> None:
+def _assert_ours(response: httpx2.Response, status: int, detail: str) -> None:
     """Whether a refusal of nginx's looks as the service's do."""
-    assert found.status_code == status
-    assert found.headers.get_list("content-type") == ["application/problem+json"]
-    body = found.json()
-    assert body["request_id"] == found.headers["x-request-id"]
+    assert response.status_code == status
+    assert response.headers.get_list("content-type") == ["application/problem+json"]
+    body = response.json()
+    assert body["request_id"] == response.headers["x-request-id"]
     assert set(body) == {"type", "title", "status", "detail", "request_id"}
     assert (body["status"], body["detail"]) == (status, detail)
-    assert found.headers["strict-transport-security"]
-    assert found.headers["cache-control"] == "no-store"
+    assert response.headers["strict-transport-security"]
+    assert response.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/drift", "/models/tiny/drift"])
@@ -151,26 +151,26 @@ def test_body_that_is_too_large_is_refused_before_it_is_passed_on(running: tuple
         assert (standard.status_code, standard.json()) == (413, {"error": "The body has too many bytes."})
         just = asking.post("/predict", content=bytes(size - 1), headers={**RAW, "x-request-id": "just"})
         assert "at most 1024" in just.json()["detail"]
-    deadline, said = time.monotonic() + 10, set[str]()
-    while "just" not in said and time.monotonic() < deadline:  # a line of the log follows its answer
-        said = {json.loads(line).get("request_id") for line in server.log()}
-    assert ("large" in said, "just" in said) == (False, True)
+    deadline, request_ids = time.monotonic() + 10, set[str]()
+    while "just" not in request_ids and time.monotonic() < deadline:  # a line of the log follows its answer
+        request_ids = {json.loads(line).get("request_id") for line in server.log()}
+    assert ("large" in request_ids, "just" in request_ids) == (False, True)
 
 
 def test_request_that_nginx_does_not_take_is_refused_in_our_form(running: tuple[Server, int, Client]) -> None:
     _, _, client = running
     with client("127.0.0.8") as asking:
-        found = asking.get("/livez", headers={"x-long": "x" * 40_000})
-        _assert_ours(found, 400, "The request is not valid HTTP.")
+        response = asking.get("/livez", headers={"x-long": "x" * 40_000})
+        _assert_ours(response, 400, "The request is not valid HTTP.")
 
 
 def test_only_a_client_over_its_rate_limit_gets_429(running: tuple[Server, int, Client]) -> None:
     _, _, client = running
     with client("127.0.0.5") as often, client("127.0.0.6") as seldom:
         answers = [often.get("/livez") for _ in range(300)]
-        found = Counter(answer.status_code for answer in answers)
-        assert set(found) == {200, 429}
-        assert found[200] >= 101
+        statuses = Counter(answer.status_code for answer in answers)
+        assert set(statuses) == {200, 429}
+        assert statuses[200] >= 101
         last = next(answer for answer in answers if answer.status_code == 429)
         _assert_ours(last, 429, "Too many requests from this address: try again later.")
         assert last.headers["retry-after"] == "1"
@@ -198,20 +198,20 @@ def test_service_gets_the_client_address_from_nginx(certificate: Path, tmp_path:
         threading.Thread(target=echo.serve_forever, daemon=True).start()
         with _public(tmp_path, certificate, echo.server_port) as (_, client), client("127.0.0.7") as asking:
             lies = {"x-forwarded-for": "10.0.0.1", "x-forwarded-host": "evil", "forwarded": "for=10.0.0.1"}
-            found = asking.get("/livez", headers={**lies, "authorization": "Bearer x"}).json()
+            headers = asking.get("/livez", headers={**lies, "authorization": "Bearer x"}).json()
         echo.shutdown()
-    assert found["x-forwarded-for"] == "127.0.0.7"
-    assert (found["x-forwarded-host"], found["host"], found["x-forwarded-proto"]) == (NAME, NAME, "https")
-    assert found["authorization"] == "Bearer x"
-    assert len(found["x-request-id"]) == 32
-    assert "forwarded" not in found
+    assert headers["x-forwarded-for"] == "127.0.0.7"
+    assert (headers["x-forwarded-host"], headers["host"], headers["x-forwarded-proto"]) == (NAME, NAME, "https")
+    assert headers["authorization"] == "Bearer x"
+    assert len(headers["x-request-id"]) == 32
+    assert "forwarded" not in headers
 
 
 def test_missing_service_gives_an_error_in_our_form(certificate: Path, tmp_path: Path) -> None:
     with _public(tmp_path, certificate, free_port()) as (_, client), client() as asking:
-        found = asking.get("/livez")
-    _assert_ours(found, 502, "The service does not answer: try again later.")
-    assert found.headers["retry-after"] == "1"
+        response = asking.get("/livez")
+    _assert_ours(response, 502, "The service does not answer: try again later.")
+    assert response.headers["retry-after"] == "1"
 
 
 def test_client_that_sends_slowly_is_let_go(tiny_model: Path, certificate: Path, tmp_path: Path) -> None:

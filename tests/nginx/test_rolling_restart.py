@@ -29,7 +29,7 @@ class Load:
     """Clients that ask without a pause, and what came of it: statuses, and names of errors."""
 
     def __init__(self, address: str) -> None:
-        self.found: Counter[int | str] = Counter()
+        self.results: Counter[int | str] = Counter()
         self._address = address
         self._over = threading.Event()
         self._lock = threading.Lock()
@@ -46,16 +46,16 @@ class Load:
             thread.join()
 
     def _ask(self) -> None:
-        found: Counter[int | str] = Counter()
+        results: Counter[int | str] = Counter()
         with httpx2.Client(base_url=self._address, timeout=30) as client:
             while not self._over.is_set():
-                path, asked = REQUESTS[found.total() % len(REQUESTS)]
+                path, options = REQUESTS[results.total() % len(REQUESTS)]
                 try:
-                    found[client.post(path, **asked).status_code] += 1  # type: ignore[arg-type]
+                    results[client.post(path, **options).status_code] += 1  # type: ignore[arg-type]
                 except httpx2.HTTPError as error:
-                    found[type(error).__name__] += 1
+                    results[type(error).__name__] += 1
         with self._lock:
-            self.found += found
+            self.results += results
 
 
 def _roll(model: Path, rounds: int, **settings: str) -> tuple[Counter[int | str], int, list[str]]:
@@ -73,13 +73,13 @@ def _roll(model: Path, rounds: int, **settings: str) -> tuple[Counter[int | str]
                     drains = [i for i, line in enumerate(lines) if "draining for" in line]
                     in_drains += sum("POST" in line for line in lines[drains[0] :]) if drains else 0
                     running.start(slot)
-        return clients.found, in_drains, running.complaints()
+        return clients.results, in_drains, running.complaints()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_no_request_fails(tiny_model: Path, workers: int) -> None:
     settings = {"DEMUR_WORKERS": str(workers), "DEMUR_DRAIN_SECONDS": str(DRAIN_SECONDS)}
-    found, in_drains, complaints = _roll(tiny_model, ROUNDS, **settings)
-    sys.stdout.write(f"{ROUNDS} rolling restarts, {workers=}: {dict(found)}, {in_drains} of them in drains\n")
-    assert set(found) == {200}, complaints
+    results, in_drains, complaints = _roll(tiny_model, ROUNDS, **settings)
+    sys.stdout.write(f"{ROUNDS} rolling restarts, {workers=}: {dict(results)}, {in_drains} of them in drains\n")
+    assert set(results) == {200}, complaints
     assert in_drains > 2 * ROUNDS  # or the drains were not what was tested
