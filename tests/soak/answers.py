@@ -25,11 +25,11 @@ class Answers:
     def __init__(self) -> None:
         self._known: dict[str, list[Answer]] = {}
 
-    async def learn(self, folder: Path, asked: list[Question]) -> None:
+    async def learn(self, folder: Path, questions: list[Question]) -> None:
         """Ask a service of its own that serves the models of `folder`, one question at a time."""
         with serving(folder / f"{NAMES[0]}.onnx", DEMUR_MODELS=str(folder), DEMUR_DEFAULT_MODEL=NAMES[0]) as server:
             async with Connection(server.port) as connection:
-                for question in asked:
+                for question in questions:
                     answer = await connection.ask(question.message)
                     if answer.status != 200:
                         raise AssertionError(f"{question.name}: {answer.status} {answer.body[:200]!r}")

@@ -49,13 +49,13 @@ async def send_bad_bytes(ports: list[int], tally: Tally, seed: int, goes_on: Cal
                 break
             counts.sent += 1
             try:
-                said = await asyncio.wait_for(_said_to(port, raw), _MOST_SECONDS)
+                response = await asyncio.wait_for(_response_to(port, raw), _MOST_SECONDS)
             except TimeoutError:
                 tally.wrong(counts, f"{raw!r} was held for {_MOST_SECONDS} seconds")
             except OSError:
                 counts.refused[_RESTARTING] += 1
             else:
-                _count(said, raw, counts, tally)
+                _count(response, raw, counts, tally)
 
 
 async def send_slowly(port: int, tally: Tally, goes_on: Callable[[], bool]) -> None:
@@ -120,7 +120,7 @@ async def read_slowly(port: int, tally: Tally, goes_on: Callable[[], bool]) -> N
                 counts.cut_off += 1
 
 
-async def _said_to(port: int, raw: bytes) -> bytes:
+async def _response_to(port: int, raw: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(raw)
@@ -139,8 +139,8 @@ def _endless(body: bool) -> Iterator[bytes]:
         yield bytes([byte])
 
 
-def _count(said: bytes, raw: bytes, counts: Counts, tally: Tally) -> None:
-    status = said.partition(b"\r\n")[0].split(b" ")[1:2]
+def _count(response: bytes, raw: bytes, counts: Counts, tally: Tally) -> None:
+    status = response.partition(b"\r\n")[0].split(b" ")[1:2]
     if not status:
         counts.cut_off += 1
     elif status[0] == b"200":
@@ -148,7 +148,7 @@ def _count(said: bytes, raw: bytes, counts: Counts, tally: Tally) -> None:
     elif status[0].startswith(b"4") or status[0] == b"503":
         counts.refused[status[0].decode()] += 1
     else:
-        tally.wrong(counts, f"{raw!r}: {said[:300]!r}")
+        tally.wrong(counts, f"{raw!r}: {response[:300]!r}")
 
 
 def _overloaded(status: int, headers: dict[bytes, bytes]) -> bool:

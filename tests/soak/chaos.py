@@ -57,12 +57,12 @@ class Chaos:
 
 async def run(seconds: float, seed: int) -> Chaos:
     """Go on for so many seconds."""
-    asked, answers, tally, restarts = questions(), Answers(), Tally(), Counter[str]()
+    all_questions, answers, tally, restarts = questions(), Answers(), Tally(), Counter[str]()
     with tempfile.TemporaryDirectory(prefix="demur-soak-") as place:
         versions = [Path(place) / f"version-{number}" for number in range(VERSIONS)]
         for number, folder in enumerate(versions):
             write_version(folder, number)
-            await answers.learn(folder, asked)
+            await answers.learn(folder, all_questions)
         served = Path(place) / "served"
         write_version(served, 0)
         with pair(DEMUR_MODELS=str(served), **SETTINGS) as services:
@@ -75,7 +75,7 @@ async def run(seconds: float, seed: int) -> Chaos:
             ports = [server.port for server in services.servers]
             async with asyncio.TaskGroup() as clients:
                 for i in range(GOOD):
-                    clients.create_task(ask_on(services.port, asked, answers, tally, seed + i, goes_on))
+                    clients.create_task(ask_on(services.port, all_questions, answers, tally, seed + i, goes_on))
                 clients.create_task(bad_clients.send_bad_bodies(services.port, NAMES[0], tally, seed, goes_on))
                 clients.create_task(bad_clients.send_bad_bytes(ports, tally, seed, goes_on))
                 for port in ports * SENDERS:

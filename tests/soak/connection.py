@@ -69,9 +69,9 @@ class Connection:
 
 async def _chunks(reader: asyncio.StreamReader) -> bytes:
     """A body that comes in chunks, as nginx sends what it has to keep in a file."""
-    found = b""
+    body = b""
     while size := int(await reader.readline(), 16):
-        found += await reader.readexactly(size)
+        body += await reader.readexactly(size)
         await reader.readexactly(2)
     await reader.readexactly(2)
-    return found
+    return body

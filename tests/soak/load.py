@@ -13,17 +13,17 @@ from tests.soak.tally import Tally, reason_of
 
 
 async def ask_on(
-    port: int, asked: Sequence[Question], answers: Answers, tally: Tally, seed: int, goes_on: Callable[[], bool]
+    port: int, questions: Sequence[Question], answers: Answers, tally: Tally, seed: int, goes_on: Callable[[], bool]
 ) -> None:
     """One client. It tells the truth of some of its predictions, as a client does who learns it."""
     draw = random.Random(seed)
     counts = tally.client("good")
-    often = list(itertools.accumulate(0.1 if question.seldom else 1 for question in asked))
+    often = list(itertools.accumulate(0.1 if question.seldom else 1 for question in questions))
     async with Connection(port) as connection:
-        question = asked[0]
+        question = questions[0]
         while goes_on():
             counts.sent += 1
-            (following,) = draw.choices(asked, cum_weights=often)
+            (following,) = draw.choices(questions, cum_weights=often)
             try:
                 answer = await connection.ask(question.message)
             except Lost as loss:

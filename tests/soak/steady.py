@@ -61,25 +61,26 @@ class Steady:
         """In Markdown: what the service held after each part."""
         lines = ["| requests | resident MB | descriptors | threads |", "|---|---|---|---|"]
         for part, held in enumerate(self.looks, 1):
-            asked = self.requests * part // len(self.looks)
-            lines.append(f"| {asked:,} | {held.resident_kb / 1024:.1f} | {held.descriptors} | {held.threads} |")
+            sent = self.requests * part // len(self.looks)
+            lines.append(f"| {sent:,} | {held.resident_kb / 1024:.1f} | {held.descriptors} | {held.threads} |")
         return "\n".join(lines)
 
 
 async def run(requests: int, parts: int, settled_seconds: float = SETTLED_SECONDS) -> Steady:
     """Send so many requests in so many parts, with a look at the service after each."""
-    asked, answers, tally = questions(), Answers(), Tally()
+    all_questions, answers, tally = questions(), Answers(), Tally()
     with tempfile.TemporaryDirectory(prefix="demur-soak-") as place:
         folder = Path(place)
         write_version(folder, 0)
-        await answers.learn(folder, asked)
+        await answers.learn(folder, all_questions)
         settings = {"DEMUR_MODELS": str(folder), "DEMUR_DEFAULT_MODEL": NAMES[0], **SETTINGS}
         with serving(folder / f"{NAMES[0]}.onnx", **settings) as server:
             looks = []
             for part in range(parts):
                 share = _Share(requests // parts)
                 clients = (
-                    ask_on(server.port, asked, answers, tally, part * CLIENTS + i, share.take) for i in range(CLIENTS)
+                    ask_on(server.port, all_questions, answers, tally, part * CLIENTS + i, share.take)
+                    for i in range(CLIENTS)
                 )
                 await asyncio.gather(*clients)
                 looks.append(await _look(server, settled_seconds))
@@ -102,8 +103,8 @@ class _Share:
 async def _look(server: Server, settled_seconds: float) -> Held:
     """When connections of the last part are closed and free memory is given back: the service does it in its time."""
     await asyncio.sleep(settled_seconds)
-    found, before = Held.by(server.process.pid), None
-    while found != before:
+    held, before = Held.by(server.process.pid), None
+    while held != before:
         await asyncio.sleep(0.5)
-        found, before = Held.by(server.process.pid), found
-    return found
+        held, before = Held.by(server.process.pid), held
+    return held

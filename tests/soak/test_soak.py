@@ -18,12 +18,12 @@ _OF_NO_VERSION = {"pictures, shown", "samples"}
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
     """Those of two versions."""
-    found = Answers()
+    learnt = Answers()
     for version in range(2):
         folder = tmp_path_factory.mktemp("version")
         write_version(folder, version)
-        asyncio.run(found.learn(folder, questions()))
-    return found
+        asyncio.run(learnt.learn(folder, questions()))
+    return learnt
 
 
 def test_no_answer_is_right_for_two_versions(answers: Answers) -> None:
