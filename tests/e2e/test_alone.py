@@ -42,11 +42,11 @@ sys.stdin.readline()
 _COUNTED = """
 import json, os
 lines = [line.split() for line in open("/proc/net/snmp")]
-found = {names[0] + name: int(value) for names, values in zip(lines[::2], lines[1::2])
-         for name, value in zip(names[1:], values[1:])}
+counts = {names[0] + name: int(value) for names, values in zip(lines[::2], lines[1::2])
+          for name, value in zip(names[1:], values[1:])}
 if os.path.exists("/proc/net/snmp6"):
-    found |= {name: int(value) for name, value in map(str.split, open("/proc/net/snmp6"))}
-print(json.dumps([found, os.listdir("/tmp")]))
+    counts |= {name: int(value) for name, value in map(str.split, open("/proc/net/snmp6"))}
+print(json.dumps([counts, os.listdir("/tmp")]))
 """
 
 
@@ -62,8 +62,8 @@ class Container:
 
     def inspect(self) -> dict[str, Any]:
         """What the engine knows of it."""
-        found: dict[str, Any] = json.loads(call(["docker", "inspect", self.name]).stdout)[0]
-        return found
+        state: dict[str, Any] = json.loads(call(["docker", "inspect", self.name]).stdout)[0]
+        return state
 
     def left(self) -> "Left":
         """What it has sent and written so far; a connection within the container counts as opened and as accepted."""
@@ -124,9 +124,9 @@ def test_service_makes_no_connection_writes_nothing_and_needs_no_shell(
         _wait_until(container, lambda: container.inspect()["State"]["Health"]["Status"] == "healthy")
         assert container.exec("sh", "-c", "true").returncode != 0
         assert container.exec("bash", "-c", "true").returncode != 0
-        asked = container.exec("python", "-c", _ASK)
-        assert asked.returncode == 0, asked.stderr
-        confidence, scraped = asked.stdout.split()
+        result = container.exec("python", "-c", _ASK)
+        assert result.returncode == 0, result.stderr
+        confidence, scraped = result.stdout.split()
         assert (0 < float(confidence) <= 1, scraped) == (True, "200")
         assert container.left() == Left(connections=0, datagrams=0, files=[])
         call(["docker", "stop", container.name])
@@ -144,10 +144,10 @@ def test_outgoing_packets_are_counted(tmp_path: Path) -> None:
 
 def test_key_is_made_in_the_image_as_the_document_says() -> None:
     text = (ROOT / "docs" / "operations.md").read_text()
-    stated = re.search(r"`docker run --rm\s+(demur-serve demur key [^`]*)`", text)
-    assert stated is not None
-    made = call(["docker", "run", "--rm", "--network", "none", *CONFINED, *stated[1].split()])
+    documented = re.search(r"`docker run --rm\s+(demur-serve demur key [^`]*)`", text)
+    assert documented is not None
+    made = call(["docker", "run", "--rm", "--network", "none", *CONFINED, *documented[1].split()])
     presented, line = made.stdout.splitlines()
-    found = keys.Keys(keys.parse(line)).find(presented.encode())
-    assert found is not None
-    assert (found.name, made.stderr) == ("shop", "")
+    key = keys.Keys(keys.parse(line)).find(presented.encode())
+    assert key is not None
+    assert (key.name, made.stderr) == ("shop", "")

@@ -148,14 +148,14 @@ def test_monitoring_starts_beside_the_service(stack: Stack) -> None:
     _wait_until(lambda: _json(f"{prometheus}/api/v1/query?query=up")["data"]["result"][0]["value"][1] == "1")
     assert len(_json(f"{prometheus}/api/v1/rules")["data"]["groups"]) == 3
     _wait_until(lambda: _json(f"{grafana}/api/dashboards/uid/demur")["dashboard"]["title"] == "Demur")
-    asked = {"query": "up", "time": str(int(time.time()))}
-    answer = httpx2.get(f"{grafana}/api/datasources/proxy/uid/prometheus/api/v1/query", params=asked).json()
+    query = {"query": "up", "time": str(int(time.time()))}
+    answer = httpx2.get(f"{grafana}/api/datasources/proxy/uid/prometheus/api/v1/query", params=query).json()
     assert answer["data"]["result"]
 
 
 def _services() -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    return found
+    services: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    return services
 
 
 def _docker(*words: str) -> "subprocess.CompletedProcess[str]":
@@ -234,8 +234,10 @@ def test_serving_image_has_nothing_of_training(stack: Stack, module: str) -> Non
 def test_serving_image_has_the_packages_of_the_lock_and_no_other(stack: Stack) -> None:
     code = "import importlib.metadata as m; [print(d.name, d.version) for d in m.distributions()]"
     lines = stack.compose("exec", "-T", "serve", "python", "-c", code).stdout.splitlines()
-    found = dict(line.split() for line in lines)
-    assert {plain(name): version for name, version in found.items()} == {n: p.version for n, p in pins("serve").items()}
+    installed = dict(line.split() for line in lines)
+    assert {plain(name): version for name, version in installed.items()} == {
+        n: p.version for n, p in pins("serve").items()
+    }
 
 
 def test_stop_is_graceful(stack: Stack) -> None:
