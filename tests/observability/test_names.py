@@ -40,9 +40,9 @@ def scraped(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Scrap
 @pytest.mark.parametrize("expression", [*(rule["expr"] for rule in rules()), *questions()])
 def test_queried_metrics_exist(scraped: Scraped, expression: str) -> None:
     own = {name for name, _ in scraped.samples}
-    asked = names(expression)
-    assert asked or re.search(r"\b(?:up|ALERTS)\b", expression)
-    assert asked <= own | RECORDED
+    queried = names(expression)
+    assert queried or re.search(r"\b(?:up|ALERTS)\b", expression)
+    assert queried <= own | RECORDED
 
 
 def test_metric_names_are_found_in_every_expression() -> None:
@@ -51,19 +51,19 @@ def test_metric_names_are_found_in_every_expression() -> None:
 
 
 def test_recorded_series_are_used() -> None:
-    asked = {name for text in (*(rule["expr"] for rule in rules()), *questions()) for name in names(text)}
-    assert asked >= RECORDED
+    queried = {name for text in (*(rule["expr"] for rule in rules()), *questions()) for name in names(text)}
+    assert queried >= RECORDED
 
 
 def test_table_of_metrics_is_the_scrape(scraped: Scraped) -> None:
     rows = re.findall(r"^\| `((?:demur|process)_\w+)` \| (\w+) \|(.*?)\| (.+) \|$", OPERATIONS, re.MULTILINE)
-    stated = {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels, _ in rows}
-    assert len(stated) == len(rows)
-    found = {}
+    documented = {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels, _ in rows}
+    assert len(documented) == len(rows)
+    exported = {}
     for name, kind in scraped.types.items():
         series = f"{name}_count" if kind == "histogram" else name
-        found[name] = kind, {label for key, labels in scraped.samples if key == series for label, _ in labels}
-    assert stated == found
+        exported[name] = kind, {label for key, labels in scraped.samples if key == series for label, _ in labels}
+    assert documented == exported
 
 
 def test_table_of_alerts_is_the_rules() -> None:

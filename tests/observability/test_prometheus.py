@@ -34,19 +34,19 @@ class Prometheus:
         """The series that PromQL gives now, each with `metric` and `value`."""
         answer = httpx2.get(f"{self.address}/api/v1/query", params={"query": expression}).json()
         assert answer["status"] == "success", answer
-        found: list[dict[str, Any]] = answer["data"]["result"]
-        return found
+        series: list[dict[str, Any]] = answer["data"]["result"]
+        return series
 
     def number(self, expression: str) -> float | None:
         """The value of the one series that there is, or None where there is none."""
-        found = self.query(expression)
-        assert len(found) <= 1
-        return float(found[0]["value"][1]) if found else None
+        series = self.query(expression)
+        assert len(series) <= 1
+        return float(series[0]["value"][1]) if series else None
 
     def alerts(self) -> dict[str, dict[str, Any]]:
         """Those pending and firing, by name; of several of one name the last."""
-        found = httpx2.get(f"{self.address}/api/v1/alerts").json()["data"]["alerts"]
-        return {alert["labels"]["alertname"]: alert for alert in found}
+        alerts = httpx2.get(f"{self.address}/api/v1/alerts").json()["data"]["alerts"]
+        return {alert["labels"]["alertname"]: alert for alert in alerts}
 
 
 @contextmanager
