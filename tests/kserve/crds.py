@@ -25,13 +25,13 @@ _KEPT = ("type", "required", "enum", "anyOf", "minimum", "maximum", "pattern", "
 
 def objects() -> list[dict[str, Any]]:
     """What deploy/kserve holds."""
-    return [found for path in sorted(FOLDER.glob("*.yaml")) for found in yaml.safe_load_all(path.read_text())]
+    return [manifest for path in sorted(FOLDER.glob("*.yaml")) for manifest in yaml.safe_load_all(path.read_text())]
 
 
-def validate(found: dict[str, Any]) -> None:
+def validate(manifest: dict[str, Any]) -> None:
     """Raises jsonschema.ValidationError for what the API server would refuse, and for a field that it would drop."""
-    schema = json.loads(STORED.read_text())["schemas"][f"{found['apiVersion']} {found['kind']}"]
-    jsonschema.validate(found, _strict(schema))
+    schema = json.loads(STORED.read_text())["schemas"][f"{manifest['apiVersion']} {manifest['kind']}"]
+    jsonschema.validate(manifest, _strict(schema))
 
 
 def _strict(schema: dict[str, Any]) -> dict[str, Any]:
@@ -67,13 +67,13 @@ def _type_of(schema: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     """Make the file anew."""
     examples = objects()
-    runtime = next(found for found in examples if found["kind"] == "ServingRuntime")
+    runtime = next(manifest for manifest in examples if manifest["kind"] == "ServingRuntime")
     examples.append({**runtime, "kind": "ClusterServingRuntime"})
     schemas = {}
     for crd in yaml.safe_load_all(Path(sys.argv[1]).read_text()):
         for version in crd["spec"]["versions"]:
             name = f"{crd['spec']['group']}/{version['name']}", crd["spec"]["names"]["kind"]
-            ours = [found for found in examples if (found["apiVersion"], found["kind"]) == name]
+            ours = [manifest for manifest in examples if (manifest["apiVersion"], manifest["kind"]) == name]
             if ours:
                 schemas[" ".join(name)] = _trimmed(version["schema"]["openAPIV3Schema"], ours)
     source = f"kserve/kserve, install/{VERSION}/kserve-crds.yaml, trimmed; Apache License 2.0, The KServe Authors"
