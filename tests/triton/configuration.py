@@ -13,8 +13,8 @@ def read(path: Path) -> str:
     from tritonclient.grpc.model_config_pb2 import ModelConfig
 
     message = text_format.Parse(path.read_text(), ModelConfig())
-    found: str = json_format.MessageToJson(message, preserving_proto_field_name=True)
-    return found
+    text: str = json_format.MessageToJson(message, preserving_proto_field_name=True)
+    return text
 
 
 if __name__ == "__main__":
