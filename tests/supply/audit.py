@@ -19,14 +19,14 @@ def verdict(document: dict[str, Any]) -> tuple[int, list[str]]:
     """The exit status and what a person reads, of what pip-audit has found."""
     packages = document["dependencies"]
     unasked = [package for package in packages if "skip_reason" in package]
-    found = [
+    vulnerabilities = [
         f"{package['name']} {package['version']}: {vulnerability['id']}, mended in "
         f"{', '.join(vulnerability['fix_versions']) or 'no version'}"
         for package in packages
         for vulnerability in package.get("vulns", ())
     ]
-    if found:
-        return VULNERABLE, found
+    if vulnerabilities:
+        return VULNERABLE, vulnerabilities
     if unasked or not packages:
         return NOT_ASKED, [f"of {len(packages)} packages {len(unasked)} could not be asked about: nothing is known"]
     return 0, [f"{len(packages)} packages, none with a known vulnerability"]

@@ -16,10 +16,10 @@ class Pin(NamedTuple):
 def pins(name: str) -> dict[str, Pin]:
     """The packages of `requirements/{name}.txt`, by name."""
     text = (ROOT / "requirements" / f"{name}.txt").read_text().replace("\\\n", " ")
-    found = re.findall(r"^([a-z0-9._-]+)==([^\s;]+)(.*)$", text, re.MULTILINE)
+    entries = re.findall(r"^([a-z0-9._-]+)==([^\s;]+)(.*)$", text, re.MULTILINE)
     return {
         package: Pin(version, frozenset(re.findall(r"--hash=sha256:([0-9a-f]{64})", rest)))
-        for package, version, rest in found
+        for package, version, rest in entries
     }
 
 

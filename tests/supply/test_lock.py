@@ -8,10 +8,10 @@ from tests.supply.lock import pins
 
 @pytest.mark.parametrize("name", ["serve", "traces"])
 def test_every_package_of_the_serving_image_has_the_hashes_of_its_files(name: str) -> None:
-    found = pins(name)
-    assert {"fastapi", "onnxruntime", "uvicorn"} <= found.keys()
-    assert [package for package, pin in found.items() if not pin.hashes] == []
-    assert len(found["onnxruntime"].hashes) > 1  # a wheel for each platform
+    packages = pins(name)
+    assert {"fastapi", "onnxruntime", "uvicorn"} <= packages.keys()
+    assert [package for package, pin in packages.items() if not pin.hashes] == []
+    assert len(packages["onnxruntime"].hashes) > 1  # a wheel for each platform
 
 
 def test_image_takes_nothing_else() -> None:

@@ -17,8 +17,8 @@ WRITTEN = ROOT / "build" / "demur-serve.cdx.json"
 
 @pytest.fixture(scope="module")
 def bill() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(WRITTEN.read_text())
-    return found
+    document: dict[str, Any] = json.loads(WRITTEN.read_text())
+    return document
 
 
 def test_it_is_cyclonedx_and_of_us(bill: dict[str, Any]) -> None:
@@ -28,8 +28,8 @@ def test_it_is_cyclonedx_and_of_us(bill: dict[str, Any]) -> None:
 
 
 def test_components_are_the_lock(bill: dict[str, Any]) -> None:
-    found = {plain(one["name"]): one["version"] for one in bill["components"]}
-    assert found == {package: pin.version for package, pin in pins("serve").items()}
+    versions = {plain(one["name"]): one["version"] for one in bill["components"]}
+    assert versions == {package: pin.version for package, pin in pins("serve").items()}
     assert all(one["purl"].startswith("pkg:pypi/") for one in bill["components"])
 
 
