@@ -18,5 +18,5 @@ TEXT = (DOCS / "training.md").read_text()
 def test_recipe_reaches_its_accuracy(dataset: Dataset, recipe: Recipe, least: float, most: float) -> None:
     mean = measure(recipe, dataset).mean
     assert least <= mean <= most
-    (stated,) = re.findall(rf"^\| `{recipe}` \| \d+ \| ([0-9.]+) \|", TEXT, re.MULTILINE)
-    assert mean == pytest.approx(float(stated), abs=0.001)
+    (documented,) = re.findall(rf"^\| `{recipe}` \| \d+ \| ([0-9.]+) \|", TEXT, re.MULTILINE)
+    assert mean == pytest.approx(float(documented), abs=0.001)

@@ -19,16 +19,16 @@ SOURCES = {
 
 def _imports(module: str) -> set[str]:
     """The dotted names that `module` imports, as far down as they are modules of ours."""
-    found = set()
+    names = set()
     for node in ast.walk(ast.parse(SOURCES[module].read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module} has a relative import"
             assert node.module is not None
             inner = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= (inner & SOURCES.keys()) or {node.module}
-    return found
+            names |= (inner & SOURCES.keys()) or {node.module}
+    return names
 
 
 IMPORTS = {module: _imports(module) for module in SOURCES}

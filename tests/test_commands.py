@@ -24,17 +24,17 @@ def _command(program: str) -> str:
 def test_make_serve_then_curl_gets_the_right_label(tmp_path: Path) -> None:
     port = free_port()
     # Another place for the model and another port, so that neither a model nor a service of the user's is touched.
-    said = (tmp_path / "said").open("w+")
+    output = (tmp_path / "output").open("w+")
     make = subprocess.Popen(
         [*_command("make serve").split(), f"MODEL={tmp_path / 'model' / 'model.onnx'}"],
         cwd=ROOT,
         env=command_environment(DEMUR_PORT=str(port)),
-        stdout=said,
+        stdout=output,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-    server = Server(make, port, said)
+    server = Server(make, port, output)
     wait_until_ready(server, seconds=300)
     try:
         curl = _command("curl").replace(":8000/", f":{port}/")
@@ -46,5 +46,5 @@ def test_make_serve_then_curl_gets_the_right_label(tmp_path: Path) -> None:
     finally:
         os.killpg(make.pid, signal.SIGINT)  # as Ctrl-C does
         make.communicate(timeout=30)
-    with said:
+    with output:
         assert "Application shutdown complete" in "\n".join(server.log())

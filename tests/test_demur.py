@@ -125,32 +125,32 @@ def test_programs_of_the_halves_have_names_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["evalute"], "demur: evalute: no such command; did you mean evaluate?\n"),
         (["xyzzy", "--help"], f"demur: xyzzy: no such command; there are {', '.join(COMMANDS)}\n"),
     ],
 )
-def test_unknown_command_gets_a_suggestion(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_command_gets_a_suggestion(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert demur.main(words) == 2
-    assert capsys.readouterr().err == said
+    assert capsys.readouterr().err == message
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ("fit --epoch 1", "demur fit: error: unrecognized arguments: --epoch 1; did you mean --epochs?"),
         ("serve --prot=1", "demur serve: error: unrecognized arguments: --prot=1; did you mean --port?"),
         ("serve one two", "demur serve: error: unrecognized arguments: two"),
     ],
 )
-def test_unknown_option_gets_a_suggestion(words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_option_gets_a_suggestion(words: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         demur.main(words.split())
     assert stopped.value.code == 2
     usage, line = capsys.readouterr().err.splitlines()
     assert usage.startswith(f"usage: demur {words.split()[0]} ")
-    assert line == said
+    assert line == message
 
 
 def test_without_a_command_it_shows_its_help_as_an_error(capsys: pytest.CaptureFixture[str]) -> None:

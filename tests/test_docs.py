@@ -80,19 +80,21 @@ def test_document_is_not_longer_than_can_be_read(name: str, lines: int) -> None:
 
 def test_readme_curl_gets_the_answer_that_stands_below_it(client: TestClient) -> None:
     command = next(block for block in _blocks("sh") if block.startswith("curl"))
-    stated, found = json.loads(_blocks("json")[0]), _post(client, command)
+    expected, answer = json.loads(_blocks("json")[0]), _post(client, command)
     # The version covers the time and the revision, and another processor's training ends in slightly other weights.
-    assert re.fullmatch(r"[0-9a-f]{12}", stated["model"].pop("version"))
-    assert re.fullmatch(r"[0-9a-f]{12}", found["model"].pop("version"))
-    (stated_one,), (found_one,) = stated.pop("predictions"), found.pop("predictions")
-    assert stated["policy"].pop("threshold") == pytest.approx(found["policy"].pop("threshold"), abs=0.03)
-    assert stated == found
-    assert set(stated_one) == set(found_one)
+    assert re.fullmatch(r"[0-9a-f]{12}", expected["model"].pop("version"))
+    assert re.fullmatch(r"[0-9a-f]{12}", answer["model"].pop("version"))
+    (expected_prediction,), (prediction,) = expected.pop("predictions"), answer.pop("predictions")
+    assert expected["policy"].pop("threshold") == pytest.approx(answer["policy"].pop("threshold"), abs=0.03)
+    assert expected == answer
+    assert set(expected_prediction) == set(prediction)
     for name in ("decision", "label", "reason", "prediction_set"):
-        assert stated_one[name] == found_one[name]
-    assert [entry["label"] for entry in stated_one["top_k"]] == [entry["label"] for entry in found_one["top_k"]]
-    assert stated_one["probabilities"] == pytest.approx(found_one["probabilities"], abs=0.05)
-    assert stated_one["confidence"] == max(stated_one["probabilities"])
+        assert expected_prediction[name] == prediction[name]
+    assert [entry["label"] for entry in expected_prediction["top_k"]] == [
+        entry["label"] for entry in prediction["top_k"]
+    ]
+    assert expected_prediction["probabilities"] == pytest.approx(prediction["probabilities"], abs=0.05)
+    assert expected_prediction["confidence"] == max(expected_prediction["probabilities"])
 
 
 def test_readme_pictures_that_are_not_answered_have_the_reasons_that_it_says(client: TestClient) -> None:
@@ -112,33 +114,33 @@ def test_form_gets_an_answer_for_each_file(client: TestClient) -> None:
     pictures = [ROOT / form.removeprefix("file=@") for form in forms[1::2]]
     parts = urlsplit(url)
     sent = [("file", (path.name, path.read_bytes(), "image/png")) for path in pictures]
-    found = client.post(f"{parts.path}?{parts.query}", files=sent).json()["predictions"]
-    assert [len(prediction["top_k"]) for prediction in found] == [1, 1]
-    assert [prediction["label"] for prediction in found] == ["Ankle boot", None]
+    predictions = client.post(f"{parts.path}?{parts.query}", files=sent).json()["predictions"]
+    assert [len(prediction["top_k"]) for prediction in predictions] == [1, 1]
+    assert [prediction["label"] for prediction in predictions] == ["Ankle boot", None]
 
 
 def _example(heading: str, document: str = "operations") -> dict[str, Any]:
     """The JSON in the section of a document with this heading."""
     section = (DOCS / f"{document}.md").read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
     (block,) = _blocks("json", section)
-    found: dict[str, Any] = json.loads(block)
-    return found
+    example: dict[str, Any] = json.loads(block)
+    return example
 
 
 def test_line_of_the_log_in_the_documents_is_one(trained_model: Path) -> None:
-    stated = _example("Logs and traces")
-    trace = {"traceparent": f"00-{stated['trace_id']}-00f067aa0ba902b7-01"}
+    example = _example("Logs and traces")
+    trace = {"traceparent": f"00-{example['trace_id']}-00f067aa0ba902b7-01"}
     with serving(trained_model) as server:
         httpx2.post(f"{server.address}/predict", content=bytes(3 * 784), headers={"content-type": RAW, **trace})
         assert server.stop(signal.SIGTERM) == 0
-        found = json.loads(next(line for line in server.log() if stated["request_id"] in line))
-    assert list(found) == list(stated)
+        logged = json.loads(next(line for line in server.log() if example["request_id"] in line))
+    assert list(logged) == list(example)
     changing = {"time": 0, "seconds": 0, "version": 0, "decisions": 0}
-    assert {**found, **changing} == {**stated, **changing}
+    assert {**logged, **changing} == {**example, **changing}
 
 
 def test_drift_in_the_documents_is_what_these_images_give(client: TestClient, dataset: Dataset) -> None:
-    stated = _example("Monitoring promises")
+    documented = _example("Monitoring promises")
     left_out = [dataset.classes.index(name) for name in ("Shirt", "Coat")]
     images = dataset.test.inputs[~np.isin(dataset.test.labels, left_out)]
     with TestClient(create_app(client.app.state.settings)) as fresh:  # type: ignore[attr-defined]
@@ -146,14 +148,14 @@ def test_drift_in_the_documents_is_what_these_images_give(client: TestClient, da
             body = images[start : start + 1000].tobytes()
             answer = fresh.post("/predict", content=body, headers={"content-type": "application/octet-stream"})
             assert answer.status_code == 200
-        found = fresh.get("/drift").json()
-    assert set(stated) == set(found)
+        drift = fresh.get("/drift").json()
+    assert set(documented) == set(drift)
     for name in ("inputs", "window", "window_number", "inputs_since", "reference"):
-        assert stated[name] == found[name]
+        assert documented[name] == drift[name]
     for name in ("labels", "confidence", "ood_score"):
-        assert stated[name]["status"] == found[name]["status"]
-        assert stated[name]["psi"] == pytest.approx(found[name]["psi"], abs=0.03)
-        assert set(stated[name]) == set(found[name]) - {"bins"}
+        assert documented[name]["status"] == drift[name]["status"]
+        assert documented[name]["psi"] == pytest.approx(drift[name]["psi"], abs=0.03)
+        assert set(documented[name]) == set(drift[name]) - {"bins"}
 
 
 def test_readme_operating_points_are_the_shipped_recipes(trained_model: Path) -> None:
@@ -161,16 +163,16 @@ def test_readme_operating_points_are_the_shipped_recipes(trained_model: Path) ->
     manifest = Classifier.load(trained_model).manifest
     assert manifest.abstention is not None
     rows = re.findall(r"^\| at most (\d+) % \| (0\.\d+) \| (.+) % \| (.+) % \| (.+) % \|$", README, re.MULTILINE)
-    stated = {int(row[0]) / 100: [float(number) for number in row[1:]] for row in rows}
-    assert list(stated) == [certificate.selective_risk for certificate in manifest.abstention.selective_risk]
+    documented = {int(row[0]) / 100: [float(number) for number in row[1:]] for row in rows}
+    assert list(documented) == [certificate.selective_risk for certificate in manifest.abstention.selective_risk]
     for certificate, point in zip(manifest.abstention.selective_risk, manifest.metrics.operating_points, strict=False):
         assert certificate.threshold is not None
         assert certificate.coverage is not None
         assert point.selective_risk is not None
-        threshold, *percentages = stated[certificate.selective_risk]
+        threshold, *percentages = documented[certificate.selective_risk]
         assert threshold == pytest.approx(certificate.threshold, abs=0.03)
-        found = [100 * share for share in (certificate.coverage, point.coverage, point.selective_risk)]
-        assert percentages == pytest.approx(found, abs=4)
+        measured = [100 * share for share in (certificate.coverage, point.coverage, point.selective_risk)]
+        assert percentages == pytest.approx(measured, abs=4)
 
 
 def test_cost_matrix_in_the_documents_is_one_that_the_training_takes() -> None:
@@ -256,12 +258,12 @@ def _slug(heading: str) -> str:
 
 
 def test_problem_in_the_documents_is_what_a_bad_option_gets(client: TestClient) -> None:
-    stated = _example("Errors", "api")
+    expected = _example("Errors", "api")
     picture = (ROOT / "docs" / "ankle-boot.png").read_bytes()
-    found = client.post("/predict?top_k=12", content=picture, headers={"content-type": "image/png"}).json()
-    stated.pop("request_id")
-    found.pop("request_id")
-    assert stated == found
+    problem = client.post("/predict?top_k=12", content=picture, headers={"content-type": "image/png"}).json()
+    expected.pop("request_id")
+    problem.pop("request_id")
+    assert expected == problem
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
@@ -279,8 +281,10 @@ def _shown(default: object) -> str:
 def test_description_of_the_api_is_the_one_that_is_kept(trained_model: Path) -> None:
     """Where it is meant to change, `make openapi` writes it anew, and the difference shows what clients will see."""
     command = [sys.executable, "docs/openapi.py", str(trained_model)]
-    said = subprocess.run(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True)
-    assert said.stdout == (DOCS / "openapi.json").read_text()
+    result = subprocess.run(
+        command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True
+    )
+    assert result.stdout == (DOCS / "openapi.json").read_text()
 
 
 def test_settings_table_lists_every_setting_with_its_default() -> None:

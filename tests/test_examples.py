@@ -50,9 +50,9 @@ class Example:
     def curls(self) -> list[Any]:
         """What the document's curl commands get, run by bash and curl themselves."""
         commands = [block.strip() for block in self.blocks("sh") if block.startswith("curl ")]
-        here = [command.replace("http://127.0.0.1:8000", self.server.address) for command in commands]
-        assert all(self.server.address in command for command in here)
-        return [json.loads(_bash(f"{command} --silent", self.folder)) for command in here]
+        local = [command.replace("http://127.0.0.1:8000", self.server.address) for command in commands]
+        assert all(self.server.address in command for command in local)
+        return [json.loads(_bash(f"{command} --silent", self.folder)) for command in local]
 
     def table(self, first: str) -> list[list[str]]:
         """The cells of the document's table whose header begins with `first`, without its two header lines."""
@@ -74,26 +74,26 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
 
 @pytest.fixture(params=["cancer", "digits"])
 def example(request: pytest.FixtureRequest) -> Example:
-    found: Example = request.getfixturevalue(request.param)
-    return found
+    chosen: Example = request.getfixturevalue(request.param)
+    return chosen
 
 
 def test_describe_says_what_stands_in_the_document(example: Example) -> None:
-    stated = example.blocks("text")[0].splitlines()
-    assert [line for line in stated if line != "..." and line not in example.described.splitlines()] == []
+    expected = example.blocks("text")[0].splitlines()
+    assert [line for line in expected if line != "..." and line not in example.described.splitlines()] == []
 
 
 def test_fit_ends_in_the_operating_points_of_the_document(example: Example) -> None:
-    stated, found = _operating_points(example.blocks("text")[1]), _operating_points(example.fitted)
-    assert list(stated) == list(found)
-    for name, words in stated.items():
+    expected, actual = _operating_points(example.blocks("text")[1]), _operating_points(example.fitted)
+    assert list(expected) == list(actual)
+    for name, words in expected.items():
         assert [word for word in words if not _is_number(word)] == [
-            word for word in found[name] if not _is_number(word)
+            word for word in actual[name] if not _is_number(word)
         ]
         for i, word in enumerate(words):
             if _is_number(word):
                 tolerance = 4 if words[i + 1 : i + 2] == ["%"] else 0.05
-                assert float(word) == pytest.approx(float(found[name][i]), abs=tolerance), name
+                assert float(word) == pytest.approx(float(actual[name][i]), abs=tolerance), name
 
 
 def test_fit_warns_of_what_the_document_shows(example: Example) -> None:
@@ -104,16 +104,16 @@ def test_fit_warns_of_what_the_document_shows(example: Example) -> None:
 
 
 def test_curl_gets_the_answers_of_the_document(example: Example) -> None:
-    stated = [json.loads(block) for block in example.blocks("json") if '"predictions"' in block]
-    found = example.curls()
-    assert len(stated) == len(found) == 2
-    for said, got in zip(stated, found, strict=True):
-        assert re.fullmatch(r"[0-9a-f]{12}", said["model"].pop("version"))  # of the bytes, which differ by the time
-        got["model"].pop("version")
+    documented = [json.loads(block) for block in example.blocks("json") if '"predictions"' in block]
+    responses = example.curls()
+    assert len(documented) == len(responses) == 2
+    for expected, response in zip(documented, responses, strict=True):
+        assert re.fullmatch(r"[0-9a-f]{12}", expected["model"].pop("version"))  # of the bytes, which differ by the time
+        response["model"].pop("version")
         for name in ("threshold", "answer_cost_bound"):
-            assert said["policy"].pop(name, None) == pytest.approx(got["policy"].pop(name, None), abs=0.05)
-        assert {**said, "predictions": None} == {**got, "predictions": None}
-        for one, other in zip(said["predictions"], got["predictions"], strict=True):
+            assert expected["policy"].pop(name, None) == pytest.approx(response["policy"].pop(name, None), abs=0.05)
+        assert {**expected, "predictions": None} == {**response, "predictions": None}
+        for one, other in zip(expected["predictions"], response["predictions"], strict=True):
             assert set(one) == set(other)
             for name in ("decision", "label", "reason", "prediction_set"):
                 assert one[name] == other[name]
@@ -128,9 +128,9 @@ def test_patients_are_rows_of_the_table(cancer: Example) -> None:
         json.loads((EXAMPLES / f"{name}.json").read_text()) for name in ("patients", "patients-by-cost")
     )
     assert by_risk["inputs"] == by_cost["inputs"]
-    wanted = [{name: float(value) for name, value in row.items() if name != "diagnosis"} for row in rows]
-    found = [rows[wanted.index(patient)]["diagnosis"] for patient in by_risk["inputs"]]
-    assert found == ["malignant", "benign"]
+    measurements = [{name: float(value) for name, value in row.items() if name != "diagnosis"} for row in rows]
+    diagnoses = [rows[measurements.index(patient)]["diagnosis"] for patient in by_risk["inputs"]]
+    assert diagnoses == ["malignant", "benign"]
 
 
 def test_cost_matrix_stands_in_the_document(cancer: Example) -> None:
@@ -148,7 +148,7 @@ def test_cancer_certificates_are_those_of_the_document(cancer: Example) -> None:
         if kind in certificate
     ]
     assert [row[0] for row in rows] == names
-    for (_, answered, referred, seen, bound, status), certificate in zip(rows, certificates, strict=True):
+    for (_, answered, referred, observed, bound, status), certificate in zip(rows, certificates, strict=True):
         assert status == certificate["status"]
         if not answered:
             assert certificate["answered"] is None
@@ -156,10 +156,10 @@ def test_cancer_certificates_are_those_of_the_document(cancer: Example) -> None:
         assert int(answered) + int(referred) == certificate["size"] == 199
         assert int(answered) == pytest.approx(certificate["answered"], abs=COUNT)
         if "reject_cost" in certificate:
-            assert _number(seen) == pytest.approx(certificate["answer_cost"], abs=0.05)
+            assert _number(observed) == pytest.approx(certificate["answer_cost"], abs=0.05)
             assert _number(bound) == pytest.approx(certificate["answer_cost_bound"], abs=0.08)
         else:
-            assert _number(seen) == pytest.approx(certificate["errors"], abs=2)
+            assert _number(observed) == pytest.approx(certificate["errors"], abs=2)
             assert _number(bound) == pytest.approx(100 * certificate["risk_bound"], abs=2)
 
 
@@ -174,16 +174,16 @@ def test_cancers_missed_under_each_policy_are_as_many_as_the_document_says(cance
         body = {"inputs": inputs, "policy": {kind: float(value) if value else True}}
         answer = httpx2.post(f"{cancer.server.address}/predict", json=body).json()
         pairs = list(zip([one["label"] for one in answer["predictions"]], labels, strict=True))
-        found = [
+        counts = [
             sum(label is None for label, _ in pairs),
             pairs.count(("benign", "malignant")),
             pairs.count(("malignant", "benign")),
         ]
-        stated = [int(cell) for cell in cells[:3]]
-        assert found == pytest.approx(stated, abs=COUNT), policy
-        by_hand = (0.8 * stated[0] + 20 * stated[1] + stated[2]) / len(labels)
+        documented = [int(cell) for cell in cells[:3]]
+        assert counts == pytest.approx(documented, abs=COUNT), policy
+        by_hand = (0.8 * documented[0] + 20 * documented[1] + documented[2]) / len(labels)
         assert float(cells[3]) == pytest.approx(by_hand, abs=0.005)
-        referred[kind], missed[kind] = found[:2]
+        referred[kind], missed[kind] = counts[:2]
     # What the document concludes from it holds for whatever the training ended in.
     assert missed["reject_cost"] == 0 < missed["never_abstain"]
     assert missed["selective_risk"] > 0
@@ -225,9 +225,9 @@ def _worked(name: str, folder: Path) -> Iterator[Example]:
 def _bash(command: str, folder: Path) -> str:
     """What a block of shell prints, with this Python for the one of the checkout's virtual environment."""
     environment = command_environment(PYTHONPATH=str(ROOT))
-    here = command.replace(".venv/bin/python", shlex.quote(sys.executable))
-    here = re.sub(r"^demur ", f"{shlex.quote(sys.executable)} -m demur ", here, flags=re.MULTILINE)
-    done = subprocess.run(["bash", "-ec", here], cwd=folder, env=environment, capture_output=True, text=True)
+    script = command.replace(".venv/bin/python", shlex.quote(sys.executable))
+    script = re.sub(r"^demur ", f"{shlex.quote(sys.executable)} -m demur ", script, flags=re.MULTILINE)
+    done = subprocess.run(["bash", "-ec", script], cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

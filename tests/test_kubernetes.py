@@ -19,29 +19,29 @@ from training.cli import parser
 KUBERNETES = "1.37"
 FOLDER = ROOT / "deploy" / "kubernetes"
 OBJECTS: dict[tuple[str, str], dict[str, Any]] = {
-    (path.name, found["kind"]): found
+    (path.name, manifest["kind"]): manifest
     for path in sorted(FOLDER.glob("*.yaml"))
-    for found in yaml.safe_load_all(path.read_text())
+    for manifest in yaml.safe_load_all(path.read_text())
 }
 JOB, DEPLOYMENT = OBJECTS["train.yaml", "Job"], OBJECTS["serve.yaml", "Deployment"]
 
 
 def _pod(workload: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = workload["spec"]["template"]["spec"]
-    return found
+    spec: dict[str, Any] = workload["spec"]["template"]["spec"]
+    return spec
 
 
 def _container(workload: dict[str, Any]) -> dict[str, Any]:
-    (found,) = _pod(workload)["containers"]
-    assert isinstance(found, dict)
-    return found
+    (container,) = _pod(workload)["containers"]
+    assert isinstance(container, dict)
+    return container
 
 
 def _torchrun() -> argparse.Namespace:
     """The options of the Job's command, as the pod of index 1 has them."""
     given = [word.replace("$(JOB_COMPLETION_INDEX)", "1") for word in _container(JOB)["args"]]
-    found: argparse.Namespace = get_args_parser().parse_args(given)
-    return found
+    options: argparse.Namespace = get_args_parser().parse_args(given)
+    return options
 
 
 @pytest.mark.parametrize("name", OBJECTS, ids=" ".join)
@@ -133,9 +133,9 @@ def test_service_serves_what_the_job_publishes(client: TestClient, monkeypatch: 
     labels = DEPLOYMENT["spec"]["template"]["metadata"]["labels"]
     assert labels == service["spec"]["selector"] == DEPLOYMENT["spec"]["selector"]["matchLabels"]
     for probe in ("readinessProbe", "livenessProbe"):
-        asked = container[probe]["httpGet"]
-        assert asked["port"] == port["name"]
-        assert client.get(asked["path"]).status_code == 200
+        target = container[probe]["httpGet"]
+        assert target["port"] == port["name"]
+        assert client.get(target["path"]).status_code == 200
     # DEMUR_SERVE_PORT, say, which Kubernetes would set for the Service, is no setting of the service.
     assert _pod(DEPLOYMENT)["enableServiceLinks"] is False
     settings = Settings.from_environment()
@@ -166,8 +166,8 @@ def test_readme_names_what_there_is() -> None:
     for path in re.findall(r"deploy/kubernetes/\S+\.yaml", text):
         assert (ROOT / path).exists()
     kinds = {"job": "Job", "deployment": "Deployment", "service": "Service"}
-    there = {(found["kind"], found["metadata"]["name"]) for found in OBJECTS.values()}
+    objects = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in OBJECTS.values()}
     named = re.findall(r"\b(job|deployment|service)[/ ](demur-[a-z]+)", text)
     assert len(named) >= 4
-    assert {(kinds[kind], name) for kind, name in named} <= there
+    assert {(kinds[kind], name) for kind, name in named} <= objects
     assert f"Kubernetes {KUBERNETES}" in text

@@ -40,8 +40,8 @@ def _pod(index: int, folder: Path, port: int) -> "subprocess.Popen[str]":
     }
     arguments = []
     for argument in container["args"]:
-        for there, here in replacements.items():
-            argument = argument.replace(there, here)
+        for deployed, local in replacements.items():
+            argument = argument.replace(deployed, local)
         arguments.append(argument)
     return torchrun.start(*arguments, "--epochs=100", "--batch-size=200")
 

@@ -37,8 +37,8 @@ def test_every_row_is_that_of_the_command(tmp_path: Path) -> None:
     model = tiny_features.write_embedding(tmp_path)
     everything = _inputs(tmp_path / "in")
     words = ("--threshold", "0.6", "--probabilities")
-    found = _on_ray(model, tmp_path / "in", tmp_path / "ray", *words, "--batch-size", "250")
-    assert found.returncode == 0, found.stderr
+    result = _on_ray(model, tmp_path / "in", tmp_path / "ray", *words, "--batch-size", "250")
+    assert result.returncode == 0, result.stderr
     pq.write_table(everything, tmp_path / "in.parquet")
     assert score(model, tmp_path / "in.parquet", tmp_path / "out.parquet", *words) == 0
 

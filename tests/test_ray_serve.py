@@ -59,8 +59,8 @@ def _running(model: Path, folder: Path) -> Iterator[tuple[str, Path, "subprocess
 def _variables(config: dict[str, Any]) -> dict[str, str]:
     (application,) = config["applications"]
     (deployment,) = application["deployments"]
-    found: dict[str, str] = deployment["ray_actor_options"]["runtime_env"]["env_vars"]
-    return found
+    variables: dict[str, str] = deployment["ray_actor_options"]["runtime_env"]["env_vars"]
+    return variables
 
 
 def _wait(ready: Any, log: Path) -> None:
@@ -86,7 +86,7 @@ def _but_for_ids(answer: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_replicas_answer_as_the_service_does_and_each_counts_for_itself(tiny_model: Path, tmp_path: Path) -> None:
-    asked: list[tuple[str, dict[str, Any]]] = [
+    requests: list[tuple[str, dict[str, Any]]] = [
         ("/predict", {"json": {"inputs": tiny.IMAGES.tolist(), "policy": {"threshold": 0.8}}}),
         (
             "/predict?top_k=1",
@@ -96,12 +96,12 @@ def test_replicas_answer_as_the_service_does_and_each_counts_for_itself(tiny_mod
         ("/explain", {"json": {"inputs": [[255, 0]]}}),
     ]
     with TestClient(create_app(Settings(model_path=tiny_model))) as client:
-        expected = [_but_for_ids(client.post(path, **body).json()) for path, body in asked]
+        expected = [_but_for_ids(client.post(path, **body).json()) for path, body in requests]
         card, refusal = client.get("/model").json(), client.post("/predict", json={"inputs": []}).json()["errors"]
     with _running(tiny_model, tmp_path) as (address, log, process):
         _wait(lambda: _status(address) == 200, log)
         assert httpx2.get(f"{address}/model").json() == card
-        assert [_but_for_ids(httpx2.post(f"{address}{p}", **body).json()) for p, body in asked] == expected
+        assert [_but_for_ids(httpx2.post(f"{address}{p}", **body).json()) for p, body in requests] == expected
         refused = httpx2.post(f"{address}/predict", json={"inputs": []})
         assert (refused.status_code, refused.headers["content-type"]) == (422, "application/problem+json")
         assert refused.json()["errors"] == refusal
@@ -114,8 +114,8 @@ def test_replicas_answer_as_the_service_does_and_each_counts_for_itself(tiny_mod
         counted: set[int] = set()
 
         def both_told() -> bool:
-            found = httpx2.get(f"{address}/drift").json()
-            counted.add(found["inputs"] + found["inputs_since"])  # of a first window and after it
+            drift = httpx2.get(f"{address}/drift").json()
+            counted.add(drift["inputs"] + drift["inputs_since"])  # of a first window and after it
             return len(counted) == 2
 
         _wait(both_told, log)

@@ -202,8 +202,8 @@ def manifest() -> Manifest:
 def write(folder: Path, ood_threshold: float = 4.0) -> Path:
     """Write the model into `folder` and return its path."""
     path = folder / "model.onnx"
-    stated = manifest().model_copy(update={"abstention": abstention(ood_threshold)})
-    path.write_bytes(to_onnx(MODEL, stated))
+    written = manifest().model_copy(update={"abstention": abstention(ood_threshold)})
+    path.write_bytes(to_onnx(MODEL, written))
     return path
 
 

@@ -23,11 +23,11 @@ def start(*arguments: str) -> "subprocess.Popen[str]":
 def finish(job: "subprocess.Popen[str]", status: int = 0) -> tuple[str, str]:
     """What it printed, on stdout and stderr, when it has ended with `status`."""
     try:
-        shown, said = job.communicate(timeout=180)
+        output, errors = job.communicate(timeout=180)
     finally:
         job.terminate()  # torchrun ends its processes then; killed, it would leave them
-    assert job.returncode == status, said
-    return shown, said
+    assert job.returncode == status, errors
+    return output, errors
 
 
 def worker_pid(torchrun: "subprocess.Popen[str]", rank: int) -> int:

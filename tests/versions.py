@@ -38,8 +38,8 @@ def version_of(file: bytes) -> str:
 def probabilities(file: bytes, images: NDArray[np.uint8]) -> list[list[float]]:
     """What onnxruntime alone makes of images, `[N, 1, 2]`."""
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    found: list[list[float]] = session.run(["probabilities"], {"images": images})[0].tolist()
-    return found
+    output: list[list[float]] = session.run(["probabilities"], {"images": images})[0].tolist()
+    return output
 
 
 def publish(file: bytes, path: Path) -> None:
@@ -57,7 +57,7 @@ def publish_sparse(size: int, path: Path) -> None:
     draft.replace(path)
 
 
-def _file(scale: float, **stated: Any) -> bytes:
+def _file(scale: float, **fields: Any) -> bytes:
     weights = tiny.REGRESSION.weights.detach() * scale
     model = Model(tiny.ENCODER, SoftmaxRegression(weights, torch.zeros(3)), 1.0, tiny.COMPONENTS)
     logits = tiny.IMAGES.reshape(4, 2) / 255 @ weights.numpy().astype(np.float64)
@@ -65,7 +65,7 @@ def _file(scale: float, **stated: Any) -> bytes:
     golden = tiny.manifest().golden.model_copy(
         update={"probabilities": (powers / powers.sum(axis=1, keepdims=True)).tolist()}
     )
-    return to_onnx(model, tiny.manifest().model_copy(update={"golden": golden, **stated}))
+    return to_onnx(model, tiny.manifest().model_copy(update={"golden": golden, **fields}))
 
 
 def _edited(edit: Callable[[onnx.ModelProto], None]) -> bytes:
