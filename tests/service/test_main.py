@@ -14,10 +14,10 @@ import pytest
 from tests.server import ROOT, command_environment, free_port, running, serving, workers_of
 
 
-def _run(*words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+def _run(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
     """Start a program that does not get to serve, and return when it has ended."""
     return subprocess.run(
-        [sys.executable, *words],
+        [sys.executable, *arguments],
         cwd=ROOT,
         env=command_environment(**settings),
         capture_output=True,
@@ -27,9 +27,9 @@ def _run(*words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def _failing_start(*words: str, **settings: str) -> str:
+def _failing_start(*arguments: str, **settings: str) -> str:
     """The one line of a start that fails, before the application has started."""
-    result = _run(*(words or ("-m", "service")), **settings)
+    result = _run(*(arguments or ("-m", "service")), **settings)
     assert result.returncode == 1
     assert "startup" not in result.stdout
     assert result.stderr.count("\n") == 1
@@ -111,10 +111,10 @@ def test_default_policy_that_the_model_cannot_keep_is_one_line(tiny_model: Path)
 @PROGRAMS
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_port_in_use_is_one_line_with_the_next_step(tiny_model: Path, program: list[str], workers: str) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
         settings = {"DEMUR_MODEL_PATH": str(tiny_model), "DEMUR_PORT": str(port), "DEMUR_WORKERS": workers}
         line = _failing_start(*program, **settings)
     assert line.startswith(f"demur: cannot listen on 127.0.0.1:{port}: port {port} is in use; ")

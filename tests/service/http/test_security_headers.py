@@ -11,7 +11,7 @@ import pytest
 from tests.server import Server, serving
 
 IMAGE = {"inputs": [[255, 0]]}
-SAID = {
+HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "cross-origin-resource-policy": "same-origin",
@@ -51,8 +51,10 @@ def test_every_answer_has_them_once_and_no_banner(
         method, f"{server.address}{path}", **{**options, "headers": {**origin, **options.get("headers", {})}}
     )
     assert response.status_code == status
-    expected = {name: [value] for name, value in SAID.items() if method != "POST" or name == "x-content-type-options"}
-    assert {name: response.headers.get_list(name) for name in SAID if name in response.headers} == expected
+    expected = {
+        name: [value] for name, value in HEADERS.items() if method != "POST" or name == "x-content-type-options"
+    }
+    assert {name: response.headers.get_list(name) for name in HEADERS if name in response.headers} == expected
     assert "server" not in response.headers
     assert [name for name in response.headers if name.startswith("access-control-")] == []
 
@@ -60,7 +62,7 @@ def test_every_answer_has_them_once_and_no_banner(
 @pytest.mark.parametrize("path", ["/", "/docs", "/page/main.js"])
 def test_pages_have_a_policy_of_their_own(server: Server, path: str) -> None:
     response = httpx2.get(f"{server.address}{path}")
-    for name in SAID:
+    for name in HEADERS:
         assert len(response.headers.get_list(name)) == 1
     assert "script-src 'self'" in response.headers["content-security-policy"]
     assert response.headers["cache-control"] == "no-cache"
@@ -90,13 +92,13 @@ def test_invalid_http_gets_an_error_without_a_banner(server: Server, sent: bytes
 
 def _listening(pid: int) -> set[str]:
     """The addresses, in the kernel's hexadecimal, that a process's sockets listen on."""
-    own = {link.readlink().name for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()}
+    sockets = {link.readlink().name for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()}
     addresses = set()
     for table in ("tcp", "tcp6", "udp", "udp6"):
         for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
-            words = line.split()
-            if f"socket:[{words[9]}]" in own and (words[3] == "0A" or table.startswith("udp")):
-                addresses.add(words[1])
+            columns = line.split()
+            if f"socket:[{columns[9]}]" in sockets and (columns[3] == "0A" or table.startswith("udp")):
+                addresses.add(columns[1])
     return addresses
 
 

@@ -202,16 +202,16 @@ def test_model_without_the_default_policy_is_refused(path: Path, caplog: pytest.
 def test_each_version_has_its_own_feedback_and_drift(path: Path) -> None:
     with _serving(model_path=path) as client:
         first = client.post("/predict", json=ALL).json()
-        given = {"id": first["predictions"][1]["id"], "label": "right"}
-        assert client.post("/feedback", json=given).json()["errors"] == 1
+        feedback = {"id": first["predictions"][1]["id"], "label": "right"}
+        assert client.post("/feedback", json=feedback).json()["errors"] == 1
         versions.publish(versions.good(1), path)
         _check(client)
         assert client.get("/feedback").json()["policies"] == []
         assert client.get("/drift").json()["inputs_since"] == 0
         old, new = _expected(0)[0], _expected(1)[0]
-        assert_problem(client.post("/feedback", json=given), 422, f"id is of model {old}, and this is {new}")
+        assert_problem(client.post("/feedback", json=feedback), 422, f"id is of model {old}, and this is {new}")
         second = client.post("/predict", json=ALL).json()
-        assert client.post("/feedback", json={**given, "id": second["predictions"][1]["id"]}).json()["errors"] == 1
+        assert client.post("/feedback", json={**feedback, "id": second["predictions"][1]["id"]}).json()["errors"] == 1
         assert client.get("/drift").json()["inputs_since"] == 4
         assert _metric(client, "demur_inputs_total", model="tiny") == 8  # a counter goes on
         assert _metric(client, "demur_confidence_count", model="tiny") == 8

@@ -37,18 +37,24 @@ def write(path: Path, columns: Columns, group: int = 1 << 20) -> Path:
     return path
 
 
-def score(model: Path, *words: str | Path) -> int:
+def score(model: Path, *arguments: str | Path) -> int:
     """Run the command in this process; returns its exit status."""
-    return main(["score", "--model", str(model), *map(str, words)])
+    return main(["score", "--model", str(model), *map(str, arguments)])
 
 
-def command(model: Path, *words: str | Path) -> list[str]:
+def command(model: Path, *arguments: str | Path) -> list[str]:
     """The command as a process of its own runs it."""
-    return [sys.executable, "-m", "service", "score", "--model", str(model), *map(str, words)]
+    return [sys.executable, "-m", "service", "score", "--model", str(model), *map(str, arguments)]
 
 
-def start(words: Sequence[str], **options: Any) -> "subprocess.Popen[str]":
+def start(arguments: Sequence[str], **options: Any) -> "subprocess.Popen[str]":
     """Start it."""
     return subprocess.Popen(
-        words, cwd=ROOT, env=command_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+        arguments,
+        cwd=ROOT,
+        env=command_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
     )

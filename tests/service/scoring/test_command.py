@@ -143,8 +143,8 @@ def test_any_threads_and_batches_give_the_same_rows(tmp_path: Path, file: Path, 
     result = []
     for i, (threads, rows) in enumerate([(1, 1000), (3, 10), (8, 299)]):
         out = tmp_path / f"out-{i}.parquet"
-        words = ["--threads", str(threads), "--batch-size", str(rows)]
-        assert score(embedding_model, file, out, *words) == 0
+        arguments = ["--threads", str(threads), "--batch-size", str(rows)]
+        assert score(embedding_model, file, out, *arguments) == 0
         result.append(pq.read_table(out).drop_columns(["confidence", "ood_score"]))
     assert result[0] == result[1] == result[2]
 
@@ -170,9 +170,9 @@ def test_progress_line_is_overwritten_and_removed() -> None:
 def test_without_pyarrow_the_message_names_the_extra(tmp_path: Path, embedding_model: Path, file: Path) -> None:
     # Found before the installed one: what an import of a package that is not there raises.
     (tmp_path / "pyarrow.py").write_text("raise ModuleNotFoundError(\"No module named 'pyarrow'\", name='pyarrow')")
-    words = command(embedding_model, file, tmp_path / "out.parquet")
+    arguments = command(embedding_model, file, tmp_path / "out.parquet")
     without = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from service.__main__ import main; "
-    process = start([words[0], "-c", f"{without}sys.exit(main({words[3:]!r}))"])
+    process = start([arguments[0], "-c", f"{without}sys.exit(main({arguments[3:]!r}))"])
     _, message = process.communicate(timeout=60)
     assert (process.returncode, message) == (1, "demur: score needs pyarrow: pip install '.[serve,score]'\n")
 

@@ -86,14 +86,14 @@ def test_rows_of_a_slice_are_those_of_the_slice(tmp_path: Path, embedding_model:
     """Batches of a row group begin at an offset in their arrays."""
     rows = embeddings(100)
     forms = {"a": fixed_size_list(rows), "b": fixed_size_binary(rows), "c": pa.array(rows.tolist())}
-    outs = []
+    tables = []
     for name, form in forms.items():
         out = tmp_path / f"{name}-out.parquet"
         file = write(tmp_path / f"{name}.parquet", {"embedding": form}, group=33)
         assert score(embedding_model, file, out, "--probabilities", "--batch-size", "7") == 0
         _assert_same(out, _predictions(embedding_model, rows.tolist()))
-        outs.append(pq.read_table(out))
-    assert outs[0] == outs[1] == outs[2]
+        tables.append(pq.read_table(out))
+    assert tables[0] == tables[1] == tables[2]
 
 
 def test_missing_numbers_of_an_embedding(tmp_path: Path, gaps_model: Path) -> None:

@@ -30,9 +30,9 @@ def test_file_of_a_gigabyte(tmp_path: Path, embedding_model: Path, group: int) -
     assert pq.read_metadata(file).num_row_groups == BLOCK * BLOCKS // group
     assert file.stat().st_size > 900e6
 
-    words = command(embedding_model, file, out)
+    arguments = command(embedding_model, file, out)
     # The kernel's own high-water mark of this program: that of `wait4` counts what its parent held when it forked.
-    run = start([words[0], "-c", f"{_MAIN}main({words[3:]!r}); print(*open('/proc/self/status'))"])
+    run = start([arguments[0], "-c", f"{_MAIN}main({arguments[3:]!r}); print(*open('/proc/self/status'))"])
     output, _ = run.communicate(timeout=120)
     assert pq.read_metadata(out).num_rows == BLOCK * BLOCKS
     (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", output)

@@ -116,7 +116,7 @@ def test_invalid_files(tmp_path: Path, embedding_model: Path, capsys: pytest.Cap
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("arguments", "expected"),
     [
         (["--selective-risk", "0.05"], "--selective-risk=0.05 is not certified by this model; certified: 0.1; "),
         (["--reject-cost", "0.05"], "--reject-cost=0.05 is not certified by this model; certified: 0.2; "),
@@ -127,10 +127,10 @@ def test_invalid_files(tmp_path: Path, embedding_model: Path, capsys: pytest.Cap
     ],
 )
 def test_options(
-    tmp_path: Path, embedding_model: Path, words: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, embedding_model: Path, arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = write(tmp_path / "in.parquet", {"id": [1, 2, 3, 4], "x": GOOD})
-    assert score(embedding_model, file, tmp_path / "out.parquet", *words) == 1
+    assert score(embedding_model, file, tmp_path / "out.parquet", *arguments) == 1
     message = capsys.readouterr().err
     assert message.startswith(f"demur: {expected.format(file=file)}"), message
     assert message.count("\n") == 1
@@ -138,7 +138,7 @@ def test_options(
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         ["--threads", "0"],
         ["--batch-size", "x"],
@@ -147,10 +147,10 @@ def test_options(
         ["--reject-cost", "0"],
     ],
 )
-def test_invalid_option_values(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_option_values(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
-        main(["score", "in.parquet", "out.parquet", *words])
-    assert f"argument {words[0]}: {words[1]!r} is not a" in capsys.readouterr().err
+        main(["score", "in.parquet", "out.parquet", *arguments])
+    assert f"argument {arguments[0]}: {arguments[1]!r} is not a" in capsys.readouterr().err
 
 
 def test_columns_of_a_table_are_the_models(

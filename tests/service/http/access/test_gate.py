@@ -195,8 +195,8 @@ def test_standard_protocols_have_their_own_form_of_a_refusal(server: Server, pat
 
 def _feedback(server: Server, name: str) -> int:
     answer = httpx2.post(f"{server.address}/predict", json=IMAGE, headers={"x-api-key": KEY["predict"]}).json()
-    given = {"id": answer["predictions"][0]["id"], "label": "left"}
-    return httpx2.post(f"{server.address}/feedback", json=given, headers={"x-api-key": KEY[name]}).status_code
+    feedback = {"id": answer["predictions"][0]["id"], "label": "left"}
+    return httpx2.post(f"{server.address}/feedback", json=feedback, headers={"x-api-key": KEY[name]}).status_code
 
 
 def test_scopes_are_apart(server: Server) -> None:

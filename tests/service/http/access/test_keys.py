@@ -26,13 +26,13 @@ def _file(folder: Path, text: str, mode: int = 0o644) -> Path:
 
 
 def test_new_key_is_found_and_no_other() -> None:
-    made = [keys.new(name, frozenset({PREDICT})) for name in ("a", "b", "c")]
-    held = keys.Keys([key for _, key in made[:2]])
-    for presented, key in made[:2]:
-        assert held.find(presented.encode()) is key
-    unknown = made[2][0]
-    for text in (unknown, unknown[:-1], "", made[0][1].digest.hex(), made[0][0] + "x"):
-        assert held.find(text.encode()) is None
+    new = [keys.new(name, frozenset({PREDICT})) for name in ("a", "b", "c")]
+    known = keys.Keys([key for _, key in new[:2]])
+    for presented, key in new[:2]:
+        assert known.find(presented.encode()) is key
+    unknown = new[2][0]
+    for text in (unknown, unknown[:-1], "", new[0][1].digest.hex(), new[0][0] + "x"):
+        assert known.find(text.encode()) is None
 
 
 def test_key_is_of_256_random_bits_and_its_line_holds_the_hash_alone() -> None:
@@ -130,8 +130,8 @@ def test_host_is_one_of_those_named(header: bytes | None, allowed: bool) -> None
     assert hosts.allow(header) is allowed
 
 
-def _key(*words: str, folder: Path) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "service", "key", *words]
+def _key(*arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "service", "key", *arguments]
     environment = {**command_environment(), "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
@@ -142,13 +142,13 @@ def test_command_adds_a_line_to_the_file_and_prints_the_key(tmp_path: Path) -> N
     assert path.stat().st_mode & 0o022 == 0
     path.write_text(path.read_text().rstrip("\n"))  # as an editor may leave it
     second = _key("operator", "--scope", "admin", "--file", "keys", folder=tmp_path)
-    held = keys.read(path)
-    for made, name, scopes in ((first, "shop", {"predict", "feedback"}), (second, "operator", {"admin"})):
-        assert (made.returncode, made.stderr) == (0, "")
-        key = held.find(made.stdout.strip().encode())
+    known = keys.read(path)
+    for result, name, scopes in ((first, "shop", {"predict", "feedback"}), (second, "operator", {"admin"})):
+        assert (result.returncode, result.stderr) == (0, "")
+        key = known.find(result.stdout.strip().encode())
         assert key is not None
         assert (key.name, set(key.scopes)) == (name, scopes)
-        assert made.stdout.strip() not in path.read_text()
+        assert result.stdout.strip() not in path.read_text()
 
 
 def test_command_without_a_file_prints_the_line_too(tmp_path: Path) -> None:
@@ -160,12 +160,12 @@ def test_command_without_a_file_prints_the_line_too(tmp_path: Path) -> None:
 def test_command_reports_errors_in_one_line(tmp_path: Path) -> None:
     assert _key("shop", "--scope", "predict", "--file", "keys", folder=tmp_path).returncode == 0
     before = (tmp_path / "keys").read_text()
-    for words, message in (
+    for arguments, message in (
         (["shop", "--scope", "admin", "--file", "keys"], "demur: keys has a key shop already: remove its line"),
         (["a b", "--scope", "admin"], "demur: the name must be 1 to 64 letters"),
         (["b", "--scope", "admin", "--file", "no/keys"], "demur: cannot write the API keys no/keys: No such file"),
     ):
-        result = _key(*words, folder=tmp_path)
+        result = _key(*arguments, folder=tmp_path)
         assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
         assert result.stderr.startswith(message)
     assert _key("shop", folder=tmp_path).returncode == 2

@@ -26,7 +26,7 @@ class Swapping:
     """A service that is asked until `stop`. `failures` says what was wrong with answers; nothing may be."""
 
     server: Server
-    known: dict[str, Probabilities]  # what each version makes of the four images, by onnxruntime alone
+    published: dict[str, Probabilities]  # what each version makes of the four images, by onnxruntime alone
     failures: list[str] = field(default_factory=list)
     answered: Counter[tuple[str, str]] = field(default_factory=Counter)  # by way and version
     slowest: dict[str, float] = field(default_factory=dict)  # seconds, by way
@@ -60,11 +60,11 @@ class Swapping:
                 continue
             self.slowest[way] = max(self.slowest.get(way, 0), time.perf_counter() - began)
             self.answered[way, version] += 1
-            if version not in self.known:
+            if version not in self.published:
                 self.failures.append(f"{way}: version {version} was never published")
             elif (
                 probabilities is not None
-                and probabilities != _expected(self.known[version], len(probabilities[0])) * times
+                and probabilities != _expected(self.published[version], len(probabilities[0])) * times
             ):
                 self.failures.append(f"{way}: not the scores of {version}, which it names")
             if not keeps:
@@ -77,8 +77,8 @@ def _expected(probabilities: Probabilities, width: int) -> Probabilities:
     return [[max(row)] for row in probabilities] if width == 1 else probabilities
 
 
-Found = tuple[str, Probabilities | None, int]  # the version, the probabilities, how often those of the four images
-Way = Callable[[http.client.HTTPConnection], Found]
+Reply = tuple[str, Probabilities | None, int]  # the version, the probabilities, how often those of the four images
+Way = Callable[[http.client.HTTPConnection], Reply]
 
 
 def _body(
@@ -91,21 +91,21 @@ def _body(
     return content
 
 
-def _json(connection: http.client.HTTPConnection) -> Found:
+def _json(connection: http.client.HTTPConnection) -> Reply:
     """By the fast lane."""
     body = json.dumps({"inputs": tiny.IMAGES.tolist()}).encode()
     answer = json.loads(_body(connection, "POST", "/predict", body, JSON))
-    return answer["model"]["version"], [one["probabilities"] for one in answer["predictions"]], 1
+    return answer["model"]["version"], [entry["probabilities"] for entry in answer["predictions"]], 1
 
 
-def _bulk(connection: http.client.HTTPConnection) -> Found:
+def _bulk(connection: http.client.HTTPConnection) -> Reply:
     """Through the application, in a thread: with blanks it is more than the event loop does by itself."""
     body = json.dumps({"inputs": tiny.IMAGES.tolist() * (BULK // 4)}).encode().ljust(2 * INLINE_BODY_BYTES)
     answer = json.loads(_body(connection, "POST", "/predict", body, JSON))
-    return answer["model"]["version"], [one["probabilities"] for one in answer["predictions"]], BULK // 4
+    return answer["model"]["version"], [entry["probabilities"] for entry in answer["predictions"]], BULK // 4
 
 
-def _v2(connection: http.client.HTTPConnection) -> Found:
+def _v2(connection: http.client.HTTPConnection) -> Reply:
     tensor = {"name": "images", "datatype": "UINT8", "shape": [4, 1, 2], "data": tiny.IMAGES.ravel().tolist()}
     body = json.dumps({"inputs": [tensor], "outputs": [{"name": "probabilities"}]}).encode()
     answer = json.loads(_body(connection, "POST", "/v2/models/tiny/infer", body, JSON))
@@ -113,13 +113,13 @@ def _v2(connection: http.client.HTTPConnection) -> Found:
     return answer["model_version"], np.array(output["data"]).reshape(output["shape"]).tolist(), 1
 
 
-def _explain(connection: http.client.HTTPConnection) -> Found:
+def _explain(connection: http.client.HTTPConnection) -> Reply:
     """The probability of the likeliest label, from an explanation."""
     answer = json.loads(_body(connection, "POST", "/explain", tiny.IMAGES.tobytes(), RAW))
-    return answer["model"]["version"], [[one["probability"]] for one in answer["explanations"]], 1
+    return answer["model"]["version"], [[entry["probability"]] for entry in answer["explanations"]], 1
 
 
-def _card(connection: http.client.HTTPConnection) -> Found:
+def _card(connection: http.client.HTTPConnection) -> Reply:
     """It names the number of the version, beside the version that is computed from the file."""
     card = json.loads(_body(connection, "GET", "/model", b"", {}))
     file = versions.good(int(card["git_revision"]))

@@ -85,8 +85,8 @@ def test_no_parameters_and_other_keys_mean_nothing(client: TestClient, parameter
 
 def test_feedback_is_given_by_the_id_of_a_prediction(client: TestClient) -> None:
     (prediction,) = _ask(client, instances=[[255, 0]]).json()["predictions"]
-    given = client.post("/feedback", json={"id": prediction["id"], "label": "left"})
-    assert (given.json()["answered"], given.json()["errors"]) == (1, 0)
+    feedback = client.post("/feedback", json={"id": prediction["id"], "label": "left"})
+    assert (feedback.json()["answered"], feedback.json()["errors"]) == (1, 0)
 
 
 @pytest.mark.parametrize(

@@ -146,14 +146,14 @@ def test_feedback_metrics_equal_the_route(audited: TestClient) -> None:
         ("reject_cost", "reject_cost=0.2"),
         ("never_abstain", "never_abstain"),
     ):
-        of = {"model": "tiny", "policy": name}
-        assert scraped.value("demur_feedback_answers_total", **of) == states[kind]["answered"] == 3
-        assert scraped.value("demur_feedback_errors_total", **of) == states[kind]["errors"] == 1
-        assert scraped.value("demur_feedback_judged_total", **of) == states[kind]["judged"] == 3
-        assert scraped.value("demur_feedback_missing_total", **of) == states[kind]["missing"] == 0
-        assert scraped.value("demur_feedback_risk_ratio", **of) == states[kind]["selective_risk"]
-        assert scraped.value("demur_feedback_risk_lower_bound_ratio", **of) == states[kind]["risk_lower_bound"]
-        assert scraped.value("demur_feedback_risk_upper_bound_ratio", **of) == states[kind]["risk_upper_bound"]
+        labels = {"model": "tiny", "policy": name}
+        assert scraped.value("demur_feedback_answers_total", **labels) == states[kind]["answered"] == 3
+        assert scraped.value("demur_feedback_errors_total", **labels) == states[kind]["errors"] == 1
+        assert scraped.value("demur_feedback_judged_total", **labels) == states[kind]["judged"] == 3
+        assert scraped.value("demur_feedback_missing_total", **labels) == states[kind]["missing"] == 0
+        assert scraped.value("demur_feedback_risk_ratio", **labels) == states[kind]["selective_risk"]
+        assert scraped.value("demur_feedback_risk_lower_bound_ratio", **labels) == states[kind]["risk_lower_bound"]
+        assert scraped.value("demur_feedback_risk_upper_bound_ratio", **labels) == states[kind]["risk_upper_bound"]
     cost = scraped.value("demur_feedback_answer_cost", model="tiny", policy="reject_cost=0.2")
     assert cost == states["reject_cost"]["answer_cost"]
     assert scraped.value("demur_feedback_answers_total", model="tiny", policy="threshold") == 6
@@ -168,11 +168,11 @@ def test_feedback_metrics_equal_the_route(audited: TestClient) -> None:
 
 def test_certificate_holds_until_feedback_refutes_it(audited: TestClient) -> None:
     client = audited
-    of = {"model": "tiny", "policy": "selective_risk=0.1"}
+    labels = {"model": "tiny", "policy": "selective_risk=0.1"}
     scraped = _scrape(client)
-    assert scraped.value("demur_certificate_holds", **of) == 1
-    assert scraped.value("demur_certificate_promise", **of) == 0.1
-    assert scraped.value("demur_certificate_coverage_ratio", **of) == 0.5
+    assert scraped.value("demur_certificate_holds", **labels) == 1
+    assert scraped.value("demur_certificate_promise", **labels) == 0.1
+    assert scraped.value("demur_certificate_coverage_ratio", **labels) == 0.5
     certified = {"selective_risk=0.1", "reject_cost=0.2"}
     assert scraped.labels("demur_certificate_holds", "policy") == certified  # what is infeasible has none to lose
     for _ in range(10):
@@ -180,7 +180,7 @@ def test_certificate_holds_until_feedback_refutes_it(audited: TestClient) -> Non
         client.post("/feedback", json={"id": answer["predictions"][0]["id"], "label": "right"})
     scraped = _scrape(client)
     assert client.get("/feedback").json()["policies"][0]["promise"] == "broken"
-    assert scraped.value("demur_certificate_holds", **of) == 0
+    assert scraped.value("demur_certificate_holds", **labels) == 0
     assert scraped.value("demur_certificate_holds", model="tiny", policy="reject_cost=0.2") == 1
 
 
@@ -206,10 +206,10 @@ def test_drift_metrics_equal_the_route(client: TestClient) -> None:
         scraped, drift = _scrape(client), client.get("/drift").json()
         assert scraped.value("demur_drift_inputs", model="tiny") == drift["inputs"]
         for statistic in ("labels", "confidence", "ood_score"):
-            of = {"model": "tiny", "statistic": statistic}
-            assert scraped.value("demur_drift_psi", **of) == drift[statistic]["psi"]
-            assert scraped.value("demur_drift_p_value", **of) == drift[statistic]["p_value"]
-            assert scraped.value("demur_drift_drifted", **of) == (drift[statistic]["status"] == "drifted") == 1
+            labels = {"model": "tiny", "statistic": statistic}
+            assert scraped.value("demur_drift_psi", **labels) == drift[statistic]["psi"]
+            assert scraped.value("demur_drift_p_value", **labels) == drift[statistic]["p_value"]
+            assert scraped.value("demur_drift_drifted", **labels) == (drift[statistic]["status"] == "drifted") == 1
 
 
 def test_drift_of_many_models_is_tested_in_turn(tmp_path: Path) -> None:

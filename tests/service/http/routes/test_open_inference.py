@@ -150,9 +150,9 @@ def _binary(sent: dict[str, Any], data: bytes, **headers: str) -> dict[str, Any]
     return {"content": text + data, "headers": {LENGTH: str(len(text)), **headers}}
 
 
-def _sized(size: object, **more: Any) -> dict[str, Any]:
+def _sized(size: object, **others: Any) -> dict[str, Any]:
     tensor = {"name": "images", "shape": [4, 1, 2], "datatype": "UINT8", "parameters": {"binary_data_size": size}}
-    return {"inputs": [tensor], **more}
+    return {"inputs": [tensor], **others}
 
 
 def _parts(answer: httpx2.Response) -> tuple[dict[str, Any], bytes]:

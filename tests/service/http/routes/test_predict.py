@@ -33,8 +33,8 @@ def _ask(client: TestClient, **body: Any) -> PredictResponse:
 
 
 def _without_ids(predictions: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    own = {"id", "audit"}
-    return [{name: value for name, value in prediction.items() if name not in own} for prediction in predictions]
+    varying = {"id", "audit"}
+    return [{name: value for name, value in prediction.items() if name not in varying} for prediction in predictions]
 
 
 BODIES: dict[str, tuple[str, bytes]] = {
@@ -94,10 +94,10 @@ def test_answer_is_complete(client: TestClient) -> None:
     ]
 
 
-@pytest.mark.parametrize(("options", "given"), [({}, 3), ({"top_k": None}, 3), ({"top_k": 1}, 1), ({"top_k": 3}, 3)])
-def test_top_k(client: TestClient, options: dict[str, Any], given: int) -> None:
+@pytest.mark.parametrize(("options", "count"), [({}, 3), ({"top_k": None}, 3), ({"top_k": 1}, 1), ({"top_k": 3}, 3)])
+def test_top_k(client: TestClient, options: dict[str, Any], count: int) -> None:
     (prediction,) = _ask(client, **options).predictions
-    assert len(prediction.top_k) == given
+    assert len(prediction.top_k) == count
     assert prediction.top_k[0].label == "left"
     chances = [entry.probability for entry in prediction.top_k]
     assert chances == sorted(chances, reverse=True)

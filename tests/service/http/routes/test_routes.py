@@ -78,15 +78,15 @@ def test_every_status_has_the_one_shape(app: FastAPI, status: int) -> None:
     assert answer.headers["retry-after"] == "3"
 
 
-@pytest.mark.parametrize("given", ["a", "A-1_b.2", "x" * 128])
-def test_sound_request_id_is_repeated(client: TestClient, given: str) -> None:
+@pytest.mark.parametrize("request_id", ["a", "A-1_b.2", "x" * 128])
+def test_sound_request_id_is_repeated(client: TestClient, request_id: str) -> None:
     for path in ("/livez", "/nothing"):
-        assert client.get(path, headers={"X-Request-ID": given}).headers["x-request-id"] == given
+        assert client.get(path, headers={"X-Request-ID": request_id}).headers["x-request-id"] == request_id
 
 
-@pytest.mark.parametrize("given", ["", "x" * 129, "a b", "a;b", '"', "é".encode(), b"a\x0bb"])
-def test_unsound_request_id_is_replaced(client: TestClient, given: str | bytes) -> None:
-    headers = {b"x-request-id": given.encode() if isinstance(given, str) else given}
+@pytest.mark.parametrize("request_id", ["", "x" * 129, "a b", "a;b", '"', "é".encode(), b"a\x0bb"])
+def test_unsound_request_id_is_replaced(client: TestClient, request_id: str | bytes) -> None:
+    headers = {b"x-request-id": request_id.encode() if isinstance(request_id, str) else request_id}
     assert len(client.get("/livez", headers=headers).headers["x-request-id"]) == 32
 
 

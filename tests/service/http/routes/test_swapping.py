@@ -52,19 +52,19 @@ def _swap(path: Path, workers: int, swaps: int) -> tuple[Swapping, list[int]]:
     fifth of them, in bytes.
     """
     files = [versions.good(number) for number in range(GOOD)]
-    known = {versions.version_of(file): versions.probabilities(file, tiny.IMAGES) for file in files}
-    goods, bads = itertools.cycle([*range(1, GOOD), 0]), itertools.cycle(make() for make in BAD)
+    published = {versions.version_of(file): versions.probabilities(file, tiny.IMAGES) for file in files}
+    good_numbers, bad_files = itertools.cycle([*range(1, GOOD), 0]), itertools.cycle(make() for make in BAD)
     versions.publish(files[0], path)
     settings = {"DEMUR_WORKERS": str(workers), "DEMUR_RELOAD_SECONDS": "0", "DEMUR_LOG_LEVEL": "warning"}
     with serving(path, **settings) as server:
         _wait_until_all_serve(server, workers)
-        swapping = Swapping(server, known)
+        swapping = Swapping(server, published)
         swapping.start()
         before: list[int] = []
         counts = {"swapped": 0, "refused": 0}
         for turn in range(swaps):
             outcome = "refused" if turn % 3 == 2 else "swapped"
-            versions.publish(next(bads) if outcome == "refused" else files[next(goods)], path)
+            versions.publish(next(bad_files) if outcome == "refused" else files[next(good_numbers)], path)
             server.process.send_signal(signal.SIGHUP)
             counts[outcome] += workers
             _wait_until(server, outcome, counts[outcome])
@@ -80,8 +80,8 @@ def _swap(path: Path, workers: int, swaps: int) -> tuple[Swapping, list[int]]:
 def _check(swapping: Swapping) -> None:
     assert swapping.failures == []
     for way in WAYS:
-        assert {version for used, version in swapping.answered if used == way} <= swapping.known.keys()
-    assert {version for _, version in swapping.answered} == swapping.known.keys()
+        assert {version for used, version in swapping.answered if used == way} <= swapping.published.keys()
+    assert {version for _, version in swapping.answered} == swapping.published.keys()
     assert {way for way, _ in swapping.answered} == WAYS.keys()
 
 

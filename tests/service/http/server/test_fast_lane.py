@@ -114,9 +114,9 @@ def test_answers_are_alike(
     assert fast.status_code == slow.status_code
     assert _comparable(fast) == _comparable(slow)
     assert _headers(fast) == {**_headers(slow), "content-length": fast.headers["content-length"]}
-    if (given := options.get("headers", {}).get("x-request-id")) is not None:
-        repeated = [answer.headers["x-request-id"] == given for answer in (fast, slow)]
-        assert repeated == [" " not in given] * 2
+    if (request_id := options.get("headers", {}).get("x-request-id")) is not None:
+        repeated = [answer.headers["x-request-id"] == request_id for answer in (fast, slow)]
+        assert repeated == [" " not in request_id] * 2
 
 
 def _comparable(answer: httpx2.Response) -> object:

@@ -57,15 +57,19 @@ def _resident(code: str, word: str) -> tuple[int, int, int]:
     return before, full, after
 
 
-@pytest.mark.parametrize(("word", "least", "most"), [("mapped", 0, 3_000_000), ("as it comes", 15_000_000, 25_000_000)])
-def test_large_blocks_are_given_back_below_one_that_stays(word: str, least: int, most: int) -> None:
+@pytest.mark.parametrize(
+    ("word", "minimum", "maximum"), [("mapped", 0, 3_000_000), ("as it comes", 15_000_000, 25_000_000)]
+)
+def test_large_blocks_are_given_back_below_one_that_stays(word: str, minimum: int, maximum: int) -> None:
     before, full, after = _resident(_LARGE, word)
     assert full - before > 18_000_000
-    assert least < after - before < most
+    assert minimum < after - before < maximum
 
 
-@pytest.mark.parametrize(("word", "least", "most"), [("given back", 0, 5_000_000), ("kept", 45_000_000, 60_000_000)])
-def test_holes_are_given_back(word: str, least: int, most: int) -> None:
+@pytest.mark.parametrize(
+    ("word", "minimum", "maximum"), [("given back", 0, 5_000_000), ("kept", 45_000_000, 60_000_000)]
+)
+def test_holes_are_given_back(word: str, minimum: int, maximum: int) -> None:
     before, full, after = _resident(_HOLES, word)
     assert full - before > 45_000_000
-    assert least < after - before < most
+    assert minimum < after - before < maximum

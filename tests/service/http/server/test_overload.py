@@ -170,12 +170,12 @@ class _Checked:
 
 
 def test_a_connection_that_fails_hides_no_other(tiny_model: Path, caplog: pytest.LogCaptureFixture) -> None:
-    held = create_app(Settings(model_path=tiny_model)).state.connections
+    connections = create_app(Settings(model_path=tiny_model)).state.connections
     opened = [_Checked(fails=i % 2 == 0) for i in range(4)]
     for connection in opened:
-        held.opened(connection)
-    held.check()
-    held.check()
+        connections.opened(connection)
+    connections.check()
+    connections.check()
     assert [connection.checks for connection in opened] == [2] * 4
     assert caplog.messages.count("a connection could not be checked") == 4
 

@@ -80,11 +80,11 @@ class TestService:
         before = httpx2.get(f"{server.address}/drift").json()["inputs_since"]
         ids = _predict(server, 60)
         assert len(set(ids)) == 60
-        told = {httpx2.get(f"{server.address}/drift").json()["inputs_since"] for _ in range(12)}
-        assert told == {before + 60}
+        answers = {httpx2.get(f"{server.address}/drift").json()["inputs_since"] for _ in range(12)}
+        assert answers == {before + 60}
         for i, identity in enumerate(ids):
-            given = httpx2.post(f"{server.address}/feedback", json={"id": identity, "label": tiny.LABELS[i % 2]})
-            assert given.status_code == 200
+            feedback = httpx2.post(f"{server.address}/feedback", json={"id": identity, "label": tiny.LABELS[i % 2]})
+            assert feedback.status_code == 200
         counts = {json.dumps(httpx2.get(f"{server.address}/feedback").json()["policies"]) for _ in range(12)}
         (policies,) = map(json.loads, counts)
         assert [(p["answered"] + p["abstained"]) for p in policies] == [60]
@@ -101,8 +101,8 @@ class TestService:
             "demur_confidence_count",
             "demur_request_duration_seconds_count",
         ):
-            of = {"route": "/predict"} if name.startswith("demur_request") else {}
-            assert {scraped.total(name, **of) - before.total(name, **of) for scraped in scrapes} == {60}
+            labels = {"route": "/predict"} if name.startswith("demur_request") else {}
+            assert {scraped.total(name, **labels) - before.total(name, **labels) for scraped in scrapes} == {60}
         assert {scraped.value("demur_workers") for scraped in scrapes} == {WORKERS}
         for slot in ("0", "1"):  # of each worker's process, whichever is asked
             assert len({scraped.value("process_start_time_seconds", worker=slot) for scraped in scrapes}) == 1
@@ -152,8 +152,8 @@ def test_feedback_in_a_file_outlives_a_service_of_several_workers(tiny_model: Pa
     with serving(tiny_model, **settings) as after:
         for identity in ids:
             httpx2.post(f"{after.address}/feedback", json={"id": identity, "label": "left"})
-        told = {json.dumps(httpx2.get(f"{after.address}/feedback").json()["policies"]) for _ in range(6)}
-    (policies,) = map(json.loads, told)
+        answers = {json.dumps(httpx2.get(f"{after.address}/feedback").json()["policies"]) for _ in range(6)}
+    (policies,) = map(json.loads, answers)
     (policy,) = policies
     assert [policy[name] for name in ("answered", "judged", "missing", "waiting")] == [20, 20, 0, 0]
 
@@ -162,12 +162,12 @@ def test_what_cannot_start_is_one_line(tmp_path: Path) -> None:
     environment = command_environment(
         DEMUR_MODEL_PATH=str(tmp_path / "nothing.onnx"), DEMUR_WORKERS="2", DEMUR_PORT=str(free_port())
     )
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "service"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 1
-    assert done.stderr.startswith("demur: cannot read the model")
-    assert done.stderr.count("\n") == 1
+    assert result.returncode == 1
+    assert result.stderr.startswith("demur: cannot read the model")
+    assert result.stderr.count("\n") == 1
 
 
 def test_places_are_claimed_in_turn_and_no_more_than_there_are(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_places_are_claimed_in_turn_and_no_more_than_there_are(tmp_path: Path) -
 ONE = Scores(np.array([[0.1, 0.8, 0.1]], np.float32), np.array([0.8], np.float32), np.array([1.0], np.float32))
 
 
-def _told(drift: Drift) -> DriftResponse:
+def _response(drift: Drift) -> DriftResponse:
     return drift.state(ModelRef(name="m", version=VERSION), tiny.LABELS)
 
 
@@ -188,12 +188,12 @@ def test_two_places_fill_a_window_together(tmp_path: Path) -> None:
     for _ in range(60):
         first.record(ONE)
     second.record(Scores.joined([ONE] * 39))
-    assert [_told(drift).inputs_since for drift in (first, second)] == [99, 99]
+    assert [_response(drift).inputs_since for drift in (first, second)] == [99, 99]
     second.record(ONE)
     for inputs in (100, 200):  # of the window that ends with what the other has counted
-        assert _told(first) == _told(second)
-        assert (_told(first).inputs, _told(first).inputs_since) == (inputs, 0)
-        assert [b.observed for b in _told(first).labels.bins] == [0, 1, 0]
+        assert _response(first) == _response(second)
+        assert (_response(first).inputs, _response(first).inputs_since) == (inputs, 0)
+        assert [b.observed for b in _response(first).labels.bins] == [0, 1, 0]
         first.record(Scores.joined([ONE] * 150))
         second.record(Scores.joined([ONE] * 50))
 
@@ -206,9 +206,9 @@ def test_replacement_worker_continues_the_counts(tmp_path: Path) -> None:
     del second
     again = Drift(tiny.REFERENCE, 200, "m", places[1])
     again.record(Scores.joined([ONE] * 79))
-    assert (_told(again).window_number, _told(again).inputs, _told(again).inputs_since) == (1, 100, 199)
+    assert (_response(again).window_number, _response(again).inputs, _response(again).inputs_since) == (1, 100, 199)
     again.record(ONE)
-    assert (_told(first).window_number, _told(first).inputs, _told(first).inputs_since) == (2, 200, 0)
+    assert (_response(first).window_number, _response(first).inputs, _response(first).inputs_since) == (2, 200, 0)
 
 
 def test_window_stays_open_while_a_row_is_half_written(tmp_path: Path) -> None:

@@ -173,15 +173,15 @@ def test_head_is_bounded(server: Server, stack: ExitStack, piece: bytes, path: s
 
 
 def test_connections_are_bounded(tiny_model: Path, stack: ExitStack) -> None:
-    most = 5
-    server = stack.enter_context(serving(tiny_model, DEMUR_MAX_CONNECTIONS=str(most), DEMUR_KEEP_ALIVE_SECONDS="60"))
+    limit = 5
+    server = stack.enter_context(serving(tiny_model, DEMUR_MAX_CONNECTIONS=str(limit), DEMUR_KEEP_ALIVE_SECONDS="60"))
     probe = _request("/livez", method="GET")
 
     def ask(connection: socket.socket) -> bytes:
         connection.sendall(probe)
         return connection.recv(4096)
 
-    kept = [_connected(server, stack) for _ in range(most)]
+    kept = [_connected(server, stack) for _ in range(limit)]
     assert all(ask(connection).startswith(b"HTTP/1.1 200 ") for connection in kept)
     for path in ("/livez", "/v2/health/live"):
         surplus = _connected(server, stack)

@@ -78,9 +78,9 @@ def _config() -> uvicorn.Config:
     return uvicorn.Config(app, log_config=None)
 
 
-def _attributes(thing: object, names: str) -> None:
-    missing = [name for name in names.split() if not hasattr(thing, name)]
-    assert not missing, f"{type(thing).__name__} lacks {', '.join(missing)}: {WHY}"
+def _attributes(instance: object, names: str) -> None:
+    missing = [name for name in names.split() if not hasattr(instance, name)]
+    assert not missing, f"{type(instance).__name__} lacks {', '.join(missing)}: {WHY}"
 
 
 def test_connection_has_its_attributes() -> None:

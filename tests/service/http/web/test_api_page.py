@@ -25,10 +25,10 @@ def test_policy_lets_no_script_in_but_ours(client: TestClient) -> None:
     assert policy["script-src"] == policy["connect-src"] == "'self'"
 
 
-@pytest.mark.parametrize(("given", "status"), [("W/{}", 304), ("{}", 304), ('"another"', 200), ("*", 304)])
-def test_browser_gets_a_file_again_only_where_it_has_changed(client: TestClient, given: str, status: int) -> None:
+@pytest.mark.parametrize(("condition", "status"), [("W/{}", 304), ("{}", 304), ('"another"', 200), ("*", 304)])
+def test_browser_gets_a_file_again_only_where_it_has_changed(client: TestClient, condition: str, status: int) -> None:
     etag = client.get("/docs/start.js").headers["etag"]
-    answer = client.get("/docs/start.js", headers={"if-none-match": given.format(etag)})
+    answer = client.get("/docs/start.js", headers={"if-none-match": condition.format(etag)})
     assert (answer.status_code, answer.headers["etag"]) == (status, etag)
     assert (answer.content == b"") == (status == 304)
 

@@ -63,8 +63,8 @@ def test_headers_allow_nothing_from_elsewhere(client: TestClient, path: str) -> 
 def test_version_that_a_browser_has_is_not_sent_again(client: TestClient, path: str) -> None:
     full = client.get(path)
     etag = full.headers["etag"]
-    for has in (etag, f"W/{etag}", f'"other", {etag}', "*"):
-        again = client.get(path, headers={"If-None-Match": has})
+    for condition in (etag, f"W/{etag}", f'"other", {etag}', "*"):
+        again = client.get(path, headers={"If-None-Match": condition})
         assert (again.status_code, again.content) == (304, b"")
         for name in ("etag", "cache-control", "content-security-policy"):
             assert again.headers[name] == full.headers[name]

@@ -24,9 +24,9 @@ ROWS = np.array([[0.4, 0.3, 0.3], [0.2, 0.6, 0.2], [0.05, 0.05, 0.9]], dtype=np.
 OOD = np.array([0.1, 1.0, 3.0], dtype=np.float32)
 
 
-def _scores(which: list[int]) -> Scores:
-    rows = ROWS[which]
-    return Scores(rows, rows.max(axis=1), OOD[which])
+def _scores(kinds: list[int]) -> Scores:
+    rows = ROWS[kinds]
+    return Scores(rows, rows.max(axis=1), OOD[kinds])
 
 
 def _state(drift: Drift) -> DriftResponse:
@@ -35,8 +35,8 @@ def _state(drift: Drift) -> DriftResponse:
 
 def _drift(*requests: list[int], window: int = 1000) -> DriftResponse:
     drift = Drift(tiny.REFERENCE, window)
-    for which in requests:
-        drift.record(_scores(which))
+    for kinds in requests:
+        drift.record(_scores(kinds))
     return _state(drift)
 
 
@@ -88,12 +88,12 @@ def test_windows_double_up_to_the_size_that_is_set(window: int, ends: list[int])
 
 def test_windows_are_disjoint_and_the_next_one_says_nothing_until_it_is_complete() -> None:
     drift = Drift(tiny.REFERENCE, 100)
-    for which, status in (([1] * 60 + [2] * 30 + [0] * 10, "stable"), ([0] * 100, "drifted")):
+    for kinds, status in (([1] * 60 + [2] * 30 + [0] * 10, "stable"), ([0] * 100, "drifted")):
         before = _state(drift)
-        for one in which[:-1]:
-            drift.record(_scores([one]))
+        for kind in kinds[:-1]:
+            drift.record(_scores([kind]))
         assert _state(drift) == before.model_copy(update={"inputs_since": 99})
-        drift.record(_scores(which[-1:]))
+        drift.record(_scores(kinds[-1:]))
         assert _state(drift).labels.status == status
 
 
@@ -114,11 +114,11 @@ def test_before_the_first_window_there_is_no_verdict() -> None:
 
 
 def test_inputs_like_the_reference_are_stable_and_others_are_not() -> None:
-    alike = _drift([0] * 10 + [1] * 60 + [2] * 30)
-    assert (alike.labels.status, alike.labels.p_value) == ("stable", 1.0)
-    assert alike.labels.psi == pytest.approx(0, abs=1e-12)
-    other = _drift([0] * 60 + [1] * 10 + [2] * 30)
-    assert (other.labels.status, other.labels.p_value) == ("drifted", 1 / 40_000)
+    similar = _drift([0] * 10 + [1] * 60 + [2] * 30)
+    assert (similar.labels.status, similar.labels.p_value) == ("stable", 1.0)
+    assert similar.labels.psi == pytest.approx(0, abs=1e-12)
+    shifted = _drift([0] * 60 + [1] * 10 + [2] * 30)
+    assert (shifted.labels.status, shifted.labels.p_value) == ("drifted", 1 / 40_000)
 
 
 def test_shift_that_is_sure_but_small_is_slight() -> None:

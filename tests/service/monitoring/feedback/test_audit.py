@@ -158,10 +158,10 @@ def test_everything_outlives_the_process(tmp_path: Path) -> None:
     for identity, label in zip(ids, ("right", "left", "left"), strict=False):
         before.feedback.record(identity, label)
     before.feedback.record(ids[4], "left")
-    told = before.feedback.states()
+    states = before.feedback.states()
     after = Audited(tmp_path / "feedback")
-    assert after.feedback.states() == told
-    assert _counts(told[0]) == (3, 1, 0, 3)
+    assert after.feedback.states() == states
+    assert _counts(states[0]) == (3, 1, 0, 3)
     after.feedback.record(ids[0], "right")  # remembered
     assert _counts(after.feedback.record(ids[3], "left")) == (5, 1, 0, 1)
     alone = Audited()

@@ -17,11 +17,13 @@ class Scraped(NamedTuple):
 
     def total(self, name: str, **labels: str) -> float:
         """Of all series that have these labels among theirs; 0 where there is none."""
-        return sum(value for (series, has), value in self.samples.items() if series == name and labels.items() <= has)
+        return sum(
+            value for (series, pairs), value in self.samples.items() if series == name and labels.items() <= pairs
+        )
 
     def labels(self, name: str, label: str) -> set[str]:
         """All values that a label has."""
-        return {dict(has)[label] for series, has in self.samples if series == name}
+        return {dict(pairs)[label] for series, pairs in self.samples if series == name}
 
 
 def read(text: str) -> Scraped:

@@ -107,8 +107,8 @@ def test_every_kind_of_answer_is_logged_and_probes_are_not(tiny_model: Path) -> 
         ("POST", "/v1/models/tiny:predict", {"json": {"instances": [[255, 0]]}}, 200, "/v1/models/{name}:predict"),
     ]
     with serving(tiny_model) as server, httpx2.Client(base_url=server.address) as client:
-        for method, path, more, status, _ in cases:
-            assert client.request(method, path, **more).status_code == status
+        for method, path, options, status, _ in cases:
+            assert client.request(method, path, **options).status_code == status
             assert client.get("/livez").status_code == 200
         lines = _stopped(server)
     assert [(line["method"], line["status"], line["route"]) for line in lines] == [

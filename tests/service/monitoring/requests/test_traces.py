@@ -70,7 +70,7 @@ def test_collector_gets_a_span_for_every_request(tiny_model: Path) -> None:
             assert server.stop(signal.SIGTERM) == 0
     resource = _values(list(received[0].resource_spans[0].resource.attributes))
     assert resource["service.name"] == "shop"
-    spans = [s for r in received for of in r.resource_spans for scope in of.scope_spans for s in scope.spans]
+    spans = [s for r in received for group in r.resource_spans for scope in group.scope_spans for s in scope.spans]
     first, second, refused = [span for span in spans if span.name == "POST /predict"]
     assert (first.trace_id.hex(), first.parent_span_id.hex()) == (TRACE, PARENT)
     assert second.trace_id.hex() != TRACE
