@@ -34,8 +34,8 @@ def write_folder(folder: Path) -> Path:
     _move(tiny_tokens.write_many(folder), "words-many")
     manifest = tiny.manifest()
     _write(folder / "markup.onnx", Manifest(**dict(manifest) | {"labels": MARKUP}))
-    plain = {"abstention": None, "default_policy": NeverAbstainPolicy()}
-    _write(folder / "plain.onnx", Manifest(**dict(manifest) | plain))
+    without_promises = {"abstention": None, "default_policy": NeverAbstainPolicy()}
+    _write(folder / "plain.onnx", Manifest(**dict(manifest) | without_promises))
     _write(folder / "contradicted.onnx", _contradicted(manifest))
     return folder
 

@@ -77,9 +77,9 @@ def transfer(page: Page, *files: tuple[str, str, bytes]) -> Any:
 
 def drop(page: Page, *files: tuple[str, str, bytes]) -> None:
     """Drop files somewhere on the page, as a browser tells of it."""
-    held = transfer(page, *files)
-    page.dispatch_event("main", "dragover", {"dataTransfer": held})
-    page.dispatch_event("main", "drop", {"dataTransfer": held})
+    data = transfer(page, *files)
+    page.dispatch_event("main", "dragover", {"dataTransfer": data})
+    page.dispatch_event("main", "drop", {"dataTransfer": data})
 
 
 def picture(name: str) -> tuple[str, str, bytes]:

@@ -31,17 +31,17 @@ def test_script_that_got_into_the_page_does_not_run(page: Page, watch: Watch) ->
 def test_nothing_is_loaded_from_another_host(page: Page, watch: Watch, several: Server) -> None:
     """The other host is the same machine, by another name."""
     ready(page)
-    other = several.address.replace("127.0.0.1", "localhost")
+    foreign = several.address.replace("127.0.0.1", "localhost")
     outcome = page.evaluate(
         """async (url) => {
             try { await fetch(url); return "loaded"; } catch { return "refused"; }
         }""",
-        f"{other}/livez",
+        f"{foreign}/livez",
     )
     assert outcome == "refused"
     assert any("Content Security Policy" in text for text in watch.messages), watch.messages
     watch.messages.clear()
-    watch.strangers.clear()
+    watch.foreign_urls.clear()
 
 
 def test_page_cannot_be_framed(page: Page, watch: Watch, several: Server) -> None:

@@ -22,7 +22,7 @@ def _photograph() -> bytes:
     return encoded(image)
 
 
-def _seen(server: Server, content: bytes, query: str) -> np.ndarray:
+def _model_pixels(server: Server, content: bytes, query: str) -> np.ndarray:
     answer = httpx2.post(f"{server.address}/inputs?{query}", content=content, headers={"content-type": "image/png"})
     return np.array(answer.json()["inputs"][0], np.uint8)
 
@@ -91,7 +91,7 @@ def test_photograph_is_fitted_and_inverted_by_the_service(page: Page, fashion: S
     with page.expect_response("**/predict"):
         drop(page, ("photo.png", "image/png", content))
     expect(page.locator("#problem")).to_be_hidden()
-    fitted, inverted = (_seen(fashion, content, f"resize=true&invert={invert}") for invert in ("false", "true"))
+    fitted, inverted = (_model_pixels(fashion, content, f"resize=true&invert={invert}") for invert in ("false", "true"))
     assert not np.array_equal(fitted, inverted)
     np.testing.assert_array_equal(pixels(page)[..., 0], fitted)
     with page.expect_response("**/predict"):

@@ -51,7 +51,7 @@ def test_contradicted_promises_are_a_red_notice(page: Page, card: dict[str, Any]
 def test_contradicted_operating_points_are_marked_in_words(page: Page, card: dict[str, Any]) -> None:
     del card
     ready(page, "/?model=contradicted")
-    words = "The report split contradicts this promise."
+    notice = "The report split contradicts this promise."
     for group, text in (("Wrong answers, at most", "10 %"), ("Cost of abstaining", "0.2")):
         choice = page.get_by_role("group", name=group)
         expect(choice.locator(".wrong")).to_have_count(1)  # the other one could not be certified
@@ -59,9 +59,9 @@ def test_contradicted_operating_points_are_marked_in_words(page: Page, card: dic
         choice.get_by_role("radio", name=f"{text} contradicted").check()
         promise = page.locator(".promise dd").first
         expect(promise.locator("s")).to_contain_text("at most", ignore_case=True)
-        expect(promise.locator("strong")).to_have_text(words)
-        expect(page.locator("#answer .about strong")).to_have_text(words)
-    expect(page.locator(".curve .contradicted title")).to_contain_text(words)
+        expect(promise.locator("strong")).to_have_text(notice)
+        expect(page.locator("#answer .about strong")).to_have_text(notice)
+    expect(page.locator(".curve .contradicted title")).to_contain_text(notice)
     expect(page.get_by_role("cell", name="40.0 %, contradicts the promise")).to_have_count(2)
     page.get_by_role("group", name="No condition").get_by_text("always answer").click()
     expect(page.locator(".promise dd").first).to_have_text("Nothing.")
@@ -72,14 +72,14 @@ def test_promise_beside_an_answer_names_its_population(page: Page, fashion: Serv
     certificate = httpx2.get(f"{fashion.address}/model").json()["abstention"]["selective_risk"][-1]
     examples = f"{certificate['size']:,} calibration examples ({certificate['population']})"
     population = f"For inputs drawn like the {examples}, "
-    not_this_one = ", at a confidence level of 95 %. This covers all of them together, not this one."
+    joint = ", at a confidence level of 95 %. This covers all of them together, not this one."
     ready(page)
     page.get_by_role("group", name="Wrong answers, at most").get_by_text("10 %", exact=True).click()
     about = page.locator("#answer .about")
-    expect(about).to_have_text(f"{population}at most 10 % of those answered get a wrong label{not_this_one}")
+    expect(about).to_have_text(f"{population}at most 10 % of those answered get a wrong label{joint}")
     expect(page.locator(".promise dd").first).to_contain_text(certificate["population"])
     page.get_by_role("group", name="Cost of abstaining").get_by_text("0.2", exact=True).click()
-    expect(about).to_have_text(f"{population}an answer costs at most 0.2 on average{not_this_one}")
+    expect(about).to_have_text(f"{population}an answer costs at most 0.2 on average{joint}")
     page.get_by_role("group", name="No condition").get_by_text("always answer").click()
     expect(about).to_have_text("This policy promises nothing.")
 

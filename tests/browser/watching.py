@@ -28,23 +28,23 @@ class Watch:
 
     address: str
     messages: list[str] = field(default_factory=list)
-    strangers: list[str] = field(default_factory=list)
+    foreign_urls: list[str] = field(default_factory=list)
     refused: bool = False  # whether the service's refusals, which a browser reports on its console, are expected
 
     def __call__(self, page: Page) -> None:
         """Watch this page."""
-        page.on("console", lambda message: self._hear(message.text))
+        page.on("console", lambda message: self._record_message(message.text))
         page.on("pageerror", lambda error: self.messages.append(str(error)))
-        page.on("request", self._look)
+        page.on("request", self._record_request)
         page.on("filechooser", lambda _: None)  # from the start, so that the browser never opens a window of its own
 
-    def _hear(self, text: str) -> None:
+    def _record_message(self, text: str) -> None:
         if not (self.refused and text.startswith("Failed to load resource: the server responded with a status of 4")):
             self.messages.append(text)
 
-    def _look(self, request: Request) -> None:
+    def _record_request(self, request: Request) -> None:
         if not request.url.startswith((f"{self.address}/", "blob:", "data:")):
-            self.strangers.append(request.url)
+            self.foreign_urls.append(request.url)
 
 
 @contextmanager
@@ -57,4 +57,4 @@ def watched(browser: Browser, address: str, **options: Any) -> Iterator[tuple[Pa
     yield page, watch
     context.close()
     assert not watch.messages, watch.messages
-    assert not watch.strangers, watch.strangers
+    assert not watch.foreign_urls, watch.foreign_urls
