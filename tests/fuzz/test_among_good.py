@@ -27,8 +27,11 @@ def server(tiny_model: Path) -> Iterator[Server]:
 def _answer(client: httpx2.Client) -> Any:
     answer = client.post("/predict", content=_BODY, headers={"content-type": "application/json"})
     assert answer.status_code == 200
-    own = {"id", "audit"}  # of each prediction
-    return [{name: value for name, value in one.items() if name not in own} for one in answer.json()["predictions"]]
+    varying = {"id", "audit"}  # of each prediction
+    return [
+        {name: value for name, value in prediction.items() if name not in varying}
+        for prediction in answer.json()["predictions"]
+    ]
 
 
 def _send(port: int, raw: bytes) -> bytes:
@@ -45,7 +48,7 @@ def _send(port: int, raw: bytes) -> bytes:
 def test_bad_requests_among_good_ones_change_no_good_answer(server: Server) -> None:
     with httpx2.Client(base_url=server.address, timeout=20) as client:
         expected = _answer(client)
-        assert [one["label"] for one in expected] == ["right", "left"]
+        assert [prediction["label"] for prediction in expected] == ["right", "left"]
         assert expected[0]["probabilities"] == pytest.approx(tiny.PROBABILITIES[2])
 
         def refused(request: tuple[str, bytes, dict[str, str]]) -> int:
