@@ -16,5 +16,5 @@ def ask_by(client: str, address: str) -> None:
     Raises AssertionError with what the client said where it does not get its answers.
     """
     command = [str(PYTHON), str(_SCRIPT), client, address]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stderr

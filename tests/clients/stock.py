@@ -29,8 +29,10 @@ def tritonclient_sync(address: str) -> None:
         tensor = triton.InferInput("images", [4, 1, 2], "UINT8")
         tensor.set_data_from_numpy(IMAGES, binary_data=binary)
         for compression in (None, "gzip", "deflate"):
-            more = {"request_compression_algorithm": compression, "response_compression_algorithm": compression}
-            response = client.infer("tiny", [tensor], model_version=version, request_id="42", timeout=500000, **more)
+            compressed = {"request_compression_algorithm": compression, "response_compression_algorithm": compression}
+            response = client.infer(
+                "tiny", [tensor], model_version=version, request_id="42", timeout=500000, **compressed
+            )
             assert response.get_response()["id"] == "42"
             np.testing.assert_allclose(response.as_numpy("probabilities")[0], FIRST, rtol=1e-6)
             assert [label.decode() for label in response.as_numpy("label")] == LABELS

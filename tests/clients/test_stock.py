@@ -14,9 +14,9 @@ pytestmark = pytest.mark.clients
 @pytest.fixture(scope="module")
 def address(request: pytest.FixtureRequest, tiny_model: Path) -> Iterator[str]:
     """Where a service with the tiny model is."""
-    given: str | None = request.config.getoption("--address")
-    if given is not None:
-        yield given.removesuffix("/")
+    option: str | None = request.config.getoption("--address")
+    if option is not None:
+        yield option.removesuffix("/")
         return
     with serving(tiny_model) as server:
         yield server.address
