@@ -14,7 +14,7 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _SECONDS = 120
 
 
-def told_by(page: str, files: Mapping[str, Path], last: str, folder: Path) -> dict[str, bytes]:
+def posted_by(page: str, files: Mapping[str, Path], last: str, folder: Path) -> dict[str, bytes]:
     """What the page at this path of the repository posts, by path, once it has posted to `last`.
 
     `files` are served beside the repository. The browser can reach this machine alone. Raises AssertionError where
@@ -22,7 +22,7 @@ def told_by(page: str, files: Mapping[str, Path], last: str, folder: Path) -> di
     """
     program = next((executable for name in _NAMES if (executable := shutil.which(name))), None)
     assert program is not None, f"none of {', '.join(_NAMES)} is there"
-    told: dict[str, bytes] = {}
+    posted: dict[str, bytes] = {}
     over = threading.Event()
 
     class Handler(SimpleHTTPRequestHandler):
@@ -37,7 +37,7 @@ def told_by(page: str, files: Mapping[str, Path], last: str, folder: Path) -> di
             return str(files[path]) if path in files else super().translate_path(path)
 
         def do_POST(self) -> None:
-            told[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
+            posted[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(204)
             self.end_headers()
             if self.path == last:
@@ -53,10 +53,10 @@ def told_by(page: str, files: Mapping[str, Path], last: str, folder: Path) -> di
     address = f"http://127.0.0.1:{server.server_port}{page}"
     with subprocess.Popen([program, *options, address], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         try:
-            assert over.wait(_SECONDS), f"{program} said only {sorted(told)}"
+            assert over.wait(_SECONDS), f"{program} said only {sorted(posted)}"
         finally:
             process.terminate()
             process.communicate()
             server.shutdown()
             server.server_close()
-    return told
+    return posted

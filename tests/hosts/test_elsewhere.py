@@ -18,7 +18,7 @@ from service.contract.policy import PolicyRequest
 from service.inference.classifier import Classifier, Scores
 from service.inference.decision import decide, resolve
 from tests import tiny, tiny_features, tiny_tokens
-from tests.hosts.browser import told_by
+from tests.hosts.browser import posted_by
 from tests.server import ROOT
 from training.data.dataset import Dataset
 from training.data.splits import split
@@ -37,10 +37,10 @@ class HostOutput(NamedTuple):
     scores: Scores
 
 
-def _run(command: list[str | Path], **more: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **more})
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+def _run(command: list[str | Path], **variables: str) -> str:
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **variables})
+    assert result.returncode == 0, result.stderr[-3000:]
+    return result.stdout
 
 
 def _oldest(model: Path, inputs: NDArray[Any], folder: Path) -> HostOutput:
@@ -59,10 +59,10 @@ def _web(model: Path, inputs: NDArray[Any], folder: Path) -> HostOutput:
 def _browser(model: Path, inputs: NDArray[Any], folder: Path) -> HostOutput:
     (folder / "inputs").write_bytes(inputs.tobytes())
     files = {"/model.onnx": model, "/inputs": folder / "inputs"}
-    told = told_by("/tests/hosts/page.html", files, "/json", folder)
-    assert "error" not in json.loads(told["/json"]), json.loads(told["/json"])["error"]
-    (folder / "browser.json").write_bytes(told["/json"])
-    (folder / "browser.f32").write_bytes(told["/f32"])
+    posted = posted_by("/tests/hosts/page.html", files, "/json", folder)
+    assert "error" not in json.loads(posted["/json"]), json.loads(posted["/json"])["error"]
+    (folder / "browser.json").write_bytes(posted["/json"])
+    (folder / "browser.f32").write_bytes(posted["/f32"])
     return _read(folder / "browser", len(inputs))
 
 
@@ -99,8 +99,8 @@ def test_oldest_onnxruntime_decides_alike_on_the_report_split(
     assert len(output.report["labels"]) == 5
     for risk, labels in output.report["labels"].items():
         policy = resolve(PolicyRequest(selective_risk=float(risk)), manifest.abstention)
-        ours = [d.label for d in decide(scores, policy, manifest.abstention)]
-        assert labels == [None if label is None else manifest.labels[label] for label in ours]
+        decided = [d.label for d in decide(scores, policy, manifest.abstention)]
+        assert labels == [None if label is None else manifest.labels[label] for label in decided]
         assert 1000 < sum(label is not None for label in labels) < 4500
 
 
@@ -108,8 +108,8 @@ def _check_outcomes(output: HostOutput, scores: Scores, classifier: Classifier) 
     abstention, labels = classifier.manifest.abstention, classifier.manifest.labels
     for outcome in output.report["outcomes"]:
         policy = resolve(PolicyRequest.model_validate(outcome["policy"]), abstention)
-        ours = decide(scores, policy, abstention)
-        expected = [[None if d.label is None else labels[d.label], d.reason] for d in ours]
+        decisions = decide(scores, policy, abstention)
+        expected = [[None if d.label is None else labels[d.label], d.reason] for d in decisions]
         assert outcome["found"] == expected, outcome["policy"]
 
 
