@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.nginx.starting import given, nginx
+from tests.nginx.starting import adapted, nginx
 from tests.server import ROOT, Server, command_environment, free_port, wait_until_ready
 
 _START_SECONDS = 30
@@ -37,7 +37,7 @@ class Pair:
     def configuration(self) -> str:
         """nginx's, on the ports that these have."""
         ports = dict(zip((8000, 8001, 8002), (self.port, *self._ports), strict=True))
-        return given("demur.conf", **{f"127.0.0.1:{written}": f"127.0.0.1:{taken}" for written, taken in ports.items()})
+        return adapted("demur.conf", **{f"127.0.0.1:{written}": f"127.0.0.1:{used}" for written, used in ports.items()})
 
     def end(self, slot: int, sig: signal.Signals) -> tuple[int, list[str]]:
         """Send the service a signal and wait for its end; returns its exit status and its log."""

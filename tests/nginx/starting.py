@@ -12,12 +12,12 @@ from pathlib import Path
 from tests.server import ROOT
 
 
-def given(name: str, **replaced: str) -> str:
+def adapted(name: str, **replaced: str) -> str:
     """A file of deploy/nginx with other ports and paths; each piece that is replaced has to be there."""
     text = (ROOT / "deploy" / "nginx" / name).read_text()
-    for written, taken in replaced.items():
-        assert written in text, written
-        text = text.replace(written, taken)
+    for old, new in replaced.items():
+        assert old in text, old
+        text = text.replace(old, new)
     return text
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from service.http.access import keys
 from service.http.access.scopes import SCOPES
-from tests.nginx.starting import given, nginx
+from tests.nginx.starting import adapted, nginx
 from tests.server import Server, free_port, serving
 
 pytestmark = pytest.mark.proxy
@@ -50,17 +50,17 @@ def _public(folder: Path, certificate: Path, upstream: int, **replaced: str) -> 
 
     def client(address: str = "127.0.0.1", name: str = NAME) -> httpx2.Client:
         transport = httpx2.HTTPTransport(verify=trusted, local_address=address)
-        made = httpx2.Client(transport=transport, base_url=f"https://127.0.0.1:{secure}", timeout=30)
+        http_client = httpx2.Client(transport=transport, base_url=f"https://127.0.0.1:{secure}", timeout=30)
 
         def by_name(request: httpx2.Request) -> None:
             request.extensions["sni_hostname"] = name
             request.headers["host"] = name
 
-        made.event_hooks = {"request": [by_name]}
-        return made
+        http_client.event_hooks = {"request": [by_name]}
+        return http_client
 
     # The clients of one test are not to be limited by those of another: each asks from an address of its own.
-    with nginx(folder, given("public.conf", **ports, **places, **replaced), secure):
+    with nginx(folder, adapted("public.conf", **ports, **places, **replaced), secure):
         yield plain, client
 
 
@@ -81,8 +81,8 @@ def test_prediction_over_tls_is_unchanged(running: tuple[Server, int, Client]) -
     with client("127.0.0.2") as asking:
         response = asking.post("/predict", content=bytes(2), headers={**RAW, "x-request-id": "order-7"})
         assert (response.status_code, response.headers["x-request-id"]) == (200, "order-7")
-        own = {"id": 0, "audit": 0}  # of each prediction
-        assert {**response.json()["predictions"][0], **own} == {**direct["predictions"][0], **own}
+        varying = {"id": 0, "audit": 0}  # of each prediction
+        assert {**response.json()["predictions"][0], **varying} == {**direct["predictions"][0], **varying}
         assert response.headers["strict-transport-security"] == "max-age=63072000"
         assert response.headers["server"] == "nginx"  # and no version
         assert response.headers.get_list("x-content-type-options") == ["nosniff"]
@@ -197,8 +197,8 @@ def test_service_gets_the_client_address_from_nginx(certificate: Path, tmp_path:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Echo) as echo:
         threading.Thread(target=echo.serve_forever, daemon=True).start()
         with _public(tmp_path, certificate, echo.server_port) as (_, client), client("127.0.0.7") as asking:
-            lies = {"x-forwarded-for": "10.0.0.1", "x-forwarded-host": "evil", "forwarded": "for=10.0.0.1"}
-            headers = asking.get("/livez", headers={**lies, "authorization": "Bearer x"}).json()
+            forged = {"x-forwarded-for": "10.0.0.1", "x-forwarded-host": "evil", "forwarded": "for=10.0.0.1"}
+            headers = asking.get("/livez", headers={**forged, "authorization": "Bearer x"}).json()
         echo.shutdown()
     assert headers["x-forwarded-for"] == "127.0.0.7"
     assert (headers["x-forwarded-host"], headers["host"], headers["x-forwarded-proto"]) == (NAME, NAME, "https")
