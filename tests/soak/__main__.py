@@ -23,15 +23,15 @@ def main() -> int:
 
 
 def _steady(requests: int) -> int:
-    done = asyncio.run(steady.run(requests, parts=max(2, requests // _PART)))
-    sys.stdout.write(done.tally.table() + "\n\n" + done.table() + "\n")
-    return 0 if done.is_steady else 1
+    result = asyncio.run(steady.run(requests, parts=max(2, requests // _PART)))
+    sys.stdout.write(result.tally.table() + "\n\n" + result.table() + "\n")
+    return 0 if result.is_steady else 1
 
 
 def _chaos(minutes: float, seed: int) -> int:
-    done = asyncio.run(chaos.run(minutes * 60, seed))
-    sys.stdout.write(done.table() + "\n")
-    return 0 if done.is_clean else 1
+    result = asyncio.run(chaos.run(minutes * 60, seed))
+    sys.stdout.write(result.table() + "\n")
+    return 0 if result.is_clean else 1
 
 
 if __name__ == "__main__":

@@ -14,17 +14,17 @@ from tests.soak.tally import Counts, Tally, reason_of
 _BATCH = 300  # bad requests that are drawn at a time
 _BYTE_SECONDS = 0.5
 # Longer than a service lets a request take, by its settings here.
-_MOST_SECONDS = 30
+_MAX_SECONDS = 30
 _RESTARTING = "just restarted"
 
 
-async def send_bad_bodies(port: int, model: str, tally: Tally, seed: int, goes_on: Callable[[], bool]) -> None:
+async def send_bad_bodies(port: int, model: str, tally: Tally, seed: int, should_continue: Callable[[], bool]) -> None:
     """Whole requests with bodies that no reader may take."""
     draw, counts = random.Random(seed), tally.client("bad bodies")
     async with Connection(port) as connection:
-        while goes_on():
+        while should_continue():
             for path, body, headers in spoilt.bodies(_BATCH, model, draw):
-                if not goes_on():
+                if not should_continue():
                     break
                 lines = [f"POST {path} HTTP/1.1", "Host: demur", f"Content-Length: {len(body)}"]
                 lines += [f"{name}: {value}" for name, value in headers.items()]
@@ -40,28 +40,28 @@ async def send_bad_bodies(port: int, model: str, tally: Tally, seed: int, goes_o
                     tally.wrong(counts, f"{path}, {body[:50]!r}: {answer.status} {answer.body[:300]!r}")
 
 
-async def send_bad_bytes(ports: list[int], tally: Tally, seed: int, goes_on: Callable[[], bool]) -> None:
+async def send_bad_bytes(ports: list[int], tally: Tally, seed: int, should_continue: Callable[[], bool]) -> None:
     """What is hardly HTTP, to the services themselves."""
     draw, counts = random.Random(seed), tally.client("bytes that are hardly HTTP")
-    while goes_on():
+    while should_continue():
         for raw, port in zip(spoilt.streams(_BATCH, draw), itertools.cycle(ports), strict=False):
-            if not goes_on():
+            if not should_continue():
                 break
             counts.sent += 1
             try:
-                response = await asyncio.wait_for(_response_to(port, raw), _MOST_SECONDS)
+                response = await asyncio.wait_for(_response_to(port, raw), _MAX_SECONDS)
             except TimeoutError:
-                tally.wrong(counts, f"{raw!r} was held for {_MOST_SECONDS} seconds")
+                tally.wrong(counts, f"{raw!r} was held for {_MAX_SECONDS} seconds")
             except OSError:
                 counts.refused[_RESTARTING] += 1
             else:
                 _count(response, raw, counts, tally)
 
 
-async def send_slowly(port: int, tally: Tally, goes_on: Callable[[], bool]) -> None:
+async def send_slowly(port: int, tally: Tally, should_continue: Callable[[], bool]) -> None:
     """A request that comes a byte at a time, and never to its end."""
     counts = tally.client("slow senders")
-    while goes_on():
+    while should_continue():
         counts.sent += 1
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -70,10 +70,10 @@ async def send_slowly(port: int, tally: Tally, goes_on: Callable[[], bool]) -> N
             await asyncio.sleep(_BYTE_SECONDS)
             continue
         try:
-            async with asyncio.timeout(_MOST_SECONDS):
+            async with asyncio.timeout(_MAX_SECONDS):
                 ended = asyncio.ensure_future(reader.read())
                 for byte in _endless(body=counts.sent % 2 == 0):
-                    if ended.done() or not goes_on():
+                    if ended.done() or not should_continue():
                         break
                     writer.write(byte)
                     await asyncio.wait([ended], timeout=_BYTE_SECONDS)
@@ -84,20 +84,20 @@ async def send_slowly(port: int, tally: Tally, goes_on: Callable[[], bool]) -> N
                 ended.cancel()
                 counts.refused["end of the run"] += 1
         except TimeoutError:
-            tally.wrong(counts, f"one was held for {_MOST_SECONDS} seconds")
+            tally.wrong(counts, f"one was held for {_MAX_SECONDS} seconds")
         except OSError:
             counts.cut_off += 1
         finally:
             writer.transport.abort()
 
 
-async def read_slowly(port: int, tally: Tally, goes_on: Callable[[], bool]) -> None:
+async def read_slowly(port: int, tally: Tally, should_continue: Callable[[], bool]) -> None:
     """Large answers, asked for one behind the other and not taken."""
     counts = tally.client("slow readers")
     body = ROWS[:1].tobytes() * 1000
     head = b"POST /models/table/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\n"
     message = head + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
-    while goes_on():
+    while should_continue():
         counts.sent += 1
         with socket.socket() as raw:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -110,12 +110,12 @@ async def read_slowly(port: int, tally: Tally, goes_on: Callable[[], bool]) -> N
                 await asyncio.sleep(1)
                 continue
             try:
-                async with asyncio.timeout(_MOST_SECONDS):
-                    while goes_on():  # until the service takes no more, and then lets go
+                async with asyncio.timeout(_MAX_SECONDS):
+                    while should_continue():  # until the service takes no more, and then lets go
                         await loop.sock_sendall(raw, message)
                     counts.refused["end of the run"] += 1
             except TimeoutError:
-                tally.wrong(counts, f"one was held for {_MOST_SECONDS} seconds")
+                tally.wrong(counts, f"one was held for {_MAX_SECONDS} seconds")
             except OSError:
                 counts.cut_off += 1
 

@@ -13,15 +13,20 @@ from tests.soak.tally import Tally, reason_of
 
 
 async def ask_on(
-    port: int, questions: Sequence[Question], answers: Answers, tally: Tally, seed: int, goes_on: Callable[[], bool]
+    port: int,
+    questions: Sequence[Question],
+    answers: Answers,
+    tally: Tally,
+    seed: int,
+    should_continue: Callable[[], bool],
 ) -> None:
     """One client. It tells the truth of some of its predictions, as a client does who learns it."""
     draw = random.Random(seed)
     counts = tally.client("good")
-    often = list(itertools.accumulate(0.1 if question.seldom else 1 for question in questions))
+    often = list(itertools.accumulate(0.1 if question.rare else 1 for question in questions))
     async with Connection(port) as connection:
         question = questions[0]
-        while goes_on():
+        while should_continue():
             counts.sent += 1
             (following,) = draw.choices(questions, cum_weights=often)
             try:
@@ -35,7 +40,7 @@ async def ask_on(
                 following = _feedback_on(question, answer, draw) or following
             elif answer.status == HTTPStatus.SERVICE_UNAVAILABLE and b"retry-after" in answer.headers:
                 counts.refused[reason_of(answer)] += 1
-            elif answer.status in question.may_be:
+            elif answer.status in question.allowed:
                 counts.refused[f"{reason_of(answer)}, {question.name}"] += 1
             else:
                 tally.wrong(counts, f"{question.name}: {answer.status} {answer.body[:300]!r}")

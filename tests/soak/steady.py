@@ -15,7 +15,7 @@ from tests.soak.questions import questions
 from tests.soak.tally import Tally
 
 CLIENTS = 8
-MOST_GROWTH = 1.02  # of resident memory, after the first part
+MAX_GROWTH = 1.02  # of resident memory, after the first part
 SETTLED_SECONDS = TRIM_SECONDS + 1
 # What the service keeps on purpose, the feedback, is full before the first look: the model that gets least gets 150 in
 # 100,000 requests.
@@ -31,7 +31,7 @@ class Held:
     threads: int
 
     @classmethod
-    def by(cls, pid: int) -> "Held":
+    def measure(cls, pid: int) -> "Held":
         """By a process now."""
         process = Path("/proc") / str(pid)
         return cls(resident(pid), *(len(list((process / what).iterdir())) for what in ("fd", "task")))
@@ -49,7 +49,7 @@ class Steady:
     def is_steady(self) -> bool:
         """Whether nothing was wrong or lost, and nothing grew between the first look and the last."""
         first, last = self.looks[0], self.looks[-1]
-        grown = last.resident_kb > first.resident_kb * MOST_GROWTH
+        grown = last.resident_kb > first.resident_kb * MAX_GROWTH
         return (
             self.tally.is_clean
             and not grown
@@ -69,8 +69,8 @@ class Steady:
 async def run(requests: int, parts: int, settled_seconds: float = SETTLED_SECONDS) -> Steady:
     """Send so many requests in so many parts, with a look at the service after each."""
     all_questions, answers, tally = questions(), Answers(), Tally()
-    with tempfile.TemporaryDirectory(prefix="demur-soak-") as place:
-        folder = Path(place)
+    with tempfile.TemporaryDirectory(prefix="demur-soak-") as temporary:
+        folder = Path(temporary)
         write_version(folder, 0)
         await answers.learn(folder, all_questions)
         settings = {"DEMUR_MODELS": str(folder), "DEMUR_DEFAULT_MODEL": NAMES[0], **SETTINGS}
@@ -103,8 +103,8 @@ class _Share:
 async def _look(server: Server, settled_seconds: float) -> Held:
     """When connections of the last part are closed and free memory is given back: the service does it in its time."""
     await asyncio.sleep(settled_seconds)
-    held, before = Held.by(server.process.pid), None
+    held, before = Held.measure(server.process.pid), None
     while held != before:
         await asyncio.sleep(0.5)
-        held, before = Held.by(server.process.pid), held
+        held, before = Held.measure(server.process.pid), held
     return held

@@ -19,15 +19,15 @@ class Swaps:
     """Replaces the files of a served folder by those of several versions, one name at a time."""
 
     def __init__(self, served: Path, versions: Sequence[Path], draw: random.Random) -> None:
-        self.made: Counter[str] = Counter()  # by what was put in place
+        self.counts: Counter[str] = Counter()  # by what was put in place
         self.good = asyncio.Lock()  # held by whoever needs good files to lie there: a service that starts
         self._served = served
         self._versions = versions
         self._draw = draw
 
-    async def go_on(self, goes_on: Callable[[], bool]) -> None:
+    async def go_on(self, should_continue: Callable[[], bool]) -> None:
         """Two good ones, then a bad one and a good one again, as long as it may."""
-        while goes_on():
+        while should_continue():
             for _ in range(2):
                 self._put(self._draw.choice(NAMES), "good")
                 await asyncio.sleep(_GOOD_SECONDS)
@@ -46,4 +46,4 @@ class Swaps:
         else:
             SPOILT[what](good, beside)
         os.replace(beside, self._served / f"{name}.onnx")
-        self.made[what] += 1
+        self.counts[what] += 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tests.soak.connection import Answer
 
-_MOST_SHOWN = 10
+_MAX_SHOWN = 10
 
 
 @dataclass(slots=True)
@@ -25,12 +25,12 @@ class Tally:
     """Of all clients, and the first of what went wrong in words."""
 
     def __init__(self) -> None:
-        self.of: dict[str, Counts] = {}
+        self.by_client: dict[str, Counts] = {}
         self.faults: list[str] = []
 
     def client(self, name: str) -> Counts:
         """The counts of one kind of client."""
-        return self.of.setdefault(name, Counts())
+        return self.by_client.setdefault(name, Counts())
 
     def wrong(self, counts: Counts, what: str) -> None:
         """An answer that should not be."""
@@ -51,17 +51,17 @@ class Tally:
     @property
     def is_clean(self) -> bool:
         """Whether nothing was wrong or lost, and something was answered."""
-        return not self.faults and any(counts.answered for counts in self.of.values())
+        return not self.faults and any(counts.answered for counts in self.by_client.values())
 
     def note(self, text: str) -> None:
         """What went wrong, in words; of very many the first."""
-        if len(self.faults) < _MOST_SHOWN:
+        if len(self.faults) < _MAX_SHOWN:
             self.faults.append(text)
 
     def table(self) -> str:
         """In Markdown."""
         lines = ["| clients | sent | answered | refused | cut off | wrong | lost |", "|---|---|---|---|---|---|---|"]
-        for name, counts in self.of.items():
+        for name, counts in self.by_client.items():
             refused = "; ".join(f"{number:,} times {reason}" for reason, number in counts.refused.most_common()) or "0"
             figures = f"{counts.cut_off:,} | {counts.wrong:,} | {counts.lost:,}"
             lines.append(f"| {name} | {counts.sent:,} | {counts.answered:,} | {refused} | {figures} |")

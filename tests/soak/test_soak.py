@@ -58,10 +58,10 @@ def test_alike(body: bytes, same: bool) -> None:
 
 
 def test_steady_service_is_clean() -> None:
-    done = asyncio.run(steady.run(400, parts=2, settled_seconds=0))
-    assert done.tally.faults == []
-    assert done.tally.client("good").answered == 400
-    assert [held.descriptors for held in done.looks] == [done.looks[0].descriptors] * 2
+    result = asyncio.run(steady.run(400, parts=2, settled_seconds=0))
+    assert result.tally.faults == []
+    assert result.tally.client("good").answered == 400
+    assert [held.descriptors for held in result.looks] == [result.looks[0].descriptors] * 2
 
 
 @pytest.mark.parametrize(
