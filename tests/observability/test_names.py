@@ -105,13 +105,13 @@ def test_monitoring_is_optional(name: str) -> None:
 def test_dashboard_is_consistent() -> None:
     panels = DASHBOARD["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
-    taken: set[tuple[int, int]] = set()
+    occupied: set[tuple[int, int]] = set()
     for panel in panels:
-        at = panel["gridPos"]
-        cells = {(at["x"] + i, at["y"] + j) for i in range(at["w"]) for j in range(at["h"])}
-        assert at["x"] + at["w"] <= 24
-        assert not cells & taken
-        taken |= cells
+        position = panel["gridPos"]
+        cells = {(position["x"] + i, position["y"] + j) for i in range(position["w"]) for j in range(position["h"])}
+        assert position["x"] + position["w"] <= 24
+        assert not cells & occupied
+        occupied |= cells
         for target in panel.get("targets", []):
             assert target["datasource"]["uid"] == panel["datasource"]["uid"] == "${datasource}"
     variables = {variable["name"] for variable in DASHBOARD["templating"]["list"]}

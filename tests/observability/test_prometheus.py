@@ -104,11 +104,11 @@ def test_rules_record_series_and_alert_on_a_broken_certificate(tiny_model: Path,
         _wait_until(lambda: prometheus.number('up{job="demur"}') == 1)
         _wait_until(lambda: len(prometheus.query("process_resident_memory_bytes")) == 2)
         _ask(server, 20, "selective_risk=0.1", "left")
-        of = '{policy="selective_risk=0.1"}'
-        _wait_until(lambda: prometheus.number(f"sum(demur_decisions_total{of})") == 20)
-        _wait_until(lambda: prometheus.number(f"demur_feedback_answers_total{of}") == 20)
-        assert prometheus.number(f"demur_feedback_errors_total{of}") == 0
-        _wait_until(lambda: prometheus.number(f"model_policy:demur_coverage:ratio1h{of}") == 1)
+        selector = '{policy="selective_risk=0.1"}'
+        _wait_until(lambda: prometheus.number(f"sum(demur_decisions_total{selector})") == 20)
+        _wait_until(lambda: prometheus.number(f"demur_feedback_answers_total{selector}") == 20)
+        assert prometheus.number(f"demur_feedback_errors_total{selector}") == 0
+        _wait_until(lambda: prometheus.number(f"model_policy:demur_coverage:ratio1h{selector}") == 1)
         assert prometheus.number('demur_request_duration_seconds_count{route="/predict",status="200"}') == 20
         assert prometheus.alerts() == {}
 
