@@ -25,9 +25,9 @@ def _read(path: Path) -> "subprocess.CompletedProcess[str]":
 
 
 def _parsed(path: Path) -> dict[str, Any]:
-    done = _read(path)
-    assert done.returncode == 0, done.stderr
-    configuration: dict[str, Any] = json.loads(done.stdout)
+    result = _read(path)
+    assert result.returncode == 0, result.stderr
+    configuration: dict[str, Any] = json.loads(result.stdout)
     return configuration
 
 
@@ -39,12 +39,12 @@ def test_tensors_are_those_of_the_graph(write: Callable[[Path], Path], tmp_path:
     configuration = _parsed(lay_out(model, tmp_path / "models", name="m-1.x") / "config.pbtxt")
     assert (configuration["name"], configuration["backend"]) == ("m-1.x", "onnxruntime")
     session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
-    for ours, graph in (
+    for configured, graph in (
         (configuration["input"], session.get_inputs()),
         (configuration["output"], session.get_outputs()),
     ):
-        assert [tensor["name"] for tensor in ours] == [tensor.name for tensor in graph]
-        for tensor, node in zip(ours, graph, strict=True):
+        assert [tensor["name"] for tensor in configured] == [tensor.name for tensor in graph]
+        for tensor, node in zip(configured, graph, strict=True):
             assert tensor["data_type"] == _ELEMENTS[node.type]
             shape = tensor["dims"] if "reshape" not in tensor else tensor["reshape"].get("shape", [])
             assert [int(size) for size in shape] == node.shape[1:]  # the batch goes before it
