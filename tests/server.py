@@ -64,8 +64,8 @@ def free_port() -> int:
 
 def command_environment(**settings: str) -> dict[str, str]:
     """The environment without this machine's settings, but with `settings`."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("DEMUR_")}
-    return {**own, **settings}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("DEMUR_")}
+    return {**inherited, **settings}
 
 
 @contextmanager
@@ -78,11 +78,11 @@ def serving(model: Path, **settings: str) -> Iterator[Server]:
 
 
 @contextmanager
-def running(*words: str, port: int, **settings: str) -> Iterator[Server]:
+def running(*arguments: str, port: int, **settings: str) -> Iterator[Server]:
     """The same of any program of Python that serves on `port`."""
     with tempfile.TemporaryFile("w+") as out:
         process = subprocess.Popen(
-            [sys.executable, *words],
+            [sys.executable, *arguments],
             cwd=ROOT,
             env=command_environment(**settings),
             stdout=out,

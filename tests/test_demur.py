@@ -54,14 +54,14 @@ def _declared() -> dict[str, argparse.ArgumentParser]:
 def _examples(help_text: str) -> list[list[str]]:
     """The arguments of `demur` in the examples that a help ends with."""
     lines = help_text.partition("\nexamples:\n")[2].partition("\n\n")[0].splitlines()
-    words = [shlex.split(line) for line in lines]
-    assert all(program == "demur" for program, *_ in words)
-    return [rest for _, *rest in words]
+    arguments = [shlex.split(line) for line in lines]
+    assert all(program == "demur" for program, *_ in arguments)
+    return [rest for _, *rest in arguments]
 
 
-def _run(python: Path, *words: str, program: Path = ROOT / "demur.py") -> "subprocess.CompletedProcess[str]":
+def _run(python: Path, *arguments: str, program: Path = ROOT / "demur.py") -> "subprocess.CompletedProcess[str]":
     environment = {name: value for name, value in command_environment().items() if not name.startswith("PYTHON")}
-    command = [str(python), str(program), *words]
+    command = [str(python), str(program), *arguments]
     return subprocess.run(command, cwd=program.parent, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -78,9 +78,9 @@ def test_all_commands_of_both_halves_are_listed_as_they_describe_themselves(
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_loads_nothing_but_the_standard_library_and_our_modules(command: str) -> None:
-    words = [*command.split(), "--help"]
+    arguments = [*command.split(), "--help"]
     result = subprocess.run(
-        [sys.executable, "-c", _LOADED, *words], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", _LOADED, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (result.returncode, result.stderr) == (0, "")
     text, _, loaded = result.stdout.rpartition("loaded:")
@@ -125,31 +125,33 @@ def test_programs_of_the_halves_have_names_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         (["evalute"], "demur: evalute: no such command; did you mean evaluate?\n"),
         (["xyzzy", "--help"], f"demur: xyzzy: no such command; there are {', '.join(COMMANDS)}\n"),
     ],
 )
-def test_unknown_command_gets_a_suggestion(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert demur.main(words) == 2
+def test_unknown_command_gets_a_suggestion(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert demur.main(arguments) == 2
     assert capsys.readouterr().err == message
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         ("fit --epoch 1", "demur fit: error: unrecognized arguments: --epoch 1; did you mean --epochs?"),
         ("serve --prot=1", "demur serve: error: unrecognized arguments: --prot=1; did you mean --port?"),
         ("serve one two", "demur serve: error: unrecognized arguments: two"),
     ],
 )
-def test_unknown_option_gets_a_suggestion(words: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_option_gets_a_suggestion(arguments: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
-        demur.main(words.split())
+        demur.main(arguments.split())
     assert stopped.value.code == 2
     usage, line = capsys.readouterr().err.splitlines()
-    assert usage.startswith(f"usage: demur {words.split()[0]} ")
+    assert usage.startswith(f"usage: demur {arguments.split()[0]} ")
     assert line == message
 
 

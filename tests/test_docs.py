@@ -41,7 +41,7 @@ README = (ROOT / "README.md").read_text()
 DOCS = ROOT / "docs"
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md")), *sorted((ROOT / "deploy").rglob("*.md"))]
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
-LONGEST = {"operations": 450, "reliability": 150, "abstention": 200, "architecture": 170}  # in lines
+MAX_LINES = {"operations": 450, "reliability": 150, "abstention": 200, "architecture": 170}  # in lines
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z0-9-]+):.*## ", MAKEFILE, re.MULTILINE))
 
@@ -73,7 +73,7 @@ def test_readme_is_short_before_the_first_command() -> None:
     assert len(README.split()) <= 900
 
 
-@pytest.mark.parametrize(("name", "lines"), LONGEST.items())
+@pytest.mark.parametrize(("name", "lines"), MAX_LINES.items())
 def test_document_is_not_longer_than_can_be_read(name: str, lines: int) -> None:
     assert len((DOCS / f"{name}.md").read_text().splitlines()) <= lines
 
@@ -199,17 +199,17 @@ COMMANDS = {
 @pytest.mark.parametrize("commands", COMMANDS.values(), ids=COMMANDS)
 def test_commands_in_documents_are_understood(commands: list[str]) -> None:
     for command in commands:
-        name, *words = shlex.split(command)
+        name, *arguments = shlex.split(command)
         match name:
             case "serve":
-                options = [word for word in words if word.startswith("-")]
+                options = [argument for argument in arguments if argument.startswith("-")]
                 assert set(options) <= {"--host", "--port", "--workers"}
             case "score" | "key":
                 program = argparse.ArgumentParser()
                 (scoring_arguments if name == "score" else access).add(program)
-                program.parse_args(words)
+                program.parse_args(arguments)
             case _:
-                parser.parser().parse_args([name, *words])
+                parser.parser().parse_args([name, *arguments])
 
 
 def test_readme_shows_data_of_ones_own_from_describe_to_serve() -> None:
@@ -336,8 +336,8 @@ def _anchors(document: Path) -> set[str]:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
 def test_paths_in_documents_exist(document: Path) -> None:
-    tops = "service|training|exercises|tests|benchmarks|requirements|deploy"
-    named = re.findall(rf"`((?:{tops})/[\w./-]*)`", document.read_text())
+    roots = "service|training|exercises|tests|benchmarks|requirements|deploy"
+    named = re.findall(rf"`((?:{roots})/[\w./-]*)`", document.read_text())
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 

@@ -113,12 +113,14 @@ def test_curl_gets_the_answers_of_the_document(example: Example) -> None:
         for name in ("threshold", "answer_cost_bound"):
             assert expected["policy"].pop(name, None) == pytest.approx(response["policy"].pop(name, None), abs=0.05)
         assert {**expected, "predictions": None} == {**response, "predictions": None}
-        for one, other in zip(expected["predictions"], response["predictions"], strict=True):
-            assert set(one) == set(other)
+        for expected_prediction, prediction in zip(expected["predictions"], response["predictions"], strict=True):
+            assert set(expected_prediction) == set(prediction)
             for name in ("decision", "label", "reason", "prediction_set"):
-                assert one[name] == other[name]
-            assert [entry["label"] for entry in one["top_k"]] == [entry["label"] for entry in other["top_k"]]
-            assert one["probabilities"] == pytest.approx(other["probabilities"], abs=0.05)
+                assert expected_prediction[name] == prediction[name]
+            assert [entry["label"] for entry in expected_prediction["top_k"]] == [
+                entry["label"] for entry in prediction["top_k"]
+            ]
+            assert expected_prediction["probabilities"] == pytest.approx(prediction["probabilities"], abs=0.05)
 
 
 def test_patients_are_rows_of_the_table(cancer: Example) -> None:
@@ -227,9 +229,9 @@ def _bash(command: str, folder: Path) -> str:
     environment = command_environment(PYTHONPATH=str(ROOT))
     script = command.replace(".venv/bin/python", shlex.quote(sys.executable))
     script = re.sub(r"^demur ", f"{shlex.quote(sys.executable)} -m demur ", script, flags=re.MULTILINE)
-    done = subprocess.run(["bash", "-ec", script], cwd=folder, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    result = subprocess.run(["bash", "-ec", script], cwd=folder, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 def _blocks(text: str, language: str) -> list[str]:

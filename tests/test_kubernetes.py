@@ -39,8 +39,8 @@ def _container(workload: dict[str, Any]) -> dict[str, Any]:
 
 def _torchrun() -> argparse.Namespace:
     """The options of the Job's command, as the pod of index 1 has them."""
-    given = [word.replace("$(JOB_COMPLETION_INDEX)", "1") for word in _container(JOB)["args"]]
-    options: argparse.Namespace = get_args_parser().parse_args(given)
+    arguments = [word.replace("$(JOB_COMPLETION_INDEX)", "1") for word in _container(JOB)["args"]]
+    options: argparse.Namespace = get_args_parser().parse_args(arguments)
     return options
 
 
@@ -141,8 +141,8 @@ def test_service_serves_what_the_job_publishes(client: TestClient, monkeypatch: 
     settings = Settings.from_environment()
     assert settings.drain_seconds > 0
     # What the connections may take that are open when the drain ends, and the process to end, comes on top.
-    most = settings.drain_seconds + settings.shutdown_seconds + 2
-    assert _pod(DEPLOYMENT)["terminationGracePeriodSeconds"] > most
+    needed = settings.drain_seconds + settings.shutdown_seconds + 2
+    assert _pod(DEPLOYMENT)["terminationGracePeriodSeconds"] > needed
 
 
 def test_scaling_is_of_the_deployment() -> None:

@@ -20,12 +20,12 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The volume, with data."""
-    made = tmp_path_factory.mktemp("demur")
+    volume = tmp_path_factory.mktemp("demur")
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(4000, 32)).astype(np.float32)
-    np.save(made / "x.npy", rows)
-    np.save(made / "y.npy", (rows @ rng.normal(size=(32, 3)) + 2 * rng.normal(size=(4000, 3))).argmax(axis=1))
-    return made
+    np.save(volume / "x.npy", rows)
+    np.save(volume / "y.npy", (rows @ rng.normal(size=(32, 3)) + 2 * rng.normal(size=(4000, 3))).argmax(axis=1))
+    return volume
 
 
 def _pod(index: int, folder: Path, port: int) -> "subprocess.Popen[str]":
@@ -70,9 +70,9 @@ def undisturbed(folder: Path) -> str:
     """The version of the model that comes of two pods that nobody kills."""
     port = free_port()
     pods = [_pod(index, folder, port) for index in (0, 1)]
-    shown = [torchrun.finish(pod)[0] for pod in pods]
-    assert "model " in shown[0]
-    assert shown[1] == ""
+    outputs = [torchrun.finish(pod)[0] for pod in pods]
+    assert "model " in outputs[0]
+    assert outputs[1] == ""
     version = Classifier.load(folder / "model.onnx").version
     (folder / "model.onnx").unlink()
     return version

@@ -16,8 +16,8 @@ from tests.service.scoring.files import embeddings, fixed_size_binary, fixed_siz
 pytestmark = pytest.mark.slow
 
 
-def _on_ray(model: Path, source: Path, target: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "deploy.ray.score", "--model", str(model), str(source), str(target), *words]
+def _on_ray(model: Path, source: Path, target: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "deploy.ray.score", "--model", str(model), str(source), str(target), *arguments]
     environment = {name: value for name, value in command_environment().items() if name != "RAY_ADDRESS"}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
@@ -36,11 +36,11 @@ def _inputs(folder: Path) -> pa.Table:
 def test_every_row_is_that_of_the_command(tmp_path: Path) -> None:
     model = tiny_features.write_embedding(tmp_path)
     everything = _inputs(tmp_path / "in")
-    words = ("--threshold", "0.6", "--probabilities")
-    result = _on_ray(model, tmp_path / "in", tmp_path / "ray", *words, "--batch-size", "250")
+    options = ("--threshold", "0.6", "--probabilities")
+    result = _on_ray(model, tmp_path / "in", tmp_path / "ray", *options, "--batch-size", "250")
     assert result.returncode == 0, result.stderr
     pq.write_table(everything, tmp_path / "in.parquet")
-    assert score(model, tmp_path / "in.parquet", tmp_path / "out.parquet", *words) == 0
+    assert score(model, tmp_path / "in.parquet", tmp_path / "out.parquet", *options) == 0
 
     expected, rows = pq.read_table(tmp_path / "out.parquet"), pq.read_table(tmp_path / "ray").sort_by("id")
     assert rows.column_names == expected.column_names

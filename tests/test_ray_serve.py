@@ -113,12 +113,12 @@ def test_replicas_answer_as_the_service_does_and_each_counts_for_itself(tiny_mod
             assert set(pool.map(ask, range(200))) == {200}
         counted: set[int] = set()
 
-        def both_told() -> bool:
+        def both_counted() -> bool:
             drift = httpx2.get(f"{address}/drift").json()
             counted.add(drift["inputs"] + drift["inputs_since"])  # of a first window and after it
             return len(counted) == 2
 
-        _wait(both_told, log)
+        _wait(both_counted, log)
         assert all(count > 0 for count in counted)
         assert sum(counted) == 200 + 3 * len(tiny.IMAGES)  # explanations are not counted
         process.send_signal(signal.SIGINT)

@@ -37,10 +37,10 @@ def worker_pid(torchrun: "subprocess.Popen[str]", rank: int) -> int:
     return next(int(child) for child, variables in ranks.items() if f"RANK={rank}".encode() in variables)
 
 
-def wait_until(true: Callable[[], bool], process: "subprocess.Popen[str]", seconds: float = 120) -> None:
+def wait_until(condition: Callable[[], bool], process: "subprocess.Popen[str]", seconds: float = 120) -> None:
     """Return when it is true; raise with what the process said where it ends before, or it takes too long."""
     deadline = time.monotonic() + seconds
-    while not true():
+    while not condition():
         if process.poll() is not None or time.monotonic() > deadline:
             process.terminate()
             raise AssertionError(f"did not come about: {process.communicate()[1]}")
