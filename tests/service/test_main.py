@@ -1,4 +1,4 @@
-"""`python -m service` as a process: it starts, stops gracefully, and says in one line why it does not start."""
+"""`python -m service` as a process: it starts, stops gracefully, and explains a failed start in one line."""
 
 import shutil
 import signal
@@ -15,7 +15,7 @@ from tests.server import ROOT, command_environment, free_port, running, serving,
 
 
 def _run(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-    """Start a program that does not get to serve, and return when it has ended."""
+    """Run a program that fails to start serving, until it ends."""
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
@@ -57,7 +57,7 @@ def test_request_in_flight_is_finished(tiny_model: Path) -> None:
 
 
 def _wait_until_refused(port: int) -> None:
-    """Return when the port takes no more connections: uvicorn looks for a signal ten times a second."""
+    """Wait until the port refuses connections: uvicorn checks for a signal ten times a second."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         try:
@@ -100,7 +100,7 @@ def test_mistyped_setting_is_one_line(tiny_model: Path) -> None:
     assert line == "demur: DEMUR_WORKER: no such setting; did you mean DEMUR_WORKERS?\n"
 
 
-def test_default_policy_that_the_model_cannot_keep_is_one_line(tiny_model: Path) -> None:
+def test_default_policy_that_the_model_lacks_is_one_line(tiny_model: Path) -> None:
     line = _failing_start(DEMUR_MODEL_PATH=str(tiny_model), DEMUR_DEFAULT_POLICY='{"selective_risk": 0.05}')
     assert line == (
         "demur: DEMUR_DEFAULT_POLICY, for model tiny: policy.selective_risk=0.05 is not certified by this model; "
@@ -129,7 +129,7 @@ def test_address_that_is_not_this_machines_is_one_line(tiny_model: Path, host: s
 
 
 @pytest.mark.parametrize("word", ["--port=65536", "--port=http", "--workers=0", "--prot=1"])
-def test_option_that_cannot_be_is_a_usage_error(word: str) -> None:
+def test_invalid_option_is_a_usage_error(word: str) -> None:
     result = _run("demur.py", "serve", word)
     assert (result.returncode, result.stdout) == (2, "")
     assert word.partition("=")[0] in result.stderr

@@ -55,7 +55,7 @@ def test_mistyped_setting_gets_a_suggestion(monkeypatch: pytest.MonkeyPatch, typ
 
 
 def test_overrides_replace_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DEMUR_PORT", "http")  # not even looked at
+    monkeypatch.setenv("DEMUR_PORT", "http")  # not checked at all
     monkeypatch.setenv("DEMUR_MODELS", "/models")
     settings = Settings.from_environment({"port": 9000, "models": None})
     assert (settings.port, settings.models) == (9000, None)

@@ -11,7 +11,7 @@ import pytest
 from service.contract.files import drafted, publish, remove_left_behind
 from tests.server import ROOT
 
-# Begins to publish, says so, and waits in its proof for a byte, or for its end.
+# Begins to publish, prints the draft, and waits during the proof for a byte or the end of its input.
 WRITER = """
 import sys
 from pathlib import Path
@@ -78,7 +78,7 @@ def test_similar_file_names_stay(tmp_path: Path) -> None:
 
 
 def test_draft_removed_before_its_lock_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between its making and its lock another job may find it: here at every first time."""
+    """Another job may find a draft before it is locked. Here that happens to the first draft."""
     target = tmp_path / "model.onnx"
     original, taken = os.fstat, list[str]()
 
@@ -95,7 +95,7 @@ def test_draft_removed_before_its_lock_is_made_again(tmp_path: Path, monkeypatch
 
 
 def test_concurrent_jobs_never_remove_each_others_drafts(tmp_path: Path) -> None:
-    """Four processes publish to the same place again and again, each removing what it takes for left behind."""
+    """Four processes publish to one path repeatedly, and remove drafts that they take for abandoned."""
     code = (
         "import sys; from pathlib import Path; from service.contract.files import publish\n"
         "for i in range(100): publish(sys.argv[2].encode() * 10_000, Path(sys.argv[1]), lambda _: None)"

@@ -53,7 +53,7 @@ def test_probe_of_a_standard_protocol_says_503_in_its_form(client: TestClient, p
     assert response.json() == {"error": "the service is stopping: send requests elsewhere"}
 
 
-def test_all_else_is_answered(client: TestClient) -> None:
+def test_other_requests_are_answered(client: TestClient) -> None:
     client.app.state.drain.begin()  # type: ignore[attr-defined]
     tensor = {"name": "images", "datatype": "UINT8", "shape": [1, 1, 2], "data": [0, 255]}
     answers = [
@@ -88,12 +88,12 @@ def _wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
 
 
 def _statuses(server: Server, path: str, count: int = 1) -> set[int]:
-    """On as many connections, so that every worker takes some."""
+    """The statuses on `count` connections, so that every worker takes some."""
     return {httpx2.get(f"{server.address}{path}").status_code for _ in range(count)}
 
 
 def _refuses(server: Server) -> bool:
-    """Whether nobody listens there any more."""
+    """Whether the port refuses connections."""
     try:
         socket.create_connection(("127.0.0.1", server.port), timeout=1).close()
     except OSError:
@@ -106,7 +106,7 @@ def _connection(server: Server) -> socket.socket:
 
 
 @BOTH
-def test_it_answers_after_sigterm_and_stops_on_a_second_signal(tiny_model: Path, workers: int) -> None:
+def test_service_answers_after_sigterm_and_stops_on_a_second_signal(tiny_model: Path, workers: int) -> None:
     with _serving(tiny_model, workers, DEMUR_DRAIN_SECONDS=LONG) as server, _connection(server) as in_flight:
         kept = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
         kept.request("POST", "/predict", bytes(2), RAW)
@@ -144,7 +144,7 @@ def test_drain_ends_by_itself(tiny_model: Path, workers: int) -> None:
         assert time.monotonic() - began >= 1
 
 
-def test_connection_that_was_open_at_the_end_may_ask_once(tiny_model: Path) -> None:
+def test_open_connection_gets_one_answer_at_the_end(tiny_model: Path) -> None:
     with _serving(tiny_model, 1, DEMUR_DRAIN_SECONDS="1") as server, _connection(server) as connection:
         server.process.send_signal(signal.SIGTERM)
         _wait_until(lambda: _refuses(server))

@@ -43,7 +43,7 @@ def server(tiny_model: Path) -> Iterator[Server]:
 
 
 @pytest.mark.parametrize(("method", "path", "options", "status"), ANSWERS.values(), ids=ANSWERS)
-def test_every_answer_has_them_once_and_no_banner(
+def test_every_answer_has_the_headers_once_and_no_banner(
     server: Server, method: str, path: str, options: dict[str, Any], status: int
 ) -> None:
     origin = {"origin": "https://elsewhere.example"}
@@ -60,7 +60,7 @@ def test_every_answer_has_them_once_and_no_banner(
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/page/main.js"])
-def test_pages_have_a_policy_of_their_own(server: Server, path: str) -> None:
+def test_pages_have_their_own_policy(server: Server, path: str) -> None:
     response = httpx2.get(f"{server.address}{path}")
     for name in HEADERS:
         assert len(response.headers.get_list(name)) == 1
@@ -72,8 +72,8 @@ def test_pages_have_a_policy_of_their_own(server: Server, path: str) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "GET", "PUT"])
 @pytest.mark.parametrize("path", ["/predict", "/model", "/v2/models/tiny/infer", "/metrics"])
-def test_page_elsewhere_may_not_ask(server: Server, path: str, method: str) -> None:
-    """What a browser asks before it lets a page of another origin send JSON."""
+def test_pages_of_other_origins_are_not_allowed(server: Server, path: str, method: str) -> None:
+    """A browser sends this preflight request before a page of another origin may send JSON."""
     headers = {"origin": "https://elsewhere.example", "access-control-request-method": method}
     headers["access-control-request-headers"] = "content-type, x-api-key"
     response = httpx2.options(f"{server.address}{path}", headers=headers)
@@ -103,5 +103,5 @@ def _listening(pid: int) -> set[str]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/net/tcp").exists(), reason="asks Linux which sockets a process has")
-def test_nothing_but_loopback_is_listened_on(server: Server) -> None:
+def test_service_listens_on_loopback_only(server: Server) -> None:
     assert _listening(server.process.pid) == {f"0100007F:{server.port:04X}"}

@@ -93,7 +93,7 @@ def test_reject_cost_is_chows_rule() -> None:
 
 
 def test_cost_matrix_gives_the_answer_of_least_expected_cost() -> None:
-    """Class 0 is likelier, but to say it where 1 is true costs ten times as much as the other way round."""
+    """Class 0 is likelier, but answering 0 where 1 is true costs ten times as much as the reverse."""
     matrix = [[0.0, 10.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 0.0]]
     scores = _scores([[0.75, 0.25, 0], [1.0, 0.0, 0.0]])
     answers, costs = cheapest(scores, matrix)

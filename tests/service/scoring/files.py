@@ -27,12 +27,12 @@ def fixed_size_binary(rows: NDArray[Any]) -> pa.Array:
 
 
 def embeddings(count: int, width: int = 2) -> NDArray[np.float32]:
-    """Rows from 0 to 1, the same ones each time."""
+    """Reproducible rows of numbers from 0 to 1."""
     return np.random.default_rng(0).random((count, width), dtype=np.float32)
 
 
 def write(path: Path, columns: Columns, group: int = 1 << 20) -> Path:
-    """A file of these columns, so many rows in a row group."""
+    """Write a file of these columns, with `group` rows in a row group."""
     pq.write_table(pa.table(columns), path, row_group_size=group)
     return path
 
@@ -43,12 +43,12 @@ def score(model: Path, *arguments: str | Path) -> int:
 
 
 def command(model: Path, *arguments: str | Path) -> list[str]:
-    """The command as a process of its own runs it."""
+    """The command line of a separate process."""
     return [sys.executable, "-m", "service", "score", "--model", str(model), *map(str, arguments)]
 
 
 def start(arguments: Sequence[str], **options: Any) -> "subprocess.Popen[str]":
-    """Start it."""
+    """Start a command and capture its output."""
     return subprocess.Popen(
         arguments,
         cwd=ROOT,

@@ -112,7 +112,7 @@ def test_folder(tmp_path: Path, embedding_model: Path, capsys: pytest.CaptureFix
     assert pq.read_table(target)["id"].to_pylist() == list(range(10)) * 3
     assert capsys.readouterr().out.startswith("30 rows in ")
 
-    # A folder that was left half done: what is there stays, what is not is made.
+    # A half-finished folder: existing outputs stay, missing ones are made.
     (target / "b.parquet").unlink()
     before = (target / "a.parquet").stat()
     assert score(embedding_model, source, target) == 0
@@ -168,7 +168,7 @@ def test_progress_line_is_overwritten_and_removed() -> None:
 
 
 def test_without_pyarrow_the_message_names_the_extra(tmp_path: Path, embedding_model: Path, file: Path) -> None:
-    # Found before the installed one: what an import of a package that is not there raises.
+    # An import finds this before the installed package, and fails as if pyarrow were missing.
     (tmp_path / "pyarrow.py").write_text("raise ModuleNotFoundError(\"No module named 'pyarrow'\", name='pyarrow')")
     arguments = command(embedding_model, file, tmp_path / "out.parquet")
     without = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from service.__main__ import main; "

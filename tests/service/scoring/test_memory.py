@@ -19,7 +19,7 @@ _MAIN = "from service.__main__ import main; "
 
 @pytest.mark.parametrize("group", [BLOCK, BLOCK * BLOCKS])
 def test_file_of_a_gigabyte(tmp_path: Path, embedding_model: Path, group: int) -> None:
-    """In row groups of 31 MB each, or all in one; most of it goes through to the answers, and is written as well."""
+    """In row groups of 31 MB, or in one. Most columns are copied to the output, and so written as well."""
     file, out = tmp_path / "in.parquet", tmp_path / "out.parquet"
     columns = {
         "x": fixed_size_list(embeddings(BLOCK)),

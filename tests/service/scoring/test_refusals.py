@@ -164,7 +164,7 @@ def test_columns_of_a_table_are_the_models(
 def test_full_disk(tmp_path: Path, embedding_model: Path) -> None:
     file = write(tmp_path / "in.parquet", {"id": list(range(20_000)), "x": fixed_size_list(embeddings(20_000))})
     out = tmp_path / "out.parquet"
-    # No file of this process may grow past that: the same error path as a disk without room.
+    # A limit on the size of files takes the same error path as a full disk.
     unmeasured = ["env", "--unset=COVERAGE_PROCESS_CONFIG"]  # coverage writes a file too
     limited = start(
         [*unmeasured, *command(embedding_model, file, out)],

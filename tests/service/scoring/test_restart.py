@@ -21,14 +21,14 @@ if sys.platform != "win32":
 
 GROUP = 1 << 18  # rows of one part
 ROWS = 4 * GROUP + 1000
-# Small batches take long enough to be stopped among them; and all runs have the same, since the last bit of a
-# confidence may depend on what stands in a batch beside it.
+# Small batches leave time to kill a run between them. All runs use the same size, since the last bit of a confidence
+# may depend on the other rows of its batch.
 BATCH = ("--batch-size", "512")
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four parts and a short one."""
+    """An input of four full parts and a short one."""
     columns = {"id": list(range(ROWS)), "x": fixed_size_list(embeddings(ROWS))}
     return write(tmp_path_factory.mktemp("in") / "in.parquet", columns, group=GROUP)
 
@@ -53,12 +53,12 @@ def _kill_when(model: Path, file: Path, out: Path, reached: Callable[[], bool]) 
         pass
     run.kill()
     run.communicate()
-    assert run.returncode == -signal.SIGKILL, "it was over before it could be killed"
+    assert run.returncode == -signal.SIGKILL, "the run ended before it could be killed"
 
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory: pytest.TempPathFactory, file: Path, embedding_model: Path) -> Path:
-    """The folder of parts of a run that was killed after its second."""
+    """The folder of parts of a run that was killed after its second part."""
     out = tmp_path_factory.mktemp("killed") / "out.parquet"
     _kill_when(embedding_model, file, out, lambda: len(_parts(out)) >= 2)
     assert not out.exists()
@@ -67,7 +67,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory, file: Path, embedding_model
 
 @pytest.fixture
 def out(tmp_path: Path, killed: Path) -> Path:
-    """Where that run would have written, with its parts beside it."""
+    """The output path of a killed run, with its parts beside it."""
     shutil.copytree(killed, tmp_path / "out.parquet.parts")
     return tmp_path / "out.parquet"
 
@@ -163,7 +163,7 @@ def test_keyboard_interrupt(tmp_path: Path, file: Path, complete: bytes, embeddi
         pass
     os.killpg(run.pid, signal.SIGINT)
     _, stderr = run.communicate(timeout=60)
-    # Python may say before that it has ignored the exception somewhere; it is raised again.
+    # Python may first report that it ignored the exception somewhere; it raises it again.
     assert (run.returncode, stderr.splitlines()[-1]) == (
         130,
         "demur: interrupted: the same command continues from here",

@@ -35,7 +35,7 @@ def test_new_key_is_found_and_no_other() -> None:
         assert known.find(text.encode()) is None
 
 
-def test_key_is_of_256_random_bits_and_its_line_holds_the_hash_alone() -> None:
+def test_key_has_256_random_bits_and_its_line_only_the_hash() -> None:
     presented, key = keys.new("shop", frozenset({ADMIN, PREDICT}))
     assert re.fullmatch(r"demur_[A-Za-z0-9_-]{43}", presented)  # 43 characters of 6 bits
     assert key.line() == f"shop predict,admin sha256:{hashlib.sha256(presented.encode()).hexdigest()}"
@@ -96,7 +96,7 @@ def test_file_that_others_may_write_is_refused(tmp_path: Path, mode: int) -> Non
 
 
 @pytest.mark.parametrize("mode", [0o400, 0o440, 0o444, 0o600, 0o644])
-def test_file_as_secrets_are_mounted_is_taken(tmp_path: Path, mode: int) -> None:
+def test_file_mounted_as_a_secret_is_accepted(tmp_path: Path, mode: int) -> None:
     assert keys.read(_file(tmp_path, f"a predict sha256:{ZEROS}\n", mode)).names == ["a"]
 
 
@@ -125,7 +125,7 @@ def test_invalid_host_is_named_with_its_rule(text: str) -> None:
         (None, False),
     ],
 )
-def test_host_is_one_of_those_named(header: bytes | None, allowed: bool) -> None:
+def test_host_header_is_checked(header: bytes | None, allowed: bool) -> None:
     hosts = Hosts.parse("demur.example, *.inside,[::1]", "SETTING")
     assert hosts.allow(header) is allowed
 

@@ -23,10 +23,10 @@ Probabilities = list[list[float]]
 
 @dataclass
 class Swapping:
-    """A service that is asked until `stop`. `failures` says what was wrong with answers; nothing may be."""
+    """Clients that query a service until `stop`. `failures` lists wrong answers, and must stay empty."""
 
     server: Server
-    published: dict[str, Probabilities]  # what each version makes of the four images, by onnxruntime alone
+    published: dict[str, Probabilities]  # of the four images by each version, from onnxruntime alone
     failures: list[str] = field(default_factory=list)
     answered: Counter[tuple[str, str]] = field(default_factory=Counter)  # by way and version
     slowest: dict[str, float] = field(default_factory=dict)  # seconds, by way
@@ -34,7 +34,7 @@ class Swapping:
     _threads: list[threading.Thread] = field(default_factory=list)
 
     def start(self) -> None:
-        """One client for each way, on a connection that it keeps, and one that opens a new one each time."""
+        """Start one client for each way on a persistent connection, and one that reconnects for every request."""
         for way, ask in WAYS.items():
             self._threads.append(threading.Thread(target=self._ask, args=(way, ask, True), daemon=True))
         self._threads.append(threading.Thread(target=self._ask, args=("json", _json, False), daemon=True))
@@ -73,11 +73,11 @@ class Swapping:
 
 
 def _expected(probabilities: Probabilities, width: int) -> Probabilities:
-    """Those of every label, or of the likeliest alone."""
+    """The probabilities of all labels, or of the likeliest one only."""
     return [[max(row)] for row in probabilities] if width == 1 else probabilities
 
 
-Reply = tuple[str, Probabilities | None, int]  # the version, the probabilities, how often those of the four images
+Reply = tuple[str, Probabilities | None, int]  # version, probabilities, repetitions of the four images
 Way = Callable[[http.client.HTTPConnection], Reply]
 
 
@@ -92,14 +92,14 @@ def _body(
 
 
 def _json(connection: http.client.HTTPConnection) -> Reply:
-    """By the fast lane."""
+    """Through the fast lane."""
     body = json.dumps({"inputs": tiny.IMAGES.tolist()}).encode()
     answer = json.loads(_body(connection, "POST", "/predict", body, JSON))
     return answer["model"]["version"], [entry["probabilities"] for entry in answer["predictions"]], 1
 
 
 def _bulk(connection: http.client.HTTPConnection) -> Reply:
-    """Through the application, in a thread: with blanks it is more than the event loop does by itself."""
+    """Through the application, in a thread: with padding the body is too large for the event loop."""
     body = json.dumps({"inputs": tiny.IMAGES.tolist() * (BULK // 4)}).encode().ljust(2 * INLINE_BODY_BYTES)
     answer = json.loads(_body(connection, "POST", "/predict", body, JSON))
     return answer["model"]["version"], [entry["probabilities"] for entry in answer["predictions"]], BULK // 4
@@ -120,7 +120,7 @@ def _explain(connection: http.client.HTTPConnection) -> Reply:
 
 
 def _card(connection: http.client.HTTPConnection) -> Reply:
-    """It names the number of the version, beside the version that is computed from the file."""
+    """The card's description names the version's number, beside the version computed from the file."""
     card = json.loads(_body(connection, "GET", "/model", b"", {}))
     file = versions.good(int(card["git_revision"]))
     assert versions.version_of(file) == card["version"], card["version"]

@@ -82,7 +82,7 @@ def test_numbers_of_an_embedding(embedding: TestClient) -> None:
 
 
 def _random(kind: str, random: np.random.Generator) -> tuple[Model, NDArray[Any]]:
-    """A model of each kind with weights, biases and a temperature that no sum comes out even with."""
+    """A model of each kind with random weights, biases and temperature."""
     if kind == "features":
         encoder: Any = FeatureEncoder(tiny_features.table("mean"), np.array([40.0, 70.0]), np.array([10.0, 20.0]))
         inputs: NDArray[Any] = random.normal(50, 30, (9, 3)).astype(np.float32)
@@ -125,7 +125,7 @@ def test_other_bodies_with_options_in_the_query(client: TestClient) -> None:
     assert by_form.json() == by_bytes.json() == {"model": by_form.json()["model"], "explanations": [expected]}
 
 
-def test_what_is_refused(client: TestClient) -> None:
+def test_invalid_requests_are_refused(client: TestClient) -> None:
     image = [[0, 0]]
     answer = client.post("/explain", json={"inputs": [image], "label": "boot"})
     assert_problem(answer, 422, 'label="boot" is none of the model\'s: dark, left, right')

@@ -174,7 +174,9 @@ def test_certificate_holds_until_feedback_refutes_it(audited: TestClient) -> Non
     assert scraped.value("demur_certificate_promise", **labels) == 0.1
     assert scraped.value("demur_certificate_coverage_ratio", **labels) == 0.5
     certified = {"selective_risk=0.1", "reject_cost=0.2"}
-    assert scraped.labels("demur_certificate_holds", "policy") == certified  # what is infeasible has none to lose
+    assert (
+        scraped.labels("demur_certificate_holds", "policy") == certified
+    )  # an infeasible policy has no certificate to lose
     for _ in range(10):
         answer = client.post("/predict?selective_risk=0.1", content=IMAGE, headers=RAW).json()
         client.post("/feedback", json={"id": answer["predictions"][0]["id"], "label": "right"})
@@ -184,7 +186,7 @@ def test_certificate_holds_until_feedback_refutes_it(audited: TestClient) -> Non
     assert scraped.value("demur_certificate_holds", model="tiny", policy="reject_cost=0.2") == 1
 
 
-def test_feedback_on_thresholds_never_falls_though_some_are_let_go() -> None:
+def test_feedback_on_thresholds_never_falls_when_some_are_forgotten() -> None:
     feedback = Feedback(tiny.manifest(), "0123456789ab", FeedbackStore(None, 10_000), counted="all")
     ids = PredictionIds("0123456789ab")
     for i in range(MAX_THRESHOLDS + 50):
@@ -200,7 +202,7 @@ def test_drift_metrics_equal_the_route(client: TestClient) -> None:
     scraped = _scrape(client)
     assert scraped.value("demur_drift_inputs", model="tiny") == 0
     assert scraped.value("demur_drift_drifted", model="tiny", statistic="labels") == 0
-    assert scraped.labels("demur_drift_psi", "statistic") == set()  # of too few inputs there is none
+    assert scraped.labels("demur_drift_psi", "statistic") == set()  # too few inputs have none
     for _ in range(2):
         client.post("/predict", content=IMAGE * 300, headers=RAW)
         scraped, drift = _scrape(client), client.get("/drift").json()
@@ -240,7 +242,7 @@ def test_model_that_may_not_serve_is_not_ready(tmp_path: Path) -> None:
     assert scraped.value("demur_draining") == 0
 
 
-def test_name_of_a_model_is_written_as_it_is(tmp_path: Path) -> None:
+def test_model_name_is_escaped(tmp_path: Path) -> None:
     name = 'a "b" \\c{d}'
     tiny.write(tmp_path).rename(tmp_path / f"{name}.onnx")
     with TestClient(create_app(Settings(models=tmp_path))) as client:
@@ -248,7 +250,7 @@ def test_name_of_a_model_is_written_as_it_is(tmp_path: Path) -> None:
         assert _scrape(client).value("demur_inputs_total", model=name) == 1
 
 
-def test_forms_that_scrapers_ask_for(client: TestClient) -> None:
+def test_scrape_formats(client: TestClient) -> None:
     plain = client.get("/metrics", headers={"accept-encoding": "identity"})
     assert plain.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert "content-encoding" not in plain.headers
@@ -264,7 +266,7 @@ def test_forms_that_scrapers_ask_for(client: TestClient) -> None:
     assert described == {"text/plain": {"schema": {"type": "string"}}}
 
 
-def test_applications_of_one_process_count_for_themselves(tiny_model: Path, client: TestClient) -> None:
+def test_applications_of_one_process_count_separately(tiny_model: Path, client: TestClient) -> None:
     client.post("/predict", content=IMAGE, headers=RAW)
     with TestClient(create_app(Settings(model_path=tiny_model))) as other:
         assert _scrape(other).value("demur_inputs_total", model="tiny") == 0

@@ -92,7 +92,7 @@ def test_every_form_of_tensor_gives_the_same_answer(client: TestClient, tensor: 
     assert answer.json()["parameters"] == {"policy": "never_abstain"}
 
 
-def test_policy_is_a_parameter_and_timeout_is_passed_over(client: TestClient) -> None:
+def test_policy_is_a_parameter_and_timeout_is_ignored(client: TestClient) -> None:
     parameters = {"threshold": 0.8, "timeout": 1, "priority": 1, "alpha": 0.1}
     names = [{"name": "decision"}, {"name": "label"}, {"name": "reason"}]
     answer = client.post(INFER, json={"inputs": [ALL], "parameters": parameters, "outputs": names})
@@ -233,7 +233,7 @@ def test_only_answers_of_infer_are_compressed_and_only_on_request(client: TestCl
         assert "content-encoding" not in client.get(path, headers={"Accept-Encoding": "gzip"}).headers
 
 
-def test_every_error_is_the_protocols(client: TestClient) -> None:
+def test_every_error_has_the_protocols_shape(client: TestClient) -> None:
     for path in ("/v2/nothing", "/v2/models/none", "/v2/models/none/ready", "/v2/models/tiny/versions/1"):
         _assert_error(client.get(path), 404)
     _assert_error(client.get(INFER), 405)
@@ -268,7 +268,7 @@ def test_rows_and_tokens(tmp_path: Path) -> None:
             _assert_error(bad, 400)
 
 
-def test_bug_has_the_shape_of_the_protocol_too(tiny_model: Path) -> None:
+def test_internal_error_has_the_protocols_shape(tiny_model: Path) -> None:
     app = create_app(Settings(model_path=tiny_model))
 
     @app.get("/v2/bug")

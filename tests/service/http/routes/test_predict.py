@@ -111,7 +111,7 @@ def test_threshold_in_the_body(client: TestClient, threshold: float, label: str 
     assert prediction.label == label
     assert prediction.decision == ("answer" if label else "abstain")
     assert prediction.reason == (None if label else "low_confidence")
-    # What the model thinks is there, abstained or not.
+    # The probabilities are given even if the model abstains.
     assert prediction.top_k[0].label == "left"
     assert prediction.probabilities is not None
     assert len(prediction.probabilities) == 3

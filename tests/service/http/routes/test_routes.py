@@ -67,7 +67,7 @@ def test_bug_gives_problem_details_without_its_text(app: FastAPI, caplog: pytest
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 409, 429, 503, 504])
-def test_every_status_has_the_one_shape(app: FastAPI, status: int) -> None:
+def test_every_status_has_the_same_shape(app: FastAPI, status: int) -> None:
     @app.get("/failing")
     async def failing() -> None:
         raise HTTPException(status, "for a reason", headers={"Retry-After": "3"})
@@ -79,13 +79,13 @@ def test_every_status_has_the_one_shape(app: FastAPI, status: int) -> None:
 
 
 @pytest.mark.parametrize("request_id", ["a", "A-1_b.2", "x" * 128])
-def test_sound_request_id_is_repeated(client: TestClient, request_id: str) -> None:
+def test_valid_request_id_is_repeated(client: TestClient, request_id: str) -> None:
     for path in ("/livez", "/nothing"):
         assert client.get(path, headers={"X-Request-ID": request_id}).headers["x-request-id"] == request_id
 
 
 @pytest.mark.parametrize("request_id", ["", "x" * 129, "a b", "a;b", '"', "é".encode(), b"a\x0bb"])
-def test_unsound_request_id_is_replaced(client: TestClient, request_id: str | bytes) -> None:
+def test_invalid_request_id_is_replaced(client: TestClient, request_id: str | bytes) -> None:
     headers = {b"x-request-id": request_id.encode() if isinstance(request_id, str) else request_id}
     assert len(client.get("/livez", headers=headers).headers["x-request-id"]) == 32
 

@@ -30,7 +30,7 @@ def _wait_until(server: Server, outcome: str, count: int) -> None:
 
 
 def _wait_until_all_serve(server: Server, workers: int) -> None:
-    """One that starts later begins with what the other serves by then, and has nothing to swap."""
+    """A worker that starts later loads the file that the other serves by then, and has nothing to swap."""
     deadline = time.monotonic() + 60
     while len([pid for pid in _serving_processes(server, workers) if notes_hangup(pid)]) < workers:
         assert time.monotonic() < deadline, "not all workers have started"
@@ -38,7 +38,7 @@ def _wait_until_all_serve(server: Server, workers: int) -> None:
 
 
 def _resident(pid: int) -> int:
-    """Bytes."""
+    """Resident memory in bytes."""
     (line,) = (line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS:"))
     return int(line.split()[1]) * 1024
 
@@ -48,8 +48,9 @@ def _serving_processes(server: Server, workers: int) -> list[int]:
 
 
 def _swap(path: Path, workers: int, swaps: int) -> tuple[Swapping, list[int]]:
-    """So many files, every third a bad one. Returns what came of it, and by how much each process has grown since a
-    fifth of them, in bytes.
+    """Publish `swaps` files, every third a bad one.
+
+    Returns the clients' results, and how many bytes each process has grown since a fifth of the swaps.
     """
     files = [versions.good(number) for number in range(GOOD)]
     published = {versions.version_of(file): versions.probabilities(file, tiny.IMAGES) for file in files}

@@ -31,7 +31,7 @@ for piece in pieces[:-1]:
     c.free(piece)
 resident()
 """
-# 50 MB of small pieces, of which every hundredth stays; and what is resident before, with them and afterwards.
+# 50 MB of small pieces, of which every hundredth stays; and the resident memory before, with them and afterwards.
 _HOLES = """
 async def wait():
     giving = asyncio.create_task(trim_heap(0.01))

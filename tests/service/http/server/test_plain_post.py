@@ -11,7 +11,7 @@ GOOD = b"POST /predict?top_k=1 HTTP/1.1\r\nHost: x\r\nX-Request-ID:  a b \r\nCon
 
 
 class Parsed:
-    """What httptools makes of some bytes."""
+    """The requests that httptools parses from some bytes."""
 
     def __init__(self, data: bytes) -> None:
         self.url, self.body, self.headers, self.complete = b"", b"", list[tuple[bytes, bytes]](), 0
@@ -31,7 +31,7 @@ class Parsed:
         self.complete += 1
 
 
-def test_a_plain_one_is_read() -> None:
+def test_plain_post_is_read() -> None:
     headers = {b"host": b"x", b"x-request-id": b"a b", b"content-length": b"3"}
     assert plain_post(GOOD) == (b"/predict?top_k=1", headers)
 
@@ -56,7 +56,7 @@ def test_a_plain_one_is_read() -> None:
         GOOD.replace(b"Content-Length: 3", b"Content-Length: 3\r\nUpgrade: websocket"),
     ],
 )
-def test_all_else_is_the_parsers(data: bytes) -> None:
+def test_other_requests_are_left_to_the_parser(data: bytes) -> None:
     assert plain_post(data) is None
 
 

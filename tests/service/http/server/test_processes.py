@@ -56,7 +56,7 @@ def _wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
 
 
 def _predict(server: Server, requests: int) -> list[str]:
-    """Ask on as many connections, so that every worker gets some; returns the ids."""
+    """Send requests on separate connections, so that every worker gets some. Returns the ids."""
 
     def ask(_: int) -> str:
         answer = httpx2.post(f"{server.address}/predict", content=bytes(2), headers=RAW)
@@ -68,7 +68,7 @@ def _predict(server: Server, requests: int) -> list[str]:
 
 
 def _scrape(server: Server) -> Scraped:
-    """That of whichever worker takes the connection."""
+    """The metrics, from the worker that takes the connection."""
     return read(httpx2.get(f"{server.address}/metrics").text)
 
 
@@ -76,7 +76,7 @@ def _scrape(server: Server) -> Scraped:
 class TestService:
     """One service with two workers."""
 
-    def test_every_worker_tells_of_all(self, server: Server) -> None:
+    def test_every_worker_reports_the_counts_of_all(self, server: Server) -> None:
         before = httpx2.get(f"{server.address}/drift").json()["inputs_since"]
         ids = _predict(server, 60)
         assert len(set(ids)) == 60
@@ -91,7 +91,7 @@ class TestService:
         again = httpx2.post(f"{server.address}/feedback", json={"id": ids[0], "label": tiny.LABELS[2]})
         assert again.status_code == 409
 
-    def test_every_worker_scraped_tells_of_all(self, server: Server) -> None:
+    def test_every_scrape_has_the_counts_of_all(self, server: Server) -> None:
         before = _scrape(server)
         _predict(server, 60)
         scrapes = [_scrape(server) for _ in range(12)]
@@ -104,11 +104,11 @@ class TestService:
             labels = {"route": "/predict"} if name.startswith("demur_request") else {}
             assert {scraped.total(name, **labels) - before.total(name, **labels) for scraped in scrapes} == {60}
         assert {scraped.value("demur_workers") for scraped in scrapes} == {WORKERS}
-        for slot in ("0", "1"):  # of each worker's process, whichever is asked
+        for slot in ("0", "1"):  # every scrape covers each worker's process
             assert len({scraped.value("process_start_time_seconds", worker=slot) for scraped in scrapes}) == 1
             assert scrapes[0].value("process_resident_memory_bytes", worker=slot) > 2**24
 
-    def test_worker_that_dies_is_replaced_and_nothing_is_forgotten(self, server: Server) -> None:
+    def test_dead_worker_is_replaced_and_no_count_is_lost(self, server: Server) -> None:
         ids = _predict(server, 1)
         counted = httpx2.post(f"{server.address}/feedback", json={"id": ids[0], "label": "left"}).json()
         scraped = _scrape(server)
@@ -124,7 +124,7 @@ class TestService:
         for name in ("demur_inputs_total", "demur_decisions_total", "demur_confidence_count"):
             assert {later.total(name) - scraped.total(name) for later in after} == {20}
 
-    def test_it_leaves_nothing_behind(self, tiny_model: Path, tmp_path: Path) -> None:
+    def test_service_leaves_nothing_behind(self, tiny_model: Path, tmp_path: Path) -> None:
         with serving(tiny_model, DEMUR_WORKERS="2", TMPDIR=str(tmp_path)) as running:
             _wait_until(lambda: len(list(tmp_path.glob("demur-*/worker-*"))) == WORKERS)
             workers = _workers(running)
@@ -132,7 +132,7 @@ class TestService:
         assert list(tmp_path.iterdir()) == []
         assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
 
-    def test_workers_do_not_outlive_it(self, tiny_model: Path) -> None:
+    def test_workers_do_not_outlive_the_service(self, tiny_model: Path) -> None:
         with serving(tiny_model, DEMUR_WORKERS="2") as running:
             _wait_until(lambda: len(_workers(running)) == WORKERS)
             workers = _workers(running)
@@ -158,7 +158,7 @@ def test_feedback_in_a_file_outlives_a_service_of_several_workers(tiny_model: Pa
     assert [policy[name] for name in ("answered", "judged", "missing", "waiting")] == [20, 20, 0, 0]
 
 
-def test_what_cannot_start_is_one_line(tmp_path: Path) -> None:
+def test_failed_start_is_one_line(tmp_path: Path) -> None:
     environment = command_environment(
         DEMUR_MODEL_PATH=str(tmp_path / "nothing.onnx"), DEMUR_WORKERS="2", DEMUR_PORT=str(free_port())
     )
@@ -212,7 +212,7 @@ def test_replacement_worker_continues_the_counts(tmp_path: Path) -> None:
 
 
 def test_window_stays_open_while_a_row_is_half_written(tmp_path: Path) -> None:
-    """As a worker leaves it that is killed while it counts; the one in its stead makes it whole."""
+    """A worker that is killed while it counts leaves such a row; its replacement completes it."""
     places = [claim(tmp_path, 2) for _ in range(2)]
     first, second = (Windows(3, 200, "m", place) for place in places)
     second.count(40, np.array([40, 0, 0]))

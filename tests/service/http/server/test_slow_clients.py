@@ -113,7 +113,9 @@ def test_hundreds_of_slow_clients_hold_nothing(server: Server, stack: ExitStack)
                     break
     for connection in slow:
         connection.close()
-    _until(lambda: _held(server)[0] <= files + 1)  # of those who read nothing too, whose clients are still there
+    _until(
+        lambda: _held(server)[0] <= files + 1
+    )  # including the connections whose clients are still open and read nothing
     assert _held(server)[1:] == (threads, 0, late + EACH * 8)
     statuses = {name: {answer[:12] for answer in texts} for name, texts in answers.items()}
     late_by_name = {name: {b"HTTP/1.1 408"} for name in SLOW}
@@ -136,7 +138,7 @@ def test_hundreds_of_slow_clients_hold_nothing(server: Server, stack: ExitStack)
 
 
 def _all(connection: socket.socket) -> bytes:
-    """What comes until the connection ends."""
+    """All data until the connection ends."""
     data = b""
     try:
         while piece := connection.recv(1 << 16):
@@ -190,7 +192,7 @@ def test_connections_are_bounded(tiny_model: Path, stack: ExitStack) -> None:
         assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
         assert {b"retry-after: 1", b"connection: close"} <= set(head.split(b"\r\n"))
         assert (b'"error"' if path.startswith("/v2") else b'"status":503') in body
-    assert _all(_connected(server, stack)) == b""  # one that asks nothing is ended too
+    assert _all(_connected(server, stack)) == b""  # an idle connection is closed too
     kept[0].sendall(_request("/metrics", method="GET"))
     text = b""
     while b'demur_rejected_total{reason="max_connections"}' not in text:

@@ -99,7 +99,7 @@ def test_every_orientation_of_a_camera_is_turned_upright(orientation: int) -> No
     np.testing.assert_array_equal(result, np.asarray(upright))
 
 
-# How a picture is stored that orientation N turns upright.
+# How to store a picture that orientation N turns upright.
 _BACK = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,

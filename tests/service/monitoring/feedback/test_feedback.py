@@ -78,14 +78,14 @@ def test_feedback_over_http(client: TestClient) -> None:
     assert (state["promise"], state["warning"]) == ("open", None)
 
 
-def test_abstentions_are_counted_apart(client: TestClient) -> None:
+def test_abstentions_are_counted_separately(client: TestClient) -> None:
     identity = _predict(client, "threshold=0.9")
     state = client.post("/feedback", json={"id": identity, "label": "left"}).json()
     assert (state["answered"], state["abstained"], state["selective_risk"]) == (0, 1, None)
     assert state["promise"] is None  # a threshold set by hand promises nothing
 
 
-def test_policies_are_counted_apart(client: TestClient) -> None:
+def test_policies_are_counted_separately(client: TestClient) -> None:
     for query in ("selective_risk=0.1", "reject_cost=0.2", "threshold=0.5", "threshold=0.6", "never_abstain=true"):
         client.post("/feedback", json={"id": _predict(client, query), "label": "left"})
     assert [state["answered"] for state in client.get("/feedback").json()["policies"]] == [1] * 5
@@ -219,13 +219,13 @@ def test_forgotten_id_does_not_count_again() -> None:
         ids[0],
         ids[2],
         ids[1],
-    ):  # by their own time the oldest is forgotten, not the first to come
+    ):  # the oldest by its own time is forgotten, not the first to arrive
         state = feedback.record(identity, "left")
     assert state.answered == 4
     assert feedback.record(ids[4], "left").answered == 4  # remembered
     with pytest.raises(InvalidValue, match=r"is older than the remembered labels.*DEMUR_MAX_FEEDBACK"):
         feedback.record(ids[0], "left")
-    assert feedback.record(ids[3], "left").answered == 5  # which is from after the last one forgotten
+    assert feedback.record(ids[3], "left").answered == 5  # newer than the last forgotten one
     with pytest.raises(InvalidValue, match="is older than"):
         feedback.record(ids[1], "right")
     assert [state.answered for state in feedback.states()] == [5]

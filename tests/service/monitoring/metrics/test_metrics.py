@@ -54,7 +54,7 @@ def test_request_is_counted_by_method_route_and_status(metrics: Metrics) -> None
     assert not any("/x" in key for key in totals)
 
 
-def test_methods_that_clients_make_up_are_one(metrics: Metrics) -> None:
+def test_unknown_methods_are_counted_as_one(metrics: Metrics) -> None:
     for method in ("BREW", "PROPFIND", "get"):
         metrics([_exchange(method=method)])
     keys = [key for key in metrics.tallies.totals() if key[0] == "requests"]

@@ -1,4 +1,4 @@
-"""Counters of several workers: each can read those of all, and no sum falls when one dies."""
+"""Counters of several workers: each reads those of all, and no sum falls when a worker dies."""
 
 import subprocess
 import sys
@@ -29,14 +29,14 @@ def test_key_keeps_its_place_and_begins_with_nothing() -> None:
     assert worker.totals() == {A: [0, 0, 1.5], B: [1]}
 
 
-def test_workers_tell_of_one_another(tmp_path: Path) -> None:
+def test_workers_see_the_counts_of_all(tmp_path: Path) -> None:
     first, second = map(Tallies, _places(tmp_path))
     first.numbers[first.begin(A)] += 1
-    second.numbers[second.begin(B, 2) + 1] += 5  # another order, and a key that the first has not
+    second.numbers[second.begin(B, 2) + 1] += 5  # another order, and a key that the first lacks
     second.numbers[second.begin(A)] += 10
     assert first.totals() == second.totals() == {A: [11], B: [0, 5]}
     assert first.by_worker() == second.by_worker() == [{A: [1]}, {A: [10], B: [0, 5]}]
-    first.numbers[first.begin(B, 2)] += 7  # what comes after the others have looked, they see too
+    first.numbers[first.begin(B, 2)] += 7  # the others see later counts too
     assert first.totals() == second.totals() == {A: [11], B: [7, 5]}
 
 
@@ -61,7 +61,7 @@ def test_counts_of_a_killed_worker_stay(tmp_path: Path) -> None:
     assert again.totals() == {A: [6]}
 
 
-def test_half_a_line_of_a_killed_worker_is_taken_away(tmp_path: Path) -> None:
+def test_half_a_line_of_a_killed_worker_is_removed(tmp_path: Path) -> None:
     first, second = map(Tallies, _places(tmp_path))
     second.numbers[second.begin(A)] += 1
     names = tmp_path / "metrics-1-names"
@@ -74,7 +74,7 @@ def test_half_a_line_of_a_killed_worker_is_taken_away(tmp_path: Path) -> None:
     assert first.totals() == again.totals() == {A: [1], B: [2]}
 
 
-def test_threads_that_ask_for_new_keys_get_places_of_their_own(tmp_path: Path) -> None:
+def test_threads_get_separate_places_for_new_keys(tmp_path: Path) -> None:
     worker = Tallies(_places(tmp_path, 1)[0])
     places_by_thread: list[list[int]] = [[] for _ in range(8)]
 

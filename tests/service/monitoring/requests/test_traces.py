@@ -25,7 +25,7 @@ TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
 class _Collector(http.server.BaseHTTPRequestHandler):
-    """Keeps what it is sent."""
+    """Keeps the requests that it receives."""
 
     received: list[ExportTraceServiceRequest]
 
@@ -93,7 +93,7 @@ def test_collector_gets_a_span_for_every_request(tiny_model: Path) -> None:
     }
     assert _values(list(refused.attributes))["http.response.status_code"] == 422
     assert refused.status.code == Status.STATUS_CODE_UNSET  # a client's fault is not the server's
-    # By its parent's flags the third is not sampled.
+    # The parent's flags exclude the third from sampling.
     assert "GET /model" not in {span.name for span in spans}
 
 
