@@ -120,7 +120,7 @@ def _explain(connection: http.client.HTTPConnection) -> Reply:
 
 
 def _card(connection: http.client.HTTPConnection) -> Reply:
-    """The card's description names the version's number, beside the version computed from the file."""
+    """The git revision in the card is the version's number; the card's version must be that of its file."""
     card = json.loads(_body(connection, "GET", "/model", b"", {}))
     file = versions.good(int(card["git_revision"]))
     assert versions.version_of(file) == card["version"], card["version"]
