@@ -15,18 +15,18 @@ _SECONDS = 120
 
 
 def posted_by(page: str, files: Mapping[str, Path], last: str, folder: Path) -> dict[str, bytes]:
-    """What the page at this path of the repository posts, by path, once it has posted to `last`.
+    """Open the page at this path of the repository, and return what it posts, by path, once it has posted to `last`.
 
-    `files` are served beside the repository. The browser can reach this machine alone. Raises AssertionError where
-    there is none, or it says nothing in time.
+    `files` are served beside the repository. The browser can reach only this machine. Raises AssertionError if
+    there is no browser, or it posts nothing in time.
     """
     program = next((executable for name in _NAMES if (executable := shutil.which(name))), None)
-    assert program is not None, f"none of {', '.join(_NAMES)} is there"
+    assert program is not None, f"none of {', '.join(_NAMES)} is installed"
     posted: dict[str, bytes] = {}
     over = threading.Event()
 
     class Handler(SimpleHTTPRequestHandler):
-        """Files, and what is posted."""
+        """Serves files, and keeps posted bodies."""
 
         extensions_map = {".mjs": "text/javascript", ".wasm": "application/wasm", ".html": "text/html"}  # noqa: RUF012
 
@@ -44,7 +44,7 @@ def posted_by(page: str, files: Mapping[str, Path], last: str, folder: Path) -> 
                 over.set()
 
         def log_message(self, *_: Any) -> None:
-            """Nothing: a test's output is what went wrong."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -53,7 +53,7 @@ def posted_by(page: str, files: Mapping[str, Path], last: str, folder: Path) -> 
     address = f"http://127.0.0.1:{server.server_port}{page}"
     with subprocess.Popen([program, *options, address], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         try:
-            assert over.wait(_SECONDS), f"{program} said only {sorted(posted)}"
+            assert over.wait(_SECONDS), f"{program} posted only {sorted(posted)}"
         finally:
             process.terminate()
             process.communicate()

@@ -1,4 +1,4 @@
-"""The same file in the oldest onnxruntime and, in Node, in onnxruntime-web: they decide as the service does."""
+"""The same file in the oldest onnxruntime, and in onnxruntime-web in Node and a browser: all decide alike."""
 
 import json
 import os
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.hosts
 
 HOSTS = ROOT / "build" / "hosts"
 HERE = Path(__file__).parent
-TOLERANCE = 1e-6  # as the proof at the start of the service has it
+TOLERANCE = 1e-6  # that of the proof when the service starts
 
 
 class HostOutput(NamedTuple):
