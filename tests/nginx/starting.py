@@ -13,7 +13,7 @@ from tests.server import ROOT
 
 
 def adapted(name: str, **replaced: str) -> str:
-    """A file of deploy/nginx with other ports and paths; each piece that is replaced has to be there."""
+    """A file of deploy/nginx with other ports and paths. Every replaced piece must occur in it."""
     text = (ROOT / "deploy" / "nginx" / name).read_text()
     for old, new in replaced.items():
         assert old in text, old
@@ -23,7 +23,7 @@ def adapted(name: str, **replaced: str) -> str:
 
 @contextmanager
 def nginx(folder: Path, configuration: str, port: int) -> Iterator[None]:
-    """Run nginx until it is no longer needed; it listens on `port` when this yields."""
+    """Run nginx during the context; it listens on `port` from the start."""
     (folder / "given.conf").write_text(configuration)
     places = " ".join(
         f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")

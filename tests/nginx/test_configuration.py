@@ -18,13 +18,13 @@ def _value(text: str, directive: str) -> str:
 
 
 @EACH_CONFIGURATION
-def test_bodies_may_be_as_large(text: str) -> None:
+def test_body_limit_is_that_of_the_service(text: str) -> None:
     assert _value(text, "client_max_body_size") == f"{Settings().max_body_bytes // 2**20}m"
 
 
 @EACH_CONFIGURATION
 def test_nginx_closes_idle_connections_first(text: str) -> None:
-    """Closed by the service, it may be at the very moment at which nginx sends a request on it."""
+    """If the service closed them, nginx might be sending a request at that moment."""
     assert int(_value(text, "keepalive_timeout").removesuffix("s")) < Settings().keep_alive_seconds
 
 

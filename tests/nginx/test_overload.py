@@ -1,4 +1,4 @@
-"""Two services behind a real nginx, by deploy/nginx/demur.conf, under overload. `make test-rolling`."""
+"""Two services behind a real nginx, with deploy/nginx/demur.conf, under overload. `make test-rolling`."""
 
 import signal
 import sys
@@ -20,7 +20,7 @@ RAW = {"content-type": "application/octet-stream"}
 
 
 def _waiting(ports: list[int]) -> int:
-    """Connections to these ports on which something has come that nobody has read."""
+    """The number of connections to these ports with unread data."""
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(int(row[1].split(":")[1], 16) in ports and int(row[4].split(":")[1], 16) > 0 for row in rows)
 
@@ -47,7 +47,7 @@ def test_refusals_pass_through_and_requests_are_not_repeated(tiny_model: Path) -
             tell(signal.SIGCONT)
             return [future.result() for future in futures]
 
-        # Connections are taken one by one: those that nginx has kept bring their requests together.
+        # Connections are accepted one by one; the requests on those that nginx keeps arrive together.
         answers = at_once() + at_once()
         statuses = Counter(answer.status_code for answer in answers)
         assert set(statuses) == {200, 503}

@@ -1,4 +1,4 @@
-"""The service behind a real nginx by deploy/nginx/public.conf: TLS, limits for each client, and forwarding."""
+"""The service behind a real nginx with deploy/nginx/public.conf: TLS, limits for each client, and forwarding."""
 
 import http.server
 import json
@@ -32,7 +32,7 @@ Client = Callable[..., httpx2.Client]
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of the name in the configuration, signed by itself; its key lies beside it."""
+    """A self-signed certificate for the name in the configuration; its key lies beside it."""
     folder = tmp_path_factory.mktemp("tls")
     command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -out tls.crt -keyout"
     named = ["tls.key", "-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}"]
@@ -42,7 +42,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def _public(folder: Path, certificate: Path, upstream: int, **replaced: str) -> Iterator[tuple[int, Client]]:
-    """nginx in front of a port; yields its plain port and what makes a client of it, at one of loopback's addresses."""
+    """Run nginx before a port. Yields its plain port and a factory of clients, each at its own loopback address."""
     secure, plain = free_port(), free_port()
     ports = {"listen 443": f"listen 127.0.0.1:{secure}", "listen 80": f"listen 127.0.0.1:{plain}"}
     places = {"/etc/nginx/demur": str(certificate.parent), "127.0.0.1:8000": f"127.0.0.1:{upstream}"}
@@ -59,7 +59,7 @@ def _public(folder: Path, certificate: Path, upstream: int, **replaced: str) -> 
         http_client.event_hooks = {"request": [by_name]}
         return http_client
 
-    # The clients of one test are not to be limited by those of another: each asks from an address of its own.
+    # Each client has its own address, so that one test does not use up the rate limit of another.
     with nginx(folder, adapted("public.conf", **ports, **places, **replaced), secure):
         yield plain, client
 
@@ -81,10 +81,10 @@ def test_prediction_over_tls_is_unchanged(running: tuple[Server, int, Client]) -
     with client("127.0.0.2") as asking:
         response = asking.post("/predict", content=bytes(2), headers={**RAW, "x-request-id": "order-7"})
         assert (response.status_code, response.headers["x-request-id"]) == (200, "order-7")
-        varying = {"id": 0, "audit": 0}  # of each prediction
+        varying = {"id": 0, "audit": 0}  # which differ in every prediction
         assert {**response.json()["predictions"][0], **varying} == {**direct["predictions"][0], **varying}
         assert response.headers["strict-transport-security"] == "max-age=63072000"
-        assert response.headers["server"] == "nginx"  # and no version
+        assert response.headers["server"] == "nginx"  # without its version
         assert response.headers.get_list("x-content-type-options") == ["nosniff"]
         unsound = asking.post("/predict", content=bytes(2), headers={**RAW, "x-request-id": "no, not this"})
         assert len(unsound.headers["x-request-id"]) == 32
@@ -95,7 +95,7 @@ def test_prediction_over_tls_is_unchanged(running: tuple[Server, int, Client]) -
     assert [line["key"] for line in logged if line.get("request_id") == "order-7"] == ["shop"]
 
 
-def test_http2_is_spoken(running: tuple[Server, int, Client], certificate: Path) -> None:
+def test_http2_works(running: tuple[Server, int, Client], certificate: Path) -> None:
     _, _, client = running
     with client() as asking:
         port = asking.base_url.port
@@ -115,14 +115,14 @@ def test_another_name_gets_no_certificate(running: tuple[Server, int, Client]) -
         asking.get("/livez")
 
 
-def test_plain_http_leads_to_tls_under_our_name(running: tuple[Server, int, Client]) -> None:
+def test_plain_http_redirects_to_tls_on_our_name(running: tuple[Server, int, Client]) -> None:
     _, plain, _ = running
     response = httpx2.get(f"http://127.0.0.1:{plain}/model?x=1", headers={"host": "evil.example"})
     assert (response.status_code, response.headers["location"]) == (308, f"https://{NAME}/model?x=1")
 
 
 def _assert_ours(response: httpx2.Response, status: int, detail: str) -> None:
-    """Whether a refusal of nginx's looks as the service's do."""
+    """Assert that a refusal by nginx has the form of the service's."""
     assert response.status_code == status
     assert response.headers.get_list("content-type") == ["application/problem+json"]
     body = response.json()
@@ -140,7 +140,7 @@ def test_operators_routes_are_not_public(running: tuple[Server, int, Client], pa
         _assert_ours(asking.get(path, headers=RAW), 404, "This does not exist.")
 
 
-def test_body_that_is_too_large_is_refused_before_it_is_passed_on(running: tuple[Server, int, Client]) -> None:
+def test_too_large_body_is_refused_before_the_service(running: tuple[Server, int, Client]) -> None:
     server, _, client = running
     size = 16 * 2**20 + 1
     with client("127.0.0.4") as asking:
@@ -152,12 +152,12 @@ def test_body_that_is_too_large_is_refused_before_it_is_passed_on(running: tuple
         just = asking.post("/predict", content=bytes(size - 1), headers={**RAW, "x-request-id": "just"})
         assert "at most 1024" in just.json()["detail"]
     deadline, request_ids = time.monotonic() + 10, set[str]()
-    while "just" not in request_ids and time.monotonic() < deadline:  # a line of the log follows its answer
+    while "just" not in request_ids and time.monotonic() < deadline:  # a line is logged after its answer
         request_ids = {json.loads(line).get("request_id") for line in server.log()}
     assert ("large" in request_ids, "just" in request_ids) == (False, True)
 
 
-def test_request_that_nginx_does_not_take_is_refused_in_our_form(running: tuple[Server, int, Client]) -> None:
+def test_request_that_nginx_rejects_gets_our_error_form(running: tuple[Server, int, Client]) -> None:
     _, _, client = running
     with client("127.0.0.8") as asking:
         response = asking.get("/livez", headers={"x-long": "x" * 40_000})
@@ -180,7 +180,7 @@ def test_only_a_client_over_its_rate_limit_gets_429(running: tuple[Server, int, 
 
 
 class _Echo(http.server.BaseHTTPRequestHandler):
-    """Answers with the headers that it got."""
+    """Answers with the headers of the request."""
 
     def do_GET(self) -> None:
         body = json.dumps({name.lower(): value for name, value in self.headers.items()}).encode()
@@ -207,15 +207,15 @@ def test_service_gets_the_client_address_from_nginx(certificate: Path, tmp_path:
     assert "forwarded" not in headers
 
 
-def test_missing_service_gives_an_error_in_our_form(certificate: Path, tmp_path: Path) -> None:
+def test_missing_service_gets_our_error_form(certificate: Path, tmp_path: Path) -> None:
     with _public(tmp_path, certificate, free_port()) as (_, client), client() as asking:
         response = asking.get("/livez")
     _assert_ours(response, 502, "The service does not answer: try again later.")
     assert response.headers["retry-after"] == "1"
 
 
-def test_client_that_sends_slowly_is_let_go(tiny_model: Path, certificate: Path, tmp_path: Path) -> None:
-    """With the timeouts of the configuration cut to a second."""
+def test_slow_client_is_disconnected(tiny_model: Path, certificate: Path, tmp_path: Path) -> None:
+    """The configuration's timeouts are cut to a second."""
     head = f"POST /predict HTTP/1.1\r\nHost: {NAME}\r\nContent-Type: application/octet-stream\r\nContent-Length: 2\r\n"
     short = {
         "client_header_timeout 10s": "client_header_timeout 1s",
@@ -232,6 +232,6 @@ def test_client_that_sends_slowly_is_let_go(tiny_model: Path, certificate: Path,
                 trusted.wrap_socket(plain, server_hostname=NAME) as secure,
             ):
                 secure.sendall(sent.encode())
-                assert secure.recv(1000) == b""  # it is closed
+                assert secure.recv(1000) == b""  # nginx closes it
         assert server.stop(signal.SIGTERM) == 0
         assert not any("/predict" in line for line in server.log())

@@ -1,4 +1,4 @@
-"""Two services behind a real nginx, by deploy/nginx/demur.conf, restarted in turn under load. `make test-rolling`."""
+"""Two services behind a real nginx, with deploy/nginx/demur.conf, restarted in turn under load. `make test-rolling`."""
 
 import signal
 import sys
@@ -14,7 +14,7 @@ from tests.nginx.pair import pair
 pytestmark = pytest.mark.rolling
 
 ROUNDS = 20
-CLIENTS = 4  # each with a connection that it keeps
+CLIENTS = 4  # each with a persistent connection
 DRAIN_SECONDS = 1
 RAW = {"content-type": "application/octet-stream"}
 TENSOR = {"inputs": [{"name": "images", "datatype": "UINT8", "shape": [1, 1, 2], "data": [0, 255]}]}
@@ -26,7 +26,7 @@ REQUESTS = [
 
 
 class Load:
-    """Clients that ask without a pause, and what came of it: statuses, and names of errors."""
+    """Clients that send requests without pause, and the results: statuses and names of errors."""
 
     def __init__(self, address: str) -> None:
         self.results: Counter[int | str] = Counter()
@@ -59,9 +59,9 @@ class Load:
 
 
 def _roll(model: Path, rounds: int, **settings: str) -> tuple[Counter[int | str], int, list[str]]:
-    """Restart each of two services so many times.
+    """Restart each of two services `rounds` times.
 
-    Returns what the clients got, the requests of the drains, and what nginx says of more than a refused connection.
+    Returns the clients' results, the number of requests during drains, and nginx's complaints.
     """
     in_drains = 0
     with pair(DEMUR_MODEL_PATH=str(model), **settings) as running:
@@ -82,4 +82,4 @@ def test_no_request_fails(tiny_model: Path, workers: int) -> None:
     results, in_drains, complaints = _roll(tiny_model, ROUNDS, **settings)
     sys.stdout.write(f"{ROUNDS} rolling restarts, {workers=}: {dict(results)}, {in_drains} of them in drains\n")
     assert set(results) == {200}, complaints
-    assert in_drains > 2 * ROUNDS  # or the drains were not what was tested
+    assert in_drains > 2 * ROUNDS  # otherwise no drain was tested
