@@ -10,11 +10,11 @@ _PART = 100_000  # requests between two looks at the memory
 
 
 def main() -> int:
-    """Do what the command line says; returns the exit status."""
+    """Run the soak that the command line names; returns the exit status."""
     program = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     commands = program.add_subparsers(dest="command", required=True)
-    one = commands.add_parser("steady", help="one service and good clients; is its memory steady?")
-    one.add_argument("--requests", type=int, default=1_000_000)
+    parser = commands.add_parser("steady", help="one service and good clients; is its memory steady?")
+    parser.add_argument("--requests", type=int, default=1_000_000)
     two = commands.add_parser("chaos", help="two services behind nginx, and everything at once")
     two.add_argument("--minutes", type=float, default=10)
     two.add_argument("--seed", type=int, default=0)

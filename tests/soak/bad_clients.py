@@ -11,15 +11,15 @@ from tests.soak.connection import Connection, Lost
 from tests.soak.models import ROWS
 from tests.soak.tally import Counts, Tally, reason_of
 
-_BATCH = 300  # bad requests that are drawn at a time
+_BATCH = 300  # bad requests drawn at a time
 _BYTE_SECONDS = 0.5
-# Longer than a service lets a request take, by its settings here.
+# Longer than the services allow a request to take.
 _MAX_SECONDS = 30
 _RESTARTING = "just restarted"
 
 
 async def send_bad_bodies(port: int, model: str, tally: Tally, seed: int, should_continue: Callable[[], bool]) -> None:
-    """Whole requests with bodies that no reader may take."""
+    """Send complete requests with bodies that no reader may accept."""
     draw, counts = random.Random(seed), tally.client("bad bodies")
     async with Connection(port) as connection:
         while should_continue():
@@ -41,7 +41,7 @@ async def send_bad_bodies(port: int, model: str, tally: Tally, seed: int, should
 
 
 async def send_bad_bytes(ports: list[int], tally: Tally, seed: int, should_continue: Callable[[], bool]) -> None:
-    """What is hardly HTTP, to the services themselves."""
+    """Send invalid HTTP directly to the services."""
     draw, counts = random.Random(seed), tally.client("bytes that are hardly HTTP")
     while should_continue():
         for raw, port in zip(spoilt.streams(_BATCH, draw), itertools.cycle(ports), strict=False):
@@ -59,7 +59,7 @@ async def send_bad_bytes(ports: list[int], tally: Tally, seed: int, should_conti
 
 
 async def send_slowly(port: int, tally: Tally, should_continue: Callable[[], bool]) -> None:
-    """A request that comes a byte at a time, and never to its end."""
+    """Send a request that arrives a byte at a time and never ends."""
     counts = tally.client("slow senders")
     while should_continue():
         counts.sent += 1
@@ -92,7 +92,7 @@ async def send_slowly(port: int, tally: Tally, should_continue: Callable[[], boo
 
 
 async def read_slowly(port: int, tally: Tally, should_continue: Callable[[], bool]) -> None:
-    """Large answers, asked for one behind the other and not taken."""
+    """Request large answers on one connection and do not read them."""
     counts = tally.client("slow readers")
     body = ROWS[:1].tobytes() * 1000
     head = b"POST /models/table/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\n"
@@ -111,7 +111,7 @@ async def read_slowly(port: int, tally: Tally, should_continue: Callable[[], boo
                 continue
             try:
                 async with asyncio.timeout(_MAX_SECONDS):
-                    while should_continue():  # until the service takes no more, and then lets go
+                    while should_continue():  # until the service reads no more, and then closes the connection
                         await loop.sock_sendall(raw, message)
                     counts.refused["end of the run"] += 1
             except TimeoutError:
@@ -131,7 +131,7 @@ async def _response_to(port: int, raw: bytes) -> bytes:
 
 
 def _endless(body: bool) -> Iterator[bytes]:
-    """The bytes of a request that has no end: a head, or after a whole head a body."""
+    """The bytes of an endless request: an endless head, or a complete head with an endless body."""
     head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     if body:
         yield head + b"Content-Length: 100000\r\n\r\n"
@@ -144,7 +144,7 @@ def _count(response: bytes, raw: bytes, counts: Counts, tally: Tally) -> None:
     if not status:
         counts.cut_off += 1
     elif status[0] == b"200":
-        counts.answered += 1  # a byte was changed that nobody looks at
+        counts.answered += 1  # the changed byte has no meaning
     elif status[0].startswith(b"4") or status[0] == b"503":
         counts.refused[status[0].decode()] += 1
     else:

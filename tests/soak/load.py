@@ -20,7 +20,7 @@ async def ask_on(
     seed: int,
     should_continue: Callable[[], bool],
 ) -> None:
-    """One client. It tells the truth of some of its predictions, as a client does who learns it."""
+    """Run one client, which sends feedback on some of its predictions."""
     draw = random.Random(seed)
     counts = tally.client("good")
     often = list(itertools.accumulate(0.1 if question.rare else 1 for question in questions))
@@ -48,7 +48,7 @@ async def ask_on(
 
 
 def _feedback_on(question: Question, answer: Answer, draw: random.Random) -> Question | None:
-    """On the first prediction of one answer in twenty."""
+    """Feedback on the first prediction of one answer in twenty."""
     if not question.path.endswith("/predict") or draw.random() > 0.05:
         return None
     if answer.headers.get(b"content-type") != b"application/json":

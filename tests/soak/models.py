@@ -53,7 +53,7 @@ def write_version(folder: Path, version: int) -> None:
 
 
 def _other_weights(good: Path, target: Path) -> None:
-    """Whole and loadable, but its golden vectors say other probabilities."""
+    """A loadable model whose golden vectors hold other probabilities."""
     proto = onnx.load(good)
     for tensor in proto.graph.initializer:
         values = onnx.numpy_helper.to_array(tensor)
@@ -70,19 +70,19 @@ def _external_data(good: Path, target: Path) -> None:
 
 
 def _large(good: Path, target: Path) -> None:
-    """Longer than is taken, of which the disk keeps nothing."""
+    """A sparse file over the size limit."""
     target.write_bytes(good.read_bytes())
     with target.open("r+b") as file:
         file.truncate(4 * MAX_MODEL_BYTES)
 
 
 def _of_another_kind(good: Path, target: Path) -> None:
-    """A good model, of other inputs."""
+    """A good model for other inputs."""
     name = NAMES[(NAMES.index(good.stem) + 1) % len(NAMES)]
     target.write_bytes((good.parent / f"{name}.onnx").read_bytes())
 
 
-# From a good file to one that may not serve in its place.
+# Make an invalid file from a good one.
 SPOILT: dict[str, Callable[[Path, Path], object]] = {
     "empty": lambda _, target: target.write_bytes(b""),
     "truncated": lambda good, target: target.write_bytes(good.read_bytes()[: good.stat().st_size // 2]),

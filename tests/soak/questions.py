@@ -27,10 +27,10 @@ _PEOPLE = [
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request. `fixed` says whether a model's version gives it the same answer always.
+    """A request. It is `fixed` if one version of a model always gives it the same answer.
 
-    `may_be` are statuses that are no fault while models are swapped and services restarted. One that is `seldom` asked
-    is asked a tenth as often as others.
+    `allowed` statuses are no fault while models are swapped and services restarted. A `rare` question is sent a
+    tenth as often as others.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Question:
 
 
 def questions() -> list[Question]:
-    """All of them. The names of the first ones say the model and the form."""
+    """All questions. The names of those on predictions state the model and the form."""
     return [*_pictures(), *_table(), *_embeddings(), *_tokens(), *_standard(), *_other_routes()]
 
 
@@ -72,7 +72,7 @@ def _json(name: str, form: str, what: str = "predict", **fields: Any) -> Questio
 
 
 def _arrays(name: str, rows: NDArray[Any]) -> Iterator[Question]:
-    """The forms that every kind has: bytes, a NumPy array, and both of them with answers alike."""
+    """The forms of every kind: bytes and a NumPy array, with answers in JSON and in the same form."""
     one = np.ascontiguousarray(rows[:1])
     yield _predict(name, "bytes", one.tobytes(), RAW, "?top_k=1")
     yield _predict(name, "bytes for bytes", rows[:16].tobytes(), RAW, Accept=RAW)
@@ -124,7 +124,7 @@ def _tokens() -> Iterator[Question]:
 
 
 def _standard() -> Iterator[Question]:
-    """By KServe's first protocol, and by the Open Inference Protocol."""
+    """Predictions by KServe's first protocol and by the Open Inference Protocol."""
     body = json.dumps({"instances": PICTURES[:2].tolist()}).encode()
     yield Question("/v1", "POST", "/v1/models/pictures:predict", body, (("Content-Type", JSON),))
     tensor: dict[str, Any] = {"name": "images", "datatype": "UINT8", "shape": [2, 28, 28]}
@@ -145,7 +145,7 @@ def _standard() -> Iterator[Question]:
 
 
 def _other_routes() -> Iterator[Question]:
-    """What is asked of a service beside predictions."""
+    """Requests for anything but predictions."""
     yield Question("model card", "GET", "/models/table")
     yield Question("/v2 metadata", "GET", "/v2/models/pictures")
     for path in ("/models", "/feedback", "/drift", "/metrics", "/", "/openapi.json"):
@@ -154,7 +154,7 @@ def _other_routes() -> Iterator[Question]:
         yield Question(path, "GET", path, fixed=False, allowed=(HTTPStatus.SERVICE_UNAVAILABLE,))
 
 
-# The prediction is of a version that is served no more.
+# The prediction is of a version that is no longer served.
 _OF_ANOTHER_FILE = (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
 _FORM = "multipart/form-data; boundary=soak"
 

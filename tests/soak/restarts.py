@@ -16,7 +16,7 @@ _PAUSE_SECONDS = 5
 async def restart_on(
     services: Pair, swaps: Swaps, tally: Tally, counts: Counter[str], should_continue: Callable[[], bool]
 ) -> None:
-    """One of the two, then the other, as long as it may: a SIGKILL after every three SIGTERM."""
+    """Restart the two services in turn, with a SIGKILL after every three SIGTERM."""
     ways = itertools.cycle([signal.SIGTERM, signal.SIGTERM, signal.SIGTERM, signal.SIGKILL])
     for slot, way in zip(itertools.cycle([0, 1]), ways, strict=False):
         if not should_continue():

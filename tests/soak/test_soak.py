@@ -11,13 +11,13 @@ from tests.soak.models import write_version
 from tests.soak.questions import questions
 from tests.soak.tally import Tally
 
-# What is read of a request, and what the file brings: the same whatever the weights.
+# These answers depend on the request or the file, not on the weights.
 _OF_NO_VERSION = {"pictures, shown", "samples"}
 
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
-    """Those of two versions."""
+    """The expected answers of two versions."""
     learnt = Answers()
     for version in range(2):
         folder = tmp_path_factory.mktemp("version")
@@ -27,7 +27,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
 
 
 def test_no_answer_is_right_for_two_versions(answers: Answers) -> None:
-    """Else a mixed one would not be seen."""
+    """Otherwise a mixed answer would go unnoticed."""
     assert {
         question.name for question in questions() if question.fixed and not answers.differ(question)
     } == _OF_NO_VERSION
@@ -67,7 +67,7 @@ def test_steady_service_is_clean() -> None:
 @pytest.mark.parametrize(
     "line", ['{"level":"error","message":"request 1 failed"}', "Traceback (most recent call last):"]
 )
-def test_fault_in_a_log_is_seen(line: str) -> None:
+def test_fault_in_a_log_is_noted(line: str) -> None:
     tally = Tally()
     tally.client("good").answered += 1
     assert tally.is_clean
