@@ -1,4 +1,4 @@
-"""The manifests of deploy/kserve: what KServe's own schemas say, and settings that the service understands."""
+"""The manifests of deploy/kserve: valid by KServe's own schemas, with settings that the service understands."""
 
 import copy
 import json
@@ -28,7 +28,7 @@ RUNTIME, SERVICE = OBJECTS["ServingRuntime"], OBJECTS["InferenceService"]
 def test_manifests_match_the_schema(kind: str) -> None:
     manifest = {**RUNTIME, "kind": kind} if kind == "ClusterServingRuntime" else OBJECTS[kind]
     crds.validate(manifest)
-    metadata = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": manifest["metadata"]}  # which all kinds have alike
+    metadata = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": manifest["metadata"]}  # which all kinds share
     kubernetes_validate.validate(metadata, "1.37", strict=True)
 
 
@@ -85,7 +85,7 @@ def test_service_finds_its_runtime() -> None:
     ]
     assert model["modelFormat"] in formats
     assert model["protocolVersion"] in RUNTIME["spec"]["protocolVersions"]
-    assert CONTAINER["name"] == "kserve-container"  # which KServe demands
+    assert CONTAINER["name"] == "kserve-container"  # required by KServe
 
 
 def test_service_serves_what_the_kubernetes_job_publishes() -> None:
@@ -97,7 +97,7 @@ def test_service_serves_what_the_kubernetes_job_publishes() -> None:
         m for m in job["Job"]["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] if m["name"] == claim
     )
     file = Path(environment("fashion-mnist")["DEMUR_MODEL_PATH"])
-    assert file.parent == Path("/mnt/models")  # where KServe puts it
+    assert file.parent == Path("/mnt/models")  # where KServe mounts it
     assert f"--out={mount['mountPath']}/{file.name}" in job["Job"]["spec"]["template"]["spec"]["containers"][0]["args"]
 
 
