@@ -47,14 +47,14 @@ def test_tensors_are_those_of_the_graph(write: Callable[[Path], Path], tmp_path:
         for tensor, node in zip(configured, graph, strict=True):
             assert tensor["data_type"] == _ELEMENTS[node.type]
             shape = tensor["dims"] if "reshape" not in tensor else tensor["reshape"].get("shape", [])
-            assert [int(size) for size in shape] == node.shape[1:]  # the batch goes before it
-            assert isinstance(node.shape[0], str)  # which is free, as max_batch_size wants it
+            assert [int(size) for size in shape] == node.shape[1:]  # the batch dimension comes first
+            assert isinstance(node.shape[0], str)  # free, as max_batch_size requires
     assert configuration["max_batch_size"] == 1024
     (labelled,) = (output for output in configuration["output"] if "label_filename" in output)
     assert (labelled["name"], labelled["label_filename"]) == ("probabilities", "labels.txt")
 
 
-def test_thresholds_are_in_the_configuration_letter_by_letter(tiny_model: Path, tmp_path: Path) -> None:
+def test_configuration_has_the_exact_thresholds(tiny_model: Path, tmp_path: Path) -> None:
     classifier = Classifier.load(tiny_model)
     parameters = _parsed(lay_out(tiny_model, tmp_path) / "config.pbtxt")["parameters"]
     assert parameters["demur.version"]["string_value"] == classifier.version

@@ -13,7 +13,7 @@ from tests import tiny
 from tests.server import ROOT
 
 
-def test_repository_holds_the_very_file_its_labels_and_the_configuration(tiny_model: Path, tmp_path: Path) -> None:
+def test_repository_holds_the_model_its_labels_and_the_configuration(tiny_model: Path, tmp_path: Path) -> None:
     repository = tmp_path / "new" / "models"
     command = [sys.executable, "-m", "deploy.triton.layout", str(tiny_model), str(repository)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
