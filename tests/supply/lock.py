@@ -1,4 +1,4 @@
-"""The locks of `requirements/`, read."""
+"""Reads the locks of `requirements/`."""
 
 import re
 from typing import NamedTuple
@@ -10,7 +10,7 @@ class Pin(NamedTuple):
     """One package of a lock."""
 
     version: str
-    hashes: frozenset[str]  # SHA-256, of each file that there is of it
+    hashes: frozenset[str]  # SHA-256 of each of its files
 
 
 def pins(name: str) -> dict[str, Pin]:
@@ -24,5 +24,5 @@ def pins(name: str) -> dict[str, Pin]:
 
 
 def plain(package: str) -> str:
-    """A package's name in the one form that all its spellings have."""
+    """A package's name in its normalized form."""
     return re.sub(r"[-_.]+", "-", package).lower()
