@@ -23,7 +23,7 @@ MARKUP = ["<b>dark</b>", "<img src=x onerror=alert(1)>", "right & left"]
 
 
 def write_folder(folder: Path) -> Path:
-    """The models, and `broken`: each is named for what is special about it."""
+    """Write the models and `broken`, each named after what it tests."""
     (folder / "broken.onnx").write_bytes(b"no model")
     _move(tiny.write(folder), "bytes")
     _move(tiny_features.write(folder, _colour(), COLOURS), "colour")
@@ -41,7 +41,7 @@ def write_folder(folder: Path) -> Path:
 
 
 def _contradicted(manifest: Manifest) -> Manifest:
-    """A model whose report split contradicts both of its promises; its gate turns the fourth image away."""
+    """A model whose report split contradicts both of its promises; its gate excludes the fourth image."""
     abstention = tiny.abstention(ood_threshold=2.0)
     promised = abstention.selective_risk[1].policy(), abstention.reject_cost[1].policy()
     points = [

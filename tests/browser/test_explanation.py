@@ -56,7 +56,7 @@ def test_heat_map_is_blue_for_and_orange_against(page: Page, fashion: Server, sc
     bluer = shown[..., 2] > shown[..., 0]
     assert strong.sum() > 5
     np.testing.assert_array_equal(bluer[strong], contributions[strong] > 0)
-    # What adds nothing has the colour of the ground.
+    # Pixels without a contribution have the background colour.
     nothing = shown[contributions == 0]
     assert len(np.unique(nothing, axis=0)) == 1
     page.locator("#heat-map").focus()

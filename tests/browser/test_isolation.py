@@ -1,4 +1,4 @@
-"""The content security policy is enforced: nothing from elsewhere runs or is loaded."""
+"""The content security policy is enforced: no foreign script runs, and nothing is loaded from another host."""
 
 from playwright.sync_api import Page, expect
 
@@ -8,7 +8,7 @@ from tests.server import Server
 
 
 def test_script_that_got_into_the_page_does_not_run(page: Page, watch: Watch) -> None:
-    """Also: the watch of the other tests hears of it."""
+    """The watch of the other tests records the violation."""
     ready(page)
     assert watch.messages == []
     page.evaluate(
@@ -45,7 +45,7 @@ def test_nothing_is_loaded_from_another_host(page: Page, watch: Watch, several: 
 
 
 def test_page_cannot_be_framed(page: Page, watch: Watch, several: Server) -> None:
-    # Our own answers have a policy by which they hold no frame.
+    # The service's own pages may hold no frame, so the outer page comes from the test.
     framing = f"{several.address}/framing"
     page.route(framing, lambda route: route.fulfill(content_type="text/html", body="<iframe src='/'></iframe>"))
     with page.expect_event("console", lambda message: "frame-ancestors" in message.text):

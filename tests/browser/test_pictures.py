@@ -16,7 +16,7 @@ from tests.service.pictures import encoded
 
 
 def _photograph() -> bytes:
-    """A dark bar on white, in colours, of no size that a model has."""
+    """A dark bar on white, in colour, of a size that no model has."""
     image = Image.new("RGB", (120, 80), "white")
     image.paste("navy", (30, 20, 90, 60))
     return encoded(image)
@@ -99,7 +99,7 @@ def test_photograph_is_fitted_and_inverted_by_the_service(page: Page, fashion: S
     np.testing.assert_array_equal(pixels(page)[..., 0], inverted)
 
 
-def test_refusal_is_shown_in_the_services_words(page: Page, watch: Watch) -> None:
+def test_refusal_shows_the_services_message(page: Page, watch: Watch) -> None:
     watch.refused = True
     ready(page)
     page.get_by_label("Fit to size").uncheck()
@@ -140,7 +140,7 @@ def test_samples_are_the_models_own(page: Page, fashion: Server) -> None:
 
 
 def _at(page: Page, column: float, row: float) -> tuple[float, float]:
-    """Where a pixel's middle is in the window."""
+    """The position of a pixel's centre in the window."""
     box = page.locator("#picture").bounding_box()
     assert box is not None
     side = box["width"] / 28

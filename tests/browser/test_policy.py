@@ -32,7 +32,7 @@ def test_first_policy_is_the_services_default(page: Page, card: dict[str, Any]) 
 
 
 def test_slider_goes_until_the_model_abstains(page: Page, card: dict[str, Any], fashion: Server) -> None:
-    """By the keyboard, from the laxest threshold that was measured to the strictest."""
+    """By the keyboard, from the laxest measured threshold to the strictest."""
     ready(page)
     curve, size = card["metrics"]["risk_coverage"], card["metrics"]["size"]
     page.get_by_role("button", name="Sample 3", exact=True).click()
@@ -51,7 +51,7 @@ def test_slider_goes_until_the_model_abstains(page: Page, card: dict[str, Any], 
         expect(verdict(page)).to_have_text(prediction["label"] or "Abstains")
         decisions.append(prediction["decision"])
         page.keyboard.press("ArrowRight")
-    assert decisions == sorted(decisions, reverse=True)  # answers, and from one place on abstentions
+    assert decisions == sorted(decisions, reverse=True)  # answers first, then only abstentions
     assert set(decisions) == {"answer", "abstain"}
     expect(reason(page)).to_have_text("low_confidence")
     confidence, required = numbers(page.locator(".verdict span").inner_text())
@@ -130,5 +130,5 @@ def test_curve_is_the_manifests_and_marks_where_the_policy_stands(page: Page, ca
             "aria-label", f"Risk-coverage curve. {page.locator('.promise dd').last.inner_text()}"
         )
         places.append(page.locator(".curve circle").evaluate("c => [c.cx.baseVal.value, c.cy.baseVal.value]"))
-    assert places[0][0] < places[1][0]  # answers more
-    assert places[0][1] > places[1][1]  # at a higher risk, which stands higher
+    assert places[0][0] < places[1][0]  # more answers
+    assert places[0][1] > places[1][1]  # at a higher risk, further up

@@ -86,7 +86,7 @@ def test_promise_beside_an_answer_names_its_population(page: Page, fashion: Serv
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_answer_is_in_neutral_colours(page: Page, fashion: Server, scheme: Any) -> None:
-    """No green seal on one input: its text and ground are those of the page."""
+    """The text and background of an answer are those of the page: no green seal."""
     del fashion
     page.emulate_media(color_scheme=scheme)
     ready(page)
@@ -114,8 +114,8 @@ def test_probabilities_are_grey_where_the_gate_decided(page: Page, card: dict[st
     expect(notice).to_be_visible()
     assert _colour(fill, "backgroundColor") == _token(page, "--line")
     assert _colour(mark, "borderLeftColor") == _token(page, "--edge")
-    assert bars(page)["right"][1] == pytest.approx(9 / 19, abs=0.001)  # they are still there to read
-    page.get_by_role("group", name="No condition").get_by_text("always answer").click()  # which has no gate
+    assert bars(page)["right"][1] == pytest.approx(9 / 19, abs=0.001)  # the probabilities remain readable
+    page.get_by_role("group", name="No condition").get_by_text("always answer").click()  # this policy has no gate
     expect(verdict(page)).to_have_text("left")
     expect(notice).to_be_hidden()
     assert _colour(fill, "backgroundColor") == _token(page, "--accent")

@@ -8,13 +8,13 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, Playwright, Request
 
-PATIENCE = 20_000  # milliseconds, of a machine that others use too
+PATIENCE = 20_000  # milliseconds, for a shared machine
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @contextmanager
 def launched(playwright: Playwright) -> Iterator[Browser]:
-    """The machine's own Chromium, without a window."""
+    """The machine's own Chromium, headless."""
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     assert program is not None, f"none of {', '.join(PROGRAMS)} is on this machine: apt-get install chromium"
     browser = playwright.chromium.launch(executable_path=program)
@@ -24,7 +24,7 @@ def launched(playwright: Playwright) -> Iterator[Browser]:
 
 @dataclass
 class Watch:
-    """What a page did that it should not do."""
+    """Records what a page must not do."""
 
     address: str
     messages: list[str] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Watch:
 
 @contextmanager
 def watched(browser: Browser, address: str, **options: Any) -> Iterator[tuple[Page, Watch]]:
-    """A page of its own context; it must have kept quiet and asked this service alone."""
+    """A page in a new context. At the end it must have reported nothing, and have requested only from this service."""
     context = browser.new_context(base_url=address, **options)
     context.set_default_timeout(PATIENCE)
     page, watch = context.new_page(), Watch(address)
