@@ -1,4 +1,4 @@
-"""Bad requests: the fuzzer's stored inputs made invalid, and bytes that are hardly HTTP."""
+"""Bad requests: the fuzzer's stored inputs made invalid, and bytes that are not HTTP."""
 
 import random
 
@@ -31,7 +31,7 @@ def bodies(count: int, model: str, draw: random.Random) -> list[tuple[str, bytes
 
 
 def streams(count: int, draw: random.Random) -> list[bytes]:
-    """A valid request, truncated or with bytes changed, or no request. Some may still be valid."""
+    """Valid requests, truncated or with changed bytes, and random bytes. Some may still be valid."""
     head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
     request = head % (len(_GOOD), _GOOD)
     result = []

@@ -27,7 +27,7 @@ def server(tiny_model: Path) -> Iterator[Server]:
 def _answer(client: httpx2.Client) -> Any:
     answer = client.post("/predict", content=_BODY, headers={"content-type": "application/json"})
     assert answer.status_code == 200
-    varying = {"id", "audit"}  # of each prediction
+    varying = {"id", "audit"}  # between answers
     return [
         {name: value for name, value in prediction.items() if name not in varying}
         for prediction in answer.json()["predictions"]
@@ -35,7 +35,7 @@ def _answer(client: httpx2.Client) -> Any:
 
 
 def _send(port: int, raw: bytes) -> bytes:
-    """The response, until either side closes the connection."""
+    """Send bytes, and read the response until either side closes the connection."""
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall(raw)
         connection.shutdown(socket.SHUT_WR)
@@ -59,7 +59,7 @@ def test_bad_requests_among_good_ones_change_no_good_answer(server: Server) -> N
             bad = pool.map(refused, spoilt.bodies(BAD * 3 // 4, "tiny", random.Random(0)))
             broken = pool.map(lambda raw: _send(server.port, raw), spoilt.streams(BAD // 4, random.Random(1)))
             good = pool.map(lambda _: _answer(client), range(200))
-            # Those in the pool wait for their turn in its order, so these are asked meanwhile.
+            # The pool sends the bad requests in order, and these are sent meanwhile.
             meanwhile = [_answer(client) for _ in range(300)]
             assert all(answer == expected for answer in [*good, *meanwhile])
             statuses = list(bad)
