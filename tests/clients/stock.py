@@ -1,6 +1,6 @@
 """Uses a running service with one stock client: `python stock.py CLIENT ADDRESS`. Runs in the clients' environment.
 
-The model is that of `tests/tiny.py`; what cannot be imported there is repeated.
+The model is that of `tests/tiny.py`; its values are repeated, since it cannot be imported there.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ FIRST = [1 / 3] * 3
 
 
 def tritonclient_sync(address: str) -> None:
-    """Metadata, health, repository, and inference by JSON, by binary, compressed, by classes, and refused."""
+    """Metadata, health, repository, and inference: JSON, binary, compressed, by classes, and refused."""
     import tritonclient.http as triton
 
     client = triton.InferenceServerClient(address.removeprefix("http://"))
@@ -50,7 +50,7 @@ def tritonclient_sync(address: str) -> None:
 
 
 def tritonclient_aio(address: str) -> None:
-    """The same client on asyncio, which takes no compressed metadata."""
+    """The same client on asyncio, which accepts no compressed metadata."""
     asyncio.run(_tritonclient_aio(address))
 
 
@@ -148,5 +148,5 @@ def open_inference_openapi(address: str) -> None:
 
 
 if __name__ == "__main__":
-    asking = (tritonclient_sync, tritonclient_aio, kserve, kserve_v1, open_inference_openapi)
-    {function.__name__: function for function in asking}[sys.argv[1]](sys.argv[2])
+    clients = (tritonclient_sync, tritonclient_aio, kserve, kserve_v1, open_inference_openapi)
+    {function.__name__: function for function in clients}[sys.argv[1]](sys.argv[2])

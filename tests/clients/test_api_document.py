@@ -18,7 +18,7 @@ pytestmark = pytest.mark.clients
 TEXT = (ROOT / "docs" / "api.md").read_text()
 SECTIONS = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
 LANGUAGES = ("sh", "python", "js")
-# What differs from one request or one training to the next.
+# Fields that differ between requests or trainings.
 CHANGING = {"id", "audit", "request_id", "version"}
 
 
@@ -34,7 +34,7 @@ def _block(section: str, language: str) -> str:
 
 
 def _run(language: str, code: str, folder: Path) -> Any:
-    """What an example prints, from JSON."""
+    """The output of an example, parsed as JSON."""
     script = folder / f"example.{'mjs' if language == 'js' else language}"
     script.write_text(code)
     node = shutil.which("node")
@@ -46,7 +46,7 @@ def _run(language: str, code: str, folder: Path) -> Any:
 
 
 def _assert_alike(expected: Any, actual: Any, field: str = "") -> None:
-    """The same but for numbers, since each machine's training ends in slightly other weights."""
+    """Assert equality up to small differences of numbers, since training differs slightly between machines."""
     if isinstance(expected, dict):
         assert list(expected) == list(actual)
         for name, value in expected.items():
