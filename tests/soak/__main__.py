@@ -13,11 +13,11 @@ def main() -> int:
     """Run the soak that the command line names; returns the exit status."""
     program = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     commands = program.add_subparsers(dest="command", required=True)
-    parser = commands.add_parser("steady", help="one service and good clients; is its memory steady?")
-    parser.add_argument("--requests", type=int, default=1_000_000)
-    two = commands.add_parser("chaos", help="two services behind nginx, and everything at once")
-    two.add_argument("--minutes", type=float, default=10)
-    two.add_argument("--seed", type=int, default=0)
+    steady_parser = commands.add_parser("steady", help="one service and good clients; is its memory steady?")
+    steady_parser.add_argument("--requests", type=int, default=1_000_000)
+    chaos_parser = commands.add_parser("chaos", help="two services behind nginx, and everything at once")
+    chaos_parser.add_argument("--minutes", type=float, default=10)
+    chaos_parser.add_argument("--seed", type=int, default=0)
     options = program.parse_args()
     return _steady(options.requests) if options.command == "steady" else _chaos(options.minutes, options.seed)
 
