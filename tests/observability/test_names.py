@@ -24,7 +24,7 @@ RECORDED = {rule["record"] for rule in rules() if "record" in rule}
 
 @pytest.fixture(scope="module")
 def scraped(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Scraped:
-    """Of a service that has done something of everything."""
+    """The scrape of a service that has used every metric."""
     presented, key = keys.new("all", frozenset(SCOPES))
     file = tmp_path_factory.mktemp("keys") / "keys"
     file.write_text(key.line())
@@ -78,10 +78,10 @@ def test_alerts_describe_the_problem_and_the_remedy(alert: dict[str, Any]) -> No
     assert len(alert["annotations"]["description"].split()) >= 20
 
 
-def test_targets_are_those_of_the_compose_file() -> None:
+def test_scrape_targets_are_those_of_the_compose_file() -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     (scraping,) = CONFIGURATION["scrape_configs"]
-    assert scraping["job_name"] == "demur"  # which the rules name
+    assert scraping["job_name"] == "demur"  # named by the rules
     (target,) = scraping["static_configs"][0]["targets"]
     name, _, port = target.partition(":")
     assert services[name]["ports"][0].endswith(f":{port}")

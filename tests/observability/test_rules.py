@@ -31,7 +31,7 @@ def test_rules_do_what_their_tests_say() -> None:
 
 
 @pytest.mark.parametrize("expression", ["vector(1) > 2", "vector(1)"], ids=["never", "always"])
-def test_alert_that_is_never_or_always_there_fails_its_tests(tmp_path: Path, expression: str) -> None:
+def test_alert_that_never_or_always_fires_fails_its_tests(tmp_path: Path, expression: str) -> None:
     groups: list[dict[str, Any]] = copy.deepcopy(GROUPS)
     for rule in (rule for group in groups for rule in group["rules"] if "alert" in rule):
         rule["expr"] = expression
@@ -42,7 +42,7 @@ def test_alert_that_is_never_or_always_there_fails_its_tests(tmp_path: Path, exp
     assert set(re.findall(r"alertname: (\w+), time: ", result.stdout + result.stderr)) == alerts().keys()
 
 
-def test_scrape_is_as_the_naming_guide_wants_it(client: TestClient) -> None:
+def test_scrape_follows_the_naming_guide(client: TestClient) -> None:
     client.post("/predict", content=bytes(2), headers={"content-type": "application/octet-stream"})
     result = _promtool("check", "metrics", stdin=client.get("/metrics").text)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
