@@ -1,4 +1,4 @@
-"""What docs/operations.md says of access control: its commands, and its examples of a secret."""
+"""The commands and the examples of a secret in docs/operations.md, on access control."""
 
 import os
 import re

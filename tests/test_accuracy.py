@@ -1,4 +1,4 @@
-"""The accuracies that docs/training.md states, over five seeds. Slow: it runs the whole job ten times."""
+"""The accuracies that docs/training.md states, over five seeds. Slow: the job runs ten times."""
 
 import re
 

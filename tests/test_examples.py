@@ -1,4 +1,4 @@
-"""The worked examples of docs/examples, run as they stand there: describe, fit, serve, ask. They train.
+"""The worked examples of docs/examples, run as written: describe, fit, serve, ask. They train models.
 
 Data and splits are drawn from a seed, so what `describe` says must be the same to the letter. What a training ends in
 may not be: another processor adds in another order, its weights differ in their last digits, and the epoch of the
@@ -28,15 +28,15 @@ from training.data.options import DataOptions
 pytestmark = pytest.mark.process
 
 EXAMPLES = ROOT / "docs" / "examples"
-COUNT = 4  # examples that may change sides
+COUNT = 4  # examples whose decision may differ
 
 
 @dataclass(frozen=True)
 class Example:
-    """One document, what its commands said, and the service on the model that they made."""
+    """One document, the output of its commands, and a service with their model."""
 
     text: str
-    folder: Path  # where they ran
+    folder: Path  # where the commands ran
     described: str
     fitted: str
     server: Server
@@ -48,7 +48,7 @@ class Example:
         return httpx2.get(f"{self.server.address}{path}").json()
 
     def curls(self) -> list[Any]:
-        """What the document's curl commands get, run by bash and curl themselves."""
+        """The answers to the document's curl commands, run by bash."""
         commands = [block.strip() for block in self.blocks("sh") if block.startswith("curl ")]
         local = [command.replace("http://127.0.0.1:8000", self.server.address) for command in commands]
         assert all(self.server.address in command for command in local)
@@ -78,12 +78,12 @@ def example(request: pytest.FixtureRequest) -> Example:
     return chosen
 
 
-def test_describe_says_what_stands_in_the_document(example: Example) -> None:
+def test_describe_prints_the_documented_output(example: Example) -> None:
     expected = example.blocks("text")[0].splitlines()
     assert [line for line in expected if line != "..." and line not in example.described.splitlines()] == []
 
 
-def test_fit_ends_in_the_operating_points_of_the_document(example: Example) -> None:
+def test_fit_prints_the_documented_operating_points(example: Example) -> None:
     expected, actual = _operating_points(example.blocks("text")[1]), _operating_points(example.fitted)
     assert list(expected) == list(actual)
     for name, words in expected.items():
@@ -96,19 +96,19 @@ def test_fit_ends_in_the_operating_points_of_the_document(example: Example) -> N
                 assert float(word) == pytest.approx(float(actual[name][i]), abs=tolerance), name
 
 
-def test_fit_warns_of_what_the_document_shows(example: Example) -> None:
+def test_fit_prints_the_documented_warnings(example: Example) -> None:
     def warnings(text: str) -> list[str]:
         return re.findall(r"^warning: (.*)$", text, re.MULTILINE)
 
     assert warnings(example.blocks("text")[1]) == warnings(example.fitted)
 
 
-def test_curl_gets_the_answers_of_the_document(example: Example) -> None:
+def test_curl_gets_the_documented_answers(example: Example) -> None:
     documented = [json.loads(block) for block in example.blocks("json") if '"predictions"' in block]
     responses = example.curls()
     assert len(documented) == len(responses) == 2
     for expected, response in zip(documented, responses, strict=True):
-        assert re.fullmatch(r"[0-9a-f]{12}", expected["model"].pop("version"))  # of the bytes, which differ by the time
+        assert re.fullmatch(r"[0-9a-f]{12}", expected["model"].pop("version"))  # of the bytes, which include the time
         response["model"].pop("version")
         for name in ("threshold", "answer_cost_bound"):
             assert expected["policy"].pop(name, None) == pytest.approx(response["policy"].pop(name, None), abs=0.05)
@@ -135,11 +135,11 @@ def test_patients_are_rows_of_the_table(cancer: Example) -> None:
     assert diagnoses == ["malignant", "benign"]
 
 
-def test_cost_matrix_stands_in_the_document(cancer: Example) -> None:
+def test_cost_matrix_is_documented(cancer: Example) -> None:
     assert json.loads(cancer.blocks("json")[0]) == json.loads((EXAMPLES / "cancer-costs.json").read_text())
 
 
-def test_cancer_certificates_are_those_of_the_document(cancer: Example) -> None:
+def test_cancer_certificates_are_the_documented_ones(cancer: Example) -> None:
     manifest = cancer.get("/model")
     certificates = manifest["abstention"]["selective_risk"] + manifest["abstention"]["reject_cost"]
     rows = cancer.table("promise")
@@ -165,8 +165,8 @@ def test_cancer_certificates_are_those_of_the_document(cancer: Example) -> None:
             assert _number(bound) == pytest.approx(100 * certificate["risk_bound"], abs=2)
 
 
-def test_cancers_missed_under_each_policy_are_as_many_as_the_document_says(cancer: Example) -> None:
-    """The report split, asked of the service in one request for each policy, and the costs counted by hand."""
+def test_missed_cancers_of_each_policy_are_as_many_as_documented(cancer: Example) -> None:
+    """The service decides on the report split in one request for each policy, and the test counts the costs."""
     inputs, labels = _report_split(cancer)
     assert (len(labels), labels.count("malignant")) == (114, 44)
     missed, referred = {}, {}
@@ -186,13 +186,13 @@ def test_cancers_missed_under_each_policy_are_as_many_as_the_document_says(cance
         by_hand = (0.8 * documented[0] + 20 * documented[1] + documented[2]) / len(labels)
         assert float(cells[3]) == pytest.approx(by_hand, abs=0.005)
         referred[kind], missed[kind] = counts[:2]
-    # What the document concludes from it holds for whatever the training ended in.
+    # The document's conclusions hold for any outcome of the training.
     assert missed["reject_cost"] == 0 < missed["never_abstain"]
     assert missed["selective_risk"] > 0
     assert referred["never_abstain"] == 0 < referred["reject_cost"]
 
 
-def test_digits_certificates_are_those_of_the_document(digits: Example) -> None:
+def test_digits_certificates_are_the_documented_ones(digits: Example) -> None:
     infeasible, *certified = digits.get("/model")["abstention"]["selective_risk"]
     assert (infeasible["selective_risk"], infeasible["status"]) == (0.01, "infeasible")
     rows = digits.table("promise")
@@ -204,7 +204,7 @@ def test_digits_certificates_are_those_of_the_document(digits: Example) -> None:
         assert _number(bound) == pytest.approx(100 * certificate["risk_bound"], abs=1)
 
 
-def test_a_digit_that_no_promise_covers_is_not_answered(digits: Example) -> None:
+def test_digit_that_no_promise_covers_is_not_answered(digits: Example) -> None:
     picture = (digits.folder / "build" / "digits" / "6" / "0164.png").read_bytes()
     url = f"{digits.server.address}/predict?selective_risk=0.01"
     answer = httpx2.post(url, content=picture, headers={"content-type": "image/png"}).json()
@@ -213,7 +213,7 @@ def test_a_digit_that_no_promise_covers_is_not_answered(digits: Example) -> None
 
 @contextmanager
 def _worked(name: str, folder: Path) -> Iterator[Example]:
-    """Run the document's commands in `folder`, where its paths lead to this checkout's documents, and serve."""
+    """Run the document's commands in `folder`, with its paths in this checkout, and serve the model."""
     text = (EXAMPLES / f"{name}.md").read_text()
     (folder / "docs").symlink_to(ROOT / "docs")
     prepare, fit, serve, *_ = _blocks(text, "sh")
@@ -225,7 +225,7 @@ def _worked(name: str, folder: Path) -> Iterator[Example]:
 
 
 def _bash(command: str, folder: Path) -> str:
-    """What a block of shell prints, with this Python for the one of the checkout's virtual environment."""
+    """The output of a shell block, with this Python instead of that of the checkout's virtual environment."""
     environment = command_environment(PYTHONPATH=str(ROOT))
     script = command.replace(".venv/bin/python", shlex.quote(sys.executable))
     script = re.sub(r"^demur ", f"{shlex.quote(sys.executable)} -m demur ", script, flags=re.MULTILINE)
@@ -239,7 +239,7 @@ def _blocks(text: str, language: str) -> list[str]:
 
 
 def _operating_points(text: str) -> dict[str, list[str]]:
-    """The words of each row of the table that the training prints, by the name of the policy."""
+    """The words of each row of the table that the training prints, by policy."""
     rows = re.findall(r"^((?:selective_risk|reject_cost) [0-9.]+(?: \(default\))?|never_abstain)  +(.*)$", text, re.M)
     return {name: rest.split() for name, rest in rows}
 
@@ -255,7 +255,7 @@ def _number(text: str) -> float:
 
 
 def _report_split(cancer: Example) -> tuple[list[list[float]], list[str]]:
-    """The patients that nothing was decided on, and what they had."""
+    """The patients of the report split, and their diagnoses."""
     options = DataOptions(
         cancer.folder / "build" / "cancer.csv", label_column="diagnosis", split_shares=(0.35, 0.1, 0.35, 0.2)
     )

@@ -1,4 +1,4 @@
-"""`docs/page.md` says what the page is asked by, and its commands give what it says."""
+"""The commands and figures of `docs/page.md` are right."""
 
 import io
 import json
@@ -41,11 +41,11 @@ def test_inputs_are_the_pixels_of_the_picture(client: TestClient) -> None:
     np.testing.assert_array_equal(body["inputs"], [np.asarray(Image.open(io.BytesIO(content)))])
 
 
-def test_samples_go_into_predict_as_they_are(client: TestClient) -> None:
+def test_samples_are_a_valid_body_for_predict(client: TestClient) -> None:
     get, post = (shlex.split(part) for part in COMMANDS[1].split(" | "))
     samples = client.get(_target(get[2]))
     answer = client.post(_target(post[2]), content=samples.content, headers={"content-type": "application/json"})
-    assert {p["decision"] for p in answer.json()["predictions"]} == {"answer", "abstain"}  # a first try shows both
+    assert {p["decision"] for p in answer.json()["predictions"]} == {"answer", "abstain"}  # the samples show both
     assert len(json.loads(samples.content)["inputs"]) == 10
 
 

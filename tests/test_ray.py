@@ -23,7 +23,7 @@ def _on_ray(model: Path, source: Path, target: Path, *arguments: str) -> "subpro
 
 
 def _inputs(folder: Path) -> pa.Table:
-    """Six files: so many blocks that both workers have something to do. What is in them, in the order of the rows."""
+    """Write six files, enough blocks for both workers. Returns their content in the order of the rows."""
     folder.mkdir()
     rows = embeddings(6000)
     for i in range(6):
@@ -33,7 +33,7 @@ def _inputs(folder: Path) -> pa.Table:
     return pa.table({"id": list(range(6000)), "x": fixed_size_list(rows)})
 
 
-def test_every_row_is_that_of_the_command(tmp_path: Path) -> None:
+def test_every_row_equals_that_of_the_command(tmp_path: Path) -> None:
     model = tiny_features.write_embedding(tmp_path)
     everything = _inputs(tmp_path / "in")
     options = ("--threshold", "0.6", "--probabilities")
@@ -53,7 +53,7 @@ def test_every_row_is_that_of_the_command(tmp_path: Path) -> None:
     np.testing.assert_allclose(by_ray, by_command, atol=1e-6)
 
 
-def test_wrong_value_is_one_line_and_the_place_is_free_again(tmp_path: Path) -> None:
+def test_wrong_value_is_one_line_and_leaves_no_output(tmp_path: Path) -> None:
     model = tiny_features.write_embedding(tmp_path)
     rows = embeddings(50)
     rows[31, 1] = np.nan

@@ -27,7 +27,7 @@ SECONDS = 120
 
 @contextmanager
 def _running(model: Path, folder: Path) -> Iterator[tuple[str, Path, "subprocess.Popen[bytes]"]]:
-    """`serve run` of the file itself but for the port and the model's place: the address, what it logs, the process."""
+    """Run the file with another port and model path. Yields the address, the log and the process."""
     config = yaml.safe_load(CONFIG.read_text())
     port = config["http_options"]["port"] = free_port()
     _variables(config)["DEMUR_MODEL_PATH"] = str(model)
@@ -52,7 +52,7 @@ def _running(model: Path, folder: Path) -> Iterator[tuple[str, Path, "subprocess
                     process.wait(timeout=SECONDS)
                 except subprocess.TimeoutExpired:
                     os.killpg(process.pid, signal.SIGKILL)
-                    process.wait()  # or the next test is told of a process that nobody waited for
+                    process.wait()  # otherwise the next test gets a warning about an unwaited process
                     raise
 
 
@@ -85,7 +85,7 @@ def _but_for_ids(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_replicas_answer_as_the_service_does_and_each_counts_for_itself(tiny_model: Path, tmp_path: Path) -> None:
+def test_replicas_answer_like_the_service_and_count_separately(tiny_model: Path, tmp_path: Path) -> None:
     requests: list[tuple[str, dict[str, Any]]] = [
         ("/predict", {"json": {"inputs": tiny.IMAGES.tolist(), "policy": {"threshold": 0.8}}}),
         (
