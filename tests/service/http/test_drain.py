@@ -112,7 +112,7 @@ def test_service_answers_after_sigterm_and_stops_on_a_second_signal(tiny_model: 
         kept.request("POST", "/predict", bytes(2), RAW)
         before = kept.getresponse()
         assert (before.status, before.read()[:9], before.headers["connection"]) == (200, b'{"model":', None)
-        if workers > 1:  # as systemd does, which tells the whole group of processes
+        if workers > 1:  # like systemd, which signals the whole group of processes
             children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
             for pid in children:
                 if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():

@@ -229,7 +229,7 @@ def test_drift_of_many_models_is_tested_in_turn(tmp_path: Path) -> None:
             assert {scraped.value("demur_drift_inputs", model=name) for name in names} == {inputs}
 
 
-def test_model_that_may_not_serve_is_not_ready(tmp_path: Path) -> None:
+def test_unproved_model_is_not_ready(tmp_path: Path) -> None:
     tiny.write(tmp_path).rename(tmp_path / "good.onnx")
     (tmp_path / "bad.onnx").write_bytes(b"nothing")
     with TestClient(create_app(Settings(models=tmp_path))) as client:

@@ -213,7 +213,7 @@ def test_every_route_option_and_field_is_described(description: dict[str, Any]) 
             assert its_schema.get("description"), (name, field)
 
 
-def test_every_json_body_has_an_example_that_its_schema_takes(description: dict[str, Any]) -> None:
+def test_every_json_body_has_an_example_that_fits_its_schema(description: dict[str, Any]) -> None:
     for name, operation in _operations(description):
         bodies = [operation["requestBody"]] if "requestBody" in operation else []
         for body in [*bodies, *operation["responses"].values()]:

@@ -47,7 +47,7 @@ def test_probes(client: TestClient, path: str, status: str) -> None:
     assert (answer.status_code, answer.json()) == (200, {"status": status})
 
 
-def test_no_application_for_a_model_that_may_not_serve(tmp_path: Path) -> None:
+def test_no_application_for_an_unproved_model(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot read the model"):
         create_app(Settings(model_path=tmp_path / "nothing.onnx"))
 

@@ -129,7 +129,7 @@ def test_log_has_one_line_a_second_for_all_refusals(caplog: pytest.LogCaptureFix
         assert not admission.refuses()
         admission.check()
         admission.requests = 2
-        assert admission.refuses()  # as long as any was refused in the last second
+        assert admission.refuses()  # while any was refused in the last second
         admission.check()
         admission.check()
         admission.requests = 127
@@ -218,7 +218,7 @@ def test_started_work_counts_until_it_ends(tiny_model: Path) -> None:
         while admission.requests < 2:
             assert time.monotonic() < deadline
         began = time.monotonic()
-        while time.monotonic() < began + 1.5:  # past the time that a request may take
+        while time.monotonic() < began + 1.5:  # longer than a request may take
             assert admission.requests == 2
             assert client.get("/model").status_code == 503
         released.set()

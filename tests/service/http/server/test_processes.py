@@ -170,7 +170,7 @@ def test_failed_start_is_one_line(tmp_path: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
-def test_places_are_claimed_in_turn_and_no_more_than_there_are(tmp_path: Path) -> None:
+def test_places_are_claimed_in_turn_up_to_their_number(tmp_path: Path) -> None:
     assert [claim(tmp_path, 2).index for _ in range(2)] == [0, 1]
     with pytest.raises(RuntimeError, match="all 2 slots"):
         claim(tmp_path, 2)
@@ -183,14 +183,14 @@ def _response(drift: Drift) -> DriftResponse:
     return drift.state(ModelRef(name="m", version=VERSION), tiny.LABELS)
 
 
-def test_two_places_fill_a_window_together(tmp_path: Path) -> None:
+def test_two_workers_fill_a_window_together(tmp_path: Path) -> None:
     first, second = (Drift(tiny.REFERENCE, 200, "m", claim(tmp_path, 2)) for _ in range(2))
     for _ in range(60):
         first.record(ONE)
     second.record(Scores.joined([ONE] * 39))
     assert [_response(drift).inputs_since for drift in (first, second)] == [99, 99]
     second.record(ONE)
-    for inputs in (100, 200):  # of the window that ends with what the other has counted
+    for inputs in (100, 200):  # each window ends with the counts of the other process
         assert _response(first) == _response(second)
         assert (_response(first).inputs, _response(first).inputs_since) == (inputs, 0)
         assert [b.observed for b in _response(first).labels.bins] == [0, 1, 0]
@@ -244,7 +244,7 @@ for _ in range(5_000):
 
 
 def test_processes_that_count_at_once_lose_nothing(tmp_path: Path) -> None:
-    """Each input is in as many bins of each window that one of them sees as it was counted in."""
+    """Each input is in two bins of a window, so the sum of the bins is twice the number of inputs at any time."""
     counting = [
         subprocess.Popen([sys.executable, "-c", _COUNT, str(tmp_path), str(slot)], cwd=ROOT) for slot in range(WORKERS)
     ]
@@ -256,7 +256,7 @@ def test_processes_that_count_at_once_lose_nothing(tmp_path: Path) -> None:
     assert [process.returncode for process in counting] == [0] * WORKERS
     assert len(numbers) > 1
     last = watching.latest()
-    # Windows of 100, 200, 400, 800, and of 1,000 from then on, or more: one stays open while the other process writes.
+    # Windows of 100, 200, 400, 800, and then of at least 1,000: a window stays open while the other process writes.
     assert 16 <= last.number <= 4 + (30_000 - 1_500) // 1_000
     assert sum(watching._seen) == 30_000
 
@@ -266,12 +266,12 @@ def test_two_stores_of_one_file_count_once(tmp_path: Path) -> None:
     give = PredictionIds(VERSION).under(ThresholdPolicy(threshold=0.5))
     ids = [give(1)[0] for _ in range(40)]
 
-    def tell(feedback: Feedback) -> None:
+    def send(feedback: Feedback) -> None:
         for identity in ids:
             feedback.record(identity, "left")
 
     with ThreadPoolExecutor(2) as threads:
-        list(threads.map(tell, (first, second)))
+        list(threads.map(send, (first, second)))
     (state,) = first.states()
     assert state == second.states()[0]
     assert (state.answered, state.errors) == (40, 0)

@@ -18,7 +18,7 @@ from tests.server import Server, serving
 from tests.service.monitoring.metrics.scraped import read
 
 EACH = 60  # clients of one kind
-SECONDS = 1  # that a request may take; the connections are looked at once a second
+SECONDS = 1  # limit of a request; connections are checked once a second
 PATIENCE_SECONDS = 20
 RAW = "Content-Type: application/octet-stream"
 
@@ -28,7 +28,7 @@ def _request(path: str, *headers: str, body: bytes = b"", method: str = "POST") 
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-SLOW: dict[str, tuple[bytes, bytes]] = {  # what is sent at once, and what byte by byte
+SLOW: dict[str, tuple[bytes, bytes]] = {  # sent at once, and byte by byte
     "nothing": (b"", b""),
     "an empty line": (b"\r\n", b""),
     "a head": (b"", _request("/predict", RAW, "X-A: " + "a" * 10000)),
@@ -39,7 +39,7 @@ SLOW: dict[str, tuple[bytes, bytes]] = {  # what is sent at once, and what byte 
     "a body that nobody waits for": (_request("/nowhere", RAW, body=bytes(10000))[:-10000], bytes(10000)),
     "chunks": (b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n0\r\n" * 2000),
 }
-# 1.7 MB, which a client that does not read takes once or twice: what the kernel holds for it.
+# 1.7 MB: the kernel buffers one or two such answers for a client that does not read.
 NOT_READ = _request("/docs/swagger-ui-bundle.js", method="GET") * 5
 
 
@@ -113,9 +113,8 @@ def test_hundreds_of_slow_clients_hold_nothing(server: Server, stack: ExitStack)
                     break
     for connection in slow:
         connection.close()
-    _until(
-        lambda: _held(server)[0] <= files + 1
-    )  # including the connections whose clients are still open and read nothing
+    # Connections that read nothing are closed too, although their clients are still open.
+    _until(lambda: _held(server)[0] <= files + 1)
     assert _held(server)[1:] == (threads, 0, late + EACH * 8)
     statuses = {name: {answer[:12] for answer in texts} for name, texts in answers.items()}
     late_by_name = {name: {b"HTTP/1.1 408"} for name in SLOW}
@@ -143,7 +142,7 @@ def _all(connection: socket.socket) -> bytes:
     try:
         while piece := connection.recv(1 << 16):
             data += piece
-    except ConnectionResetError:  # as it does where the server has not read all that was sent
+    except ConnectionResetError:  # the server closed before it had read everything
         pass
     return data
 

@@ -19,7 +19,7 @@ def _form(*parts: bytes) -> bytes:
     return b"".join(parts) + b"--edge--\r\n"
 
 
-def test_files_in_order_whatever_their_field_names() -> None:
+def test_files_keep_their_order_under_any_field_names() -> None:
     content = bytes(range(256)) + b"\r\n--edg\r\n--"  # almost a boundary
     body = _form(
         _part(content, 'form-data; name="x"; filename="one.png"', "Content-Type: text/plain"),

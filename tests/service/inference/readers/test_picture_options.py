@@ -12,7 +12,7 @@ OTHERS: list[Kind] = [FeaturesInput(width=1), TokensInput(context=1, vocabulary=
 
 
 @pytest.mark.parametrize("kind", [ImageInput(height=1, width=1), *OTHERS])
-def test_without_options_it_is_the_same_reader(kind: Kind) -> None:
+def test_reader_is_unchanged_without_options(kind: Kind) -> None:
     reader = reader_for(kind, Settings().read_limits)
     assert reader.with_options(NO_PICTURE_OPTIONS) is reader
 

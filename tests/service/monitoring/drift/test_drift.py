@@ -97,7 +97,7 @@ def test_windows_are_disjoint_and_the_next_one_says_nothing_until_it_is_complete
         assert _state(drift).labels.status == status
 
 
-def test_request_that_completes_a_window_belongs_to_it_as_a_whole() -> None:
+def test_request_that_completes_a_window_belongs_to_it_entirely() -> None:
     drift = Drift(tiny.REFERENCE, 1000)
     for inputs, expected in ((5000, (5000, 1, 0)), (199, (5000, 1, 199)), (101, (300, 2, 0)), (400, (400, 3, 0))):
         drift.record(_scores([1] * inputs))

@@ -72,7 +72,7 @@ def test_labels_of_other_answers_are_counted_but_not_judged() -> None:
     assert process.feedback.record(give(None)[0], "right").abstained == 1
 
 
-def test_missing_label_is_conservative_both_ways() -> None:
+def test_missing_label_is_conservative_in_both_directions() -> None:
     process = Audited()
     lost, wrong = process.answer(), process.answer()
     process.feedback.record(wrong, "right")

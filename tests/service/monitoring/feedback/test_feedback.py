@@ -171,7 +171,7 @@ def test_broken_promise_is_logged_once_and_stays_broken(caplog: pytest.LogCaptur
     assert f"the certificate of selective_risk=0.1 no longer holds: {reason}" == states[-1].warning
     assert after[-1].selective_risk is not None
     assert after[-1].selective_risk < 0.1
-    assert (after[-1].promise, after[-1].warning) == ("broken", states[-1].warning)  # the words are those of the alarm
+    assert (after[-1].promise, after[-1].warning) == ("broken", states[-1].warning)  # the wording of the alarm
     (record,) = caplog.records
     assert "no longer holds" in record.getMessage()
 

@@ -76,7 +76,7 @@ def test_decisions_are_counted_by_model_policy_and_reason(metrics: Metrics) -> N
         metrics([_exchange(decided=decided)])
     metrics([_exchange(decided=Outcome(MODEL, ThresholdPolicy(threshold=0.5), {"answer": 1}))])
     counts = {key[2:]: numbers for key, numbers in metrics.tallies.totals().items() if key[0] == "decisions"}
-    assert counts["threshold", "answer"] == [3]  # of all thresholds together: clients make them up
+    assert counts["threshold", "answer"] == [3]  # all thresholds together, since clients choose them
     assert counts["selective_risk=0.1", "low_confidence"] == [1]
     assert {policy for policy, _ in counts} == {
         "threshold",
