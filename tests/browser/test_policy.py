@@ -113,7 +113,7 @@ def test_threshold_that_is_typed(page: Page, card: dict[str, Any], watch: Watch)
     expect(page.get_by_role("alert")).to_be_hidden()
 
 
-def test_curve_is_the_manifests_and_marks_where_the_policy_stands(page: Page, card: dict[str, Any]) -> None:
+def test_curve_is_that_of_the_manifest_and_marks_the_policy(page: Page, card: dict[str, Any]) -> None:
     ready(page)
     curve = card["metrics"]["risk_coverage"]
     points = page.locator(".curve .measured").evaluate("line => [...line.points].map((p) => [p.x, p.y])")
