@@ -27,7 +27,7 @@ pytestmark = pytest.mark.hosts
 
 HOSTS = ROOT / "build" / "hosts"
 HERE = Path(__file__).parent
-TOLERANCE = 1e-6  # that of the proof when the service starts
+TOLERANCE = 1e-6  # the tolerance of the proof when a model is loaded
 
 
 class HostOutput(NamedTuple):
