@@ -33,6 +33,6 @@ def test_service_times_out_before_nginx(text: str) -> None:
     assert int(_value(text, "proxy_read_timeout").removesuffix("s")) > Settings().request_seconds
 
 
-def test_no_request_that_was_refused_is_sent_to_the_other_service() -> None:
+def test_refused_request_is_not_sent_to_the_other_service() -> None:
     conditions = _value(CONFIGURATIONS["demur.conf"], "proxy_next_upstream").split()
     assert not [condition for condition in conditions if condition.startswith("http_")]
