@@ -1,6 +1,6 @@
 """The parts of KServe's schemas that our manifests use, and the validation of a manifest against them.
 
-`python -m tests.kserve.crds CRDS.yaml` makes `crds.json` anew from `install/v0.20.0/kserve-crds.yaml` of
+`python -m tests.kserve.crds CRDS.yaml` rewrites `crds.json` from `install/v0.20.0/kserve-crds.yaml` of
 github.com/kserve/kserve (Copyright The KServe Authors, Apache License 2.0), which is 2.3 MB: along the properties that
 the manifests of deploy/kserve have, every schema is whole but for its texts; of the other properties only the names and
 types are kept.
