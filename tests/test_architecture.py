@@ -18,7 +18,7 @@ SOURCES = {
 
 
 def _imports(module: str) -> set[str]:
-    """The dotted names that `module` imports; for our own packages, those of the modules."""
+    """The dotted names that `module` imports, resolved to modules if they are ours."""
     names = set()
     for node in ast.walk(ast.parse(SOURCES[module].read_text())):
         if isinstance(node, ast.Import):

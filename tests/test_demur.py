@@ -65,7 +65,7 @@ def _run(python: Path, *arguments: str, program: Path = ROOT / "demur.py") -> "s
     return subprocess.run(command, cwd=program.parent, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_all_commands_of_both_halves_are_listed_as_they_describe_themselves(
+def test_commands_of_both_halves_are_listed_with_their_descriptions(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert demur.main(["--help"]) == 0
@@ -85,9 +85,10 @@ def test_help_loads_nothing_but_the_standard_library_and_our_modules(command: st
     assert (result.returncode, result.stderr) == (0, "")
     text, _, loaded = result.stdout.rpartition("loaded:")
     assert text.startswith(f"usage: demur {command}".rstrip())
+    # The interpreter itself loads some modules that files in site-packages name.
     before = subprocess.run(
         [sys.executable, "-c", "import sys; print(*sys.modules)"], capture_output=True, text=True, check=True
-    )  # loaded by the interpreter itself, from site-packages
+    )
     ours = {"__main__", "demur", "service", "training"}
     other = set(loaded.split()) - sys.stdlib_module_names - ours
     assert other <= {name.partition(".")[0] for name in before.stdout.split()}
@@ -95,7 +96,7 @@ def test_help_loads_nothing_but_the_standard_library_and_our_modules(command: st
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_ends_with_two_examples_that_the_parser_takes(command: str) -> None:
+def test_help_ends_with_two_valid_examples(command: str) -> None:
     parser = _declared()[command]
     examples = _examples(parser.format_help())
     assert len(examples) == 2

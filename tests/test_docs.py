@@ -107,7 +107,7 @@ def test_readme_abstentions_have_the_documented_reasons(client: TestClient) -> N
     assert all(f"`{reason}`" in before for reason in reasons)
 
 
-def test_form_gets_an_answer_for_each_file(client: TestClient) -> None:
+def test_documented_form_gets_an_answer_for_each_file(client: TestClient) -> None:
     command = next(block for block in _blocks("sh", (DOCS / "requests.md").read_text()) if block.startswith("curl -F"))
     program, *forms, url = shlex.split(command)
     assert (program, forms[::2]) == ("curl", ["-F"] * 2)

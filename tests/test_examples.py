@@ -1,10 +1,10 @@
 """The worked examples of docs/examples, run as written: describe, fit, serve, ask. They train models.
 
-Data and splits are drawn from a seed, so what `describe` says must be the same to the letter. What a training ends in
-may not be: another processor adds in another order, its weights differ in their last digits, and the epoch of the
-lowest tune loss may be the one beside it. A patient or two near a threshold then change sides. So probabilities,
-thresholds and shares are compared within the tolerances of the README's own test, and counts within a few examples.
-What a reader takes home must hold exactly: decisions, labels, reasons, and which promises are certified.
+Data and splits depend only on a seed, so the output of `describe` must be equal to the letter. Trained weights may
+differ: another processor adds in another order, and the epoch of the lowest tune loss may be the next one. A patient
+or two near a threshold may then get another decision. So probabilities, thresholds and shares are compared within the
+tolerances of the README's own test, and counts within a few examples. Decisions, labels, reasons and the certified
+promises must be equal.
 """
 
 import json

@@ -128,7 +128,7 @@ def test_replicas_answer_like_the_service_and_count_separately(tiny_model: Path,
 
 
 @pytest.mark.slow
-def test_model_that_may_not_serve_fails_the_deployment(tmp_path: Path) -> None:
+def test_invalid_model_fails_the_deployment(tmp_path: Path) -> None:
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"nothing")
     with _running(broken, tmp_path) as (address, log, _):
