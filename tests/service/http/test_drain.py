@@ -83,7 +83,7 @@ def _serving(model: Path, workers: int, **settings: str) -> Iterator[Server]:
 def _wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < deadline, "it did not come to that"
+        assert time.monotonic() < deadline, "the condition was not met in time"
         time.sleep(0.01)
 
 

@@ -100,7 +100,7 @@ def test_too_many_numbers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert worker.begin(B) == 3
 
 
-def test_file_has_a_maximum_size(tmp_path: Path) -> None:
+def test_file_takes_little_disk_space(tmp_path: Path) -> None:
     worker = Tallies(_places(tmp_path, 1)[0])
     worker.numbers[worker.begin(A)] += 1
     assert (tmp_path / "metrics-0").stat().st_blocks * 512 <= 64 * 1024
