@@ -110,7 +110,7 @@ def _check_outcomes(output: HostOutput, scores: Scores, classifier: Classifier) 
         policy = resolve(PolicyRequest.model_validate(outcome["policy"]), abstention)
         decisions = decide(scores, policy, abstention)
         expected = [[None if d.label is None else labels[d.label], d.reason] for d in decisions]
-        assert outcome["found"] == expected, outcome["policy"]
+        assert outcome["decisions"] == expected, outcome["policy"]
 
 
 @pytest.mark.parametrize("ask", [_web, _browser])
@@ -122,7 +122,7 @@ def test_onnxruntime_web_decides_alike_on_the_report_split(
     _check_scores(output, scores)
     _check_outcomes(output, scores, classifier)
     assert len(output.report["outcomes"]) >= 9
-    reasons = {reason for outcome in output.report["outcomes"] for _, reason in outcome["found"]}
+    reasons = {reason for outcome in output.report["outcomes"] for _, reason in outcome["decisions"]}
     assert reasons >= {None, "low_confidence", "out_of_distribution", "expected_cost"}
     assert "selective_risk=0.123 is not certified" in output.report["refused"][0]
     assert "a policy is one of" in output.report["refused"][1]
