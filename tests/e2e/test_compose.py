@@ -174,7 +174,7 @@ def _wait_until(holds: Callable[[], bool]) -> None:
                 return
         except (httpx2.TransportError, ValueError, LookupError):
             pass  # not up yet
-        assert time.monotonic() < deadline, "it did not come to that"
+        assert time.monotonic() < deadline, "the condition was not met in time"
         time.sleep(0.5)
 
 
