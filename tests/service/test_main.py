@@ -122,7 +122,7 @@ def test_port_in_use_is_one_line_with_the_next_step(tiny_model: Path, program: l
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
-def test_address_that_is_not_this_machines_is_one_line(tiny_model: Path, host: str) -> None:
+def test_address_of_another_machine_is_one_line(tiny_model: Path, host: str) -> None:
     line = _failing_start("demur.py", "serve", str(tiny_model), "--host", host, "--port", "0")
     assert line.startswith(f"demur: cannot listen on {host}:0: ")
     assert line.endswith("; name another host: demur serve --host 127.0.0.1, or DEMUR_HOST\n")

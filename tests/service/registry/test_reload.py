@@ -122,7 +122,7 @@ def test_file_that_is_too_large_is_not_read(path: Path, caplog: pytest.LogCaptur
     assert "is larger than the limit of 268435456 bytes" in caplog.text
 
 
-def test_pipe_and_folder_are_not_waited_for(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_pipe_and_folder_do_not_block(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with _serving(model_path=path) as client:
         path.unlink()
         os.mkfifo(path)
@@ -136,7 +136,7 @@ def test_pipe_and_folder_are_not_waited_for(path: Path, caplog: pytest.LogCaptur
     assert "Is a directory" in caplog.text
 
 
-def test_restored_file_counts_as_refused_no_longer(path: Path) -> None:
+def test_restored_file_no_longer_counts_as_refused(path: Path) -> None:
     with _serving(model_path=path) as client:
         versions.publish(b"nothing", path)
         _check(client)
@@ -160,7 +160,7 @@ def test_model_outlives_its_file(path: Path, caplog: pytest.LogCaptureFixture) -
         assert _answer(client) == _expected(1)
 
 
-def test_symlink_is_followed_as_kubernetes_changes_it(tmp_path: Path) -> None:
+def test_symlink_changed_by_kubernetes_is_followed(tmp_path: Path) -> None:
     for number in (0, 1):
         (tmp_path / f"..{number}").mkdir()
         (tmp_path / f"..{number}" / "model.onnx").write_bytes(versions.good(number))

@@ -31,7 +31,7 @@ def test_file_of_a_gigabyte(tmp_path: Path, embedding_model: Path, group: int) -
     assert file.stat().st_size > 900e6
 
     arguments = command(embedding_model, file, out)
-    # The kernel's own high-water mark of this program: that of `wait4` counts what its parent held when it forked.
+    # The kernel's high-water mark of this program. That of `wait4` includes the parent's memory at the fork.
     run = start([arguments[0], "-c", f"{_MAIN}main({arguments[3:]!r}); print(*open('/proc/self/status'))"])
     output, _ = run.communicate(timeout=120)
     assert pq.read_metadata(out).num_rows == BLOCK * BLOCKS

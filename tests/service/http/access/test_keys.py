@@ -140,7 +140,7 @@ def test_command_adds_a_line_to_the_file_and_prints_the_key(tmp_path: Path) -> N
     first = _key("shop", "--scope", "predict", "--scope", "feedback", "--file", "keys", folder=tmp_path)
     path = tmp_path / "keys"
     assert path.stat().st_mode & 0o022 == 0
-    path.write_text(path.read_text().rstrip("\n"))  # as an editor may leave it
+    path.write_text(path.read_text().rstrip("\n"))  # an editor may leave it so
     second = _key("operator", "--scope", "admin", "--file", "keys", folder=tmp_path)
     known = keys.read(path)
     for result, name, scopes in ((first, "shop", {"predict", "feedback"}), (second, "operator", {"admin"})):

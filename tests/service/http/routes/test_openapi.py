@@ -13,7 +13,7 @@ from service.app import create_app
 from service.settings import Settings
 from tests import tiny, tiny_features
 
-PAST = 2.0**128 - 2.0**103  # the least number that float32 rounds to infinity
+PAST = 2.0**128 - 2.0**103  # the smallest number that float32 rounds to infinity
 FLOAT32 = {"type": "number", "exclusiveMinimum": -PAST, "exclusiveMaximum": PAST}
 
 

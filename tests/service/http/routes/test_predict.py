@@ -155,7 +155,7 @@ def test_default_policy_that_never_answers_is_logged_at_the_start(
     assert "the default policy could not be certified" in caplog.text
 
 
-def test_infeasible_risk_abstains_and_says_so(client: TestClient) -> None:
+def test_infeasible_risk_abstains_with_its_reason(client: TestClient) -> None:
     response = _ask(client, policy={"selective_risk": 0.01})
     assert response.policy.model_dump()["threshold"] is None
     assert response.predictions[0].reason == "no_certified_threshold"

@@ -17,7 +17,7 @@ def resident():
     with open("/proc/self/statm") as file:
         print(int(file.read().split()[1]) * 4096)
 """
-# A block of 30 MB is freed. Of 20 later blocks of 1 MB all but the last are freed, which lies on top of them.
+# A block of 30 MB is freed. Of 20 later blocks of 1 MB, all but the last, topmost one are freed.
 _LARGE = """
 if sys.argv[1] == "mapped":
     map_large_blocks()

@@ -24,7 +24,7 @@ print(resource.getrlimit(resource.RLIMIT_NOFILE))
         (200, "the system allows 400 open files, and 200 connections need 500\n(400, 400)\n"),
     ],
 )
-def test_limit_is_raised_as_far_as_it_goes(connections: int, expected: str) -> None:
+def test_limit_is_raised_as_far_as_possible(connections: int, expected: str) -> None:
     command = [sys.executable, "-c", PROGRAM, str(connections)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout == expected

@@ -26,7 +26,7 @@ def test_policy_allows_only_our_scripts(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(("condition", "status"), [("W/{}", 304), ("{}", 304), ('"another"', 200), ("*", 304)])
-def test_browser_gets_a_file_again_only_where_it_has_changed(client: TestClient, condition: str, status: int) -> None:
+def test_browser_gets_a_file_again_only_if_it_has_changed(client: TestClient, condition: str, status: int) -> None:
     etag = client.get("/docs/start.js").headers["etag"]
     answer = client.get("/docs/start.js", headers={"if-none-match": condition.format(etag)})
     assert (answer.status_code, answer.headers["etag"]) == (status, etag)

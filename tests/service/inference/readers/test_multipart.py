@@ -93,5 +93,5 @@ def test_a_changed_byte_is_refused_or_read(position: int) -> None:
         assert len(files(changed, TYPE, max_files=4)) == 1
 
 
-def test_boundary_is_kept_as_it_is() -> None:
+def test_boundary_is_kept_unchanged() -> None:
     assert with_boundary("Multipart/Form-Data; Boundary=AbC") == "multipart/form-data;boundary=AbC"

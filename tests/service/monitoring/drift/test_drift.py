@@ -66,7 +66,7 @@ def test_value_on_an_edge_is_in_the_bin_above_it(together: int) -> None:
     assert [b.observed for b in state.ood_score.bins] == [0, 0, 1]
 
 
-def test_labels_without_a_bin_of_their_own_share_the_last_one() -> None:
+def test_labels_without_their_own_bin_share_the_last_one() -> None:
     drift = Drift(tiny.REFERENCE.model_copy(update={"own_labels": [1]}), 1000)
     drift.record(_scores([0] * 50 + [1] * 30 + [2] * 20))
     bins = [(b.label, b.expected, b.observed) for b in _state(drift).labels.bins]
@@ -86,7 +86,7 @@ def test_windows_double_up_to_the_size_that_is_set(window: int, ends: list[int])
             assert state.inputs == bounds[complete + 1] - bounds[complete]
 
 
-def test_windows_are_disjoint_and_the_next_one_says_nothing_until_it_is_complete() -> None:
+def test_windows_are_disjoint_and_show_nothing_until_complete() -> None:
     drift = Drift(tiny.REFERENCE, 100)
     for kinds, status in (([1] * 60 + [2] * 30 + [0] * 10, "stable"), ([0] * 100, "drifted")):
         before = _state(drift)
@@ -121,7 +121,7 @@ def test_inputs_like_the_reference_are_stable_and_others_are_not() -> None:
     assert (shifted.labels.status, shifted.labels.p_value) == ("drifted", 1 / 40_000)
 
 
-def test_shift_that_is_sure_but_small_is_slight() -> None:
+def test_significant_but_small_shift_is_slight() -> None:
     reference = tiny.REFERENCE.model_copy(update={"labels": [25_000, 50_000, 25_000], "size": 100_000})
     drift = Drift(reference, 100_000)
     drift.record(_scores([0] * 27_000 + [1] * 48_000 + [2] * 25_000))

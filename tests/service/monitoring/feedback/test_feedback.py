@@ -183,7 +183,7 @@ def test_promise_is_confirmed_when_the_feedback_alone_shows_it() -> None:
     assert states[-1].promise == "confirmed"
 
 
-def test_cost_of_answers_is_held_against_the_reject_cost() -> None:
+def test_cost_of_answers_is_compared_with_the_reject_cost() -> None:
     matrix = [[0.0, 1.0, 1.0], [4.0, 0.0, 0.5], [1.0, 1.0, 0.0]]
     feedback = _feedback(matrix)
     state = feedback.record(_id(LEFT, reject_cost=0.2), "right")
@@ -238,7 +238,7 @@ def test_made_up_value_of_a_policy_without_one_is_ignored() -> None:
     assert len(feedback.states()) == 1
 
 
-def test_certificates_are_never_dropped_for_thresholds_that_clients_make_up() -> None:
+def test_certificates_are_never_dropped_for_thresholds_that_clients_choose() -> None:
     feedback = _feedback()
     feedback.record(_id(LEFT, selective_risk=0.1), "left")
     for step in range(2 * MAX_THRESHOLDS):
