@@ -7,7 +7,7 @@ from tests.browser.watching import Watch
 from tests.server import Server
 
 
-def test_script_that_got_into_the_page_does_not_run(page: Page, watch: Watch) -> None:
+def test_injected_script_does_not_run(page: Page, watch: Watch) -> None:
     """The watch of the other tests records the violation."""
     ready(page)
     assert watch.messages == []

@@ -115,7 +115,7 @@ def test_refusal_shows_the_services_message(page: Page, watch: Watch) -> None:
     expect(page.get_by_role("alert")).to_be_hidden()
 
 
-def test_several_files_can_be_gone_through(page: Page) -> None:
+def test_several_files_can_be_stepped_through(page: Page) -> None:
     ready(page)
     drop(page, picture("ankle-boot.png"), picture("noise.png"))
     expect(verdict(page)).to_have_text("Ankle boot")

@@ -59,7 +59,7 @@ def test_targets_are_large_enough_for_a_finger(browser: Browser, fashion: Server
         assert small == []
 
 
-def test_everything_is_reached_by_tab_and_shows_the_focus(page: Page) -> None:
+def test_every_control_is_reached_by_tab_and_shows_the_focus(page: Page) -> None:
     ready(page)
     # The tab key reaches one of a group of radio buttons, and the arrow keys the others.
     expected = page.evaluate(
