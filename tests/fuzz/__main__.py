@@ -24,7 +24,7 @@ def main() -> None:
     Path(folder).mkdir(parents=True, exist_ok=True)
     for number, data in enumerate([*seeds()[name], *kept(name)]):
         (Path(folder) / f"seed-{number}").write_bytes(data)
-    # A hang, a leak and an input that takes much memory each end the run as a crash does.
+    # A hang, a leak and high memory use end the run like a crash.
     limits = ["-timeout=5", "-rss_limit_mb=1024", "-max_len=4096", f"-artifact_prefix={folder}{os.sep}crash-"]
     atheris.Setup([sys.argv[0], *limits, *options, folder], lambda data: accepts(name, data))
     atheris.Fuzz()
