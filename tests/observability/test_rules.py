@@ -25,7 +25,7 @@ def test_configuration_is_accepted() -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_rules_do_what_their_tests_say() -> None:
+def test_rules_pass_their_tests() -> None:
     result = _promtool("test", "rules", RULES_TEST)
     assert result.returncode == 0, result.stdout + result.stderr
 
