@@ -118,7 +118,7 @@ def test_service_starts_with_what_kserve_sets(tiny_model: Path, monkeypatch: pyt
         assert client.get("/model").json()["served_as"] == "shoes"
 
 
-def test_container_has_no_rights_that_it_does_not_need() -> None:
+def test_container_has_no_unneeded_rights() -> None:
     (user,) = set(re.findall(r"USER (\d+)", (ROOT / "Dockerfile").read_text()))
     context = CONTAINER["securityContext"]
     assert (context["runAsUser"], context["runAsNonRoot"]) == (int(user), True)
