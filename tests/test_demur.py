@@ -174,7 +174,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin" / "python"
 
 
-def test_command_without_its_libraries_says_how_to_get_them(bare: Path) -> None:
+def test_command_without_its_libraries_says_how_to_install_them(bare: Path) -> None:
     for command, extras in (("fit", "serve,train"), ("serve", "serve")):
         result = _run(bare, command)
         assert (result.returncode, result.stdout) == (1, "")
@@ -214,7 +214,7 @@ def test_program_runs_through_a_link_as_in_the_images(tmp_path: Path) -> None:
 
 
 @pytest.mark.process
-def test_wheel_brings_the_command(bare: Path, tmp_path: Path) -> None:
+def test_wheel_installs_the_command(bare: Path, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
     for name in ("demur.py", "pyproject.toml", "README.md"):

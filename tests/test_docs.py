@@ -367,7 +367,7 @@ def test_serving_lock_has_nothing_of_training() -> None:
     assert not (training | {"pytest", "mapie", "scikit-learn"}) & set(names)
 
 
-def test_locks_agree_with_one_another() -> None:
+def test_locks_agree() -> None:
     pins = {
         name: dict(
             re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / "requirements" / f"{name}.txt").read_text(), re.MULTILINE)

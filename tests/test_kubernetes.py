@@ -98,13 +98,13 @@ def test_pods_find_one_another() -> None:
     assert policy["ingress"] == [{"from": [{"podSelector": {"matchLabels": selector}}]}]
 
 
-def test_threads_are_as_many_as_processors() -> None:
+def test_thread_count_is_the_processor_count() -> None:
     container = _container(JOB)
     assert {"name": "OMP_NUM_THREADS", "value": container["resources"]["requests"]["cpu"]} in container["env"]
 
 
 @pytest.mark.parametrize("workload", [JOB, DEPLOYMENT], ids=["train", "serve"])
-def test_pod_has_no_rights_that_it_does_not_need(workload: dict[str, Any]) -> None:
+def test_pod_has_no_unneeded_rights(workload: dict[str, Any]) -> None:
     pod, container = _pod(workload), _container(workload)
     (user,) = set(re.findall(r"USER (\d+)", (ROOT / "Dockerfile").read_text()))
     assert pod["securityContext"]["runAsUser"] == int(user)
