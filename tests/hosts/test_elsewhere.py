@@ -74,7 +74,7 @@ def _read(out: Path, count: int) -> HostOutput:
 
 def _check_scores(output: HostOutput, scores: Scores) -> None:
     probability, ood_score = output.scores.distance(scores.probabilities, scores.ood_score)
-    hosts = f"{output.said['host']} and onnxruntime {ort.__version__}"
+    hosts = f"{output.report['host']} and onnxruntime {ort.__version__}"
     sys.stdout.write(f"{hosts}: {len(scores.confidence)} inputs, {probability=:.1e}, {ood_score=:.1e}\n")
     assert probability <= TOLERANCE
     assert ood_score <= TOLERANCE
