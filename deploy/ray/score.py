@@ -24,7 +24,7 @@ from service.contract.option_values import positive_int
 from service.inference.classifier import Classifier
 from service.inference.readers.reader import reader_for
 from service.scoring import arguments
-from service.scoring.asking import ScoringPlan
+from service.scoring.plan import ScoringPlan
 from service.scoring.files import reason
 from service.scoring.table import Scorer, ScoringOptions
 from service.settings import Settings

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from service.contract.errors import ScoringError
-from service.scoring.asking import ScoringPlan
+from service.scoring.plan import ScoringPlan
 from service.scoring.files import Source, pairs
 from service.scoring.job import Job
 from service.scoring.parts import tally

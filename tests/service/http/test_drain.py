@@ -19,6 +19,7 @@ pytestmark = pytest.mark.process
 
 RAW = {"content-type": "application/octet-stream"}
 HALF = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: 2\r\n\r\n\xff"
+DRAINING = "draining for 300 seconds: /readyz answers 503"
 LONG = "300"  # seconds, longer than any test waits
 BOTH = pytest.mark.parametrize(
     "workers",
@@ -127,13 +128,12 @@ def test_service_answers_after_sigterm_and_stops_on_a_second_signal(tiny_model: 
         assert (fresh.status_code, fresh.headers["connection"]) == (200, "close")
         in_flight.sendall(HALF)
         assert _statuses(server, "/livez", 10) == {200}  # by which the first half has been read
+        _wait_until(lambda: sum(DRAINING in line for line in server.log()) == workers)  # once in each, at its next tick
         server.process.send_signal(signal.SIGTERM)
         _wait_until(lambda: _refuses(server))
         in_flight.sendall(b"\x00")
         assert in_flight.recv(1000).startswith(b"HTTP/1.1 200 ")
         assert server.process.wait(timeout=20) == 0
-        lines = [line for line in server.log() if "draining for 300 seconds: /readyz answers 503" in line]
-        assert len(lines) == workers
 
 
 @BOTH

@@ -52,11 +52,11 @@ def test_text_that_will_not_do_is_one_line(tmp_path: Path, capsys: pytest.Captur
         assert main(["next-token", "--text", str(folder), "--out", str(tmp_path / "out" / "model.onnx")]) == 1
         return capsys.readouterr().err
 
-    assert "is no folder: it is one that holds text files" in refused(tmp_path / "nowhere")
+    assert "is not a folder: give a folder of text files" in refused(tmp_path / "nowhere")
     folder = tmp_path / "texts"
     folder.mkdir()
     (folder / "one.txt").write_text("if a : b")
-    assert refused(folder) == "demur: the text has 1 files: at least 10 are needed, to be divided by file\n"
+    assert refused(folder) == "demur: the text has 1 files: it takes at least 10, since splits are divided by file\n"
     (folder / "two.txt").write_bytes(b"caf\xe9")
-    assert refused(folder) == f"demur: {folder / 'two.txt'} is no text in UTF-8: byte 3 cannot be read\n"
+    assert refused(folder) == f"demur: {folder / 'two.txt'} is not a text in UTF-8: byte 3 cannot be decoded\n"
     assert not (tmp_path / "out" / "model.onnx").exists()
