@@ -97,9 +97,9 @@ def test_each_model_has_its_own_feedback_and_drift(folder: Path) -> None:
     with TestClient(create_app(Settings(models=folder))) as client:
         body = json.dumps({**IMAGE, "policy": {"never_abstain": True}})
         prediction = client.post("/models/pictures/predict", content=body, headers={"content-type": "application/json"})
-        given = {"id": prediction.json()["predictions"][0]["id"], "label": "right"}
-        assert client.post("/models/pictures/feedback", json=given).json()["errors"] == 1
-        wrong = client.post("/models/patients/feedback", json=given)
+        feedback = {"id": prediction.json()["predictions"][0]["id"], "label": "right"}
+        assert client.post("/models/pictures/feedback", json=feedback).json()["errors"] == 1
+        wrong = client.post("/models/patients/feedback", json=feedback)
         assert_problem(wrong, 422, "id is of model")
         assert len(client.get("/models/pictures/feedback").json()["policies"]) == 1
         assert client.get("/models/patients/feedback").json()["policies"] == []
