@@ -1,11 +1,11 @@
-"""`make abstention`: our rule for the threshold beside others, on the same calibration splits; and resubmission.
+"""`make abstention`: our rule for the threshold against others, on the same calibration splits; and resubmission.
 
 The population is the file's scores of all official test images. Each calibration split is drawn from it anew, and
-each rule's threshold is held against the whole population: is its true risk over the target, and how much does it
-answer? Our sequence is fixed on `tune`. The gate comes first for all of them: they see what is inside.
+each rule's threshold is measured on the entire population: is its true risk over the target, and how much does it
+answer? Our sequence is fixed on `tune`. Every rule sees only inputs that pass the gate.
 
 Resubmission: of the inputs that abstain at one certified risk and are answered at the next laxer one, how many get a
-wrong label? The promise of the laxer risk is about all its answers, not about those that are left of a stricter one.
+wrong label? The promise of the laxer risk covers all its answers, not only those that the stricter one withheld.
 """
 
 import json
@@ -34,9 +34,9 @@ class Measured:
 
     risk: float
     rule: str
-    coverage: float  # mean; where no threshold was found it is 0
+    coverage: float  # mean; 0 for a split without a threshold
     violations: float  # share of the splits where the true risk is over the target
-    infeasible: float  # share of the splits where no threshold was found
+    infeasible: float  # share of the splits without a threshold
 
     def row(self) -> str:
         """One line of the table."""
@@ -76,9 +76,9 @@ def compare(pool: Population, by_name: dict[str, Rule], risk: float, repeats: in
         for name, rule in by_name.items():
             thresholds.setdefault(name, []).append(rule(split))
     measured = []
-    for name, found in thresholds.items():
-        coverage, true_risk = pool.truth(found)
-        infeasible = found.count(None) / len(found)
+    for name, candidates in thresholds.items():
+        coverage, true_risk = pool.truth(candidates)
+        infeasible = candidates.count(None) / len(candidates)
         measured.append(Measured(risk, name, float(coverage.mean()), float((true_risk > risk).mean()), infeasible))
     return measured
 
@@ -106,7 +106,7 @@ def resubmit(pool: Population, thresholds: dict[float, list[float | None]]) -> l
     """
     inside = pool.inside()
     confidence, wrong = inside.scores.confidence.astype(np.float64), inside.wrong
-    found = []
+    results = []
     for (strict, highs), (lax, lows) in pairwise(thresholds.items()):
         feasible = [(high, low) for high, low in zip(highs, lows, strict=True) if high is not None and low is not None]
         masks = [(low <= confidence) & (confidence < high) for high, low in feasible]
@@ -114,16 +114,16 @@ def resubmit(pool: Population, thresholds: dict[float, list[float | None]]) -> l
         if some:
             shares = [mask.sum() / len(pool) for mask in some]
             errors = [wrong[mask].mean() for mask in some]
-            found.append(Resubmission(strict, lax, float(np.mean(shares)), float(np.mean(errors)), len(some)))
-    return found
+            results.append(Resubmission(strict, lax, float(np.mean(shares)), float(np.mean(errors)), len(some)))
+    return results
 
 
 def _resubmissions(pool: Population, tune: Population) -> list[Resubmission]:
     sequence = tune.sequence()
     thresholds: dict[float, list[float | None]] = {risk: [] for risk in RISKS}
     for split in resamples(pool, RESAMPLES, SEED):
-        for risk, found in thresholds.items():
-            found.append(split.threshold(sequence, risk))
+        for risk, chosen in thresholds.items():
+            chosen.append(split.threshold(sequence, risk))
     return resubmit(pool, thresholds)
 
 
@@ -139,9 +139,9 @@ def main(model: Path) -> None:
     measured = []
     for risk in RISKS:
         print(f"\nrisk {risk:g}\n\n| rule | coverage | violations | infeasible |\n|---|---|---|---|")
-        for found in compare(pool, rules(tune, risk), risk, RESAMPLES):
-            print(found.row(), flush=True)
-            measured.append(asdict(found))
+        for result in compare(pool, rules(tune, risk), risk, RESAMPLES):
+            print(result.row(), flush=True)
+            measured.append(asdict(result))
     print("\nsent again\n\n| abstained at | answered at | share | wrong | splits |\n|---|---|---|---|---|")
     resubmissions = _resubmissions(pool, tune)
     for pair in resubmissions:

@@ -29,7 +29,7 @@ OUT = Path("build/accuracy.json")
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Accuracies of one recipe on the 10,000 official test images and on tune, and each fit's seconds; one a seed."""
+    """Per seed, one recipe's accuracy on the 10,000 official test images and on tune, and the seconds of its fit."""
 
     recipe: Recipe
     accuracies: list[float]
@@ -50,7 +50,7 @@ class Measured:
 
 
 def measure(recipe: Recipe, dataset: Dataset) -> Measured:
-    """Run the whole job, proof included, once a seed, on the CPU."""
+    """Run the complete job, proof included, once per seed, on the CPU."""
     test = examples(dataset.test, encoder_for(dataset.input, dataset.train))
     accuracies, tune_accuracies, seconds = [], [], []
     with tempfile.TemporaryDirectory() as folder:

@@ -1,9 +1,8 @@
 """The rest of `make bench-data`: pictures from folders, beside Pillow alone on one core.
 
 100,000 PNGs of Fashion-MNIST, grey, 28x28, in a folder for each class, written beforehand and so in the page cache.
-Pillow alone is a loop over their paths, which it is given; ours lists the folders first. What ours takes of processor
-time is measured with that of the processes that it starts: with two free cores it can be no faster than two over
-its ratio.
+Pillow alone is a loop over given paths; our reader also lists the folders. Its processor time includes that of the
+processes that it starts: with two free cores its speed-up is at most 2 divided by the ratio of the processor times.
 """
 
 import glob
@@ -34,21 +33,21 @@ _FRAME = Frame(28, 28, colour=False, fit=False, convert=False)
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What one run takes."""
+    """The cost of one run."""
 
     seconds: float
-    processor: float  # seconds, of this process and of those it started
+    processor: float  # seconds, of this process and of its children
 
     @classmethod
     def by(cls, run: Callable[[], object]) -> "Taken":
-        """Run it and see."""
+        """Run and measure it."""
         start, used = time.perf_counter(), _processor()
         run()
         return cls(time.perf_counter() - start, _processor() - used)
 
 
 def write(folder: Path) -> list[str]:
-    """The pictures, some of them more than once; returns their paths."""
+    """Write the pictures, some of them repeatedly; return their paths."""
     dataset = fashion_mnist.load(locate(None) or fetch(lambda line: print(line, file=sys.stderr)))
     images = np.concatenate([dataset.train.inputs, dataset.test.inputs])
     labels = np.concatenate([dataset.train.labels, dataset.test.labels])
@@ -67,7 +66,7 @@ def plain_loop(paths: list[str]) -> None:
 
 
 def main() -> None:
-    """Measure in turn, print the least of each and the ratios."""
+    """Measure in turn, print the minimum of each and the ratios."""
     with tempfile.TemporaryDirectory() as folder:
         paths = write(Path(folder))
         ways: dict[str, Callable[[], object]] = {

@@ -21,7 +21,7 @@ _BLOCK = 50_000
 
 
 def write(folder: Path, count: int, width: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """`rows.npy`, as a memory map, and `labels.npy`: noise, and which of its first ten numbers is the largest."""
+    """Write noise to `rows.npy`, and to `labels.npy` the index of the largest of its first ten numbers."""
     rng = np.random.default_rng(0)
     rows = np.lib.format.open_memmap(folder / "rows.npy", mode="w+", dtype=np.float32, shape=(count, width))
     labels = np.empty(count, dtype=np.int64)
@@ -35,7 +35,7 @@ def write(folder: Path, count: int, width: int) -> tuple[NDArray[np.float32], ND
 
 
 def streamed(rows: NDArray[np.float32], labels: NDArray[np.int64]) -> StreamedExamples:
-    """All of them in a drawn order, to be standardised as they are read."""
+    """All of them in random order, standardised while they are read."""
     part = Labelled("drawn", rows, labels).take(np.random.default_rng(1).permutation(len(rows)))
     width = rows.shape[1]
     encoder = FeatureEncoder(FeaturesInput(width=width), np.zeros(width), np.ones(width))
@@ -51,6 +51,6 @@ def epoch(source: StreamedExamples, batch: int) -> None:
 
 
 def reading(source: StreamedExamples, batch: int) -> None:
-    """What of an epoch is not computing: drawing, reading and standardising."""
+    """The part of an epoch without computation: drawing, reading and standardising."""
     for _ in source.minibatches(batch, torch.Generator().manual_seed(0)):
         pass

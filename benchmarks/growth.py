@@ -1,7 +1,7 @@
-"""`make bench-data`: how the time of an epoch and of a whole fit grows with the number of rows.
+"""`make bench-data`: how the time of an epoch and of a complete fit grows with the number of rows.
 
-Rows of 32 float32 in a file, 10,000 to 10,000,000 of them, minibatches of 256, as the recipe has them. A whole fit is
-one epoch and all else that `fit` does: scan, splits, certificates, proof, publication.
+Rows of 32 float32 in a file, 10,000 to 10,000,000 of them, minibatches of 256, as in the recipe. A complete fit is
+one epoch and everything else that `fit` does: scan, splits, certificates, proof, publication.
 """
 
 import tempfile
@@ -13,11 +13,11 @@ from benchmarks.whole_fit import whole_fit
 from training.reporting import hardware
 
 ROWS, WIDTH, BATCH = (10_000, 100_000, 1_000_000, 10_000_000), 32, 256
-_ROUNDS = 10  # for the least time of an epoch; fewer of many rows
+_ROUNDS = 10  # for the minimum time of an epoch; fewer with many rows
 
 
 def measure(count: int) -> tuple[float, float]:
-    """Seconds of an epoch and of a whole fit."""
+    """Seconds of an epoch and of a complete fit."""
     with tempfile.TemporaryDirectory() as folder:
         source = embeddings.streamed(*embeddings.write(Path(folder), count, WIDTH))
         rounds = max(2, min(_ROUNDS, ROWS[-2] // count))

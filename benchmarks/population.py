@@ -1,5 +1,5 @@
-"""A pool of scored examples taken as the population: calibration splits are drawn from it, and the true risk of a
-threshold is known, since the pool is all there is.
+"""A pool of scored examples as the population: calibration splits are drawn from it, and the true risk of a threshold
+is its risk on the pool.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ RESAMPLES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """N scored examples. What is not eligible is outside the gate, and never answered."""
+    """N scored examples. Those that are not eligible are outside the gate and never answered."""
 
     scored: Scored
     eligible: NDArray[np.bool_]  # [N]
@@ -42,21 +42,21 @@ class Population:
         return Population(self.scored.take(chosen), self.eligible[chosen])
 
     def inside(self) -> Scored:
-        """What is eligible: all that a rule which knows of no gate is given."""
+        """The eligible examples, for rules without a gate."""
         return self.take(self.eligible).scored
 
     def sequence(self) -> ThresholdSequence:
-        """The thresholds and their order, as this population fixes them where it is `tune`."""
+        """The thresholds and their order, fixed on this population as `tune`."""
         return ThresholdSequence.from_tune(self.scored.scores.confidence, self.scored.wrong, self.eligible)
 
     def threshold(self, sequence: ThresholdSequence, risk: float) -> float | None:
-        """Ours: the threshold that is certified with this population as the calibration split."""
+        """The threshold that our rule certifies with this population as the calibration split."""
         s = self.scored
         passed = fixed_sequence(sequence, s.scores.confidence, s.wrong, self.eligible, risk, CONFIDENCE_LEVEL)
         return passed.threshold if passed else None
 
     def truth(self, thresholds: list[float | None]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Coverage and risk of each threshold, two arrays `[J]`; both are 0 where there is none."""
+        """Coverage and risk of each threshold, two arrays `[J]`; both are 0 without a threshold."""
         least = np.array([np.inf if threshold is None else threshold for threshold in thresholds])
         inside = self.inside()
         answered, errors = count(inside.scores.confidence, inside.wrong, least)
@@ -72,7 +72,7 @@ def resamples(population: Population, repeats: int, seed: int) -> Iterator[Popul
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """What a published file says of all images that it was not trained on."""
+    """The scores of a published file on all images outside its training split."""
 
     tune: Scored  # held-out training images
     test: Scored  # all official test images

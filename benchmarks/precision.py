@@ -1,4 +1,4 @@
-"""`make bench-choices`: why the graph computes in float64: what float32 loses, and what float64 and the gate cost.
+"""`make bench-choices`: float64 in the graph: the error of float32, and the cost of float64 and of the gate.
 
 Compares the probabilities of the official test images, in float32 by torch, in float32 by onnxruntime, and by the
 published graph, with an exact computation; and times the graphs on one thread, and the published one without its gate.
@@ -41,12 +41,12 @@ def narrowed(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def ungated(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph without `ood_score` and what leads to it."""
+    """The same graph without `ood_score` and the nodes behind it."""
     return onnx.utils.Extractor(proto).extract_model(["images"], ["probabilities", "confidence"])
 
 
 def session(proto: onnx.ModelProto) -> Run:
-    """The graph on one thread, as a function from images to probabilities. Whoever calls it gets all outputs made."""
+    """The graph on one thread, as a function from images to probabilities. Each call computes all outputs."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     loaded = ort.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])

@@ -1,4 +1,4 @@
-"""What a process and those that it started use, by Linux's /proc."""
+"""Resource use of a process and its descendants, from Linux's /proc."""
 
 import contextlib
 import os
@@ -8,19 +8,19 @@ _PROC = Path("/proc")
 
 
 def tree(pid: int) -> list[int]:
-    """The process and all below it that are there now; empty where it has ended."""
+    """The running process and its descendants; empty if it has ended."""
     children: dict[int, list[int]] = {}
     for child in (int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit()):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it may end meanwhile
             children.setdefault(int(_stat(child)[1]), []).append(child)
-    found = [pid] if (_PROC / str(pid)).exists() else []
-    for parent in found:  # which grows
-        found += children.get(parent, [])
-    return found
+    pids = [pid] if (_PROC / str(pid)).exists() else []
+    for parent in pids:  # grows during the loop
+        pids += children.get(parent, [])
+    return pids
 
 
 def processor_seconds(pid: int) -> float:
-    """Seconds of the processor that one process has used, all threads, user and system."""
+    """CPU seconds of one process, all threads, user and system."""
     user, system = _stat(pid)[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
@@ -31,12 +31,12 @@ def resident(pid: int) -> int:
 
 
 def proportional(pid: int) -> int:
-    """Resident memory in KB, where a page that n processes share counts 1/n."""
+    """Resident memory in KB; a page shared by n processes counts 1/n."""
     return _kilobytes(pid, "Pss")
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields of proc(5) from the third on, after the name, which may hold anything."""
+    """The fields of proc(5) from the third on; the name before them may contain any character."""
     return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
 
 

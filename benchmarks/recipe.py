@@ -32,7 +32,7 @@ NEIGHBOURS: dict[str, list[Any]] = {
 
 
 def tune_losses(settings: FitSettings, dataset: Dataset) -> list[float]:
-    """The kept epoch's loss on tune, one a seed."""
+    """The tune loss of the kept epoch, one value per seed."""
     losses = []
     for seed in SEEDS:
         splits = split(dataset, "tuned", seed)

@@ -1,7 +1,7 @@
-"""`make bench-choices`: what swapping a model costs in latency and in memory.
+"""`make bench-choices`: the cost of swapping a model in latency and in memory.
 
-Waits are by the processor time that the process uses between two turns of the event loop: what other processes take of
-a busy machine is not counted.
+Waits are measured as the processor time of the process between two turns of the event loop, so that other processes on
+a busy machine do not count.
 """
 
 import asyncio
@@ -28,16 +28,16 @@ WATCHED, SWAPS, SETTLED = 30, 600, 40
 
 
 def variant(model: bytes, change: dict[str, object]) -> bytes:
-    """The file with another manifest: of the same model, but another version."""
+    """The same model with another manifest, and so another version."""
     proto = onnx.load_from_string(model)
-    (entry,) = (found for found in proto.metadata_props if found.key == METADATA_KEY)
+    (entry,) = (metadata for metadata in proto.metadata_props if metadata.key == METADATA_KEY)
     entry.value = json.dumps({**json.loads(entry.value), **change})
     content: bytes = proto.SerializeToString()
     return content
 
 
 async def measured(path: Path, files: list[bytes]) -> float:
-    """Publishes the files one after the other; returns the longest wait of the event loop, in milliseconds."""
+    """Publish the files one after the other; return the longest wait of the event loop in milliseconds."""
     app = create_app(Settings(model_path=path, reload_seconds=0))
     gc.freeze()  # as the service does
     longest = 0.0
@@ -80,7 +80,7 @@ def _publish(file: bytes, path: Path) -> None:
 
 
 def _resident(which: str = "VmRSS") -> float:
-    """MB, now or as `VmHWM` at most so far."""
+    """MB: the current value, or with `VmHWM` the peak so far."""
     (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(f"{which}:"))
     return int(line.split()[1]) / 1024
 

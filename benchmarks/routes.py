@@ -1,14 +1,13 @@
-"""`make bench-choices`: the service's speed by kind of route, and from which body size on a thread is worth its cost.
+"""`make bench-choices`: the service's speed by kind of route, and the body size from which a thread is worth its cost.
 
-One uvicorn on one core, wrk on another. Every variant is the same application with the same work; they differ in
-where it is done:
+One uvicorn on one core, wrk on another. Every variant is the same application with the same work. They differ in the
+place where it runs:
 
     async   in the event loop, in an `async def` route
-    def     in a thread, in a `def` route, as FastAPI calls it
+    def     in a thread, in a `def` route, called by FastAPI
     thread  in a thread, handed over by an `async def` route
 
-The variants take turns within each round; the table gives medians over the rounds, the smallest and the largest
-beside them. Needs wrk.
+The variants alternate within each round. The table gives medians over the rounds, with minimum and maximum. Needs wrk.
 """
 
 import json
@@ -34,13 +33,13 @@ from training.reporting.hardware import processor
 ROUNDS = 5
 SECONDS = 2
 VARIANTS = ("async", "def", "thread")
-# (what the body is, its content type, images in it)
+# (name of the body, its content type, number of images)
 BODIES = (("JSON", JSON, 1), ("JSON", JSON, 16), ("JSON", JSON, 64), ("raw", RAW, 1), ("raw", RAW, 256))
 OUT = Path("build/routes.json")
 
 
 def variants_app(model: Path) -> FastAPI:
-    """The service's own application with one more route a variant."""
+    """The service's own application with one additional route per variant."""
     app = create_app(Settings(model_path=model))
     predictor: Predictor = app.state.registry.models.get(None).predictor
 
@@ -66,7 +65,7 @@ def variants_app(model: Path) -> FastAPI:
 
 
 def request_body(kind: str, images: int) -> bytes:
-    """A body of so many random images; their content costs nothing or everything alike."""
+    """A body of this many random images; the time does not depend on their content."""
     pixels = np.random.default_rng(0).integers(0, 256, (images, 784), dtype=np.uint8)
     return pixels.tobytes() if kind == "raw" else json.dumps({"inputs": pixels.tolist()}).encode()
 

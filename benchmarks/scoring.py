@@ -1,9 +1,9 @@
-"""`make bench-score`: rows of 512 float32 scored from a Parquet file, beside onnxruntime alone on rows in memory.
+"""`make bench-score`: rows of 512 float32 scored from a Parquet file, against onnxruntime alone on rows in memory.
 
 10,000,000 rows, 20 GB on disk under `build/` at a time (`ROWS=` changes that), once as fixed_size_binary and once as
-lists. The file is out of the page cache when its scoring starts. onnxruntime alone takes a block of 131,072 rows from
-memory again and again, before and after; the best of its batch sizes and ways to use the cores counts, converting,
-checking and writing nothing. The model is a real one, fitted on 20,000 rows of ten classes.
+lists. The file is out of the page cache when scoring starts. onnxruntime alone scores a block of 131,072 rows in memory
+repeatedly, before and after, without converting, checking or writing anything; the best of its batch sizes and ways to
+use the cores counts. The model is fitted on 20,000 rows of ten classes.
 """
 
 import os
@@ -33,7 +33,7 @@ FORMS = ("fixed_size_binary", "list")
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How fast something went."""
+    """The speed of one run."""
 
     name: str
     rows: int
@@ -48,19 +48,19 @@ class Rate:
 
 
 def embeddings(count: int, noise: NDArray[np.float32], seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Rows around ten centres, near enough to one another to be confused, and which centre each is of."""
+    """Rows around ten overlapping centres, and the number of the centre of each."""
     centres = np.random.default_rng(0).standard_normal((CLASSES, WIDTH), dtype=np.float32) * 0.1
     labels = np.random.default_rng((1, seed)).integers(0, CLASSES, count)
     return centres[labels] + noise[:count], labels
 
 
 def drawn(count: int) -> NDArray[np.float32]:
-    """What lies between a row and its centre."""
+    """The differences between rows and their centres."""
     return np.random.default_rng(2).standard_normal((count, WIDTH), dtype=np.float32)
 
 
 def fitted(folder: Path) -> Path:
-    """A model of such rows, by the training job."""
+    """A model fitted on such rows by the training job."""
     rows, labels = embeddings(20_000, drawn(20_000), 0)
     np.save(folder / "x.npy", rows)
     np.save(folder / "y.npy", labels)
@@ -71,9 +71,9 @@ def fitted(folder: Path) -> Path:
 
 
 def write(path: Path, rows: int, form: str) -> None:
-    """The file, uncompressed as random numbers are best left, synced and out of the page cache."""
+    """Write the file, synced and out of the page cache; uncompressed, since random numbers do not compress."""
     kind = pa.binary(4 * WIDTH) if form == "fixed_size_binary" else pa.list_(pa.float32(), WIDTH)
-    noise = drawn(min(BLOCK, rows))  # the same in each block: to draw it anew would take longer than all the rest
+    noise = drawn(min(BLOCK, rows))  # reused in each block: drawing it anew would take longer than everything else
     schema = pa.schema([("id", pa.int64()), ("embedding", kind)])
     with pq.ParquetWriter(path, schema, compression="none", use_dictionary=False) as writer:
         for start in range(0, rows, BLOCK):
@@ -91,7 +91,7 @@ def _array(block: NDArray[np.float32], kind: pa.DataType) -> pa.Array:
 
 
 def alone(model: Path) -> Rate:
-    """The best that onnxruntime does with a block in memory."""
+    """The best rate of onnxruntime with a block in memory."""
     block, _ = embeddings(BLOCK, drawn(BLOCK), 1)
     cores = len(os.sched_getaffinity(0))
     return max(_ways(model, block, cores), key=lambda rate: rate.rows / rate.seconds)
@@ -116,7 +116,7 @@ def _timed(name: str, model: Classifier, batches: list[NDArray[np.float32]], poo
 
 
 def reading(path: Path) -> Rate:
-    """What one thread does that reads at most a million rows of the file, and nothing else."""
+    """The rate of one thread that only reads at most a million rows of the file."""
     source = Source.open(path)
     groups = range(min(len(source.groups), 8))
     start, cpu = time.perf_counter(), time.process_time()
@@ -125,23 +125,23 @@ def reading(path: Path) -> Rate:
 
 
 def scored(model: Path, source: Path, target: Path, rows: int) -> tuple[Rate, int]:
-    """The command on a file, from its start to its end, and the most memory it held, in MB."""
+    """The rate of the command on a file, from start to end, and its peak memory in MB."""
     command = [sys.executable, "-m", "service", "score", "--model", str(model), str(source), str(target)]
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     kilobytes = 0
-    while (found := os.wait4(process.pid, os.WNOHANG))[0] == 0:
+    while (ended := os.wait4(process.pid, os.WNOHANG))[0] == 0:
         kilobytes = max(kilobytes, _high_water(process.pid))
         time.sleep(0.05)
-    seconds, usage = time.perf_counter() - start, found[2]
-    process.returncode = os.waitstatus_to_exitcode(found[1])
+    seconds, usage = time.perf_counter() - start, ended[2]
+    process.returncode = os.waitstatus_to_exitcode(ended[1])
     if process.returncode:
         raise SystemExit("the command failed")
     return Rate("python -m service score", rows, seconds, usage.ru_utime + usage.ru_stime), kilobytes // 1024
 
 
 def _high_water(pid: int) -> int:
-    """In kB, of the program that runs now; 0 where it has ended."""
+    """Peak memory in kB of a running process; 0 if it has ended."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), 0)
 

@@ -1,7 +1,7 @@
-"""`make bench-choices`: what it costs to count one request, and to scrape one model and twenty, without HTTP.
+"""`make bench-choices`: the cost of counting one request, and of scraping one model and twenty, without HTTP.
 
-Every model gets requests and feedback between two scrapes. Where that completes a window of drift, the scrape
-tests it, as far as its time allows.
+Every model gets requests and feedback between two scrapes. If that completes a drift window, the scrape tests it
+within its time limit.
 """
 
 import shutil
@@ -50,7 +50,7 @@ def counting() -> float:
 
 
 def scraping(model: Path, models: int) -> tuple[float, float, int]:
-    """Milliseconds of one core for a scrape, the median and the most, and its lines."""
+    """Milliseconds of one core for a scrape, median and maximum, and its number of lines."""
     with tempfile.TemporaryDirectory() as name:
         names = [f"model-{number}" for number in range(models)]
         for one in names:
@@ -70,7 +70,7 @@ def scraping(model: Path, models: int) -> tuple[float, float, int]:
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    """Of this thread's processor time."""
+    """Processor seconds of this thread."""
     begun = time.thread_time()
     work()
     return time.thread_time() - begun

@@ -1,6 +1,6 @@
 """Other rules for choosing a threshold, for comparison with ours.
 
-Each takes calibration examples and gives the least confidence at which to answer, or None where it finds none. Ours
+Each takes calibration examples and gives the minimum confidence of an answer, or None if there is none. Ours
 is `training.certification.fixed_sequence.fixed_sequence`.
 """
 
@@ -21,7 +21,7 @@ Labels = NDArray[np.int64]  # [N]
 
 
 def oracle(confidence: Confidence, wrong: Wrong, risk: float) -> float | None:
-    """The threshold of the largest coverage within the target: of a whole population, the best there is."""
+    """The threshold of the largest coverage within the target. Computed on the entire population, it is the optimum."""
     thresholds, answered, errors = _every_threshold(confidence, wrong)
     return _lowest(thresholds, errors / answered <= risk)
 
@@ -32,7 +32,7 @@ def naive(confidence: Confidence, wrong: Wrong, risk: float) -> float | None:
 
 
 def largest_passing(confidence: Confidence, wrong: Wrong, risk: float, level: float) -> float | None:
-    """The lowest of all thresholds that pass the binomial test, each tested for itself. Promises nothing either."""
+    """The lowest of all thresholds that pass the binomial test, each tested by itself. Promises nothing either."""
     thresholds, answered, errors = _every_threshold(confidence, wrong)
     return _lowest(thresholds, binomial_p_value(errors, answered, risk) <= 1 - level)
 
@@ -42,7 +42,7 @@ def sgr(confidence: Confidence, wrong: Wrong, risk: float, level: float) -> floa
 
     A binary search among the m calibration confidences, the error level split evenly over its ceil(log2 m) steps.
     Two things differ from the authors' code, both in its favour: errors are counted in integers, so the promise
-    holds; and what is given is the last threshold that was certified, not the last that was looked at.
+    holds; and the result is the last certified threshold, not the last one tested.
     """
     m = len(confidence)
     rising = np.sort(confidence.astype(np.float64))
@@ -62,9 +62,9 @@ def sgr(confidence: Confidence, wrong: Wrong, risk: float, level: float) -> floa
 class Mapie:
     """MAPIE's controller for the error among the answered, at one target.
 
-    It has no such risk ready-made; this is how its documentation has one defined. Given `tune`, it learns the order
-    of its thresholds there and tests in that order; else it corrects for all of them, by Bonferroni and Holm, which
-    is its default. The 100 thresholds, 0 to 0.99, are its default either way.
+    It has no such risk built in; its documentation says how to define one. Given `tune`, it learns the order of its
+    thresholds there and tests in that order. Otherwise it corrects for all of them, by Bonferroni and Holm, its
+    default. The 100 thresholds, 0 to 0.99, are its default in both cases.
     """
 
     _ERROR = BinaryRisk(
@@ -88,18 +88,18 @@ class Mapie:
             self._controller.learn_fixed_sequence_order(*tune, binary=True)
 
     def best(self, probabilities: Probabilities, labels: Labels) -> float | None:
-        """Its own choice: the valid threshold of least risk, which answers the least."""
+        """Its own choice: the valid threshold of minimum risk, which answers the least."""
         self._calibrate(probabilities, labels)
         best = self._controller.best_predict_param
         return None if best is None else float(best)
 
     def lowest(self, probabilities: Probabilities, labels: Labels) -> float | None:
-        """The kindest reading: the valid threshold of the largest coverage."""
+        """The most favourable choice: the valid threshold of the largest coverage."""
         self._calibrate(probabilities, labels)
         return min(map(float, self._controller.valid_predict_params), default=None)
 
     def _calibrate(self, probabilities: Probabilities, labels: Labels) -> None:
-        with warnings.catch_warnings():  # it warns where no threshold is valid and where all are
+        with warnings.catch_warnings():  # it warns if no threshold is valid and if all are
             warnings.filterwarnings("ignore", "No predict parameters were found", UserWarning)
             warnings.filterwarnings("ignore", "All provided predict_params control", UserWarning)
             self._controller.calibrate(probabilities, labels)
@@ -108,7 +108,7 @@ class Mapie:
 def _every_threshold(
     confidence: Confidence, wrong: Wrong
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Each confidence that occurs, falling, with the number answered there and the errors among them."""
+    """Each distinct confidence, falling, with the number of answers at that threshold and of errors among them."""
     thresholds = np.unique(confidence.astype(np.float64))[::-1]
     return thresholds, *count(confidence, wrong, thresholds)
 

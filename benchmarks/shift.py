@@ -1,9 +1,9 @@
 """`make shift`: the promises under a calibration split from another population.
 
-The population that is answered for is the official test images. Calibrated on draws from it, the certificates keep
-their word. Calibrated on training images that the model has not seen, which it finds easier, they do not: nothing in
-the method can tell. In each trial, 5,000 draws with replacement from the held-out training images are one calibration
-split, and the images that were not drawn fix gate and sequence; 5,000 draws from the test images are the other split.
+The target population is the official test images. Calibrated on draws from it, the certificates keep their promises.
+Calibrated on held-out training images, which the model finds easier, they do not, and the method cannot detect it. In
+each trial, 5,000 draws with replacement from the held-out training images are one calibration split, and the images
+that were not drawn fix gate and sequence; 5,000 draws from the test images are the other split.
 """
 
 import json
@@ -33,7 +33,7 @@ OUT = Path("build/shift.json")
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How the promises made on one source of calibration splits fare on the test images."""
+    """The results on the test images of promises made on one source of calibration splits."""
 
     source: str
     violations: dict[float, float]  # for each target: share of the trials where the true risk is over it
@@ -64,7 +64,7 @@ def trials(held_out: HeldOut, repeats: int) -> Iterator[Trial]:
 
 
 def measure(held_out: HeldOut, repeats: int, risks: Sequence[float], set_coverages: Sequence[float]) -> list[Kept]:
-    """Make all promises on both sources and hold them against the test images."""
+    """Make all promises on both sources and check them on the test images."""
     sources = (TEST, TRAINING)
     answered = {source: np.empty((repeats, len(risks))) for source in sources}
     risk = {source: np.empty((repeats, len(risks))) for source in sources}
@@ -72,8 +72,8 @@ def measure(held_out: HeldOut, repeats: int, risks: Sequence[float], set_coverag
     for number, trial in enumerate(trials(held_out, repeats)):
         sequence = trial.fixing.sequence()
         for source, split in trial.calibration.items():
-            found = [split.threshold(sequence, target) for target in risks]
-            answered[source][number], risk[source][number] = trial.target.truth(found)
+            thresholds = [split.threshold(sequence, target) for target in risks]
+            answered[source][number], risk[source][number] = trial.target.truth(thresholds)
             held[source][number] = [_set_coverage(split.scored, held_out.test, promise) for promise in set_coverages]
     return [
         Kept(
@@ -107,16 +107,16 @@ def main(model: Path) -> None:
     print(f"\n| promised set coverage | {' | '.join(heads)} |\n|---|---|---|")
     for promised in SET_COVERAGES:
         print(f"| {promised:g} | {' | '.join(f'{one.set_coverage[promised]:.4f}' for one in kept)} |")
-    seen = ks_2samp(held_out.tune.scores.confidence, held_out.test.scores.confidence)
+    difference = ks_2samp(held_out.tune.scores.confidence, held_out.test.scores.confidence)
     print(
         f"\nWithout labels: the confidences of {len(held_out.tune)} and {len(held_out.test)} images differ by "
-        f"{seen.statistic:.4f} at most (Kolmogorov-Smirnov, p = {seen.pvalue:.2f})"
+        f"{difference.statistic:.4f} at most (Kolmogorov-Smirnov, p = {difference.pvalue:.2f})"
     )
     document = {
         "model": held_out.version,
         "hardware": hardware.described(),
         "sources": [asdict(one) for one in kept],
-        "confidences": {"largest_difference": float(seen.statistic), "p_value": float(seen.pvalue)},
+        "confidences": {"largest_difference": float(difference.statistic), "p_value": float(difference.pvalue)},
     }
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(json.dumps(document, indent=2) + "\n")

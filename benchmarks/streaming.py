@@ -1,9 +1,9 @@
-"""`make bench-data`: an epoch over embeddings in a file, beside one plain pass over it, and scikit-learn's epoch.
+"""`make bench-data`: an epoch over embeddings in a file, against one plain pass over it, and scikit-learn's epoch.
 
 1,000,000 rows of 512 float32, 2 GB, in a memory map; minibatches of 1,024. The plain pass reads the file in order and
-does the two products that a gradient needs, X @ W and X.T @ G, and nothing else: what any training has to do. As they
-are written here, and the second as the fit makes it, (G.T @ X).T, in less time. Then a whole `fit` of the same file,
-and the memory that it takes.
+computes the two products that a gradient needs, X @ W and X.T @ G, and nothing else: the minimum for any training. It
+runs twice: with the products as written here, and with the second one as the fit computes it, (G.T @ X).T, which is
+faster. Then a complete `fit` of the same file, and the memory that it takes.
 """
 
 import tempfile
@@ -25,7 +25,7 @@ _SKLEARN_BATCHES = 40  # of the 977: enough to know its rate
 
 
 def plain_pass(rows: NDArray[np.float32], *, transposed: bool) -> None:
-    """Read every row once, in order, and do the two products."""
+    """Read every row once, in order, and compute the two products."""
     weights, error = torch.zeros(WIDTH, CLASSES), torch.ones(BATCH, CLASSES)
     for start in range(0, ROWS - BATCH, BATCH):
         batch = torch.from_numpy(np.array(rows[start : start + BATCH]))
@@ -44,7 +44,7 @@ def sklearn_epoch(rows: NDArray[np.float32], labels: NDArray[np.int64]) -> None:
 
 
 def main() -> None:
-    """Measure in turn, print the least of each and the ratios, by the clock and in the processor's time."""
+    """Measure in turn, print the minimum of each and the ratios, in wall time and processor time."""
     with tempfile.TemporaryDirectory() as folder:
         rows, labels = embeddings.write(Path(folder), ROWS, WIDTH)
         source = embeddings.streamed(rows, labels)
@@ -59,7 +59,7 @@ def main() -> None:
         time, memory = whole_fit(Path(folder))
     print(f"{ROWS:,} x {WIDTH} float32, batch {BATCH}, least of {ROUNDS} rounds; {hardware.described()}")
     for place, clock in enumerate(("by the clock", "processor time")):
-        least = {name: min(found[name][place] for found in rounds) for name in runs}
+        least = {name: min(times[name][place] for times in rounds) for name in runs}
         sklearn = least["sklearn"] * ROWS / (_SKLEARN_BATCHES * BATCH)
         print(clock)
         print(f"  a plain pass            {least['plain']:6.2f} s")
@@ -70,7 +70,7 @@ def main() -> None:
         )
         print(f"    of it drawing, reading and standardising {least['reading']:.2f} s")
         print(f"  scikit-learn, estimated {sklearn:6.2f} s, {sklearn / least['epoch']:.1f} epochs of ours")
-    print(f"a whole fit of an epoch, batch 256: {time:.1f} s, at most {memory:.0f} MB above the imports")
+    print(f"a complete fit of one epoch, batch 256: {time:.1f} s, at most {memory:.0f} MB above the imports")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""`make bench-sweep`: an epoch of many learning rates fitted together, beside an epoch of one fit.
+"""`make bench-sweep`: an epoch of many learning rates fitted together, against an epoch of one fit.
 
 Fashion-MNIST, minibatches of 256, learning rates from 0.001 to 0.1, where the loss falls steadily. Both are measured
-in turn, by the clock and by the processor's time, which other programs on the machine disturb less.
+in turn, in wall time and in processor time, which other programs on the machine disturb less.
 """
 
 import dataclasses
@@ -29,14 +29,14 @@ RUNS, ROUNDS = (1, 8, 32, 128), 5
 
 
 def times(run: Callable[[], object]) -> tuple[float, float]:
-    """Seconds by the clock on the wall and of the processor, all threads."""
+    """Wall seconds and processor seconds of all threads."""
     wall, processor = time.perf_counter(), time.process_time()
     run()
     return time.perf_counter() - wall, time.process_time() - processor
 
 
 def largest_difference(train: Examples, tune: Examples, classes: int, rates: str) -> float:
-    """In any weight, between fits together and each of them alone, after an epoch."""
+    """The largest difference of any weight between fits together and each by itself, after an epoch."""
     settings = combinations(dataclasses.replace(CHAPTER, epochs=1), {"learning_rate": several(positive)(rates)})
     together = fit_together(train, tune, classes, settings, torch.Generator().manual_seed(0))
     differences = []
@@ -48,20 +48,20 @@ def largest_difference(train: Examples, tune: Examples, classes: int, rates: str
 
 
 def compare(train: Examples, tune: Examples, classes: int, threads: int) -> None:
-    """Measure one fit and fits together in turn, with so many threads, and print the least of each and the ratios."""
+    """Measure one fit and fits together in turn with this many threads; print the minimum of each and the ratios."""
     torch.set_num_threads(threads)
     base = dataclasses.replace(CHAPTER, epochs=1)
     grids = [[dataclasses.replace(base, learning_rate=0.001 * 100 ** (i / n)) for i in range(n)] for n in RUNS]
     alone, together = [], [list[tuple[float, float]]() for _ in RUNS]
     for _ in range(ROUNDS):
         alone.append(times(lambda: fit(train, tune, classes, base, torch.Generator().manual_seed(0))))
-        for grid, found in zip(grids, together, strict=True):
-            found.append(times(partial(fit_together, train, tune, classes, grid, torch.Generator().manual_seed(0))))
+        for grid, measured in zip(grids, together, strict=True):
+            measured.append(times(partial(fit_together, train, tune, classes, grid, torch.Generator().manual_seed(0))))
     wall, processor = (min(column) for column in zip(*alone, strict=True))
     print(f"\n{f'threads: {threads}':>12} {'wall, ms':>9} {'fits':>6} {'processor, ms':>14} {'fits':>6}")
     print(f"{'one fit':>12} {1e3 * wall:9.0f} {'':>6} {1e3 * processor:14.0f}")
-    for runs, found in zip(RUNS, together, strict=True):
-        w, p = (min(column) for column in zip(*found, strict=True))
+    for runs, measured in zip(RUNS, together, strict=True):
+        w, p = (min(column) for column in zip(*measured, strict=True))
         print(f"{runs:>12} {1e3 * w:9.0f} {w / wall:6.2f} {1e3 * p:14.0f} {p / processor:6.2f}", flush=True)
 
 

@@ -26,11 +26,11 @@ class Served:
 
     port: int
     pid: int
-    seconds_to_ready: float  # from its process's start
+    seconds_to_ready: float  # from the start of the process
 
     @property
     def address(self) -> str:
-        """Where it listens."""
+        """Its base URL."""
         return f"http://127.0.0.1:{self.port}"
 
 
@@ -44,21 +44,21 @@ def served(
     settings: Mapping[str, str] | None = None,
     **more_settings: str,
 ) -> Iterator[Served]:
-    """Run `python ARGUMENTS`, which listens where `DEMUR_PORT` says; ends the program where it does not get ready."""
+    """Run `python ARGUMENTS`, which listens where `DEMUR_PORT` says; ends the program if it does not get ready."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = ["taskset", "--cpu-list", ",".join(map(str, cores)), str(python), *arguments]
     environment = {**os.environ, "DEMUR_PORT": str(port), **(settings or {}), **more_settings}
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as output:
         start = time.perf_counter()
         server = subprocess.Popen(
-            command, env=environment, cwd=_ROOT, stdout=said, stderr=said, start_new_session=True
-        )  # a session of its own: what it started ends with it
+            command, env=environment, cwd=_ROOT, stdout=output, stderr=output, start_new_session=True
+        )  # a session of its own: its children end with it
         try:
             if not _ready(server, port, ready, start + _PATIENCE_SECONDS, poll_seconds):
-                said.seek(0)
-                sys.exit(f"{' '.join(arguments)} did not get ready: {said.read()[-2000:].decode(errors='replace')}")
+                output.seek(0)
+                sys.exit(f"{' '.join(arguments)} did not get ready: {output.read()[-2000:].decode(errors='replace')}")
             yield Served(port, server.pid, time.perf_counter() - start)
         finally:
             _end(server)
@@ -80,7 +80,7 @@ def _ready(server: subprocess.Popen[bytes], port: int, path: str, deadline: floa
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
-    """Ask it to stop, and kill what of its processes is left."""
+    """Ask it to stop, and kill the processes that remain."""
     processes = tree(server.pid)
     server.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,7 +1,7 @@
-"""A whole `fit` of embeddings in a file, in a process of its own: how long it takes and how much memory.
+"""Time and memory of a complete `fit` of embeddings in a file, in a separate process.
 
-`python -m benchmarks.whole_fit FOLDER [OPTION...]` is that process; `whole_fit` starts it. The seconds and the memory
-are those after the imports. The memory is what the process has of its own (RssAnon), without the pages of the file.
+`python -m benchmarks.whole_fit FOLDER [OPTION...]` is that process; `whole_fit` starts it. Seconds and memory count
+from the end of the imports. The memory is anonymous (RssAnon): it excludes the pages of the file.
 """
 
 import contextlib
@@ -22,13 +22,13 @@ _STATUS = Path("/proc/self/status")
 
 
 def whole_fit(folder: Path, *options: str) -> tuple[float, float]:
-    """Seconds, and the most MB, of scan, splits, fit, certificates and proof; not a number without Linux's /proc."""
+    """Seconds and peak MB of scan, splits, fit, certificates and proof; MB is NaN without Linux's /proc."""
     command = [sys.executable, "-m", "benchmarks.whole_fit", str(folder), *options]
     ended = subprocess.run(command, cwd=_ROOT, capture_output=True, check=False, text=True)
     if ended.returncode:
         sys.exit(ended.stderr)
-    found = json.loads(ended.stdout)
-    return found["seconds"], found["megabytes"]
+    result = json.loads(ended.stdout)
+    return result["seconds"], result["megabytes"]
 
 
 def _anonymous() -> float:

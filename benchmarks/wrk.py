@@ -12,7 +12,7 @@ CONNECTIONS = 16
 
 
 def two_cores() -> tuple[int, int]:
-    """A core for the server and one for wrk; ends the program where there are not two, or a tool is missing."""
+    """A core for the server and one for wrk; ends the program without two cores or if a tool is missing."""
     for program in ("wrk", "taskset"):
         if shutil.which(program) is None:
             sys.exit(f"this benchmark needs {program}")
@@ -33,9 +33,9 @@ def rate(
     accept: str = "*/*",
     connections: int = CONNECTIONS,
 ) -> float:
-    """Requests a second that wrk gets through, each to the next path; ends the program where any of them failed.
+    """Requests a second of wrk, over the paths in turn; ends the program if a request failed.
 
-    wrk has a thread on each of the cores that are named.
+    wrk has one thread on each of the given cores.
     """
     cores = [core] if isinstance(core, int) else core
     with tempfile.TemporaryDirectory() as folder:

@@ -34,7 +34,7 @@ _QUICK_SIZES = (64, 256)
 _RATE, _SIZE = CHAPTER.learning_rate, CHAPTER.batch_size
 # By factors of two; the rate in proportion to the minibatch is among them for every size.
 _RATES = tuple(_RATE * 2.0**k for k in range(-8, 7))
-_EFFECT = 0.01  # nats over the least loss
+_EFFECT = 0.01  # nats above the minimum loss
 
 
 def measure(settings: Settings) -> Findings:
@@ -48,7 +48,7 @@ def measure(settings: Settings) -> Findings:
         for size in sizes:
             epochs[str(size)][str(seed)] = results = _equal_epochs(train, tune, size, seed)
             if settings.quick:
-                del results["best"]  # another processor may choose a neighbour that is as good
+                del results["best"]  # other processors may choose an equally good neighbour
             if seed == 0:
                 steps[str(size)] = _equal_steps(train, tune, size)
     train, tune = _parts(dataset, 0)
@@ -86,7 +86,7 @@ def _equal_epochs(train: Examples, tune: Examples, size: int, seed: int) -> dict
 
 
 def _equal_steps(train: Examples, tune: Examples, size: int) -> dict[str, float]:
-    """After so many updates with the chapter's rate. Where they are less than an epoch, one epoch of fewer examples."""
+    """Losses after `STEPS` updates with the chapter's rate; if that is under an epoch, one epoch of fewer examples."""
     subset = train.take(torch.arange(min(len(train), STEPS * size)))
     one = dataclasses.replace(CHAPTER, batch_size=size, epochs=max(1, STEPS * size // len(train)))
     return _losses(_fits(subset, tune, [one], 0)[0], train, tune)
@@ -131,7 +131,7 @@ def _means(epochs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _effect(means: Mapping[str, Any]) -> dict[str, Any]:
-    """The sizes whose loss on tune with the fixed rate is near the least, and the least and largest of them."""
+    """The sizes whose tune loss with the fixed rate is near the minimum, and the smallest and largest of them."""
     losses = {int(size): kinds["fixed"]["tune"] for size, kinds in means.items()}
     best = min(losses, key=lambda size: losses[size])
     near = [size for size, loss in losses.items() if loss <= losses[best] + _EFFECT]
@@ -170,7 +170,7 @@ def _draw_losses(values: Mapping[str, Any]) -> Figure:
     steps.set_title(f"after {values['steps_each']} steps", fontsize="medium")
     epochs.set_ylabel("cross-entropy (nats)")
     _plain(epochs, [0.5, 1, 2, 5])
-    epochs.set_ylim(0.4, 8)  # the rate in proportion leaves it: the table has those losses
+    epochs.set_ylim(0.4, 8)  # the proportional rate leaves the range: its losses are in the table
     for axes in (epochs, steps):
         _over_sizes(axes)
         axes.legend(frameon=False, fontsize="small")

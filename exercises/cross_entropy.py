@@ -25,7 +25,7 @@ MEMORY_PROBLEM = (4096, 10_000)  # batch and classes of the memory
 KINDS = ("one_hot", "smoothed", "distilled", "distilled_softer")
 SIZES = {1000: 5, 50_000: 3}  # training images, and how many seeds
 _SECONDS = 0.2  # of each measurement
-CERTAIN_LOGIT = 200.0  # ahead of the other one: its probability is 1, the other's 0
+CERTAIN_LOGIT = 200.0  # above the other one: its probability is 1, the other 0
 
 
 def measure(settings: Settings) -> Findings:
@@ -65,7 +65,7 @@ def _same() -> dict[str, Any]:
 
 
 def _logarithm() -> dict[str, dict[str, dict[str, str]]]:
-    """Loss and gradient where a probability is exactly 1 and the other 0, the true label being either."""
+    """Loss and gradient if one probability is exactly 1 and the other 0, for each true label."""
     forms: dict[str, Form] = {"by_sum": by_sum, "by_xlogy": by_xlogy, "by_index": by_index, "clamped": clamped}
     results: dict[str, dict[str, dict[str, str]]] = {}
     for truth, label in (("right", 0), ("wrong", 1)):
@@ -83,8 +83,8 @@ def _logarithm() -> dict[str, dict[str, dict[str, str]]]:
 
 
 def _shown(numbers: Iterable[float]) -> str:
-    """As text, since JSON has no NaN and no infinity."""
-    return ", ".join(f"{number + 0.0:.4g}" for number in numbers)  # + 0.0: no minus zero
+    """The value as text, since JSON has no NaN and no infinity."""
+    return ", ".join(f"{number + 0.0:.4g}" for number in numbers)  # + 0.0 removes a minus sign of zero
 
 
 def _times(sizes: list[tuple[int, int]], device: str) -> dict[str, dict[str, dict[str, float]]]:
@@ -129,7 +129,7 @@ def _soft_labels(settings: Settings) -> dict[str, Any]:
 
 
 def _single(results: dict[str, dict[str, dict[str, fits.Result]]]) -> dict[str, Any]:
-    """The single fits without their least ECE, which moves by more than 2 % with the processor's order of adding."""
+    """The single fits without their minimum ECE, which varies by over 2 % with the processor's order of summing."""
     return {
         size: {
             kind: {
@@ -142,7 +142,7 @@ def _single(results: dict[str, dict[str, dict[str, fits.Result]]]) -> dict[str, 
 
 
 def _mean(runs: dict[str, fits.Result], others: dict[str, fits.Result]) -> fits.Result:
-    """Means over the seeds, and how much more accurate than the others, with its standard error."""
+    """Means over the seeds, and the gain in accuracy over the others with its standard error."""
     count = len(runs)
     mean = {name: sum(run[name] for run in runs.values()) / count for name in runs["0"]}
     gains = [runs[seed]["accuracy"] - others[seed]["accuracy"] for seed in runs]

@@ -14,7 +14,7 @@ Form = Callable[[Tensor, Tensor], object]
 
 
 def by_sum(probabilities: Tensor, labels: Tensor) -> Tensor:
-    """As it is defined, of probabilities `[N, C]`: -sum_k y_k log p_k over one-hot labels, which are made here."""
+    """The definition, from probabilities `[N, C]`: -sum_k y_k log p_k over one-hot labels, which it creates."""
     return -(one_hot(labels, probabilities.shape[1]) * torch.log(probabilities)).sum(dim=1).mean()
 
 
@@ -24,22 +24,22 @@ def by_xlogy(probabilities: Tensor, labels: Tensor) -> Tensor:
 
 
 def by_index(probabilities: Tensor, labels: Tensor) -> Tensor:
-    """The chapter's, of probabilities `[N, C]`: the logarithm of the true label's alone."""
+    """The chapter's form, from probabilities `[N, C]`: only the logarithm of the true label's."""
     return -torch.log(probabilities[torch.arange(len(labels), device=labels.device), labels]).mean()
 
 
 def clamped(probabilities: Tensor, labels: Tensor) -> Tensor:
-    """The chapter's, with no probability under CLAMP: a common remedy."""
+    """The chapter's form with probabilities of at least CLAMP: a common remedy."""
     return by_index(probabilities.clamp(min=CLAMP), labels)
 
 
 def gradient_by_sum(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Loss and gradient from logits `[N, C]`, with one-hot labels for soft ones."""
+    """Loss and gradient from logits `[N, C]`, with one-hot labels as soft labels."""
     return cross_entropy_and_gradient(logits, one_hot(labels, logits.shape[1]))
 
 
 def gradient_by_index(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Loss and gradient from logits `[N, C]`, as the fit takes them."""
+    """Loss and gradient from logits `[N, C]`, as in the fit."""
     return cross_entropy_and_gradient(logits, labels)
 
 

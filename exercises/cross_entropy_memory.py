@@ -15,7 +15,7 @@ _RESET = Path("/proc/self/clear_refs")
 
 
 def peak(form: str, examples: int, classes: int) -> int | None:
-    """Bytes at the peak of one call, more than before it; None where this system does not say."""
+    """Peak bytes of one call above those before it; None if the system does not report them."""
     if not _RESET.exists():
         return None
     command = [sys.executable, "-m", __name__, form, str(examples), str(classes)]
@@ -23,10 +23,10 @@ def peak(form: str, examples: int, classes: int) -> int | None:
 
 
 def main(form: str, examples: str, classes: str) -> int:
-    """What `peak` starts: write the number."""
-    FORMS[form](*inputs(form, 2, 2, "cpu"))  # what a first call sets up is not the form's
+    """The process that `peak` starts: print the number."""
+    FORMS[form](*inputs(form, 2, 2, "cpu"))  # the setup of a first call does not count for the form
     data = inputs(form, int(examples), int(classes), "cpu")
-    _RESET.write_text("5")  # the peak is from now on
+    _RESET.write_text("5")  # the peak counts from here
     before = _status("VmRSS")
     FORMS[form](*data)
     sys.stdout.write(f"{_status('VmHWM') - before}\n")
@@ -34,7 +34,7 @@ def main(form: str, examples: str, classes: str) -> int:
 
 
 def _status(name: str) -> int:
-    """A line of the process's status, in bytes."""
+    """A value of the process's status, in bytes."""
     (line,) = [line for line in _STATUS.read_text().splitlines() if line.startswith(f"{name}:")]
     return 1024 * int(line.split()[1])
 

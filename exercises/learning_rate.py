@@ -73,7 +73,7 @@ def _by_rate(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def _means(runs: Sequence[Run]) -> dict[str, dict[str, float]]:
-    """Over the seeds, with the smallest and the largest."""
+    """Means over the seeds, with minimum and maximum."""
     results = {}
     for rate, seeds in _by_rate(runs).items():
         results[rate] = {
@@ -93,7 +93,7 @@ def _best(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def _model(runs: Sequence[Run], rate: float) -> SoftmaxRegression:
-    """That of the first seed."""
+    """The model of the first seed."""
     outcome = next(one.outcome for one in runs if one.settings.learning_rate == rate)
     assert isinstance(outcome, Fit)
     return outcome.model
@@ -113,7 +113,7 @@ def _curvature(few: Examples, fitted: SoftmaxRegression) -> dict[str, dict[str, 
 
 
 def _descent(few: Examples) -> dict[str, Any]:
-    """Of full-batch gradient descent: in how many of its steps the loss rose, for each rate.
+    """The number of steps of full-batch gradient descent in which the loss rose, for each rate.
 
     One minibatch an epoch, and an epoch's mean loss on train is then the loss before its only update.
     """
@@ -136,7 +136,7 @@ def _descent(few: Examples) -> dict[str, Any]:
 
 
 def _scale(model: SoftmaxRegression, tune: Examples) -> dict[str, float]:
-    """How far a temperature alone mends the loss on tune."""
+    """The effect of a temperature alone on the tune loss."""
     logits: Tensor = model.to(dtype=torch.float64).logits(tune.features.double())
     temperature = fit_temperature(logits, tune.labels.numpy())
     cooled = torch.log_softmax(logits / temperature, dim=1)

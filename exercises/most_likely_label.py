@@ -24,11 +24,11 @@ from training.reporting.evaluation.operating_points import measure as operating_
 from training.reporting.evaluation.risk_coverage import RiskCoverage, risk_at_coverage
 from training.reporting.pictures.palette import BLUE, GREY, ORANGE, SKY, VERMILION, open_frame
 
-_MIN_COVERAGE = 0.1  # below it one error moves the curve
+_MIN_COVERAGE = 0.1  # below it, a single error moves the curve
 
 SEED = 0
 SHARES = (0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
-# As in docs/examples/cancer-costs.json: [answer][true], benign and malignant; and what a doctor costs.
+# As in docs/examples/cancer-costs.json: [answer][true], benign and malignant; and the cost of a doctor.
 DIAGNOSIS_COSTS = ((0.0, 20.0), (1.0, 0.0))
 DOCTOR_COST = 0.8
 
@@ -86,16 +86,16 @@ def _classes(
     names: Sequence[str], labels: NDArray[np.int64], answers: NDArray[np.int64]
 ) -> dict[str, dict[str, float]]:
     """For each class the shares of right answers, wrong answers and abstentions under the default policy."""
-    found = {}
+    shares = {}
     for c, name in enumerate(names):
         own = answers[labels == c]
         right, abstained = float((own == c).mean()), float((own < 0).mean())
-        found[name] = {"right": right, "wrong": 1 - right - abstained, "abstained": abstained}
-    return found
+        shares[name] = {"right": right, "wrong": 1 - right - abstained, "abstained": abstained}
+    return shares
 
 
 def _without_worst(names: Sequence[str], report: Scored, curve: RiskCoverage) -> dict[str, Any]:
-    """The rule that never answers the class missed most, beside a threshold with the same coverage."""
+    """The rule that never answers the most missed class, against a threshold with the same coverage."""
     likeliest = report.scores.probabilities.argmax(axis=1)
     missed = [float((likeliest[report.labels == c] != c).mean()) for c in range(len(names))]
     worst = int(np.argmax(missed))
@@ -141,7 +141,7 @@ def _draw(
     worst: Mapping[str, Any],
     classes: Mapping[str, Mapping[str, float]],
 ) -> Figure:
-    """Left accuracy over coverage, with what is promised; right what becomes of each class."""
+    """Left: accuracy over coverage, with the promises. Right: right, wrong and withheld answers by class."""
     figure = Figure(figsize=(9, 3.8), layout="constrained")
     left, right = figure.subplots(1, 2)
     _coverage(left, curve, certified, worst)

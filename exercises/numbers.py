@@ -4,7 +4,7 @@ import math
 
 
 def digits(value: float, count: int = 3) -> str:
-    """This many significant digits, without an exponent where that is short.
+    """This many significant digits, without an exponent if that is short.
 
     >>> digits(0.000123456), digits(1234.5), digits(2.5e-9), digits(float("inf"))
     ('0.000123', '1,230', '2.5e-09', 'inf')

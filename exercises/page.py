@@ -21,7 +21,7 @@ def write(exercise: Exercise, findings: Findings, folder: Path, *, quick: bool =
     A `quick` run writes no `NAME.md`, since it measures only a part of the page's numbers.
     """
     measured = {"values": findings.values, "costs": findings.costs, "machine": machine()}
-    # The text is made from the numbers as they are read back, so that page and file agree.
+    # The text is generated from the numbers read back, so that page and file agree.
     content = json.dumps(measured, indent=2) + "\n"
     for name, figure in findings.pictures.items():
         publish(as_png(figure), folder / f"{name}.png", lambda _: None)

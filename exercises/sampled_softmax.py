@@ -12,7 +12,7 @@ from torch.nn import functional
 
 
 def log_uniform(classes: int) -> Tensor:
-    """Zipf's law for classes that are sorted, the most frequent first: log(1 + 1/(k + 1)) / log(V + 1), `[V]`.
+    """Zipf's law for classes sorted by falling frequency: log(1 + 1/(k + 1)) / log(V + 1), `[V]`.
 
     >>> log_uniform(3)
     tensor([0.5000, 0.2925, 0.2075])
@@ -30,7 +30,7 @@ def sampled_softmax(
     samples: int,
     generator: torch.Generator,
 ) -> Tensor:
-    """Mean over the batch of the cross-entropy against `samples` classes drawn, with repetition, for all rows alike.
+    """Mean cross-entropy of the batch against `samples` classes, drawn with repetition and shared by all rows.
 
     Shapes as in `linear_cross_entropy`; `proposal` `[V]` is the distribution that is drawn from. A draw that is a
     row's own label does not count for that row.

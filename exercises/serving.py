@@ -14,7 +14,7 @@ from pathlib import Path
 
 from training.errors import TrainingError
 
-_ROOT = Path(__file__).parent.parent  # where `service` is
+_ROOT = Path(__file__).parent.parent  # the folder of `service`
 _START_TIMEOUT = 60.0  # seconds
 _PAUSE = 0.01  # seconds between two checks
 
@@ -26,7 +26,7 @@ class Service:
     """A service that is ready, with an open connection to it."""
 
     connection: http.client.HTTPConnection
-    ready: float  # seconds after its start
+    ready: float  # seconds from its start
 
     def send(self, path: str, body: bytes | None = None, media_type: str = JSON) -> bytes:
         """The answer to a GET, or with a body to a POST. Raises TrainingError for an error status."""
@@ -50,7 +50,7 @@ class Service:
 
 @contextmanager
 def serving(model: Path) -> Iterator[Service]:
-    """Start `python -m service` on `model`, and end it afterwards. Raises TrainingError where it does not start."""
+    """Start `python -m service` on `model`, and end it afterwards. Raises TrainingError if it does not start."""
     port = _free_port()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("DEMUR_")}
     environment = {**inherited, "DEMUR_MODEL_PATH": str(model), "DEMUR_PORT": str(port)}

@@ -1,4 +1,4 @@
-"""Fits with soft labels on Fashion-MNIST: one-hot, smoothed and those of a teacher."""
+"""Fits with soft labels on Fashion-MNIST: one-hot, smoothed, or from a teacher."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,7 +77,7 @@ def soft_labels(kind: str, labels: Tensor, classes: int, taught: Tensor | None) 
 
 
 def student(data: Parts, kind: str, size: int, seed: int, taught: Tensor | None) -> Result:
-    """A fit on `size` training images: those of its seed, where that is not all."""
+    """A fit on `size` training images, other ones for each seed if there are enough."""
     start = seed * size if (seed + 1) * size <= len(data.train) else 0
     rows = slice(start, start + size)
     labels = soft_labels(kind, data.train.labels[rows], data.classes, None if taught is None else taught[rows])
@@ -88,17 +88,17 @@ def student(data: Parts, kind: str, size: int, seed: int, taught: Tensor | None)
 
 
 def _quality(model: SoftmaxRegression, tune: Examples, report: Examples) -> Result:
-    """On the report split, before and after a temperature from the tune split."""
+    """Quality on the report split, before and after a temperature from the tune split."""
     wide = model.to(dtype=torch.float64)
     temperature = fit_temperature(wide.logits(tune.features.double()), tune.labels.numpy())
-    found = measure_quality(wide.logits(report.features.double()), report.labels.numpy(), temperature)
+    quality = measure_quality(wide.logits(report.features.double()), report.labels.numpy(), temperature)
     return {
-        "accuracy": found.accuracy,
-        "nll": found.before_temperature.nll,
-        "ece": found.before_temperature.ece,
+        "accuracy": quality.accuracy,
+        "nll": quality.before_temperature.nll,
+        "ece": quality.before_temperature.ece,
         "temperature": temperature,
-        "nll_after": found.nll,
-        "ece_after": found.ece,
+        "nll_after": quality.nll,
+        "ece_after": quality.ece,
     }
 
 

@@ -7,7 +7,7 @@ from training.fitting.softmax import softmax
 
 
 def one_hot(labels: Tensor, classes: int) -> Tensor:
-    """All of a label on its class; labels int64 `[N]`.
+    """Distributions with all mass on the label; labels int64 `[N]`.
 
     >>> one_hot(torch.tensor([1]), 3)
     tensor([[0., 1., 0.]])

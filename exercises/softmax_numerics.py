@@ -16,7 +16,7 @@ from training.reporting.pictures.palette import BLUE, GREEN, GREY, ORANGE, VERMI
 
 Errors = Mapping[str, Mapping[str, Mapping[str, float | None]]]  # by format, form and offset
 
-_STYLES = {  # colour, line, mark, and the height at which a result that is no number is drawn
+_STYLES = {  # colour, line, mark, and the height at which a NaN is drawn
     "float16": (VERMILION, "--", "s", 1e3),
     "bfloat16": (ORANGE, ":", "^", 1e4),
     "float32": (BLUE, "-", "o", 1e5),
@@ -51,7 +51,7 @@ Form = Callable[[Tensor], Tensor]
 
 
 def textbook(logits: Tensor) -> Tensor:
-    """As the book writes it, `[N, C]` -> `[N, C]`: exp(z) / sum exp(z)."""
+    """The form of the book, `[N, C]` -> `[N, C]`: exp(z) / sum exp(z)."""
     exponentials = torch.exp(logits)
     return exponentials / exponentials.sum(dim=1, keepdim=True)
 
@@ -65,7 +65,7 @@ FORMS: dict[str, Form] = {"textbook": textbook, "shifted": softmax, "division_fr
 
 
 def measure(settings: Settings) -> Findings:
-    """All that the page states. A quick run measures fewer offsets."""
+    """All numbers of the page. A quick run measures fewer offsets."""
     offsets = QUICK_OFFSETS if settings.quick else OFFSETS
     values: dict[str, Any] = {
         "limits": {name: _limits(dtype) for name, dtype in FORMATS.items()},
@@ -83,7 +83,7 @@ def measure(settings: Settings) -> Findings:
 
 
 def _limits(dtype: torch.dtype) -> dict[str, float]:
-    """Where exp and the textbook's form end: the logit of the format farthest from 0 for which each claim holds."""
+    """The limits of exp and of the textbook form: the logit farthest from 0 for which each claim holds, by format."""
     tiny = torch.finfo(dtype).tiny
 
     def alone(z: Tensor) -> bool:
@@ -136,13 +136,13 @@ def _plain(row: Tensor) -> list[float | None]:
 
 
 def _silent(largest: float) -> float | None:
-    """The textbook's error in float32 for three logits, the largest of which is given."""
+    """The error of the textbook form in float32 for three logits with this largest one."""
     logits = torch.tensor([[largest, largest - 0.5, largest - 1.5]])
     return _largest_error(textbook(logits), exact_softmax(logits))
 
 
 def _flushed() -> list[float | None]:
-    """A row of the subnormal stretch where the processor is told to take subnormals for 0."""
+    """A row in the subnormal range with a processor set to flush subnormals to 0."""
     try:
         torch.set_flush_denormal(True)
         return _plain(textbook(torch.tensor([[-100.0, -101.0, -102.0]])))
@@ -150,27 +150,27 @@ def _flushed() -> list[float | None]:
         torch.set_flush_denormal(False)
 
 
-def _largest_error(found: Tensor, exact: np.ndarray) -> float | None:
-    """The largest relative error, None where an element is NaN.
+def _largest_error(probabilities: Tensor, exact: np.ndarray) -> float | None:
+    """The largest relative error, None if an element is NaN.
 
     Probabilities that even float32 must round to fewer digits, or to 0, are left out.
     """
-    if bool(found.isnan().any()):
+    if bool(probabilities.isnan().any()):
         return None
     kept = exact >= torch.finfo(torch.float32).tiny
-    return float(relative_error(found[torch.from_numpy(kept)], exact[kept]).max())
+    return float(relative_error(probabilities[torch.from_numpy(kept)], exact[kept]).max())
 
 
 def _by_offset(dtype: torch.dtype, offsets: Iterable[float]) -> dict[str, dict[str, float | None]]:
     """Each form's largest error over 16 rows of 10 logits from -3 to 3, all shifted by each offset."""
     uniform = torch.from_numpy(np.random.default_rng(0).uniform(-3, 3, (16, 10)))
-    found: dict[str, dict[str, float | None]] = {name: {} for name in FORMS}
+    errors: dict[str, dict[str, float | None]] = {name: {} for name in FORMS}
     for offset in offsets:
-        logits = (uniform + offset).to(dtype)  # rounded here: the error of this is not the softmax's
+        logits = (uniform + offset).to(dtype)  # rounded first: this error is not one of the softmax
         exact = exact_softmax(logits)
         for name, form in FORMS.items():
-            found[name][f"{offset:g}"] = _largest_error(form(logits), exact)
-    return found
+            errors[name][f"{offset:g}"] = _largest_error(form(logits), exact)
+    return errors
 
 
 def _by_spread(spread: float) -> dict[str, float | None]:
@@ -181,7 +181,7 @@ def _by_spread(spread: float) -> dict[str, float | None]:
 
 
 def _many_classes() -> dict[str, Any]:
-    """The shifted form in float16 with more equal logits than the format's largest number, and torch's own."""
+    """The shifted form in float16, and that of torch, with more equal logits than the format's largest number."""
     logits = torch.zeros(1, MANY_CLASSES, dtype=torch.float16)
     return {
         "classes": MANY_CLASSES,
@@ -192,7 +192,7 @@ def _many_classes() -> dict[str, Any]:
 
 
 def _draw(near: Errors, far: Errors) -> Figure:
-    """Left the textbook's form around exp's limits; right the two safe forms far from 0."""
+    """Left: the textbook form around the limits of exp. Right: the two safe forms far from 0."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     for name, (colour, line, mark, nan) in _STYLES.items():

@@ -9,7 +9,7 @@ _DIGITS = 60
 
 
 def exact_softmax(logits: Tensor) -> NDArray[np.float64]:
-    """Probabilities of logits `[N, C]` of any float type, taken as they stand; each rounded once, to float64.
+    """Probabilities of logits `[N, C]` of any float type, taken exactly; each is rounded once, to float64.
 
     >>> import torch
     >>> exact_softmax(torch.tensor([[1000.0, 1000.0]]))
@@ -31,7 +31,7 @@ def relative_error(computed: Tensor, exact: NDArray[np.float64]) -> NDArray[np.f
 
 
 def _row(row: list[float]) -> list[float]:
-    # No shift: the numbers of mpmath have no largest exponent.
+    # No shift, since mpmath has no largest exponent.
     exponentials = [mpmath.exp(value) for value in row]
     total = mpmath.fsum(exponentials)
     return [float(value / total) for value in exponentials]

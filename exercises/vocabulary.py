@@ -25,9 +25,9 @@ from training.fitting.next_token import NextToken, NextTokenSettings
 
 VOCABULARIES, BATCHES, ROUNDS = (1000, 10_000, 50_000, 200_000), (64, 256, 2048), 3
 MODEL = NextTokenSettings()
-SHORT = replace(MODEL, steps=MODEL.steps // 4)  # in which the ways are compared
+SHORT = replace(MODEL, steps=MODEL.steps // 4)  # for the comparison of the ways
 THRESHOLDS = (0.0, 0.3, 0.5, 0.7, 0.9, 0.95, 0.99)
-_EVERY = 10  # places of `tune`, on which the ways are compared: all of them take as long as the fits
+_EVERY = 10  # places of `tune` for the comparison of the ways: all places would take as long as the fits
 _BANDS = (2, 10, 100, 1000)  # occurrences in `train`
 
 
@@ -64,7 +64,7 @@ def measure(settings: Settings) -> Findings:
 
 
 def _plain(grid: Any) -> Any:
-    """As JSON has it: a cost by its fields' names."""
+    """The costs as JSON values: each as an object of its fields."""
     if isinstance(grid, dict):
         return {key: _plain(value) for key, value in grid.items()}
     return None if grid is None else grid._asdict()
@@ -89,7 +89,7 @@ def _exactness(columns: int) -> dict[str, float]:
 
 
 def corpus(task: Task) -> dict[str, Any]:
-    """The text of this Python version, and how well counts predict it."""
+    """The text of this Python version, and its perplexity under models of counts."""
     texts = task.corpus.texts
     occurrences = np.array([n for _, n in Counter(token for text in texts.values() for token in text).most_common()])
     unigram = task.unigram
@@ -124,13 +124,13 @@ def _predictions(task: Task, scores: Scores) -> dict[str, Any]:
 
 
 def _answered(scores: Scores, threshold: float) -> dict[str, float]:
-    """The share of places answered from a confidence of `threshold`, and of the right ones among them."""
+    """The share of places answered with a confidence of at least `threshold`, and the accuracy among them."""
     answered = scores.confidence >= threshold
     return {"coverage": float(answered.mean()), "accuracy": float(scores.hits()[answered].mean())}
 
 
 def _bands(task: Task, scores: Scores) -> dict[str, dict[str, float]]:
-    """By how often the true token occurs in `train`: from each number up to the next."""
+    """The results by frequency of the true token in `train`: from each number up to the next."""
     counts = task.counts.clone()
     counts[1:].clamp_(min=_BANDS[0])  # an occurrence at the start of a file is not predicted
     counts[0] = 0  # the unknown

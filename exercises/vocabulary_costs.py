@@ -24,11 +24,11 @@ WIDTH = 128  # D, that of the model
 SAMPLES = 1024
 SLOW = 2.0  # seconds of a step that is measured once
 LIMIT = 150.0  # seconds after which a step is aborted
-_MANY = 0.3  # seconds; a quicker step is repeated for so long
+_MANY = 0.3  # seconds; a faster step is repeated for this long
 
 
 class Arguments(NamedTuple):
-    """Of a step, each with `requires_grad` but the labels."""
+    """The arguments of a step; all except the labels have `requires_grad`."""
 
     features: Tensor  # [N, D]
     weights: Tensor  # [V, D], as torch's layers have them
@@ -37,7 +37,7 @@ class Arguments(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """Of one step."""
+    """The cost of one step."""
 
     memory: int  # bytes
     seconds: float
@@ -49,7 +49,7 @@ def materialised(a: Arguments) -> Tensor:
 
 
 def chunked(a: Arguments) -> Tensor:
-    """Ours."""
+    """Our implementation."""
     return linear_cross_entropy(a.features, a.weights.T, a.biases, a.labels)
 
 
@@ -60,13 +60,13 @@ def native(a: Arguments) -> Tensor:
 
 
 def sampled(a: Arguments) -> Tensor:
-    """Against classes drawn by Zipf's law."""
+    """Sampled softmax with classes drawn by Zipf's law."""
     generator = torch.Generator().manual_seed(0)
     return sampled_softmax(a.features, a.weights.T, a.biases, a.labels, log_uniform(len(a.biases)), SAMPLES, generator)
 
 
 def cutoffs(classes: int) -> list[int]:
-    """Where adaptive softmax divides classes that are sorted by frequency (Grave et al. 2017).
+    """The cut-offs of adaptive softmax for classes sorted by frequency (Grave et al. 2017).
 
     >>> cutoffs(200_000)
     [10000, 50000]
@@ -84,9 +84,9 @@ ALL_WAYS = (*WAYS, "adaptive")
 
 
 def cost(way: str, classes: int, examples: int) -> Cost:
-    """One step in this process, whose peak should be that of nothing else."""
+    """The cost of one step in this process, which should do nothing else before."""
     step, _ = _prepared(way, 1000, 8)
-    step()  # what the libraries keep for themselves
+    step()  # allocates the memory that the libraries keep
     step, leaves = _prepared(way, classes, examples)
     before, start = _peak(), time.perf_counter()
     step()
@@ -121,9 +121,9 @@ def _peak() -> int:
 def costs(
     vocabularies: tuple[int, ...], batches: tuple[int, ...], rounds: int
 ) -> dict[str, dict[str, dict[str, Cost | None]]]:
-    """The cost of each way, by V and then N, as JSON has its keys: the least time of so many rounds, in turn.
+    """The cost of each way, by V and then N (strings, as in JSON): the minimum time of alternating rounds.
 
-    None where a step takes longer than `LIMIT`; a larger problem is not tried then.
+    None if a step takes longer than `LIMIT`; larger problems are not tried then.
     """
     grid: dict[str, dict[str, dict[str, Cost | None]]] = {}
     too_slow: set[tuple[str, int]] = set()  # a way and N
@@ -148,7 +148,7 @@ def costs(
 
 
 def _alone(way: str, classes: int, examples: int) -> Cost | None:
-    """The cost in a fresh process, which has torch loaded and has computed nothing."""
+    """The cost in a new process that has loaded torch and computed nothing."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     receiver, sender = context.Pipe(duplex=False)

@@ -21,14 +21,14 @@ from training.fitting.next_token import (
     initial_embeddings,
 )
 
-_BLOCK = 256  # contexts whose logits are there at once, when predicting
+_BLOCK = 256  # contexts whose logits are in memory at once
 
 LogProbabilities = Callable[[Tensor], Tensor]  # of contexts [N, K]: [N, V]
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """How N places were predicted."""
+    """The predictions of N places."""
 
     log_probability: NDArray[np.float64]  # [N], of the true token
     rank: NDArray[np.int64]  # [N], how many tokens were likelier than the true one
@@ -45,7 +45,7 @@ class Scores:
 
 
 def score(predict: LogProbabilities, places: Places) -> Scores:
-    """Predict each place, some at a time."""
+    """Predict each place, in blocks."""
     parts = []
     for contexts, following in zip(
         torch.split(places.contexts, _BLOCK), torch.split(places.following, _BLOCK), strict=True
@@ -58,12 +58,12 @@ def score(predict: LogProbabilities, places: Places) -> Scores:
 
 
 def exact(task: Task, settings: NextTokenSettings) -> NextToken:
-    """By the full softmax, its logits never all there."""
+    """Fit by the full softmax without materialising all logits."""
     return fit_next_token(task.vocabulary.tokens, task.train.contexts, task.train.following, settings)
 
 
 def by_samples(task: Task, settings: NextTokenSettings) -> NextToken:
-    """By sampled softmax, drawing by how often each token occurs."""
+    """Fit by sampled softmax, with classes drawn by frequency."""
     loss = partial(
         sampled_softmax,
         proposal=torch.from_numpy(task.unigram.probabilities).to(torch.float32),
@@ -74,12 +74,12 @@ def by_samples(task: Task, settings: NextTokenSettings) -> NextToken:
 
 
 def log_probabilities(model: NextToken) -> LogProbabilities:
-    """By the full softmax, however the model was fitted."""
+    """Log-probabilities by the full softmax, for a model fitted in any way."""
     return lambda contexts: torch.log_softmax(model.regression.logits(model.features(contexts)), dim=1)
 
 
 def adaptive(task: Task, settings: NextTokenSettings) -> tuple[LogProbabilities, int]:
-    """Adaptive softmax: another model, in which rare tokens have fewer features. And its number of parameters."""
+    """Fit adaptive softmax, a model with fewer features for rare tokens; also return its number of parameters."""
     size = len(task.vocabulary)
     embeddings = initial_embeddings(size, settings)
     with torch.random.fork_rng():

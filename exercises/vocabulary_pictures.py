@@ -21,7 +21,7 @@ _APART = 0.04
 
 
 def draw(grid: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Figure]:
-    """All of them, by the names of their files."""
+    """All pictures, by file name."""
     return {"vocabulary-costs": _costs(grid), "vocabulary-predictions": _predictions(values)}
 
 
@@ -49,7 +49,7 @@ def _costs(grid: Mapping[str, Any]) -> Figure:
 
 
 def _predictions(values: Mapping[str, Any]) -> Figure:
-    """Who is predicted how well: by frequency, and by confidence."""
+    """The quality of predictions by frequency and by confidence."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     _by_frequency(left, values["bands"])
@@ -59,7 +59,7 @@ def _predictions(values: Mapping[str, Any]) -> Figure:
     previous = 2.0
     for threshold, row in answered.items():
         if previous - row["coverage"] < _APART:
-            continue  # its number would lie on its neighbour's
+            continue  # its number would overlap its neighbour
         previous = row["coverage"]
         right.annotate(threshold, (row["coverage"], row["accuracy"]), (4, 4), textcoords="offset points", fontsize=8)
     right.set_xlabel("coverage (share of places answered)")

@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     """The most bytes of request bodies that a worker holds at a time; beyond it, 503."""
     max_batch_size: int = Field(1024, ge=1)
     """The most inputs in one request."""
-    # Pillow warns past 89 million pixels and refuses twice as many, whatever this is.
+    # Pillow warns past 89 million pixels and refuses twice as many, regardless of this setting.
     max_image_pixels: int = Field(50_000_000, ge=1, le=89_000_000)
     """The most pixels in one PNG or JPEG, checked before decoding."""
     max_connections: int = Field(1000, ge=1)

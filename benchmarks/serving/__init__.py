@@ -1,1 +1,1 @@
-"""How fast the service is, beside the least that a server can do and beside the servers that one would use instead."""
+"""The speed of the service against a bare server and against alternative servers."""

@@ -1,7 +1,8 @@
 """`make bench`, `make bench-peers` and `make bench-gate`: `python -m benchmarks.serving MODEL PART...`.
 
 Each part writes `build/bench/PART.json`. At the end all targets of serving are printed, with the results of the parts
-run now or before. `gate` runs short rounds instead, and exits with 1 where ours is under 0.30 of the limit each time.
+run now or before. `gate` runs short rounds instead, and exits with 1 if the service is under 0.30 of the limit each
+time.
 """
 
 import argparse
@@ -29,7 +30,7 @@ GATE, GATE_ROUNDS, GATE_SECONDS, GATE_TRIES = 0.30, 5, 1, 3
 
 
 def ours_and_plain(model: Path, rounds: int) -> dict[str, Any]:
-    """Ours in its three forms, a limit for each, and a plain FastAPI service."""
+    """The service with its three kinds of request, a limit for each, and a plain FastAPI service."""
     forms = [servers.ours(form) for form in ("json", "raw", "png")]
     compared = [*throughput.with_limits(forms, model), *servers.first_choices()]
     document = throughput.measure(compared, model, rounds)
@@ -40,7 +41,7 @@ def ours_and_plain(model: Path, rounds: int) -> dict[str, Any]:
 
 
 def with_peers(model: Path, rounds: int) -> dict[str, Any]:
-    """Ours, the limit, a plain FastAPI service, and the peers in separate environments."""
+    """The service, the limit, a plain FastAPI service, and the peers in separate environments."""
     for peer in names():
         make(peer)
     ours = servers.ours()
@@ -58,7 +59,8 @@ def with_peers(model: Path, rounds: int) -> dict[str, Any]:
 def gate(model: Path) -> int:
     """The exit status.
 
-    A shared machine can be half as fast for seconds, and not slow down the limit. A real regression shows each time.
+    A shared machine can slow down the service for seconds without slowing down the limit. A real regression shows each
+    time.
     """
     compared = throughput.with_limits([servers.ours()], model)
     for _ in range(GATE_TRIES):

@@ -1,4 +1,4 @@
-"""1,024 images as raw bytes in one request, in images a second, beside onnxruntime in a loop on the same core.
+"""1,024 images as raw bytes in one request, in images a second, against onnxruntime in a loop on the same core.
 
 The answers' media types are JSON and two binary ones; one that the service does not offer is left out.
 """
@@ -29,7 +29,7 @@ ACCEPTED = {"JSON": JSON, "octet-stream": RAW, "npy": NPY}
 
 
 def images() -> NDArray[np.uint8]:
-    """uint8 [1024, 28, 28], drawn; what is in them costs nothing or everything alike."""
+    """Random uint8 [1024, 28, 28]; the time does not depend on the content."""
     return np.random.default_rng(0).integers(0, 256, (IMAGES, 28, 28), dtype=np.uint8)
 
 
@@ -39,9 +39,9 @@ def request(accept: str) -> Request:
 
 
 def probabilities(answer: bytes, kind: str, count: int) -> NDArray[np.float32]:
-    """Those of an answer, [N, C]; the binary ones are records.
+    """The probabilities of an answer, [N, C]; binary answers are records.
 
-    Raises ValueError where it is not of that kind.
+    Raises ValueError if the answer is not of that kind.
     """
     if kind == "JSON":
         return np.array([each["probabilities"] for each in json.loads(answer)["predictions"]], np.float32)
@@ -55,15 +55,15 @@ def probabilities(answer: bytes, kind: str, count: int) -> NDArray[np.float32]:
 
 
 def offered(address: str, right: NDArray[np.float32]) -> list[str]:
-    """The kinds of answer that the service gives and that are right; a wrong JSON answer raises ValueError."""
+    """The kinds of answer that the service gives correctly; a wrong JSON answer raises ValueError."""
     kinds = []
     for kind, accept in ACCEPTED.items():
         try:
-            found = probabilities(request(accept).send(address), kind, IMAGES)
+            answered = probabilities(request(accept).send(address), kind, IMAGES)
         except (OSError, ValueError) as error:
-            found = np.empty((0, 0), np.float32)
+            answered = np.empty((0, 0), np.float32)
             print(f"{kind} is not offered: {error}"[:200], file=sys.stderr)
-        if found.shape == right.shape and np.abs(found - right).max() <= TOLERANCE:
+        if answered.shape == right.shape and np.abs(answered - right).max() <= TOLERANCE:
             kinds.append(kind)
         elif kind == "JSON":
             raise ValueError("the probabilities in the JSON answer are not onnxruntime's")
@@ -82,9 +82,9 @@ def measure(model: Path, rounds: int = ROUNDS) -> dict[str, Any]:
     cores, right = two_cores(), Classifier.load(model).scores(images()).probabilities
     with served(["-m", "service"], cores[0], DEMUR_MODEL_PATH=str(model.resolve())) as ready:
         by_kind = {kind: request(ACCEPTED[kind]) for kind in offered(ready.address, right)}
-        found: dict[str, list[float]] = {"onnxruntime": [], **{kind: [] for kind in by_kind}}
+        images_per_second: dict[str, list[float]] = {"onnxruntime": [], **{kind: [] for kind in by_kind}}
         for _ in range(rounds):
-            found["onnxruntime"].append(direct(cores[0], model))
+            images_per_second["onnxruntime"].append(direct(cores[0], model))
             for kind, ask in by_kind.items():
                 per_second = rate(
                     ready.address,
@@ -96,12 +96,14 @@ def measure(model: Path, rounds: int = ROUNDS) -> dict[str, Any]:
                     accept=ask.accept,
                     connections=CONNECTIONS,
                 )
-                found[kind].append(IMAGES * per_second)
+                images_per_second[kind].append(IMAGES * per_second)
     return {
         "rounds": rounds,
         "images": IMAGES,
-        "images_per_second": found,
-        "of_onnxruntime": {kind: ratios(found[kind], found["onnxruntime"]).median for kind in by_kind},
+        "images_per_second": images_per_second,
+        "of_onnxruntime": {
+            kind: ratios(images_per_second[kind], images_per_second["onnxruntime"]).median for kind in by_kind
+        },
     }
 
 

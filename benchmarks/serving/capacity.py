@@ -1,7 +1,7 @@
 """`python -m benchmarks.serving.capacity`: capacity for docs/performance.md, from docs/benchmarks/serving.json.
 
-One core's rate is measured, and what a second worker adds. All else is arithmetic on these two and on the bytes of a
-request, for more cores than were ever measured: the table says so.
+The rate of one core and the gain by a second worker are measured. The rest is arithmetic on these two and on the bytes
+of a request, for more cores than were measured; the table says so.
 """
 
 import json
@@ -19,17 +19,17 @@ START = "<!-- capacity, from docs/benchmarks/serving.json -->\n"
 
 RATES = (1_000, 100_000, 1_000_000)  # requests/s
 LINKS = (10, 25, 100)  # Gbit/s
-MACHINE_CORES, MACHINE_LINK = 64, 25  # the machine that the bottlenecks are of
-LOAD = 0.70  # of what a core can: over it requests wait for one another
-TWO_WORKERS = 1.53  # on two cores, of one on one core: the least favourable of docs/performance.md
+MACHINE_CORES, MACHINE_LINK = 64, 25  # the machine for which bottlenecks are computed
+LOAD = 0.70  # of a core's maximum; above it, requests queue
+TWO_WORKERS = 1.53  # the rate on two cores over that on one; the lowest in docs/performance.md
 RAW_BYTES = 784  # the same picture as bytes
 HEAD_BYTES = 200  # of HTTP, each way, at most
-SEGMENT, FRAME_BYTES = 1448, 90  # what a TCP segment carries; Ethernet, IP and TCP around it
+SEGMENT, FRAME_BYTES = 1448, 90  # payload of a TCP segment; overhead of Ethernet, IP and TCP
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What the arithmetic starts from."""
+    """The measured input of the arithmetic."""
 
     hardware: str
     per_second: float  # requests, of one worker on one core
@@ -38,7 +38,7 @@ class Measured:
 
     @classmethod
     def of(cls, document: dict[str, Any]) -> "Measured":
-        """From the stored measurement; its limit says how many bytes went in and out."""
+        """From the stored measurement; the entry of its limit holds the bytes in and out."""
         servers = {server["name"]: server for server in document["servers"]}
         sizes = re.search(r"([\d,]+) bytes in and ([\d,]+) out", servers["limit-demur-json"]["title"])
         if sizes is None:
@@ -48,17 +48,17 @@ class Measured:
 
     @property
     def of_a_core(self) -> float:
-        """Requests/s that are planned with for each of many cores."""
+        """Planned requests/s for each of many cores."""
         return self.per_second * TWO_WORKERS / 2 * LOAD
 
     def cores(self, rate: float) -> float:
-        """Cores for so many requests/s; the first is not slowed down by a second."""
+        """Cores for this many requests/s; a single core has no loss by a second one."""
         alone = rate / (self.per_second * LOAD)
         return alone if alone <= 1 else rate / self.of_a_core
 
 
 def on_the_wire(body: int) -> int:
-    """Bytes that a message takes of a link: its head, and a frame around each segment.
+    """Bytes of a message on a link, with its head and a frame around each segment.
 
     >>> on_the_wire(784), on_the_wire(2823)
     (1074, 3293)
@@ -68,12 +68,12 @@ def on_the_wire(body: int) -> int:
 
 
 def gigabits(rate: float, size: int) -> float:
-    """What so many messages of a size come to, in Gbit/s."""
+    """Gbit/s of this many messages of a size."""
     return rate * size * 8 / 1e9
 
 
 def bottleneck(measured: Measured, rate: float) -> str:
-    """Of one machine, what is exhausted first, and how far it is used."""
+    """The resource of one machine that is exhausted first, and its use."""
     cores = measured.cores(rate)
     if cores <= 1:
         return f"one worker, {_percent(cores)} used: a second for when the first fails"
@@ -87,7 +87,7 @@ def bottleneck(measured: Measured, rate: float) -> str:
 
 
 def block(document: dict[str, Any]) -> str:
-    """What stands between the marks."""
+    """The text between the marks."""
     measured = Measured.of(document)
     request, answer, raw = (on_the_wire(size) for size in (measured.request_bytes, measured.answer_bytes, RAW_BYTES))
     links = ", ".join(str(link) for link in LINKS)
@@ -103,15 +103,15 @@ def block(document: dict[str, Any]) -> str:
             f"| {rate:,} | {math.ceil(measured.cores(rate))} | {_digits(taken)}, {_digits(gigabits(rate, answer))} "
             f"| {shares} | {_digits(gigabits(rate, raw))} | {bottleneck(measured, rate)} |"
         )
-    said = "".join(
+    facts = "".join(
         textwrap.fill(f"- {fact}", 120, subsequent_indent="  ", break_on_hyphens=False) + "\n"
         for fact in _facts(measured, document)
     )
-    return "\n".join(lines) + "\n\n" + said
+    return "\n".join(lines) + "\n\n" + facts
 
 
 def _facts(measured: Measured, document: dict[str, Any]) -> Iterator[str]:
-    """What is measured, what is assumed, and where one of a thing ends."""
+    """The measurements, the assumptions, and the limits of one core, link and machine."""
     request, answer = on_the_wire(measured.request_bytes), on_the_wire(measured.answer_bytes)
     yield (
         f"**Measured**: {measured.per_second:,.0f} requests/s of one worker on one core, bodies of "
@@ -166,7 +166,7 @@ def _ray(document: dict[str, Any]) -> float:
 
 
 def written(page: str, document: dict[str, Any]) -> str:
-    """The page with that block. Raises ValueError where it has no place for one."""
+    """The page with that block. Raises ValueError if it has no place for one."""
     before, start, rest = page.partition(START)
     _, end, after = rest.partition(END)
     if not (start and end):

@@ -8,7 +8,7 @@ from training.reporting.pictures.sheet import as_png
 
 
 def draw(bars: list[tuple[str, str, Spread]], hardware: str) -> bytes:
-    """A PNG with a bar for each server, of title, name and rates, in the order given; the whiskers are all rounds."""
+    """Write a PNG with a bar for each server (title, name, rates), in order; whiskers span all rounds."""
     figure = Figure(figsize=(9, 0.36 * len(bars) + 1.2), layout="constrained")
     axes = figure.subplots()
     for place, (_, name, rates) in enumerate(bars):

@@ -1,4 +1,4 @@
-"""What the frameworks cost: a route of Starlette's and one of FastAPI's that do nothing.
+"""The cost of the frameworks: a route of Starlette and one of FastAPI that do nothing.
 
 `python -m benchmarks.serving.does_nothing starlette|fastapi`.
 """

@@ -10,25 +10,25 @@ FOLDER = Path("build/peers")
 
 
 def names() -> list[str]:
-    """The peers that there are, by their lists of packages."""
+    """The names of the peers, from their package lists."""
     return sorted(path.stem for path in _LISTS.glob("*.txt"))
 
 
 def python_of(peer: str | None) -> Path:
-    """The interpreter that runs a peer; without one, ours."""
+    """The interpreter of a peer; ours without one."""
     return Path(sys.executable) if peer is None else FOLDER.resolve() / peer / "bin" / "python"
 
 
 def versions(peer: str) -> dict[str, str]:
-    """The versions of what matters for its speed, by its list."""
+    """The versions of the packages that matter for its speed, from its list."""
     pins = dict(re.findall(r"^([a-z0-9-]+)(?:\[.*\])?==(\S+)", (_LISTS / f"{peer}.txt").read_text(), re.MULTILINE))
     return {name: pins[name] for name in (peer, "onnxruntime", "fastapi", "starlette", "uvicorn") if name in pins}
 
 
 def make(peer: str) -> None:
-    """Make it, or bring it up to its list. Raises CalledProcessError where pip fails, which has said why."""
+    """Create or update the environment from its list. Raises CalledProcessError if pip fails; pip prints the reason."""
     folder, listed = FOLDER / peer, _LISTS / f"{peer}.txt"
-    done = folder / "packages.txt"  # the list that it was made from
+    done = folder / "packages.txt"  # the list from which it was made
     if done.exists() and done.read_text() == listed.read_text():
         return
     print(f"{folder}: installing", file=sys.stderr, flush=True)

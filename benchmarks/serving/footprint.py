@@ -1,4 +1,4 @@
-"""From a process's start to `/readyz`, and its memory then, beside a process that only imports what a server needs."""
+"""Time from process start to `/readyz`, and memory then, against a process that only imports a server's libraries."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ _IMPORTS = "import sys, numpy, onnxruntime, fastapi, uvicorn; print(flush=True);
 
 
 def imports_alone(core: int) -> tuple[float, int, int]:
-    """Seconds from a process's start until it has imported them, then its resident and its proportional KB."""
+    """Seconds from process start to the end of the imports, then resident and proportional KB."""
     command = ["taskset", "--cpu-list", str(core), sys.executable, "-c", _IMPORTS]
     start = time.perf_counter()
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -28,7 +28,7 @@ def imports_alone(core: int) -> tuple[float, int, int]:
 
 
 def ready_service(model: Path, core: int) -> tuple[float, int, int]:
-    """The same of `python -m service` until `/readyz` says 200, after one request."""
+    """The same for `python -m service`: seconds until `/readyz` answers 200, and memory after one request."""
     ours = servers.ours(DEMUR_MODEL_PATH=str(model.resolve()))
     with served(ours.arguments, core, poll_seconds=_POLL_SECONDS, settings=ours.settings) as ready:
         ours.request.send(ready.address)
@@ -40,12 +40,12 @@ def measure(model: Path, rounds: int = ROUNDS) -> dict[str, Any]:
     """Both in turn, as a document."""
     core, _ = two_cores()
     imports, service = [], []
-    for _ in range(rounds + 1):  # the first brings the files into memory
+    for _ in range(rounds + 1):  # the first round fills the page cache
         imports.append(imports_alone(core))
         service.append(ready_service(model, core))
     document: dict[str, Any] = {"rounds": rounds}
     for number, (name, form) in enumerate((("seconds", ".3f"), ("resident_kb", ",.0f"), ("proportional_kb", ",.0f"))):
-        alone, ours = ([each[number] for each in found[1:]] for found in (imports, service))
+        alone, ours = ([each[number] for each in runs[1:]] for runs in (imports, service))
         print(f"{name:16} imports {Spread.of(alone).shown(form)}, service {Spread.of(ours).shown(form)}")
         document[name] = {"imports": alone, "service": ours, "ratio": ratios(ours, alone).median}
     return document

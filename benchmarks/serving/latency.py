@@ -1,4 +1,4 @@
-"""Latency at 70 % of the highest load, in an open loop; see `open_loop`. Ours and the limit, in turn."""
+"""Latency at 70 % of the highest load, in an open loop (see `open_loop`), of the service and the limit in turn."""
 
 import gc
 import os
@@ -22,9 +22,9 @@ ARRIVALS = {"fixed": every, "Poisson": at_random}
 
 
 def standing_still(core: int, seconds: float = 2) -> float:
-    """Share of the time in which the machine keeps a loop from running for over half a millisecond at a time.
+    """Share of the time in which the machine stops a loop for over half a millisecond at a time.
 
-    Nothing that is measured here can have a better tail than this leaves it.
+    It bounds the tail latency that any server can reach on this machine.
     """
     before, clock = os.sched_getaffinity(0), time.perf_counter
     os.sched_setaffinity(0, {core})
@@ -44,29 +44,29 @@ def one(server: Server, model: Path) -> dict[str, Any]:
     with server.running(model, cores) as ready:
         for duration in (WARM_UP_SECONDS, SECONDS):
             highest = rate(ready.address, [ask.path], ask.body, ask.content_type, cores[1], duration)
-        found: dict[str, Any] = {"highest": highest}
+        result: dict[str, Any] = {"highest": highest}
         before = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, cores[1:])  # where wrk was
+        os.sched_setaffinity(0, cores[1:])  # the core that wrk used
         gc.disable()  # a pause of ours would count as the server's
         try:
             for name, arrivals in ARRIVALS.items():
-                found[name] = percentiles(latencies(ready.address, ask, arrivals(LOAD * highest, OPEN_SECONDS)))
+                result[name] = percentiles(latencies(ready.address, ask, arrivals(LOAD * highest, OPEN_SECONDS)))
         finally:
             gc.enable()
             os.sched_setaffinity(0, before)
-    return found
+    return result
 
 
 def measure(model: Path, rounds: int = ROUNDS) -> dict[str, Any]:
-    """All rounds, as a document; of each percentile the median."""
+    """All rounds, as a document, with the median of each percentile."""
     compared = with_limits([servers.ours()], model)
-    found: dict[str, list[dict[str, Any]]] = {server.name: [] for server in compared}
+    results: dict[str, list[dict[str, Any]]] = {server.name: [] for server in compared}
     still = []
     for _ in range(rounds):
         still.append(max(standing_still(core) for core in two_cores()))
         for server in compared:
-            found[server.name].append(one(server, model))
-            print(f"{server.name:20} {found[server.name][-1]}", file=sys.stderr, flush=True)
+            results[server.name].append(one(server, model))
+            print(f"{server.name:20} {results[server.name][-1]}", file=sys.stderr, flush=True)
     medians = {
         name: {
             "highest": Spread.of([each["highest"] for each in measured]).median,
@@ -76,7 +76,7 @@ def measure(model: Path, rounds: int = ROUNDS) -> dict[str, Any]:
             },
             "p99_over_p50": Spread.of([each["fixed"]["p99"] / each["fixed"]["p50"] for each in measured]).median,
         }
-        for name, measured in found.items()
+        for name, measured in results.items()
     }
     return {
         "rounds": rounds,
@@ -89,7 +89,7 @@ def measure(model: Path, rounds: int = ROUNDS) -> dict[str, Any]:
 
 
 def table(document: dict[str, Any]) -> str:
-    """Microseconds."""
+    """The percentiles in microseconds, as a table."""
     lines = ["| server | arrivals | requests/s | p50 | p90 | p99 | p99.9 |", "|---|---|---|---|---|---|---|"]
     for name, row in document["servers"].items():
         for kind in ARRIVALS:

@@ -1,6 +1,6 @@
 """The upper limit for a Python server: a bare ASGI application on uvicorn that answers constant bytes.
 
-How many, says `LIMIT_BYTES`; how many processes, `DEMUR_WORKERS`.
+`LIMIT_BYTES` sets the number of bytes, `DEMUR_WORKERS` the number of processes.
 """
 
 import os

@@ -1,9 +1,9 @@
 """An open loop: requests are sent by the clock, whether or not earlier ones have been answered.
 
 wrk sends the next request when it has the last answer, so a server that stops for a second gets 16 requests in it
-and not 10,000, and 16 slow answers vanish in the percentiles. Here each request has a scheduled moment, and its latency
-counts from then on, as in wrk2: the wait for a free connection is part of it. wrk2 itself is in none of the package
-indexes that `make` uses, so the loop is written here.
+instead of 10,000, and 16 slow answers vanish in the percentiles. Here each request has a scheduled moment, and its
+latency counts from then on, as in wrk2: the wait for a free connection is part of it. wrk2 itself is in none of the
+package indexes that `make` uses, so the loop is written here.
 
 The loop has a core to itself and never sleeps: a timer's millisecond would be more than the latency.
 """
@@ -34,15 +34,15 @@ def every(rate: float, seconds: float) -> NDArray[np.float64]:
 
 
 def at_random(rate: float, seconds: float) -> NDArray[np.float64]:
-    """Moments of a Poisson process with that mean rate, as many users make it that know nothing of one another, [N]."""
+    """Moments of a Poisson process with that mean rate, as from many independent users, [N]."""
     gaps = np.random.default_rng(0).exponential(1 / rate, round(rate * seconds))
     return np.cumsum(gaps)
 
 
 def latencies(address: str, request: Request, moments: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Seconds from the moment that each request was meant for to its answer, float64 [N].
+    """Seconds from the scheduled moment of each request to its answer, float64 [N].
 
-    Raises OSError where an answer's status is not 200, or answers stay away.
+    Raises OSError if an answer's status is not 200, or if answers are missing.
     """
     host, port = urlsplit(address).netloc.split(":")
     connections = [_Connection(host, int(port)) for _ in range(CONNECTIONS)]
@@ -54,7 +54,7 @@ def latencies(address: str, request: Request, moments: NDArray[np.float64]) -> N
 
 
 def percentiles(values: NDArray[np.float64]) -> dict[str, float]:
-    """p50, p90, p99 and p99.9, each a value that occurred: the smallest that no fewer are at or under.
+    """p50, p90, p99 and p99.9: for each, the smallest value with at least that share of all at or under it.
 
     >>> percentiles(np.arange(1, 1001.0))
     {'p50': 500.0, 'p90': 900.0, 'p99': 990.0, 'p99.9': 999.0}
@@ -68,11 +68,11 @@ def _run(connections: list["_Connection"], message: bytes, moments: NDArray[np.f
     by_number = {connection.socket.fileno(): connection for connection in connections}
     for number in by_number:
         poll.register(number, select.EPOLLIN)
-    free, due = deque(connections), moments.tolist()  # in turn, so that none stays idle and is closed
-    found: deque[float] = deque()
+    free, due = deque(connections), moments.tolist()  # used in turn, so that none is closed for being idle
+    latency_seconds: deque[float] = deque()
     sent, clock = 0, time.perf_counter
     start = clock()
-    while len(found) < len(due):
+    while len(latency_seconds) < len(due):
         now = clock() - start
         while free and sent < len(due) and due[sent] <= now:
             free.popleft().send(message, due[sent])
@@ -80,21 +80,21 @@ def _run(connections: list["_Connection"], message: bytes, moments: NDArray[np.f
         for number, _ in poll.poll(0):
             connection = by_number[number]
             if connection.receive():
-                found.append(clock() - start - connection.meant)
+                latency_seconds.append(clock() - start - connection.meant)
                 free.append(connection)
         if now > due[-1] + _PATIENCE_SECONDS:
-            raise OSError(f"{len(due) - len(found)} of {len(due)} requests have no answer")
-    return np.array(found)
+            raise OSError(f"{len(due) - len(latency_seconds)} of {len(due)} requests have no answer")
+    return np.array(latency_seconds)
 
 
 @dataclass(slots=True)
 class _Connection:
-    """A connection with at most one request on its way."""
+    """A connection with at most one open request."""
 
     socket: socket.socket
-    meant: float  # the moment of the request on its way
+    meant: float  # scheduled moment of the current request
     received: bytes
-    length: int | None  # of the whole answer, once its head is there
+    length: int | None  # of the complete answer, once its head has arrived
 
     def __init__(self, host: str, port: int) -> None:
         self.socket = socket.create_connection((host, port))
@@ -106,7 +106,7 @@ class _Connection:
         self.socket.sendall(message)
 
     def receive(self) -> bool:
-        """Take what is there; true where the answer is whole."""
+        """Read the bytes that have arrived; true if the answer is complete."""
         arrived = self.socket.recv(1 << 16)
         if not arrived:
             raise OSError("the server closed a connection")
@@ -120,7 +120,7 @@ class _Connection:
 
 
 def _length(received: bytes) -> int | None:
-    """Bytes of head and body together; None while the head is not whole.
+    """Bytes of head and body together; None until the head is complete.
 
     >>> _length(b"HTTP/1.1 200 OK" + bytes([13, 10]) + b"content-length: 2" + bytes([13, 10, 13, 10]) + b"{")
     40

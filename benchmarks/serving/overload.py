@@ -1,8 +1,8 @@
-"""Three times the highest load, in an open loop: what is answered, how late, what is refused, and whether any is lost.
+"""Three times the highest load, in an open loop: answered, refused and lost requests, and their latency.
 
-The server has one core and the load the other. Each request has its moment, of a Poisson process, whether or not the
-ones before are answered, and goes to a connection that is free; its latency counts from that moment on. A refusal is an
-answer of 503 with `Retry-After`, and is not sent again. What is neither answered nor refused is lost.
+The server has one core and the load the other. Each request has a scheduled moment, from a Poisson process independent
+of earlier answers, and goes to a free connection; its latency counts from that moment. A refusal is an answer of 503
+with `Retry-After`, and is not sent again. A request that is neither answered nor refused is lost.
 """
 
 import gc
@@ -35,7 +35,7 @@ UNLOADED, UNLOADED_SECONDS = 0.05, 6  # of the highest load
 TIMES, OVERLOAD_SECONDS = 3, 10
 CONNECTIONS = 512
 _PATIENCE_SECONDS = 10  # for the last answers
-_AT_ONCE = 16  # requests that are sent before answers are looked for
+_AT_ONCE = 16  # requests sent before the next check for answers
 
 
 @dataclass(slots=True)
@@ -43,11 +43,11 @@ class Outcome:
     """The requests of one run, by outcome. Times are in seconds."""
 
     sent: int
-    seconds: float  # from the first moment to the last request's
+    seconds: float  # from the start to the last scheduled moment
     answered: list[float] = field(default_factory=list)  # latencies
     refused: list[float] = field(default_factory=list)
-    behind: list[float] = field(default_factory=list)  # from a request's moment until it was sent
-    closed: int = 0  # connections that the server ended
+    behind: list[float] = field(default_factory=list)  # from the scheduled moment of a request until it was sent
+    closed: int = 0  # connections closed by the server
 
     def document(self) -> dict[str, Any]:
         """The results as JSON values."""
@@ -109,9 +109,9 @@ def run(address: str, request: Request, moments: NDArray[np.float64], connection
 
 
 def _is_answered(received: bytes) -> bool:
-    """Whether an answer is one, and not a refusal.
+    """True for an answer, false for a refusal.
 
-    It is taken for whole: ours is written in one piece, and shorter than what a loopback interface carries at once.
+    The bytes are assumed complete: the server writes them in one piece, shorter than a loopback interface's packet.
 
     >>> _is_answered(b"HTTP/1.1 200 OK"), _is_answered(b"HTTP/1.1 503 Service Unavailable")
     (True, False)
@@ -127,12 +127,12 @@ def counted(ready: Served) -> dict[str, float]:
     with urllib.request.urlopen(f"{ready.address}/metrics", timeout=10) as answer:
         lines = answer.read().decode().splitlines()
     start = 'demur_requests_total{method="POST",route="/predict",status="'
-    found = (line.removeprefix(start).partition('"} ') for line in lines if line.startswith(start))
-    return {status: float(value) for status, _, value in found}
+    samples = (line.removeprefix(start).partition('"} ') for line in lines if line.startswith(start))
+    return {status: float(value) for status, _, value in samples}
 
 
 def one(model: Path) -> dict[str, Any]:
-    """A fresh server: its highest load by wrk, then hardly any, then too much."""
+    """A new server: its highest load by wrk, then a light load, then an overload."""
     cores, server = two_cores(), servers.ours()
     ask = server.request
     with server.running(model, cores) as ready:
@@ -141,7 +141,7 @@ def one(model: Path) -> dict[str, Any]:
             highest = rate(ready.address, [ask.path], ask.body, ask.content_type, cores[1], duration)
             answer = (processor_seconds(ready.pid) - used) / (highest * duration)
         before = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, cores[1:])  # where wrk was
+        os.sched_setaffinity(0, cores[1:])  # the core that wrk used
         gc.disable()  # a pause of ours would count as the server's
         try:
             unloaded = run(ready.address, ask, at_random(UNLOADED * highest, UNLOADED_SECONDS), 64)
@@ -152,29 +152,29 @@ def one(model: Path) -> dict[str, Any]:
             gc.enable()
             os.sched_setaffinity(0, before)
         after = counted(ready)
-    found = loaded.document()
-    found["uncounted"] = sum(after.values()) - sum(known.values()) - loaded.sent
-    found["p99_over_unloaded"] = found["answered"]["p99"] / percentiles(np.array(unloaded.answered))["p99"]
-    # Of the server's own processor time, which does not count what others on the machine take.
-    found["answer_seconds"] = answer
-    found["refusal_seconds"] = (used - answer * len(loaded.answered)) / max(1, len(loaded.refused))
-    return {"highest": highest, "unloaded": unloaded.document(), "loaded": found}
+    overload = loaded.document()
+    overload["uncounted"] = sum(after.values()) - sum(known.values()) - loaded.sent
+    overload["p99_over_unloaded"] = overload["answered"]["p99"] / percentiles(np.array(unloaded.answered))["p99"]
+    # In processor time of the server, which other processes on the machine do not change.
+    overload["answer_seconds"] = answer
+    overload["refusal_seconds"] = (used - answer * len(loaded.answered)) / max(1, len(loaded.refused))
+    return {"highest": highest, "unloaded": unloaded.document(), "loaded": overload}
 
 
 def measure(model: Path, rounds: int = ROUNDS) -> dict[str, Any]:
     """All rounds, as a document."""
-    found = []
+    results = []
     for _ in range(rounds):
-        found.append(one(model))
-        print(found[-1], file=sys.stderr, flush=True)
-    ratios = Spread.of([each["loaded"]["p99_over_unloaded"] for each in found])
+        results.append(one(model))
+        print(results[-1], file=sys.stderr, flush=True)
+    ratios = Spread.of([each["loaded"]["p99_over_unloaded"] for each in results])
     return {
-        "rounds": found,
+        "rounds": results,
         "times": TIMES,
         "seconds": OVERLOAD_SECONDS,
         "connections": CONNECTIONS,
         "p99_over_unloaded": ratios.median,
-        "lost": sum(each["loaded"]["lost"] for each in found),
+        "lost": sum(each["loaded"]["lost"] for each in results),
     }
 
 

@@ -1,7 +1,7 @@
 """`python -m benchmarks.serving.packages`: the size of the serving image, by package.
 
-The packages of `requirements/serve.txt` are installed into a new environment, as the Dockerfile does it, and measured
-by what they occupy; the model and the service's own code stand beside them.
+The packages of `requirements/serve.txt` are installed into a new environment, as in the Dockerfile, and measured by
+their size on disk; the model and the service's own code are listed too.
 """
 
 import subprocess
@@ -16,13 +16,13 @@ _SHOWN_MB = 1
 
 
 def installed(folder: Path) -> dict[str, int]:
-    """Bytes of each package in a folder of them, the largest first."""
+    """Bytes of each package in a folder, the largest first."""
     sizes = {each.metadata["Name"]: _size(each) for each in distributions(path=[str(folder)])}
     return dict(sorted(sizes.items(), key=lambda item: -item[1]))
 
 
 def measure() -> dict[str, Any]:
-    """Install, and measure, in bytes."""
+    """Install the packages and measure them, in bytes."""
     with tempfile.TemporaryDirectory() as name:
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--no-deps", "--target", name]
         subprocess.run([*command, "--requirement", "requirements/serve.txt"], check=True)
@@ -34,7 +34,7 @@ def measure() -> dict[str, Any]:
 
 
 def table(document: dict[str, Any]) -> str:
-    """Those of a megabyte or more, and the rest together."""
+    """Packages of at least a megabyte, and the sum of the rest."""
     lines, rest = ["| part | MB |", "|---|---|"], 0
     for name, size in document["bytes"].items():
         if size / 1e6 >= _SHOWN_MB:

@@ -1,4 +1,4 @@
-"""What one would write first: FastAPI, pydantic's lists and onnxruntime, in a `def` route and in an `async def` one."""
+"""A plain service: FastAPI, lists by pydantic and onnxruntime, in a `def` route and in an `async def` one."""
 
 import os
 from typing import Any

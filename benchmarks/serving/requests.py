@@ -28,7 +28,7 @@ class Request:
     accept: str = "*/*"
 
     def send(self, address: str) -> bytes:
-        """The body of the answer. Raises OSError where there is none or its status is not 200."""
+        """The body of the answer. Raises OSError without one or if its status is not 200."""
         headers = {"Content-Type": self.content_type, "Accept": self.accept}
         request = urllib.request.Request(address + self.path, self.body, headers)
         with urllib.request.urlopen(request, timeout=30) as answer:
@@ -44,7 +44,7 @@ def image() -> NDArray[np.uint8]:
 
 
 def as_json(path: str, document: dict[str, Any]) -> Request:
-    """A request with a JSON body, with a space after each comma, as Python's json writes it."""
+    """A request with a JSON body in the default format of Python's json, with a space after each comma."""
     return Request(path, json.dumps(document).encode())
 
 
@@ -60,10 +60,10 @@ def v2(path: str) -> Request:
 
 
 def raw() -> Request:
-    """784 bytes, for ours."""
+    """784 bytes, for the service."""
     return Request("/predict?top_k=3", image().tobytes(), RAW)
 
 
 def png() -> Request:
-    """The file, for ours."""
+    """The PNG file, for the service."""
     return Request("/predict?top_k=3", _PICTURE.read_bytes(), PNG)

@@ -13,7 +13,7 @@ _PACKAGES = ("fastapi", "starlette", "uvicorn", "httptools", "uvloop", "pydantic
 
 
 def machine() -> dict[str, Any]:
-    """The hardware, and the versions of ours and of the load generator."""
+    """The hardware, and the versions of the service and of the load generator."""
     wrk = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False).stdout.split()[1]
     return {"hardware": described(), "versions": {**{name: version(name) for name in _PACKAGES}, "wrk": wrk}}
 
@@ -28,6 +28,6 @@ def write(part: str, document: dict[str, Any]) -> None:
 
 
 def read(part: str) -> dict[str, Any] | None:
-    """The results of a part; None where it has not been run."""
+    """The results of a part; None if it has not been run."""
     path = FOLDER / f"{part}.json"
     return json.loads(path.read_text()) if path.exists() else None

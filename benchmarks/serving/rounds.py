@@ -1,4 +1,4 @@
-"""Interleaved rounds of everything that is compared, and their statistics."""
+"""Interleaved rounds of all compared servers, and their statistics."""
 
 import statistics
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ class Spread:
 
 
 def ratios(values: Sequence[float], others: Sequence[float]) -> Spread:
-    """Ratios of one to another in the same round: a slow round does not change them.
+    """Ratios of two results in the same round: a slow round does not change them.
 
     >>> ratios([10, 5, 30], [20, 10, 50]).median
     0.5
@@ -47,14 +47,14 @@ def interleaved(
     measure: Callable[[Compared], float],
     name: Callable[[Compared], str] = str,
 ) -> dict[str, list[float]]:
-    """What each measures in each round, by its name; in each round another goes first.
+    """The results of each in every round, by name; each round starts with another one.
 
     >>> interleaved(["a", "b"], 2, measure=ord)
     {'a': [97, 97], 'b': [98, 98]}
     """
-    found: dict[str, list[float]] = {name(each): [] for each in compared}
+    measurements: dict[str, list[float]] = {name(each): [] for each in compared}
     for number in range(rounds):
         first = number % len(compared)
         for each in [*compared[first:], *compared[:first]]:
-            found[name(each)].append(measure(each))
-    return found
+            measurements[name(each)].append(measure(each))
+    return measurements

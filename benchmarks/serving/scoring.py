@@ -1,6 +1,6 @@
-"""The model for the servers that ours is compared with: onnxruntime on one thread, as ours has it.
+"""The model for the compared servers: onnxruntime on one thread, as in the service.
 
-It imports nothing of ours, for the peers run it in environments of their own.
+It imports nothing of the project, since the peers run it in their own environments.
 """
 
 import json
@@ -24,8 +24,8 @@ class Scorer:
 
     def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """[N, C] of uint8 [N, 28, 28], or [N, 784]."""
-        found: NDArray[np.float32] = self._session.run(["probabilities"], {"images": pixels.reshape(-1, 28, 28)})[0]
-        return found
+        output: NDArray[np.float32] = self._session.run(["probabilities"], {"images": pixels.reshape(-1, 28, 28)})[0]
+        return output
 
     def top(self, probabilities: NDArray[np.float32], k: int = 3) -> list[dict[str, str | float]]:
         """The k likeliest labels of one row, the likeliest first."""

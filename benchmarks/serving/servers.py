@@ -26,15 +26,15 @@ class Server:
     title: str  # in the table
     arguments: tuple[str, ...]  # of its Python
     request: Request
-    probabilities: Callable[[Any], list[float]] | None  # where they stand in the answer; none has those that do nothing
-    peer: str | None = None  # whose environment it runs in; none is ours
+    probabilities: Callable[[Any], list[float]] | None  # reads them from an answer; None for servers that do nothing
+    peer: str | None = None  # the peer whose environment it runs in; None for ours
     ready: str = "/readyz"
     both_cores: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
 
     @contextmanager
     def running(self, model: Path, cores: tuple[int, int]) -> Iterator[Served]:
-        """The running server, ready, on the first core, or on both where it needs them."""
+        """The running server, ready, on the first core, or on both if it needs them."""
         python = python_of(self.peer)
         settings = {"DEMUR_MODEL_PATH": str(model.resolve()), **self.settings}
         own = cores if self.both_cores else cores[:1]
@@ -42,11 +42,11 @@ class Server:
             yield ready
 
     def check(self, answer: bytes, right: NDArray[np.float32]) -> None:
-        """Raise ValueError where the answer's probabilities are not onnxruntime's, [C]."""
+        """Raise ValueError if the probabilities of the answer are not those of onnxruntime, [C]."""
         if self.probabilities is not None:
-            found = np.array(self.probabilities(json.loads(answer)), dtype=float)
-            if found.shape != right.shape or not np.abs(found - right).max() <= TOLERANCE:
-                raise ValueError(f"{self.name} answers {found}, onnxruntime {right}")
+            returned = np.array(self.probabilities(json.loads(answer)), dtype=float)
+            if returned.shape != right.shape or not np.abs(returned - right).max() <= TOLERANCE:
+                raise ValueError(f"{self.name} answers {returned}, onnxruntime {right}")
 
 
 def _ours(answer: Any) -> list[float]:
@@ -73,7 +73,7 @@ def ours(form: str = "json", **settings: str) -> Server:
 
 
 def limit(of: Server, size: int, name: str | None = None) -> Server:
-    """The bare application with that server's question and so many bytes of answer."""
+    """The bare application with the request of that server and this many bytes of answer."""
     title = f"the limit, {len(of.request.body):,} bytes in and {size:,} out"
     settings = {"LIMIT_BYTES": str(size)}
     arguments = ("-m", "benchmarks.serving.limit")
@@ -81,7 +81,7 @@ def limit(of: Server, size: int, name: str | None = None) -> Server:
 
 
 def first_choices() -> list[Server]:
-    """A plain FastAPI service, and the frameworks in it."""
+    """A plain FastAPI service, and the frameworks alone."""
     nothing, plain = "benchmarks.serving.does_nothing", ("-m", "benchmarks.serving.plain_fastapi")
     image = {"inputs": [requests.flat()]}
     return [

@@ -1,7 +1,7 @@
 """`python -m benchmarks.serving.table [build/bench/peers.json]`: the table and picture of serving, from JSON.
 
-Given a file that `make bench-peers` has written, it becomes `docs/benchmarks/serving.json`, from which the table in
-`docs/performance.md` and `docs/pictures/serving.png` are written anew.
+A given file from `make bench-peers` becomes `docs/benchmarks/serving.json`. From that file, the table in
+`docs/performance.md` and `docs/pictures/serving.png` are regenerated.
 """
 
 import json
@@ -26,14 +26,14 @@ def ordered(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def title(server: dict[str, Any]) -> str:
-    """Its name, with the version where it is a package of others."""
+    """Its title, with the version if it is another project's package."""
     name, comma, rest = server["title"].partition(",")
     version = next(iter(server["versions"].values()), "")
     return f"{name} {version}{comma}{rest}" if version else server["title"]
 
 
 def block(document: dict[str, Any]) -> str:
-    """What stands on the page between the marks: a sentence and the table."""
+    """The text between the marks of the page: a sentence and the table."""
     ours = next(s["requests_per_second"] for s in document["servers"] if s["name"] == "demur-json")
     limit = next(s["requests_per_second"] for s in document["servers"] if s["name"] == "limit-demur-json")
     lines = [

@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.serving.rounds import Spread, ratios
 
-Parts = Mapping[str, dict[str, Any] | None]  # by name, as `results.read` gives them
+Parts = Mapping[str, dict[str, Any] | None]  # by name, from `results.read`
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class Target:
 
     name: str
     value: float
-    measured: float | None  # None where the part has not been run, or the service does not offer it
+    measured: float | None  # None if the part has not been run, or the service does not offer it
     at_most: bool = False
 
     def line(self) -> str:
@@ -65,13 +65,13 @@ def all_targets(parts: Parts) -> list[Target]:
 
 
 def share_of_limit(document: dict[str, Any], name: str) -> Spread:
-    """Requests a second of a server, over those of the limit with the same bytes, in each round."""
+    """Requests a second of a server over those of the limit with as many bytes, in each round."""
     rates = {server["name"]: server["requests_per_second"] for server in document["servers"]}
     return ratios(rates[name], rates[f"limit-{name}"])
 
 
 def over_best_peer(document: dict[str, Any]) -> float:
-    """Ours over the peer with the best median, in each round."""
+    """The service over the peer with the best median, in each round."""
     servers = document["servers"]
     peers = [server["requests_per_second"] for server in servers if server["versions"]]
     ours = next(server["requests_per_second"] for server in servers if server["name"] == "demur-json")

@@ -1,6 +1,6 @@
 """Requests a second: a server on one core, wrk on the other, a new process in every round.
 
-Before the timing each server's answer is compared with onnxruntime's; a failed request ends the program.
+Before the timing, the answer of each server is compared with onnxruntime; a failed request ends the program.
 """
 
 import sys
@@ -18,17 +18,17 @@ from benchmarks.wrk import CONNECTIONS, rate, two_cores
 from service.inference.classifier import Classifier
 
 ROUNDS, SECONDS, WARM_UP_SECONDS = 5, 2, 1
-CONSTANT_BYTES = 250  # the limit of whoever knows nothing of ours
+CONSTANT_BYTES = 250  # the limit for servers whose answers are not ours
 
 
 def right(model: Path) -> NDArray[np.float32]:
     """The probabilities of the image by onnxruntime, float32 [C]."""
-    found: NDArray[np.float32] = Classifier.load(model).scores(requests.image()[None]).probabilities[0]
-    return found
+    probabilities: NDArray[np.float32] = Classifier.load(model).scores(requests.image()[None]).probabilities[0]
+    return probabilities
 
 
 def requests_a_second(server: Server, model: Path, seconds: int = SECONDS) -> float:
-    """Start it, check it, warm it up and measure."""
+    """Start the server, check it, warm it up and measure."""
     cores, ask = two_cores(), server.request
     with server.running(model, cores) as ready:
         try:
@@ -36,12 +36,12 @@ def requests_a_second(server: Server, model: Path, seconds: int = SECONDS) -> fl
         except (OSError, ValueError) as wrong:
             sys.exit(f"{server.name} does not answer rightly: {wrong}")
         for duration in (WARM_UP_SECONDS, seconds):
-            found = rate(ready.address, [ask.path], ask.body, ask.content_type, cores[1], duration)
-    return found
+            per_second = rate(ready.address, [ask.path], ask.body, ask.content_type, cores[1], duration)
+    return per_second
 
 
 def with_limits(ours: Sequence[Server], model: Path) -> list[Server]:
-    """Ours, and for each a limit with as many bytes in and out, by the length of its answer."""
+    """The given servers, each with a limit that has as many bytes in and out."""
     both = []
     for server in ours:
         with server.running(model, two_cores()) as ready:
@@ -51,12 +51,12 @@ def with_limits(ours: Sequence[Server], model: Path) -> list[Server]:
 
 
 def measure(compared: Sequence[Server], model: Path, rounds: int = ROUNDS, seconds: int = SECONDS) -> dict[str, Any]:
-    """All of them, as a document. The limit of `demur-json` has to be among them."""
+    """All results, as a document. The limit of `demur-json` must be among the servers."""
 
     def one(server: Server) -> float:
-        found = requests_a_second(server, model, seconds)
-        print(f"{server.name:20} {found:9,.0f} requests/s", file=sys.stderr, flush=True)
-        return found
+        per_second = requests_a_second(server, model, seconds)
+        print(f"{server.name:20} {per_second:9,.0f} requests/s", file=sys.stderr, flush=True)
+        return per_second
 
     rates = interleaved(compared, rounds, one, lambda server: server.name)
     limit = rates["limit-demur-json"]

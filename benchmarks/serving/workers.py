@@ -1,9 +1,8 @@
-"""Two workers on two cores beside one on one core, the load generator's share taken out.
+"""Two workers on two cores against one on one core, without the share of the load generator.
 
-wrk needs processor time as well, and with two workers there is no third core for it. So what is compared is how many
-requests the servers answer in a second of their own processor time, which /proc tells: two workers that cost twice
-the time of one a request would get through no more than one. With one worker wrk has the other core; with two it runs
-on both, between them.
+wrk needs processor time as well, and with two workers there is no third core for it. So the comparison is of requests
+per second of the servers' own processor time, from /proc: if two workers took twice the time per request, they would
+answer no more than one. With one worker wrk has the other core; with two it shares both with them.
 """
 
 import sys
@@ -25,11 +24,11 @@ ROUNDS, SECONDS, CONNECTIONS = 3, 4, 32
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a server with so many workers gets through."""
+    """The throughput of a server with some number of workers."""
 
-    per_second: float  # requests, by the clock on the wall
-    per_processor_second: float  # requests, in a second of the servers' own time
-    busiest: float  # share of that time which the busiest process had
+    per_second: float  # requests, in wall time
+    per_processor_second: float  # requests, in processor time of the server
+    busiest: float  # share of the busiest process in that time
 
 
 def work(server: Server, workers: int, model: Path) -> Work:
@@ -55,17 +54,17 @@ def work(server: Server, workers: int, model: Path) -> Work:
 
 
 def measure(model: Path, rounds: int = ROUNDS) -> dict[str, Any]:
-    """Ours and the limit, with one worker and with two, as a document."""
+    """The service and the limit, with one worker and with two, as a document."""
     compared = with_limits([servers.ours()], model)
-    found: dict[tuple[str, int], list[Work]] = {(server.name, n): [] for server in compared for n in (1, 2)}
+    results: dict[tuple[str, int], list[Work]] = {(server.name, n): [] for server in compared for n in (1, 2)}
     for _ in range(rounds):
         for server in compared:
             for n in (1, 2):
-                found[server.name, n].append(work(server, n, model))
-                print(f"{server.name:20} {n} {found[server.name, n][-1]}", file=sys.stderr, flush=True)
+                results[server.name, n].append(work(server, n, model))
+                print(f"{server.name:20} {n} {results[server.name, n][-1]}", file=sys.stderr, flush=True)
 
     def both(name: str, what: Callable[[Work], float], times: int) -> float:
-        one, two = ([what(each) for each in found[name, n]] for n in (1, 2))
+        one, two = ([what(each) for each in results[name, n]] for n in (1, 2))
         return times * ratios(two, one).median
 
     return {
@@ -74,7 +73,7 @@ def measure(model: Path, rounds: int = ROUNDS) -> dict[str, Any]:
             server.name: {
                 "speed_up": both(server.name, lambda each: each.per_processor_second, 2),
                 "speed_up_with_wrk_between": both(server.name, lambda each: each.per_second, 1),
-                "busiest": Spread.of([each.busiest for each in found[server.name, 2]]).median,
+                "busiest": Spread.of([each.busiest for each in results[server.name, 2]]).median,
             }
             for server in compared
         },
@@ -82,7 +81,7 @@ def measure(model: Path, rounds: int = ROUNDS) -> dict[str, Any]:
 
 
 def table(document: dict[str, Any]) -> str:
-    """What two workers come to, of one."""
+    """The speed-up of two workers over one, as a table."""
     lines = ["| server | by the servers' own time | wrk between them | the busier one's share |", "|---|---|---|---|"]
     for name, row in document["servers"].items():
         lines.append(

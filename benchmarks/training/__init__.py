@@ -1,1 +1,1 @@
-"""Benchmarks of the fit beside its alternatives, one module for each claim."""
+"""Benchmarks of the fit against its alternatives, one module for each claim."""

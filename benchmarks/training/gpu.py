@@ -1,9 +1,9 @@
-"""`make bench-gpu`: an epoch of the fit on the processor, on a GPU a launch at a time, and on the GPU as one recording.
+"""`make bench-gpu`: an epoch of the fit on the CPU, on a GPU launch by launch, and on the GPU as one recording.
 
 Fashion-MNIST, 50,000 images in minibatches of 256, by the tuned recipe; and the same images with labels drawn from
-1,000 classes. What is measured is the training alone, without the look at tune, in turn, and the first epoch of each by
-itself. Then two whole commands, fit and a sweep of 32 learning rates, on either device. Without a GPU it says so, and
-fails.
+1,000 classes. Only the training is measured, without the evaluation of tune, in turn, and the first epoch of each by
+itself. Then two complete commands, fit and a sweep of 32 learning rates, on each device. Without a GPU it fails with
+a message.
 """
 
 import json
@@ -35,7 +35,7 @@ _COMMANDS = {
 
 
 def epochs(train: Examples, classes: int, *, recorded: bool) -> Callable[[], object]:
-    """What trains for one epoch on the device of `train`, and ends when that has done it."""
+    """A function that trains for one epoch on the device of `train`, and waits until it is done."""
     model = SoftmaxRegression.initial(train.width, classes, torch.Generator().manual_seed(0)).to(train.device)
     sgd, generator = SGD(TUNED.momentum, TUNED.weight_decay, TUNED.clip_norm), torch.Generator().manual_seed(0)
     rates = [1e-3] * -(-len(train) // BATCH)
@@ -46,31 +46,31 @@ def epochs(train: Examples, classes: int, *, recorded: bool) -> Callable[[], obj
 
 
 def measure(train: Examples, classes: int) -> dict[str, list[float]]:
-    """Milliseconds of an epoch in each way, the first of each, with the recording in it, by itself."""
+    """Milliseconds of an epoch in each way; the first of each, which includes the recording, is separate."""
     on_gpu = train.to(torch.device("cuda"))
     runs = {
         "CPU": epochs(train, classes, recorded=False),
         "GPU, launched": epochs(on_gpu, classes, recorded=False),
         "GPU, recorded": epochs(on_gpu, classes, recorded=True),
     }
-    found = {f"{name}, first epoch": [1e3 * seconds(run)] for name, run in runs.items()}
+    milliseconds = {f"{name}, first epoch": [1e3 * seconds(run)] for name, run in runs.items()}
     for _ in range(ROUNDS):
         for name, run in runs.items():
-            found.setdefault(name, []).append(1e3 * seconds(run))
-    return found
+            milliseconds.setdefault(name, []).append(1e3 * seconds(run))
+    return milliseconds
 
 
 def commands() -> dict[str, list[float]]:
-    """Seconds of the whole of each command, from its start to its end, on either device in turn."""
-    found: dict[str, list[float]] = {}
+    """Seconds of each command, from its start to its end, on each device in turn."""
+    seconds_by_command: dict[str, list[float]] = {}
     for _ in range(3):
         for name, words in _COMMANDS.items():
             for device in ("cpu", "cuda"):
                 with tempfile.TemporaryDirectory() as folder:
                     command = [sys.executable, "-m", "training", *words, "--device", device]
                     run = partial(subprocess.run, [*command, "--out", f"{folder}/out"], check=True, capture_output=True)
-                    found.setdefault(f"{name}, {device}", []).append(seconds(run))
-    return found
+                    seconds_by_command.setdefault(f"{name}, {device}", []).append(seconds(run))
+    return seconds_by_command
 
 
 def main() -> int:
@@ -80,22 +80,24 @@ def main() -> int:
         return 1
     data = images.load()
     labels = torch.randint(0, MANY, (len(data.train),), generator=torch.Generator().manual_seed(0))
-    found = {
+    milliseconds = {
         f"{data.classes} classes": measure(data.train, data.classes),
         f"{MANY} classes": measure(Examples(data.train.stored, labels, data.train.levels), MANY),
     }
     machine = f"{torch.cuda.get_device_name()}, torch {torch.__version__}; {hardware.described()}"
     print(f"an epoch of training, batch {BATCH}, median of {ROUNDS} rounds; {machine}\n")
     print("| | | ms | least to most |\n|---|---|---|---|")
-    for task, ways in found.items():
+    for task, ways in milliseconds.items():
         for way, times in ways.items():
             print(f"| {task} | {way} | {statistics.median(times):.1f} | {min(times):.1f} to {max(times):.1f} |")
-    whole = commands()
-    print("\n| the whole command | s | least to most |\n|---|---|---|")
-    for command, times in whole.items():
+    command_seconds = commands()
+    print("\n| complete command | s | least to most |\n|---|---|---|")
+    for command, times in command_seconds.items():
         print(f"| {command} | {statistics.median(times):.1f} | {min(times):.1f} to {max(times):.1f} |")
     OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(json.dumps({"hardware": machine, "milliseconds": found, "seconds": whole}, indent=2) + "\n")
+    OUT.write_text(
+        json.dumps({"hardware": machine, "milliseconds": milliseconds, "seconds": command_seconds}, indent=2) + "\n"
+    )
     return 0
 
 

@@ -1,9 +1,10 @@
-"""`make bench-growth`: what a fit and an answer cost as images, features or classes grow, in time and in memory.
+"""`make bench-growth`: time and memory of a fit and of an answer as the number of images, features or classes grows.
 
-Made data, noise on a pattern of each class's own; each point in a process of its own. Of the fit, minibatches of 256
-and momentum 0.9, the least of some epochs is timed, and its memory is the process's peak above what it had before the
-data were made. Components are those of the gate. The answer is one input through the service's Predictor, as raw bytes;
-and 256 at once through `Classifier.scores`. "A unit" is the time for one more of what grows: level where it is linear.
+The data are synthetic, a pattern per class plus noise; each point runs in its own process. The fit has minibatches of
+256 and momentum 0.9: its time is the minimum over some epochs, and its memory is the peak of the process above that
+before the data were made. Components are those of the gate. An answer is one input through the service's Predictor, as
+raw bytes, or 256 at once through `Classifier.scores`. The time "a unit" is that divided by the growing number: it is
+constant if the time is linear.
 """
 
 import dataclasses
@@ -34,12 +35,12 @@ POINTS = {
 }
 OUT = Path("build/bench-growth.json")
 _BATCH, _EPOCHS = 256, 3
-_LARGEST_FOR_COMPONENTS = 2**26  # as the job has it
+_LARGEST_FOR_COMPONENTS = 2**26  # as in the job
 _REQUESTS = 20
 
 
 def made(count: int, width: int, classes: int) -> Examples:
-    """So many examples."""
+    """This many examples."""
     generator = torch.Generator().manual_seed(0)
     labels = torch.randint(0, classes, (count,), generator=generator)
     features = torch.randn(count, width, generator=generator)
@@ -62,11 +63,11 @@ def point(count: int, width: int, classes: int) -> dict[str, float]:
     epoch = min(seconds(lambda: fit(train, tune, classes, settings, generator)) for _ in range(_EPOCHS))
     memory = _peak() - before
     sample = train.features[: max(2, _LARGEST_FOR_COMPONENTS // width)]
-    found: list[PrincipalComponents] = []
-    components = seconds(lambda: found.append(PrincipalComponents.fit(list(torch.split(sample, 1024)))))
+    fitted_components: list[PrincipalComponents] = []
+    components = seconds(lambda: fitted_components.append(PrincipalComponents.fit(list(torch.split(sample, 1024)))))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
-        size = made_model.write(path, tune, fitted.model, found[0])
+        size = made_model.write(path, tune, fitted.model, fitted_components[0])
         predictor = made_model.load(path)
         one, many = tune.features[:1].numpy(), tune.features.numpy()
         body = one.tobytes()
@@ -89,18 +90,18 @@ def in_a_process(count: int, width: int, classes: int) -> dict[str, float]:
     ended = subprocess.run(line, capture_output=True, check=False, text=True)
     if ended.returncode:
         sys.exit(ended.stderr)
-    found: dict[str, float] = json.loads(ended.stdout)
-    return found
+    measurements: dict[str, float] = json.loads(ended.stdout)
+    return measurements
 
 
-def table(grows: str, points: Sequence[Sequence[int]], found: Sequence[dict[str, float]]) -> str:
-    """A line a point: what was measured, and the epoch's time for each of what grows."""
+def table(grows: str, points: Sequence[Sequence[int]], results: Sequence[dict[str, float]]) -> str:
+    """One line per point: the results, and the time of an epoch divided by the growing number."""
     place = list(POINTS).index(grows)
     lines = [
-        f"| {grows} | epoch a unit, us | " + " | ".join(found[0]) + " |",
-        "|---" * (len(found[0]) + 2) + "|",
+        f"| {grows} | epoch a unit, us | " + " | ".join(results[0]) + " |",
+        "|---" * (len(results[0]) + 2) + "|",
     ]
-    for point_, values in zip(points, found, strict=True):
+    for point_, values in zip(points, results, strict=True):
         unit = 1e3 * values["epoch, ms"] / point_[place]
         lines.append(f"| {point_[place]:,} | {unit:.2f} | " + " | ".join(f"{v:,.3g}" for v in values.values()) + " |")
     return "\n".join(lines)
@@ -123,7 +124,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _peak() -> float:
-    """MB, of this process so far."""
+    """Peak memory of this process so far, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

@@ -1,4 +1,4 @@
-"""Fashion-MNIST as the benchmarks of the fit take it."""
+"""Fashion-MNIST for the benchmarks of the fit."""
 
 import sys
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ class Images:
 
     @property
     def classes(self) -> int:
-        """How many."""
+        """The number of classes."""
         return len(self.dataset.classes)
 
 
 def load() -> Images:
-    """Read them, or fetch them first."""
+    """Read the images, and fetch them first if necessary."""
     dataset = fashion_mnist.load(locate(None) or fetch(lambda line: print(line, file=sys.stderr)))
     splits = split(dataset, "tuned", 0)
     encoder = encoder_for(dataset.input, splits.train)
@@ -42,5 +42,5 @@ def load() -> Images:
 
 
 def plain(part: Examples) -> tuple[torch.Tensor, torch.Tensor]:
-    """Features, float32 `[N, 784]`, and labels, as any other library takes them."""
+    """Features, float32 `[N, 784]`, and labels, as other libraries take them."""
     return part.features, part.labels

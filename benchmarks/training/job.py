@@ -1,7 +1,7 @@
-"""`make bench-fit`: the whole training job beside its epochs, and the fit beside scikit-learn to the same accuracy.
+"""`make bench-fit`: the complete training job against its epochs, and the fit against scikit-learn of equal accuracy.
 
-The job is the tuned recipe on Fashion-MNIST: read, fit, certify, prove and publish, as `python -m training fit` does
-it; then the same command as a process of its own, which also imports torch and writes the report. scikit-learn's
+The job is the tuned recipe on Fashion-MNIST: read, fit, certify, prove and publish, as in `python -m training fit`;
+then the same command as a separate process, which also imports torch and writes the report. scikit-learn's
 LogisticRegression gets the same 50,000 training images, scaled to 0..1. Accuracies are on the 10,000 official test
 images; ours is the mean over as many seeds as rounds.
 """
@@ -32,8 +32,8 @@ from training.reporting import hardware
 
 ROUNDS = 3
 OUT = Path("build/bench-fit-job.json")
-# What a user would type: the default, and the solver that the documentation advises for many examples, with a number
-# of passes after which its test accuracy no longer rises.
+# The obvious choices: the default, and the solver that the documentation advises for many examples, with as many passes
+# as its test accuracy still rises.
 SKLEARN: dict[str, dict[str, Any]] = {
     "LogisticRegression()": {},
     'LogisticRegression(solver="saga", max_iter=10)': {"solver": "saga", "max_iter": 10},
@@ -49,8 +49,8 @@ class Seconds:
     rest: float  # splits, encoder, certificates, proof, publication
 
     @property
-    def whole(self) -> float:
-        """Data read to file published."""
+    def total(self) -> float:
+        """From reading the data to the published file."""
         return self.read + self.fit + self.rest
 
 
@@ -60,13 +60,13 @@ def job(folder: Path, seed: int) -> tuple[Seconds, float]:
     dataset = fashion_mnist.load(locate(None) or sys.exit("make data"))
     read = time.perf_counter() - start
     outcome = run(Job("tuned", TUNED, seed, "cpu", folder / "model.onnx"), dataset)
-    whole = time.perf_counter() - start
+    total = time.perf_counter() - start
     accuracy = evaluate(outcome.fit.model, images.load().test).accuracy
-    return Seconds(read, outcome.seconds, whole - read - outcome.seconds), accuracy
+    return Seconds(read, outcome.seconds, total - read - outcome.seconds), accuracy
 
 
 def command(folder: Path) -> float:
-    """Seconds of the command, as a process of its own, with its report."""
+    """Seconds of the command as a separate process, with its report."""
     paths = ["--out", str(folder / "model.onnx"), "--report-dir", str(folder)]
     line = [sys.executable, "-m", "training", "fit", "--device", "cpu", *paths]
     return seconds(lambda: subprocess.run(line, check=True, capture_output=True))
@@ -86,12 +86,12 @@ def main() -> None:
     """Measure, print and write."""
     print(f"median of {ROUNDS}; {hardware.described()}, {torch.get_num_threads()} threads\n")
     with tempfile.TemporaryDirectory() as folder:
-        found = [job(Path(folder), seed) for seed in range(ROUNDS)]
+        runs = [job(Path(folder), seed) for seed in range(ROUNDS)]
         commands = [command(Path(folder)) for _ in range(ROUNDS)]
-    jobs, accuracy = [one for one, _ in found], statistics.mean(accuracy for _, accuracy in found)
-    fit, whole = (statistics.median(times) for times in ([one.fit for one in jobs], [one.whole for one in jobs]))
+    jobs, accuracy = [one for one, _ in runs], statistics.mean(accuracy for _, accuracy in runs)
+    fit, total = (statistics.median(times) for times in ([one.fit for one in jobs], [one.total for one in jobs]))
     print(f"fit, {TUNED.epochs} epochs     {fit:5.2f} s, test accuracy {accuracy:.4f}")
-    print(f"data read to published {whole:5.2f} s, {whole / fit:.2f} fits")
+    print(f"data read to published {total:5.2f} s, {total / fit:.2f} fits")
     print(f"  of it reading        {statistics.median(one.read for one in jobs):5.2f} s")
     print(f"  of it all else       {statistics.median(one.rest for one in jobs):5.2f} s")
     print(f"the command            {statistics.median(commands):5.2f} s, with imports and report")

@@ -1,4 +1,4 @@
-"""A model of made data as a file, and as the service loads it."""
+"""A model of synthetic data, as a file and loaded as in the service."""
 
 import dataclasses
 from pathlib import Path
@@ -23,12 +23,12 @@ from training.publishing.model import Model
 from training.publishing.proof import Expected
 from training.reporting.evaluation.quality import measure_quality
 
-_MOST_BYTES = 2**32
-_REPORTED = 32  # examples that the manifest speaks of
+_MAX_BYTES = 2**32
+_REPORTED = 32  # examples according to the manifest
 
 
 def write(path: Path, few: Examples, regression: SoftmaxRegression, components: PrincipalComponents) -> int:
-    """The file, and its bytes. `few` stand for every split, their features for the inputs: nothing is certified."""
+    """Write the file; return its size. `few` serve as every split and as inputs, and nothing is certified."""
     width, classes = regression.weights.shape
     kind = FeaturesInput(width=width)
     model = Model(FeatureEncoder(kind, np.zeros(width), np.ones(width)), regression, 1.0, components)
@@ -43,6 +43,6 @@ def write(path: Path, few: Examples, regression: SoftmaxRegression, components: 
 
 
 def load(path: Path) -> Predictor:
-    """As `python -m service` would."""
-    (model,) = load_models(Settings(model_path=path, max_model_bytes=_MOST_BYTES)).ready()
+    """Load the model as `python -m service` does."""
+    (model,) = load_models(Settings(model_path=path, max_model_bytes=_MAX_BYTES)).ready()
     return model.predictor

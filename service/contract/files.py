@@ -1,8 +1,8 @@
 """Writes files atomically: a draft beside the target is written, synced and renamed.
 
-The job holds a lock on its draft. The kernel releases the lock when the process ends, in whatever way. So an unlocked
-draft was left behind by a job that was killed, and the next job with the same target removes it. Otherwise a job that
-is killed again and again would fill the disk.
+The job holds a lock on its draft. The kernel releases the lock when the process ends, however that happens. So an
+unlocked draft was left behind by a job that was killed, and the next job with the same target removes it. Otherwise a
+job that is killed again and again would fill the disk.
 """
 
 import contextlib

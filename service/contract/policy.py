@@ -18,7 +18,7 @@ class _Policy(BaseModel):
 class ThresholdPolicy(_Policy):
     """Answer if the confidence reaches a threshold that the user sets. Carries no guarantee.
 
-    The model abstains for inputs out of distribution, whatever the confidence.
+    The model abstains for inputs out of distribution, regardless of the confidence.
     """
 
     kind: Literal["threshold"] = Field("threshold", description="The kind of policy.")

@@ -21,7 +21,7 @@ class Drain:
         """From now on `readyz` answers 503, and each answer closes its connection. Signal handlers may call this.
 
         Clients that keep connections open, as nginx does and clients behind kube-proxy do, keep sending requests on
-        them whatever `readyz` says. An answer with `Connection: close` is the one moment to close a connection without
+        them regardless of `readyz`. An answer with `Connection: close` is the one moment to close a connection without
         losing a request.
         """
         self.begun = True

@@ -44,7 +44,7 @@ class WorkerCopy:
             draft.unlink(missing_ok=True)
             _log.warning(
                 "cannot keep a copy of the model (%s): a worker that restarts will load the file at the original path, "
-                "whatever it is by then",
+                "which may have changed by then",
                 error.strerror,
             )
 

@@ -1,4 +1,4 @@
-"""A server whose answers are known, for what loads servers."""
+"""A server with fixed answers, for testing load generators."""
 
 import socketserver
 import threading
@@ -13,7 +13,7 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 
 @contextmanager
 def answering(following: Callable[[], bytes]) -> Iterator[str]:
-    """Its address. `following` makes the answer to each QUESTION, one at a time; an empty one ends the connection."""
+    """Yields its address. `following` makes the answer to each QUESTION; an empty answer ends the connection."""
     turn = threading.Lock()
 
     class Handler(socketserver.StreamRequestHandler):
@@ -32,7 +32,7 @@ def answering(following: Callable[[], bytes]) -> Iterator[str]:
         request_queue_size = 128
 
         def handle_error(self, *_: object) -> None:
-            """A connection that the client has cut off."""
+            """Ignore a connection that the client has cut off."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

@@ -1,4 +1,4 @@
-"""The examples in the benchmarks' own docstrings, of the modules that compute."""
+"""The docstring examples of the benchmark modules that compute something."""
 
 import doctest
 from types import ModuleType
@@ -9,7 +9,7 @@ from benchmarks.serving import capacity, open_loop, rounds, targets
 
 
 @pytest.mark.parametrize("module", [capacity, open_loop, rounds, targets], ids=lambda module: module.__name__)
-def test_examples_are_true(module: ModuleType) -> None:
-    found = doctest.testmod(module)
-    assert found.attempted > 0
-    assert found.failed == 0
+def test_docstring_examples_pass(module: ModuleType) -> None:
+    results = doctest.testmod(module)
+    assert results.attempted > 0
+    assert results.failed == 0

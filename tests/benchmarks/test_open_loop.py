@@ -1,4 +1,4 @@
-"""The open loop, against servers whose answers take a known time."""
+"""The open loop against servers with known response times."""
 
 import itertools
 import threading
@@ -10,29 +10,29 @@ from benchmarks.serving.open_loop import at_random, every, latencies, percentile
 from tests.benchmarks.answering import OK, REQUEST, answering
 
 
-def test_a_pause_counts_for_all_that_should_have_been_sent_in_it() -> None:
-    """At 500 a second a pause of 0.4 s holds up 200 of 500 requests; whoever waits for answers counts but one."""
-    never, asked = threading.Event(), itertools.count(1)
+def test_pause_delays_every_request_due_during_it() -> None:
+    """At 500 a second a pause of 0.4 s delays 200 of 500 requests; a closed loop would count only one."""
+    never, request_numbers = threading.Event(), itertools.count(1)
 
     def following() -> bytes:
-        if next(asked) == 100:
+        if next(request_numbers) == 100:
             never.wait(0.4)
         return OK
 
     with answering(following) as address:
-        found = latencies(address, REQUEST, every(rate=500, seconds=1))
-    assert len(found) == 500
-    assert 150 <= (found > 0.05).sum() <= 400  # those of the pause's first 0.35 s, and more on a busy machine
-    assert found.max() >= 0.35
+        seconds = latencies(address, REQUEST, every(rate=500, seconds=1))
+    assert len(seconds) == 500
+    assert 150 <= (seconds > 0.05).sum() <= 400  # due in the first 0.35 s of the pause, and more on a busy machine
+    assert seconds.max() >= 0.35
 
 
-def test_an_answer_that_is_no_200_is_an_error() -> None:
+def test_status_other_than_200_is_an_error() -> None:
     unavailable = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"
     with answering(lambda: unavailable) as address, pytest.raises(OSError, match="503"):
         latencies(address, REQUEST, every(rate=100, seconds=0.1))
 
 
-def test_random_arrivals_have_the_rate_asked_for() -> None:
+def test_random_arrivals_have_the_requested_rate() -> None:
     moments = at_random(rate=1000, seconds=10)
     assert len(moments) == 10_000
     assert moments[-1] == pytest.approx(10, rel=0.05)

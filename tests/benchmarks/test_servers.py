@@ -1,4 +1,4 @@
-"""Servers under test, real ones."""
+"""Real servers under test."""
 
 import shutil
 import subprocess
@@ -15,7 +15,7 @@ from benchmarks.serving.targets import share_of_limit
 ROOT = Path(__file__).parents[2]
 
 
-def test_a_wrong_answer_is_refused() -> None:
+def test_wrong_answer_is_rejected() -> None:
     right = np.array([0.25, 0.75], np.float32)
     ours = servers.ours()
     ours.check(b'{"predictions": [{"probabilities": [0.250001, 0.75]}]}', right)
@@ -35,22 +35,22 @@ def test_every_peer_is_pinned_and_has_an_adapter_and_onnxruntime_is_ours() -> No
         assert f"onnxruntime=={pins['onnxruntime']} " in locked
 
 
-def test_a_process_and_those_that_it_started_are_found() -> None:
+def test_process_tree_includes_children() -> None:
     child = "import sys; print(flush=True); sys.stdin.read()"
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        found = tree(process.pid)
-        assert len(found) == 2
-        assert found[0] == process.pid
-        assert all(processor_seconds(pid) < 20 for pid in found)
-        assert all(0 < proportional(pid) <= resident(pid) for pid in found)
+        pids = tree(process.pid)
+        assert len(pids) == 2
+        assert pids[0] == process.pid
+        assert all(processor_seconds(pid) < 20 for pid in pids)
+        assert all(0 < proportional(pid) <= resident(pid) for pid in pids)
     assert tree(process.pid) == []
 
 
 @pytest.mark.slow
-def test_a_short_round_measures_ours_and_the_limit(trained_model: Path) -> None:
+def test_short_round_measures_the_service_and_the_limit(trained_model: Path) -> None:
     if shutil.which("wrk") is None:
         pytest.skip("no wrk on this machine")
     compared = throughput.with_limits([servers.ours()], trained_model)

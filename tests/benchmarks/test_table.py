@@ -1,4 +1,4 @@
-"""The table of serving in docs/performance.md is what the stored measurement says."""
+"""The serving table in docs/performance.md matches the stored measurement."""
 
 import json
 
@@ -16,7 +16,7 @@ def test_page_has_the_table_of_the_stored_measurement() -> None:
     assert table.written(page, DOCUMENT) == page
 
 
-def test_every_server_has_a_row_and_the_slowest_stands_first() -> None:
+def test_every_server_has_a_row_and_the_slowest_comes_first() -> None:
     rows = [line for line in table.block(DOCUMENT).splitlines() if line.startswith("|")][2:]
     assert len(rows) == len(DOCUMENT["servers"])
     medians = [float(row.split("|")[2].split()[0].replace(",", "")) for row in rows]
@@ -25,7 +25,7 @@ def test_every_server_has_a_row_and_the_slowest_stands_first() -> None:
     assert all(any(row.startswith(f"| {peer} ") for row in rows) for peer in peers)
 
 
-def test_the_stored_shares_are_those_of_its_rates() -> None:
+def test_stored_shares_follow_from_the_stored_rates() -> None:
     rates = {server["name"]: server["requests_per_second"] for server in DOCUMENT["servers"]}
     limit = rates["limit-demur-json"]
     for server in DOCUMENT["servers"]:
@@ -33,6 +33,6 @@ def test_the_stored_shares_are_those_of_its_rates() -> None:
         assert server["of_the_limit"] == pytest.approx(Spread.of(shares).median)
 
 
-def test_a_page_without_a_place_for_it_is_refused() -> None:
+def test_page_without_markers_is_rejected() -> None:
     with pytest.raises(ValueError, match="performance"):
         table.written("# Demur\n", DOCUMENT)

@@ -1,4 +1,4 @@
-"""Targets, from what the parts would write."""
+"""Targets, computed from the results of the parts."""
 
 import json
 from typing import Any
@@ -23,11 +23,11 @@ PEERS = {
 }
 
 
-def test_the_best_peer_is_the_one_with_the_best_median_and_plain_frameworks_are_no_peers() -> None:
+def test_best_peer_has_the_best_median_and_plain_frameworks_do_not_count() -> None:
     assert over_best_peer(PEERS) == 7  # 20 / 5, 21 / 3, 19 / 2
 
 
-def test_every_target_is_there_whatever_has_been_measured() -> None:
+def test_every_target_is_listed_even_without_measurements() -> None:
     lines = [target.line() for target in all_targets({})]
     assert len(lines) == 12
     assert all(line.startswith("unknown") for line in lines)
@@ -51,17 +51,17 @@ def test_targets_are_read_from_the_parts() -> None:
         "footprint": {"seconds": {"ratio": 1.2}, "resident_kb": {"ratio": 1.16}},
         "packages": {"megabytes": 170.0},
     }
-    found = all_targets(json.loads(json.dumps(parts)))  # as it comes from the files
-    assert [target.measured for target in found] == [0.41, 7, 0.49, 0.30, 0.6, 5.1, 7.5, 1, 1.9, 1.2, 1.16, 170]
-    states = [target.line().split()[0] for target in found]
+    targets = all_targets(json.loads(json.dumps(parts)))  # as read from the files
+    assert [target.measured for target in targets] == [0.41, 7, 0.49, 0.30, 0.6, 5.1, 7.5, 1, 1.9, 1.2, 1.16, 170]
+    states = [target.line().split()[0] for target in targets]
     assert states == ["met", "met", "missed", "met", "met", "missed", "met", "missed", "met", "met", "missed", "met"]
 
 
-def test_without_a_binary_answer_its_target_is_unknown() -> None:
+def test_target_of_binary_answers_is_unknown_without_them() -> None:
     (bulk,) = [t for t in all_targets({"bulk": {"of_onnxruntime": {"JSON": 0.2}}}) if "binary" in t.name]
     assert bulk.measured is None
 
 
 @pytest.mark.parametrize("part", ["latency", "workers"])
-def test_a_part_that_has_nothing_of_ours_leaves_the_target_unknown(part: str) -> None:
+def test_part_without_the_service_leaves_the_target_unknown(part: str) -> None:
     assert all(target.measured is None for target in all_targets({part: {"servers": {}}}))

@@ -1,4 +1,4 @@
-"""The forms of the cross-entropy that are compared are the same thing, and take what the page says of them."""
+"""The compared forms of the cross-entropy are equal, and use the memory that the page states."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ from exercises.cross_entropy_forms import (
 from exercises.cross_entropy_memory import peak
 
 
-def test_forms_give_what_torch_gives() -> None:
+def test_all_forms_equal_torch() -> None:
     logits, labels = inputs("gradient_sum", 64, 7, "cpu")
     expected = F.cross_entropy(logits, labels)
     probabilities = torch.softmax(logits, dim=1)
@@ -28,7 +28,7 @@ def test_forms_give_what_torch_gives() -> None:
 
 
 @pytest.mark.slow
-def test_sum_takes_tables_and_index_takes_none() -> None:
+def test_sum_allocates_tables_and_index_allocates_none() -> None:
     table = 4 * 1024 * 4000
     by_form = {form: peak(form, 1024, 4000) for form in ("sum", "index")}
     if None in by_form.values():

@@ -1,4 +1,4 @@
-"""The curvature beside the Hessian that autograd forms, and beside what gradient descent does."""
+"""The curvature against the Hessian by autograd, and against gradient descent."""
 
 import pytest
 import torch
@@ -25,7 +25,7 @@ def _loss(parameters: Tensor, rows: slice = slice(None)) -> Tensor:
 
 
 def _gradient(rows: slice = slice(None)) -> tuple[Tensor, Tensor]:
-    """By autograd, flat, and the parameters that it is of."""
+    """The flat gradient by autograd, and its parameters."""
     parameters = PARAMETERS.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(_loss(parameters, rows), parameters, create_graph=True)
     return gradient.flatten(), parameters
@@ -36,7 +36,7 @@ def _hessian() -> Tensor:
     return torch.stack([torch.autograd.grad(g, parameters, retain_graph=True)[0].flatten() for g in gradient])
 
 
-def test_product_is_that_of_the_hessian() -> None:
+def test_product_equals_that_of_the_hessian() -> None:
     direction = torch.randn(4, 4, generator=GENERATOR, dtype=torch.float64)
     expected = (_hessian() @ direction.flatten()).view(4, 4)
     torch.testing.assert_close(
@@ -44,7 +44,7 @@ def test_product_is_that_of_the_hessian() -> None:
     )
 
 
-def test_curvature_is_the_largest_eigenvalue_and_under_the_bound() -> None:
+def test_curvature_is_the_largest_eigenvalue_and_below_the_bound() -> None:
     largest = torch.linalg.eigvalsh(_hessian())[-1].item()
     assert loss_curvature(_model(PARAMETERS), FEATURES) == pytest.approx(largest, rel=1e-5)
     assert largest <= curvature_bound(FEATURES)
@@ -62,7 +62,7 @@ def test_bound_is_reached_by_two_classes_of_equal_probability() -> None:
     assert loss_curvature(model, features) == pytest.approx(curvature_bound(features), rel=1e-5)
 
 
-def test_noise_scale_is_that_of_the_gradients_one_by_one() -> None:
+def test_noise_scale_equals_that_of_single_gradients() -> None:
     gradients = torch.stack([_gradient(slice(i, i + 1))[0].detach() for i in range(40)])
     mean = gradients.mean(dim=0)
     expected = ((gradients - mean).square().sum(dim=1).mean() / mean.square().sum()).item()

@@ -1,4 +1,4 @@
-"""docs/chapter is what the programs wrote: its text from its numbers, and its numbers from a run."""
+"""docs/chapter is generated: its text from its numbers, and its numbers from a run."""
 
 import json
 import re
@@ -19,18 +19,18 @@ CHAPTER = ROOT / "docs" / "chapter"
 of_each = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
 
 
-def _stated(exercise: Exercise) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((CHAPTER / f"{exercise.name}.json").read_text())
-    return found
+def _page_document(exercise: Exercise) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((CHAPTER / f"{exercise.name}.json").read_text())
+    return document
 
 
 @of_each
 def test_text_is_made_from_the_numbers_beside_it(exercise: Exercise) -> None:
-    assert (CHAPTER / f"{exercise.name}.md").read_text() == page.text(exercise, _stated(exercise))
+    assert (CHAPTER / f"{exercise.name}.md").read_text() == page.text(exercise, _page_document(exercise))
 
 
 @of_each
-def test_pictures_are_there_and_have_words(exercise: Exercise) -> None:
+def test_pictures_exist_and_have_alternative_text(exercise: Exercise) -> None:
     pictures = re.findall(r"!\[(.*?)\]\((.*?)\)", (CHAPTER / f"{exercise.name}.md").read_text())
     for words, name in pictures:
         assert len(words) > 20
@@ -39,37 +39,37 @@ def test_pictures_are_there_and_have_words(exercise: Exercise) -> None:
 
 @pytest.mark.slow
 @of_each
-def test_quick_run_finds_what_the_page_states(exercise: Exercise, data_folder: Path) -> None:
-    found = json.loads(json.dumps(exercise.measure(Settings(quick=True, data_dir=data_folder)).values))
-    pairs = list(_pairs(found, _stated(exercise)["values"], exercise.name))
+def test_quick_run_reproduces_the_numbers_of_the_page(exercise: Exercise, data_folder: Path) -> None:
+    values = json.loads(json.dumps(exercise.measure(Settings(quick=True, data_dir=data_folder)).values))
+    pairs = list(_pairs(values, _page_document(exercise)["values"], exercise.name))
     assert pairs
-    for where, value, stated in pairs:
-        # Another processor adds in another order.
-        expected = pytest.approx(stated, rel=0.02, abs=1e-6, nan_ok=True) if isinstance(stated, float) else stated
+    for where, value, on_page in pairs:
+        # Other processors sum in another order.
+        expected = pytest.approx(on_page, rel=0.02, abs=1e-6, nan_ok=True) if isinstance(on_page, float) else on_page
         assert value == expected, where
 
 
-def _pairs(found: Any, stated: Any, where: str) -> Iterator[tuple[str, Any, Any]]:
-    """Every single value that a quick run found, beside the one that is stated under the same name."""
-    if isinstance(found, dict):
-        for key, value in found.items():
-            assert key in stated, f"{where}.{key} is not stated"
-            yield from _pairs(value, stated[key], f"{where}.{key}")
-    elif isinstance(found, list):
-        assert len(found) == len(stated), where
-        for i, (value, other) in enumerate(zip(found, stated, strict=True)):
+def _pairs(measured: Any, on_page: Any, where: str) -> Iterator[tuple[str, Any, Any]]:
+    """Every single value of a quick run, beside the value of the same name on the page."""
+    if isinstance(measured, dict):
+        for key, value in measured.items():
+            assert key in on_page, f"{where}.{key} is not on the page"
+            yield from _pairs(value, on_page[key], f"{where}.{key}")
+    elif isinstance(measured, list):
+        assert len(measured) == len(on_page), where
+        for i, (value, other) in enumerate(zip(measured, on_page, strict=True)):
             yield from _pairs(value, other, f"{where}[{i}]")
     else:
-        yield where, found, stated
+        yield where, measured, on_page
 
 
-def test_none_lists_them_all(capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_without_names_lists_all_exercises(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [e.name for e in EXERCISES]
     assert len({exercise.name for exercise in EXERCISES}) == len(EXERCISES)
 
 
-def test_folder_that_cannot_be_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_impossible_folder_is_reported_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
     assert main(["all", "--out", str(tmp_path / "file" / "pages")]) == 1
     assert capsys.readouterr().err.startswith("exercises: cannot make the folder")

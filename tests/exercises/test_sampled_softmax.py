@@ -32,14 +32,14 @@ def test_proposal_is_a_falling_distribution() -> None:
     assert bool((proposal.diff() < 0).all())
 
 
-def test_many_draws_are_the_full_softmax() -> None:
+def test_many_draws_approach_the_full_softmax() -> None:
     exact, gradient = _gradient(None)
     loss, estimate = _gradient(1_000_000)
     assert loss == pytest.approx(exact, abs=0.01)
     assert (estimate - gradient).norm() < 0.02 * gradient.norm()
 
 
-def test_few_draws_are_too_small_a_loss_on_average() -> None:
+def test_few_draws_underestimate_the_loss_on_average() -> None:
     features, weights, biases, labels = _problem()
     generator = torch.Generator().manual_seed(0)
     losses = [

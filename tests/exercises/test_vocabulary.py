@@ -27,20 +27,20 @@ SETTINGS = replace(MODEL, width=4, batch_size=64, steps=60, learning_rate=0.05)
 
 @pytest.fixture(scope="module")
 def task() -> Task:
-    """A text in which each token has one successor, but for the names."""
+    """A text in which each token except the names has one successor."""
     names = [[f"name_{i % 30} only_{i}_{j}" for j in range(12)] for i in range(40)]
     texts = {f"{i}.py": tokenise("".join(f"if a : b = ( c + d ) ; {n} " for n in names[i])) for i in range(40)}
     return Task.of(Corpus("made", "a made text", texts))
 
 
-def test_text_is_the_one_that_the_page_states() -> None:
-    stated = json.loads(STATED.read_text())["values"]
-    if stated["corpus"]["python"] != platform.python_version():
-        pytest.skip(f"the page is about the text of Python {stated['corpus']['python']}")
-    found = corpus(Task.of(standard_library()))
-    assert found["corpus"] == stated["corpus"]
-    assert found["bigram"] == pytest.approx(stated["bigram"])
-    assert found["unigram"] == pytest.approx(stated["unigram"])
+def test_corpus_matches_the_page() -> None:
+    on_page = json.loads(STATED.read_text())["values"]
+    if on_page["corpus"]["python"] != platform.python_version():
+        pytest.skip(f"the page is about the text of Python {on_page['corpus']['python']}")
+    measured = corpus(Task.of(standard_library()))
+    assert measured["corpus"] == on_page["corpus"]
+    assert measured["bigram"] == pytest.approx(on_page["bigram"])
+    assert measured["unigram"] == pytest.approx(on_page["unigram"])
 
 
 def test_every_way_to_train_learns(task: Task) -> None:
@@ -54,7 +54,7 @@ def test_every_way_to_train_learns(task: Task) -> None:
     )
 
 
-def test_scores_are_those_of_the_logits(task: Task) -> None:
+def test_scores_equal_those_of_the_logits(task: Task) -> None:
     model = exact(task, replace(SETTINGS, steps=2))
     scores = score(log_probabilities(model), task.report)
     probabilities = model.regression.probabilities(model.features(task.report.contexts)).numpy()
@@ -66,7 +66,7 @@ def test_scores_are_those_of_the_logits(task: Task) -> None:
 
 
 @pytest.mark.slow
-def test_cost_of_chunks_is_less_memory_than_the_materialised_loss() -> None:
+def test_chunks_use_less_memory_than_the_materialised_loss() -> None:
     classes, examples = 20_000, 256
     cell = costs((classes,), (examples,), 1)[str(classes)][str(examples)]
     assert set(cell) == set(ALL_WAYS) == {*WAYS, "adaptive"}
@@ -82,16 +82,16 @@ def test_cost_of_chunks_is_less_memory_than_the_materialised_loss() -> None:
 @pytest.mark.slow
 def test_quick_model_is_served() -> None:
     settings, task = vocabulary_served.small()
-    values, found = vocabulary_served.serve(exact(task, settings), task, settings)
+    values, measured = vocabulary_served.serve(exact(task, settings), task, settings)
     assert len(values["answer"]["predictions"]) == len(REQUEST["inputs"]) == 2
     assert values["served"]["sizes"]["train"] == len(task.train)
-    assert found["classes"] == len(task.vocabulary) > 1000
-    assert found["one"]["bytes"] < 2000 < 10 * found["classes"] < found["all"]["bytes"]
-    assert 0 < found["one"]["seconds"] < found["many"]["seconds"]
-    assert found["many"]["contexts"] == 1024
+    assert measured["classes"] == len(task.vocabulary) > 1000
+    assert measured["one"]["bytes"] < 2000 < 10 * measured["classes"] < measured["all"]["bytes"]
+    assert 0 < measured["one"]["seconds"] < measured["many"]["seconds"]
+    assert measured["many"]["contexts"] == 1024
 
 
-def test_service_that_does_not_start_is_said(tmp_path: Path) -> None:
+def test_service_that_does_not_start_is_reported(tmp_path: Path) -> None:
     nowhere = serving(tmp_path / "nothing.onnx")
     with pytest.raises(TrainingError, match=r"the service did not start: demur: cannot read the model"), nowhere:
         pass

@@ -1,4 +1,4 @@
-"""A limit of every certificate: it does not hold if an abstention is asked again with a laxer risk."""
+"""A limit of every certificate: it does not hold if abstained inputs are sent again with a laxer risk."""
 
 import pytest
 
@@ -9,9 +9,7 @@ from tests.guarantees.limits import RESAMPLING_SEED
 pytestmark = pytest.mark.guarantee
 
 
-def test_inputs_abstained_from_at_5_percent_and_answered_at_10_are_wrong_in_three_of_ten(
-    pool: Population, tune: Population
-) -> None:
+def test_inputs_answered_only_at_10_percent_are_wrong_in_three_of_ten(pool: Population, tune: Population) -> None:
     sequence = tune.sequence()
     splits = list(resamples(pool, 200, RESAMPLING_SEED))
     thresholds = {risk: [split.threshold(sequence, risk) for split in splits] for risk in (0.05, 0.1)}

@@ -17,7 +17,7 @@ from training.certification.scored import Scored
 pytestmark = pytest.mark.guarantee
 
 SIZES = range(10, 1_001)
-# In hundredths, so that the expected rank is one of integers. Doubles get 0.55, 0.56 and 0.68 wrong, see below.
+# In hundredths, so that the expected rank is computed in integers. Doubles get 0.55, 0.56 and 0.68 wrong, see below.
 HUNDREDTHS = (50, 55, 56, 68, 70, 90, 93, 95, 99)
 
 

@@ -1,7 +1,7 @@
 """Copies: the promise holds under the right treatment of equal examples, and breaks under the wrong one.
 
 In a table of categories rows repeat naturally, and the population is the distribution of patterns: rows drawn one by
-one are independent. Kept together, whole patterns go to one split, and the calibration split is a sample of few
+one are independent. Kept together, all rows of a pattern go to one split, and the calibration split is a sample of few
 patterns rather than of many rows. Embeddings that repeat are one object recorded several times: counted as many, they
 make a calibration split look larger than it is.
 """
@@ -52,7 +52,7 @@ class Patterns:
         return cls(weights, 1 - difficulty / 2, np.minimum(1, rates * mean_risk / (weights @ rates)))
 
     def risk(self, threshold: float) -> float:
-        """The true risk of answering with at least this confidence."""
+        """The true risk of answering from this confidence on."""
         answered = self.weights * (self.confidence >= threshold)
         return float(answered @ self.error_rates / answered.sum())
 
@@ -77,7 +77,7 @@ TEN_PERCENT = Patterns.drawn(200, mean_risk=0.12), 0.1
 def test_promise_is_kept_on_a_table_whose_rows_repeat(patterns: Patterns, risk: float, tmp_path: Path) -> None:
     thresholds = list(_on_tables(patterns, risk, None, REPEATS, tmp_path))
     assert _broken(thresholds, patterns.risk, risk) <= MOST_VIOLATIONS
-    assert thresholds.count(None) <= 0.05 * REPEATS  # and not by never answering
+    assert thresholds.count(None) <= 0.05 * REPEATS  # but not by never answering
 
 
 @pytest.mark.parametrize(("patterns", "risk"), [TWENTY_PERCENT, TEN_PERCENT], ids=["45 patterns", "200 patterns"])

@@ -1,4 +1,4 @@
-"""The promise needs no more abstentions than other methods need for it."""
+"""The service abstains no more than other methods with the same promise."""
 
 import pytest
 

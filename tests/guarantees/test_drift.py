@@ -41,25 +41,25 @@ def _p_values(repeat: int, others: int) -> tuple[float, float]:
     rng = np.random.default_rng([30, repeat])
     drift = Drift(_reference(rng, 60, others), 10_000)
     drift.record(_inputs(rng, 10_000))
-    found = _state(drift)
-    assert found.inputs == 10_000
-    assert found.confidence.p_value is not None
-    assert found.ood_score.p_value is not None
-    return found.confidence.p_value, found.ood_score.p_value
+    state = _state(drift)
+    assert state.inputs == 10_000
+    assert state.confidence.p_value is not None
+    assert state.ood_score.p_value is not None
+    return state.confidence.p_value, state.ood_score.p_value
 
 
 def test_p_value_is_exact_where_other_examples_fixed_the_bins() -> None:
     repeats = 1_500
-    found = np.array([_p_values(repeat, others=60) for repeat in range(repeats)])
+    p_values = np.array([_p_values(repeat, others=60) for repeat in range(repeats)])
     for level in (0.01, 0.1, 0.5):
-        assert ((found <= level).sum(axis=0) <= binom.ppf(0.999, repeats, level)).all()
-    assert ((found <= 0.5).mean(axis=0) > 0.4).all()  # and not by p-values near 1
+        assert ((p_values <= level).sum(axis=0) <= binom.ppf(0.999, repeats, level)).all()
+    assert ((p_values <= 0.5).mean(axis=0) > 0.4).all()  # but not by p-values near 1
 
 
 def test_p_value_is_too_small_too_often_where_the_reference_fixed_its_own_bins() -> None:
     repeats = 500
-    found = np.array([_p_values(repeat, others=0) for repeat in range(repeats)])
-    assert ((found <= 0.1).sum(axis=0) > binom.ppf(0.999, repeats, 0.1)).all()
+    p_values = np.array([_p_values(repeat, others=0) for repeat in range(repeats)])
+    assert ((p_values <= 0.1).sum(axis=0) > binom.ppf(0.999, repeats, 0.1)).all()
 
 
 def _ever_not_stable(repeat: int, window: int, inputs: int) -> bool:
@@ -69,38 +69,38 @@ def _ever_not_stable(repeat: int, window: int, inputs: int) -> bool:
     for _ in range(inputs // 200):
         drift.record(_inputs(rng, 100))
         drift.record(_inputs(rng, 100))
-        found = _state(drift)
-        if not {found.labels.status, found.confidence.status, found.ood_score.status} <= {"stable"}:
+        state = _state(drift)
+        if not {state.labels.status, state.confidence.status, state.ood_score.status} <= {"stable"}:
             return True
     return False
 
 
 @pytest.mark.parametrize(("window", "repeats"), [(10_000, 100), (1_000, 20)])
-def test_good_inputs_are_never_called_drift_in_99_of_100_runs(window: int, repeats: int) -> None:
+def test_good_inputs_are_not_called_drift_in_99_of_100_runs(window: int, repeats: int) -> None:
     alarms = sum(_ever_not_stable(repeat, window, 100_000) for repeat in range(repeats))
     assert alarms <= binom.ppf(0.999, repeats, 100 * FALSE_ALARM_RATE)
 
 
 @pytest.mark.parametrize(("inputs", "sure"), [(10_000, 3.4), (1_000, 2.8), (100, 1.6)])
-def test_shift_is_seen_within_one_window(inputs: int, sure: float) -> None:
+def test_shift_is_detected_within_one_window(inputs: int, sure: float) -> None:
     """The false alarm rate is not kept by never raising one: confidence falls by 1.9, 4.4 and 12.9 points."""
     for repeat in range(20):
         rng = np.random.default_rng([32, repeat])
-        drift = Drift(_reference(rng, 5_000, 5_000), 100)  # each request has 100 inputs or more, and so is a window
+        drift = Drift(_reference(rng, 5_000, 5_000), 100)  # each request has 100 inputs or more, so it fills a window
         drift.record(_inputs(rng, inputs))
         assert _state(drift).confidence.status == "stable"
         drift.record(_inputs(rng, inputs, sure))
-        found = _state(drift)
-        assert found.window_number == 2
-        assert found.confidence.status in ("slight", "drifted")
-        assert found.ood_score.status == "stable"  # unchanged
+        state = _state(drift)
+        assert state.window_number == 2
+        assert state.confidence.status in ("slight", "drifted")
+        assert state.ood_score.status == "stable"  # unchanged
 
 
 def test_p_value_in_stages_is_valid_at_the_levels_that_each_stage_decides() -> None:
     repeats, shares = 12_000, [0.5, 0.3, 0.2]
     rng = np.random.default_rng(33)
     samples = zip(rng.multinomial(300, shares, repeats), rng.multinomial(400, shares, repeats), strict=True)
-    found = np.array([exact_p_value(*sample) for sample in samples])
+    p_values = np.array([exact_p_value(*sample) for sample in samples])
     for level in (0.05, 0.005, 0.0005):
-        assert (found <= level).sum() <= binom.ppf(0.999, repeats, level)
-    assert (found <= 0.005).mean() > 0.003
+        assert (p_values <= level).sum() <= binom.ppf(0.999, repeats, level)
+    assert (p_values <= 0.005).mean() > 0.003

@@ -1,4 +1,4 @@
-"""Rows in groups that err together: the tests that are valid for them, and one that is not.
+"""Rows in groups whose errors depend on one another: the tests that are valid for them, and one that is not.
 
 The population is the file's scores of the official test images. A group of m rows is one image m times, the strongest
 possible dependence, so the risk of a threshold is known and is the same over rows and over images.
@@ -39,14 +39,14 @@ def _groups(population: Population, sizes: NDArray[np.int64], seed: list[int]) -
 def _thresholds(fixed: GatedSplit, calibrations: Iterator[GatedSplit], risk: float) -> list[float | None]:
     """The certified threshold of each calibration split. The choice on tune is made once."""
     sequence = ThresholdSequence.from_tune(fixed.scored.scores.confidence, fixed.scored.wrong, fixed.inside)
-    found: list[float | None] = []
+    thresholds: list[float | None] = []
     choice = None
     for calibration in calibrations:
         choice = choice or choose(sequence, fixed, calibration, risk, CONFIDENCE_LEVEL)
         sample = calibration.samples[choice.sample]
         passed = last_passed(sequence, choice.start, sample, calibration, risk, CONFIDENCE_LEVEL)
-        found.append(passed.threshold if passed else None)
-    return found
+        thresholds.append(passed.threshold if passed else None)
+    return thresholds
 
 
 @pytest.mark.parametrize("size", [2, 5, 10])
@@ -59,19 +59,19 @@ def test_promise_is_kept_for_groups_that_err_together(
     draws = [[RESAMPLING_SEED, repeat] for repeat in range(repeats)]
     coverage, risk = pool.truth(_thresholds(fixed, (_only(_groups(pool, sizes, draw), test) for draw in draws), RISK))
     assert (risk > RISK).sum() <= most_violations(repeats)
-    assert coverage.mean() > 0.4  # and not by never answering
+    assert coverage.mean() > 0.4  # but not by never answering
 
 
 @pytest.mark.parametrize("size", [2, 5, 10])
 def test_binomial_test_of_the_rows_breaks_the_promise_for_groups(pool: Population, tune: Population, size: int) -> None:
     fixed = _groups(tune, np.full(len(tune) // size, size), [1, size])
     sequence = ThresholdSequence.from_tune(fixed.scored.scores.confidence, fixed.scored.wrong, fixed.inside)
-    found = []
+    thresholds = []
     for repeat in range(REPEATS):
         s = _groups(pool, np.full(CALIBRATION_SIZE // size, size), [RESAMPLING_SEED, repeat])
         passed = fixed_sequence(sequence, s.scored.scores.confidence, s.scored.wrong, s.inside, RISK, CONFIDENCE_LEVEL)
-        found.append(passed.threshold if passed else None)
-    assert (pool.truth(found)[1] > RISK).sum() > most_violations(REPEATS)
+        thresholds.append(passed.threshold if passed else None)
+    assert (pool.truth(thresholds)[1] > RISK).sum() > most_violations(REPEATS)
 
 
 def test_certificate_of_groups_uses_the_test_that_answers_more(pool: Population, tune: Population) -> None:
@@ -79,9 +79,9 @@ def test_certificate_of_groups_uses_the_test_that_answers_more(pool: Population,
     fixed = _groups(tune, np.full(len(tune) // 10, 10), [1, 10])
     sequence = ThresholdSequence.from_tune(fixed.scored.scores.confidence, fixed.scored.wrong, fixed.inside)
     calibration = _groups(pool, np.full(CALIBRATION_SIZE // 10, 10), [RESAMPLING_SEED, 0])
-    found = certify(sequence, fixed, calibration, RISK, CONFIDENCE_LEVEL)
+    certificate = certify(sequence, fixed, calibration, RISK, CONFIDENCE_LEVEL)
     (threshold,) = _thresholds(fixed, iter([calibration]), RISK)
-    assert (found.unit, found.test, found.threshold) == ("group", "one_row_per_group", threshold)
+    assert (certificate.unit, certificate.test, certificate.threshold) == ("group", "one_row_per_group", threshold)
 
 
 def _only(split: GatedSplit, test: RiskTest) -> GatedSplit:
@@ -134,9 +134,9 @@ def test_rank_that_is_right_on_average_is_too_low_half_the_time() -> None:
     for repeat in range(1_000):
         scores = np.random.default_rng([5, repeat]).random(10_000).astype(np.float32)
         columns = Scores(np.ones((10_000, 1), np.float32), scores, scores)
-        found = gate_threshold(Scored(columns, np.zeros(10_000, np.int64), "uniform", "0" * 64), 0.01, 0.95)
-        assert found.rank == 9_917
-        sure += 1 - found.threshold > 0.01
+        gate = gate_threshold(Scored(columns, np.zeros(10_000, np.int64), "uniform", "0" * 64), 0.01, 0.95)
+        assert gate.rank == 9_917
+        sure += 1 - gate.threshold > 0.01
         on_average += 1 - kth_smallest(scores, 9_901) > 0.01
     assert sure <= most_violations(1_000)
     assert on_average > 400

@@ -24,7 +24,7 @@ Row = tuple[str, str | None, str | None, list[str]]  # decision, label, reason, 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A service, the file that it serves, and the images to ask about."""
+    """A service, the file that it serves, and the images to classify."""
 
     address: str
     classifier: Classifier

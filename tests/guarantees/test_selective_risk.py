@@ -42,7 +42,7 @@ def test_promise_is_kept_on_the_scores_of_the_test_images(pool: Population, tune
     thresholds = [split.threshold(sequence, risk) for split in resamples(pool, REPEATS, RESAMPLING_SEED)]
     coverage, true_risk = pool.truth(thresholds)
     assert (true_risk > risk).sum() <= MOST_VIOLATIONS
-    assert coverage.mean() > 0.4  # and not by never answering
+    assert coverage.mean() > 0.4  # but not by never answering
 
 
 def test_naive_rule_breaks_the_promise_half_the_time(pool: Population) -> None:

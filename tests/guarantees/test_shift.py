@@ -22,6 +22,6 @@ def test_risk_breaks_on_test_images_only_where_training_images_calibrated(kept: 
     assert kept[TEST].violations[RISK] * REPEATS <= MOST_VIOLATIONS
 
 
-def test_sets_hold_the_true_class_too_rarely_only_where_training_images_calibrated(kept: dict[str, Kept]) -> None:
+def test_set_coverage_breaks_on_test_images_only_where_training_images_calibrated(kept: dict[str, Kept]) -> None:
     assert kept[TRAINING].set_coverage[SET_COVERAGE] < SET_COVERAGE - 0.002
     assert kept[TEST].set_coverage[SET_COVERAGE] >= SET_COVERAGE - 0.002

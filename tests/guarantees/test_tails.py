@@ -31,7 +31,7 @@ def _exact_tail(errors: int, answered: int, risk: Fraction) -> float:
 
 
 def _cases() -> list[tuple[int, int]]:
-    """Errors and answered: all pairs of small numbers, and some of large ones."""
+    """Pairs of errors and answers: all pairs of small numbers, and some of large ones."""
     small = [(errors, answered) for answered in (1, 2, 7, 20) for errors in range(answered + 1)]
     return [*small, (0, 59), (1, 93), (15, 22), (1, 49), (20, 800), (83, 2_000), (120, 5_000)]
 
@@ -46,8 +46,8 @@ def test_p_value_is_the_exact_binomial_tail(risk: Fraction) -> None:
 def test_p_value_is_scipys_tail_and_1_without_answers() -> None:
     answered = np.arange(1, 5_001, 7)
     errors = (answered * 0.04).astype(np.int64)
-    found = binomial_p_value(errors, answered, 0.05)
-    np.testing.assert_allclose(found, binom.cdf(errors, answered, 0.05), rtol=0, atol=1e-12)
+    p_values = binomial_p_value(errors, answered, 0.05)
+    np.testing.assert_allclose(p_values, binom.cdf(errors, answered, 0.05), rtol=0, atol=1e-12)
     assert float(binomial_p_value(0, 0, 0.05)) == 1
 
 
@@ -73,7 +73,7 @@ def test_bound_is_below_the_truth_with_at_most_the_promised_probability(answered
         assert binom.pmf(counts, answered, truth)[bounds < truth].sum() <= 1 - LEVEL + 1e-9
 
 
-# Costs of an answer as a cost matrix gives them, scaled to [0, 1]: mostly nothing, sometimes a fifth, rarely all.
+# Costs of answers by a cost matrix, scaled to [0, 1]: mostly 0, sometimes 0.2, rarely 1.
 COSTS = np.array([0.0, 0.2, 1.0])
 RARELY_ALL, MOSTLY_A_FIFTH = np.array([0.90, 0.06, 0.04]), np.array([0.873, 0.1264, 0.0006])
 
@@ -83,10 +83,10 @@ RARELY_ALL, MOSTLY_A_FIFTH = np.array([0.90, 0.06, 0.04]), np.array([0.873, 0.12
 def test_bound_of_a_mean_cost_is_under_the_truth_once_in_twenty_at_most(size: int, shares: NDArray[np.float64]) -> None:
     truth = float(COSTS @ shares)
     draws = [np.random.default_rng([7, repeat]).choice(COSTS, size, p=shares) for repeat in range(REPEATS)]
-    # The bound is above the truth if the p-value of the truth exceeds the error level: no search is needed.
+    # The bound is above the truth if the p-value of the truth exceeds the error level, so no search is needed.
     under = sum(mean_p_value(losses, truth, binary=False) <= 1 - LEVEL for losses in draws)
     assert under <= MOST_VIOLATIONS
-    assert sum(losses.mean() < truth for losses in draws) > 400  # as the mean itself, without a margin, often is
+    assert sum(losses.mean() < truth for losses in draws) > 400  # the mean itself, without a margin, often is below it
 
 
 def test_bound_by_betting_has_about_half_the_slack_of_hoeffding_and_bentkus() -> None:
@@ -111,11 +111,11 @@ def test_p_value_and_bound_of_a_mean_cost_agree() -> None:
             assert mean_p_value(losses, bound - 1e-6, binary=False) > 1 - LEVEL
 
 
-@pytest.mark.parametrize(("risk", "stated"), [(0.01, 8_640), (0.03, 2_840), (0.05, 1_660)])
-def test_answers_needed_to_certify_nine_times_out_of_ten_are_what_the_documents_say(risk: float, stated: int) -> None:
-    """With a true risk of 0.7 r: from which number on the power never falls under 0.9 again."""
+@pytest.mark.parametrize(("risk", "documented"), [(0.01, 8_640), (0.03, 2_840), (0.05, 1_660)])
+def test_documented_number_of_answers_certifies_nine_times_out_of_ten(risk: float, documented: int) -> None:
+    """With a true risk of 0.7 r, the power stays at least 0.9 from this number on."""
     answered = np.arange(100, 12_000)
     most = binom.ppf(1 - LEVEL, answered, risk)  # errors at which the tail first reaches 5 %
     most -= binom.cdf(most, answered, risk) > 1 - LEVEL  # the last number that passes the test
     power = binom.cdf(most, answered, 0.7 * risk)
-    assert answered[np.flatnonzero(power < 0.9)[-1]] + 1 == pytest.approx(stated, abs=5)
+    assert answered[np.flatnonzero(power < 0.9)[-1]] + 1 == pytest.approx(documented, abs=5)

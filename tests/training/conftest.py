@@ -1,4 +1,4 @@
-"""What the tests of measurement and of reports share: evaluations of the tiny model and of the trained one."""
+"""Fixtures for the tests of evaluations and reports: the tiny model and the trained one, evaluated."""
 
 from pathlib import Path
 
@@ -20,14 +20,14 @@ HISTORY = [
 
 
 def tiny_splits(labels: list[int], images: np.ndarray = tiny.IMAGES) -> Splits:
-    """Splits whose every part is `images` with `labels`."""
+    """Splits that all hold `images` with `labels`."""
     part = Labelled("by hand", images, np.array(labels, dtype=np.int64))
     return Splits(part, part, part, part, report_is_held_out=True)
 
 
 @pytest.fixture(scope="session")
 def tiny_evaluation(tiny_model: Path) -> Evaluation:
-    """The tiny model on its four images, of which the last, a tie of left and right, is taken for left wrongly."""
+    """The tiny model on its four images; the last, a tie of left and right, is wrongly answered as left."""
     return evaluate(Classifier.load(tiny_model), tiny_splits([0, 1, 2, 2]))
 
 

@@ -1,4 +1,4 @@
-"""The whole job on the real data, in one epoch."""
+"""The complete job on the real data, with one epoch."""
 
 import dataclasses
 from pathlib import Path
@@ -31,14 +31,14 @@ def published(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> tup
     return out, run(_job(out), dataset)
 
 
-def test_file_is_the_outcomes(published: tuple[Path, JobResult]) -> None:
+def test_file_matches_the_outcome(published: tuple[Path, JobResult]) -> None:
     out, outcome = published
     model = Classifier.load(out)
     assert (model.manifest, model.version) == (outcome.manifest, outcome.version)
     assert outcome.difference <= 1e-6
 
 
-def test_manifest_says_what_was_done(published: tuple[Path, JobResult], dataset: Dataset) -> None:
+def test_manifest_records_the_training(published: tuple[Path, JobResult], dataset: Dataset) -> None:
     manifest = published[1].manifest
     assert manifest.name == "fashion-mnist"
     assert manifest.labels == list(dataset.classes)
@@ -50,7 +50,7 @@ def test_manifest_says_what_was_done(published: tuple[Path, JobResult], dataset:
     assert manifest.versions["torch"].startswith(torch.__version__.split("+")[0])
 
 
-def test_metrics_are_those_of_the_served_file(published: tuple[Path, JobResult], dataset: Dataset) -> None:
+def test_metrics_equal_those_of_the_served_file(published: tuple[Path, JobResult], dataset: Dataset) -> None:
     out, outcome = published
     report = split(dataset, "tuned", SEED).report
     probabilities = Classifier.load(out).scores(report.inputs).probabilities
@@ -60,7 +60,7 @@ def test_metrics_are_those_of_the_served_file(published: tuple[Path, JobResult],
     assert outcome.manifest.metrics.nll == pytest.approx(-np.log(true_label).mean(), abs=1e-6)
 
 
-def test_golden_vectors_are_one_image_a_class(published: tuple[Path, JobResult], dataset: Dataset) -> None:
+def test_golden_vectors_hold_one_image_per_class(published: tuple[Path, JobResult], dataset: Dataset) -> None:
     manifest = published[1].manifest
     inputs = manifest.golden.decoded_inputs(manifest.input)
     report = split(dataset, "tuned", SEED).report
@@ -70,7 +70,7 @@ def test_golden_vectors_are_one_image_a_class(published: tuple[Path, JobResult],
     assert len(inputs) == 10
 
 
-def test_chapters_model_says_that_its_report_is_not_held_out(tmp_path: Path, dataset: Dataset) -> None:
+def test_chapter_model_states_that_its_report_split_is_not_held_out(tmp_path: Path, dataset: Dataset) -> None:
     outcome = run(_job(tmp_path / "model.onnx", "chapter"), dataset)
     assert outcome.manifest.training.recipe == "chapter"
     assert outcome.manifest.data.report_is_held_out is False
@@ -86,7 +86,7 @@ def test_chapters_model_says_that_its_report_is_not_held_out(tmp_path: Path, dat
     assert outcome.manifest.reference == reference("report", dataset.test.fingerprint(), report, train)
 
 
-def test_model_under_the_gate_is_not_published(tmp_path: Path, dataset: Dataset) -> None:
+def test_model_below_the_accuracy_gate_is_not_published(tmp_path: Path, dataset: Dataset) -> None:
     out = tmp_path / "model.onnx"
     out.write_bytes(b"the one before")
     with pytest.raises(GateError, match=r"accuracy 0\.8\d+ on the report split is under --min-accuracy 0\.99"):
@@ -96,7 +96,7 @@ def test_model_under_the_gate_is_not_published(tmp_path: Path, dataset: Dataset)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
-def test_cuda_where_there_is_none(tmp_path: Path, dataset: Dataset) -> None:
+def test_cuda_without_a_gpu(tmp_path: Path, dataset: Dataset) -> None:
     with pytest.raises(TrainingError, match="--device cuda: torch finds no CUDA device"):
         run(_job(tmp_path / "model.onnx", device="cuda"), dataset)
 

@@ -1,4 +1,4 @@
-"""Split conformal prediction: sets of labels that hold the true one with a stated probability.
+"""Split conformal prediction: sets of labels that hold the true one with a given probability.
 
 Assumption of every method: the calibration examples, or the groups that they come in, and the new ones are
 exchangeable. The order statistic is exact, not asymptotic.

@@ -15,7 +15,7 @@ _DIGITS = 3  # of a rate above its target
 
 
 class GateThreshold(NamedTuple):
-    """The largest out-of-distribution score that is let in, and its certified rate."""
+    """The largest out-of-distribution score that passes the gate, and its certified rate."""
 
     threshold: float
     rank: int  # from below, among the rows that count
@@ -27,16 +27,16 @@ def certify_gate(
     tune: Scored, components: PrincipalComponents, false_alarm_rate: float, level: float, largest_group: int
 ) -> OutOfDistributionGate:
     """The gate as the manifest states it; arguments as for `gate_threshold`."""
-    found = gate_threshold(tune, false_alarm_rate, level, largest_group)
+    gate = gate_threshold(tune, false_alarm_rate, level, largest_group)
     return OutOfDistributionGate(
-        threshold=found.threshold,
-        false_alarm_rate=found.rate,
+        threshold=gate.threshold,
+        false_alarm_rate=gate.rate,
         asked_false_alarm_rate=false_alarm_rate,
         confidence_level=level,
         components=components.axes.shape[1],
         explained_variance=components.explained_variance,
-        order_statistic=found.rank,
-        size=found.rows,
+        order_statistic=gate.rank,
+        size=gate.rows,
         method=METHOD,
         population=tune.population,
         tune_fingerprint=tune.fingerprint,
@@ -49,7 +49,7 @@ def gate_threshold(tune: Scored, false_alarm_rate: float, level: float, largest_
     It is the lowest score of `tune` at which a test at the confidence level accepts that at most `false_alarm_rate` of
     the population scores higher. The share above a threshold falls as the threshold rises, so searching for the lowest
     needs no correction for multiple tests (Bates et al. 2021, arXiv 2101.02703). If not even the largest score passes,
-    it becomes the threshold, and the lowest rate that it can promise is stated.
+    it becomes the threshold, and its rate is the lowest that it can promise.
     """
     sample = samples(tune.groups, len(tune), largest_group)[0]
     scores = tune.scores.ood_score[sample.rows].astype(np.float64)

@@ -34,7 +34,7 @@ _MAX_TURN = 0.01  # of an axis, by its rounding
 _QUANTILE = 0.9967  # of each statistic on train; any fixed values would do, these make the three about equally strict
 
 _FEW_FEATURES = 2048
-_EXTRA_AXES = 16  # so that the last of the wanted axes converge as fast as the first
+_EXTRA_AXES = 16  # so that the last of the requested axes converge as fast as the first
 _ITERATIONS = 6
 
 

@@ -52,10 +52,10 @@ class CodedColumn:
         held = values[present].astype(np.float64)
         if not np.all((np.abs(held) < _EXACT) & (held == np.rint(held))):
             raise DataError(f"{subject} are of type {values.dtype}: they must be whole numbers or strings")
-        whole = cls.from_array(held.astype(np.int64), subject)
+        integers = cls.from_array(held.astype(np.int64), subject)
         codes = np.full(len(values), -1, dtype=np.int64)
-        codes[present] = whole.codes
-        return cls(whole.names, codes)
+        codes[present] = integers.codes
+        return cls(integers.names, codes)
 
     @classmethod
     def from_arrow(cls, column: pa.Array | pa.ChunkedArray, subject: str) -> "CodedColumn":

@@ -1,4 +1,4 @@
-"""The servers that one would use instead, each as its documentation has it: a short adapter and its pinned packages.
+"""Alternative servers, each set up as its documentation advises: a short adapter and its pinned packages.
 
-Each runs in an environment of its own, listens where `DEMUR_PORT` says and serves the model `DEMUR_MODEL_PATH`.
+Each runs in its own environment, listens on `DEMUR_PORT` and serves the model at `DEMUR_MODEL_PATH`.
 """

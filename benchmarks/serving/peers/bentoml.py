@@ -1,6 +1,6 @@
-"""BentoML: a service with one worker, its method a coroutine, since a plain one would be handed to a thread.
+"""BentoML: a service with one worker; its method is a coroutine, since a plain one would run in a thread.
 
-No access log, no metrics, no tracing. uvloop and httptools, which it does not ask for, are there for its uvicorn.
+No access log, no metrics, no tracing. Its uvicorn gets uvloop and httptools, although BentoML does not require them.
 """
 
 import os

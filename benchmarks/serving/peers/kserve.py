@@ -1,7 +1,7 @@
 """KServe's Python server: a custom model, called by its V1 and V2 protocols.
 
-No gRPC server, no latency log, no access log. It reads and writes JSON with orjson by itself. Its server runs in
-asyncio's own loop; uvloop makes it faster, so it gets that.
+No gRPC server, no latency log, no access log. It reads and writes JSON with orjson by itself. By default its
+server runs in asyncio's own loop; it gets uvloop, which is faster.
 """
 
 import asyncio
@@ -40,5 +40,5 @@ if __name__ == "__main__":
     logging.getLogger("uvicorn.access").disabled = True
     logging.getLogger("kserve.trace").disabled = True  # a line with the timings of each request
     uvloop.install()
-    asyncio.set_event_loop(asyncio.new_event_loop())  # which the server asks for before it runs in another
+    asyncio.set_event_loop(asyncio.new_event_loop())  # the server requests it before it runs in another one
     server.start([Classifier()])

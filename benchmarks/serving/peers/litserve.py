@@ -1,6 +1,6 @@
-"""LitServe: one API server, one worker, which are two processes; between them its fast queue, by ZeroMQ.
+"""LitServe: one API server and one worker, two processes connected by its fast queue over ZeroMQ.
 
-Its server is uvicorn with uvloop and httptools; no access log. No batching, for one image takes microseconds.
+Its server is uvicorn with uvloop and httptools; no access log. No batching, since one image takes microseconds.
 """
 
 import os

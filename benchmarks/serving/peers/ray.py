@@ -1,7 +1,6 @@
-"""Ray Serve: a deployment with one replica, settings for throughput as its documentation has them, no access log.
+"""Ray Serve: a deployment with one replica, its documented settings for throughput, no access log.
 
-Proxy, controller, replica and Ray's own processes have both cores, which they share with wrk; on one they get through
-less still.
+Proxy, controller, replica and Ray's own processes share both cores with wrk; on one core they are even slower.
 """
 
 import json

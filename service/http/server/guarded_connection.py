@@ -193,7 +193,7 @@ class _Surplus(asyncio.Protocol):
         self._began = time.perf_counter()
 
     def data_received(self, data: bytes) -> None:
-        """Refuse the request, whatever it is."""
+        """Refuse the request."""
         if not self._transport.is_closing():
             words = data[:200].split(b" ")
             path = words[1].decode("latin-1") if len(words) > 1 else ""

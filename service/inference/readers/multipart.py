@@ -41,7 +41,7 @@ def without_boundary(media_type: str) -> str:
 
 
 def files(body: bytes, media_type: str, max_files: int) -> list[File]:
-    """The files of a body in order, whatever the names of their fields; `media_type` comes from `with_boundary`.
+    """The files of a body in order, regardless of their field names; `media_type` comes from `with_boundary`.
 
     >>> body = b'--x\\r\\nContent-Disposition: form-data; name="a"; filename="b.png"\\r\\n\\r\\n123\\r\\n--x--\\r\\n'
     >>> files(body, "multipart/form-data;boundary=x", max_files=4)

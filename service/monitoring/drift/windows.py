@@ -39,7 +39,7 @@ class Windows:
     Window n is complete once it has min(100 * 2^(n - 1), limit) inputs. The request that completes a window belongs to
     it entirely, so a window may hold more.
 
-    Each worker counts in a row of its own, and counts only rise. `begun` rises before a row changes and `seen` after:
+    Each worker counts in a row of its own, and counts only rise. `begun` rises before a row changes, `finished` after:
     while both are equal, the row is consistent. At the end of a window all rows are summed, under a lock between the
     workers. The boundary is written beside the last two, and only then the number of the window rises: if a worker is
     killed meanwhile, the window stays open, and the next request closes it.
@@ -60,36 +60,36 @@ class Windows:
             np.frombuffer(memory, np.int64),
             np.cumsum([1, _BOUNDARIES * boundary, workers, workers]),
         )
-        self._number, self._begun, self._seen = (
+        self._number, self._begun, self._finished = (
             parts[i].data for i in (0, 2, 3)
         )  # memoryviews: faster for single numbers
-        self._boundaries = parts[1].reshape(_BOUNDARIES, boundary)  # inputs seen, and counts by bin
+        self._boundaries = parts[1].reshape(_BOUNDARIES, boundary)  # inputs, and counts by bin
         self._rows = parts[4].reshape(workers, bins)
         self._index = slot.index
         self._row, self._row_numbers = self._rows[slot.index], self._rows[slot.index].data
-        self._begun[slot.index] = self._seen[slot.index]  # a killed worker may have left them unequal
+        self._begun[slot.index] = self._finished[slot.index]  # a killed worker may have left them unequal
         self._end = self._planned_end()  # another worker may have closed this window since
         self._lock = threading.Lock()
 
     def count_one(self, bins: Iterable[int]) -> None:
         """Count one input, by its bins."""
         with self._lock:
-            seen = self._begun[self._index] + 1
-            self._begun[self._index] = seen
+            begun = self._begun[self._index] + 1
+            self._begun[self._index] = begun
             for position in bins:
                 self._row_numbers[position] += 1
-            self._seen[self._index] = seen
-            if sum(self._seen) >= self._end:
+            self._finished[self._index] = begun
+            if sum(self._finished) >= self._end:
                 self._close()
 
     def count(self, inputs: int, counts: Counts) -> None:
         """Count the inputs of one request, by bin `[bins]`."""
         with self._lock:
-            seen = self._begun[self._index] + inputs
-            self._begun[self._index] = seen
+            begun = self._begun[self._index] + inputs
+            self._begun[self._index] = begun
             self._row += counts
-            self._seen[self._index] = seen
-            if sum(self._seen) >= self._end:
+            self._finished[self._index] = begun
+            if sum(self._finished) >= self._end:
                 self._close()
 
     @property
@@ -103,7 +103,7 @@ class Windows:
         while True:
             number = self.number
             start, end = (self._boundaries[i % _BOUNDARIES].copy() for i in (number - 1, number))
-            since = sum(self._seen) - int(end[0])
+            since = sum(self._finished) - int(end[0])
             if number == self.number:  # else another worker may have overwritten the start
                 return Window(number, int(end[0] - start[0]), end[1:] - start[1:], since)
 
@@ -117,12 +117,12 @@ class Windows:
         """Complete the window, unless another worker has. If a row is inconsistent, its worker will."""
         with self._locked():
             self._end = self._planned_end()
-            seen = list(self._seen)
+            finished = list(self._finished)
             total = self._rows.sum(axis=0)
-            if list(self._begun) != seen or sum(seen) < self._end:
+            if list(self._begun) != finished or sum(finished) < self._end:
                 return
             number = self.number + 1
-            self._boundaries[number % _BOUNDARIES] = [sum(seen), *total]
+            self._boundaries[number % _BOUNDARIES] = [sum(finished), *total]
             self._number[0] = number
             self._end = self._planned_end()
 

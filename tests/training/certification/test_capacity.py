@@ -22,7 +22,7 @@ def _part(sizes: list[int]) -> Labelled:
 
 
 class _Grouped(Pool):
-    """A pool whose parts say which rows belong to one group."""
+    """A pool whose parts record the group of each row."""
 
     def parts(self, seed: int) -> dict[SplitName, Labelled]:
         groups, rows = self.split_rule.groups, self.split_rule.rows(seed)
@@ -33,7 +33,7 @@ class _Grouped(Pool):
         }
 
 
-def test_rows_count_one_by_one() -> None:
+def test_independent_rows_count_individually() -> None:
     assert prospects(ROWS, [0.05, 0.01], 0.95) == [
         "selective_risk 0.05 can be certified: it takes at least 59 of 100 that are answered without an error",
         "selective_risk 0.01 cannot be certified: the calibration split has 100 examples, and it takes at least 299 "
@@ -46,8 +46,8 @@ def test_splits_without_calibration_have_no_shortage() -> None:
     assert shortages(Capacity.of_rows({"train": 200, "tune": 40, "report": 40}), [0.05], 0.95) == []
 
 
-def test_groups_count_by_the_largest_of_train() -> None:
-    """100 rows in groups of 4 are worth 25: too few for 5 %, and to certify it takes 59 * 4 rows."""
+def test_groups_are_discounted_by_the_largest_in_train() -> None:
+    """100 rows in groups of 4 are worth 25: too few for 5 %, which takes 59 * 4 rows."""
     have = Capacity.of_parts({"train": _part([4] * 50), "tune": _part([4] * 10), "calibration": _part([4] * 25)})
     (line,) = shortages(have, [0.05], 0.95)
     assert line == (
@@ -63,12 +63,12 @@ def test_groups_count_by_the_largest_of_train() -> None:
     ]
 
 
-def test_rows_of_a_group_over_the_largest_of_train_do_not_count() -> None:
+def test_rows_beyond_the_largest_group_in_train_do_not_count() -> None:
     have = Capacity.of_parts({"train": _part([2, 2]), "calibration": _part([2, 1, 9])})
     assert (have.independent, have.largest_group) == (2, 2)
 
 
-def test_calibration_worth_nothing_names_no_total() -> None:
+def test_useless_calibration_split_gives_no_total() -> None:
     have = Capacity.of_parts({"train": _part([20]), "calibration": _part([2])})
     (line,) = shortages(have, [0.05], 0.95)
     assert "counts as 0 independent examples (2 divided by 20," in line
@@ -80,11 +80,11 @@ def test_capacity_of_data(tmp_path: Path, grouped: bool) -> None:
     """Patients with four rows each."""
     path = write(tmp_path / "patients.csv", columns(400))
     if grouped:
-        found = pool(path, group_column="patient", ignore_columns=("visit",))
-        found = _Grouped(**{name: getattr(found, name) for name in Pool.__dataclass_fields__})
+        data = pool(path, group_column="patient", ignore_columns=("visit",))
+        data = _Grouped(**{name: getattr(data, name) for name in Pool.__dataclass_fields__})
     else:
-        found = pool(path, ignore_columns=("visit", "patient"))
-    have = capacity(found, "tuned", 0)
+        data = pool(path, ignore_columns=("visit", "patient"))
+    have = capacity(data, "tuned", 0)
     assert tuple(have.sizes) == ALL_SPLITS
     assert have.calibration == 100
     assert (have.independent, have.largest_group) == ((25, 4) if grouped else (100, None))

@@ -18,7 +18,7 @@ from training.publishing.proof import load_draft
 
 
 def _scored(size: int, seed: int, fingerprint: str) -> Scored:
-    """Calibrated probabilities over three classes, one example in a hundred far out."""
+    """Calibrated probabilities over three classes; one example in a hundred is an outlier."""
     rng = np.random.default_rng(seed)
     p = rng.dirichlet([0.1, 0.1, 0.1], size).astype(np.float32)
     labels = (p.cumsum(axis=1) > rng.random((size, 1))).argmax(axis=1)
@@ -30,10 +30,10 @@ TUNE, CALIBRATION = _scored(4000, 1, "1"), _scored(4000, 2, "2")
 
 def test_certificates_cover_the_settings_in_order() -> None:
     settings = AbstentionSettings(selective_risk=(0.2, 0.1), reject_cost=(0.5, 0.2), set_coverage=(0.8, 0.9))
-    found = certify(TUNE, CALIBRATION, tiny.COMPONENTS, settings)
-    assert [c.selective_risk for c in found.selective_risk] == [0.1, 0.2]
-    assert [c.reject_cost for c in found.reject_cost] == [0.2, 0.5]
-    assert [(s.method, s.set_coverage) for s in found.prediction_sets] == [
+    abstention = certify(TUNE, CALIBRATION, tiny.COMPONENTS, settings)
+    assert [c.selective_risk for c in abstention.selective_risk] == [0.1, 0.2]
+    assert [c.reject_cost for c in abstention.reject_cost] == [0.2, 0.5]
+    assert [(s.method, s.set_coverage) for s in abstention.prediction_sets] == [
         ("by_decision", 0.8),
         ("lac", 0.8),
         ("lac_class_conditional", 0.8),
@@ -46,8 +46,8 @@ def test_certificates_cover_the_settings_in_order() -> None:
 def test_sets_by_decision_are_offered_where_the_cells_are_large_enough() -> None:
     """Of 800 examples no two cells have 1,000 each, so at 0.99 there are none, and `lac` is the default."""
     settings = AbstentionSettings(selective_risk=(0.2, 0.1), default_risk=0.1, set_coverage=(0.99, 0.8))
-    found = certify(TUNE, _scored(800, 2, "2"), tiny.COMPONENTS, settings).prediction_sets
-    assert [(sets.method, sets.set_coverage) for sets in found] == [
+    prediction_sets = certify(TUNE, _scored(800, 2, "2"), tiny.COMPONENTS, settings).prediction_sets
+    assert [(sets.method, sets.set_coverage) for sets in prediction_sets] == [
         ("lac", 0.99),
         ("lac_class_conditional", 0.99),
         ("by_decision", 0.8),
@@ -57,7 +57,7 @@ def test_sets_by_decision_are_offered_where_the_cells_are_large_enough() -> None
 
 
 def test_cells_do_not_depend_on_the_calibration_scores() -> None:
-    """Only on its size."""
+    """They depend only on its size."""
     cuts = [
         [sets.cuts for sets in certify(TUNE, calibration, tiny.COMPONENTS, AbstentionSettings()).prediction_sets]
         for calibration in (CALIBRATION, _scored(4000, 9, "9"))
@@ -67,9 +67,9 @@ def test_cells_do_not_depend_on_the_calibration_scores() -> None:
 
 
 def test_certificate_counts_what_the_service_would_decide() -> None:
-    found = certify(TUNE, CALIBRATION, tiny.COMPONENTS, AbstentionSettings())
-    for certificate in found.selective_risk:
-        decisions = decide(CALIBRATION.scores, certificate.policy(), found)
+    abstention = certify(TUNE, CALIBRATION, tiny.COMPONENTS, AbstentionSettings())
+    for certificate in abstention.selective_risk:
+        decisions = decide(CALIBRATION.scores, certificate.policy(), abstention)
         answers = np.array([-1 if d.label is None else d.label for d in decisions])
         answered = answers >= 0
         assert certificate.answered == answered.sum()
@@ -85,20 +85,20 @@ def test_gate_follows_its_rank() -> None:
 
 
 @pytest.mark.parametrize(("size", "rank"), [(299, 299), (473, 472), (10_000, 9_917)])
-def test_rank_of_the_gate_is_the_one_that_is_95_percent_sure(size: int, rank: int) -> None:
-    found = certify(_scored(size, 1, "1"), CALIBRATION, tiny.COMPONENTS, AbstentionSettings())
-    assert found.out_of_distribution.order_statistic == rank
-    assert found.out_of_distribution.false_alarm_rate == 0.01
+def test_rank_of_the_gate_has_95_percent_confidence(size: int, rank: int) -> None:
+    abstention = certify(_scored(size, 1, "1"), CALIBRATION, tiny.COMPONENTS, AbstentionSettings())
+    assert abstention.out_of_distribution.order_statistic == rank
+    assert abstention.out_of_distribution.false_alarm_rate == 0.01
 
 
-def test_tune_that_is_too_small_promises_the_lowest_rate_that_it_can() -> None:
+def test_small_tune_split_promises_the_lowest_possible_rate() -> None:
     gate = certify(_scored(57, 1, "1"), CALIBRATION, tiny.COMPONENTS, AbstentionSettings()).out_of_distribution
     assert (gate.order_statistic, gate.false_alarm_rate, gate.asked_false_alarm_rate) == (57, 0.0512, 0.01)
     assert 1 - 0.9488**57 >= 0.95 > 1 - 0.9489**57
 
 
-def test_gate_of_groups_is_further_out_than_that_of_as_many_independent_rows() -> None:
-    """Each row ten times over, in 400 groups of ten: as good as 400 rows, not as 4,000."""
+def test_gate_of_groups_is_looser_than_that_of_as_many_independent_rows() -> None:
+    """Each row ten times, in 400 groups of ten: worth 400 rows, not 4,000."""
     few = _scored(400, 1, "1")
     often = np.repeat(np.arange(400), 10)
     scores = Scores(few.scores.probabilities[often], few.scores.confidence[often], few.scores.ood_score[often])
@@ -112,7 +112,7 @@ def test_gate_of_groups_is_further_out_than_that_of_as_many_independent_rows() -
     assert single.out_of_distribution.threshold <= grouped.out_of_distribution.threshold
 
 
-def test_familywise_certificates_are_of_one_family_and_no_laxer() -> None:
+def test_familywise_certificates_share_one_level_and_are_no_laxer() -> None:
     each = certify(TUNE, CALIBRATION, tiny.COMPONENTS, AbstentionSettings())
     together = certify(TUNE, CALIBRATION, tiny.COMPONENTS, AbstentionSettings(familywise=True))
     assert {c.family for c in each.selective_risk} == {1}
@@ -132,17 +132,17 @@ def test_scoring_in_batches_changes_nothing() -> None:
     classifier = load_draft(to_onnx(tiny.MODEL, tiny.manifest()))
     images = np.random.default_rng(0).integers(0, 256, (3000, 1, 2), dtype=np.uint8)
     part = Labelled("by hand", images, np.zeros(3000, dtype=np.int64))
-    found, at_once = score(classifier, part), classifier.scores(images)
-    np.testing.assert_array_equal(found.scores.probabilities, at_once.probabilities)
-    np.testing.assert_array_equal(found.scores.ood_score, at_once.ood_score)
-    assert (len(found), found.population, found.fingerprint) == (3000, "by hand", part.fingerprint())
+    scored, at_once = score(classifier, part), classifier.scores(images)
+    np.testing.assert_array_equal(scored.scores.probabilities, at_once.probabilities)
+    np.testing.assert_array_equal(scored.scores.ood_score, at_once.ood_score)
+    assert (len(scored), scored.population, scored.fingerprint) == (3000, "by hand", part.fingerprint())
 
 
 def test_sets_by_class_are_for_few_classes() -> None:
-    """With very many, most have no example, and would be in every set."""
+    """With very many classes, most have no example and would be in every set."""
     classes = 1001
     rng = np.random.default_rng(3)
     p = rng.dirichlet(np.ones(classes), 300).astype(np.float32)
     many = Scored(Scores(p, p.max(axis=1), rng.random(300).astype(np.float32)), p.argmax(axis=1), "by hand", "3" * 64)
-    found = certify(many, many, tiny.COMPONENTS, AbstentionSettings())
-    assert {sets.method for sets in found.prediction_sets} == {"lac"}
+    abstention = certify(many, many, tiny.COMPONENTS, AbstentionSettings())
+    assert {sets.method for sets in abstention.prediction_sets} == {"lac"}

@@ -37,7 +37,7 @@ def _random(size: int, classes: int = 3) -> Scored:
     return _scored(probabilities, labels)
 
 
-def test_kth_smallest_is_that_of_the_sorted_scores() -> None:
+def test_kth_smallest_agrees_with_sorted_scores() -> None:
     scores = np.random.default_rng(0).random(50)
     assert [kth_smallest(scores, k) for k in range(1, 51)] == sorted(scores)
     assert kth_smallest(scores, 51) == math.inf
@@ -74,7 +74,7 @@ def test_class_that_is_missing_from_calibration_is_in_every_set() -> None:
     assert members(_scores([0.99, 0.0, 0.01]), sets, 0.0)[0, 1]
 
 
-def test_class_conditional_thresholds_are_each_classes_own() -> None:
+def test_class_conditional_thresholds_belong_to_each_class() -> None:
     calibration = _random(500)
     sets = lac_class_conditional(calibration, 0.9)
     for label in range(3):
@@ -89,19 +89,19 @@ def test_rank_is_exact(size: int, coverage: float, k: int) -> None:
 
 def test_threshold_of_a_cell_is_the_order_statistic_of_its_examples() -> None:
     calibration = _random(500)
-    calibration.scores.ood_score[::10] = 2.0  # turned away
+    calibration.scores.ood_score[::10] = 2.0  # rejected by the gate
     sets = by_decision(calibration, 0.9, [0.5, 0.7], largest_ood_score=1.0)
-    confidence, turned_away = calibration.scores.confidence, calibration.scores.ood_score > 1
-    inside = [turned_away | (confidence < 0.5), (confidence >= 0.5) & (confidence < 0.7), confidence >= 0.7]
+    confidence, outside = calibration.scores.confidence, calibration.scores.ood_score > 1
+    inside = [outside | (confidence < 0.5), (confidence >= 0.5) & (confidence < 0.7), confidence >= 0.7]
     assert sets.cuts == [0.5, 0.7]
-    for cell, mask in enumerate([inside[0], *(mask & ~turned_away for mask in inside[1:])]):
+    for cell, mask in enumerate([inside[0], *(mask & ~outside for mask in inside[1:])]):
         own = np.sort(calibration.true_class_probability[mask])[::-1]
         assert (sets.sizes[cell], sets.order_statistics[cell]) == (len(own), order_statistic(len(own), 0.9))
         assert sets.thresholds[cell] == own[sets.order_statistics[cell] - 1]
     assert sum(sets.sizes) == 500
 
 
-def test_cell_that_is_empty_holds_every_class() -> None:
+def test_empty_cell_gives_sets_of_every_class() -> None:
     sets = by_decision(_random(200), 0.9, [0.5, 1.0], largest_ood_score=1.0)
     assert (sets.sizes[2], sets.thresholds[2]) == (0, 0.0)
 
@@ -119,7 +119,7 @@ def test_larger_groups_take_a_higher_rank() -> None:
     assert lac(calibration, 0.9).order_statistics == [892]
 
 
-def test_group_as_large_as_the_split_leaves_no_score_that_is_high_enough() -> None:
+def test_group_as_large_as_the_split_has_no_threshold() -> None:
     assert lac(_random(90), 0.9, largest_group=20).thresholds == [0.0]
 
 
@@ -127,7 +127,7 @@ def test_group_as_large_as_the_split_leaves_no_score_that_is_high_enough() -> No
 SIZE = 4000
 CONFIDENCE = (np.arange(1, SIZE + 1) / SIZE).astype(np.float32)
 SCORES = Scores(CONFIDENCE[:, None], CONFIDENCE, np.zeros(SIZE, dtype=np.float32))
-# From sure to unsure: right, and then one error in five.
+# By falling confidence: right at first, then one error in five.
 WRONG = (CONFIDENCE < 0.5) & (np.arange(SIZE) % 5 == 0)
 ALL = np.ones(SIZE, dtype=bool)
 
@@ -142,8 +142,8 @@ def _cuts_of(sequence: ThresholdSequence, size: int, settings: AbstentionSetting
     return expected_cuts(expected, settings.default_risk)
 
 
-def test_cut_is_what_a_calibration_split_like_tune_certifies() -> None:
-    """As many, each with the score of a tune example: the test itself finds that threshold."""
+def test_cut_equals_the_threshold_that_a_split_like_tune_certifies() -> None:
+    """The split has as many examples with the same scores, so the test itself gives this threshold."""
     risks = (0.01, 0.02, 0.05)
     sequence = ThresholdSequence.from_tune(CONFIDENCE, WRONG, ALL)
     passed = [fixed_sequence(sequence, CONFIDENCE, WRONG, ALL, risk, 0.95) for risk in risks]
@@ -172,16 +172,16 @@ def test_equal_thresholds_are_one_cut() -> None:
     assert _cuts_of(everything_right, SIZE, AbstentionSettings()) == [float(CONFIDENCE[0])]
 
 
-def test_cuts_that_leave_too_few_are_merged_into_the_default() -> None:
+def test_cuts_with_too_few_examples_are_merged_into_the_default() -> None:
     """Of 1,000 calibration examples a cell needs 100 at 0.90 and 500 at 0.98, by the shares of tune."""
     assert wide_enough([0.5, 0.95, 0.85], SCORES, 1.0, 1000, 0.9) == [0.5, 0.85]
     assert wide_enough([0.5, 0.45, 0.85], SCORES, 1.0, 1000, 0.9) == [0.5, 0.85]
     assert wide_enough([0.45, 0.5, 0.85], SCORES, 1.0, 1000, 0.9) == [0.45, 0.85]
-    assert wide_enough([0.5], SCORES, 1.0, 1000, 0.98) == []  # 0.5 itself is above: 499.75 are below
+    assert wide_enough([0.5], SCORES, 1.0, 1000, 0.98) == []  # 0.5 itself counts as above: 499.75 are below
     assert wide_enough([0.5], SCORES, 1.0, 1001, 0.98) == [0.5]
 
 
 def test_inputs_outside_the_gate_are_in_the_lowest_cell() -> None:
     far = Scores(SCORES.probabilities, CONFIDENCE, np.where(CONFIDENCE > 0.75, 2, 0).astype(np.float32))
     assert wide_enough([0.5, 0.75], far, 1.0, 1000, 0.9) == [0.5]  # above 0.75 nothing is left
-    assert wide_enough([0.05], far, 1.0, 1000, 0.9) == [0.05]  # 50 below, and 250 turned away
+    assert wide_enough([0.05], far, 1.0, 1000, 0.9) == [0.05]  # 50 below, and 250 rejected by the gate

@@ -27,28 +27,28 @@ TUNE = _scored(2000)
 
 
 def _plan(tune: Scored, sizes: tuple[int, ...], largest: int = 1, seed: int = 0) -> Plan:
-    found = plan(tune, SETTINGS, sizes, 1000, largest, seed)
-    assert found is not None
-    return found
+    planned = plan(tune, SETTINGS, sizes, 1000, largest, seed)
+    assert planned is not None
+    return planned
 
 
 def test_more_examples_answer_more() -> None:
-    found = _plan(TUNE, (3000, 200, 600, 200))
-    assert (found.risks, found.sizes) == ((0.02, 0.1), (200, 600, 3000))
-    assert (np.diff(found.coverage, axis=1) > 0).all()
-    assert (np.diff(found.coverage, axis=0) > 0).all()
-    assert 0.8 < found.coverage[1, 2] < 1
+    planned = _plan(TUNE, (3000, 200, 600, 200))
+    assert (planned.risks, planned.sizes) == ((0.02, 0.1), (200, 600, 3000))
+    assert (np.diff(planned.coverage, axis=1) > 0).all()
+    assert (np.diff(planned.coverage, axis=0) > 0).all()
+    assert 0.8 < planned.coverage[1, 2] < 1
 
 
-def test_fewer_than_the_least_certify_nothing() -> None:
+def test_fewer_than_the_minimum_certify_nothing() -> None:
     """It takes 29 answers for 10 % and 149 for 2 %."""
-    found = _plan(TUNE, (28, 29, 148, 149))
-    assert found.possible.tolist() == [[False, False, False, True], [False, True, True, True]]
-    assert (found.coverage[~found.possible] == 0).all()
-    assert found.coverage[1, 2] > 0.5
+    planned = _plan(TUNE, (28, 29, 148, 149))
+    assert planned.possible.tolist() == [[False, False, False, True], [False, True, True, True]]
+    assert (planned.coverage[~planned.possible] == 0).all()
+    assert planned.coverage[1, 2] > 0.5
 
 
-def test_familywise_takes_more() -> None:
+def test_familywise_needs_more_examples() -> None:
     together = plan(TUNE, replace(SETTINGS, familywise=True), (35, 36, 300), 1000)
     assert together is not None
     assert together.possible[1].tolist() == [False, True, True]  # 36 at the level 0.975
@@ -57,7 +57,7 @@ def test_familywise_takes_more() -> None:
 
 @pytest.mark.parametrize(("size", "drawn_tune"), [(400, 2000), (1500, 3000)])
 def test_coverage_is_the_mean_over_draws_of_the_certified_share(size: int, drawn_tune: int) -> None:
-    """Where there are 1,000 calibration examples now; with more of them tune grows too."""
+    """With 1,000 calibration examples now; with more, tune grows too."""
     rng, shares = np.random.default_rng([7, 4, size]), []
     for _ in range(20):
         tune = TUNE.take(rng.integers(0, len(TUNE), drawn_tune))
@@ -76,7 +76,7 @@ def test_estimate_from_a_sample_is_near_the_truth() -> None:
     population, of_one_risk = _scored(30_000, seed=3), replace(SETTINGS, selective_risk=(0.1,))
     drawn_from = [population, *(population.take(np.arange(i, i + 1000)) for i in (0, 1000, 2000))]
     plans = [plan(tune, of_one_risk, (300, 8000), 1000) for tune in drawn_from]
-    truth, *estimates = (found.coverage[0] for found in plans if found is not None)
+    truth, *estimates = (planned.coverage[0] for planned in plans if planned is not None)
     assert len(estimates) == 3
     assert np.mean(estimates, axis=0) == pytest.approx(truth, abs=0.05)
 
@@ -87,22 +87,22 @@ def test_plan_depends_only_on_the_seed() -> None:
     assert (first != other).any()
 
 
-def test_groups_of_copies_answer_what_a_row_of_each_does() -> None:
-    """Each row four times: 2,400 rows in groups of four are worth 600, and counted as 2,400 they would promise more."""
+def test_group_of_copies_is_worth_one_row() -> None:
+    """Each row four times: 2,400 rows in groups of four are worth 600. Counted as 2,400 they would promise more."""
     fourfold = TUNE.take(np.repeat(np.arange(len(TUNE)), 4))
     grouped = replace(fourfold, groups=np.random.default_rng(0).permutation(len(TUNE)).repeat(4))
-    found = _plan(grouped, (112, 116, 2400), largest=4)
-    assert found.possible[1].tolist() == [False, True, True]  # 28 groups and 29
-    assert found.coverage[:, 2] == pytest.approx(_plan(TUNE, (600,)).coverage[:, 0], abs=0.08)
-    assert (found.coverage[:, 2] < _plan(TUNE, (2400,)).coverage[:, 0] - 0.02).all()
+    planned = _plan(grouped, (112, 116, 2400), largest=4)
+    assert planned.possible[1].tolist() == [False, True, True]  # 28 groups and 29
+    assert planned.coverage[:, 2] == pytest.approx(_plan(TUNE, (600,)).coverage[:, 0], abs=0.08)
+    assert (planned.coverage[:, 2] < _plan(TUNE, (2400,)).coverage[:, 0] - 0.02).all()
 
 
-def test_groups_of_several_sizes_are_drawn_whole() -> None:
+def test_groups_of_several_sizes_are_drawn_as_units() -> None:
     sizes = np.array([1, 2, 3, 6] * 150)
     groups = np.random.default_rng(0).permutation(np.repeat(np.arange(600), sizes))
     tune = replace(_scored(1800), groups=groups)
-    found = _plan(tune, (600, 1800), largest=6)
-    assert 0 < found.coverage[1, 0] < found.coverage[1, 1] < 1
+    planned = _plan(tune, (600, 1800), largest=6)
+    assert 0 < planned.coverage[1, 0] < planned.coverage[1, 1] < 1
 
 
 def test_risk_that_half_of_tune_cannot_certify_is_not_estimable() -> None:
@@ -121,5 +121,5 @@ def test_tune_under_a_hundred_independent_rows_plans_nothing() -> None:
 
 def test_recommended_size_is_the_smallest_with_nearly_the_highest_coverage() -> None:
     coverage = np.array([[0.0, 0.3, 0.76, 0.8], [0.0, 0.0, 0.0, 0.0]])
-    found = Plan((0.05, 0.1), (10, 20, 30, 40), coverage, np.array([True, True]), np.ones((2, 4), dtype=bool))
-    assert (found.recommended(0.05), found.recommended(0.1)) == (30, None)
+    planned = Plan((0.05, 0.1), (10, 20, 30, 40), coverage, np.array([True, True]), np.ones((2, 4), dtype=bool))
+    assert (planned.recommended(0.05), planned.recommended(0.1)) == (30, None)

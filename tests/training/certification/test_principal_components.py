@@ -32,38 +32,38 @@ def test_statistics_by_hand() -> None:
 
 def test_components_agree_with_numpy() -> None:
     data = _data()
-    found = PrincipalComponents.fit([data])
+    components = PrincipalComponents.fit([data])
     _, singular, axes = np.linalg.svd(data.numpy() - data.numpy().mean(axis=0), full_matrices=False)
     variances = singular**2 / (len(data) - 1)
     kept = data.shape[1] // 2
-    np.testing.assert_allclose(found.mean.numpy(), data.numpy().mean(axis=0))
-    np.testing.assert_allclose(found.variances.numpy(), variances[:kept])
-    np.testing.assert_allclose(np.abs((found.axes.numpy() * axes[:kept].T).sum(axis=0)), 1)
-    assert found.explained_variance == pytest.approx(variances[:kept].sum() / variances.sum())
+    np.testing.assert_allclose(components.mean.numpy(), data.numpy().mean(axis=0))
+    np.testing.assert_allclose(components.variances.numpy(), variances[:kept])
+    np.testing.assert_allclose(np.abs((components.axes.numpy() * axes[:kept].T).sum(axis=0)), 1)
+    assert components.explained_variance == pytest.approx(variances[:kept].sum() / variances.sum())
 
 
 def test_blocks_change_nothing() -> None:
     data = _data()
-    whole, blocks = PrincipalComponents.fit([data]), PrincipalComponents.fit(list(data.split(7)))  # type: ignore[no-untyped-call]
-    np.testing.assert_allclose(whole.score(data).numpy(), blocks.score(data).numpy(), rtol=1e-9)
+    at_once, blocks = PrincipalComponents.fit([data]), PrincipalComponents.fit(list(data.split(7)))  # type: ignore[no-untyped-call]
+    np.testing.assert_allclose(at_once.score(data).numpy(), blocks.score(data).numpy(), rtol=1e-9)
 
 
 def test_statistics_against_their_definitions() -> None:
     data = _data()
-    found = PrincipalComponents.fit([data])
-    centred = (data - found.mean).numpy()
-    inside = centred @ found.axes.numpy() @ found.axes.numpy().T
+    components = PrincipalComponents.fit([data])
+    centred = (data - components.mean).numpy()
+    inside = centred @ components.axes.numpy() @ components.axes.numpy().T
     residual = ((centred - inside) ** 2).sum(axis=1)
     relative = (residual + FAINT) / ((data.numpy() ** 2).sum(axis=1) + FAINT)
-    hotelling = ((centred @ found.axes.numpy()) ** 2 / found.variances.numpy()).sum(axis=1)
-    expected = np.stack([residual, relative, hotelling], axis=1) / found.scales.numpy()
-    np.testing.assert_allclose(found.statistics(data).numpy(), expected, rtol=1e-9)
+    hotelling = ((centred @ components.axes.numpy()) ** 2 / components.variances.numpy()).sum(axis=1)
+    expected = np.stack([residual, relative, hotelling], axis=1) / components.scales.numpy()
+    np.testing.assert_allclose(components.statistics(data).numpy(), expected, rtol=1e-9)
 
 
-def test_each_statistic_is_about_one_at_the_edge_of_the_training_inputs() -> None:
+def test_each_statistic_is_about_1_at_the_edge_of_the_training_inputs() -> None:
     data = _data(5000)
-    found = PrincipalComponents.fit([data])
-    over = (found.statistics(data) > 1).double().mean(dim=0)
+    components = PrincipalComponents.fit([data])
+    over = (components.statistics(data) > 1).double().mean(dim=0)
     np.testing.assert_allclose(over.numpy(), 0.0033, atol=3e-4)
 
 
@@ -74,23 +74,23 @@ def test_many_features_keep_sixty_four_components_and_few_keep_half() -> None:
 
 
 @pytest.mark.parametrize("levels", [1, 255])
-def test_rounded_axes_are_summed_by_float32_without_an_error(levels: int) -> None:
+def test_float32_sums_rounded_axes_exactly(levels: int) -> None:
     generator = torch.Generator().manual_seed(0)
     grey = torch.randint(0, levels + 1, (400, 784), generator=generator, dtype=torch.uint8)
-    found = PrincipalComponents.fit([grey.double() / levels], levels)
-    assert found.exact_in_float32
-    extreme = torch.where(found.axes[:, :20].T > 0, levels, 0)  # the largest sums that there can be
+    components = PrincipalComponents.fit([grey.double() / levels], levels)
+    assert components.exact_in_float32
+    extreme = torch.where(components.axes[:, :20].T > 0, levels, 0)  # the largest possible sums
     inputs = torch.cat([grey, extreme.to(torch.uint8)])
-    exact = inputs.double() @ found.axes
+    exact = inputs.double() @ components.axes
     for order in (torch.arange(784), torch.randperm(784, generator=generator)):
-        narrow = inputs[:, order].float() @ found.axes[order].float()
+        narrow = inputs[:, order].float() @ components.axes[order].float()
         np.testing.assert_array_equal(narrow.double().numpy(), exact.numpy())
-    drifted = (found.axes.T @ found.axes - torch.eye(64, dtype=torch.float64)).abs().max().item()
+    drifted = (components.axes.T @ components.axes - torch.eye(64, dtype=torch.float64)).abs().max().item()
     assert 0 < drifted < 1e-3
 
 
 @pytest.mark.parametrize(("width", "enough"), [(28 * 28, True), (64 * 64 * 3, False)])
-def test_axes_of_many_features_are_left_alone(width: int, enough: bool) -> None:
+def test_axes_of_many_features_are_not_rounded(width: int, enough: bool) -> None:
     generator = torch.Generator().manual_seed(0)
     drawn = torch.normal(0.0, 1.0, (width, 3), generator=generator, dtype=torch.float64)
     axes = drawn / drawn.norm(dim=0)
@@ -101,11 +101,11 @@ def test_axes_of_many_features_are_left_alone(width: int, enough: bool) -> None:
 def test_constant_features() -> None:
     data = _data(300, 8)
     data[:, 2:] = 0.5  # two of eight vary, four components are kept
-    found = PrincipalComponents.fit([data])
-    assert torch.isfinite(found.statistics(data)).all()
+    components = PrincipalComponents.fit([data])
+    assert torch.isfinite(components.statistics(data)).all()
     outside = data[:1].clone()
     outside[0, 5] = 3.0
-    assert found.score(outside).item() > 10 * found.score(data).max().item()
+    assert components.score(outside).item() > 10 * components.score(data).max().item()
 
 
 def _falling(rows: int, width: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
@@ -124,19 +124,19 @@ def test_iteration_agrees_with_the_decomposition(
 ) -> None:
     data = _falling(400, 60, dtype)
     blocks, mean = list(data.split(150)), data.double().mean(dim=0)  # type: ignore[no-untyped-call]
-    values, axes, trace = leading_axes(blocks, mean, 8)
+    variances, axes, trace = leading_axes(blocks, mean, 8)
     monkeypatch.setattr(principal_components, "_FEW_FEATURES", 10)
-    found, iterated, found_trace = leading_axes(blocks, mean, 8)
-    np.testing.assert_allclose(found.numpy(), values.numpy(), rtol=tolerance)
-    np.testing.assert_allclose((axes * iterated).sum(dim=0).abs().numpy(), 1, rtol=tolerance)
-    assert found_trace == pytest.approx(trace, rel=tolerance)
+    iterated_variances, iterated_axes, iterated_trace = leading_axes(blocks, mean, 8)
+    np.testing.assert_allclose(iterated_variances.numpy(), variances.numpy(), rtol=tolerance)
+    np.testing.assert_allclose((axes * iterated_axes).sum(dim=0).abs().numpy(), 1, rtol=tolerance)
+    assert iterated_trace == pytest.approx(trace, rel=tolerance)
 
 
 def test_many_features_need_no_scatter_matrix() -> None:
     """For 100,000 features it would take 80 GB."""
     data = torch.randn(60, 100_000, generator=torch.Generator().manual_seed(0))
-    values, axes, trace = leading_axes([data], data.double().mean(dim=0), 4)
+    variances, axes, trace = leading_axes([data], data.double().mean(dim=0), 4)
     assert axes.shape == (100_000, 4)
     assert torch.allclose(axes.T @ axes, torch.eye(4, dtype=torch.float64), atol=1e-6)
     assert trace == pytest.approx(60 * 100_000, rel=0.05)
-    assert 0 < values[-1] <= values[0] < trace
+    assert 0 < variances[-1] <= variances[0] < trace

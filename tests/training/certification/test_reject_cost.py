@@ -32,39 +32,39 @@ def test_realised_cost_is_one_for_an_error_unless_a_matrix_says_otherwise() -> N
 
 
 def test_certificate_counts_what_the_answers_cost() -> None:
-    """100 sure answers, 2 of them wrong, and 50 torn ones that are not given at a reject cost of 0.1."""
+    """100 sure answers, 2 of them wrong, and 50 uncertain inputs that abstain at a reject cost of 0.1."""
     scored = _scored([(SURE, 0, 98), (SURE, 1, 2), (TORN, 0, 25), (TORN, 1, 25)])
-    found = _certify(scored, None, 0.1)
-    assert found.status == "certified"
-    assert (found.answered, found.coverage) == (100, 100 / 150)
-    assert found.answer_cost == pytest.approx(0.02)
-    assert found.answer_cost_bound == clopper_pearson_upper(2, 100, 0.95)
-    assert found.expected_cost == pytest.approx((2 + 50 * 0.1) / 150)
+    certificate = _certify(scored, None, 0.1)
+    assert certificate.status == "certified"
+    assert (certificate.answered, certificate.coverage) == (100, 100 / 150)
+    assert certificate.answer_cost == pytest.approx(0.02)
+    assert certificate.answer_cost_bound == clopper_pearson_upper(2, 100, 0.95)
+    assert certificate.expected_cost == pytest.approx((2 + 50 * 0.1) / 150)
 
 
 def test_wrong_probabilities_are_detected() -> None:
-    """Sure by 0.95 and right half the time: Chow's rule believes it, the calibration split does not."""
+    """With confidence 0.95 and half of the answers wrong, Chow's rule answers, but nothing is certified."""
     scored = _scored([(SURE, 0, 100), (SURE, 1, 100)])
-    found = _certify(scored, None, 0.1)
-    assert found.status == "infeasible"
-    assert found.answer_cost == 0.5
+    certificate = _certify(scored, None, 0.1)
+    assert certificate.status == "infeasible"
+    assert certificate.answer_cost == 0.5
 
 
 def test_nothing_answered_is_infeasible() -> None:
     scored = _scored([(TORN, 0, 50)])
-    found = _certify(scored, None, 0.1)
-    assert (found.status, found.answered, found.answer_cost) == ("infeasible", 0, None)
-    assert found.expected_cost == pytest.approx(0.1)
+    certificate = _certify(scored, None, 0.1)
+    assert (certificate.status, certificate.answered, certificate.answer_cost) == ("infeasible", 0, None)
+    assert certificate.expected_cost == pytest.approx(0.1)
 
 
-def test_costs_of_a_matrix_are_bounded_in_its_own_unit() -> None:
+def test_matrix_costs_are_bounded_in_the_unit_of_the_matrix() -> None:
     matrix = ((0.0, 20.0), (1.0, 0.0))
-    # To say 0 costs 0.05 * 20 = 1 on average, to say 1 costs 0.95: the answer is 1, mostly wrong and cheap.
+    # Answer 0 costs 0.05 * 20 = 1 on average, answer 1 costs 0.95: the answer is 1, mostly wrong and cheap.
     scored = _scored([(SURE, 0, 950), (SURE, 1, 50)])
-    found = _certify(scored, matrix, 3.0)
-    assert found.status == "certified"
-    assert found.answer_cost == pytest.approx(0.95)
-    assert 0.95 < found.answer_cost_bound < 3.0
+    certificate = _certify(scored, matrix, 3.0)
+    assert certificate.status == "certified"
+    assert certificate.answer_cost == pytest.approx(0.95)
+    assert 0.95 < certificate.answer_cost_bound < 3.0
     strict = _certify(scored, matrix, 0.951)
     assert strict.status == "infeasible"
 
@@ -77,8 +77,8 @@ def test_cost_is_certified_up_to_the_last_error_that_the_level_allows(errors: in
 
 
 @pytest.mark.parametrize("reject_cost", [1.0, 2.0])
-def test_answer_that_can_cost_no_more_than_abstaining_is_certified(reject_cost: float) -> None:
-    """For any probabilities: an error costs 1."""
-    found = _certify(_scored([(SURE, 0, 10), (TORN, 1, 10)]), None, reject_cost)
-    assert (found.status, found.answered, found.p_value) == ("certified", 20, 0.0)
-    assert found.answer_cost_bound <= reject_cost
+def test_answers_never_dearer_than_abstaining_are_certified(reject_cost: float) -> None:
+    """An error costs 1, so this holds for any probabilities."""
+    certificate = _certify(_scored([(SURE, 0, 10), (TORN, 1, 10)]), None, reject_cost)
+    assert (certificate.status, certificate.answered, certificate.p_value) == ("certified", 20, 0.0)
+    assert certificate.answer_cost_bound <= reject_cost

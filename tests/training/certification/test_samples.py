@@ -14,7 +14,7 @@ SIZES = np.array([1, 2, 3, 5] * 50)
 GROUPS = np.random.default_rng(0).permutation(np.repeat(1000 + np.arange(200), SIZES))
 
 
-def test_independent_rows_are_all_taken_and_tested_exactly() -> None:
+def test_all_independent_rows_are_taken_and_tested_exactly() -> None:
     (sample,) = samples(None, 100, 1)
     wrong = (np.arange(100) < 3).astype(float)
     everything = np.ones(100, dtype=bool)
@@ -23,25 +23,25 @@ def test_independent_rows_are_all_taken_and_tested_exactly() -> None:
     assert sample.upper(wrong, everything, 0.95) == clopper_pearson_upper(3, 100, 0.95)
 
 
-def test_a_group_counts_with_a_limited_number_of_rows() -> None:
-    whole, _ = samples(GROUPS, len(GROUPS), 3)
-    assert whole.groups is not None
-    taken = np.unique(GROUPS[whole.rows], return_counts=True)[1]
+def test_group_counts_with_a_limited_number_of_rows() -> None:
+    several, _ = samples(GROUPS, len(GROUPS), 3)
+    assert several.groups is not None
+    taken = np.unique(GROUPS[several.rows], return_counts=True)[1]
     assert sorted(taken.tolist()) == sorted(np.minimum(SIZES, 3).tolist())
-    assert len(set(whole.rows.tolist())) == len(whole.rows)
-    assert (whole.group_count, whole.largest_group) == (200, 3)
-    for code in range(200):  # a code is one group
-        assert len(set(GROUPS[whole.rows[whole.groups == code]])) == 1
+    assert len(set(several.rows.tolist())) == len(several.rows)
+    assert (several.group_count, several.largest_group) == (200, 3)
+    for code in range(200):  # each code stands for one group
+        assert len(set(GROUPS[several.rows[several.groups == code]])) == 1
 
 
 def test_one_row_of_a_group_is_kept_in_proportion_to_its_size() -> None:
-    """So that each row of the population has the same chance, whatever the size of its group."""
+    """Each row of the population has the same chance, regardless of the size of its group."""
     groups = np.repeat(np.arange(20_000), [1, 4] * 10_000)
     _, one = samples(groups, len(groups), 4)
     kept = groups[one.rows]
     assert len(set(kept.tolist())) == len(kept)
-    assert (kept % 2 == 1).sum() == 10_000  # the large ones always
-    assert (kept % 2 == 0).sum() == pytest.approx(2_500, abs=200)  # of the small ones a quarter
+    assert (kept % 2 == 1).sum() == 10_000  # all large groups
+    assert (kept % 2 == 0).sum() == pytest.approx(2_500, abs=200)  # a quarter of the small groups
     assert one.certificate_fields() == {
         "unit": "group",
         "test": "one_row_per_group",
@@ -50,14 +50,14 @@ def test_one_row_of_a_group_is_kept_in_proportion_to_its_size() -> None:
     }
 
 
-def test_groups_of_equal_size_all_give_a_row_drawn_at_random() -> None:
+def test_every_group_of_equal_size_gives_one_random_row() -> None:
     groups = np.repeat(np.arange(3_000), 3)
     _, one = samples(groups, len(groups), 3)
     assert len(one) == 3_000
     assert np.bincount(one.rows % 3) == pytest.approx(1_000, abs=120)
 
 
-def test_gain_of_a_group_is_as_the_docstring_says() -> None:
+def test_gain_of_a_group_matches_its_formula() -> None:
     """Two groups of which at most four rows count: 3 answers with an error, 1 right answer; the risk is 10 %."""
     sample = Sample("betting", np.arange(5), np.array([0, 0, 0, 0, 1]), 4)
     wrong, answered = np.array([1.0, 0, 0, 1, 0]), np.array([True, True, True, False, True])
@@ -66,9 +66,9 @@ def test_gain_of_a_group_is_as_the_docstring_says() -> None:
 
 
 def test_bound_and_p_value_of_groups_agree() -> None:
-    whole, one = samples(GROUPS, len(GROUPS), 5)
+    several, one = samples(GROUPS, len(GROUPS), 5)
     wrong = np.random.default_rng(1).random(len(GROUPS)) < 0.03
-    for sample in (whole, one):
+    for sample in (several, one):
         losses, answered = wrong[sample.rows].astype(float), np.ones(len(sample), dtype=bool)
         bound = sample.upper(losses, answered, 0.95)
         assert losses.mean() < bound < 1
@@ -76,10 +76,10 @@ def test_bound_and_p_value_of_groups_agree() -> None:
 
 
 def test_lower_bound_for_groups_is_between_0_and_the_rate() -> None:
-    whole, _ = samples(GROUPS, len(GROUPS), 5)
+    several, _ = samples(GROUPS, len(GROUPS), 5)
     wrong = np.random.default_rng(1).random(len(GROUPS)) < 0.3
-    losses = wrong[whole.rows].astype(float)
-    assert 0.1 < whole.lower(losses, np.ones(len(whole), dtype=bool), 0.95) < losses.mean()
+    losses = wrong[several.rows].astype(float)
+    assert 0.1 < several.lower(losses, np.ones(len(several), dtype=bool), 0.95) < losses.mean()
 
 
 def test_nothing_answered_is_no_evidence() -> None:
@@ -118,12 +118,12 @@ def _side(copies: int, seed: int) -> GatedSplit:
 
 
 @pytest.mark.parametrize(("copies", "test"), [(10, "one_row_per_group"), (1, "betting")])
-def test_certificate_takes_the_test_that_answers_more(copies: int, test: str) -> None:
+def test_certificate_uses_the_test_that_answers_more(copies: int, test: str) -> None:
     tune, calibration = _side(copies, 1), _side(copies, 2)
     sequence = ThresholdSequence.from_tune(tune.scored.scores.confidence, tune.scored.wrong, tune.inside)
-    found = certify(sequence, tune, calibration, 0.15, 0.95)
-    assert (found.status, found.unit, found.test) == ("certified", "group", test)
-    assert (found.groups, found.largest_group) == (600, 10)
-    assert found.size == (600 if copies == 10 else 6_000)
-    assert found.risk_bound is not None
-    assert found.risk_bound <= 0.15
+    certificate = certify(sequence, tune, calibration, 0.15, 0.95)
+    assert (certificate.status, certificate.unit, certificate.test) == ("certified", "group", test)
+    assert (certificate.groups, certificate.largest_group) == (600, 10)
+    assert certificate.size == (600 if copies == 10 else 6_000)
+    assert certificate.risk_bound is not None
+    assert certificate.risk_bound <= 0.15

@@ -64,7 +64,7 @@ def test_ties_with_the_threshold_are_answered() -> None:
 
 
 def test_sequence_stops_at_the_first_failure_and_not_at_the_last_pass() -> None:
-    """A dip in the risk further down would pass the test by itself. It must not count: it may be luck."""
+    """A dip in the risk further down would pass the test by itself. It must not count, since it may be chance."""
     confidence = np.linspace(1, 0.5, N)
     wrong = np.zeros(N, dtype=bool)
     wrong[300:500] = True  # the risk rises to 40 % and then falls back to 10 %
@@ -110,39 +110,44 @@ def test_counts_agree_with_a_loop() -> None:
 
 
 def _scored(wrong: np.ndarray, fingerprint: str) -> Scored:
-    """Two classes; the likelier one is always the first, so a wrong example is one of the second."""
+    """Two classes; the first is always the likelier, so wrong examples are those of the second."""
     confidence = CONFIDENCE.astype(np.float32)
     scores = Scores(np.stack([confidence, 1 - confidence], axis=1), confidence, np.zeros(N, dtype=np.float32))
     return Scored(scores, wrong.astype(np.int64), "by hand", fingerprint * 64)
 
 
-def test_certificate_holds_the_numbers_that_it_rests_on() -> None:
+def test_certificate_holds_the_numbers_behind_it() -> None:
     tune, calibration = _scored(SURER_IS_RIGHTER, "1"), _scored(SURER_IS_RIGHTER, "2")
     sequence = ThresholdSequence.from_tune(tune.scores.confidence, tune.wrong, ALL)
-    found = certify(sequence, GatedSplit.of_split(tune, ALL, 1), GatedSplit.of_split(calibration, ALL, 1), 0.2, 0.95)
-    assert found.status == "certified"
-    assert found.threshold is not None
-    assert found.answered is not None
-    assert found.errors is not None
-    answered = CONFIDENCE.astype(np.float32).astype(np.float64) >= found.threshold
-    assert (found.answered, found.errors) == (answered.sum(), SURER_IS_RIGHTER[answered].sum())
-    assert found.p_value == float(binomial_p_value(found.errors, found.answered, 0.2))
-    assert found.risk_bound == clopper_pearson_upper(found.errors, found.answered, 0.95)
-    assert found.risk_bound <= 0.2
-    assert found.coverage == found.answered / N
-    assert (found.population, found.size) == ("by hand", N)
-    assert (found.tune_fingerprint, found.calibration_fingerprint) == ("1" * 64, "2" * 64)
+    certificate = certify(
+        sequence, GatedSplit.of_split(tune, ALL, 1), GatedSplit.of_split(calibration, ALL, 1), 0.2, 0.95
+    )
+    assert certificate.status == "certified"
+    assert certificate.threshold is not None
+    assert certificate.answered is not None
+    assert certificate.errors is not None
+    answered = CONFIDENCE.astype(np.float32).astype(np.float64) >= certificate.threshold
+    assert (certificate.answered, certificate.errors) == (answered.sum(), SURER_IS_RIGHTER[answered].sum())
+    assert certificate.p_value == float(binomial_p_value(certificate.errors, certificate.answered, 0.2))
+    assert certificate.risk_bound == clopper_pearson_upper(certificate.errors, certificate.answered, 0.95)
+    assert certificate.risk_bound <= 0.2
+    assert certificate.coverage == certificate.answered / N
+    assert (certificate.population, certificate.size) == ("by hand", N)
+    assert (certificate.tune_fingerprint, certificate.calibration_fingerprint) == ("1" * 64, "2" * 64)
 
 
 def test_infeasible_certificate_has_no_numbers() -> None:
     tune = calibration = _scored(ALL, "1")
     sequence = ThresholdSequence.from_tune(tune.scores.confidence, tune.wrong, ALL)
-    found = certify(sequence, GatedSplit.of_split(tune, ALL, 1), GatedSplit.of_split(calibration, ALL, 1), 0.2, 0.95)
-    assert found.status == "infeasible"
-    assert (found.threshold, found.answered, found.p_value, found.risk_bound) == (None, None, None, None)
+    certificate = certify(
+        sequence, GatedSplit.of_split(tune, ALL, 1), GatedSplit.of_split(calibration, ALL, 1), 0.2, 0.95
+    )
+    assert certificate.status == "infeasible"
+    assert (certificate.threshold, certificate.answered) == (None, None)
+    assert (certificate.p_value, certificate.risk_bound) == (None, None)
 
 
-def test_sequence_does_not_start_where_no_number_of_right_answers_could_pass() -> None:
+def test_sequence_does_not_start_where_the_test_cannot_pass() -> None:
     """Of 60 tune examples the surest 30 are right, then one in three is wrong; calibration is all right."""
     confidence = np.linspace(1, 0.5, 60)
     wrong = (np.arange(60) >= 30) & (np.arange(60) % 3 == 0)

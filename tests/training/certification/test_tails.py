@@ -26,11 +26,11 @@ def _tail(errors: int, answered: int, risk: Fraction) -> Fraction:
 def test_p_value_is_the_exact_tail(answered: int, risk: Fraction) -> None:
     errors = np.arange(answered + 1)
     exact = np.array([float(_tail(k, answered, risk)) for k in errors.tolist()])
-    found = binomial_p_value(errors, np.full_like(errors, answered), float(risk))
-    assert (np.abs(found - exact) <= 1e-12 * exact).all()
+    p_values = binomial_p_value(errors, np.full_like(errors, answered), float(risk))
+    assert (np.abs(p_values - exact) <= 1e-12 * exact).all()
 
 
-def test_p_value_without_answers_is_no_evidence() -> None:
+def test_p_value_without_answers_is_1() -> None:
     assert float(binomial_p_value(0, 0, 0.05)) == 1.0
 
 
@@ -68,7 +68,7 @@ def test_bound_of_a_mean_is_where_its_p_value_falls_to_five_percent(mean: float)
     assert mean_p_value(losses, upper + 1e-9, binary=False) <= 0.05 <= mean_p_value(losses, upper - 1e-9, binary=False)
 
 
-def test_mean_p_value_knows_its_limits() -> None:
+def test_mean_p_value_at_its_limits() -> None:
     half = np.full(100, 0.5)
     assert mean_p_value(half, 0.4, binary=False) == 1.0
     assert mean_p_value(half, 1.0, binary=False) == 0.0

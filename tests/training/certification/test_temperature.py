@@ -22,7 +22,7 @@ def test_temperature_that_drew_the_labels_is_found(temperature: float) -> None:
 
 
 def test_labels_that_are_always_right_do_not_give_unlimited_confidence() -> None:
-    """As if one of N + 1 were wrong: with N = 9 the likelier of two classes gets 9/10."""
+    """The fit assumes one error in N + 1: with N = 9 the likelier of two classes gets 9/10."""
     logits = torch.tensor([[3.0, 0.0]] * 9, dtype=torch.float64)
     temperature = fit_temperature(logits, np.zeros(9, dtype=np.int64))
     assert torch.softmax(logits[0] / temperature, dim=0)[0].item() == pytest.approx(0.9, abs=1e-6)

@@ -1,4 +1,4 @@
-"""`python -m training` as a user types it."""
+"""`python -m training` from a user's command line."""
 
 import json
 import signal
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.process
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The options for a data set that is fitted in no time, of two classes that overlap."""
+    """The options for a small data set of two classes that overlap."""
     folder = tmp_path_factory.mktemp("small")
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, 4000)
@@ -94,7 +94,7 @@ def test_options_override_the_recipe(tmp_path: Path, data_folder: Path) -> None:
     }
 
 
-def test_missing_data_are_one_line(tmp_path: Path) -> None:
+def test_missing_data_are_reported_in_one_line(tmp_path: Path) -> None:
     done = _fit("--data-dir", str(tmp_path / "nowhere"), "--out", str(tmp_path / "model.onnx"))
     assert done.returncode == 1
     assert done.stdout == ""
@@ -103,7 +103,7 @@ def test_missing_data_are_one_line(tmp_path: Path) -> None:
     assert not (tmp_path / "model.onnx").exists()
 
 
-def test_gate_fails_the_command(tmp_path: Path, small: list[str]) -> None:
+def test_missed_accuracy_gate_fails_the_command(tmp_path: Path, small: list[str]) -> None:
     out = tmp_path / "model.onnx"
     done = _fit(*small, "--out", str(out), "--min-accuracy", "0.99")
     assert done.returncode == 1
@@ -114,7 +114,7 @@ def test_gate_fails_the_command(tmp_path: Path, small: list[str]) -> None:
 def test_checkpoint_outlives_a_fit_that_is_not_published(
     tmp_path: Path, small: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """And so the model can be published under another gate without a new fit; then it is gone."""
+    """The model can be published under another accuracy gate without a new fit. Then the checkpoint is removed."""
     out, checkpoint = tmp_path / "model.onnx", tmp_path / "fit.checkpoint"
     command = ["fit", "--epochs", "1", *small, "--out", str(out), "--checkpoint", str(checkpoint)]
     assert main([*command, "--min-accuracy", "0.99"]) == 1
@@ -123,8 +123,8 @@ def test_checkpoint_outlives_a_fit_that_is_not_published(
 
     written = checkpoint.stat().st_mtime_ns
     assert main([*command, "--seed", "1"]) == 1
-    said = capsys.readouterr().err
-    assert said.startswith(f"demur: the checkpoint {checkpoint} belongs to another fit (seed 0 in the file, ")
+    stderr = capsys.readouterr().err
+    assert stderr.startswith(f"demur: the checkpoint {checkpoint} belongs to another fit (seed 0 in the file, ")
     assert main([*command, "--min-accuracy", "0.99"]) == 1
     assert checkpoint.stat().st_mtime_ns == written  # not fitted again
 
@@ -132,19 +132,19 @@ def test_checkpoint_outlives_a_fit_that_is_not_published(
     assert list(tmp_path.iterdir()) == [out]
     capsys.readouterr()
 
-    assert main([*command, "--resume"]) == 1  # published, and so its checkpoint is gone
+    assert main([*command, "--resume"]) == 1  # published, so its checkpoint is removed
     assert capsys.readouterr().err == (
         f"demur: --resume: cannot read the checkpoint {checkpoint}: No such file or directory\n"
     )
 
 
-def test_resume_needs_to_know_from_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_resume_requires_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "--out", str(tmp_path / "model.onnx"), "--resume"]) == 1
     assert capsys.readouterr().err == "demur: --resume needs --checkpoint PATH\n"
     assert not list(tmp_path.iterdir())
 
 
-def test_ctrl_c_is_one_line(tmp_path: Path, data_folder: Path) -> None:
+def test_ctrl_c_prints_one_line(tmp_path: Path, data_folder: Path) -> None:
     command = [sys.executable, "-m", "training", "fit", "--epochs", "10000", "--data-dir", str(data_folder)]
     job = subprocess.Popen(
         [*command, "--out", str(tmp_path / "model.onnx")], cwd=ROOT, stderr=subprocess.PIPE, text=True
@@ -152,15 +152,15 @@ def test_ctrl_c_is_one_line(tmp_path: Path, data_folder: Path) -> None:
     assert job.stderr is not None
     assert job.stderr.readline().startswith("epoch 1/10000: ")
     job.send_signal(signal.SIGINT)
-    _, said = job.communicate(timeout=20)
+    _, stderr = job.communicate(timeout=20)
     assert job.returncode == 130
-    assert said.splitlines()[-1] == "demur: interrupted"
-    assert "Traceback" not in said
+    assert stderr.splitlines()[-1] == "demur: interrupted"
+    assert "Traceback" not in stderr
     assert list(tmp_path.iterdir()) == []
 
 
 def test_model_that_is_sure_and_wrong_is_published_with_a_finite_loss(tmp_path: Path, data_folder: Path) -> None:
-    """At this rate float32 rounds the probability of many a true label to 0."""
+    """At this rate float32 rounds the probability of many true labels to 0."""
     out = tmp_path / "model.onnx"
     done = _fit("--data-dir", str(data_folder), "--out", str(out), "--learning-rate", "10")
     assert done.returncode == 0, done.stderr
@@ -170,7 +170,7 @@ def test_model_that_is_sure_and_wrong_is_published_with_a_finite_loss(tmp_path: 
 
 
 @pytest.mark.parametrize("option", ["--out", "--report-dir"])
-def test_place_that_cannot_be_written_is_said_before_the_fit(
+def test_unwritable_place_is_reported_before_the_fit(
     tmp_path: Path, data_folder: Path, option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("not a folder")
@@ -223,7 +223,7 @@ def test_fetch_prints_the_folder(
         ("--min-accuracy", "84", "a number from 0 to 1"),
     ],
 )
-def test_value_that_cannot_be_is_named_with_its_rule(
+def test_invalid_value_is_named_with_its_rule(
     option: str, value: str, rule: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stopped:
@@ -235,7 +235,7 @@ def test_value_that_cannot_be_is_named_with_its_rule(
 @pytest.mark.parametrize(
     "arguments", [["fit", "--recipe", "best"], ["fit", "--epoch", "1"], ["train"], ["evaluate"], []]
 )
-def test_unknown_words_are_refused(arguments: list[str]) -> None:
+def test_unknown_arguments_are_rejected(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
     assert stopped.value.code == 2

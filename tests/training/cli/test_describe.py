@@ -1,4 +1,4 @@
-"""`demur describe`, and `fit` and `evaluate` on the same data, as a user types them."""
+"""`demur describe`, and `fit` and `evaluate` on the same data, from a user's command line."""
 
 import shlex
 from pathlib import Path
@@ -11,12 +11,10 @@ from tests.training.data.made import columns, folders, with_copies, write
 from training.__main__ import main
 
 
-def test_described_table_is_trained_by_the_command_that_is_given(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_printed_command_trains_the_described_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write(tmp_path / "patients.csv", columns(400))
     assert main(["describe", str(path), "--group-column", "patient", "--ignore-columns", "visit"]) == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for line in (
         "examples  400 rows",
         "      320  healthy",
@@ -28,8 +26,8 @@ def test_described_table_is_trained_by_the_command_that_is_given(
         "  false_alarm_rate 0.311, not 0.01: the lowest with 40 examples in tune, in 10 groups",
         "problems\n  none found",
     ):
-        assert line in said
-    command = said.splitlines()[-1].strip()
+        assert line in output
+    command = output.splitlines()[-1].strip()
     assert command == f"demur fit --data {path} --ignore-columns visit --group-column patient"
     out = tmp_path / "model.onnx"
     words = shlex.split(command)[1:]
@@ -49,15 +47,15 @@ def test_described_table_is_trained_by_the_command_that_is_given(
 
 
 def _repeating(folder: Path) -> Path:
-    """A table of 400 rows, the first 40 of them once more at its end."""
+    """A table of 400 rows, the first 40 of them repeated at its end."""
     return write(folder / "t.csv", with_copies(400, 40))
 
 
-def test_copies_are_left_out_by_every_command_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_leaves_out_the_same_copies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, out = _repeating(tmp_path), tmp_path / "model.onnx"
-    asked = ["--ignore-columns", "patient", "visit", "--copies", "one"]
-    assert main(["describe", str(path), *asked]) == 0
-    said = capsys.readouterr().out
+    options = ["--ignore-columns", "patient", "visit", "--copies", "one"]
+    assert main(["describe", str(path), *options]) == 0
+    output = capsys.readouterr().out
     for line in (
         "examples  440 rows",
         "copies    40 of 440 rows left out",
@@ -65,15 +63,15 @@ def test_copies_are_left_out_by_every_command_alike(tmp_path: Path, capsys: pyte
         "  train 200, tune 40, calibration 100, report 60 of the 400 distinct rows of t.csv (40 copies left out)",
         "  warning: 40 rows repeat another and are left out (--copies one): the first in the data is kept",
     ):
-        assert line in said
-    command = said.splitlines()[-1].strip()
+        assert line in output
+    command = output.splitlines()[-1].strip()
     assert command.endswith("--ignore-columns patient visit --copies one")
     assert main([*shlex.split(command)[1:], "--epochs", "2", "--out", str(out)]) == 0
     assert Classifier.load(out).manifest.data.splits["report"].size == 60
     capsys.readouterr()
-    assert main(["evaluate", str(out), "--data", str(path), *asked]) == 0
+    assert main(["evaluate", str(out), "--data", str(path), *options]) == 0
     assert "report   60 of the 400 distinct rows of t.csv (40 copies left out)" in capsys.readouterr().out
-    assert main(["evaluate", str(out), "--data", str(path), *asked[:-1], "free"]) == 1
+    assert main(["evaluate", str(out), "--data", str(path), *options[:-1], "free"]) == 1
     assert "other splits than in the model's training" in capsys.readouterr().err
 
 
@@ -84,7 +82,7 @@ def test_copies_are_left_out_by_every_command_alike(tmp_path: Path, capsys: pyte
         (["--copies", "together"], "copies    40 of 440 rows repeat another, and stay in its split"),
     ],
 )
-def test_what_becomes_of_copies_is_described(
+def test_treatment_of_copies_is_described(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], copies: list[str], line: str
 ) -> None:
     assert main(["describe", str(_repeating(tmp_path)), "--ignore-columns", "patient", "visit", *copies]) == 0
@@ -95,25 +93,25 @@ def test_all_problems_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[s
     values = columns() | {"pressure": [None, *range(199)], "label": ["ill"] * 195 + ["rare"] * 5}
     path = write(tmp_path / "t.parquet", values)
     assert main(["describe", str(path), "--ignore-columns", "patient"]) == 1
-    said = capsys.readouterr()
-    assert "error: column 'visit' is of type date32[day]" in said.out
-    assert "error: column 'pressure' has 1 missing values" in said.out
-    assert "error: too few examples of a class: 'rare' has 5" in said.out
-    assert said.err == f"demur: {path}: 3 of these problems forbid a fit\n"
+    captured = capsys.readouterr()
+    assert "error: column 'visit' is of type date32[day]" in captured.out
+    assert "error: column 'pressure' has 1 missing values" in captured.out
+    assert "error: too few examples of a class: 'rare' has 5" in captured.out
+    assert captured.err == f"demur: {path}: 3 of these problems forbid a fit\n"
     assert main(["fit", "--data", str(path), "--ignore-columns", "patient", "--out", str(tmp_path / "m.onnx")]) == 1
     assert "(2 more: `demur describe` lists them)" in capsys.readouterr().err
 
 
 def test_described_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["describe", str(folders(tmp_path / "pets")), "--image-size", "8", "8"]) == 0
-    said = capsys.readouterr().out
-    assert "input     images, 8x8, grey" in said
-    assert "pictures  shrunk or enlarged to fit 8x8 and centred on black" in said
-    assert f"fit --data {tmp_path / 'pets'} --image-size 8 8\n" in said
+    output = capsys.readouterr().out
+    assert "input     images, 8x8, grey" in output
+    assert "pictures  shrunk or enlarged to fit 8x8 and centred on black" in output
+    assert f"fit --data {tmp_path / 'pets'} --image-size 8 8\n" in output
 
 
 def _clouds(path: Path, seed: int = 0, flipped: tuple[str, ...] = ()) -> Path:
-    """2,000 points of two classes that overlap, in splits of their own; in some splits every label is the other."""
+    """2,000 points of two overlapping classes, in given splits; the splits in `flipped` have every label swapped."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 2, 2000)
     split = np.repeat(["train", "tune", "calibration", "report"], [800, 400, 500, 300])
@@ -149,31 +147,31 @@ def test_plan_is_a_table_by_risk_and_number_of_examples(tmp_path: Path, capsys: 
     assert [child.name for child in tmp_path.iterdir()] == ["clouds.csv"]  # nothing is published
 
 
-def test_plan_sees_neither_calibration_nor_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plan_uses_neither_calibration_nor_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--split-column", "split", "--selective-risk", "0.1"]
-    whole = _planned(capsys, _clouds(tmp_path / "t.csv"), *words)
+    expected = _planned(capsys, _clouds(tmp_path / "t.csv"), *words)
     spoilt = _clouds(tmp_path / "t.csv", flipped=("calibration", "report"))
-    assert _planned(capsys, spoilt, *words) == whole
-    assert _planned(capsys, _clouds(tmp_path / "t.csv", flipped=("tune",)), *words) != whole
+    assert _planned(capsys, spoilt, *words) == expected
+    assert _planned(capsys, _clouds(tmp_path / "t.csv", flipped=("tune",)), *words) != expected
 
 
-def test_plan_and_prospects_are_of_the_risks_that_are_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plan_and_prospects_cover_the_requested_risks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = _clouds(tmp_path / "clouds.csv")
     words = ["--selective-risk", "0.1", "0.05", "--familywise", "--false-alarm-rate", "0.02"]
     assert main(["describe", str(path), "--split-column", "split", *words]) == 0
-    said = capsys.readouterr().out
-    assert "selective_risk 0.05 can be certified: it takes at least 72 of 500" in said  # at the level 0.975
-    assert "selective_risk 0.01" not in said
-    assert "false_alarm_rate 0.02 can be" in said
-    command = said.splitlines()[-1].strip()
+    output = capsys.readouterr().out
+    assert "selective_risk 0.05 can be certified: it takes at least 72 of 500" in output  # at the level 0.975
+    assert "selective_risk 0.01" not in output
+    assert "false_alarm_rate 0.02 can be" in output
+    command = output.splitlines()[-1].strip()
     assert command.endswith(" --split-column split --selective-risk 0.1 0.05 --familywise --false-alarm-rate 0.02")
-    assert "what to expect" not in said
+    assert "what to expect" not in output
     lines = _planned(capsys, path, "--split-column", "split", *words)
     assert [line.split()[0] for line in lines[1:3]] == ["0.05", "0.1"]
     assert lines[3] == ""
 
 
-def test_tune_that_is_too_small_for_a_plan_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_tune_split_too_small_for_a_plan_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write(tmp_path / "patients.csv", columns(400))
     assert _planned(capsys, path, "--ignore-columns", "visit", "patient") == [
         "cannot be estimated: tune has 40 examples, and it takes at least 100 that are independent of one another"
@@ -196,6 +194,8 @@ def test_tune_that_is_too_small_for_a_plan_is_said(tmp_path: Path, capsys: pytes
         ),
     ],
 )
-def test_what_cannot_be_asked_is_one_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_request_is_rejected_in_one_line(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(words) == 1
     assert capsys.readouterr().err == f"demur: {message}\n"

@@ -1,4 +1,4 @@
-"""`demur evaluate` as a user types it."""
+"""`demur evaluate` from a user's command line."""
 
 import json
 import subprocess
@@ -18,11 +18,11 @@ Output = pytest.CaptureFixture[str]
 
 
 def _refused(output: Output, *arguments: str) -> str:
-    """Run a command that must fail, and return the one line that it says."""
+    """Run a command that must fail, and return its one line of output."""
     assert main(["evaluate", *arguments]) == 1
-    said = output.readouterr()
-    assert said.out == ""
-    (line,) = said.err.splitlines()
+    captured = output.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
     assert line.startswith("demur: ")
     return line
 
@@ -32,7 +32,7 @@ def _evaluate(model: Path, *arguments: str) -> "subprocess.CompletedProcess[str]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_evaluate_says_what_was_found_and_leaves_a_report(
+def test_evaluate_prints_the_results_and_writes_a_report(
     trained_model: Path, data_folder: Path, tmp_path: Path
 ) -> None:
     done = _evaluate(trained_model, "--data-dir", str(data_folder), "--report-dir", str(tmp_path / "new"))
@@ -71,37 +71,37 @@ def test_chapters_model_carries_no_certificates(
     out = tmp_path / "model.onnx"
     fit = ["fit", "--recipe", "chapter", "--epochs", "1", "--data-dir", str(data_folder), "--out", str(out)]
     assert main(fit) == 0
-    said = "warning: This model has no certificates, because it has no calibration split."
-    assert said in capsys.readouterr().out
+    warning = "warning: This model has no certificates, because it has no calibration split."
+    assert warning in capsys.readouterr().out
     assert main(["evaluate", str(out), "--data-dir", str(data_folder), "--report-dir", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
-    assert said in printed
+    assert warning in printed
     assert "10000 of the official test images, not held out" in printed
     assert "gate" not in printed
     assert "Nothing is promised." in (tmp_path / "report.html").read_text()
 
 
 @pytest.mark.parametrize("content", [None, b"nonsense"], ids=["missing", "not a model"])
-def test_model_that_is_none_is_one_line(tmp_path: Path, content: bytes | None, capsys: Output) -> None:
+def test_file_that_is_no_model_is_reported_in_one_line(tmp_path: Path, content: bytes | None, capsys: Output) -> None:
     path = tmp_path / "model.onnx"
     if content is not None:
         path.write_bytes(content)
     assert str(path) in _refused(capsys, str(path))
 
 
-def test_model_of_other_data_is_one_line(tmp_path: Path, data_folder: Path, capsys: Output) -> None:
+def test_model_of_other_data_is_reported_in_one_line(tmp_path: Path, data_folder: Path, capsys: Output) -> None:
     report = tmp_path / "report"
     line = _refused(capsys, str(tiny.write(tmp_path)), "--data-dir", str(data_folder), "--report-dir", str(report))
     assert "the model was trained on the data tiny of fingerprint 000000000000, and these" in line
     assert list(report.iterdir()) == []
 
 
-def test_missing_data_are_one_line(tmp_path: Path, tiny_model: Path, capsys: Output) -> None:
+def test_missing_data_are_reported_in_one_line(tmp_path: Path, tiny_model: Path, capsys: Output) -> None:
     line = _refused(capsys, str(tiny_model), "--data-dir", str(tmp_path))
     assert "train-images-idx3-ubyte.gz is missing. Get the data by" in line
 
 
-def test_folder_that_cannot_be_made_is_said_before_the_work(
+def test_folder_that_cannot_be_made_is_reported_before_the_work(
     tmp_path: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("not a folder")

@@ -27,11 +27,11 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_text_becomes_a_service(texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "next-token.onnx"
     assert main(["next-token", "--text", str(texts), "--steps", "10", "--seed", "3", "--out", str(out)]) == 0
-    said = capsys.readouterr()
-    assert "10 minibatches of 1024" in said.out
-    assert f"{out} is {texts.name} " in said.out
-    assert "selective_risk 0.1 (default)" in said.out
-    assert "training contexts: 10 steps" in said.err
+    captured = capsys.readouterr()
+    assert "10 minibatches of 1024" in captured.out
+    assert f"{out} is {texts.name} " in captured.out
+    assert "selective_risk 0.1 (default)" in captured.out
+    assert "training contexts: 10 steps" in captured.err
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
     with serving(out) as server:
         answer = httpx2.post(f"{server.address}/predict", json={"inputs": [["b", "=", "(", "c"]], "top_k": 5}).json()
@@ -47,7 +47,7 @@ def test_text_becomes_a_service(texts: Path, tmp_path: Path, capsys: pytest.Capt
         assert prediction["probabilities"] is None
 
 
-def test_text_that_will_not_do_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unusable_text_is_reported_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def refused(folder: Path) -> str:
         assert main(["next-token", "--text", str(folder), "--out", str(tmp_path / "out" / "model.onnx")]) == 1
         return capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""What to certify, as the command line says it."""
+"""The targets of the command line."""
 
 import json
 from pathlib import Path
@@ -12,20 +12,24 @@ from training.errors import TrainingError
 CLASSES = ("cat", "dog")
 
 
-def _asked(*options: str) -> AbstentionSettings:
+def _abstention_settings(*options: str) -> AbstentionSettings:
     return target_options.abstention(parser.parser().parse_args(["fit", *options]), CLASSES)
 
 
-def test_nothing_asked_is_the_defaults() -> None:
-    assert _asked() == AbstentionSettings()
+def test_no_options_give_the_defaults() -> None:
+    assert _abstention_settings() == AbstentionSettings()
 
 
 def test_options_override_the_defaults() -> None:
-    found = _asked("--selective-risk", "0.02", "0.05", "0.02", "--confidence-level", "0.9", "--reject-cost", "0.3")
-    assert found.selective_risk == (0.02, 0.05)
-    assert (found.confidence_level, found.reject_cost, found.default_risk) == (0.9, (0.3,), 0.05)
-    found = _asked("--set-coverage", "0.8", "0.9", "--false-alarm-rate", "0.02", "--default-risk", "0.1")
-    assert (found.set_coverage, found.false_alarm_rate, found.default_risk) == ((0.8, 0.9), 0.02, 0.1)
+    settings = _abstention_settings(
+        "--selective-risk", "0.02", "0.05", "0.02", "--confidence-level", "0.9", "--reject-cost", "0.3"
+    )
+    assert settings.selective_risk == (0.02, 0.05)
+    assert (settings.confidence_level, settings.reject_cost, settings.default_risk) == (0.9, (0.3,), 0.05)
+    settings = _abstention_settings(
+        "--set-coverage", "0.8", "0.9", "--false-alarm-rate", "0.02", "--default-risk", "0.1"
+    )
+    assert (settings.set_coverage, settings.false_alarm_rate, settings.default_risk) == ((0.8, 0.9), 0.02, 0.1)
 
 
 @pytest.mark.parametrize(
@@ -34,24 +38,24 @@ def test_options_override_the_defaults() -> None:
 def test_default_risk_is_never_looser_than_five_percent_where_there_is_a_stricter_one(
     risks: str, default: float
 ) -> None:
-    assert _asked("--selective-risk", *risks.split()).default_risk == default
+    assert _abstention_settings("--selective-risk", *risks.split()).default_risk == default
 
 
 def test_default_risk_must_be_certified() -> None:
     with pytest.raises(TrainingError, match=r"--default-risk 0\.07 is not one of --selective-risk 0\.01, 0\.02, 0\.03"):
-        _asked("--default-risk", "0.07")
+        _abstention_settings("--default-risk", "0.07")
 
 
 def test_cost_matrix_is_read_for_the_classes(tmp_path: Path) -> None:
     path = tmp_path / "costs.json"
     path.write_text(json.dumps({"cat": {"dog": 3}}))
-    assert _asked("--cost-matrix", str(path)).cost_matrix == ((0, 3), (1, 0))
+    assert _abstention_settings("--cost-matrix", str(path)).cost_matrix == ((0, 3), (1, 0))
 
 
 def test_chapters_recipe_certifies_nothing() -> None:
     with pytest.raises(TrainingError, match=r"--reject-cost: the chapter's recipe has no calibration split"):
-        _asked("--recipe", "chapter", "--reject-cost", "0.1")
-    assert _asked("--recipe", "chapter") == AbstentionSettings()
+        _abstention_settings("--recipe", "chapter", "--reject-cost", "0.1")
+    assert _abstention_settings("--recipe", "chapter") == AbstentionSettings()
 
 
 @pytest.mark.parametrize(
@@ -66,17 +70,17 @@ def test_chapters_recipe_certifies_nothing() -> None:
 )
 def test_value_out_of_range_names_the_rule(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        _asked(*options)
-    said = capsys.readouterr().err
-    assert f"argument {options[0]}: '{options[1]}' is not a number" in said
+        _abstention_settings(*options)
+    stderr = capsys.readouterr().err
+    assert f"argument {options[0]}: '{options[1]}' is not a number" in stderr
 
 
-def test_small_data_get_smaller_minibatches_and_more_epochs_unless_told_otherwise(tmp_path: Path) -> None:
+def test_small_data_get_smaller_minibatches_and_more_epochs_by_default(tmp_path: Path) -> None:
     def settings(*options: str) -> tuple[int, int]:
         parsed = parser.parser().parse_args(["fit", *options])
-        found = parser.settings(parsed, 320)
-        return found.batch_size, found.epochs
+        chosen = parser.settings(parsed, 320)
+        return chosen.batch_size, chosen.epochs
 
-    assert settings() == (256, 25)  # Fashion-MNIST has the recipe's
+    assert settings() == (256, 25)  # Fashion-MNIST gets those of the recipe
     assert settings("--data", str(tmp_path)) == (16, 100)
     assert settings("--data", str(tmp_path), "--epochs", "3") == (16, 3)

@@ -1,4 +1,4 @@
-"""Data that cannot be learnt from, and fits that run away: a line says what and where, and nothing is published."""
+"""Unusable data and diverging fits: one line names the problem and its place, and nothing is published."""
 
 import csv
 from collections.abc import Callable
@@ -89,7 +89,7 @@ LABELS_WITH_NAN = np.where(np.arange(N) == 5, np.nan, LABELS)
         (_with("--learning-rate", "1e6", "--epochs", "2", "--clip-norm", "1"), "the fit diverged: the kept epoch "),
     ],
 )
-def test_stops_with_a_line_and_publishes_nothing(
+def test_fit_stops_with_one_line_and_publishes_nothing(
     tmp_path: Path, make: Callable[[Path], Made], line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "models" / "model.onnx"
@@ -104,7 +104,7 @@ def test_stops_with_a_line_and_publishes_nothing(
 
 
 def test_constant_columns_and_pixels_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A warning: what else there is can be learnt from. What is constant then speaks for no class."""
+    """A warning is enough: the fit learns from the other columns, and constant ones favour no class."""
     rows, pictures = ROWS.copy(), PICTURES.copy()
     rows[:, 2], pictures[:, 1:3, 4] = 3, 255
     out = ["--epochs", "1", "--out", str(tmp_path / "m.onnx")]
@@ -117,7 +117,7 @@ def test_constant_columns_and_pixels_are_named(tmp_path: Path, capsys: pytest.Ca
     )
 
 
-def test_high_rate_that_ends_well_is_published(tmp_path: Path) -> None:
-    """Large losses on the way, or larger than they need be, are no divergence: the temperature mends them."""
+def test_high_rate_with_a_good_end_is_published(tmp_path: Path) -> None:
+    """Large losses on the way are no divergence, and the temperature corrects needlessly large ones at the end."""
     made = _with("--learning-rate", "30", "--epochs", "5", "--recipe", "tuned")(tmp_path)
     assert main(["fit", *made, "--out", str(tmp_path / "m.onnx")]) == 0

@@ -1,4 +1,4 @@
-"""`demur sweep` as a user types it, and the `fit` that it ends with."""
+"""`demur sweep` from a user's command line, and the `fit` command that it prints."""
 
 import csv
 import json
@@ -15,7 +15,7 @@ CENTRES = {"left": (-2.0, 0.0), "right": (2.0, 0.0), "above": (0.0, 3.0)}
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """1,500 rows of two numbers around three centres, and the centre's name."""
+    """1,500 rows of two numbers around three centres, and the name of the centre."""
     random = np.random.default_rng(0)
     names = random.choice(list(CENTRES), 1500)
     rows = [(*(np.array(CENTRES[name]) + random.normal(0, 1.5, 2)).round(4), name) for name in names]
@@ -29,7 +29,7 @@ def _rows(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def test_best_is_a_fit_command_that_gives_the_same_tune_loss(
+def test_fit_command_of_the_best_run_gives_the_same_tune_loss(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = ["--data", str(table), "--label-column", "place"]
@@ -48,14 +48,14 @@ def test_best_is_a_fit_command_that_gives_the_same_tune_loss(
         "3",
     ]
     assert main(["sweep", *data, *options, "--out", str(tmp_path / "sweep")]) == 0
-    said = capsys.readouterr()
-    assert said.err.splitlines() == [line for line in said.err.splitlines() if line.startswith(("seed ", "1,500 "))]
+    captured = capsys.readouterr()
+    assert all(line.startswith(("seed ", "1,500 ")) for line in captured.err.splitlines())
     rows = _rows(tmp_path / "sweep")
     assert len(rows) == 4 * 2 * 2
     assert {row["seed"] for row in rows} == {"3", "4"}
     assert (tmp_path / "sweep" / "sweep.png").read_bytes().startswith(b"\x89PNG")
 
-    command = shlex.split(said.out.splitlines()[-1])
+    command = shlex.split(captured.out.splitlines()[-1])
     assert command[:2] == ["demur", "fit"]
     files = ["--out", str(tmp_path / "model.onnx"), "--report-dir", str(tmp_path / "report")]
     assert main([*command[1:], *files]) == 0
@@ -77,9 +77,7 @@ def test_best_is_a_fit_command_that_gives_the_same_tune_loss(
     assert min(means, key=lambda key: means[key]) == (row["learning_rate"], row["momentum"])
 
 
-def test_run_that_diverges_is_a_row_and_no_more(
-    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_run_that_diverges_only_marks_its_row(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = ["--data", str(table), "--label-column", "place"]
     options = ["--learning-rate", "0.1,1e38", "--epochs", "2", "--out", str(tmp_path)]
     assert main(["sweep", *data, *options]) == 0
@@ -87,13 +85,13 @@ def test_run_that_diverges_is_a_row_and_no_more(
     assert (sound["diverged"], diverged["diverged"], diverged["tune_loss"]) == ("false", "true", "")
     out = capsys.readouterr().out
     assert "1 of 1" in out
-    assert "--learning-rate" not in out.splitlines()[-1]  # 0.1 is what `fit` takes anyway
+    assert "--learning-rate" not in out.splitlines()[-1]  # 0.1 is the default of `fit`
     assert main(["sweep", *data, "--learning-rate", "1e37,1e38", "--epochs", "2", "--out", str(tmp_path)]) == 1
     assert "demur: every run diverged: try a lower --learning-rate." in capsys.readouterr().err
     assert [row["diverged"] for row in _rows(tmp_path)] == ["true", "true"]
 
 
-def test_best_at_the_end_of_what_was_tried_is_said(
+def test_best_at_the_end_of_a_range_is_reported(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = ["--data", str(table), "--label-column", "place"]
@@ -114,7 +112,7 @@ def test_images_without_a_range_are_one_run_of_the_recipe(
     assert " ".join(last).endswith(" --momentum 0.0 --schedule constant --keep last --seed 0")
 
 
-def test_folder_that_cannot_be_is_one_line_before_any_fit(
+def test_impossible_folder_is_reported_before_any_fit(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("")

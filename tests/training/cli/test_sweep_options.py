@@ -1,4 +1,4 @@
-"""What the options of a sweep may say, and the combinations that they stand for."""
+"""The options of a sweep and the combinations that they describe."""
 
 import argparse
 import itertools
@@ -24,13 +24,13 @@ def test_range_is_geometric_from_end_to_end() -> None:
     assert ratios == pytest.approx([10 ** (4 / 31)] * 31, rel=1e-5)
 
 
-def test_numbers_are_those_that_can_be_typed_again() -> None:
+def test_printed_numbers_can_be_typed_again() -> None:
     for value in several(positive)("1e-3:10:32"):
         assert positive(str(value)) == value
         assert len(f"{value:g}") <= 10
 
 
-def test_whole_numbers_are_rounded_and_come_once() -> None:
+def test_integers_are_rounded_and_listed_once() -> None:
     assert several(positive_int)("1:4:7") == (1, 2, 3, 4)
     assert several(positive_int)("16:1024:7") == (16, 32, 64, 128, 256, 512, 1024)
 
@@ -69,14 +69,14 @@ def test_range_from_zero_is_refused_where_zero_itself_is_allowed() -> None:
         several(share)("0:0.9:3")
 
 
-def test_combinations_are_all_the_last_changing_fastest() -> None:
-    found = combinations(CHAPTER, {"momentum": (0.0, 0.9), "epochs": (5, 10, 20)})
-    assert [(one.momentum, one.epochs) for one in found] == [(m, e) for m in (0.0, 0.9) for e in (5, 10, 20)]
-    assert {one.batch_size for one in found} == {CHAPTER.batch_size}
+def test_all_combinations_are_listed_with_the_last_changing_fastest() -> None:
+    settings = combinations(CHAPTER, {"momentum": (0.0, 0.9), "epochs": (5, 10, 20)})
+    assert [(one.momentum, one.epochs) for one in settings] == [(m, e) for m in (0.0, 0.9) for e in (5, 10, 20)]
+    assert {one.batch_size for one in settings} == {CHAPTER.batch_size}
     assert combinations(TUNED, {}) == [TUNED]
 
 
-def test_what_is_not_given_is_the_recipes() -> None:
+def test_missing_options_come_from_the_recipe() -> None:
     assert _grid() == [TUNED]
     assert _grid("--recipe", "chapter") == [CHAPTER]
     rates = [one.learning_rate for one in _grid("--recipe", "chapter", "--learning-rate", "0.1,0.2", "--keep", "best")]
@@ -84,12 +84,12 @@ def test_what_is_not_given_is_the_recipes() -> None:
     assert [one.schedule for one in _grid("--schedule", "cosine,constant")] == ["cosine", "constant"]
 
 
-def test_small_data_of_ones_own_have_the_recipes_settings_for_their_size() -> None:
+def test_small_data_get_the_settings_of_the_recipe_for_their_size() -> None:
     options = parser.parser().parse_args(["sweep", "--data", "x.csv", "--momentum", "0,0.9"])
     assert {(one.batch_size, one.epochs) for one in sweep_options.grid(options, 320)} == {(16, 100)}
 
 
-def test_seeds_are_in_a_row_and_no_larger_than_a_seed_may_be() -> None:
+def test_seeds_are_consecutive_and_within_the_limit() -> None:
     def seeds(*options: str) -> list[int]:
         return sweep_options.seeds(parser.parser().parse_args(["sweep", *options]))
 
@@ -110,7 +110,7 @@ def test_seeds_are_in_a_row_and_no_larger_than_a_seed_may_be() -> None:
         ("--seeds", "0", "'0' is not a whole number from 1"),
     ],
 )
-def test_command_line_refuses_in_one_line(
+def test_command_line_rejects_in_one_line(
     option: str, value: str, rule: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):

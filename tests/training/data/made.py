@@ -15,7 +15,7 @@ from training.data.pool import Pool
 
 
 def columns(rows: int = 200) -> dict[str, Any]:
-    """A table to learn from, without copies."""
+    """The columns of a table to learn from, without copies."""
     rng = np.random.default_rng(0)
     return {
         "age": rng.integers(20, 80, rows),
@@ -35,7 +35,7 @@ def with_copies(rows: int = 200, again: int = 20) -> dict[str, Any]:
 
 
 def write(path: Path, values: dict[str, Any]) -> Path:
-    """Write a CSV or Parquet file, by the ending."""
+    """Write a CSV or Parquet file, depending on the suffix."""
     table = pa.table(values)
     if path.suffix == ".csv":
         pyarrow.csv.write_csv(table, path)
@@ -67,7 +67,7 @@ def opened(path: Path, **options: Any) -> OpenedData:
 
 def pool(path: Path, **options: Any) -> Pool:
     """The pool of the data at `path`, which must have no errors."""
-    found = opened(path, **options)
-    assert found.findings.errors == []
-    assert found.pool is not None
-    return found.pool
+    result = opened(path, **options)
+    assert result.findings.errors == []
+    assert result.pool is not None
+    return result.pool

@@ -20,7 +20,7 @@ SPLIT = ["train"] * 100 + ["tune"] * 20 + ["calibration"] * 50 + ["report"] * 50
 
 
 def _with_copies() -> dict[str, Any]:
-    """200 rows, and the first 20 once more at the end, one of them under another label."""
+    """200 rows, and the first 20 repeated at the end, one of them with another label."""
     values = with_copies()
     values["label"][200] = "healthy"
     return values
@@ -31,7 +31,7 @@ def _table(folder: Path) -> Path:
 
 
 def _pictures(root: Path) -> Path:
-    """40 pictures, and the first 5 once more, one of them in the other folder."""
+    """40 pictures, and the first 5 repeated, one of them in the other folder."""
     folders(root)
     picture(root / "dog" / "zz0.png", 0)  # 0 is a cat
     for number in range(1, 5):
@@ -47,24 +47,24 @@ def _embeddings(path: Path, **columns: Any) -> Path:
 
 
 def _numbers(data: Pool, seed: int = 0) -> dict[str, list[int]]:
-    """The rows of each split, by the value of `pressure`: a copy has the number of the row that it repeats."""
+    """The rows of each split, identified by `pressure`: a copy has the number of the row that it repeats."""
     parts = data.parts(seed).items()
     return {name: sorted(np.rint(part.inputs[:, 1] * 7).astype(int).tolist()) for name, part in parts}
 
 
-def _of(found: OpenedData) -> Pool:
-    assert found.findings.errors == []
-    assert found.pool is not None
-    return found.pool
+def _of(result: OpenedData) -> Pool:
+    assert result.findings.errors == []
+    assert result.pool is not None
+    return result.pool
 
 
-def test_table_keeps_every_row_and_draws_each_by_itself(tmp_path: Path) -> None:
-    found = opened(_table(tmp_path), **LEFT_OUT)
-    assert found.findings.warnings == [
+def test_table_keeps_every_row_and_draws_rows_individually(tmp_path: Path) -> None:
+    opened_data = opened(_table(tmp_path), **LEFT_OUT)
+    assert opened_data.findings.warnings == [
         "20 rows repeat another, and count as examples of their own. That is right if rows repeat naturally, as "
         "categories do (then give --copies free). If the same thing was recorded twice, give --copies one"
     ]
-    data = _of(found)
+    data = _of(opened_data)
     assert sizes(data, "tuned", 0) == {"train": 110, "tune": 22, "calibration": 55, "report": 33}
     rows = _numbers(data)
     assert sorted(chain(*rows.values())) == sorted([*range(200), *range(20)])
@@ -81,22 +81,22 @@ def test_given_option_gives_no_warning(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("copies", [None, "free", "one", "together"])
 def test_no_warning_where_nothing_repeats(tmp_path: Path, copies: Any) -> None:
-    found = opened(write(tmp_path / "t.csv", columns()), copies=copies, **LEFT_OUT)
-    part = _of(found).parts(0)["train"]
-    assert found.findings.warnings == []
+    opened_data = opened(write(tmp_path / "t.csv", columns()), copies=copies, **LEFT_OUT)
+    part = _of(opened_data).parts(0)["train"]
+    assert opened_data.findings.warnings == []
     assert (part.source, part.groups) == ("the 200 rows of t.csv, drawn at random", None)
-    assert found.division is not None
-    assert found.division.copies is None
+    assert opened_data.division is not None
+    assert opened_data.division.copies is None
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_first_copy_is_kept(tmp_path: Path, seed: int) -> None:
-    found = opened(_table(tmp_path), copies="one", **LEFT_OUT)
-    assert found.findings.warnings == [
+    opened_data = opened(_table(tmp_path), copies="one", **LEFT_OUT)
+    assert opened_data.findings.warnings == [
         "20 rows repeat another and are left out (--copies one): the first in the data is kept",
         "1 of the rows kept has copies with other labels: the label of the first is kept",
     ]
-    data = _of(found)
+    data = _of(opened_data)
     assert sorted(chain(*_numbers(data, seed).values())) == list(range(200))
     assert sizes(data, "tuned", seed) == {"train": 100, "tune": 20, "calibration": 50, "report": 30}
     ill = {round(row * 7) for part in data.parts(seed).values() for row in part.inputs[part.labels == 1, 1].tolist()}
@@ -112,16 +112,16 @@ def test_fingerprint_does_not_depend_on_the_treatment_of_copies(tmp_path: Path) 
 
 
 def test_pictures_are_kept_once(tmp_path: Path) -> None:
-    found = opened(_pictures(tmp_path / "pets"))
-    assert found.findings.warnings == [
+    opened_data = opened(_pictures(tmp_path / "pets"))
+    assert opened_data.findings.warnings == [
         "5 pictures repeat another and are left out (--copies one): the first in the data is kept",
         "1 of the pictures kept has copies with other labels: the label of the first is kept",
     ]
-    parts = _of(found).parts(0)
+    parts = _of(opened_data).parts(0)
     assert sum(map(len, parts.values())) == 40
     assert len({image.tobytes() for part in parts.values() for image in part.inputs}) == 40
     assert parts["report"].source == "the 40 distinct pictures of pets (5 copies left out), drawn at random"
-    assert class_counts(found) == {"cat": 20, "dog": 20}
+    assert class_counts(opened_data) == {"cat": 20, "dog": 20}
 
 
 @pytest.mark.parametrize("mapped", [False, True])
@@ -140,12 +140,12 @@ def test_embeddings_are_kept_once(tmp_path: Path, mapped: bool) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_copies_together_go_to_one_split_and_are_one_group(tmp_path: Path, seed: int) -> None:
-    found = opened(_table(tmp_path), copies="together", **LEFT_OUT)
-    assert found.findings.warnings == [
+    opened_data = opened(_table(tmp_path), copies="together", **LEFT_OUT)
+    assert opened_data.findings.warnings == [
         "40 examples are copies of 20: all copies of one go to the same split",
         "1 of those has copies with different labels",
     ]
-    data = _of(found)
+    data = _of(opened_data)
     rows = _numbers(data, seed)
     assert sum(map(len, rows.values())) == 220
     assert sum(len(set(part)) for part in rows.values()) == 200  # a row that is in two splits would count twice
@@ -162,7 +162,7 @@ def test_copies_across_given_splits(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", _with_copies() | {"split": SPLIT})  # the copies are in report
     given = {"split_column": "split"} | LEFT_OUT
     together, one, free = (opened(path, copies=copies, **given) for copies in ("together", "one", "free"))
-    counts = [list(sizes(_of(found), "tuned", 0).values()) for found in (together, one, free)]
+    counts = [list(sizes(_of(opened_data), "tuned", 0).values()) for opened_data in (together, one, free)]
     assert counts == [[120, 20, 50, 30], [100, 20, 50, 30], [100, 20, 50, 50]]
     assert "first of their splits, which overrides the given split of the others" in together.findings.warnings[0]
     assert one.findings.warnings[0].endswith("the first in the first split that may have it is kept")
@@ -179,17 +179,17 @@ def test_copy_in_train_is_kept_before_one_in_report(tmp_path: Path) -> None:
     assert first.tolist() == [0]  # the label of the copy that is kept
 
 
-def test_copy_in_a_file_of_its_own_is_left_out_and_each_file_says_how_many(tmp_path: Path) -> None:
+def test_copies_across_files_are_left_out_and_counted_per_file(tmp_path: Path) -> None:
     values = columns(300)
-    parts = {"all": slice(0, 200), "cal": slice(190, 260), "rep": slice(260, 300)}  # 190 to 199 are in both
-    paths = [write(tmp_path / f"{name}.csv", {k: v[rows] for k, v in values.items()}) for name, rows in parts.items()]
+    ranges = {"all": slice(0, 200), "cal": slice(190, 260), "rep": slice(260, 300)}  # 190 to 199 are in both
+    paths = [write(tmp_path / f"{name}.csv", {k: v[rows] for k, v in values.items()}) for name, rows in ranges.items()]
     data = pool(paths[0], calibration=paths[1], report=paths[2], copies="one", **LEFT_OUT)
-    found = data.parts(0)
+    parts = data.parts(0)
     assert _numbers(data)["calibration"] == list(range(200, 260))
-    assert len(found["train"]) + len(found["tune"]) == 200
-    assert found["train"].source == "the 200 rows of all.csv, drawn at random"
-    assert found["calibration"].source.startswith("the 60 distinct rows of cal.csv (10 copies left out), a file of its")
-    assert found["report"].source.startswith("the 40 rows of rep.csv, a file of its own")
+    assert len(parts["train"]) + len(parts["tune"]) == 200
+    assert parts["train"].source == "the 200 rows of all.csv, drawn at random"
+    assert parts["calibration"].source.startswith("the 60 distinct rows of cal.csv (10 copies left out), a file of its")
+    assert parts["report"].source.startswith("the 40 rows of rep.csv, a file of its own")
 
 
 def test_groups_that_share_a_copy(tmp_path: Path) -> None:
@@ -208,14 +208,14 @@ def test_groups_that_share_a_copy(tmp_path: Path) -> None:
     assert free.parts(0)["report"].source.endswith("inputs of new ones of this population")
 
 
-def test_class_whose_examples_are_copies_is_too_small(tmp_path: Path) -> None:
+def test_class_of_copies_only_is_too_small(tmp_path: Path) -> None:
     values = _with_copies()
     values["label"][200:] = "rare"
-    found = opened(write(tmp_path / "t.csv", values), copies="one", **LEFT_OUT)
-    assert found.findings.errors == [
+    opened_data = opened(write(tmp_path / "t.csv", values), copies="one", **LEFT_OUT)
+    assert opened_data.findings.errors == [
         "too few examples of a class: 'rare' has 0 (20 copies left out), and each needs 10 (--min-per-class)"
     ]
-    assert class_counts(found)["rare"] == 0
+    assert class_counts(opened_data)["rare"] == 0
     assert opened(tmp_path / "t.csv", copies="free", **LEFT_OUT).findings.errors == []
 
 

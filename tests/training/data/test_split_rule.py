@@ -1,4 +1,4 @@
-"""The split rule: groups stay whole, splits follow the order of time, and a seed always gives the same splits."""
+"""The split rule: groups stay together, splits follow the order of time, and a seed always gives the same splits."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ LEFT_OUT = {"ignore_columns": ("patient", "visit")}
 
 
 def _parts(data: Pool, seed: int = 0) -> dict[str, list[float]]:
-    """The values of `pressure`, which name the rows, of each split."""
+    """The values of `pressure` in each split, which identify the rows."""
     return {name: part.inputs[:, 1].tolist() for name, part in data.parts(seed).items()}
 
 
@@ -64,7 +64,7 @@ def test_groups_stay_whole(tmp_path: Path, seed: int) -> None:
     )
 
 
-def test_groups_are_on_every_split_and_agree(tmp_path: Path) -> None:
+def test_every_split_has_groups_that_agree(tmp_path: Path) -> None:
     data = pool(write(tmp_path / "t.csv", columns()), group_column="patient", ignore_columns=("visit",))
     of_patient: dict[int, set[int]] = {}
     for part in data.parts(0).values():
@@ -95,7 +95,7 @@ def test_examples_left_out_stay_out_when_their_group_is_drawn() -> None:
 
 def test_time_puts_the_oldest_into_train_and_the_newest_into_report(tmp_path: Path) -> None:
     data = pool(write(tmp_path / "t.csv", columns()), time_column="visit", ignore_columns=("patient",))
-    rows = _rows(data)  # the visits go back in time
+    rows = _rows(data)  # later rows have earlier visits
     assert rows["train"] == set(range(100, 200))
     assert rows["tune"] == set(range(80, 100))
     assert rows["calibration"] == set(range(30, 80))
@@ -106,7 +106,7 @@ def test_time_puts_the_oldest_into_train_and_the_newest_into_report(tmp_path: Pa
     )
 
 
-def test_rows_of_one_time_stay_together() -> None:
+def test_rows_of_the_same_time_stay_together() -> None:
     times = np.repeat(np.arange(20), 50)
     assignment = SplitRule(SHARES, np.zeros(1000, dtype=np.int8), ONE, times=times).assign(0)
     assert (np.diff(assignment) >= 0).all()
@@ -128,7 +128,7 @@ def test_split_column(tmp_path: Path) -> None:
         assert opened(tmp_path / "wrong.parquet", split_column="split", **LEFT_OUT).findings.errors == [message]
 
 
-def test_own_files(tmp_path: Path) -> None:
+def test_separate_files(tmp_path: Path) -> None:
     values = columns(300)
     paths = [
         write(tmp_path / f"{name}.csv", {key: column[rows] for key, column in values.items()})

@@ -1,4 +1,4 @@
-"""The splits: their sizes, disjoint, and the same for the same seed."""
+"""The splits: sizes, disjointness, and dependence on the seed."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from training.data.splits import Splits, split
 
 
 def _numbered(source: str, count: int, first: int) -> Labelled:
-    """Images that each hold their own number, to recognise them in a split."""
+    """Images that each hold their own number, so that splits can be checked."""
     numbers = np.arange(first, first + count)
     images = numbers.astype("<u4").view(np.uint8).reshape(count, 2, 2)
     return Labelled(source, images, numbers % 10)
@@ -54,7 +54,7 @@ def test_tuned_splits_are_drawn_not_stratified() -> None:
     assert len(set(counts.tolist())) > 1
 
 
-def test_same_seed_same_splits_other_seed_others() -> None:
+def test_seed_decides_the_splits() -> None:
     first, again, other = (
         [part.fingerprint() for part in _parts(split(NUMBERED, "tuned", seed))] for seed in (7, 7, 8)
     )
@@ -62,7 +62,7 @@ def test_same_seed_same_splits_other_seed_others() -> None:
     assert not set(first) & set(other)
 
 
-def test_chapter_validates_on_the_test_images_and_says_so(dataset: Dataset) -> None:
+def test_chapter_recipe_uses_the_test_images_and_records_it(dataset: Dataset) -> None:
     splits = split(dataset, "chapter", 0)
     data = splits.describe(dataset)
     assert {name: part.size for name, part in data.splits.items()} == {
@@ -74,7 +74,7 @@ def test_chapter_validates_on_the_test_images_and_says_so(dataset: Dataset) -> N
     assert data.report_is_held_out is False
 
 
-def test_description_names_sizes_sources_and_fingerprints() -> None:
+def test_description_has_sizes_sources_and_fingerprints() -> None:
     splits = split(NUMBERED, "tuned", 0)
     data = splits.describe(NUMBERED)
     assert {name: (part.size, part.source) for name, part in data.splits.items()} == {

@@ -1,9 +1,9 @@
-"""Training jobs that end by SIGKILL: `python -m tests.training.fitting.killed_jobs` starts one a line of input.
+"""Training jobs that end by SIGKILL: `python -m tests.training.fitting.killed_jobs` starts one per line of input.
 
-A job is forked where torch is loaded already. So two hundred of them take two minutes and not ten, and their ends fall
-into the work and not into the imports. A line is JSON: `arguments` of `python -m training`, `seconds` until the kill
-and the `pattern` of a file that is awaited before they count, or null. The answer is a line with the exit status, or
--9, and how many seconds the job had.
+Jobs are forked from a process that has loaded torch. So two hundred of them take two minutes instead of ten, and they
+are killed during the work and not during the imports. A line is JSON: `arguments` of `python -m training`, `seconds`
+until the kill, and the `pattern` of a file to wait for before the seconds count, or null. The answer is a line with the
+exit status, or -9 if killed, and the seconds that the job ran.
 """
 
 import glob
@@ -18,14 +18,14 @@ from training.__main__ import main
 
 
 def run(arguments: list[str], seconds: float, pattern: str | None) -> tuple[int, float]:
-    """One job, from its fork to its end."""
+    """Run one job, from its fork to its end."""
     start = time.monotonic()
     job = os.fork()
     if not job:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
         os.dup2(os.open(os.devnull, os.O_RDWR), sys.stdout.fileno())
         os._exit(main(arguments))
-    # The job stays a zombie until it is waited for: its number is nobody else's until then.
+    # The job stays a zombie until it is waited for, so no other process gets its pid.
     ended = None
     while pattern is not None and ended is None and not glob.glob(pattern, include_hidden=True):
         ended = signal.sigtimedwait([signal.SIGCHLD], 0)

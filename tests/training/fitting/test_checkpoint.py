@@ -1,4 +1,4 @@
-"""A fit that goes on from a file ends as if it had never stopped; a damaged file, or another fit's, is refused."""
+"""A fit resumed from a file equals an uninterrupted one; damaged files and those of other fits are rejected."""
 
 import dataclasses
 from pathlib import Path
@@ -28,7 +28,7 @@ TRAIN, TUNE = _examples(200, 0), _examples(50, 1)
 
 
 def _fit(settings: FitSettings, checkpoint: Checkpoint | None = None, stop_after: int = EPOCHS) -> Fit:
-    """A fit that is broken off after an epoch, by an error that the callback raises."""
+    """A fit that an error from the callback interrupts after epoch `stop_after`, unless that is the last."""
 
     def on_state(state: State) -> None:
         if checkpoint is not None:
@@ -50,8 +50,8 @@ def _fit(settings: FitSettings, checkpoint: Checkpoint | None = None, stop_after
     ],
     ids=["momentum, the best epoch", "no momentum, the last epoch"],
 )
-def test_goes_on_as_if_it_had_never_stopped(tmp_path: Path, settings: FitSettings, stop_after: int) -> None:
-    whole = _fit(settings)
+def test_resumed_fit_equals_an_uninterrupted_one(tmp_path: Path, settings: FitSettings, stop_after: int) -> None:
+    uninterrupted = _fit(settings)
     checkpoint = Checkpoint(tmp_path / "fit.checkpoint", WHAT)
     with pytest.raises(InterruptedError):
         _fit(settings, checkpoint, stop_after)
@@ -59,20 +59,20 @@ def test_goes_on_as_if_it_had_never_stopped(tmp_path: Path, settings: FitSetting
     assert state is not None
     assert len(state.history) == stop_after
     resumed = _fit(settings, checkpoint)
-    assert torch.equal(resumed.model.weights, whole.model.weights)
-    assert torch.equal(resumed.model.biases, whole.model.biases)
-    assert (resumed.history, resumed.best_epoch) == (whole.history, whole.best_epoch)
+    assert torch.equal(resumed.model.weights, uninterrupted.model.weights)
+    assert torch.equal(resumed.model.biases, uninterrupted.model.biases)
+    assert (resumed.history, resumed.best_epoch) == (uninterrupted.history, uninterrupted.best_epoch)
 
 
-def test_finished_fit_is_not_done_again(tmp_path: Path) -> None:
+def test_finished_fit_is_not_repeated(tmp_path: Path) -> None:
     settings = dataclasses.replace(TUNED, epochs=EPOCHS)
     checkpoint = Checkpoint(tmp_path / "fit.checkpoint", WHAT)
-    whole = _fit(settings, checkpoint)
+    uninterrupted = _fit(settings, checkpoint)
     told: list[State] = []
     again = fit(TRAIN, TUNE, 3, settings, torch.Generator(), start=checkpoint.load(), on_state=told.append)
     assert told == []
-    assert torch.equal(again.model.weights, whole.model.weights)
-    assert again.history == whole.history
+    assert torch.equal(again.model.weights, uninterrupted.model.weights)
+    assert again.history == uninterrupted.history
 
 
 def test_float64_stays_float64(tmp_path: Path) -> None:
@@ -93,12 +93,12 @@ def written(tmp_path: Path) -> Path:
     return path
 
 
-def test_no_file_is_no_state_and_nothing_else_is_left(tmp_path: Path, written: Path) -> None:
+def test_missing_checkpoint_loads_nothing_and_no_other_files_stay(tmp_path: Path, written: Path) -> None:
     assert list(tmp_path.iterdir()) == [written]
     assert Checkpoint(tmp_path / "other", WHAT).load() is None
 
 
-def test_another_fits_is_refused_and_says_what_differs(written: Path) -> None:
+def test_checkpoint_of_another_fit_is_rejected_with_the_difference(written: Path) -> None:
     other = Checkpoint(written, {**WHAT, "learning_rate": 0.2, "clip_norm": 1.0})
     with pytest.raises(CheckpointError) as stopped:
         other.load()
@@ -109,7 +109,7 @@ def test_another_fits_is_refused_and_says_what_differs(written: Path) -> None:
 
 
 @pytest.mark.parametrize("place", [0, 25, 90, -1])
-def test_damaged_byte_is_found_anywhere(written: Path, place: int) -> None:
+def test_damaged_byte_is_detected_anywhere(written: Path, place: int) -> None:
     content = bytearray(written.read_bytes())
     content[place] ^= 1
     written.write_bytes(content)
@@ -118,20 +118,20 @@ def test_damaged_byte_is_found_anywhere(written: Path, place: int) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"PK\x03\x04", b"demur checkpoint 1 \n"])
-def test_other_files_are_no_checkpoints(written: Path, content: bytes) -> None:
+def test_other_files_are_rejected(written: Path, content: bytes) -> None:
     written.write_bytes(content)
     with pytest.raises(CheckpointError, match="is damaged or has another version: remove it"):
         Checkpoint(written, WHAT).load()
 
 
-def test_half_a_file_is_damaged(written: Path) -> None:
+def test_truncated_file_is_rejected(written: Path) -> None:
     content = written.read_bytes()
     written.write_bytes(content[: len(content) // 2])
     with pytest.raises(CheckpointError, match="is damaged"):
         Checkpoint(written, WHAT).load()
 
 
-def test_place_that_cannot_be_read_or_written_is_one_line(tmp_path: Path, written: Path) -> None:
+def test_unreadable_or_unwritable_place_is_reported_in_one_line(tmp_path: Path, written: Path) -> None:
     with pytest.raises(CheckpointError, match=f"cannot read the checkpoint {tmp_path}: Is a directory"):
         Checkpoint(tmp_path, WHAT).load()
     state = Checkpoint(written, WHAT).load()

@@ -1,4 +1,4 @@
-"""The loop: the same numbers as torch's own parts give, reproducible, and a clear end when it diverges."""
+"""The training loop: equal to one built from torch, reproducible, and with a clear error when it diverges."""
 
 import dataclasses
 
@@ -15,7 +15,7 @@ from training.fitting.regression import SoftmaxRegression
 
 
 def _examples(count: int, seed: int, noise: float = 0.0) -> Examples:
-    """Points in the plane labelled by quadrant-like thirds; a share of `noise` has a random label."""
+    """Points in the plane labelled by three sectors; a share of `noise` has a random label."""
     generator = torch.Generator().manual_seed(seed)
     features = torch.randn(count, 2, generator=generator)
     labels = torch.stack([features[:, 0], features[:, 1], -features.sum(dim=1)], dim=1).argmax(dim=1)
@@ -31,7 +31,7 @@ def _fit(settings: FitSettings, seed: int = 0, train: Examples = TRAIN, tune: Ex
     return fit(train, tune, 3, settings, torch.Generator().manual_seed(seed))
 
 
-def test_learns_what_can_be_learned() -> None:
+def test_fit_learns() -> None:
     fitted = _fit(dataclasses.replace(CHAPTER, batch_size=16, epochs=40))
     assert evaluate(fitted.model, TUNE).accuracy > 0.97
     assert fitted.history[-1].train.loss < fitted.history[0].train.loss
@@ -46,7 +46,7 @@ def test_same_seed_gives_the_same_bits(settings: FitSettings) -> None:
     assert not torch.equal(first.model.weights, other.model.weights)
 
 
-def test_fit_equals_one_made_of_torchs_parts() -> None:
+def test_fit_equals_one_built_from_torch() -> None:
     """Autograd, F.cross_entropy and torch.optim.SGD, with a last minibatch that is not full."""
     settings = dataclasses.replace(CHAPTER, epochs=3, batch_size=64, momentum=0.5)
     fitted = _fit(settings, seed=5)
@@ -65,7 +65,7 @@ def test_fit_equals_one_made_of_torchs_parts() -> None:
     torch.testing.assert_close(fitted.model.biases, biases.data, rtol=1e-5, atol=1e-6)
 
 
-def test_history_is_complete_and_told_as_it_happens() -> None:
+def test_history_is_complete_and_reported_after_each_epoch() -> None:
     told: list[Epoch] = []
     fitted = fit(TRAIN, TUNE, 3, CHAPTER, torch.Generator().manual_seed(0), told.append)
     assert told == fitted.history
@@ -73,8 +73,8 @@ def test_history_is_complete_and_told_as_it_happens() -> None:
     assert told[-1].tune == evaluate(fitted.model, TUNE)
 
 
-def test_keep_chooses_the_epoch() -> None:
-    # Few noisy examples and a high rate: the tune loss goes up again.
+def test_keep_selects_the_epoch() -> None:
+    # With few noisy examples and a high rate, the tune loss rises again.
     settings = dataclasses.replace(CHAPTER, epochs=30, batch_size=4, learning_rate=2.0)
     train, tune = _examples(40, 2, noise=0.5), _examples(300, 3, noise=0.5)
     last = _fit(dataclasses.replace(settings, keep="last"), train=train, tune=tune)
@@ -87,14 +87,14 @@ def test_keep_chooses_the_epoch() -> None:
     assert evaluate(last.model, tune).loss == losses[-1]
 
 
-def test_divergence_stops_with_the_epoch_and_the_rate() -> None:
+def test_divergence_error_names_the_epoch_and_the_rate() -> None:
     with pytest.raises(
         DivergedError, match=r"diverged in epoch \d: the loss on train is (nan|inf)\. .* under 1e\+38 or a --clip"
     ):
         _fit(dataclasses.replace(CHAPTER, learning_rate=1e38, batch_size=4))
 
 
-def test_nan_in_the_data_stops() -> None:
+def test_nan_in_the_data_stops_the_fit() -> None:
     features = TRAIN.features.clone()
     features[7, 0] = float("nan")
     with pytest.raises(DivergedError, match="diverged in epoch 1: the loss on train is nan"):
@@ -108,7 +108,7 @@ def test_evaluate_by_hand() -> None:
     assert quality.loss == pytest.approx((0.693147 + 9.000123) / 2, abs=1e-5)
 
 
-def test_soft_labels_that_are_one_hot_fit_the_same_model() -> None:
+def test_one_hot_soft_labels_fit_the_same_model() -> None:
     soft = _fit(CHAPTER, train=Examples(TRAIN.features, one_hot(TRAIN.labels, 3)))
     by_index = _fit(CHAPTER)
     torch.testing.assert_close(soft.model.weights, by_index.model.weights)

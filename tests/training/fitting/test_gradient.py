@@ -1,4 +1,4 @@
-"""Loss and gradient by hand: autograd's, however a minibatch is cut, and of bytes what it is of their features."""
+"""Loss and gradient by hand equal autograd, for every division of a minibatch and for features stored as bytes."""
 
 from collections.abc import Iterator
 
@@ -39,44 +39,44 @@ def _autograd(model: SoftmaxRegression, batch: Minibatch) -> tuple[torch.Tensor,
 @pytest.mark.parametrize("classes", [2, 70])  # few, many
 @pytest.mark.parametrize("soft", [False, True])
 @pytest.mark.parametrize("stored", ["features", "bytes"])
-def test_autograd_has_the_same(count: int, classes: int, soft: bool, stored: str) -> None:
+def test_loss_and_gradient_equal_autograd(count: int, classes: int, soft: bool, stored: str) -> None:
     model, levels, labels = _problem(count, classes)
-    wanted = smoothed(labels, classes, 0.1).double() if soft else labels
+    targets = smoothed(labels, classes, 0.1).double() if soft else labels
     of_levels = Levels(255.0, torch.float64)
     if stored == "bytes":
-        batch = Minibatch(levels, wanted, of_levels, size=count + 7)
+        batch = Minibatch(levels, targets, of_levels, size=count + 7)
     else:
-        batch = Minibatch(levels.double() / 255, wanted, size=count + 7)
+        batch = Minibatch(levels.double() / 255, targets, size=count + 7)
     total, weights, biases = _autograd(model, batch)
     losses, hits, gradient = loss_and_gradient(model, batch)
     torch.testing.assert_close(losses, total)
     torch.testing.assert_close(gradient.weights, weights)
     torch.testing.assert_close(gradient.biases, biases)
     likeliest = (batch.features @ model.weights + model.biases).argmax(dim=1)
-    assert hits == (likeliest == (wanted.argmax(dim=1) if soft else labels)).sum()
+    assert hits == (likeliest == (targets.argmax(dim=1) if soft else labels)).sum()
     alone = loss(model, batch)
     torch.testing.assert_close(alone[0], losses)
     assert alone[1] == hits
 
 
-def test_strides_change_nothing() -> None:
+def test_strides_do_not_change_the_gradient() -> None:
     model, levels, labels = _problem(64, 3)
     batch = Minibatch(levels.double(), labels, size=64)
     other = SoftmaxRegression(model.weights.contiguous(), model.biases)
     assert other.weights.stride() != model.weights.stride()
     scattered = Minibatch(levels.double().T.contiguous().T, labels, size=64)
-    for found in (loss_and_gradient(other, batch), loss_and_gradient(model, scattered)):
-        torch.testing.assert_close(found[2].weights, loss_and_gradient(model, batch)[2].weights)
+    for result in (loss_and_gradient(other, batch), loss_and_gradient(model, scattered)):
+        torch.testing.assert_close(result[2].weights, loss_and_gradient(model, batch)[2].weights)
 
 
 def test_operations_keep_the_strides_of_the_initial_weights() -> None:
-    """On which the fit's time depends, and nothing else."""
+    """The strides affect only the speed of a fit."""
     model = SoftmaxRegression.initial(5, 3, torch.Generator().manual_seed(0))
     for other in (model, model.copy(), model.to(dtype=torch.float64)):
         assert other.weights.T.is_contiguous()
 
 
-def test_bytes_are_the_features_that_they_stand_for() -> None:
+def test_bytes_give_the_same_as_their_features() -> None:
     _, levels, labels = _problem(40, 3)
     images = Examples(levels, labels, Levels(255.0, torch.float32))
     assert (images.width, images.dtype, len(images)) == (5, torch.float32, 40)

@@ -1,4 +1,4 @@
-"""Finding the other processes: torchrun's variables, and names that no earlier start has used."""
+"""Joining the other processes: the variables of torchrun, and names that no earlier start has used."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +11,7 @@ from training.fitting.joining import joined, start_token
 from training.fitting.workers import ALONE
 
 
-def test_alone_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_single_process_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     with joined("cpu") as workers:
         assert workers == ALONE
@@ -30,28 +30,28 @@ def _started(monkeypatch: pytest.MonkeyPatch, rank: str, size: str, **others: st
         monkeypatch.setenv(name, value)
 
 
-def test_one_process_of_torchrun_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torchrun_with_one_process_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     _started(monkeypatch, "0", "1")
     with joined("cpu") as workers:
         assert workers == ALONE
 
 
 @pytest.mark.parametrize(
-    ("rank", "size", "said"),
+    ("rank", "size", "message"),
     [
         ("2", "2", "RANK=2 must be from 0 to under WORLD_SIZE=2"),
         ("x", "2", "RANK='x': torchrun sets it to a whole number; start the processes with torchrun"),
         ("0", "", "WORLD_SIZE='': torchrun sets it to a whole number; start the processes with torchrun"),
     ],
 )
-def test_unusable_variable_is_named(monkeypatch: pytest.MonkeyPatch, rank: str, size: str, said: str) -> None:
+def test_unusable_variable_is_named(monkeypatch: pytest.MonkeyPatch, rank: str, size: str, message: str) -> None:
     _started(monkeypatch, rank, size)
     with pytest.raises(TrainingError) as stopped, joined("cpu"):
         pass
-    assert str(stopped.value) == said
+    assert str(stopped.value) == message
 
 
-def test_others_that_cannot_be_reached_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_processes_are_reported_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     _started(monkeypatch, "1", "2")
     for name in ("MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.delenv(name, raising=False)
@@ -59,7 +59,7 @@ def test_others_that_cannot_be_reached_are_one_line(monkeypatch: pytest.MonkeyPa
         pass
 
 
-def test_name_is_agreed_on_and_new_whatever_the_dead_have_left() -> None:
+def test_agreed_name_is_new_despite_leftovers() -> None:
     store = dist.HashStore()  # type: ignore[attr-defined]
     store.queue_push("start", "asks somebody-dead")
     store.queue_push("start", "heard something-old")

@@ -1,4 +1,4 @@
-"""Two hundred jobs killed at random moments, and two at once: always a whole model, and a checkpoint to go on from."""
+"""Two hundred jobs killed at random moments, and two at once: the model is always complete, and fits can resume."""
 
 import json
 import os
@@ -18,7 +18,7 @@ import pytest
 from service.inference.classifier import Classifier
 from tests.server import ROOT
 
-SEEDS = (0, 1)  # jobs of either take turns, so that every job is to replace a file that is not its own
+SEEDS = (0, 1)  # jobs alternate between the two, so that every job replaces a file of the other
 
 
 class Jobs:
@@ -30,7 +30,7 @@ class Jobs:
 
     @property
     def answers(self) -> IO[str]:
-        """A line for each job that has ended."""
+        """One line for each job that has ended."""
         assert self._forks.stdout is not None
         return self._forks.stdout
 
@@ -51,14 +51,14 @@ class Jobs:
         self._forks.stdin.flush()
 
     def ended(self) -> tuple[int, float]:
-        """Of the job that was started first."""
+        """Exit status and seconds of the job that was started first."""
         status, lasted = json.loads(self.answers.readline())
         return status, lasted
 
 
 @contextmanager
 def _forking(folder: Path) -> Iterator[Jobs]:
-    """Jobs on the data in `folder`, for the place in its folder `models`."""
+    """Jobs on the data in `folder`, which write to its folder `models`."""
     with subprocess.Popen(
         [sys.executable, "-m", "tests.training.fitting.killed_jobs"],
         cwd=ROOT,
@@ -89,55 +89,55 @@ def test_ten_kills(jobs: Jobs) -> None:
 
 @pytest.mark.slow
 def test_two_hundred_kills(jobs: Jobs) -> None:
-    found = _kill(jobs, 200)
-    assert min(found.values()) > 0, found
+    outcomes = _kill(jobs, 200)
+    assert min(outcomes.values()) > 0, outcomes
 
 
 def _kill(jobs: Jobs, kills: int) -> Counter[str]:
-    """Start jobs until so many have been killed. Returns what they had done and left."""
-    whole, lifetimes = [], []
+    """Start jobs until so many have been killed; return how often each outcome occurred."""
+    undisturbed, lifetimes = [], []
     for seed in SEEDS:
         status, seconds = jobs.run(seed)
         assert status == 0
-        whole.append(jobs.out.read_bytes())
+        undisturbed.append(jobs.out.read_bytes())
         lifetimes.append(seconds)
-    assert whole[0] != whole[1]
+    assert undisturbed[0] != undisturbed[1]
 
     rng = np.random.default_rng(os.getpid())
     patterns = [None, None, f"{jobs.folder}/.model.onnx-*.tmp", f"{jobs.folder}/.fit-*.checkpoint-*.tmp"]
-    found, killed, number = Counter[str](), 0, 0
+    outcomes, killed, number = Counter[str](), 0, 0
     while killed < kills:
         seed, pattern = SEEDS[number % 2], patterns[number // 2 % 4]
         number += 1
         before = jobs.out.read_bytes()
-        # Half of the moments are anywhere in a job's life, half in the short time that a draft of it is there.
+        # Half of the kills come at any moment of a job, half during the short life of its draft.
         seconds = rng.uniform(0, max(lifetimes) if pattern is None else 0.02)
         status, _ = jobs.run(seed, float(seconds), pattern)
         assert status in (0, -9)
         killed += status == -9
         after = jobs.out.read_bytes()
-        assert after in (before, whole[seed])  # as it was, or the one that an undisturbed job publishes, bit for bit
-        assert Classifier.load(jobs.out).manifest.training.seed == whole.index(after)
-        found["replaced the model" if after != before else "left it as it was"] += status == -9
-        found["left a draft"] += status == -9 and bool(_drafts(jobs.folder))
-        found["left a checkpoint"] += status == -9 and jobs.checkpoint(seed).exists()
-        # A killed job's draft goes with the next that comes so far: they do not add up.
+        assert after in (before, undisturbed[seed])  # the old model, or bit for bit that of an undisturbed job
+        assert Classifier.load(jobs.out).manifest.training.seed == undisturbed.index(after)
+        outcomes["replaced the model" if after != before else "left it as it was"] += status == -9
+        outcomes["left a draft"] += status == -9 and bool(_drafts(jobs.folder))
+        outcomes["left a checkpoint"] += status == -9 and jobs.checkpoint(seed).exists()
+        # A later job removes the draft of a killed one, so drafts do not accumulate.
         assert len(_drafts(jobs.folder)) <= 1 + len(SEEDS)
-    print(f"\n{number} jobs, {killed} killed: {dict(found)}")  # noqa: T201  # for docs/evidence/reliability.md
+    print(f"\n{number} jobs, {killed} killed: {dict(outcomes)}")  # noqa: T201  # for docs/evidence/reliability.md
     for seed in SEEDS:
         assert jobs.run(seed)[0] == 0
-        assert jobs.out.read_bytes() == whole[seed]
+        assert jobs.out.read_bytes() == undisturbed[seed]
     assert list(jobs.folder.iterdir()) == [jobs.out]
-    return found
+    return outcomes
 
 
 @pytest.mark.slow
 def test_two_jobs_at_once(tmp_path: Path, jobs: Jobs) -> None:
-    """Twenty pairs that replace the same file: whoever looks finds a whole model of one of them."""
-    whole = []
+    """Twenty pairs that replace the same file: a reader always gets the complete model of one of them."""
+    undisturbed = []
     for seed in SEEDS:
         assert jobs.run(seed)[0] == 0
-        whole.append(jobs.out.read_bytes())
+        undisturbed.append(jobs.out.read_bytes())
     left = Counter[int]()
     with _forking(tmp_path) as others:
         for _ in range(20):
@@ -146,16 +146,16 @@ def test_two_jobs_at_once(tmp_path: Path, jobs: Jobs) -> None:
                 one.start(seed)
             while pair:
                 assert Classifier.load(jobs.out).manifest.training.seed in SEEDS
-                assert jobs.out.read_bytes() in whole
+                assert jobs.out.read_bytes() in undisturbed
                 ready, _, _ = select.select([one.answers for one in pair], [], [], 0)
                 for one in [one for one in pair if one.answers in ready]:
                     assert one.ended()[0] == 0
                     pair.remove(one)
-            left[whole.index(jobs.out.read_bytes())] += 1
+            left[undisturbed.index(jobs.out.read_bytes())] += 1
             assert list(jobs.folder.iterdir()) == [jobs.out]
     print(f"\nthe last of the pair was seed 0 in {left[0]}, seed 1 in {left[1]}")  # noqa: T201
 
 
 def _drafts(folder: Path) -> list[Path]:
-    """All else that is in the folder than models and checkpoints."""
+    """Everything in the folder except models and checkpoints."""
     return [path for path in folder.iterdir() if not re.fullmatch(r"model\.onnx|fit-\d\.checkpoint", path.name)]

@@ -26,7 +26,7 @@ def _problem(
 def _ours(
     features: Tensor, weights: Tensor, biases: Tensor, labels: Tensor, columns: int | None = None
 ) -> list[Tensor]:
-    """Loss, and its gradients."""
+    """The loss and its gradients."""
     leaves = [tensor.detach().clone().requires_grad_() for tensor in (features, weights, biases)]
     loss = linear_cross_entropy(leaves[0], leaves[1], leaves[2], labels, columns)
     return [loss.detach(), *torch.autograd.grad(loss, leaves)]
@@ -46,7 +46,7 @@ def test_float64_equals_the_materialised_loss_within_1e_12(columns: int | None, 
         assert (ours - theirs).abs().max() <= 1e-12 * max(1.0, float(theirs.abs().max()))
 
 
-def test_float32_is_as_near_to_float64_as_the_materialised_loss() -> None:
+def test_float32_is_as_close_to_float64_as_the_materialised_loss() -> None:
     problem = _problem(64, 128, 5000, 0.3, torch.float32)
     features, weights, biases, labels = problem
     exact = _materialised(features.double(), weights.double(), biases.double(), labels)
@@ -63,18 +63,18 @@ def test_gradients_equal_finite_differences(columns: int) -> None:
     assert torch.autograd.gradcheck(lambda f, w, b: linear_cross_entropy(f, w, b, labels, columns), leaves)
 
 
-def test_only_the_gradients_that_are_asked_for() -> None:
+def test_only_requested_gradients_are_computed() -> None:
     features, weights, biases, labels = _problem(5, 3, 9)
-    for wanted in range(3):
+    for index in range(3):
         leaves = [tensor.clone() for tensor in (features, weights, biases)]
-        leaves[wanted].requires_grad_()
+        leaves[index].requires_grad_()
         linear_cross_entropy(leaves[0], leaves[1], leaves[2], labels, 4).backward()  # type: ignore[no-untyped-call]
-        expected = _materialised(features, weights, biases, labels)[1 + wanted]
-        assert torch.allclose(leaves[wanted].grad, expected, rtol=1e-12, atol=1e-14)  # type: ignore[arg-type]
+        expected = _materialised(features, weights, biases, labels)[1 + index]
+        assert torch.allclose(leaves[index].grad, expected, rtol=1e-12, atol=1e-14)  # type: ignore[arg-type]
     assert not linear_cross_entropy(features, weights, biases, labels).requires_grad
 
 
-def test_loss_that_is_a_part_of_another_scales_its_gradients() -> None:
+def test_factor_of_the_loss_scales_its_gradients() -> None:
     features, weights, biases, labels = _problem(5, 3, 9)
     weights.requires_grad_()
     (3 * linear_cross_entropy(features, weights, biases, labels, 4)).backward()  # type: ignore[no-untyped-call]
@@ -82,7 +82,7 @@ def test_loss_that_is_a_part_of_another_scales_its_gradients() -> None:
     assert torch.allclose(weights.grad, expected, rtol=1e-12, atol=1e-14)  # type: ignore[arg-type]
 
 
-def test_weights_of_a_linear_layer_serve_as_they_lie() -> None:
+def test_weights_of_a_linear_layer_need_no_copy() -> None:
     features, weights, biases, labels = _problem(5, 3, 9)
     by_rows = weights.T.contiguous().requires_grad_()
     linear_cross_entropy(features, by_rows.T, biases, labels, 4).backward()  # type: ignore[no-untyped-call]
@@ -97,7 +97,7 @@ def test_large_logits_do_not_overflow() -> None:
     assert torch.equal(gradient, torch.tensor([[0.0], [5000.0]]))
 
 
-def test_class_that_a_bias_rules_out_has_no_part() -> None:
+def test_class_with_a_bias_of_minus_infinity_has_no_effect() -> None:
     features, weights, biases, labels = _problem(6, 3, 8)
     biases[:4] = -torch.inf
     labels[:] = torch.arange(6) % 4 + 4
@@ -107,7 +107,7 @@ def test_class_that_a_bias_rules_out_has_no_part() -> None:
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
-def test_what_is_not_finite_is_nan_as_in_torch(value: float) -> None:
+def test_nonfinite_values_give_nan_as_in_torch(value: float) -> None:
     features, weights, biases, labels = _problem(6, 3, 8)
     features[2, 1] = value
     assert _ours(features, weights, biases, labels, 3)[0].isnan()
@@ -115,16 +115,16 @@ def test_what_is_not_finite_is_nan_as_in_torch(value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "found"),
+    ("labels", "message"),
     [([0, 9], "labels must be from 0 to 8, not 9"), ([-1, 3], "labels must be from 0 to 8, not -1")],
 )
-def test_label_that_is_no_class_is_named(labels: list[int], found: str) -> None:
+def test_label_out_of_range_is_named(labels: list[int], message: str) -> None:
     features, weights, biases, _ = _problem(2, 3, 9)
-    with pytest.raises(ValueError, match=found):
+    with pytest.raises(ValueError, match=message):
         linear_cross_entropy(features, weights, biases, torch.tensor(labels))
 
 
-def test_shapes_that_do_not_fit_are_named() -> None:
+def test_mismatched_shapes_are_named() -> None:
     features, weights, biases, labels = _problem(2, 3, 9)
     with pytest.raises(ValueError, match=re.escape("not [2, 3], [9, 3], [9], [2]")):
         linear_cross_entropy(features, weights.T, biases, labels)
@@ -132,7 +132,7 @@ def test_shapes_that_do_not_fit_are_named() -> None:
         linear_cross_entropy(features, weights, biases, labels, 0)
 
 
-def test_no_example_is_nan_as_in_torch() -> None:
+def test_no_examples_give_nan_as_in_torch() -> None:
     features, weights, biases, labels = _problem(0, 3, 9)
     assert linear_cross_entropy(features, weights, biases, labels).isnan()
 
@@ -161,7 +161,7 @@ print(peak() - before)
 """
 
 
-def test_logits_are_never_there() -> None:
+def test_logits_are_never_materialised() -> None:
     ran = subprocess.run([sys.executable, "-c", _PEAK], capture_output=True, text=True, check=True)
     logits = 4 * 1024 * 50_000
     assert int(ran.stdout) < 0.2 * logits

@@ -13,7 +13,7 @@ SETTINGS = NextTokenSettings(width=4, batch_size=64, learning_rate=0.05, steps=1
 
 
 def _examples() -> tuple[Tensor, Tensor]:
-    """What follows is the sum of the two tokens before, modulo 5: no single place tells."""
+    """The next token is the sum of the previous two modulo 5, so neither alone predicts it."""
     contexts = torch.randint(0, 5, (512, 2), generator=torch.Generator().manual_seed(1))
     return contexts, contexts.sum(dim=1) % 5
 
@@ -22,7 +22,7 @@ def _loss(model: NextToken, contexts: Tensor, following: Tensor) -> float:
     return cross_entropy(model.regression.logits(model.features(contexts)), following).item()
 
 
-def test_learns_embeddings_with_the_regression() -> None:
+def test_embeddings_are_learnt_with_the_regression() -> None:
     contexts, following = _successors()
     learnt = fit_next_token(TOKENS, contexts, following, SETTINGS)
     assert _loss(learnt, contexts, following) < 0.05
@@ -32,12 +32,12 @@ def test_learns_embeddings_with_the_regression() -> None:
 
 
 def _successors() -> tuple[Tensor, Tensor]:
-    """What follows is the last token's successor."""
+    """The next token is the successor of the last one."""
     contexts, _ = _examples()
     return contexts, (contexts[:, 1] + 1) % 5
 
 
-def test_model_has_the_shapes_that_it_states() -> None:
+def test_model_has_its_documented_shapes() -> None:
     contexts, following = _examples()
     model = fit_next_token(TOKENS, contexts, following, replace(SETTINGS, steps=2))
     assert model.context == 2
@@ -48,21 +48,21 @@ def test_model_has_the_shapes_that_it_states() -> None:
     assert all(p.dtype == torch.float32 and not p.requires_grad for p in parameters)
 
 
-def test_oldest_token_has_the_first_place() -> None:
+def test_oldest_token_comes_first() -> None:
     contexts, following = _examples()
     model = fit_next_token(TOKENS, contexts, following, replace(SETTINGS, steps=1))
     features = model.features(torch.tensor([[3, 1]]))[0]
     assert torch.equal(features, torch.cat([model.embeddings[3], model.embeddings[1]]))
 
 
-def test_no_step_is_the_unigram() -> None:
+def test_fit_without_steps_is_the_unigram() -> None:
     contexts, following = _examples()
     model = fit_next_token(TOKENS, contexts, following, replace(SETTINGS, steps=0))
     probabilities = model.regression.probabilities(model.features(contexts[:1]))[0]
     assert torch.allclose(probabilities, (torch.bincount(following) + 1) / 517, atol=1e-6)
 
 
-def test_same_seed_same_model() -> None:
+def test_same_seed_gives_the_same_model() -> None:
     contexts, following = _examples()
     first, second, other = (
         fit_next_token(TOKENS, contexts, following, replace(SETTINGS, steps=5, seed=seed)) for seed in (0, 0, 1)
@@ -71,7 +71,7 @@ def test_same_seed_same_model() -> None:
     assert not torch.equal(first.regression.weights, other.regression.weights)
 
 
-def test_divergence_is_said() -> None:
+def test_divergence_is_reported() -> None:
     contexts, following = _examples()
     with pytest.raises(DivergedError, match="the fit diverged in step"):
         fit_next_token(TOKENS, contexts, following, replace(SETTINGS, learning_rate=1e30))

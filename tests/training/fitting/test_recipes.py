@@ -5,7 +5,7 @@ import dataclasses
 from training.fitting.recipes import CHAPTER, RECIPES
 
 
-def test_chapter_is_exactly_the_chapters() -> None:
+def test_chapter_recipe_matches_the_chapter() -> None:
     assert dataclasses.asdict(CHAPTER) == {
         "epochs": 10,
         "batch_size": 256,

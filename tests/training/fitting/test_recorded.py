@@ -1,4 +1,4 @@
-"""Epochs that read their order and rates from where they were copied to: those of `train_epoch`, to the bit."""
+"""Recorded epochs, which read order and rates from fixed buffers, equal those of `train_epoch` bit for bit."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from training.fitting.recipes import CHAPTER, TUNED, FitSettings, Precision
 from training.fitting.regression import SoftmaxRegression
 from training.fitting.sgd import SGD
 
-RATES = [[0.1, 0.2, 0.05, 0.3], [0.3, 0.1, 0.01, 0.02]]  # of two epochs of four minibatches, the last of them smaller
+RATES = [[0.1, 0.2, 0.05, 0.3], [0.3, 0.1, 0.01, 0.02]]  # of two epochs of four minibatches, the last one smaller
 
 
 def _examples(device: str, precision: Precision) -> Examples:
@@ -30,14 +30,14 @@ def _start(train: Examples, settings: FitSettings) -> tuple[SoftmaxRegression, S
 )
 @pytest.mark.parametrize("settings", [CHAPTER, TUNED], ids=["without momentum", "with momentum"])
 @pytest.mark.parametrize("precision", ["float32", "float64"])
-def test_recorded_epochs_are_those_of_the_loop(device: str, settings: FitSettings, precision: Precision) -> None:
+def test_recorded_epochs_equal_those_of_the_loop(device: str, settings: FitSettings, precision: Precision) -> None:
     train = _examples(device, precision)
     model, sgd = _start(train, settings)
     recorded_model, recorded_sgd = _start(train, settings)
     recorded = RecordedFit(recorded_model, train, recorded_sgd, 32)
     generator, other = torch.Generator().manual_seed(2), torch.Generator().manual_seed(2)
     for rates in RATES:
-        # On a GPU as tensors, as a recording has them: it rounds once more for them than for numbers.
+        # Tensors on a GPU, as in a recording: they are rounded once more than Python numbers.
         plain = rates if device == "cpu" else torch.tensor(rates, dtype=train.dtype, device=train.device).unbind()
         quality = train_epoch(model, train.minibatches(32, generator), sgd, iter(plain))
         assert recorded.epoch(other, rates) == quality
@@ -45,7 +45,7 @@ def test_recorded_epochs_are_those_of_the_loop(device: str, settings: FitSetting
         assert torch.equal(recorded_model.biases, model.biases)
 
 
-def test_recording_makes_no_tensor_that_the_next_epoch_would_miss() -> None:
+def test_recorded_epoch_keeps_weights_and_velocity_in_place() -> None:
     train = _examples("cpu", "float32")
     model, sgd = _start(train, TUNED)
     recorded = RecordedFit(model, train, sgd, 32)

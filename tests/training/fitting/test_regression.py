@@ -1,4 +1,4 @@
-"""The model's start and its two outputs."""
+"""The initial model and its two outputs."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ def _generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def test_initial_weights_are_normal_with_the_chapters_deviation_and_biases_zero() -> None:
+def test_initial_weights_are_normal_and_biases_zero_as_in_the_chapter() -> None:
     model = SoftmaxRegression.initial(784, 10, _generator(0))
     assert (model.weights.shape, model.biases.shape) == ((784, 10), (10,))
     assert model.weights.dtype == torch.float32
@@ -33,7 +33,7 @@ def test_logits_and_probabilities_by_hand() -> None:
     assert model.probabilities(features)[0, 1].item() == pytest.approx(1 / (1 + 2.718281828**-0.5))
 
 
-def test_copy_is_left_alone() -> None:
+def test_copy_is_independent() -> None:
     model = SoftmaxRegression.initial(3, 2, _generator(0))
     copy = model.copy()
     model.weights.add_(1)

@@ -1,4 +1,4 @@
-"""The update and the schedule against torch's own."""
+"""The update and the schedule against those of torch."""
 
 import math
 
@@ -45,7 +45,7 @@ def test_steps_equal_those_of_torch(momentum: float, weight_decay: float, clip_n
         torch.testing.assert_close(model.biases, biases.data, rtol=1e-5, atol=1e-5)
 
 
-def test_cosine_falls_from_the_full_rate_towards_zero() -> None:
+def test_cosine_schedule_falls_from_the_full_rate_towards_zero() -> None:
     rates = [scheduled_rate("cosine", 0.1, step, 100) for step in range(100)]
     assert rates[0] == 0.1
     assert rates[50] == pytest.approx(0.05)
@@ -59,5 +59,5 @@ def test_first_rate_is_the_learning_rate(schedule: Schedule) -> None:
     assert scheduled_rate(schedule, 0.3, 0, 7) == 0.3
 
 
-def test_constant_stays() -> None:
+def test_constant_schedule_stays() -> None:
     assert {scheduled_rate("constant", 0.3, step, 7) for step in range(7)} == {0.3}

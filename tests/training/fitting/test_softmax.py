@@ -1,4 +1,4 @@
-"""The mathematics against torch's and SciPy's own, at the edges of the number range too."""
+"""Softmax and cross-entropy against torch and SciPy, also at the edges of the number range."""
 
 import itertools
 from typing import Any
@@ -65,9 +65,9 @@ def test_rows_are_probabilities(scale: float, dtype: torch.dtype) -> None:
 
 def test_shift_of_a_row_changes_nothing() -> None:
     logits = _logits((20, 10), 10.0, 0.0, torch.float64).round(decimals=3)
-    whole = (logits * 1024).round()  # whole numbers stay exact under a shift by 1e6
-    torch.testing.assert_close(softmax(whole + 1e6), softmax(whole), rtol=0, atol=0)
-    torch.testing.assert_close(log_softmax(whole - 1e6), log_softmax(whole), rtol=0, atol=0)
+    integers = (logits * 1024).round()  # whole numbers stay exact under a shift by 1e6
+    torch.testing.assert_close(softmax(integers + 1e6), softmax(integers), rtol=0, atol=0)
+    torch.testing.assert_close(log_softmax(integers - 1e6), log_softmax(integers), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_rows_where_the_textbook_form_fails(row: list[float]) -> None:
     textbook = torch.exp(logits) / torch.exp(logits).sum()
     expected = scipy.special.softmax(np.array([row]), axis=1)
     np.testing.assert_allclose(softmax(logits).numpy(), expected, rtol=1e-6, atol=1e-30)
-    assert not np.allclose(textbook.numpy(), expected, rtol=0.01)  # else this row shows nothing
+    assert not np.allclose(textbook.numpy(), expected, rtol=0.01)  # otherwise this row proves nothing
 
 
 INF, NAN = float("inf"), float("nan")
@@ -88,7 +88,7 @@ INF, NAN = float("inf"), float("nan")
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("classes", [1, 2, 3])
-def test_rows_that_are_not_finite_behave_as_in_torch(classes: int, dtype: torch.dtype) -> None:
+def test_nonfinite_rows_behave_as_in_torch(classes: int, dtype: torch.dtype) -> None:
     every = list(itertools.product([INF, -INF, NAN, 0.0, 1000.0, -1000.0], repeat=classes))
     logits = torch.tensor(every, dtype=dtype)
     for ours, theirs in (
@@ -108,7 +108,7 @@ def test_log_sum_exp_equals_those_of_torch_and_scipy(scale: float, dtype: torch.
         np.testing.assert_allclose(log_sum_exp(logits).numpy(), reference, rtol=relative)
 
 
-def test_soft_labels_give_what_torch_gives() -> None:
+def test_soft_labels_equal_torch() -> None:
     logits = _logits((16, 10), 30.0, 0.0, torch.float64).requires_grad_()
     targets = torch.softmax(_logits((16, 10), 2.0, 1.0, torch.float64), 1)
     expected = F.cross_entropy(logits, targets)
@@ -121,7 +121,7 @@ def test_soft_labels_give_what_torch_gives() -> None:
     torch.testing.assert_close(gradient, logits.grad, rtol=0, atol=1e-14)
 
 
-def test_one_hot_labels_are_the_labels() -> None:
+def test_one_hot_labels_equal_class_labels() -> None:
     logits = _logits((16, 10), 3.0, 0.0, torch.float32)
     labels = _labels(logits)
     by_index, by_sum = (cross_entropy_and_gradient(logits, y) for y in (labels, one_hot(labels, 10)))
@@ -142,7 +142,7 @@ def test_gradient_by_hand_equals_autograd(scale: float) -> None:
 
 
 class _ByHand(torch.autograd.Function):
-    """The cross-entropy with our gradient for its derivative."""
+    """The cross-entropy with the gradient by hand as its derivative."""
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, labels: Tensor) -> Tensor:
@@ -168,14 +168,14 @@ def test_gradients_equal_finite_differences() -> None:
     assert torch.autograd.gradcheck(log_sum_exp, (logits,))
 
 
-def test_gradient_of_certain_and_right_is_zero_and_of_certain_and_wrong_is_bounded() -> None:
+def test_gradient_is_zero_if_certain_and_right_and_bounded_if_wrong() -> None:
     logits = torch.tensor([[1e4, 0.0], [1e4, 0.0]])
     loss, gradient = cross_entropy_and_gradient(logits, torch.tensor([0, 1]))
     assert loss.item() == 5000.0
     assert gradient.tolist() == [[0.0, 0.0], [0.5, -0.5]]
 
 
-def test_shares_of_a_minibatch_add_up_to_it() -> None:
+def test_shares_of_a_minibatch_add_up_to_its_gradient() -> None:
     logits = _logits((7, 4), 3.0, 0.0, torch.float64)
     labels = _labels(logits)
     loss, gradient = cross_entropy_and_gradient(logits, labels)
@@ -186,7 +186,7 @@ def test_shares_of_a_minibatch_add_up_to_it() -> None:
     torch.testing.assert_close(torch.cat([share[1] for share in shares]), gradient, rtol=0, atol=0)
 
 
-def test_inputs_are_left_as_they_were() -> None:
+def test_inputs_are_not_modified() -> None:
     logits = _logits((5, 4), 3.0, 0.0, torch.float32)
     before = logits.clone()
     cross_entropy_and_gradient(logits, _labels(logits))

@@ -1,8 +1,9 @@
-"""SciPy's own tests of its softmax, log-softmax and log-sum-exp, from its wheel, run on ours.
+"""SciPy's own tests of softmax, log-softmax and log-sum-exp, from its wheel, run on our functions.
 
-In SciPy's module the three names are replaced by ours, each behind an adapter: theirs take arrays of any shape, axes
-and integers, ours rows of float logits. What ours do not do is skipped, and the skip says what. Of SciPy 1.17.1's tests
-30 pass, 50 are skipped for weights and 6 for complex numbers; 320 more pairs of complex infinities are left out below.
+Our functions replace the three names in SciPy's module, each behind an adapter: SciPy's take arrays of any shape, axes
+and integers, ours rows of float logits. Unsupported features are skipped, and each skip names its feature. Of the tests
+of SciPy 1.17.1, 30 pass, 50 are skipped for weights and 6 for complex numbers; 320 more pairs of complex infinities are
+left out below.
 """
 
 import itertools
@@ -49,9 +50,9 @@ class TestLogSoftmax(theirs.TestLogSoftmax):  # type: ignore[misc]
 
 
 class TestLogSumExp(theirs.TestLogSumExp):  # type: ignore[misc]
-    """All of SciPy's, as far as they are of real numbers without weights."""
+    """All of SciPy's tests with real numbers and without weights."""
 
-    # Theirs come as an iterator, which this pytest refuses; and 320 of the 324 pairs are complex.
+    # SciPy gives an iterator, which this pytest rejects, and 320 of the 324 pairs are complex.
     @pytest.mark.parametrize(("x", "y"), list(itertools.product((-np.inf, np.inf), repeat=2)))
     def test_gh22601_infinite_elements(self, x: float, y: float, xp: ModuleType) -> None:
         super().test_gh22601_infinite_elements(x, y, xp)
@@ -69,7 +70,7 @@ def _log_sum_exp(a: Any, axis: Axes = None, b: Any = None, keepdims: bool = Fals
     if b is not None or return_sign:
         pytest.skip("ours has no weights, and so no sign")
     values, axes = _real(a), _axes(np.atleast_1d(a), axis)
-    if values.size == 0:  # ours knows no row without a class; the sum of nothing is 0
+    if values.size == 0:  # ours needs at least one class; the empty sum is 0
         return np.full(np.sum(values, axis=axes, keepdims=keepdims).shape, -np.inf)[()]
     rows, kept = _rows(values, axes)
     sums = ours.log_sum_exp(torch.from_numpy(rows)).numpy().reshape(kept)
@@ -81,8 +82,8 @@ def _elementwise(function: Callable[[torch.Tensor], torch.Tensor], x: Any, axis:
     axes = _axes(values, axis)
     rows, kept = _rows(values, axes)
     order = [i for i in range(values.ndim) if i not in axes] + list(axes)
-    found = function(torch.from_numpy(rows)).numpy().reshape(kept + tuple(values.shape[i] for i in axes))
-    return np.transpose(found, np.argsort(order)).reshape(np.shape(x))[()]
+    result = function(torch.from_numpy(rows)).numpy().reshape(kept + tuple(values.shape[i] for i in axes))
+    return np.transpose(result, np.argsort(order)).reshape(np.shape(x))[()]
 
 
 def _real(x: Any) -> NDArray[np.floating]:
@@ -100,7 +101,7 @@ def _axes(values: NDArray[Any], axis: Axes) -> tuple[int, ...]:
 
 
 def _rows(values: NDArray[np.floating], axes: tuple[int, ...]) -> tuple[NDArray[np.floating], tuple[int, ...]]:
-    """The array as rows over `axes`, `[N, C]`, and the shape that the N rows have."""
+    """The array as rows over `axes`, `[N, C]`, and the original shape of the N rows."""
     others = [i for i in range(values.ndim) if i not in axes]
     kept = tuple(values.shape[i] for i in others)
     moved = np.transpose(values, others + list(axes))

@@ -1,4 +1,4 @@
-"""Examples in a file: each one once an epoch, never the same order, and the same model as from memory."""
+"""Examples in a file: each one once per epoch, in a new order each time, and the same model as from memory."""
 
 import dataclasses
 import subprocess
@@ -24,7 +24,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def part(tmp_path_factory: pytest.TempPathFactory) -> Labelled:
-    """Rows in a memory map, half of them taken, in a drawn order; the label says which number of a row is largest."""
+    """Half of the rows of a memory map, in random order; the label is the position of the largest number."""
     rng = np.random.default_rng(0)
     path = tmp_path_factory.mktemp("streaming") / "rows.npy"
     np.save(path, rng.normal(size=(2 * N, D)).astype(np.float32))
@@ -50,28 +50,28 @@ def test_epoch_holds_each_example_once_with_its_label(part: Labelled) -> None:
     np.testing.assert_array_equal(np.sort(features, axis=0), np.sort(part.inputs, axis=0))
 
 
-def test_order_is_the_generators(part: Labelled) -> None:
+def test_generator_decides_the_order(part: Labelled) -> None:
     source = _streamed(part)
     first, again, other = (torch.cat([batch.features for batch in _read(source, seed)]) for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
-def test_minibatch_mixes_rows_of_several_places(part: Labelled) -> None:
+def test_minibatch_mixes_rows_from_several_places(part: Labelled) -> None:
     places = {tuple(row): place for place, row in enumerate(np.asarray(part.base).tolist())}
     batch = _read(_streamed(part), 0)[0]
     chunks = {places[tuple(row)] // (2 * CHUNK) for row in batch.features.tolist()}
     assert len(chunks) > 1
 
 
-def test_rows_of_a_minibatch_rise_in_the_file(part: Labelled) -> None:
+def test_rows_of_a_minibatch_are_in_file_order(part: Labelled) -> None:
     places = {tuple(row): place for place, row in enumerate(np.asarray(part.base).tolist())}
     for batch in _read(_streamed(part), 0):
         rows = [places[tuple(row)] for row in batch.features.tolist()]
         assert rows == sorted(rows)
 
 
-def test_blocks_are_the_examples_in_the_order_of_the_file(part: Labelled) -> None:
+def test_blocks_hold_the_examples_in_file_order(part: Labelled) -> None:
     blocks = list(_streamed(part).blocks())
     assert part.rows is not None
     order = np.argsort(part.rows)
@@ -108,28 +108,28 @@ def _drawn(count: int, size: int, seed: int = 0) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize("count", [1, CHUNK - 1, CHUNK, 16 * CHUNK, 40 * CHUNK + 17])
 @pytest.mark.parametrize("size", [1000, 1024, 20 * CHUNK])
-def test_each_place_once_in_minibatches_that_rise(count: int, size: int) -> None:
-    found = _drawn(count, size)
-    assert [len(batch) for batch in found] == [size] * (count // size) + ([count % size] if count % size else [])
-    assert torch.equal(torch.cat(found).sort().values, torch.arange(count))
-    assert all((batch.diff() > 0).all() for batch in found)
+def test_each_place_comes_once_in_sorted_minibatches(count: int, size: int) -> None:
+    batches = _drawn(count, size)
+    assert [len(batch) for batch in batches] == [size] * (count // size) + ([count % size] if count % size else [])
+    assert torch.equal(torch.cat(batches).sort().values, torch.arange(count))
+    assert all((batch.diff() > 0).all() for batch in batches)
 
 
-def test_places_are_a_matter_of_the_seed() -> None:
+def test_seed_decides_the_places() -> None:
     first, again, other = (_drawn(10_000, 100, seed) for seed in (1, 1, 2))
     assert all(map(torch.equal, first, again))
     assert not any(map(torch.equal, first, other))
 
 
 def test_minibatch_is_a_draw_from_its_group() -> None:
-    """Of 16 chunks in one group each gives a minibatch about as many: 64 of 1,024, and hardly 30 more or fewer."""
+    """Each of 16 chunks in a group gives a minibatch about the same number: 64 of 1,024, give or take 30."""
     for batch in _drawn(16 * CHUNK, 1024):
         counts = torch.bincount(batch // CHUNK, minlength=16)
         assert int((counts - 64).abs().max()) < 45
 
 
 @pytest.mark.parametrize("row", [0, 1, 4998, 4999])
-def test_any_row_of_the_map_can_be_asked_for(tmp_path: Path, row: int) -> None:
+def test_any_row_of_the_map_can_be_read(tmp_path: Path, row: int) -> None:
     rows = np.random.default_rng(0).normal(size=(5000, 7))
     np.save(tmp_path / "rows.npy", rows)
     mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
@@ -146,7 +146,7 @@ def test_rows_in_memory_need_no_advice() -> None:
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
-    """3 GB of rows, nearly all of them a hole in the file, and a process that may not grow by more than 300 MB."""
+    """3 GB of rows in a sparse file, and a process that may grow by at most 300 MB."""
     script = """
 import resource, sys
 import numpy as np, torch
@@ -175,7 +175,7 @@ print(most)
     path = tmp_path / "hole"
     with path.open("wb") as stream:
         stream.truncate(1_500_000 * 512 * 4)
-    found = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", script, str(path)], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert int(found.stdout) < 300
+    assert int(process.stdout) < 300

@@ -1,4 +1,4 @@
-"""`torchrun ... -m training fit` as a user types it: two processes give what one gives, killed ones included."""
+"""`torchrun ... -m training fit`: two processes give the result of one, even if some are killed."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ from tests.server import ROOT, command_environment, free_port
 pytestmark = pytest.mark.slow
 
 EPOCHS = 100
-# The same command, and the same with the splits that a fit reads, 2,000 x 32 and 400 x 32, read from the file.
+# The command itself, and again with the splits of a fit, 2,000 x 32 and 400 x 32, read from the file.
 _PROGRAMS = {
     "in memory": ["-m", "training"],
     "streamed": [
@@ -33,7 +33,7 @@ _PROGRAMS = {
 
 @dataclass(frozen=True)
 class Fit:
-    """One form of the data, and what one process and two make of it when nobody disturbs them."""
+    """A command, and the undisturbed results of one process and of two."""
 
     command: list[str]
     one: Path
@@ -54,8 +54,8 @@ def fit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     made = Fit(command, folder / "one.onnx", folder / "two.onnx")
     alone = [*command, "--out", str(made.one)]
     subprocess.run(alone, cwd=ROOT, env=command_environment(OMP_NUM_THREADS="1"), check=True, capture_output=True)
-    _, said = torchrun.finish(torchrun.start(*torchrun.TWO, "--no-python", *command, "--out", str(made.two)))
-    assert said.count(f"epoch {EPOCHS}/{EPOCHS}: ") == 1  # only the first process speaks
+    _, output = torchrun.finish(torchrun.start(*torchrun.TWO, "--no-python", *command, "--out", str(made.two)))
+    assert output.count(f"epoch {EPOCHS}/{EPOCHS}: ") == 1  # only the first process prints
     return made
 
 
@@ -64,10 +64,10 @@ def _weights(path: Path) -> dict[str, NDArray[np.float32]]:
     return {name: numpy_helper.to_array(constants[name]) for name in ("weights", "biases")}
 
 
-def _assert_same_weights(found: Path, wanted: Path) -> None:
-    """To 1e-6 of each weight."""
-    for name, values in _weights(wanted).items():
-        np.testing.assert_allclose(_weights(found)[name], values, rtol=1e-6, atol=0)
+def _assert_same_weights(path: Path, expected: Path) -> None:
+    """Compare to 1e-6 of each weight."""
+    for name, values in _weights(expected).items():
+        np.testing.assert_allclose(_weights(path)[name], values, rtol=1e-6, atol=0)
 
 
 def test_two_processes_give_the_weights_of_one(fit: Fit) -> None:
@@ -79,29 +79,29 @@ def test_two_processes_give_the_weights_of_one(fit: Fit) -> None:
 
 
 @pytest.mark.parametrize("rank", [0, 1])
-def test_killed_worker_is_started_again_and_the_result_is_the_same(fit: Fit, tmp_path: Path, rank: int) -> None:
+def test_killed_worker_restarts_and_the_result_is_the_same(fit: Fit, tmp_path: Path, rank: int) -> None:
     out, checkpoint = tmp_path / "model.onnx", tmp_path / "fit.checkpoint"
     command = [*fit.command, "--out", str(out), "--checkpoint", str(checkpoint)]
     job = torchrun.start(*torchrun.TWO, "--max-restarts=3", "--no-python", *command)
     torchrun.wait_until(checkpoint.exists, job)
     os.kill(torchrun.worker_pid(job, rank), signal.SIGKILL)
-    _, said = torchrun.finish(job)
-    assert f"exitcode: {-signal.SIGKILL}" in said
-    # Every epoch was told, and hardly one twice: what was done was not done again.
-    told = [line for line in said.splitlines() if line.startswith("epoch ")]
-    assert len({line.split()[1] for line in told}) == EPOCHS
-    assert len(told) <= EPOCHS + 1
+    _, output = torchrun.finish(job)
+    assert f"exitcode: {-signal.SIGKILL}" in output
+    # Every epoch was reported, and at most one twice: finished epochs were not repeated.
+    epoch_lines = [line for line in output.splitlines() if line.startswith("epoch ")]
+    assert len({line.split()[1] for line in epoch_lines}) == EPOCHS
+    assert len(epoch_lines) <= EPOCHS + 1
     assert Classifier.load(out).version == Classifier.load(fit.two).version
     _assert_same_weights(out, fit.one)
     assert list(tmp_path.iterdir()) == [out]  # the checkpoint is gone
 
 
-def test_another_number_of_processes_goes_on(fit: Fit, tmp_path: Path) -> None:
+def test_fit_resumes_with_another_number_of_processes(fit: Fit, tmp_path: Path) -> None:
     out, checkpoint = tmp_path / "model.onnx", tmp_path / "fit.checkpoint"
     command = [*fit.command, "--out", str(out), "--checkpoint", str(checkpoint)]
     job = torchrun.start(*torchrun.TWO, "--no-python", *command)
     torchrun.wait_until(checkpoint.exists, job)
-    job.send_signal(signal.SIGTERM)  # which ends the workers too
+    job.send_signal(signal.SIGTERM)  # this ends the workers too
     job.communicate(timeout=60)
     assert not out.exists()
     alone = subprocess.run(
@@ -111,7 +111,7 @@ def test_another_number_of_processes_goes_on(fit: Fit, tmp_path: Path) -> None:
     _assert_same_weights(out, fit.one)
 
 
-def test_machines_that_were_told_different_things_are_named(tmp_path: Path) -> None:
+def test_machines_with_different_options_are_named(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(4000, 3)).astype(np.float32))
     np.save(tmp_path / "y.npy", np.arange(4000) % 2)
     command = ["--module", "training", "fit", "--data", str(tmp_path / "x.npy"), "--labels", str(tmp_path / "y.npy")]
@@ -120,16 +120,16 @@ def test_machines_that_were_told_different_things_are_named(tmp_path: Path) -> N
         torchrun.start(*address, f"--node-rank={rank}", *command, "--seed", str(rank), "--out", str(tmp_path / "out"))
         for rank in (0, 1)
     ]
-    said = [torchrun.finish(machine, status=1)[1] for machine in machines]
+    outputs = [torchrun.finish(machine, status=1)[1] for machine in machines]
     line = "demur: process 1 of 2 has seed 1, and process 0 has 0: all need the same data and the same options"
-    assert line in said[1].splitlines()
-    assert "demur: process 0 of 2 lost the connection to the others: " in said[0]
+    assert line in outputs[1].splitlines()
+    assert "demur: process 0 of 2 lost the connection to the others: " in outputs[0]
     assert not (tmp_path / "out").exists()
 
 
-def test_error_ends_all_with_its_line(tmp_path: Path) -> None:
+def test_error_ends_all_processes_with_one_line(tmp_path: Path) -> None:
     command = ["fit", "--data", str(tmp_path / "nowhere.npy"), "--out", str(tmp_path / "model.onnx")]
-    shown, said = torchrun.finish(torchrun.start(*torchrun.TWO, "--module", "training", *command), status=1)
+    shown, stderr = torchrun.finish(torchrun.start(*torchrun.TWO, "--module", "training", *command), status=1)
     assert shown == ""
-    assert f"demur: --data {tmp_path}/nowhere.npy does not exist" in said.splitlines()
+    assert f"demur: --data {tmp_path}/nowhere.npy does not exist" in stderr.splitlines()
     assert list(tmp_path.iterdir()) == []

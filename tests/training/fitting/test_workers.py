@@ -1,4 +1,4 @@
-"""Processes that share a fit: their shares, what they tell one another, and the same weights as one alone gives."""
+"""Processes that share a fit: their shares, their communication, and the same weights as a single process."""
 
 import dataclasses
 from pathlib import Path
@@ -30,7 +30,7 @@ def _examples(count: int) -> Examples:
 
 @pytest.fixture(scope="module")
 def part(tmp_path_factory: pytest.TempPathFactory) -> Labelled:
-    """More than one chunk of a memory map, but for some of its rows."""
+    """Most rows of a memory map of more than one chunk."""
     path = tmp_path_factory.mktemp("workers") / "rows.npy"
     rng = np.random.default_rng(0)
     np.save(path, rng.normal(size=(CHUNK + 300, 4)).astype(np.float32))
@@ -40,7 +40,7 @@ def part(tmp_path_factory: pytest.TempPathFactory) -> Labelled:
 
 @pytest.fixture(scope="module")
 def streamed(part: Labelled) -> StreamedExamples:
-    """The same as the fit takes it, in float64."""
+    """The same examples in float64, streamed as in a fit."""
     return StreamedExamples(part, FeatureEncoder(FeaturesInput(width=4), np.zeros(4), np.ones(4)), CPU, torch.float64)
 
 
@@ -53,7 +53,7 @@ def _assert_as_alone(train: Source, size: int, settings: FitSettings = SETTINGS)
     for fitted in shared:
         torch.testing.assert_close(fitted.model.weights, alone.model.weights, rtol=1e-9, atol=1e-12)
         torch.testing.assert_close(fitted.model.biases, alone.model.biases, rtol=1e-9, atol=1e-12)
-        assert torch.equal(fitted.model.weights, shared[0].model.weights)  # to the bit, in all of them
+        assert torch.equal(fitted.model.weights, shared[0].model.weights)  # bit for bit, in all processes
         assert fitted.history == shared[0].history
         assert fitted.best_epoch == alone.best_epoch
         for mine, other in zip(fitted.history, alone.history, strict=True):
@@ -64,11 +64,11 @@ def _assert_as_alone(train: Source, size: int, settings: FitSettings = SETTINGS)
 
 
 @pytest.mark.parametrize("size", [2, 3])
-def test_fit_in_memory_is_that_of_one_process(size: int) -> None:
+def test_fit_in_memory_equals_that_of_one_process(size: int) -> None:
     _assert_as_alone(_examples(500), size)
 
 
-def test_fit_from_a_file_is_that_of_one_process(streamed: StreamedExamples) -> None:
+def test_fit_from_a_file_equals_that_of_one_process(streamed: StreamedExamples) -> None:
     _assert_as_alone(streamed, 2)
 
 
@@ -77,7 +77,7 @@ def test_process_without_an_example_in_the_last_minibatch() -> None:
 
 
 def test_process_reads_its_own_share_of_the_file(part: Labelled, streamed: StreamedExamples) -> None:
-    """Of every minibatch a part of its own, and the parts follow one another in the file."""
+    """The parts of a minibatch are disjoint and follow one another in the file."""
     places = {tuple(row): place for place, row in enumerate(np.asarray(part.base).tolist())}
     shares = [
         [
@@ -92,7 +92,7 @@ def test_process_reads_its_own_share_of_the_file(part: Labelled, streamed: Strea
     assert sorted(place for share in shares for batch in share for place in batch) == sorted(places.values())[:-129]
 
 
-def test_evaluation_is_split() -> None:
+def test_evaluation_is_shared() -> None:
     model = SoftmaxRegression(torch.eye(4, 3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64))
     examples = _examples(7)
     qualities = together(lambda workers: evaluate(model, examples, workers), 3)
@@ -118,9 +118,9 @@ def test_sum_is_in_place_over_all() -> None:
     assert together(run, 3) == [[[3.0] * 4, [3.0]]] * 3
 
 
-def test_what_the_first_makes_reaches_all() -> None:
+def test_broadcast_reaches_all_processes() -> None:
     made = together(lambda workers: workers.broadcast(lambda: {"by": workers.rank, "mean": np.arange(3.0)}), 3)
-    assert [found["by"] for found in made] == [0, 0, 0]
+    assert [each["by"] for each in made] == [0, 0, 0]
     np.testing.assert_array_equal(made[2]["mean"], [0, 1, 2])
 
 
@@ -132,25 +132,25 @@ def test_differing_data_are_found_and_named() -> None:
             return str(error)
         return ""
 
-    said = "process 2 of 3 has data fingerprint abd, and process 0 has abc: all need the same data and the same options"
-    assert together(run, 3) == ["", "", said]
+    line = "process 2 of 3 has data fingerprint abd, and process 0 has abc: all need the same data and the same options"
+    assert together(run, 3) == ["", "", line]
 
 
-def test_lost_process_is_one_line() -> None:
+def test_lost_process_is_reported_in_one_line() -> None:
     def run(workers: Workers) -> str:
         if not workers.leads:
-            return ""  # and its end of the connection is closed
+            return ""  # this closes its end of the connection
         with pytest.raises(WorkersError) as stopped:
             workers.wait()
         return str(stopped.value)
 
-    said = together(run)[0]
-    assert said.startswith("process 0 of 2 lost the connection to the others: ")
-    assert "\n" not in said
+    message = together(run)[0]
+    assert message.startswith("process 0 of 2 lost the connection to the others: ")
+    assert "\n" not in message
 
 
-def test_first_process_is_reached_by_its_path_only_once(tmp_path: Path) -> None:
-    """Files are read by one: another machine may not have them."""
+def test_only_the_first_process_reads_a_broadcast_file(tmp_path: Path) -> None:
+    """Only one process reads files: another machine may not have them."""
     (tmp_path / "0").write_text("there")
-    found = together(lambda workers: workers.broadcast(lambda: (tmp_path / str(workers.rank)).read_text()))
-    assert found == ["there", "there"]
+    contents = together(lambda workers: workers.broadcast(lambda: (tmp_path / str(workers.rank)).read_text()))
+    assert contents == ["there", "there"]

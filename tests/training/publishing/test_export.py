@@ -1,4 +1,4 @@
-"""The file: a sound ONNX graph that any runtime reads, and that computes what torch computes."""
+"""The file: a valid ONNX graph that any runtime reads, with the same results as torch."""
 
 import dataclasses
 
@@ -23,13 +23,13 @@ CONTENT = to_onnx(tiny.MODEL, tiny.manifest())
 PROTO = onnx.load_from_string(CONTENT)
 
 
-def test_file_is_sound_and_old_enough_for_old_runtimes() -> None:
+def test_file_is_valid_and_supports_old_runtimes() -> None:
     onnx.checker.check_model(PROTO, full_check=True)
     assert PROTO.ir_version == 7
     assert [(entry.domain, entry.version) for entry in PROTO.opset_import] == [("", 13)]
 
 
-def test_graph_reads_from_pixels_to_confidence_and_ood_score() -> None:
+def test_graph_goes_from_pixels_to_confidence_and_ood_score() -> None:
     assert [node.op_type for node in PROTO.graph.node] == [
         "Flatten",
         "Cast",
@@ -61,14 +61,14 @@ def test_graph_reads_from_pixels_to_confidence_and_ood_score() -> None:
     ]
 
 
-def test_weights_stand_in_the_file_as_they_were_trained() -> None:
+def test_file_holds_the_trained_weights() -> None:
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in PROTO.graph.initializer}
     np.testing.assert_array_equal(stored["weights"], tiny.REGRESSION.weights.numpy())
     np.testing.assert_array_equal(stored["biases"], tiny.REGRESSION.biases.numpy())
     assert stored["weights"].dtype == stored["biases"].dtype == np.float32
 
 
-def test_manifest_stands_in_the_file_alone() -> None:
+def test_manifest_is_the_only_metadata() -> None:
     (entry,) = PROTO.metadata_props
     assert entry.key == METADATA_KEY
     assert Manifest.model_validate_json(entry.value) == tiny.manifest()
@@ -82,10 +82,10 @@ def _session(model: Model, manifest: Manifest) -> ort.InferenceSession:
     return ort.InferenceSession(to_onnx(model, manifest), providers=["CPUExecutionProvider"])
 
 
-def test_interface_is_the_contracts() -> None:
+def test_inputs_and_outputs_match_the_contract() -> None:
     session = _session(tiny.MODEL, tiny.manifest())
-    found = [(node.name, node.type, node.shape) for node in [*session.get_inputs(), *session.get_outputs()]]
-    assert found == [
+    tensors = [(node.name, node.type, node.shape) for node in [*session.get_inputs(), *session.get_outputs()]]
+    assert tensors == [
         ("images", "tensor(uint8)", ["N", 1, 2]),
         ("probabilities", "tensor(float)", ["N", 3]),
         ("confidence", "tensor(float)", ["N"]),
@@ -97,7 +97,7 @@ def test_interface_is_the_contracts() -> None:
     ("spread", "temperature", "levels"),
     [(0.01, 1.0, 255), (0.3, 1.0, 255), (0.3, 0.25, None), (3.0, 3.0, 255), (100.0, 0.25, 255)],
 )
-def test_graph_computes_what_torch_computes(spread: float, temperature: float, levels: int | None) -> None:
+def test_graph_agrees_with_torch(spread: float, temperature: float, levels: int | None) -> None:
     generator = torch.Generator().manual_seed(0)
     regression = SoftmaxRegression(
         torch.normal(0.0, spread, (784, 10), generator=generator), torch.normal(0.0, 1.0, (10,), generator=generator)
@@ -124,7 +124,7 @@ def test_graph_computes_what_torch_computes(spread: float, temperature: float, l
 
 
 def test_temperature_changes_no_ranking() -> None:
-    """Folded into the weights or not: only how sure the model is differs."""
+    """Folded into the weights or not, it changes only the confidence."""
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (10_000, 1, 2), generator=generator, dtype=torch.uint8).numpy()
     plain, warm = (

@@ -1,4 +1,4 @@
-"""From a fit to answers by HTTP: a model of the next token, published, served, and held against torch."""
+"""From a fit to answers by HTTP: a next-token model, published, served, and compared with torch."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,12 +60,12 @@ def _by_torch(model: NextToken, released: Release, contexts: NDArray[np.int64]) 
     return torch.softmax(logits / released.classifier.manifest.temperature, dim=1).numpy()
 
 
-def test_file_gives_what_torch_gives(published: tuple[Path, Release], model: NextToken, parts: Splits) -> None:
+def test_file_equals_torch(published: tuple[Path, Release], model: NextToken, parts: Splits) -> None:
     path, released = published
     contexts = parts.report.inputs[:300]
-    found = Classifier.load(path).scores(contexts).probabilities
-    assert found.shape[1] == len(model.tokens) > 1000
-    np.testing.assert_allclose(found, _by_torch(model, released, contexts), atol=1e-6)
+    probabilities = Classifier.load(path).scores(contexts).probabilities
+    assert probabilities.shape[1] == len(model.tokens) > 1000
+    np.testing.assert_allclose(probabilities, _by_torch(model, released, contexts), atol=1e-6)
     assert released.difference <= 1e-6
 
 
@@ -97,7 +97,7 @@ def test_service_decides_by_the_certificate(client: TestClient, published: tuple
     assert 0 < expected.sum() < len(expected)
 
 
-def test_words_are_taken_as_they_are_written(client: TestClient) -> None:
+def test_words_are_accepted_as_text(client: TestClient) -> None:
     answer: dict[str, Any] = client.post(
         "/predict", json={"inputs": [["b", "=", "(", "c"], ["never", "seen", "such", "words"]]}
     ).json()
@@ -105,7 +105,7 @@ def test_words_are_taken_as_they_are_written(client: TestClient) -> None:
     assert answer["predictions"][1]["decision"] == "abstain"
 
 
-def test_drift_and_feedback_know_the_model(client: TestClient, parts: Splits, model: NextToken) -> None:
+def test_drift_and_feedback_work_for_the_model(client: TestClient, parts: Splits, model: NextToken) -> None:
     answer = send(client, parts.report.inputs[:1000].tobytes(), RAW).json()
     drift = client.get("/drift").json()
     assert drift["inputs"] >= 1000
@@ -119,7 +119,7 @@ def test_manifest_says_how_it_was_fitted(published: tuple[Path, Release]) -> Non
     manifest = published[1].classifier.manifest
     training = manifest.training
     assert (training.recipe, training.optimizer, training.momentum) == ("next-token", "adam", 0.9)
-    assert training.epochs == training.best_epoch == 1  # of 262 minibatches and more
+    assert training.epochs == training.best_epoch == 1  # of at least 262 minibatches
     assert manifest.abstention is not None
     assert {sets.method for sets in manifest.abstention.prediction_sets} == {"by_decision", "lac"}
     population = manifest.abstention.selective_risk[0].population
@@ -128,7 +128,7 @@ def test_manifest_says_how_it_was_fitted(published: tuple[Path, Release]) -> Non
     assert "for other files as far as they are like these" in population
 
 
-def test_splits_are_drawn_from_files_of_their_own(task: Task, parts: Splits) -> None:
+def test_splits_are_drawn_from_separate_files(task: Task, parts: Splits) -> None:
     assert parts.calibration is not None
     assert len(parts.calibration) == SIZES["calibration"]
     divided = divide(task.corpus.texts)
@@ -142,7 +142,7 @@ def test_splits_are_drawn_from_files_of_their_own(task: Task, parts: Splits) -> 
     assert not np.array_equal(parts.train.labels[:100], task.train.following[:100].numpy())
 
 
-def test_draws_are_the_seed_s(task: Task) -> None:
+def test_seed_decides_the_draws(task: Task) -> None:
     first, second, other = (splits(task, seed) for seed in (0, 0, 1))
     assert first.tune.fingerprint() == second.tune.fingerprint() != other.tune.fingerprint()
 
@@ -154,7 +154,7 @@ def test_same_fit_gives_the_same_file(
     assert (tmp_path / "again.onnx").read_bytes() == published[0].read_bytes()
 
 
-def test_evaluate_reads_no_texts(task: Task, published: tuple[Path, Release]) -> None:
+def test_evaluate_rejects_texts(task: Task, published: tuple[Path, Release]) -> None:
     with pytest.raises(TrainingError, match="`evaluate` cannot read texts"):
         reproduce(published[1].classifier.manifest, data(task))
 

@@ -1,4 +1,4 @@
-"""Where a job cannot write: a full disk, a read-only one, a limit on files. It says so, and what was there stays."""
+"""Unwritable places: a full disk, a read-only one, a limit on file size. The job says so, and old files stay."""
 
 import os
 import resource
@@ -14,7 +14,7 @@ import pytest
 from service.inference.classifier import Classifier
 from training.__main__ import main
 
-SIZE = 64 * 1024  # of the disk; a model of these data has 15 KB
+SIZE = 64 * 1024  # of the disk; the model takes 15 KB
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def _files_of_at_most(size: int) -> Iterator[None]:
 
 
 def _stops(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line that the command ends with."""
+    """Run a fit that must fail, and return its message."""
     capsys.readouterr()
     assert main(["fit", *arguments]) == 1
     return [line for line in capsys.readouterr().err.splitlines() if not line.startswith("epoch ")][-1]
@@ -83,8 +83,8 @@ def test_full_disk(disk: Path, data: list[str], capsys: pytest.CaptureFixture[st
     assert Classifier.load(out).manifest.training.seed == 1
 
 
-def test_what_a_killed_job_left_makes_room(disk: Path, data: list[str]) -> None:
-    """The disk is full of it: the next job finds the room that it needs."""
+def test_leftovers_of_a_killed_job_make_room(disk: Path, data: list[str]) -> None:
+    """Leftovers fill the disk, and the next job removes them."""
     _fill(disk)
     (disk / "other").rename(disk / ".model.onnx-abcdefgh.tmp")
     assert main(["fit", *data, "--seed", "1", "--out", str(disk / "model.onnx")]) == 0
@@ -94,7 +94,7 @@ def test_what_a_killed_job_left_makes_room(disk: Path, data: list[str]) -> None:
 def test_disk_too_full_for_a_checkpoint(
     disk: Path, tmp_path: Path, data: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Neither is the fit done in vain: it stops with its first epoch."""
+    """The fit stops after its first epoch, not at its end."""
     _fill(disk)
     checkpoint, out = disk / "fit.checkpoint", tmp_path / "model.onnx"
     line = _stops([*data, "--checkpoint", str(checkpoint), "--out", str(out)], capsys)
@@ -120,12 +120,12 @@ def test_no_room_for_temporary_files(
     disk: Path, tmp_path: Path, data: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _fill(disk)
-    monkeypatch.setattr(tempfile, "tempdir", str(disk))  # as TMPDIR names it at the start
+    monkeypatch.setattr(tempfile, "tempdir", str(disk))  # as with TMPDIR at the start
     assert main(["fit", *data, "--out", str(tmp_path / "model.onnx")]) == 0
 
 
 def test_read_only_disk(disk: Path, data: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """Before the fit, not after it."""
+    """It is reported before the fit."""
     before = (disk / "model.onnx").read_bytes()
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     line = _stops([*data, "--out", str(disk / "model.onnx")], capsys)
@@ -134,8 +134,8 @@ def test_read_only_disk(disk: Path, data: list[str], capsys: pytest.CaptureFixtu
     assert [path.name for path in disk.iterdir()] == ["model.onnx"]
 
 
-def test_file_that_may_not_be_so_large(tmp_path: Path, data: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """What a limit on files does, and a quota, also where nothing can be mounted: it breaks off within the file."""
+def test_file_size_limit(tmp_path: Path, data: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """The write fails within the file, as with a quota. This needs no mount."""
     out = tmp_path / "model.onnx"
     out.write_bytes(b"the one before")
     with _files_of_at_most(4096):

@@ -1,4 +1,4 @@
-"""A file appears whole and proved, or not at all."""
+"""A file appears complete and proved, or not at all."""
 
 import hashlib
 import stat
@@ -31,16 +31,16 @@ def _names(folder: Path) -> list[str]:
 
 def test_publish_puts_the_file_in_place_and_returns_the_proof(tmp_path: Path) -> None:
     target = tmp_path / "new" / "model.onnx"
-    seen: list[bytes] = []
+    checked: list[bytes] = []
 
     def prove(draft: Path) -> str:
-        seen.append(draft.read_bytes())
+        checked.append(draft.read_bytes())
         assert draft.parent == target.parent
         assert not target.exists()
         return "proved"
 
     assert publish(b"content", target, prove) == "proved"
-    assert seen == [b"content"]
+    assert checked == [b"content"]
     assert target.read_bytes() == b"content"
     assert stat.S_IMODE(target.stat().st_mode) == 0o644
     assert _names(target.parent) == ["model.onnx"]
@@ -56,7 +56,7 @@ def test_publish_replaces(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "failure", [ProofError("no"), KeyboardInterrupt(), MemoryError()], ids=lambda e: type(e).__name__
 )
-def test_what_was_there_stays_when_the_proof_fails(tmp_path: Path, failure: BaseException) -> None:
+def test_failed_proof_keeps_the_previous_file(tmp_path: Path, failure: BaseException) -> None:
     target = tmp_path / "model.onnx"
     target.write_bytes(b"old")
 
@@ -97,7 +97,7 @@ def test_target_that_is_a_folder(tmp_path: Path, put: Callable[[Path], None]) ->
     assert _names(tmp_path) == ["model.onnx"]
 
 
-def test_place_is_left_as_it_was(tmp_path: Path) -> None:
+def test_check_of_the_place_leaves_no_trace(tmp_path: Path) -> None:
     target = tmp_path / "model.onnx"
     check_place(target)
     assert _names(tmp_path) == []
@@ -129,13 +129,13 @@ def test_proof_of_the_right_file(tiny_model: Path) -> None:
     ],
     ids=["probabilities", "labels", "NaN", "ood_score", "ood_score NaN"],
 )
-def test_proof_refuses_a_file_that_computes_something_else(tiny_model: Path, expected: Expected, message: str) -> None:
+def test_proof_rejects_a_file_that_computes_something_else(tiny_model: Path, expected: Expected, message: str) -> None:
     with pytest.raises(ProofError, match=message):
         prove_export(tiny_model, [tiny.IMAGES], expected)
 
 
-def test_proof_refuses_labels_that_differ_within_the_tolerance(tmp_path: Path) -> None:
-    """A tie that torch would break the other way is a difference, however small."""
+def test_proof_rejects_labels_that_differ_within_the_tolerance(tmp_path: Path) -> None:
+    """If torch would break a tie the other way, even a tiny difference counts."""
     nearly = Expected(PROBABILITIES[:1] + np.array([[0, 1e-7, 0]], dtype=np.float32), OOD_SCORES[:1])
     path = tmp_path / "model.onnx"
     path.write_bytes(to_onnx(tiny.MODEL, tiny.manifest()))
@@ -143,7 +143,7 @@ def test_proof_refuses_labels_that_differ_within_the_tolerance(tmp_path: Path) -
         prove_export(path, [tiny.IMAGES[:1]], nearly)
 
 
-def test_proof_refuses_what_the_service_refuses(tmp_path: Path) -> None:
+def test_proof_rejects_a_file_that_the_service_rejects(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(b"nonsense")
     with pytest.raises(ProofError, match=r"the service refuses the exported file: .* is not a model"):
@@ -152,6 +152,6 @@ def test_proof_refuses_what_the_service_refuses(tmp_path: Path) -> None:
         load_draft(b"nonsense")
 
 
-def test_draft_is_what_the_file_will_be() -> None:
+def test_draft_equals_the_published_file() -> None:
     content = to_onnx(tiny.MODEL, tiny.manifest())
     assert load_draft(content).version == hashlib.sha256(content).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""Revision, time and versions: where they are from, and what is said where there are none."""
+"""Revision, time and versions: their sources, and their values without a source."""
 
 import os
 import subprocess
@@ -33,11 +33,11 @@ def test_revision_is_the_commit_and_its_time(checkout: Path) -> None:
     assert revision(checkout) == Revision(head.stdout.strip(), COMMITTED)
 
 
-def test_revision_says_that_files_were_changed(checkout: Path) -> None:
+def test_revision_of_changed_files_is_dirty(checkout: Path) -> None:
     (checkout / "code.py").write_text("2")
-    found = revision(checkout)
-    assert found is not None
-    assert found.name.endswith("-dirty")
+    result = revision(checkout)
+    assert result is not None
+    assert result.name.endswith("-dirty")
 
 
 def test_no_revision_outside_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +50,7 @@ def test_no_revision_without_git(checkout: Path, monkeypatch: pytest.MonkeyPatch
     assert revision(checkout) is None
 
 
-def test_time_is_the_variables_else_the_revisions_else_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_comes_from_the_variable_or_the_revision_or_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(TIME_VARIABLE, raising=False)
     assert created_at(Revision("a", COMMITTED)) == COMMITTED
     assert created_at(None) is None
@@ -59,11 +59,11 @@ def test_time_is_the_variables_else_the_revisions_else_none(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("text", ["", "now", "1.5", "9" * 30])
-def test_time_that_is_none(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_invalid_time_is_rejected(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv(TIME_VARIABLE, text)
     with pytest.raises(TrainingError, match=f"^SOURCE_DATE_EPOCH={text}: it must be whole seconds since 1970"):
         created_at(None)
 
 
-def test_versions_are_of_what_shapes_the_file() -> None:
+def test_versions_name_the_libraries_that_shape_the_file() -> None:
     assert set(library_versions()) == {"python", "torch", "numpy", "onnx", "onnxruntime"}

@@ -1,4 +1,4 @@
-"""The files of a report: all there, whole, and replaced together with what was there before."""
+"""The files of a report: all present, complete, and replaced together."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def _names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_fit_leaves_metrics_pictures_and_a_page(fit_report: Path, tiny_evaluation: Evaluation) -> None:
+def test_fit_writes_metrics_pictures_and_a_page(fit_report: Path, tiny_evaluation: Evaluation) -> None:
     assert _names(fit_report) == PICTURES | {"metrics.json", "curves.png", "report.html"}
     metrics = json.loads((fit_report / "metrics.json").read_text())
     assert metrics["model"] == {"name": "tiny", "version": tiny_evaluation.version}
@@ -59,19 +59,19 @@ def test_fit_leaves_metrics_pictures_and_a_page(fit_report: Path, tiny_evaluatio
     }
 
 
-def test_evaluation_leaves_numbers_pictures_and_a_page(evaluation_report: Path, tiny_evaluation: Evaluation) -> None:
+def test_evaluation_writes_numbers_pictures_and_a_page(evaluation_report: Path, tiny_evaluation: Evaluation) -> None:
     assert _names(evaluation_report) == PICTURES | {"evaluation.json", "report.html"}
-    found = json.loads((evaluation_report / "evaluation.json").read_text())
-    assert found["model"] == {"name": "tiny", "version": tiny_evaluation.version}
-    assert found["confusion"] == [[1, 0, 0], [0, 1, 0], [0, 1, 1]]
-    assert found["classes"][2] == {"label": "right", "size": 2, "answered": 2, "errors": 1, "given": 1, "wrong": 0}
-    assert found["risk_coverage"]["full_risk"]["value"] == 0.25
-    assert [point["policy"]["kind"] for point in found["operating_points"]][-1] == "never_abstain"
-    assert found["strange_inputs"][4]["name"] == "all white"
-    assert found["prediction_sets"][0]["promise"]["method"] == "lac"
+    document = json.loads((evaluation_report / "evaluation.json").read_text())
+    assert document["model"] == {"name": "tiny", "version": tiny_evaluation.version}
+    assert document["confusion"] == [[1, 0, 0], [0, 1, 0], [0, 1, 1]]
+    assert document["classes"][2] == {"label": "right", "size": 2, "answered": 2, "errors": 1, "given": 1, "wrong": 0}
+    assert document["risk_coverage"]["full_risk"]["value"] == 0.25
+    assert [point["policy"]["kind"] for point in document["operating_points"]][-1] == "never_abstain"
+    assert document["strange_inputs"][4]["name"] == "all white"
+    assert document["prediction_sets"][0]["promise"]["method"] == "lac"
 
 
-def test_pictures_are_pictures(fit_report: Path) -> None:
+def test_pictures_can_be_decoded(fit_report: Path) -> None:
     for name in [*PICTURES, "curves.png"]:
         with Image.open(fit_report / name) as picture:
             picture.load()
@@ -97,16 +97,14 @@ def test_fit_report_that_cannot_be_written_says_that_the_model_is_published(
         write_fit(tmp_path, tiny_evaluation, HISTORY, 1.0)
 
 
-def test_nothing_half_written_stays(tmp_path: Path, tiny_evaluation: Evaluation) -> None:
+def test_no_partial_files_stay(tmp_path: Path, tiny_evaluation: Evaluation) -> None:
     (tmp_path / "report.html").mkdir()
     with pytest.raises(FileError, match=r"^cannot write .*report\.html: Is a directory$"):
         write_evaluation(tmp_path, tiny_evaluation)
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
 
 
-def test_model_does_not_take_the_name_of_a_file_of_its_report(
-    tmp_path: Path, fit_report: Path, evaluation_report: Path
-) -> None:
+def test_model_cannot_have_the_name_of_a_report_file(tmp_path: Path, fit_report: Path, evaluation_report: Path) -> None:
     for name in ("report.html", "curves.png"):
         with pytest.raises(TrainingError, match=f"{name} is the name of a report file"):
             check_apart(tmp_path, tmp_path / name)

@@ -41,7 +41,7 @@ def test_tiny_models_table(tiny_evaluation: Evaluation) -> None:
     ]
 
 
-def test_text_fits_a_terminal_and_says_how_sure(evaluation: Evaluation) -> None:
+def test_text_fits_a_terminal_and_names_the_confidence(evaluation: Evaluation) -> None:
     lines = as_text(evaluation.manifest, evaluation.points).splitlines()
     assert max(map(len, lines)) <= 100
     assert len(lines) == 2 + len(evaluation.points) + 1
@@ -51,7 +51,7 @@ def test_text_fits_a_terminal_and_says_how_sure(evaluation: Evaluation) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "last_line"),
     [
         (
             {"family": 2},
@@ -63,8 +63,8 @@ def test_text_fits_a_terminal_and_says_how_sure(evaluation: Evaluation) -> None:
         ),
     ],
 )
-def test_text_says_what_the_certificates_are_of(
-    evaluation: Evaluation, changes: dict[str, int | str], said: str
+def test_last_line_names_the_kind_of_certificate(
+    evaluation: Evaluation, changes: dict[str, int | str], last_line: str
 ) -> None:
     abstention = evaluation.manifest.abstention
     assert abstention is not None
@@ -72,11 +72,11 @@ def test_text_says_what_the_certificates_are_of(
     manifest = evaluation.manifest.model_copy(
         update={"abstention": abstention.model_copy(update={"selective_risk": risks})}
     )
-    assert as_text(manifest, evaluation.points).splitlines()[-1].startswith(said)
+    assert as_text(manifest, evaluation.points).splitlines()[-1].startswith(last_line)
 
 
 def test_with_a_cost_matrix_a_reject_cost_states_mean_costs(tmp_path: Path) -> None:
-    """[255, 0] is left by 9/11. Right taken for left costs 0.5: of four such answers one is wrong, so 0.125 a piece."""
+    """[255, 0] is left by 9/11. Answering left for right costs 0.5; one of four such answers is wrong: 0.125 each."""
     matrix = [[0.0, 1.0, 1.0], [0.5, 0.0, 0.5], [1.0, 1.0, 0.0]]
     manifest = tiny.manifest()
     assert manifest.abstention is not None
@@ -87,5 +87,5 @@ def test_with_a_cost_matrix_a_reject_cost_states_mean_costs(tmp_path: Path) -> N
     path.write_bytes(to_onnx(tiny.MODEL, manifest))
     images = np.repeat(tiny.IMAGES[1:2], 4, axis=0)
     evaluation = evaluate(Classifier.load(path), tiny_splits([1, 1, 1, 2], images))
-    found = rows(evaluation.manifest, evaluation.points)[3]
-    assert (found.name, found.calibration_risk, found.report_risk) == ("reject_cost 0.2", "cost 0.0200", "cost 0.1250")
+    row = rows(evaluation.manifest, evaluation.points)[3]
+    assert (row.name, row.calibration_risk, row.report_risk) == ("reject_cost 0.2", "cost 0.0200", "cost 0.1250")

@@ -1,4 +1,4 @@
-"""The page: self-contained, complete, and honest where there is something to be honest about."""
+"""The page: self-contained, complete, and open about problems."""
 
 import base64
 import re
@@ -22,7 +22,7 @@ _LOADS = {"src", "href", "srcset", "data", "action", "poster", "background", "st
 
 
 class _Page(HTMLParser):
-    """What a browser would see: elements that nest, what they load, and the text."""
+    """A page as a browser parses it: its elements, correctly nested, and its text."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -64,25 +64,25 @@ def html(evaluation: Evaluation, pictures: list[Picture]) -> str:
     return page(evaluation, {picture.name: picture for picture in pictures})
 
 
-def test_page_needs_nothing_else(html: str) -> None:
+def test_page_is_self_contained(html: str) -> None:
     assert html.startswith("<!doctype html>")
     assert not re.search(r"https?:|//[a-z]|@import|url\(", re.sub(r"base64,[^\"]*", "", html))
-    seen = _Page(html)
-    assert "script" not in {tag for tag, _ in seen.elements}
-    loaded = [value for _, attributes in seen.elements for name, value in attributes.items() if name in _LOADS]
+    parsed = _Page(html)
+    assert "script" not in {tag for tag, _ in parsed.elements}
+    loaded = [value for _, attributes in parsed.elements for name, value in attributes.items() if name in _LOADS]
     assert all(value is not None and value.startswith("data:") for value in loaded)
-    assert not [name for _, attributes in seen.elements for name in attributes if name.startswith("on")]
+    assert not [name for _, attributes in parsed.elements for name in attributes if name.startswith("on")]
 
 
 def test_pictures_are_embedded_and_described(html: str, pictures: list[Picture]) -> None:
     images = [attributes for tag, attributes in _Page(html).elements if tag == "img"]
-    found = {base64.b64decode((image["src"] or "").removeprefix("data:image/png;base64,")) for image in images}
-    assert found == {picture.png for picture in pictures}
+    embedded = {base64.b64decode((image["src"] or "").removeprefix("data:image/png;base64,")) for image in images}
+    assert embedded == {picture.png for picture in pictures}
     assert {image["alt"] for image in images} == {picture.alt for picture in pictures}
     assert all(len(picture.alt) > 40 for picture in pictures)
 
 
-def test_page_is_for_every_screen(html: str) -> None:
+def test_page_adapts_to_every_screen(html: str) -> None:
     assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in html
     assert "@media (prefers-color-scheme: dark)" in html
     assert html.count('<div class="scroll">') == html.count("<table>")
@@ -119,7 +119,7 @@ def test_worst_class_leads_the_page(html: str, evaluation: Evaluation) -> None:
     assert words.index(sentence) < words.index("Operating points")
 
 
-def test_page_says_what_is_not_promised(html: str) -> None:
+def test_page_states_what_is_not_promised(html: str) -> None:
     words = _Page(html).words
     assert "Anything about one answer or one class: the promises are about all answers together." in words
     assert "drawn as the calibration split was, from the official test images" in words
@@ -148,8 +148,8 @@ def test_false_promise_is_a_red_notice_and_infeasible_target_a_warning(tiny_mode
     assert "reject_cost 0.01 could not be certified" in warning
 
 
-def test_labels_are_text_whatever_they_hold(tmp_path: Path) -> None:
-    """Neither markup nor, in the pictures, mathematics."""
+def test_labels_are_shown_as_plain_text(tmp_path: Path) -> None:
+    """They are not read as markup, nor as mathematics in the pictures."""
     labels = ["<script>alert(1)</script>", "$\\frac{", "a & b"]
     path = tmp_path / "model.onnx"
     path.write_bytes(to_onnx(tiny.MODEL, tiny.manifest().model_copy(update={"labels": labels})))
@@ -158,7 +158,7 @@ def test_labels_are_text_whatever_they_hold(tmp_path: Path) -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
 
 
-def test_default_policy_that_could_not_be_certified(tmp_path: Path) -> None:
+def test_infeasible_default_policy(tmp_path: Path) -> None:
     infeasible = tiny.abstention().selective_risk[0].policy()
     path = tmp_path / "model.onnx"
     path.write_bytes(to_onnx(tiny.MODEL, tiny.manifest().model_copy(update={"default_policy": infeasible})))

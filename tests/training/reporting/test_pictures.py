@@ -1,4 +1,4 @@
-"""What the pictures show is what was measured."""
+"""The pictures show the measured values."""
 
 import numpy as np
 import pytest
@@ -56,7 +56,7 @@ def _legend(figure: Figure) -> list[str]:
     return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
-def test_strangeness_shows_every_set_and_the_threshold(evaluation: Evaluation) -> None:
+def test_out_of_distribution_picture_shows_every_set_and_the_threshold(evaluation: Evaluation) -> None:
     figure = strangeness.draw(evaluation)
     assert evaluation.manifest.abstention is not None
     threshold = evaluation.manifest.abstention.out_of_distribution.threshold
@@ -79,6 +79,6 @@ def test_sheet_shows_reasons_and_strange_inputs(evaluation: Evaluation) -> None:
     assert len(titles) >= len(shown) == 28
 
 
-def test_sheet_of_a_policy_that_never_abstains_says_so(tiny_evaluation: Evaluation) -> None:
+def test_sheet_states_that_a_policy_never_abstains(tiny_evaluation: Evaluation) -> None:
     (text,) = abstained.draw(abstained.tiles(tiny_evaluation)).texts
     assert text.get_text() == "The default policy abstains on no input."

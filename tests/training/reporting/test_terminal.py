@@ -7,7 +7,7 @@ from tests.training.conftest import HISTORY
 from training.reporting.terminal import Progress
 
 
-def test_progress_is_a_line_an_epoch_where_there_is_no_terminal() -> None:
+def test_progress_is_one_line_per_epoch_without_a_terminal() -> None:
     stream = io.StringIO()
     progress = Progress(2, stream)
     for epoch in HISTORY:

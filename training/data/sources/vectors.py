@@ -1,7 +1,7 @@
 """Reads embeddings from Parquet: a column of vectors beside one of labels, copied once into a memory map.
 
 Rows of Parquet cannot be read in random order, so the vectors are copied to a temporary file. The file has no name, so
-its disk space is freed when the process ends, for whatever reason.
+its disk space is freed when the process ends, for any reason.
 """
 
 import tempfile

@@ -41,7 +41,7 @@ def run(
     """Every setting of `grid` with every seed, in that order.
 
     A seed is that of the `fit` command: it sets splits, initial weights and order. The splits are those of the tuned
-    recipe, so that settings chosen by the tune split have seen no test image. `on_epoch` gets the number of runs that
+    recipe, so that no test image influences settings chosen on the tune split. `on_epoch` gets the number of runs that
     finished an epoch, `on_group` the runs that are finished. Raises TrainingError.
     """
     runs: dict[tuple[FitSettings, int], Run] = {}

@@ -23,8 +23,8 @@ def reproduce(manifest: Manifest, dataset: LabelledData) -> Splits:
             f"the model's labels are {', '.join(manifest.labels)}, and those of the data {', '.join(dataset.classes)}"
         )
     splits = split(dataset, manifest.training.recipe, manifest.training.seed)
-    rebuilt, stated = splits.describe(dataset).splits, manifest.data.splits
-    differing = [name for name in {**stated, **rebuilt} if rebuilt.get(name) != stated.get(name)]
+    rebuilt, recorded = splits.describe(dataset).splits, manifest.data.splits
+    differing = [name for name in {**recorded, **rebuilt} if rebuilt.get(name) != recorded.get(name)]
     if differing:
         raise TrainingError(
             f"the data give other splits than in the model's training: {', '.join(differing)} differ. "

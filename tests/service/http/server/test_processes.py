@@ -258,7 +258,7 @@ def test_processes_that_count_at_once_lose_nothing(tmp_path: Path) -> None:
     last = watching.latest()
     # Windows of 100, 200, 400, 800, and then of at least 1,000: a window stays open while the other process writes.
     assert 16 <= last.number <= 4 + (30_000 - 1_500) // 1_000
-    assert sum(watching._seen) == 30_000
+    assert sum(watching._finished) == 30_000
 
 
 def test_two_stores_of_one_file_count_once(tmp_path: Path) -> None:

@@ -58,12 +58,12 @@ def _graph(encoder: Encoder) -> Any:
     ],
     ids=["table", "embedding", "one column", "nothing missing"],
 )
-def test_graph_computes_what_torch_computes(kind: FeaturesInput, rows: np.ndarray) -> None:
+def test_graph_agrees_with_torch(kind: FeaturesInput, rows: np.ndarray) -> None:
     encoder = FeatureEncoder.fit(kind, [rows])
-    (found,) = _graph(encoder).run(None, {"features": rows})
+    (features,) = _graph(encoder).run(None, {"features": rows})
     expected = encoder.features(rows, torch.float64).numpy()
-    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
-    assert found.shape == (len(rows), encoder.width)
+    np.testing.assert_allclose(features, expected, rtol=1e-12, atol=1e-12)
+    assert features.shape == (len(rows), encoder.width)
     np.testing.assert_allclose(encoder.features(rows).numpy(), expected, rtol=2e-7, atol=0)
 
 
@@ -75,12 +75,12 @@ def test_numbers_are_standardised_and_categories_expanded() -> None:
     np.testing.assert_allclose(features[present, 0].mean(), 0, atol=1e-6)
     np.testing.assert_allclose(features[present, 0].std(), 1, rtol=1e-6)
     np.testing.assert_array_equal(features[~present, 0], 0)  # the mean of the training rows
-    np.testing.assert_array_equal(features[:, 2:5].sum(axis=1), rows[:, 1] >= 0)  # an unknown town is none of them
+    np.testing.assert_array_equal(features[:, 2:5].sum(axis=1), rows[:, 1] >= 0)  # an unknown town gets no category
     np.testing.assert_array_equal(features[:, 5:].argmax(axis=1), rows[:, 3])
 
 
 @pytest.mark.parametrize("size", [1, 7, 64, 500])
-def test_mean_and_deviation_in_blocks_are_those_of_all(size: int) -> None:
+def test_mean_and_deviation_by_blocks_equal_those_of_all_rows(size: int) -> None:
     rows = _rows()
     blocks = [rows[start : start + size] for start in range(0, len(rows), size)]
     encoder = FeatureEncoder.fit(TABLE, blocks)
@@ -96,7 +96,7 @@ def test_small_spread_about_a_large_mean_is_not_lost() -> None:
 
 
 @pytest.mark.parametrize(("middle", "spread"), [(1e6, 1), (-3e7, 2), (0, 1e-30), (1e-3, 1e-9), (2e38, 1e37)])
-def test_features_in_float32_are_those_in_float64_rounded(middle: float, spread: float) -> None:
+def test_float32_features_are_rounded_float64_features(middle: float, spread: float) -> None:
     rows = (middle + spread * RNG.normal(size=(1000, 3))).astype(np.float32)
     encoder = FeatureEncoder.fit(FeaturesInput(width=3), [rows])
     wide = encoder.features(rows, torch.float64).numpy()

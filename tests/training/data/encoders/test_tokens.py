@@ -13,7 +13,7 @@ from training.data.encoders import encoder_for
 from training.reporting.evaluation import strange_inputs
 
 
-def test_file_computes_what_torch_does(tmp_path: Path) -> None:
+def test_file_agrees_with_torch(tmp_path: Path) -> None:
     model, contexts = tiny_tokens.many(), tiny_tokens.TOKENS
     scores = Classifier.load(tiny_tokens.write_many(tmp_path)).scores(contexts)
     np.testing.assert_allclose(scores.probabilities, model.probabilities(contexts), atol=1e-7)
@@ -21,24 +21,24 @@ def test_file_computes_what_torch_does(tmp_path: Path) -> None:
 
 
 def test_features_are_the_embeddings_of_the_context_in_order() -> None:
-    found = tiny_tokens.ENCODER.features(tiny_tokens.TOKENS, torch.float64)
-    assert found.dtype == torch.float64
-    assert found.tolist() == [[0, 0], [1, 0], [0, 1], [1, 1]]
+    features = tiny_tokens.ENCODER.features(tiny_tokens.TOKENS, torch.float64)
+    assert features.dtype == torch.float64
+    assert features.tolist() == [[0, 0], [1, 0], [0, 1], [1, 1]]
     assert tiny_tokens.ENCODER.width == 2
 
 
-def test_tokens_have_no_encoder_before_they_are_learnt() -> None:
+def test_tokens_have_no_encoder_before_training() -> None:
     part = Labelled("by hand", tiny_tokens.TOKENS, np.zeros(4, dtype=np.int64))
     with pytest.raises(TypeError, match="learnt with the weights"):
         encoder_for(tiny_tokens.KIND, part)
 
 
-def test_labelled_contexts_stay_whole_numbers() -> None:
+def test_labelled_contexts_stay_integers() -> None:
     part = Labelled("by hand", tiny_tokens.TOKENS, np.zeros(4, dtype=np.int64))
     assert part.inputs.dtype == np.int64
 
 
-def test_strange_contexts_are_of_the_vocabulary() -> None:
+def test_strange_contexts_use_the_vocabulary() -> None:
     sets = strange_inputs.make(tiny_tokens.KIND, tiny_tokens.TOKENS)
     assert len(sets) == 3
     for inputs in sets.values():

@@ -1,4 +1,4 @@
-"""numpy's files and IDX files, from the file to splits; a memory map stays in its file."""
+"""numpy and IDX files, from the file to splits; a memory map is not loaded."""
 
 import struct
 import subprocess
@@ -38,7 +38,7 @@ def test_npy_is_a_memory_map_with_labels_beside_it(tmp_path: Path, kind: type) -
     assert (LABELS[rows] == splits.report.labels).all()
 
 
-def test_labels_beside_may_be_a_table_that_says_more(tmp_path: Path) -> None:
+def test_labels_may_come_from_a_table_with_more_columns(tmp_path: Path) -> None:
     _saved(tmp_path, FEATURES)
     beside = write(tmp_path / "about.parquet", columns())
     data = pool(tmp_path / "x.npy", labels=beside, group_column="patient")
@@ -62,7 +62,7 @@ def _idx(path: Path, array: np.ndarray) -> None:
 
 
 def _idx_folder(folder: Path, images: np.ndarray) -> None:
-    """The first 200 of 300 images for training, the others for tests."""
+    """The first 200 of 300 images for training, the rest for testing."""
     labels = (np.arange(300) % 3).astype(np.uint8)
     for name, rows in {"train": slice(0, 200), "t10k": slice(200, 300)}.items():
         _idx(folder / f"{name}-images-idx3-ubyte", images[rows])
@@ -118,7 +118,9 @@ WRONG: dict[str, tuple[np.ndarray, np.ndarray, str]] = {
 
 
 @pytest.mark.parametrize(("features", "labels", "message"), WRONG.values(), ids=WRONG)
-def test_wrong_array_is_one_line(tmp_path: Path, features: np.ndarray, labels: np.ndarray, message: str) -> None:
+def test_wrong_array_is_reported_in_one_line(
+    tmp_path: Path, features: np.ndarray, labels: np.ndarray, message: str
+) -> None:
     with pytest.raises(DataError, match=message):
         opened(**_saved(tmp_path, features, labels))
 
@@ -166,9 +168,9 @@ print(len(splits.train), splits.train.base.shape)
 
 
 def test_opening_a_large_file_takes_little_memory(tmp_path: Path) -> None:
-    rows, width = 8192, 8192  # 256 MB, nearly all of it holes
+    rows, width = 8192, 8192  # 256 MB, almost all of it sparse
     features = np.lib.format.open_memmap(tmp_path / "x.npy", mode="w+", dtype=np.float32, shape=(rows, width))
-    features[:, 0] = np.arange(rows)  # else all are copies of one, and cannot be divided
+    features[:, 0] = np.arange(rows)  # otherwise all rows are copies of one and cannot be divided
     features.flush()
     np.save(tmp_path / "y.npy", np.arange(rows) % 2)
     done = subprocess.run(

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(os.cpu_count() == 1, reason="one processor decod
 
 @pytest.fixture
 def by_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use processes for few pictures too."""
+    """Use processes even for few pictures."""
     monkeypatch.setattr(decoding, "_MIN_FOR_PROCESSES", 1)
 
 
@@ -37,7 +37,7 @@ def test_processes_agree_with_threads(tmp_path: Path, request: pytest.FixtureReq
     request.getfixturevalue("by_processes")
     by_processes = decoding.decode_all(paths, FRAME)
     np.testing.assert_array_equal(by_processes.images, by_threads.images)
-    assert len({image.tobytes() for image in by_processes.images}) == 298  # the three that could not be had are black
+    assert len({image.tobytes() for image in by_processes.images}) == 298  # the three unreadable ones are black
     assert by_processes.unreadable == by_threads.unreadable
     assert by_processes.unreadable == {
         7: "cannot be read: neither PNG nor JPEG",
@@ -48,8 +48,8 @@ def test_processes_agree_with_threads(tmp_path: Path, request: pytest.FixtureReq
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a pipe with a name")
 @pytest.mark.usefixtures("by_processes")
-def test_killed_process_is_an_error_and_no_hang(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "0.png")  # who opens it first waits for the other side
+def test_killed_process_is_an_error_and_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "0.png")  # the first to open it waits for the other side
     paths = [str(tmp_path / "0.png"), *(str(picture(tmp_path / f"{i}.png", i)) for i in range(1, 800))]
     with ThreadPoolExecutor(1) as executor:
         decoded = executor.submit(decoding.decode_all, paths, FRAME)
@@ -74,7 +74,7 @@ def test_processes_end_with_a_killed_parent(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "0.png")
     paths = [str(tmp_path / "0.png"), *[str(picture(tmp_path / "1.png", 1))] * 800]
     with subprocess.Popen([sys.executable, "-c", WAITING, *paths], cwd=ROOT, stdout=subprocess.PIPE) as job:
-        with open(tmp_path / "0.png", "wb"):  # a process has begun, and will wait for what is never written
+        with open(tmp_path / "0.png", "wb"):  # a process has begun, and waits for input that never comes
             job.kill()
-            job.communicate(timeout=60)  # its output ends when the last process that has it has ended
+            job.communicate(timeout=60)  # its output ends when the last process that holds it ends
         assert job.returncode == -signal.SIGKILL

@@ -12,7 +12,7 @@ from training.data.sources import fashion_mnist
 from training.errors import DataError
 
 
-def test_data_agree_with_the_paper(dataset: Dataset) -> None:
+def test_data_match_the_paper(dataset: Dataset) -> None:
     assert (dataset.train.inputs.shape, dataset.test.inputs.shape) == ((60_000, 28, 28), (10_000, 28, 28))
     assert dataset.train.inputs.dtype == np.uint8
     assert dataset.train.labels.dtype == np.int64
@@ -27,7 +27,7 @@ def test_picture_in_the_docs_is_the_first_official_test_image(dataset: Dataset) 
 
 
 @pytest.mark.parametrize("broken", fashion_mnist.FILES, ids=lambda file: file.name)
-def test_one_wrong_file_is_named_with_how_to_get_it(data_folder: Path, tmp_path: Path, broken: object) -> None:
+def test_wrong_file_is_named_with_a_remedy(data_folder: Path, tmp_path: Path, broken: object) -> None:
     for file in fashion_mnist.FILES:
         source = file.find(data_folder)
         assert source is not None

@@ -18,7 +18,7 @@ from training.errors import DataError
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The user's cache is a new folder, no folder is named, and Debian's package is not installed."""
+    """An empty cache, no named folder, and no Debian package."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv(DATA_DIR_VARIABLE, raising=False)
     monkeypatch.setattr(fetch, "SYSTEM_FOLDER", tmp_path / "no-such-package")
@@ -73,7 +73,7 @@ def _same(folder: Path, packed: Path) -> bool:
 
 @pytest.fixture
 def packed(data_folder: Path, tmp_path: Path) -> Path:
-    """A folder with the four packed files, as a mirror has them."""
+    """A folder with the four packed files, like a mirror."""
     folder = tmp_path / "mirror"
     folder.mkdir()
     for file in fashion_mnist.FILES:
@@ -81,14 +81,14 @@ def packed(data_folder: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def test_named_folders_go_first_and_are_not_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_named_folders_come_first_and_are_not_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert fetch.locate(tmp_path / "option") == tmp_path / "option"
     monkeypatch.setenv(DATA_DIR_VARIABLE, str(tmp_path / "variable"))
     assert fetch.locate(None) == tmp_path / "variable"
     assert fetch.locate(tmp_path / "option") == tmp_path / "option"
 
 
-def test_package_goes_before_the_cache(packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_package_comes_before_the_cache(packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert fetch.locate(None) is None
     fetch.cache_folder().parent.mkdir(parents=True)
     fetch.cache_folder().symlink_to(packed)
@@ -115,7 +115,7 @@ def test_data_come_from_a_mirror_and_are_found_afterwards(packed: Path) -> None:
         "  failed: apt-get is not installed",
         f"fetching fashion-mnist from {url}",
     ]
-    # The server is gone, and is not needed any more.
+    # The server has stopped and is no longer needed.
     assert fetch.fetch(lines.append, mirrors=(url,)) == target
     assert len(lines) == 3
 
@@ -144,7 +144,7 @@ def test_mirror_that_fails_at_first_is_tried_again(packed: Path) -> None:
 
 
 @pytest.mark.usefixtures("_without_apt")
-def test_nothing_is_left_where_no_source_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_files_are_left_if_no_source_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetch, "RETRIES", 0)
     (tmp_path / "empty").mkdir()
     target = tmp_path / "data" / "fashion-mnist"
@@ -167,8 +167,8 @@ def test_damaged_file_in_the_cache_is_replaced(packed: Path) -> None:
 
 
 @pytest.mark.usefixtures("_without_apt")
-def test_other_data_under_the_same_names_are_left_alone(packed: Path, tmp_path: Path) -> None:
-    """MNIST and its family share their files' names: a user's file of that name is not replaced."""
+def test_other_data_under_the_same_names_are_kept(packed: Path, tmp_path: Path) -> None:
+    """MNIST and its relatives share file names, so a user's file of that name is not replaced."""
     own = tmp_path / "mnist"
     own.mkdir()
     digits = own / fashion_mnist.TEST_LABELS.name
@@ -180,7 +180,7 @@ def test_other_data_under_the_same_names_are_left_alone(packed: Path, tmp_path: 
 
 
 @pytest.mark.usefixtures("_without_apt")
-def test_only_what_is_missing_is_put_in_place(packed: Path, tmp_path: Path) -> None:
+def test_only_missing_files_are_added(packed: Path, tmp_path: Path) -> None:
     own = tmp_path / "own"
     own.mkdir()
     present = own / fashion_mnist.TRAIN_LABELS.name
@@ -199,7 +199,7 @@ def test_folder_that_cannot_be_written() -> None:
 
 @pytest.mark.slow
 def test_data_come_from_debians_package() -> None:
-    """On a machine that reaches Debian's packages; needs no root."""
+    """Needs access to Debian's packages, but no root."""
     lines: list[str] = []
     target = fetch.fetch(lines.append, mirrors=())
     assert lines == ["fetching fashion-mnist from Debian's package dataset-fashion-mnist"]

@@ -67,10 +67,10 @@ def test_broken_file(tmp_path: Path, content: Callable[[], bytes], message: str)
     path.write_bytes(content())
     with pytest.raises(DataError, match=message) as caught:
         FILE.read(tmp_path, REMEDY)
-    said = str(caught.value)
-    assert said.startswith(str(path))
-    assert said.endswith(REMEDY)
-    assert "\n" not in said
+    text = str(caught.value)
+    assert text.startswith(str(path))
+    assert text.endswith(REMEDY)
+    assert "\n" not in text
 
 
 def test_missing_file(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Picture files, from folders and tables of paths, and the messages for those that do not fit."""
+"""Picture files from folders and tables of paths, and the messages for unsuitable ones."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def test_folder_for_each_class(tmp_path: Path) -> None:
     assert splits.report.source == "the 40 pictures of pets, drawn at random"
 
 
-def test_folders_named_by_numbers_are_in_order_of_size(tmp_path: Path) -> None:
+def test_folders_named_by_numbers_are_sorted_by_number(tmp_path: Path) -> None:
     for number in range(24):
         picture(tmp_path / str((9, 10)[number % 2]) / f"{number}.png", number)
     assert pool(tmp_path).classes == ("9", "10")
@@ -103,8 +103,8 @@ def test_pictures_are_fitted_as_the_service_fits_them(tmp_path: Path, mode: str,
 
 def test_unreadable_pictures_are_named_or_counted(tmp_path: Path) -> None:
     folders(tmp_path)
-    whole = (tmp_path / "cat" / "002.png").read_bytes()
-    (tmp_path / "cat" / "002.png").write_bytes(whole[:60])
+    content = (tmp_path / "cat" / "002.png").read_bytes()
+    (tmp_path / "cat" / "002.png").write_bytes(content[:60])
     (tmp_path / "dog" / "003.png").write_bytes(b"no picture")
     errors = opened(tmp_path, skip_unreadable=1).findings.errors
     assert errors[0].startswith(f"{tmp_path}/cat/002.png cannot be read: ")
@@ -115,7 +115,7 @@ def test_unreadable_pictures_are_named_or_counted(tmp_path: Path) -> None:
     assert data.parts(0)["train"].source.endswith("drawn at random (2 unreadable left out)")
 
 
-def test_folders_that_hold_nothing(tmp_path: Path) -> None:
+def test_folders_without_pictures(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="has no folders: put the pictures into one folder for each class"):
         opened(tmp_path)
     folders(tmp_path)

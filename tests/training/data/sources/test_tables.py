@@ -49,12 +49,12 @@ def test_dictionary_columns_are_categories(tmp_path: Path) -> None:
     assert data.classes == ("healthy", "ill")
 
 
-def test_whole_numbers_are_labels_in_order_of_size(tmp_path: Path) -> None:
+def test_integer_labels_are_sorted_by_size(tmp_path: Path) -> None:
     values = columns() | {"label": [(9, 10, 2)[i % 3] for i in range(200)]}
     assert pool(write(tmp_path / "table.csv", values), **WITHOUT_SPLITS).classes == ("2", "9", "10")
 
 
-def test_column_that_has_fractions_only_at_its_end_is_read(tmp_path: Path) -> None:
+def test_column_with_fractions_only_at_its_end_is_read(tmp_path: Path) -> None:
     rows = ["x,label", *(f"{i},{'ab'[i % 2]}" for i in range(300_000)), "0.5,a"]
     path = tmp_path / "long.csv"
     path.write_text("\n".join(rows))
@@ -70,14 +70,14 @@ def test_missing_values_are_refused_or_kept(tmp_path: Path) -> None:
     assert isinstance(data.input, FeaturesInput)
     assert data.input.missing == "mean"
     assert np.isnan(data.examples.inputs[6, 1])
-    assert data.examples.inputs[8, 2] == -1  # speaks for no class
+    assert data.examples.inputs[8, 2] == -1  # favours no class
     errors = opened(path, **WITHOUT_SPLITS).findings.errors
     assert len(errors) == 2
     assert errors[0].startswith("column 'sex' has 1 missing values, the first in row 9")
     assert errors[1].startswith("column 'pressure' has 1 missing values (NaN), the first in row 7")
 
 
-def test_categories_with_gaps_have_none_for_the_gaps(tmp_path: Path) -> None:
+def test_missing_category_is_no_category(tmp_path: Path) -> None:
     values = columns() | {"age": [None if i == 5 else float(i % 3 + 1) for i in range(200)]}
     data = pool(write(tmp_path / "t.parquet", values), categorical=("age",), missing="mean", **WITHOUT_SPLITS)
     assert isinstance(data.input, FeaturesInput)
@@ -111,13 +111,13 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("change", "options", "message"), WRONG.values(), ids=WRONG)
-def test_what_is_wrong_is_one_line(
+def test_each_problem_is_reported_in_one_line(
     tmp_path: Path, change: dict[str, Any], options: dict[str, Any], message: str
 ) -> None:
-    found = opened(write(tmp_path / "table.parquet", columns() | change), **(WITHOUT_SPLITS | options))
-    assert found.pool is None
+    data = opened(write(tmp_path / "table.parquet", columns() | change), **(WITHOUT_SPLITS | options))
+    assert data.pool is None
     with pytest.raises(DataError, match=message) as caught:
-        found.findings.raise_errors()
+        data.findings.raise_errors()
     assert "\n" not in str(caught.value)
 
 
@@ -153,7 +153,7 @@ def _text(path: Path, text: str) -> Path:
 
 
 @pytest.mark.parametrize(("make", "options", "message"), FATAL.values(), ids=FATAL)
-def test_what_cannot_be_read_is_one_line(
+def test_unreadable_file_is_reported_in_one_line(
     tmp_path: Path, make: Callable[[Path], Path], options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(DataError, match=message) as caught:

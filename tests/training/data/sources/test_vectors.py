@@ -76,7 +76,7 @@ def test_folder_of_files_is_read_in_the_order_of_names(tmp_path: Path) -> None:
     assert data.parts(0)["train"].source == "the 200 rows of parts, drawn at random"
 
 
-def test_folder_of_many_files_and_a_split_in_a_folder_of_its_own(tmp_path: Path) -> None:
+def test_folder_of_many_files_with_a_separate_split_folder(tmp_path: Path) -> None:
     for name, rows in {"main": range(140), "late": range(140, 200)}.items():
         (tmp_path / name).mkdir()
         for i in rows:
@@ -97,15 +97,15 @@ def test_folder_of_tables_is_one_table(tmp_path: Path) -> None:
     np.testing.assert_allclose(data.examples.inputs[:, 1], values["pressure"], rtol=1e-6)
 
 
-def test_other_columns_divide_or_are_left_out_with_a_warning(tmp_path: Path) -> None:
+def test_other_columns_set_splits_or_are_left_out_with_a_warning(tmp_path: Path) -> None:
     values = columns() | {"embedding": _fixed(VECTORS), "other": _fixed(VECTORS[:, :2])}
     path = write(tmp_path / "x.parquet", values)
-    found = opened(path, vector_column="embedding", group_column="patient", ignore_columns=("age", "other"))
-    assert found.findings.warnings == [
+    data = opened(path, vector_column="embedding", group_column="patient", ignore_columns=("age", "other"))
+    assert data.findings.warnings == [
         "the model learns only from the vectors of column 'embedding': pressure, sex, smoker, visit are left out"
     ]
-    assert found.pool is not None
-    assert "drawn by patient" in found.pool.parts(0)["calibration"].source
+    assert data.pool is not None
+    assert "drawn by patient" in data.pool.parts(0)["calibration"].source
     assert pool(path, ignore_columns=("other",), time_column="visit").times[0] == "2024-01-01"
     assert pool(path, ignore_columns=("other",)).input == FeaturesInput(width=7)
 
@@ -119,15 +119,13 @@ def test_bytes_beside_other_columns_are_vectors_only_by_name(tmp_path: Path) -> 
     np.testing.assert_array_equal(pool(path, vector_column="id").examples.inputs, VECTORS)
 
 
-def test_described_embeddings_are_trained_by_the_command_that_is_given(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_printed_command_trains_the_described_embeddings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     moved = VECTORS + 5 * np.array([label == "dog" for label in LABELS])[:, None]
     path = write(tmp_path / "x.parquet", {"label": LABELS, "embedding": _fixed(moved.astype(np.float32))})
     assert main(["describe", str(path), "--vector-column", "embedding"]) == 0
-    said = capsys.readouterr().out
-    assert "column 'embedding' of Parquet, copied into a memory map of float32" in said
-    command = said.splitlines()[-1].split()
+    output = capsys.readouterr().out
+    assert "column 'embedding' of Parquet, copied into a memory map of float32" in output
+    command = output.splitlines()[-1].split()
     assert command[1:] == ["fit", "--data", str(path), "--vector-column", "embedding"]
     assert main([*command[1:], "--epochs", "2", "--out", str(tmp_path / "m.onnx"), "--min-accuracy", "0.9"]) == 0
 
@@ -167,7 +165,7 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("values", "options", "message"), WRONG.values(), ids=WRONG)
-def test_what_is_wrong_is_one_line(
+def test_each_problem_is_reported_in_one_line(
     tmp_path: Path, values: dict[str, Any], options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(DataError, match=message) as caught:
@@ -236,7 +234,7 @@ except DataError as error:
 """
 
 
-def test_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+def test_full_disk_is_reported_in_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     path = write(tmp_path / "x.parquet", _with(_fixed(VECTORS)))
     spool = tmp_path / "spool"
     spool.mkdir()

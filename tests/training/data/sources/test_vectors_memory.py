@@ -1,4 +1,4 @@
-"""The memory that reading half a gigabyte of embeddings in Parquet takes."""
+"""Memory use while reading half a gigabyte of embeddings in Parquet."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ import pytest
 
 from tests.server import ROOT
 
-# RssAnon is what the process holds itself, the page cache apart; a thread looks at it all the while.
+# RssAnon is the memory of the process without the page cache; a thread samples it all the time.
 WATCHED = """
 import sys, threading
 from pathlib import Path

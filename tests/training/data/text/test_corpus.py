@@ -16,7 +16,7 @@ from training.data.text.corpus import (
 TEXTS = {f"{i}.py": tokenise(f"value_{i} = value_{i} + one") for i in range(40)}
 
 
-def test_library_holds_only_pythons_own_modules() -> None:
+def test_library_holds_only_modules_of_python() -> None:
     library = standard_library().texts
     assert library["this.py"][:3] == ["s", "=", '"']
     assert not [name for name in library if name.startswith(("_sysconfigdata", "sitecustomize"))]
@@ -43,7 +43,7 @@ def test_tokens_outside_the_vocabulary_are_unknown() -> None:
     assert UNKNOWN not in tokenise(UNKNOWN)  # so that no text can spell it
 
 
-def test_windows_do_not_reach_into_another_file() -> None:
+def test_windows_do_not_cross_files() -> None:
     contexts, following = windows([np.array([1, 2, 3]), np.array([4]), np.array([5, 6, 7])], 2)
     assert contexts.tolist() == [[1, 2], [5, 6]]
     assert following.tolist() == [3, 7]
@@ -52,19 +52,19 @@ def test_windows_do_not_reach_into_another_file() -> None:
     assert following.shape == (0,)
 
 
-def test_token_that_is_too_long_for_a_class_is_unknown() -> None:
+def test_token_too_long_for_a_label_is_unknown() -> None:
     assert Vocabulary.of([["a" * MAX_TOKEN_LENGTH, "a" * (MAX_TOKEN_LENGTH + 1)] * 2]).tokens == (
         UNKNOWN,
         "a" * MAX_TOKEN_LENGTH,
     )
 
 
-def test_texts_of_a_folder_are_its_files(tmp_path: Path) -> None:
+def test_each_file_of_a_folder_is_a_text(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text("x = 1")
     (tmp_path / "a.md").write_text("é!", encoding="utf-8")
     (tmp_path / "folder").mkdir()
-    found = folder(tmp_path)
-    assert dict(found.texts) == {"a.md": ["é", "!"], "b.txt": ["x", "=", "1"]}
-    assert found.name == tmp_path.name
+    corpus = folder(tmp_path)
+    assert dict(corpus.texts) == {"a.md": ["é", "!"], "b.txt": ["x", "=", "1"]}
+    assert corpus.name == tmp_path.name
     (tmp_path / "b.txt").write_text("x = 2")
-    assert folder(tmp_path).fingerprint() != found.fingerprint()
+    assert folder(tmp_path).fingerprint() != corpus.fingerprint()

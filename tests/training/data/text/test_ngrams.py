@@ -29,7 +29,7 @@ def test_bigram_after_an_unseen_token_is_the_unigram() -> None:
     assert of_each.tolist() == bigram.unigram.probabilities.tolist()
 
 
-def test_bigram_learns_what_follows_what() -> None:
+def test_bigram_learns_successors() -> None:
     tokens = np.tile([0, 1, 2], 100)
     bigram = Bigram.of(tokens[:-1], tokens[1:], Unigram.of(tokens, 3))
     assert perplexity(bigram.probability(tokens[:-1], tokens[1:])) < 1.02

@@ -1,4 +1,4 @@
-"""The order of the settings, the table for other programs and the picture, from runs written by hand."""
+"""The ranking of the settings, the CSV table and the picture, for made-up runs."""
 
 import csv
 import dataclasses
@@ -25,7 +25,7 @@ LOW, MIDDLE, HIGH = (dataclasses.replace(CHAPTER, learning_rate=rate) for rate i
 
 
 def _run(rate: float, seed: int, losses: list[float] | None, best: int = 2) -> Run:
-    """Losses on tune by the epoch; None diverged in the second."""
+    """A run with these tune losses by epoch; with None it diverged in the second."""
     settings = dataclasses.replace(CHAPTER, learning_rate=rate)
     history = [
         Epoch(n + 1, Quality(loss / 2, 0.9), Quality(loss, 0.8 + n / 100)) for n, loss in enumerate(losses or [])
@@ -40,7 +40,7 @@ RUNS = [
 ]
 
 
-def test_best_has_the_lowest_mean_loss_of_the_kept_epochs_where_no_seed_diverged() -> None:
+def test_best_has_the_lowest_mean_loss_of_kept_epochs_without_divergence() -> None:
     first, second, third = rank(RUNS)
     assert [one.settings for one in (first, second, third)] == [LOW, HIGH, MIDDLE]
     assert first.loss == pytest.approx(0.6)
@@ -55,7 +55,7 @@ def test_setting_that_always_diverged_is_last_and_has_no_loss() -> None:
     assert (last.diverged, last.loss, last.accuracy) == (2, math.inf, 0.0)
 
 
-def test_csv_has_a_row_a_run() -> None:
+def test_csv_has_one_row_per_run() -> None:
     rows = list(csv.DictReader(io.StringIO(sweep_csv(RUNS))))
     assert list(rows[0]) == SWEEP_COLUMNS
     assert [(row["learning_rate"], row["seed"], row["diverged"], row["epoch"]) for row in rows] == [
@@ -68,14 +68,14 @@ def test_csv_has_a_row_a_run() -> None:
     assert (rows[0]["seconds"], rows[0]["clip_norm"]) == ("0.250", "")
 
 
-def test_swept_are_the_fields_with_several_values_the_learning_rate_first() -> None:
+def test_swept_fields_have_several_values_and_the_learning_rate_comes_first() -> None:
     assert swept([LOW, MIDDLE]) == ["learning_rate"]
     assert swept([LOW]) == []
     assert swept([LOW, dataclasses.replace(MIDDLE, epochs=3)]) == ["learning_rate", "epochs"]
 
 
 @pytest.mark.parametrize("lines", [[], ["epochs"]])
-def test_picture_has_labelled_axes_with_units_and_marks_what_diverged(lines: list[str]) -> None:
+def test_picture_has_labelled_axes_with_units_and_marks_divergence(lines: list[str]) -> None:
     loss, accuracy = draw(rank([*RUNS, _run(1e9, 0, None)]), "learning_rate", lines).axes
     assert loss.get_ylabel() == "cross-entropy on tune (nats)"
     assert accuracy.get_ylabel() == "accuracy on tune (share)"

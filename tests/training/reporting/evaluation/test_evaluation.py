@@ -1,4 +1,4 @@
-"""What is measured of the tiny model by hand, and of the trained one against its own manifest."""
+"""Evaluation of the tiny model by hand, and of the trained one against its manifest."""
 
 from pathlib import Path
 
@@ -17,18 +17,18 @@ from training.reporting.evaluation.operating_points import curve, measure
 
 def test_tiny_model_by_hand(tiny_evaluation: Evaluation) -> None:
     """Its default is never_abstain; confidences 1/3, 9/11, 9/11, 9/19; only the last is wrong."""
-    found = tiny_evaluation
-    assert found.confusion.tolist() == [[1, 0, 0], [0, 1, 0], [0, 1, 1]]
-    assert found.curve.answered.tolist() == [2, 3, 4]
-    assert found.curve.errors.tolist() == [0, 1, 1]
-    assert found.risk_coverage["aurc"].value == pytest.approx(1 / 4 * 1 / 3 + 1 / 4 * 1 / 4)
-    assert found.classes == [
+    evaluation = tiny_evaluation
+    assert evaluation.confusion.tolist() == [[1, 0, 0], [0, 1, 0], [0, 1, 1]]
+    assert evaluation.curve.answered.tolist() == [2, 3, 4]
+    assert evaluation.curve.errors.tolist() == [0, 1, 1]
+    assert evaluation.risk_coverage["aurc"].value == pytest.approx(1 / 4 * 1 / 3 + 1 / 4 * 1 / 4)
+    assert evaluation.classes == [
         ClassQuality("dark", size=1, answered=1, errors=0, given=1, wrong=0),
         ClassQuality("left", size=1, answered=1, errors=0, given=2, wrong=1),
         ClassQuality("right", size=2, answered=2, errors=1, given=1, wrong=0),
     ]
-    assert found.false_alarms == 0
-    lac, by_class = found.prediction_sets
+    assert evaluation.false_alarms == 0
+    lac, by_class = evaluation.prediction_sets
     # At 0.4: dark alone, as the likeliest; left; right; left and right. All hold the true class.
     assert (lac.set_coverage, lac.mean_size, lac.singletons) == (1.0, 1.25, 0.75)
     assert (lac.least_label, lac.least_coverage) == ("dark", 1.0)
@@ -38,12 +38,12 @@ def test_tiny_model_by_hand(tiny_evaluation: Evaluation) -> None:
     assert (by_class.least_label, by_class.least_coverage) == ("right", 0.5)
 
 
-def test_gate_that_is_tighter_turns_away_its_own(tmp_path: Path) -> None:
-    found = evaluate(Classifier.load(tiny.write(tmp_path, ood_threshold=2.0)), tiny_splits([0, 1, 2, 2]))
-    assert found.false_alarms == 1
-    white = next(strange for strange in found.strange if strange.name == "all white")
+def test_tighter_gate_rejects_inputs_of_its_own_split(tmp_path: Path) -> None:
+    evaluation = evaluate(Classifier.load(tiny.write(tmp_path, ood_threshold=2.0)), tiny_splits([0, 1, 2, 2]))
+    assert evaluation.false_alarms == 1
+    white = next(strange for strange in evaluation.strange if strange.name == "all white")
     assert white.flagged == 1.0
-    assert white.answered == 1.0  # the default policy, never_abstain, knows no gate
+    assert white.answered == 1.0  # the default policy, never_abstain, ignores the gate
 
 
 def test_default_policy_shapes_the_classes(evaluation: Evaluation) -> None:
@@ -56,25 +56,25 @@ def test_default_policy_shapes_the_classes(evaluation: Evaluation) -> None:
     assert sum(c.size for c in evaluation.classes) == 5000
 
 
-def test_points_are_those_of_the_manifest(evaluation: Evaluation) -> None:
+def test_points_equal_those_of_the_manifest(evaluation: Evaluation) -> None:
     assert evaluation.points == evaluation.manifest.metrics.operating_points
 
 
-def test_curve_of_the_manifest_is_what_thresholds_by_hand_decide(evaluation: Evaluation) -> None:
-    stated, report = evaluation.manifest.metrics.risk_coverage, evaluation.report
-    assert 45 <= len(stated.thresholds) <= 51
-    for threshold, answered, errors in zip(stated.thresholds, stated.answered, stated.errors, strict=True):
+def test_curve_of_the_manifest_agrees_with_threshold_policies(evaluation: Evaluation) -> None:
+    recorded, report = evaluation.manifest.metrics.risk_coverage, evaluation.report
+    assert 45 <= len(recorded.thresholds) <= 51
+    for threshold, answered, errors in zip(recorded.thresholds, recorded.answered, recorded.errors, strict=True):
         point = measure(report, ThresholdPolicy(threshold=threshold), evaluation.manifest.abstention)
         assert (point.answered, point.errors) == (answered, errors)
-    # The lowest confidence answers all that the gate lets in.
-    assert stated.answered[-1] == len(report) - (evaluation.false_alarms or 0)
-    assert max(np.diff(stated.answered)) <= len(report) / 45
+    # The lowest threshold answers all inputs inside the gate.
+    assert recorded.answered[-1] == len(report) - (evaluation.false_alarms or 0)
+    assert max(np.diff(recorded.answered)) <= len(report) / 45
 
 
-def test_curve_where_there_is_no_gate_and_where_it_turns_everything_away(tiny_evaluation: Evaluation) -> None:
-    found = curve(tiny_evaluation.report, None)
-    assert found.thresholds == pytest.approx([9 / 11, 9 / 19, 1 / 3])
-    assert (found.answered, found.errors) == ([2, 3, 4], [0, 1, 1])
+def test_curve_without_a_gate_and_with_one_that_rejects_everything(tiny_evaluation: Evaluation) -> None:
+    points = curve(tiny_evaluation.report, None)
+    assert points.thresholds == pytest.approx([9 / 11, 9 / 19, 1 / 3])
+    assert (points.answered, points.errors) == ([2, 3, 4], [0, 1, 1])
     assert curve(tiny_evaluation.report, tiny.abstention(ood_threshold=2.0)).answered == [2, 3]
     assert curve(tiny_evaluation.report, tiny.abstention(ood_threshold=0.5)).answered == []
 
@@ -96,10 +96,10 @@ def test_strange_inputs_are_out_of_distribution(evaluation: Evaluation) -> None:
         assert strange.flagged == np.mean(outside)
         assert strange.by_ood_score.auroc > 0.999, strange.name
         assert strange.by_ood_score.fpr95 < 0.001, strange.name
-        assert strange.by_confidence.auroc < 0.8, strange.name  # confidence alone cannot tell
+        assert strange.by_confidence.auroc < 0.8, strange.name  # confidence alone cannot detect them
 
 
-def test_false_alarms_are_about_as_many_as_promised(evaluation: Evaluation) -> None:
+def test_false_alarm_rate_is_about_as_promised(evaluation: Evaluation) -> None:
     abstention = evaluation.manifest.abstention
     assert abstention is not None
     assert evaluation.false_alarms is not None
@@ -122,10 +122,10 @@ def test_prediction_sets_cover_about_as_promised(evaluation: Evaluation) -> None
         assert sets.least_coverage <= sets.set_coverage
 
 
-def test_sets_by_decision_cover_what_is_abstained_from(evaluation: Evaluation) -> None:
-    """And those of one threshold do not: they cover too much of what is answered."""
-    found = {sets.promise.method: sets for sets in evaluation.prediction_sets if sets.promise.set_coverage == 0.9}
-    by_decision, lac = found["by_decision"], found["lac"]
+def test_sets_by_decision_cover_abstentions_on_the_report_split(evaluation: Evaluation) -> None:
+    """Sets of one threshold do not: they cover too many answers and too few abstentions."""
+    by_method = {sets.promise.method: sets for sets in evaluation.prediction_sets if sets.promise.set_coverage == 0.9}
+    by_decision, lac = by_method["by_decision"], by_method["lac"]
     assert by_decision.abstained_coverage is not None
     assert by_decision.abstained_coverage >= 0.9 - 3 * np.sqrt(2 * 0.9 * 0.1 / 1500)
     assert lac.abstained_coverage is not None
@@ -135,11 +135,11 @@ def test_sets_by_decision_cover_what_is_abstained_from(evaluation: Evaluation) -
     assert lac.abstained_mean_size < by_decision.abstained_mean_size < 3
 
 
-def test_file_that_states_a_quality_that_it_has_not_is_refused(tiny_evaluation: Evaluation) -> None:
-    """It states 1.0 and has three of four."""
+def test_file_with_a_false_accuracy_is_rejected(tiny_evaluation: Evaluation) -> None:
+    """The manifest states 1.0, but three of four answers are right."""
     with pytest.raises(TrainingError, match=r"states an accuracy of 1\.0000 .* has 0\.7500"):
         check_stated(tiny_evaluation)
 
 
-def test_published_file_has_the_quality_that_it_states(evaluation: Evaluation) -> None:
+def test_published_file_has_the_accuracy_in_its_manifest(evaluation: Evaluation) -> None:
     check_stated(evaluation)

@@ -19,7 +19,7 @@ def test_brier_is_the_squared_distance_to_the_one_hot_label() -> None:
 
 
 def test_brier_of_very_many_classes_needs_no_matrix_of_them() -> None:
-    """A one-hot of each of 100,000 would be 80 GB."""
+    """One-hot labels of 100,000 classes would take 80 GB."""
     probabilities = np.full((2, 100_000), 1e-5, dtype=np.float32)
     assert brier(probabilities, np.array([0, 99_999])) == pytest.approx(1 - 2e-5 + 1e-5)
     assert brier(PROBABILITIES, np.array([0, 2, 1])) == pytest.approx((0.375 + 0.06 + 2) / 3)

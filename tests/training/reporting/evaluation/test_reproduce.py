@@ -22,7 +22,7 @@ def _with_data(manifest: Manifest, **update: object) -> Manifest:
     return manifest.model_copy(update={"data": manifest.data.model_copy(update=update)})
 
 
-def test_splits_come_out_as_the_manifest_says(manifest: Manifest, dataset: Dataset) -> None:
+def test_rebuilt_splits_match_the_manifest(manifest: Manifest, dataset: Dataset) -> None:
     assert reproduce(manifest, dataset).describe(dataset) == manifest.data
 
 
@@ -37,7 +37,7 @@ def test_other_labels_are_named(manifest: Manifest, dataset: Dataset) -> None:
         reproduce(manifest, renamed)
 
 
-def test_split_that_differs_is_named(manifest: Manifest, dataset: Dataset) -> None:
+def test_differing_split_is_named(manifest: Manifest, dataset: Dataset) -> None:
     splits = dict(manifest.data.splits)
     splits["report"] = splits["report"].model_copy(update={"fingerprint": "f" * 64})
     with pytest.raises(TrainingError, match=r"other splits than in the model's training: report differ"):

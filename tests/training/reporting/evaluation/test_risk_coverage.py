@@ -43,14 +43,14 @@ def test_order_of_the_examples_does_not_matter() -> None:
     assert RiskCoverage.of(CONFIDENCE[order], WRONG[order]).metrics() == RiskCoverage.of(CONFIDENCE, WRONG).metrics()
 
 
-def test_all_equal_is_one_point() -> None:
+def test_equal_confidences_are_one_point() -> None:
     metrics = RiskCoverage.of(np.full(4, 0.5), np.array([True, False, False, False])).metrics()
     assert (metrics["aurc"], metrics["augrc"]) == (0.25, 0.25)
     assert metrics["coverage_at_risk_0.1"] == 0
 
 
 def test_coverage_at_risk_need_not_be_the_first_failure() -> None:
-    """The surest is wrong, and yet one in ten of all is within 10 %."""
+    """The surest answer is wrong, and yet one error in ten answers is within 10 %."""
     wrong = np.arange(10) == 0
     assert RiskCoverage.of(np.linspace(1, 0.1, 10), wrong).metrics()["coverage_at_risk_0.1"] == 1.0
 

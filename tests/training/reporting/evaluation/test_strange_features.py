@@ -1,4 +1,4 @@
-"""Rows that are none of the model's kind: what they keep and what they break."""
+"""Strange rows: the properties that they keep and those that they break."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_what_each_set_keeps() -> None:
     assert SETS["all zero"][:, :2].tolist() == [[0, 0]]
 
 
-def test_rows_that_were_given_are_left_alone() -> None:
+def test_given_rows_are_not_modified() -> None:
     before = ROWS.copy()
     strange_features.make(KIND, ROWS, seed=1)
     np.testing.assert_array_equal(ROWS, before)

@@ -1,4 +1,4 @@
-"""The strange sets are what their names say, and the same every time."""
+"""The strange sets match their names and are reproducible."""
 
 import numpy as np
 import pytest
@@ -18,16 +18,16 @@ def test_form_and_seed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["uniform noise", "Gaussian noise", "bars", "pixel-shuffled"])
-def test_another_seed_gives_others(name: str) -> None:
+def test_another_seed_gives_other_images(name: str) -> None:
     assert (strange_images.make(IMAGES, seed=1)[name] != SETS[name]).any()
 
 
-def test_noise_has_the_moments_that_it_should() -> None:
+def test_noise_has_the_expected_moments() -> None:
     uniform, gaussian = SETS["uniform noise"], SETS["Gaussian noise"]
     assert (uniform.min(), uniform.max()) == (gaussian.min(), gaussian.max()) == (0, 255)
     assert uniform.mean() == pytest.approx(127.5, abs=2)
     assert gaussian.mean() == pytest.approx(128, abs=2)
-    assert gaussian.std() == pytest.approx(62.3, abs=1)  # 64 but for the clipping
+    assert gaussian.std() == pytest.approx(62.3, abs=1)  # 64 without the clipping
 
 
 def test_inverted_shuffled_white_and_black() -> None:
@@ -39,13 +39,13 @@ def test_inverted_shuffled_white_and_black() -> None:
     assert (SETS["all black"] == 0).all()
 
 
-def test_each_picture_is_shuffled_in_its_own_way() -> None:
+def test_each_picture_has_its_own_shuffle() -> None:
     same = np.broadcast_to(np.arange(108, dtype=np.uint8).reshape(12, 9), (2, 12, 9))
     first, second = strange_images.pixel_shuffled(same, np.random.default_rng(0))
     assert (first != second).any()
 
 
-def test_bars_go_across_the_whole_picture_in_both_directions() -> None:
+def test_bars_cross_the_picture_in_both_directions() -> None:
     bars = SETS["bars"]
     assert set(np.unique(bars)) == {0, 255}
     level = (bars == bars[:, :, :1]).all(axis=(1, 2))
@@ -57,11 +57,11 @@ def test_bars_go_across_the_whole_picture_in_both_directions() -> None:
 
 
 @pytest.mark.parametrize("name", strange_images.KINDS)
-def test_sets_of_coloured_images_are_of_their_shape(name: str) -> None:
+def test_sets_of_coloured_images_keep_the_shape(name: str) -> None:
     colour = np.random.default_rng(0).integers(0, 256, (5, 6, 7, 3), dtype=np.uint8)
     made = strange_images.make(colour)[name]
     assert made.shape[1:] == (6, 7, 3)
     assert made.dtype == np.uint8
-    if name == "pixel-shuffled":  # whole pixels are moved, not their colours
+    if name == "pixel-shuffled":  # pixels move, and their colours stay together
         pixels = [sorted(picture[0].reshape(-1, 3).tolist()) for picture in (made, colour)]
         assert pixels[0] == pixels[1]
