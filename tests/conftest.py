@@ -1,4 +1,4 @@
-"""What several tests share: a tiny model, Fashion-MNIST itself, and a model that the real command trained on it."""
+"""Shared fixtures: a tiny model, Fashion-MNIST, and a model that the real command trained on it."""
 
 import fcntl
 import functools
@@ -23,20 +23,22 @@ from training.data.sources.fetch import locate
 from training.publishing.provenance import library_versions
 
 ROOT = Path(__file__).parent.parent
-collect_ignore = ["contract/rules.py"]  # schemathesis's, which is in an environment of its own
+collect_ignore = ["contract/rules.py"]  # loaded by schemathesis, in its own environment
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Of `make test-clients` and `make test-contract`."""
-    text = "ask the service there, which serves the model of tests/tiny.py, by the stock clients"
+    """Add the options of `make test-clients` and `make test-contract`."""
+    text = "query the service at this address, with the model of tests/tiny.py, by the stock clients"
     parser.addoption("--address", help=text)
-    parser.addoption("--cases", default="30", help="how many cases of each operation, in each of schemathesis's phases")
-    parser.addoption("--cases-seed", default="1", help="what they are drawn by")
+    parser.addoption(
+        "--cases", default="30", help="the number of cases of each operation in each of schemathesis's phases"
+    )
+    parser.addoption("--cases-seed", default="1", help="the seed of the cases")
 
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of the machine's reaches a test; the data folder is the exception."""
+    """Remove the machine's settings, except the data folder."""
     for name in list(os.environ):
         if name.startswith("DEMUR_") and name != "DEMUR_DATA_DIR":
             monkeypatch.delenv(name)
@@ -44,7 +46,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _certificates_are_read_once() -> Iterator[None]:
-    """Loading the machine's certificates takes 20 ms, and every new client does it."""
+    """Cache the machine's certificates: loading them takes 20 ms for every new client."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(httpcore2, "default_ssl_context", functools.cache(httpcore2.default_ssl_context))
         yield
@@ -58,14 +60,14 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def client(tiny_model: Path) -> Iterator[TestClient]:
-    """The application with the tiny model; an exception that gets out of it fails the test."""
+    """The application with the tiny model; an unhandled exception fails the test."""
     with TestClient(create_app(Settings(model_path=tiny_model))) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
-    """The folder of Fashion-MNIST, which `make data` has brought here."""
+    """The folder of Fashion-MNIST, from `make data`."""
     folder = locate(None)
     assert folder is not None, "no Fashion-MNIST on this machine: run `make data`"
     return folder
@@ -81,7 +83,7 @@ def dataset(data_folder: Path) -> Dataset:
 def trained_model(data_folder: Path) -> Path:
     """The model of the default recipe, trained by the real command on the real data.
 
-    Sessions and xdist's workers share one file for each state of the code. The first trains it, the others wait.
+    Sessions and xdist's workers share one file for each state of the code. The first one trains it, the others wait.
     """
     folder = ROOT / "build" / "tests" / _code_digest()
     folder.mkdir(parents=True, exist_ok=True)
@@ -95,7 +97,7 @@ def trained_model(data_folder: Path) -> Path:
 
 
 def _code_digest() -> str:
-    """Changes with every source file and library version that a model may depend on."""
+    """A digest of every source file and library version that a model may depend on."""
     digest = hashlib.sha256(json.dumps(library_versions()).encode())
     for path in sorted(path for half in ("service", "training") for path in (ROOT / half).rglob("*.py")):
         digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())

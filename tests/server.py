@@ -1,4 +1,4 @@
-"""A real service in a process of its own, for what needs a socket or a signal."""
+"""A real service in a separate process, for tests that need a socket or a signal."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def log(self) -> list[str]:
-        """The lines that it has written to standard output so far."""
+        """The lines that it has written so far."""
         self.out.seek(0)
         return self.out.read().splitlines()
 
@@ -42,20 +42,20 @@ class Server:
 
 
 def workers_of(server: Server) -> list[int]:
-    """The processes that a service of several has started to serve."""
+    """The worker processes of a service with several."""
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
     return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 def notes_hangup(pid: int) -> bool:
-    """Whether a process does something of its own with SIGHUP, as one does that serves."""
+    """Whether a process handles SIGHUP, as a serving one does."""
     status = Path(f"/proc/{pid}/status").read_text().splitlines()
     (caught,) = (int(line.split()[1], 16) for line in status if line.startswith("SigCgt:"))
     return bool(caught >> (signal.SIGHUP - 1) & 1)
 
 
 def free_port() -> int:
-    """A port that nobody listened on a moment ago."""
+    """A port that was free a moment ago."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
@@ -63,9 +63,9 @@ def free_port() -> int:
 
 
 def command_environment(**settings: str) -> dict[str, str]:
-    """The environment without this machine's settings, but with `settings`."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("DEMUR_")}
-    return {**own, **settings}
+    """The environment with `settings` instead of the machine's own settings."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("DEMUR_")}
+    return {**inherited, **settings}
 
 
 @contextmanager
@@ -78,11 +78,11 @@ def serving(model: Path, **settings: str) -> Iterator[Server]:
 
 
 @contextmanager
-def running(*words: str, port: int, **settings: str) -> Iterator[Server]:
-    """The same of any program of Python that serves on `port`."""
+def running(*arguments: str, port: int, **settings: str) -> Iterator[Server]:
+    """Run any Python program that serves on `port`, in the same way."""
     with tempfile.TemporaryFile("w+") as out:
         process = subprocess.Popen(
-            [sys.executable, *words],
+            [sys.executable, *arguments],
             cwd=ROOT,
             env=command_environment(**settings),
             stdout=out,
@@ -99,7 +99,7 @@ def running(*words: str, port: int, **settings: str) -> Iterator[Server]:
 
 
 def wait_until_ready(server: Server, seconds: float) -> None:
-    """Return when /readyz says 200; raise with what the process said where it ends or takes longer than `seconds`."""
+    """Wait until /readyz says 200. Raises with the output if the process ends or takes longer than `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and server.process.poll() is None:
         try:
@@ -107,7 +107,7 @@ def wait_until_ready(server: Server, seconds: float) -> None:
                 return
         except httpx2.TransportError:
             time.sleep(0.05)
-    server.process.terminate()  # which make, where that is the process, passes on
+    server.process.terminate()  # if the process is make, it passes this on
     raise AssertionError(
-        f"the service did not get ready: {server.process.communicate(timeout=20)[1]}{server.log()[-20:]}"
+        f"the service did not become ready: {server.process.communicate(timeout=20)[1]}{server.log()[-20:]}"
     )

@@ -1,4 +1,4 @@
-"""What docs/operations.md says of access control: its commands, and its examples of a secret."""
+"""The commands and the examples of a secret in docs/operations.md, on access control."""
 
 import os
 import re
@@ -47,11 +47,11 @@ def test_commands_make_a_file_that_lets_the_request_in(trained_model: Path, tmp_
 
 
 def test_secret_of_compose_is_where_the_setting_looks() -> None:
-    given, _ = map(yaml.safe_load, _blocks("yaml"))
-    serve = given["services"]["serve"]
+    compose, _ = map(yaml.safe_load, _blocks("yaml"))
+    serve = compose["services"]["serve"]
     (secret,) = serve["secrets"]
     assert serve["environment"]["DEMUR_API_KEYS"] == f"/run/secrets/{secret}"
-    assert given["secrets"].keys() == {secret}
+    assert compose["secrets"].keys() == {secret}
     assert "serve" in yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 
 

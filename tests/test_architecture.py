@@ -1,4 +1,4 @@
-"""The rules of the house, held: who imports whom, what is where, how long a file may be."""
+"""The architecture: which module imports which, where libraries are used, and how long a file may be."""
 
 import ast
 import graphlib
@@ -18,17 +18,17 @@ SOURCES = {
 
 
 def _imports(module: str) -> set[str]:
-    """The dotted names that `module` imports, as far down as they are modules of ours."""
-    found = set()
+    """The dotted names that `module` imports, resolved to modules if they are ours."""
+    names = set()
     for node in ast.walk(ast.parse(SOURCES[module].read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module} has a relative import"
             assert node.module is not None
             inner = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= (inner & SOURCES.keys()) or {node.module}
-    return found
+            names |= (inner & SOURCES.keys()) or {node.module}
+    return names
 
 
 IMPORTS = {module: _imports(module) for module in SOURCES}
@@ -42,11 +42,11 @@ def _users(library: str) -> set[str]:
 @pytest.mark.parametrize(
     "library", ["training", "torch", "onnx", "scipy", "jinja2", "sklearn", "mapie", "matplotlib", "ray"]
 )
-def test_service_does_without(library: str) -> None:
+def test_service_does_not_import(library: str) -> None:
     assert not {user for user in _users(library) if user.startswith("service")}
 
 
-def test_training_imports_the_contract_and_inference_and_nothing_else_of_the_service() -> None:
+def test_training_imports_only_contract_and_inference_of_the_service() -> None:
     used = {n for m, names in IMPORTS.items() if m.startswith("training") for n in names if n.startswith("service")}
     assert {".".join(name.split(".")[:2]) for name in used} == {"service.contract", "service.inference"}
 
@@ -57,13 +57,13 @@ def test_nothing_imports_the_exercises() -> None:
 
 @pytest.mark.parametrize("half", ["service", "training"])
 def test_few_entries_at_the_root(half: str) -> None:
-    # A folder that has moved leaves its bytecode behind.
+    # A moved folder leaves its bytecode behind.
     entries = {path.name for path in (ROOT / half).iterdir() if path.is_file() or any(path.rglob("*.py"))}
     assert len(entries - {"__init__.py"}) <= 9, sorted(entries)
 
 
 def imports_within(package: str) -> dict[str, set[str]]:
-    """Each entry of a package, a module or a folder, with the entries of the same package that it imports."""
+    """Each entry of a package (a module or a folder), with the entries of the same package that it imports."""
     depth = package.count(".") + 1
     graph: dict[str, set[str]] = {}
     for module, names in IMPORTS.items():
@@ -76,9 +76,9 @@ def imports_within(package: str) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("package", sorted({m.rpartition(".")[0] for m in SOURCES if "." in m}))
-def test_imports_of_a_package_go_one_way(package: str) -> None:
-    """Among the modules and folders that lie side by side, at every level."""
-    graphlib.TopologicalSorter(imports_within(package)).prepare()  # raises CycleError, which names the cycle
+def test_imports_within_a_package_have_no_cycle(package: str) -> None:
+    """The modules and folders of every package import each other without cycles."""
+    graphlib.TopologicalSorter(imports_within(package)).prepare()  # raises CycleError with the cycle
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_pictures_are_decoded_in_one_room_of_each_half() -> None:
 
 
 @pytest.mark.parametrize("library", ["fastapi", "starlette", "uvicorn"])
-def test_training_does_without(library: str) -> None:
+def test_training_does_not_import(library: str) -> None:
     assert not {user for user in _users(library) if user.startswith("training")}
 
 
@@ -141,8 +141,8 @@ def test_service_starts_without_the_training_libraries() -> None:
     assert not (absent | {"prometheus_client"}) & set(loaded.stdout.split())
 
 
-def test_importing_reads_no_file_of_ours_and_no_environment() -> None:
-    """A module that needs a model, data or a setting to be imported keeps state it should not."""
+def test_import_reads_no_file_and_no_environment() -> None:
+    """A module that needs a model, data or a setting on import keeps global state."""
     command = [sys.executable, "-W", "error", "-c", f"import {', '.join(SOURCES)}"]
     subprocess.run(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, check=True)
 

@@ -1,4 +1,4 @@
-"""CI and the nightly run call the same targets everywhere, and every test is in one of the two."""
+"""CI and the nightly run use the same make targets everywhere, and together run every test."""
 
 import re
 import tomllib
@@ -25,11 +25,11 @@ def test_ci_calls_the_same_make_targets_everywhere() -> None:
 
 def test_nightly_run_is_scheduled() -> None:
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "nightly.yml").read_text())
-    assert workflow[True]["schedule"]  # YAML takes `on` for true
+    assert workflow[True]["schedule"]  # YAML reads `on` as true
     assert [step["run"] for step in workflow["jobs"]["nightly"]["steps"] if "run" in step][-1] == "make -k nightly"
 
 
-def test_called_targets_are_there() -> None:
+def test_called_targets_exist() -> None:
     assert {step.split()[0] for step in CI + NIGHTLY} <= RECIPES.keys()
 
 

@@ -1,4 +1,4 @@
-"""The README's first commands, run as they stand there: `make serve`, then its `curl`. It trains."""
+"""The README's first commands, run as written: `make serve`, then its `curl`. It trains a model."""
 
 import json
 import os
@@ -16,25 +16,25 @@ pytestmark = pytest.mark.process
 
 
 def _command(program: str) -> str:
-    """The README's first block of shell that is a line of `program`."""
+    """The README's first shell block with one line, which calls `program`."""
     command, *_ = re.findall(rf"^```sh\n({program}.*)\n```", README, re.MULTILINE)
     return str(command)
 
 
 def test_make_serve_then_curl_gets_the_right_label(tmp_path: Path) -> None:
     port = free_port()
-    # Another place for the model and another port, so that neither a model nor a service of the user's is touched.
-    said = (tmp_path / "said").open("w+")
+    # A separate model file and port leave the user's model and service alone.
+    output = (tmp_path / "output").open("w+")
     make = subprocess.Popen(
         [*_command("make serve").split(), f"MODEL={tmp_path / 'model' / 'model.onnx'}"],
         cwd=ROOT,
         env=command_environment(DEMUR_PORT=str(port)),
-        stdout=said,
+        stdout=output,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-    server = Server(make, port, said)
+    server = Server(make, port, output)
     wait_until_ready(server, seconds=300)
     try:
         curl = _command("curl").replace(":8000/", f":{port}/")
@@ -44,7 +44,7 @@ def test_make_serve_then_curl_gets_the_right_label(tmp_path: Path) -> None:
         assert left >= {"model.onnx", "metrics.json", "curves.png", "report.html", "risk-coverage.png"}
         assert {name.rpartition(".")[2] for name in left} == {"onnx", "json", "png", "html"}
     finally:
-        os.killpg(make.pid, signal.SIGINT)  # as Ctrl-C does
+        os.killpg(make.pid, signal.SIGINT)  # like Ctrl-C
         make.communicate(timeout=30)
-    with said:
+    with output:
         assert "Application shutdown complete" in "\n".join(server.log())

@@ -1,4 +1,4 @@
-"""What the documents say is what the program does: commands, answers, settings, numbers, links."""
+"""The documents agree with the program: commands, answers, settings, numbers and links."""
 
 import argparse
 import ast
@@ -41,7 +41,7 @@ README = (ROOT / "README.md").read_text()
 DOCS = ROOT / "docs"
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md")), *sorted((ROOT / "deploy").rglob("*.md"))]
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
-LONGEST = {"operations": 450, "reliability": 150, "abstention": 200, "architecture": 170}  # in lines
+MAX_LINES = {"operations": 450, "reliability": 150, "abstention": 200, "architecture": 170}  # in lines
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z0-9-]+):.*## ", MAKEFILE, re.MULTILINE))
 
@@ -57,7 +57,7 @@ def _blocks(language: str, text: str = README) -> list[str]:
 
 
 def _post(client: TestClient, command: str) -> dict[str, Any]:
-    """Send what a `curl --data-binary @FILE -H HEADER URL` of a document sends."""
+    """Send the request of a document's `curl --data-binary @FILE -H HEADER URL`."""
     program, _, body, _, header, url = shlex.split(command)
     assert program == "curl"
     name, _, value = header.partition(": ")
@@ -73,29 +73,31 @@ def test_readme_is_short_before_the_first_command() -> None:
     assert len(README.split()) <= 900
 
 
-@pytest.mark.parametrize(("name", "lines"), LONGEST.items())
-def test_document_is_not_longer_than_can_be_read(name: str, lines: int) -> None:
+@pytest.mark.parametrize(("name", "lines"), MAX_LINES.items())
+def test_document_is_short_enough(name: str, lines: int) -> None:
     assert len((DOCS / f"{name}.md").read_text().splitlines()) <= lines
 
 
-def test_readme_curl_gets_the_answer_that_stands_below_it(client: TestClient) -> None:
+def test_readme_curl_gets_the_documented_answer(client: TestClient) -> None:
     command = next(block for block in _blocks("sh") if block.startswith("curl"))
-    stated, found = json.loads(_blocks("json")[0]), _post(client, command)
-    # The version covers the time and the revision, and another processor's training ends in slightly other weights.
-    assert re.fullmatch(r"[0-9a-f]{12}", stated["model"].pop("version"))
-    assert re.fullmatch(r"[0-9a-f]{12}", found["model"].pop("version"))
-    (stated_one,), (found_one,) = stated.pop("predictions"), found.pop("predictions")
-    assert stated["policy"].pop("threshold") == pytest.approx(found["policy"].pop("threshold"), abs=0.03)
-    assert stated == found
-    assert set(stated_one) == set(found_one)
+    expected, answer = json.loads(_blocks("json")[0]), _post(client, command)
+    # The version covers the time and the revision, and weights differ slightly between processors.
+    assert re.fullmatch(r"[0-9a-f]{12}", expected["model"].pop("version"))
+    assert re.fullmatch(r"[0-9a-f]{12}", answer["model"].pop("version"))
+    (expected_prediction,), (prediction,) = expected.pop("predictions"), answer.pop("predictions")
+    assert expected["policy"].pop("threshold") == pytest.approx(answer["policy"].pop("threshold"), abs=0.03)
+    assert expected == answer
+    assert set(expected_prediction) == set(prediction)
     for name in ("decision", "label", "reason", "prediction_set"):
-        assert stated_one[name] == found_one[name]
-    assert [entry["label"] for entry in stated_one["top_k"]] == [entry["label"] for entry in found_one["top_k"]]
-    assert stated_one["probabilities"] == pytest.approx(found_one["probabilities"], abs=0.05)
-    assert stated_one["confidence"] == max(stated_one["probabilities"])
+        assert expected_prediction[name] == prediction[name]
+    assert [entry["label"] for entry in expected_prediction["top_k"]] == [
+        entry["label"] for entry in prediction["top_k"]
+    ]
+    assert expected_prediction["probabilities"] == pytest.approx(prediction["probabilities"], abs=0.05)
+    assert expected_prediction["confidence"] == max(expected_prediction["probabilities"])
 
 
-def test_readme_pictures_that_are_not_answered_have_the_reasons_that_it_says(client: TestClient) -> None:
+def test_readme_abstentions_have_the_documented_reasons(client: TestClient) -> None:
     block = [block for block in _blocks("sh") if block.startswith("curl")][1]
     answers = [_post(client, command)["predictions"][0] for command in block.splitlines()]
     assert [answer["label"] for answer in answers] == [None, None]
@@ -105,40 +107,40 @@ def test_readme_pictures_that_are_not_answered_have_the_reasons_that_it_says(cli
     assert all(f"`{reason}`" in before for reason in reasons)
 
 
-def test_form_gets_an_answer_for_each_file(client: TestClient) -> None:
+def test_documented_form_gets_an_answer_for_each_file(client: TestClient) -> None:
     command = next(block for block in _blocks("sh", (DOCS / "requests.md").read_text()) if block.startswith("curl -F"))
     program, *forms, url = shlex.split(command)
     assert (program, forms[::2]) == ("curl", ["-F"] * 2)
     pictures = [ROOT / form.removeprefix("file=@") for form in forms[1::2]]
     parts = urlsplit(url)
     sent = [("file", (path.name, path.read_bytes(), "image/png")) for path in pictures]
-    found = client.post(f"{parts.path}?{parts.query}", files=sent).json()["predictions"]
-    assert [len(prediction["top_k"]) for prediction in found] == [1, 1]
-    assert [prediction["label"] for prediction in found] == ["Ankle boot", None]
+    predictions = client.post(f"{parts.path}?{parts.query}", files=sent).json()["predictions"]
+    assert [len(prediction["top_k"]) for prediction in predictions] == [1, 1]
+    assert [prediction["label"] for prediction in predictions] == ["Ankle boot", None]
 
 
 def _example(heading: str, document: str = "operations") -> dict[str, Any]:
     """The JSON in the section of a document with this heading."""
     section = (DOCS / f"{document}.md").read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
     (block,) = _blocks("json", section)
-    found: dict[str, Any] = json.loads(block)
-    return found
+    example: dict[str, Any] = json.loads(block)
+    return example
 
 
-def test_line_of_the_log_in_the_documents_is_one(trained_model: Path) -> None:
-    stated = _example("Logs and traces")
-    trace = {"traceparent": f"00-{stated['trace_id']}-00f067aa0ba902b7-01"}
+def test_documented_log_line_is_real(trained_model: Path) -> None:
+    example = _example("Logs and traces")
+    trace = {"traceparent": f"00-{example['trace_id']}-00f067aa0ba902b7-01"}
     with serving(trained_model) as server:
         httpx2.post(f"{server.address}/predict", content=bytes(3 * 784), headers={"content-type": RAW, **trace})
         assert server.stop(signal.SIGTERM) == 0
-        found = json.loads(next(line for line in server.log() if stated["request_id"] in line))
-    assert list(found) == list(stated)
+        logged = json.loads(next(line for line in server.log() if example["request_id"] in line))
+    assert list(logged) == list(example)
     changing = {"time": 0, "seconds": 0, "version": 0, "decisions": 0}
-    assert {**found, **changing} == {**stated, **changing}
+    assert {**logged, **changing} == {**example, **changing}
 
 
-def test_drift_in_the_documents_is_what_these_images_give(client: TestClient, dataset: Dataset) -> None:
-    stated = _example("Monitoring promises")
+def test_documented_drift_is_that_of_its_images(client: TestClient, dataset: Dataset) -> None:
+    documented = _example("Monitoring promises")
     left_out = [dataset.classes.index(name) for name in ("Shirt", "Coat")]
     images = dataset.test.inputs[~np.isin(dataset.test.labels, left_out)]
     with TestClient(create_app(client.app.state.settings)) as fresh:  # type: ignore[attr-defined]
@@ -146,34 +148,34 @@ def test_drift_in_the_documents_is_what_these_images_give(client: TestClient, da
             body = images[start : start + 1000].tobytes()
             answer = fresh.post("/predict", content=body, headers={"content-type": "application/octet-stream"})
             assert answer.status_code == 200
-        found = fresh.get("/drift").json()
-    assert set(stated) == set(found)
+        drift = fresh.get("/drift").json()
+    assert set(documented) == set(drift)
     for name in ("inputs", "window", "window_number", "inputs_since", "reference"):
-        assert stated[name] == found[name]
+        assert documented[name] == drift[name]
     for name in ("labels", "confidence", "ood_score"):
-        assert stated[name]["status"] == found[name]["status"]
-        assert stated[name]["psi"] == pytest.approx(found[name]["psi"], abs=0.03)
-        assert set(stated[name]) == set(found[name]) - {"bins"}
+        assert documented[name]["status"] == drift[name]["status"]
+        assert documented[name]["psi"] == pytest.approx(drift[name]["psi"], abs=0.03)
+        assert set(documented[name]) == set(drift[name]) - {"bins"}
 
 
 def test_readme_operating_points_are_the_shipped_recipes(trained_model: Path) -> None:
-    """Another processor's training ends in slightly other weights, so within a point of a percentage or two."""
+    """Weights differ slightly between processors, so the percentages may differ by a few points."""
     manifest = Classifier.load(trained_model).manifest
     assert manifest.abstention is not None
     rows = re.findall(r"^\| at most (\d+) % \| (0\.\d+) \| (.+) % \| (.+) % \| (.+) % \|$", README, re.MULTILINE)
-    stated = {int(row[0]) / 100: [float(number) for number in row[1:]] for row in rows}
-    assert list(stated) == [certificate.selective_risk for certificate in manifest.abstention.selective_risk]
+    documented = {int(row[0]) / 100: [float(number) for number in row[1:]] for row in rows}
+    assert list(documented) == [certificate.selective_risk for certificate in manifest.abstention.selective_risk]
     for certificate, point in zip(manifest.abstention.selective_risk, manifest.metrics.operating_points, strict=False):
         assert certificate.threshold is not None
         assert certificate.coverage is not None
         assert point.selective_risk is not None
-        threshold, *percentages = stated[certificate.selective_risk]
+        threshold, *percentages = documented[certificate.selective_risk]
         assert threshold == pytest.approx(certificate.threshold, abs=0.03)
-        found = [100 * share for share in (certificate.coverage, point.coverage, point.selective_risk)]
-        assert percentages == pytest.approx(found, abs=4)
+        measured = [100 * share for share in (certificate.coverage, point.coverage, point.selective_risk)]
+        assert percentages == pytest.approx(measured, abs=4)
 
 
-def test_cost_matrix_in_the_documents_is_one_that_the_training_takes() -> None:
+def test_documented_cost_matrix_is_accepted_by_the_training() -> None:
     (block,) = _blocks("json", (DOCS / "abstention.md").read_text())
     assert json.loads(block) == json.loads((ROOT / "docs" / "costs.json").read_text())
     matrix = cost_matrix.read(ROOT / "docs" / "costs.json", fashion_mnist.CLASSES)
@@ -182,7 +184,7 @@ def test_cost_matrix_in_the_documents_is_one_that_the_training_takes() -> None:
 
 
 def _commands(text: str) -> list[str]:
-    """What follows `demur` in blocks of shell and between backticks, and what `make train` adds to it."""
+    """The arguments of `demur` in shell blocks and between backticks, and those that `make train` adds."""
     text = re.sub(r"\\\n\s*", "", text)
     commands = [f"fit {options}" for options in re.findall(r'^make train FIT="(.*)"$', text, re.MULTILINE)]
     commands += re.findall(r"^(?:DEMUR_\w+=\S+ )*demur (.*)$", text, re.MULTILINE)
@@ -195,22 +197,22 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("commands", COMMANDS.values(), ids=COMMANDS)
-def test_commands_in_documents_are_understood(commands: list[str]) -> None:
+def test_documented_commands_are_valid(commands: list[str]) -> None:
     for command in commands:
-        name, *words = shlex.split(command)
+        name, *arguments = shlex.split(command)
         match name:
             case "serve":
-                options = [word for word in words if word.startswith("-")]
+                options = [argument for argument in arguments if argument.startswith("-")]
                 assert set(options) <= {"--host", "--port", "--workers"}
             case "score" | "key":
                 program = argparse.ArgumentParser()
                 (scoring_arguments if name == "score" else access).add(program)
-                program.parse_args(words)
+                program.parse_args(arguments)
             case _:
-                parser.parser().parse_args([name, *words])
+                parser.parser().parse_args([name, *arguments])
 
 
-def test_readme_shows_data_of_ones_own_from_describe_to_serve() -> None:
+def test_readme_shows_own_data_from_describe_to_serve() -> None:
     block = next(block for block in _blocks("sh") if "demur describe" in block)
     describe, fit, serve = block.splitlines()
     described, fitted = (parser.parser().parse_args(shlex.split(command)[1:]) for command in (describe, fit))
@@ -218,7 +220,7 @@ def test_readme_shows_data_of_ones_own_from_describe_to_serve() -> None:
     assert serve == f"demur serve {fitted.out}"
 
 
-def test_torchrun_commands_in_documents_are_understood() -> None:
+def test_documented_torchrun_commands_are_valid() -> None:
     text = (DOCS / "training.md").read_text()
     commands = re.findall(r"^\.venv/bin/torchrun (.*)$", text, re.MULTILINE)
     assert len(commands) == 2
@@ -228,8 +230,8 @@ def test_torchrun_commands_in_documents_are_understood() -> None:
         parser.parser().parse_args(torchrun.training_script_args)
 
 
-def test_readme_figures_are_those_of_the_documents_that_it_links() -> None:
-    """Each figure of the second table stands in the section that its row links to, and so do the peers'."""
+def test_readme_figures_are_those_of_the_linked_documents() -> None:
+    """Each figure of the second table, and those of the peers, are in the section that the row links to."""
     rows = re.findall(r"^\| \[.+?\]\((.+?)#(.+?)\) \| (.+) \| (.+) \|$", README, re.MULTILINE)
     assert len(rows) >= 3
     for path, anchor, *cells in rows:
@@ -240,7 +242,7 @@ def test_readme_figures_are_those_of_the_documents_that_it_links() -> None:
 
 
 def _section(text: str, anchor: str) -> str:
-    """From the heading with this anchor to the next one."""
+    """The section from the heading with this anchor to the next heading."""
     headings = [match for match in re.finditer(r"^#+ (.+)$", text, re.MULTILINE) if _slug(match[1]) == anchor]
     (heading,) = headings
     return re.split(r"^#+ ", text[heading.end() :], maxsplit=1, flags=re.MULTILINE)[0]
@@ -255,13 +257,13 @@ def _slug(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-def test_problem_in_the_documents_is_what_a_bad_option_gets(client: TestClient) -> None:
-    stated = _example("Errors", "api")
+def test_documented_problem_is_that_of_a_bad_option(client: TestClient) -> None:
+    expected = _example("Errors", "api")
     picture = (ROOT / "docs" / "ankle-boot.png").read_bytes()
-    found = client.post("/predict?top_k=12", content=picture, headers={"content-type": "image/png"}).json()
-    stated.pop("request_id")
-    found.pop("request_id")
-    assert stated == found
+    problem = client.post("/predict?top_k=12", content=picture, headers={"content-type": "image/png"}).json()
+    expected.pop("request_id")
+    problem.pop("request_id")
+    assert expected == problem
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
@@ -276,11 +278,13 @@ def _shown(default: object) -> str:
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 
-def test_description_of_the_api_is_the_one_that_is_kept(trained_model: Path) -> None:
-    """Where it is meant to change, `make openapi` writes it anew, and the difference shows what clients will see."""
+def test_description_of_the_api_is_the_stored_one(trained_model: Path) -> None:
+    """After an intended change, `make openapi` rewrites the file, and the diff shows the change for clients."""
     command = [sys.executable, "docs/openapi.py", str(trained_model)]
-    said = subprocess.run(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True)
-    assert said.stdout == (DOCS / "openapi.json").read_text()
+    result = subprocess.run(
+        command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True
+    )
+    assert result.stdout == (DOCS / "openapi.json").read_text()
 
 
 def test_settings_table_lists_every_setting_with_its_default() -> None:
@@ -297,7 +301,7 @@ def test_settings_table_lists_every_setting_with_its_default() -> None:
     assert explained == list(fields)
 
 
-def test_standard_protocols_are_asked_by_the_commands_that_stand_there(trained_model: Path) -> None:
+def test_documented_commands_use_the_standard_protocols(trained_model: Path) -> None:
     text = (DOCS / "interoperability.md").read_text()
     commands = re.findall(r"^```sh\n(curl -s http://127.0.0.1:8000/v.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert len(commands) == 2
@@ -314,7 +318,7 @@ def test_standard_protocols_are_asked_by_the_commands_that_stand_there(trained_m
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
-def test_links_lead_to_a_file_and_to_a_heading_in_it(document: Path) -> None:
+def test_links_lead_to_existing_files_and_headings(document: Path) -> None:
     links = re.findall(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]+))?\)", document.read_text())
     assert [path for path, _ in links if not (document.parent / path).exists()] == []
     assert [
@@ -332,13 +336,13 @@ def _anchors(document: Path) -> set[str]:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
 def test_paths_in_documents_exist(document: Path) -> None:
-    tops = "service|training|exercises|tests|benchmarks|requirements|deploy"
-    named = re.findall(rf"`((?:{tops})/[\w./-]*)`", document.read_text())
+    roots = "service|training|exercises|tests|benchmarks|requirements|deploy"
+    named = re.findall(rf"`((?:{roots})/[\w./-]*)`", document.read_text())
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 @pytest.mark.parametrize("half", ["service", "training"])
-def test_architecture_names_every_room_after_those_that_it_imports(half: str) -> None:
+def test_architecture_lists_every_room_after_its_imports(half: str) -> None:
     table = re.search(rf"^\| `{half}/` \| owns \|\n((?:\|.*\n)+)", (DOCS / "architecture.md").read_text(), re.MULTILINE)
     assert table is not None
     rooms = re.findall(r"^\| `(\w+)(?:/|\.py)` \|", table[1], re.MULTILINE)
@@ -348,7 +352,7 @@ def test_architecture_names_every_room_after_those_that_it_imports(half: str) ->
         assert imported <= set(rooms[: rooms.index(room)]), room
 
 
-def test_license_is_the_one_that_is_declared() -> None:
+def test_license_is_the_declared_one() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     (name,) = project["license-files"]
     head, version = (line.strip() for line in (ROOT / name).read_text().splitlines()[1:3])
@@ -363,7 +367,7 @@ def test_serving_lock_has_nothing_of_training() -> None:
     assert not (training | {"pytest", "mapie", "scikit-learn"}) & set(names)
 
 
-def test_locks_agree_with_one_another() -> None:
+def test_locks_agree() -> None:
     pins = {
         name: dict(
             re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / "requirements" / f"{name}.txt").read_text(), re.MULTILINE)

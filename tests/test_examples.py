@@ -1,10 +1,10 @@
-"""The worked examples of docs/examples, run as they stand there: describe, fit, serve, ask. They train.
+"""The worked examples of docs/examples, run as written: describe, fit, serve, ask. They train models.
 
-Data and splits are drawn from a seed, so what `describe` says must be the same to the letter. What a training ends in
-may not be: another processor adds in another order, its weights differ in their last digits, and the epoch of the
-lowest tune loss may be the one beside it. A patient or two near a threshold then change sides. So probabilities,
-thresholds and shares are compared within the tolerances of the README's own test, and counts within a few examples.
-What a reader takes home must hold exactly: decisions, labels, reasons, and which promises are certified.
+Data and splits depend only on a seed, so the output of `describe` must be equal to the letter. Trained weights may
+differ: another processor adds in another order, and the epoch of the lowest tune loss may be the next one. A patient
+or two near a threshold may then get another decision. So probabilities, thresholds and shares are compared within the
+tolerances of the README's own test, and counts within a few examples. Decisions, labels, reasons and the certified
+promises must be equal.
 """
 
 import json
@@ -28,15 +28,15 @@ from training.data.options import DataOptions
 pytestmark = pytest.mark.process
 
 EXAMPLES = ROOT / "docs" / "examples"
-COUNT = 4  # examples that may change sides
+COUNT = 4  # examples whose decision may differ
 
 
 @dataclass(frozen=True)
 class Example:
-    """One document, what its commands said, and the service on the model that they made."""
+    """One document, the output of its commands, and a service with their model."""
 
     text: str
-    folder: Path  # where they ran
+    folder: Path  # where the commands ran
     described: str
     fitted: str
     server: Server
@@ -48,11 +48,11 @@ class Example:
         return httpx2.get(f"{self.server.address}{path}").json()
 
     def curls(self) -> list[Any]:
-        """What the document's curl commands get, run by bash and curl themselves."""
+        """The answers to the document's curl commands, run by bash."""
         commands = [block.strip() for block in self.blocks("sh") if block.startswith("curl ")]
-        here = [command.replace("http://127.0.0.1:8000", self.server.address) for command in commands]
-        assert all(self.server.address in command for command in here)
-        return [json.loads(_bash(f"{command} --silent", self.folder)) for command in here]
+        local = [command.replace("http://127.0.0.1:8000", self.server.address) for command in commands]
+        assert all(self.server.address in command for command in local)
+        return [json.loads(_bash(f"{command} --silent", self.folder)) for command in local]
 
     def table(self, first: str) -> list[list[str]]:
         """The cells of the document's table whose header begins with `first`, without its two header lines."""
@@ -74,51 +74,53 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
 
 @pytest.fixture(params=["cancer", "digits"])
 def example(request: pytest.FixtureRequest) -> Example:
-    found: Example = request.getfixturevalue(request.param)
-    return found
+    chosen: Example = request.getfixturevalue(request.param)
+    return chosen
 
 
-def test_describe_says_what_stands_in_the_document(example: Example) -> None:
-    stated = example.blocks("text")[0].splitlines()
-    assert [line for line in stated if line != "..." and line not in example.described.splitlines()] == []
+def test_describe_prints_the_documented_output(example: Example) -> None:
+    expected = example.blocks("text")[0].splitlines()
+    assert [line for line in expected if line != "..." and line not in example.described.splitlines()] == []
 
 
-def test_fit_ends_in_the_operating_points_of_the_document(example: Example) -> None:
-    stated, found = _operating_points(example.blocks("text")[1]), _operating_points(example.fitted)
-    assert list(stated) == list(found)
-    for name, words in stated.items():
+def test_fit_prints_the_documented_operating_points(example: Example) -> None:
+    expected, actual = _operating_points(example.blocks("text")[1]), _operating_points(example.fitted)
+    assert list(expected) == list(actual)
+    for name, words in expected.items():
         assert [word for word in words if not _is_number(word)] == [
-            word for word in found[name] if not _is_number(word)
+            word for word in actual[name] if not _is_number(word)
         ]
         for i, word in enumerate(words):
             if _is_number(word):
                 tolerance = 4 if words[i + 1 : i + 2] == ["%"] else 0.05
-                assert float(word) == pytest.approx(float(found[name][i]), abs=tolerance), name
+                assert float(word) == pytest.approx(float(actual[name][i]), abs=tolerance), name
 
 
-def test_fit_warns_of_what_the_document_shows(example: Example) -> None:
+def test_fit_prints_the_documented_warnings(example: Example) -> None:
     def warnings(text: str) -> list[str]:
         return re.findall(r"^warning: (.*)$", text, re.MULTILINE)
 
     assert warnings(example.blocks("text")[1]) == warnings(example.fitted)
 
 
-def test_curl_gets_the_answers_of_the_document(example: Example) -> None:
-    stated = [json.loads(block) for block in example.blocks("json") if '"predictions"' in block]
-    found = example.curls()
-    assert len(stated) == len(found) == 2
-    for said, got in zip(stated, found, strict=True):
-        assert re.fullmatch(r"[0-9a-f]{12}", said["model"].pop("version"))  # of the bytes, which differ by the time
-        got["model"].pop("version")
+def test_curl_gets_the_documented_answers(example: Example) -> None:
+    documented = [json.loads(block) for block in example.blocks("json") if '"predictions"' in block]
+    responses = example.curls()
+    assert len(documented) == len(responses) == 2
+    for expected, response in zip(documented, responses, strict=True):
+        assert re.fullmatch(r"[0-9a-f]{12}", expected["model"].pop("version"))  # of the bytes, which include the time
+        response["model"].pop("version")
         for name in ("threshold", "answer_cost_bound"):
-            assert said["policy"].pop(name, None) == pytest.approx(got["policy"].pop(name, None), abs=0.05)
-        assert {**said, "predictions": None} == {**got, "predictions": None}
-        for one, other in zip(said["predictions"], got["predictions"], strict=True):
-            assert set(one) == set(other)
+            assert expected["policy"].pop(name, None) == pytest.approx(response["policy"].pop(name, None), abs=0.05)
+        assert {**expected, "predictions": None} == {**response, "predictions": None}
+        for expected_prediction, prediction in zip(expected["predictions"], response["predictions"], strict=True):
+            assert set(expected_prediction) == set(prediction)
             for name in ("decision", "label", "reason", "prediction_set"):
-                assert one[name] == other[name]
-            assert [entry["label"] for entry in one["top_k"]] == [entry["label"] for entry in other["top_k"]]
-            assert one["probabilities"] == pytest.approx(other["probabilities"], abs=0.05)
+                assert expected_prediction[name] == prediction[name]
+            assert [entry["label"] for entry in expected_prediction["top_k"]] == [
+                entry["label"] for entry in prediction["top_k"]
+            ]
+            assert expected_prediction["probabilities"] == pytest.approx(prediction["probabilities"], abs=0.05)
 
 
 def test_patients_are_rows_of_the_table(cancer: Example) -> None:
@@ -128,16 +130,16 @@ def test_patients_are_rows_of_the_table(cancer: Example) -> None:
         json.loads((EXAMPLES / f"{name}.json").read_text()) for name in ("patients", "patients-by-cost")
     )
     assert by_risk["inputs"] == by_cost["inputs"]
-    wanted = [{name: float(value) for name, value in row.items() if name != "diagnosis"} for row in rows]
-    found = [rows[wanted.index(patient)]["diagnosis"] for patient in by_risk["inputs"]]
-    assert found == ["malignant", "benign"]
+    measurements = [{name: float(value) for name, value in row.items() if name != "diagnosis"} for row in rows]
+    diagnoses = [rows[measurements.index(patient)]["diagnosis"] for patient in by_risk["inputs"]]
+    assert diagnoses == ["malignant", "benign"]
 
 
-def test_cost_matrix_stands_in_the_document(cancer: Example) -> None:
+def test_cost_matrix_is_documented(cancer: Example) -> None:
     assert json.loads(cancer.blocks("json")[0]) == json.loads((EXAMPLES / "cancer-costs.json").read_text())
 
 
-def test_cancer_certificates_are_those_of_the_document(cancer: Example) -> None:
+def test_cancer_certificates_are_the_documented_ones(cancer: Example) -> None:
     manifest = cancer.get("/model")
     certificates = manifest["abstention"]["selective_risk"] + manifest["abstention"]["reject_cost"]
     rows = cancer.table("promise")
@@ -148,7 +150,7 @@ def test_cancer_certificates_are_those_of_the_document(cancer: Example) -> None:
         if kind in certificate
     ]
     assert [row[0] for row in rows] == names
-    for (_, answered, referred, seen, bound, status), certificate in zip(rows, certificates, strict=True):
+    for (_, answered, referred, observed, bound, status), certificate in zip(rows, certificates, strict=True):
         assert status == certificate["status"]
         if not answered:
             assert certificate["answered"] is None
@@ -156,15 +158,15 @@ def test_cancer_certificates_are_those_of_the_document(cancer: Example) -> None:
         assert int(answered) + int(referred) == certificate["size"] == 199
         assert int(answered) == pytest.approx(certificate["answered"], abs=COUNT)
         if "reject_cost" in certificate:
-            assert _number(seen) == pytest.approx(certificate["answer_cost"], abs=0.05)
+            assert _number(observed) == pytest.approx(certificate["answer_cost"], abs=0.05)
             assert _number(bound) == pytest.approx(certificate["answer_cost_bound"], abs=0.08)
         else:
-            assert _number(seen) == pytest.approx(certificate["errors"], abs=2)
+            assert _number(observed) == pytest.approx(certificate["errors"], abs=2)
             assert _number(bound) == pytest.approx(100 * certificate["risk_bound"], abs=2)
 
 
-def test_cancers_missed_under_each_policy_are_as_many_as_the_document_says(cancer: Example) -> None:
-    """The report split, asked of the service in one request for each policy, and the costs counted by hand."""
+def test_missed_cancers_of_each_policy_are_as_many_as_documented(cancer: Example) -> None:
+    """The service decides on the report split in one request for each policy, and the test counts the costs."""
     inputs, labels = _report_split(cancer)
     assert (len(labels), labels.count("malignant")) == (114, 44)
     missed, referred = {}, {}
@@ -174,23 +176,23 @@ def test_cancers_missed_under_each_policy_are_as_many_as_the_document_says(cance
         body = {"inputs": inputs, "policy": {kind: float(value) if value else True}}
         answer = httpx2.post(f"{cancer.server.address}/predict", json=body).json()
         pairs = list(zip([one["label"] for one in answer["predictions"]], labels, strict=True))
-        found = [
+        counts = [
             sum(label is None for label, _ in pairs),
             pairs.count(("benign", "malignant")),
             pairs.count(("malignant", "benign")),
         ]
-        stated = [int(cell) for cell in cells[:3]]
-        assert found == pytest.approx(stated, abs=COUNT), policy
-        by_hand = (0.8 * stated[0] + 20 * stated[1] + stated[2]) / len(labels)
+        documented = [int(cell) for cell in cells[:3]]
+        assert counts == pytest.approx(documented, abs=COUNT), policy
+        by_hand = (0.8 * documented[0] + 20 * documented[1] + documented[2]) / len(labels)
         assert float(cells[3]) == pytest.approx(by_hand, abs=0.005)
-        referred[kind], missed[kind] = found[:2]
-    # What the document concludes from it holds for whatever the training ended in.
+        referred[kind], missed[kind] = counts[:2]
+    # The document's conclusions hold for any outcome of the training.
     assert missed["reject_cost"] == 0 < missed["never_abstain"]
     assert missed["selective_risk"] > 0
     assert referred["never_abstain"] == 0 < referred["reject_cost"]
 
 
-def test_digits_certificates_are_those_of_the_document(digits: Example) -> None:
+def test_digits_certificates_are_the_documented_ones(digits: Example) -> None:
     infeasible, *certified = digits.get("/model")["abstention"]["selective_risk"]
     assert (infeasible["selective_risk"], infeasible["status"]) == (0.01, "infeasible")
     rows = digits.table("promise")
@@ -202,7 +204,7 @@ def test_digits_certificates_are_those_of_the_document(digits: Example) -> None:
         assert _number(bound) == pytest.approx(100 * certificate["risk_bound"], abs=1)
 
 
-def test_a_digit_that_no_promise_covers_is_not_answered(digits: Example) -> None:
+def test_digit_that_no_promise_covers_is_not_answered(digits: Example) -> None:
     picture = (digits.folder / "build" / "digits" / "6" / "0164.png").read_bytes()
     url = f"{digits.server.address}/predict?selective_risk=0.01"
     answer = httpx2.post(url, content=picture, headers={"content-type": "image/png"}).json()
@@ -211,7 +213,7 @@ def test_a_digit_that_no_promise_covers_is_not_answered(digits: Example) -> None
 
 @contextmanager
 def _worked(name: str, folder: Path) -> Iterator[Example]:
-    """Run the document's commands in `folder`, where its paths lead to this checkout's documents, and serve."""
+    """Run the document's commands in `folder`, with its paths in this checkout, and serve the model."""
     text = (EXAMPLES / f"{name}.md").read_text()
     (folder / "docs").symlink_to(ROOT / "docs")
     prepare, fit, serve, *_ = _blocks(text, "sh")
@@ -223,13 +225,13 @@ def _worked(name: str, folder: Path) -> Iterator[Example]:
 
 
 def _bash(command: str, folder: Path) -> str:
-    """What a block of shell prints, with this Python for the one of the checkout's virtual environment."""
+    """The output of a shell block, with this Python instead of that of the checkout's virtual environment."""
     environment = command_environment(PYTHONPATH=str(ROOT))
-    here = command.replace(".venv/bin/python", shlex.quote(sys.executable))
-    here = re.sub(r"^demur ", f"{shlex.quote(sys.executable)} -m demur ", here, flags=re.MULTILINE)
-    done = subprocess.run(["bash", "-ec", here], cwd=folder, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    script = command.replace(".venv/bin/python", shlex.quote(sys.executable))
+    script = re.sub(r"^demur ", f"{shlex.quote(sys.executable)} -m demur ", script, flags=re.MULTILINE)
+    result = subprocess.run(["bash", "-ec", script], cwd=folder, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 def _blocks(text: str, language: str) -> list[str]:
@@ -237,7 +239,7 @@ def _blocks(text: str, language: str) -> list[str]:
 
 
 def _operating_points(text: str) -> dict[str, list[str]]:
-    """The words of each row of the table that the training prints, by the name of the policy."""
+    """The words of each row of the table that the training prints, by policy."""
     rows = re.findall(r"^((?:selective_risk|reject_cost) [0-9.]+(?: \(default\))?|never_abstain)  +(.*)$", text, re.M)
     return {name: rest.split() for name, rest in rows}
 
@@ -253,7 +255,7 @@ def _number(text: str) -> float:
 
 
 def _report_split(cancer: Example) -> tuple[list[list[float]], list[str]]:
-    """The patients that nothing was decided on, and what they had."""
+    """The patients of the report split, and their diagnoses."""
     options = DataOptions(
         cancer.folder / "build" / "cancer.csv", label_column="diagnosis", split_shares=(0.35, 0.1, 0.35, 0.2)
     )

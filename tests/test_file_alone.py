@@ -1,4 +1,4 @@
-"""The file decides for itself: anyone with an ONNX runtime abstains as the service does, without our code."""
+"""The file decides for itself: with any ONNX runtime and without our code it abstains as the service does."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from training.data.dataset import Dataset
 from training.data.splits import split
 
 
-def test_file_alone_decides_as_the_service_on_all_report_images(trained_model: Path, dataset: Dataset) -> None:
+def test_file_alone_decides_like_the_service_on_all_report_images(trained_model: Path, dataset: Dataset) -> None:
     report = split(dataset, "tuned", 0).report
     raw = {"content-type": "application/octet-stream"}
     with TestClient(create_app(Settings(model_path=trained_model))) as client:
@@ -23,4 +23,4 @@ def test_file_alone_decides_as_the_service_on_all_report_images(trained_model: P
                 served += [prediction["label"] for prediction in answer["predictions"]]
             alone = decide_from_the_file_alone(trained_model, report.inputs, risk)
             assert alone == served
-            assert 1000 < sum(label is not None for label in alone) < 4500  # both outcomes were there
+            assert 1000 < sum(label is not None for label in alone) < 4500  # both outcomes occurred

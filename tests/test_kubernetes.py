@@ -1,4 +1,4 @@
-"""The manifests of deploy/kubernetes: valid, consistent in themselves, and with commands that are understood."""
+"""The manifests of deploy/kubernetes: valid, consistent, and with valid commands."""
 
 import argparse
 import copy
@@ -19,33 +19,33 @@ from training.cli import parser
 KUBERNETES = "1.37"
 FOLDER = ROOT / "deploy" / "kubernetes"
 OBJECTS: dict[tuple[str, str], dict[str, Any]] = {
-    (path.name, found["kind"]): found
+    (path.name, manifest["kind"]): manifest
     for path in sorted(FOLDER.glob("*.yaml"))
-    for found in yaml.safe_load_all(path.read_text())
+    for manifest in yaml.safe_load_all(path.read_text())
 }
 JOB, DEPLOYMENT = OBJECTS["train.yaml", "Job"], OBJECTS["serve.yaml", "Deployment"]
 
 
 def _pod(workload: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = workload["spec"]["template"]["spec"]
-    return found
+    spec: dict[str, Any] = workload["spec"]["template"]["spec"]
+    return spec
 
 
 def _container(workload: dict[str, Any]) -> dict[str, Any]:
-    (found,) = _pod(workload)["containers"]
-    assert isinstance(found, dict)
-    return found
+    (container,) = _pod(workload)["containers"]
+    assert isinstance(container, dict)
+    return container
 
 
 def _torchrun() -> argparse.Namespace:
-    """The options of the Job's command, as the pod of index 1 has them."""
-    given = [word.replace("$(JOB_COMPLETION_INDEX)", "1") for word in _container(JOB)["args"]]
-    found: argparse.Namespace = get_args_parser().parse_args(given)
-    return found
+    """The parsed options of the Job's command in the pod of index 1."""
+    arguments = [word.replace("$(JOB_COMPLETION_INDEX)", "1") for word in _container(JOB)["args"]]
+    options: argparse.Namespace = get_args_parser().parse_args(arguments)
+    return options
 
 
 @pytest.mark.parametrize("name", OBJECTS, ids=" ".join)
-def test_object_is_what_the_schema_says(name: tuple[str, str]) -> None:
+def test_object_matches_the_schema(name: tuple[str, str]) -> None:
     assert kubernetes_validate.validate(OBJECTS[name], KUBERNETES, strict=True) == KUBERNETES
 
 
@@ -61,14 +61,14 @@ def test_object_is_what_the_schema_says(name: tuple[str, str]) -> None:
     ],
     ids=["unknown", "type", "missing", "pod", "capitals", "nameless"],
 )
-def test_slip_is_found(spoil: Callable[[dict[str, Any]], Any]) -> None:
+def test_mistake_is_found(spoil: Callable[[dict[str, Any]], Any]) -> None:
     job = copy.deepcopy(JOB)
     spoil(job)
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(job, KUBERNETES, strict=True)
 
 
-def test_job_runs_a_command_that_torchrun_and_training_understand() -> None:
+def test_command_of_the_job_is_valid_for_torchrun_and_training() -> None:
     container = _container(JOB)
     assert container["command"] == ["python", "-m", "torch.distributed.run"]
     torchrun = _torchrun()
@@ -87,24 +87,24 @@ def test_pods_find_one_another() -> None:
     assert spec["completionMode"] == "Indexed"
     assert spec["completions"] == spec["parallelism"] == int(torchrun.nnodes) == 2
     assert torchrun.node_rank == 1
-    # The name that the pod of index 0 has by its headless service.
+    # The name of the pod of index 0 by the headless service.
     assert service["spec"]["clusterIP"] == "None"
     assert _pod(JOB)["subdomain"] == service["metadata"]["name"]
     assert torchrun.master_addr == f"{name}-0.{service['metadata']['name']}"
     assert [port["port"] for port in service["spec"]["ports"]] == [torchrun.master_port]
-    selector = {"batch.kubernetes.io/job-name": name}  # which the Job's controller puts on its pods
+    selector = {"batch.kubernetes.io/job-name": name}  # the Job's controller adds this to its pods
     policy = OBJECTS["train.yaml", "NetworkPolicy"]["spec"]
     assert service["spec"]["selector"] == policy["podSelector"]["matchLabels"] == selector
     assert policy["ingress"] == [{"from": [{"podSelector": {"matchLabels": selector}}]}]
 
 
-def test_threads_are_as_many_as_processors() -> None:
+def test_thread_count_is_the_processor_count() -> None:
     container = _container(JOB)
     assert {"name": "OMP_NUM_THREADS", "value": container["resources"]["requests"]["cpu"]} in container["env"]
 
 
 @pytest.mark.parametrize("workload", [JOB, DEPLOYMENT], ids=["train", "serve"])
-def test_pod_has_no_rights_that_it_does_not_need(workload: dict[str, Any]) -> None:
+def test_pod_has_no_unneeded_rights(workload: dict[str, Any]) -> None:
     pod, container = _pod(workload), _container(workload)
     (user,) = set(re.findall(r"USER (\d+)", (ROOT / "Dockerfile").read_text()))
     assert pod["securityContext"]["runAsUser"] == int(user)
@@ -119,7 +119,7 @@ def test_pod_has_no_rights_that_it_does_not_need(workload: dict[str, Any]) -> No
     assert {mount["name"] for mount in container["volumeMounts"]} == volumes
     claim = OBJECTS["train.yaml", "PersistentVolumeClaim"]["metadata"]["name"]
     assert [v["persistentVolumeClaim"]["claimName"] for v in pod["volumes"] if "emptyDir" not in v] == [claim]
-    assert f" AS {container['name']}\n" in (ROOT / "Dockerfile").read_text()  # the target that the comment names
+    assert f" AS {container['name']}\n" in (ROOT / "Dockerfile").read_text()  # the make target named in the comment
 
 
 def test_service_serves_what_the_job_publishes(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,19 +133,19 @@ def test_service_serves_what_the_job_publishes(client: TestClient, monkeypatch: 
     labels = DEPLOYMENT["spec"]["template"]["metadata"]["labels"]
     assert labels == service["spec"]["selector"] == DEPLOYMENT["spec"]["selector"]["matchLabels"]
     for probe in ("readinessProbe", "livenessProbe"):
-        asked = container[probe]["httpGet"]
-        assert asked["port"] == port["name"]
-        assert client.get(asked["path"]).status_code == 200
-    # DEMUR_SERVE_PORT, say, which Kubernetes would set for the Service, is no setting of the service.
+        target = container[probe]["httpGet"]
+        assert target["port"] == port["name"]
+        assert client.get(target["path"]).status_code == 200
+    # Kubernetes would set variables such as DEMUR_SERVE_PORT for the Service, which are no settings.
     assert _pod(DEPLOYMENT)["enableServiceLinks"] is False
     settings = Settings.from_environment()
     assert settings.drain_seconds > 0
-    # What the connections may take that are open when the drain ends, and the process to end, comes on top.
-    most = settings.drain_seconds + settings.shutdown_seconds + 2
-    assert _pod(DEPLOYMENT)["terminationGracePeriodSeconds"] > most
+    # Time for the connections that are open when the drain ends, and for the end of the process.
+    needed = settings.drain_seconds + settings.shutdown_seconds + 2
+    assert _pod(DEPLOYMENT)["terminationGracePeriodSeconds"] > needed
 
 
-def test_scaling_is_of_the_deployment() -> None:
+def test_scaling_targets_the_deployment() -> None:
     labels = {"matchLabels": DEPLOYMENT["spec"]["template"]["metadata"]["labels"]}
     autoscaler = OBJECTS["scale.yaml", "HorizontalPodAutoscaler"]["spec"]
     target = autoscaler["scaleTargetRef"]
@@ -153,21 +153,21 @@ def test_scaling_is_of_the_deployment() -> None:
         key: DEPLOYMENT[key] for key in ("apiVersion", "kind")
     }
     assert target["name"] == DEPLOYMENT["metadata"]["name"]
-    assert "replicas" not in DEPLOYMENT["spec"]  # or each apply would undo the scaling
+    assert "replicas" not in DEPLOYMENT["spec"]  # otherwise each apply would undo the scaling
     (metric,) = autoscaler["metrics"]
-    assert metric["resource"]["name"] in _container(DEPLOYMENT)["resources"]["requests"]  # of which it is a share
+    assert metric["resource"]["name"] in _container(DEPLOYMENT)["resources"]["requests"]  # the base of the utilization
     assert OBJECTS["scale.yaml", "PodDisruptionBudget"]["spec"]["selector"] == labels
     (spread,) = _pod(DEPLOYMENT)["topologySpreadConstraints"]
     assert spread["labelSelector"] == labels
 
 
-def test_readme_names_what_there_is() -> None:
+def test_readme_names_existing_objects() -> None:
     text = (FOLDER / "README.md").read_text()
     for path in re.findall(r"deploy/kubernetes/\S+\.yaml", text):
         assert (ROOT / path).exists()
     kinds = {"job": "Job", "deployment": "Deployment", "service": "Service"}
-    there = {(found["kind"], found["metadata"]["name"]) for found in OBJECTS.values()}
+    objects = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in OBJECTS.values()}
     named = re.findall(r"\b(job|deployment|service)[/ ](demur-[a-z]+)", text)
     assert len(named) >= 4
-    assert {(kinds[kind], name) for kind, name in named} <= there
+    assert {(kinds[kind], name) for kind, name in named} <= objects
     assert f"Kubernetes {KUBERNETES}" in text

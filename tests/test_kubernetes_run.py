@@ -1,4 +1,4 @@
-"""The Job's own command, run with two torchruns on this machine for its two pods, one of which is killed."""
+"""The Job's own command, run by two local torchruns as its two pods, one of which is killed."""
 
 import os
 import signal
@@ -19,17 +19,17 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The volume, with data."""
-    made = tmp_path_factory.mktemp("demur")
+    """The volume with data."""
+    volume = tmp_path_factory.mktemp("demur")
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(4000, 32)).astype(np.float32)
-    np.save(made / "x.npy", rows)
-    np.save(made / "y.npy", (rows @ rng.normal(size=(32, 3)) + 2 * rng.normal(size=(4000, 3))).argmax(axis=1))
-    return made
+    np.save(volume / "x.npy", rows)
+    np.save(volume / "y.npy", (rows @ rng.normal(size=(32, 3)) + 2 * rng.normal(size=(4000, 3))).argmax(axis=1))
+    return volume
 
 
 def _pod(index: int, folder: Path, port: int) -> "subprocess.Popen[str]":
-    """The Job's command as its pod of that index runs it, but for the volume's place, the address and the epochs."""
+    """Run the Job's command for the pod of this index, with another volume, address and number of epochs."""
     (job,) = [o for o in yaml.safe_load_all((ROOT / "deploy/kubernetes/train.yaml").read_text()) if o["kind"] == "Job"]
     (container,) = job["spec"]["template"]["spec"]["containers"]
     replacements = {
@@ -40,14 +40,14 @@ def _pod(index: int, folder: Path, port: int) -> "subprocess.Popen[str]":
     }
     arguments = []
     for argument in container["args"]:
-        for there, here in replacements.items():
-            argument = argument.replace(there, here)
+        for deployed, local in replacements.items():
+            argument = argument.replace(deployed, local)
         arguments.append(argument)
     return torchrun.start(*arguments, "--epochs=100", "--batch-size=200")
 
 
 def _until_both_succeed(pods: list["subprocess.Popen[str]"], folder: Path, port: int) -> int:
-    """Start a pod again when it fails, as `restartPolicy: OnFailure` has it. Returns how often that was."""
+    """Restart a pod when it fails, as by `restartPolicy: OnFailure`. Returns the number of restarts."""
     deadline, restarts = time.monotonic() + 180, 0
     while any(pod.poll() is None for pod in pods) or any(pod.returncode for pod in pods):
         for index, pod in enumerate(pods):
@@ -67,12 +67,12 @@ def _until_both_succeed(pods: list["subprocess.Popen[str]"], folder: Path, port:
 
 @pytest.fixture(scope="module")
 def undisturbed(folder: Path) -> str:
-    """The version of the model that comes of two pods that nobody kills."""
+    """The version of the model from two pods that are not killed."""
     port = free_port()
     pods = [_pod(index, folder, port) for index in (0, 1)]
-    shown = [torchrun.finish(pod)[0] for pod in pods]
-    assert "model " in shown[0]
-    assert shown[1] == ""
+    outputs = [torchrun.finish(pod)[0] for pod in pods]
+    assert "model " in outputs[0]
+    assert outputs[1] == ""
     version = Classifier.load(folder / "model.onnx").version
     (folder / "model.onnx").unlink()
     return version
@@ -84,7 +84,7 @@ def test_process_of_a_pod_is_killed(folder: Path, undisturbed: str, index: int) 
     pods = [_pod(index, folder, port) for index in (0, 1)]
     torchrun.wait_until((folder / "fit.checkpoint").exists, pods[0])
     os.kill(torchrun.worker_pid(pods[index], index), signal.SIGKILL)
-    assert _until_both_succeed(pods, folder, port) == 0  # torchrun has done it
+    assert _until_both_succeed(pods, folder, port) == 0  # torchrun has restarted it
     assert Classifier.load(folder / "model.onnx").version == undisturbed
 
 

@@ -1,4 +1,4 @@
-"""Data of one's own, from files to a certified answer: the commands that a user types, and the service."""
+"""A user's own data, from files to a certified answer: the commands, and the service."""
 
 import base64
 import csv
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.process
 
 RNG = np.random.default_rng(0)
 N = 1200
-# Three groups of points in the plane, and a third column that says nothing.
+# Three groups of points in the plane, and an uninformative third column.
 LABELS = RNG.integers(0, 3, N)
 ROWS = (RNG.normal(size=(N, 3)) + np.array([[0, 0, 0], [5, 0, 0], [0, 5, 0]])[LABELS]).astype(np.float32)
 NAMES = ["sand", "clay", "silt"]
@@ -85,7 +85,7 @@ def test_table_with_categories_and_missing_values(tmp_path: Path) -> None:
 def test_report_split_from_elsewhere_warns_in_the_file_the_log_and_the_report(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """In the report split, and there alone, three labels of ten are wrong."""
+    """Three labels of ten are wrong, in the report split only."""
     splits = np.repeat(["train", "tune", "calibration", "report"], [500, 200, 300, 200])
     labels = np.where((splits == "report") & (np.arange(N) % 10 < 3), (LABELS + 1) % 3, LABELS)
     with (tmp_path / "soil.csv").open("w", newline="") as stream:
@@ -111,7 +111,7 @@ def test_report_split_from_elsewhere_warns_in_the_file_the_log_and_the_report(
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_folder_of_pictures(tmp_path: Path, channels: int) -> None:
-    """Bright above or bright below, in two folders; in colour, the lower half is red."""
+    """Two folders: bright at the top and bright at the bottom. In colour, the lower half is red."""
     for number in range(400):
         below = number % 2
         picture = RNG.integers(0, 60, (6, 6, channels), dtype=np.uint8)

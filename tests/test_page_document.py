@@ -1,4 +1,4 @@
-"""`docs/page.md` says what the page is asked by, and its commands give what it says."""
+"""The commands and figures of `docs/page.md` are right."""
 
 import io
 import json
@@ -34,18 +34,18 @@ def _target(url: str) -> str:
 
 
 def test_inputs_are_the_pixels_of_the_picture(client: TestClient) -> None:
-    _, _, url, _, body, _, header = shlex.split(COMMANDS[0])
-    content = (ROOT / body.removeprefix("@")).read_bytes()
+    _, _, url, _, data, _, header = shlex.split(COMMANDS[0])
+    content = (ROOT / data.removeprefix("@")).read_bytes()
     name, _, value = header.partition(": ")
-    found = client.post(_target(url), content=content, headers={name: value}).json()
-    np.testing.assert_array_equal(found["inputs"], [np.asarray(Image.open(io.BytesIO(content)))])
+    body = client.post(_target(url), content=content, headers={name: value}).json()
+    np.testing.assert_array_equal(body["inputs"], [np.asarray(Image.open(io.BytesIO(content)))])
 
 
-def test_samples_go_into_predict_as_they_are(client: TestClient) -> None:
-    asked, sent = (shlex.split(part) for part in COMMANDS[1].split(" | "))
-    samples = client.get(_target(asked[2]))
-    answer = client.post(_target(sent[2]), content=samples.content, headers={"content-type": "application/json"})
-    assert {p["decision"] for p in answer.json()["predictions"]} == {"answer", "abstain"}  # a first try shows both
+def test_samples_are_a_valid_body_for_predict(client: TestClient) -> None:
+    get, post = (shlex.split(part) for part in COMMANDS[1].split(" | "))
+    samples = client.get(_target(get[2]))
+    answer = client.post(_target(post[2]), content=samples.content, headers={"content-type": "application/json"})
+    assert {p["decision"] for p in answer.json()["predictions"]} == {"answer", "abstain"}  # the samples show both
     assert len(json.loads(samples.content)["inputs"]) == 10
 
 

@@ -16,14 +16,14 @@ from tests.service.scoring.files import embeddings, fixed_size_binary, fixed_siz
 pytestmark = pytest.mark.slow
 
 
-def _on_ray(model: Path, source: Path, target: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "deploy.ray.score", "--model", str(model), str(source), str(target), *words]
+def _on_ray(model: Path, source: Path, target: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "deploy.ray.score", "--model", str(model), str(source), str(target), *arguments]
     environment = {name: value for name, value in command_environment().items() if name != "RAY_ADDRESS"}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
 
 def _inputs(folder: Path) -> pa.Table:
-    """Six files: so many blocks that both workers have something to do. What is in them, in the order of the rows."""
+    """Write six files, enough blocks for both workers. Returns their content in the order of the rows."""
     folder.mkdir()
     rows = embeddings(6000)
     for i in range(6):
@@ -33,14 +33,14 @@ def _inputs(folder: Path) -> pa.Table:
     return pa.table({"id": list(range(6000)), "x": fixed_size_list(rows)})
 
 
-def test_every_row_is_that_of_the_command(tmp_path: Path) -> None:
+def test_every_row_equals_that_of_the_command(tmp_path: Path) -> None:
     model = tiny_features.write_embedding(tmp_path)
     everything = _inputs(tmp_path / "in")
-    words = ("--threshold", "0.6", "--probabilities")
-    found = _on_ray(model, tmp_path / "in", tmp_path / "ray", *words, "--batch-size", "250")
-    assert found.returncode == 0, found.stderr
+    options = ("--threshold", "0.6", "--probabilities")
+    result = _on_ray(model, tmp_path / "in", tmp_path / "ray", *options, "--batch-size", "250")
+    assert result.returncode == 0, result.stderr
     pq.write_table(everything, tmp_path / "in.parquet")
-    assert score(model, tmp_path / "in.parquet", tmp_path / "out.parquet", *words) == 0
+    assert score(model, tmp_path / "in.parquet", tmp_path / "out.parquet", *options) == 0
 
     expected, rows = pq.read_table(tmp_path / "out.parquet"), pq.read_table(tmp_path / "ray").sort_by("id")
     assert rows.column_names == expected.column_names
@@ -53,7 +53,7 @@ def test_every_row_is_that_of_the_command(tmp_path: Path) -> None:
     np.testing.assert_allclose(by_ray, by_command, atol=1e-6)
 
 
-def test_wrong_value_is_one_line_and_the_place_is_free_again(tmp_path: Path) -> None:
+def test_wrong_value_is_one_line_and_leaves_no_output(tmp_path: Path) -> None:
     model = tiny_features.write_embedding(tmp_path)
     rows = embeddings(50)
     rows[31, 1] = np.nan

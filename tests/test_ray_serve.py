@@ -27,7 +27,7 @@ SECONDS = 120
 
 @contextmanager
 def _running(model: Path, folder: Path) -> Iterator[tuple[str, Path, "subprocess.Popen[bytes]"]]:
-    """`serve run` of the file itself but for the port and the model's place: the address, what it logs, the process."""
+    """Run the file with another port and model path. Yields the address, the log and the process."""
     config = yaml.safe_load(CONFIG.read_text())
     port = config["http_options"]["port"] = free_port()
     _variables(config)["DEMUR_MODEL_PATH"] = str(model)
@@ -52,15 +52,15 @@ def _running(model: Path, folder: Path) -> Iterator[tuple[str, Path, "subprocess
                     process.wait(timeout=SECONDS)
                 except subprocess.TimeoutExpired:
                     os.killpg(process.pid, signal.SIGKILL)
-                    process.wait()  # or the next test is told of a process that nobody waited for
+                    process.wait()  # otherwise the next test gets a warning about an unwaited process
                     raise
 
 
 def _variables(config: dict[str, Any]) -> dict[str, str]:
     (application,) = config["applications"]
     (deployment,) = application["deployments"]
-    found: dict[str, str] = deployment["ray_actor_options"]["runtime_env"]["env_vars"]
-    return found
+    variables: dict[str, str] = deployment["ray_actor_options"]["runtime_env"]["env_vars"]
+    return variables
 
 
 def _wait(ready: Any, log: Path) -> None:
@@ -85,8 +85,8 @@ def _but_for_ids(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_replicas_answer_as_the_service_does_and_each_counts_for_itself(tiny_model: Path, tmp_path: Path) -> None:
-    asked: list[tuple[str, dict[str, Any]]] = [
+def test_replicas_answer_like_the_service_and_count_separately(tiny_model: Path, tmp_path: Path) -> None:
+    requests: list[tuple[str, dict[str, Any]]] = [
         ("/predict", {"json": {"inputs": tiny.IMAGES.tolist(), "policy": {"threshold": 0.8}}}),
         (
             "/predict?top_k=1",
@@ -96,12 +96,12 @@ def test_replicas_answer_as_the_service_does_and_each_counts_for_itself(tiny_mod
         ("/explain", {"json": {"inputs": [[255, 0]]}}),
     ]
     with TestClient(create_app(Settings(model_path=tiny_model))) as client:
-        expected = [_but_for_ids(client.post(path, **body).json()) for path, body in asked]
+        expected = [_but_for_ids(client.post(path, **body).json()) for path, body in requests]
         card, refusal = client.get("/model").json(), client.post("/predict", json={"inputs": []}).json()["errors"]
     with _running(tiny_model, tmp_path) as (address, log, process):
         _wait(lambda: _status(address) == 200, log)
         assert httpx2.get(f"{address}/model").json() == card
-        assert [_but_for_ids(httpx2.post(f"{address}{p}", **body).json()) for p, body in asked] == expected
+        assert [_but_for_ids(httpx2.post(f"{address}{p}", **body).json()) for p, body in requests] == expected
         refused = httpx2.post(f"{address}/predict", json={"inputs": []})
         assert (refused.status_code, refused.headers["content-type"]) == (422, "application/problem+json")
         assert refused.json()["errors"] == refusal
@@ -113,12 +113,12 @@ def test_replicas_answer_as_the_service_does_and_each_counts_for_itself(tiny_mod
             assert set(pool.map(ask, range(200))) == {200}
         counted: set[int] = set()
 
-        def both_told() -> bool:
-            found = httpx2.get(f"{address}/drift").json()
-            counted.add(found["inputs"] + found["inputs_since"])  # of a first window and after it
+        def both_counted() -> bool:
+            drift = httpx2.get(f"{address}/drift").json()
+            counted.add(drift["inputs"] + drift["inputs_since"])  # of a first window and after it
             return len(counted) == 2
 
-        _wait(both_told, log)
+        _wait(both_counted, log)
         assert all(count > 0 for count in counted)
         assert sum(counted) == 200 + 3 * len(tiny.IMAGES)  # explanations are not counted
         process.send_signal(signal.SIGINT)
@@ -128,7 +128,7 @@ def test_replicas_answer_as_the_service_does_and_each_counts_for_itself(tiny_mod
 
 
 @pytest.mark.slow
-def test_model_that_may_not_serve_fails_the_deployment(tmp_path: Path) -> None:
+def test_invalid_model_fails_the_deployment(tmp_path: Path) -> None:
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"nothing")
     with _running(broken, tmp_path) as (address, log, _):

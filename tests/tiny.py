@@ -1,4 +1,4 @@
-"""A model so small that its answers can be worked out by hand, made by the real export.
+"""A model so small that its answers can be computed by hand, written by the real export.
 
 `python -m tests.tiny FOLDER` writes it.
 """
@@ -56,7 +56,7 @@ IMAGES: NDArray[np.uint8] = np.array([[[0, 0]], [[255, 0]], [[0, 255]], [[255, 2
 OOD_SCORES = [1.0, 1.0, 1.0, 4.0]
 PROBABILITIES = [[1 / 3] * 3, [1 / 11, 9 / 11, 1 / 11], [1 / 11, 1 / 11, 9 / 11], [1 / 19, 9 / 19, 9 / 19]]
 
-# A hundred inputs, most of them confidently left, none far out.
+# A hundred inputs: most are confidently left, none is far out.
 REFERENCE = Reference(
     split="calibration",
     size=100,
@@ -202,8 +202,8 @@ def manifest() -> Manifest:
 def write(folder: Path, ood_threshold: float = 4.0) -> Path:
     """Write the model into `folder` and return its path."""
     path = folder / "model.onnx"
-    stated = manifest().model_copy(update={"abstention": abstention(ood_threshold)})
-    path.write_bytes(to_onnx(MODEL, stated))
+    written = manifest().model_copy(update={"abstention": abstention(ood_threshold)})
+    path.write_bytes(to_onnx(MODEL, written))
     return path
 
 

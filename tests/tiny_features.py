@@ -1,4 +1,4 @@
-"""Models of rows so small that their answers can be worked out by hand: a table, an embedding; and any other kind."""
+"""Models of rows so small that their answers can be computed by hand: a table, an embedding, and any other kind."""
 
 import base64
 from pathlib import Path
@@ -34,23 +34,23 @@ OBJECTS: list[dict[str, Any]] = [
     {"age": 40, "sex": "x", "mass": 90},
 ]
 
-# As the tiny model of images, on levels from 0 to 1.
+# Like the tiny model of images, on levels from 0 to 1.
 EMBEDDINGS: NDArray[np.float32] = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], dtype=np.float32)
 
 
 def table(missing: Literal["refuse", "mean"] = "refuse") -> FeaturesInput:
-    """The input of the table."""
+    """The input description of the table."""
     return FeaturesInput(width=3, columns=COLUMNS, missing=missing)
 
 
 def write_table(folder: Path, missing: Literal["refuse", "mean"] = "refuse") -> Path:
-    """The model of the table."""
+    """Write the model of the table."""
     encoder = FeatureEncoder(table(missing), np.array([40.0, 70.0]), np.array([10.0, 20.0]))
     return write(folder, Model(encoder, TABLE, 1.0, components(4)), ROWS)
 
 
 def write_embedding(folder: Path, missing: Literal["refuse", "mean"] = "refuse") -> Path:
-    """The model of two numbers."""
+    """Write the model of two numbers."""
     encoder = FeatureEncoder(FeaturesInput(width=2, missing=missing), np.zeros(2), np.ones(2))
     return write(folder, Model(encoder, tiny.REGRESSION, 1.0, components(2)), EMBEDDINGS)
 

@@ -1,4 +1,4 @@
-"""A model of contexts of two tokens whose answers can be worked out by hand, and one of very many classes."""
+"""A model of contexts of two tokens whose answers can be computed by hand, and one of very many classes."""
 
 import base64
 from pathlib import Path
@@ -27,7 +27,7 @@ MANY = 5000  # classes
 
 
 def write(folder: Path) -> Path:
-    """The model of three tokens."""
+    """Write the model of three tokens."""
     return tiny_features.write(folder, Model(ENCODER, tiny.REGRESSION, 1.0, tiny_features.components(2)), TOKENS)
 
 
@@ -38,7 +38,7 @@ def many() -> Model:
 
 
 def write_many(folder: Path) -> Path:
-    """The model of 5,000 classes, with prediction sets for all of them."""
+    """Write the model of 5,000 classes, with prediction sets for all of them."""
     model = many()
     labels = [f"word{number}" for number in range(MANY)]
     counts = [1] * (MANY - 1) + [7]

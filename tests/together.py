@@ -1,4 +1,4 @@
-"""Several workers in one process, a thread each, with a real group of gloo over loopback between them."""
+"""Several workers as threads of one process, with a real gloo group over loopback."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ _Result = TypeVar("_Result")
 
 
 def together(run: Callable[[Workers], _Result], size: int = 2) -> list[_Result]:
-    """What `run` returns for each of `size` workers that call it at once, in the order of their ranks."""
+    """Call `run` in `size` workers at once. Returns the results in the order of ranks."""
     store = dist.HashStore()  # type: ignore[attr-defined]
 
     def one(rank: int) -> _Result:

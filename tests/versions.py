@@ -1,4 +1,4 @@
-"""Versions of the tiny model that answer differently, files that may not replace them, and how a file gets there."""
+"""Versions of the tiny model that answer differently, files that may not replace them, and how a file is published."""
 
 import base64
 import os
@@ -31,33 +31,33 @@ def good(number: int) -> bytes:
 
 
 def version_of(file: bytes) -> str:
-    """As answers name it."""
+    """The version as named by answers."""
     return sha256(file)[:12]
 
 
 def probabilities(file: bytes, images: NDArray[np.uint8]) -> list[list[float]]:
-    """What onnxruntime alone makes of images, `[N, 1, 2]`."""
+    """onnxruntime's own probabilities of images, `[N, 1, 2]`."""
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    found: list[list[float]] = session.run(["probabilities"], {"images": images})[0].tolist()
-    return found
+    output: list[list[float]] = session.run(["probabilities"], {"images": images})[0].tolist()
+    return output
 
 
 def publish(file: bytes, path: Path) -> None:
-    """As the training job does: beside its place, then renamed."""
+    """Write a file beside its place and rename it, as the training job does."""
     draft = path.with_name(f".{path.name}-draft.tmp")
     draft.write_bytes(file)
     draft.replace(path)
 
 
 def publish_sparse(size: int, path: Path) -> None:
-    """A file of so many zeros, which take no room."""
+    """A sparse file of zeros."""
     draft = path.with_name(f".{path.name}-draft.tmp")
     draft.touch()
     os.truncate(draft, size)
     draft.replace(path)
 
 
-def _file(scale: float, **stated: Any) -> bytes:
+def _file(scale: float, **fields: Any) -> bytes:
     weights = tiny.REGRESSION.weights.detach() * scale
     model = Model(tiny.ENCODER, SoftmaxRegression(weights, torch.zeros(3)), 1.0, tiny.COMPONENTS)
     logits = tiny.IMAGES.reshape(4, 2) / 255 @ weights.numpy().astype(np.float64)
@@ -65,7 +65,7 @@ def _file(scale: float, **stated: Any) -> bytes:
     golden = tiny.manifest().golden.model_copy(
         update={"probabilities": (powers / powers.sum(axis=1, keepdims=True)).tolist()}
     )
-    return to_onnx(model, tiny.manifest().model_copy(update={"golden": golden, **stated}))
+    return to_onnx(model, tiny.manifest().model_copy(update={"golden": golden, **fields}))
 
 
 def _edited(edit: Callable[[onnx.ModelProto], None]) -> bytes:
@@ -84,7 +84,7 @@ def _with_manifest(text: bytes) -> bytes:
 
 
 def refer_elsewhere(proto: onnx.ModelProto) -> None:
-    """Say that a tensor lies in a file beside the model's."""
+    """Move a tensor to a file beside the model's."""
     tensor = proto.graph.initializer[0]
     tensor.ClearField("raw_data")
     tensor.data_location = onnx.TensorProto.EXTERNAL
@@ -117,7 +117,7 @@ def _bomb() -> bytes:
     return _with_manifest(b'{"schema_version": 5, "labels": [' + b"[]," * MAX_MANIFEST_VALUES + b"[]]}")
 
 
-# Each with what the log says of it.
+# Each with the message in the log.
 BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "empty": (lambda: b"", "is not a model that onnxruntime loads"),
     "no model": (lambda: b"nothing", "is not a model that onnxruntime loads"),

@@ -24,8 +24,8 @@ from service.contract.option_values import positive_int
 from service.inference.classifier import Classifier
 from service.inference.readers.reader import reader_for
 from service.scoring import arguments
-from service.scoring.plan import ScoringPlan
 from service.scoring.files import reason
+from service.scoring.plan import ScoringPlan
 from service.scoring.table import Scorer, ScoringOptions
 from service.settings import Settings
 

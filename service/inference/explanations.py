@@ -85,5 +85,5 @@ def explain_inputs(
 
 def _index(label: str, labels: list[str]) -> int:
     if label not in labels:
-        raise InvalidValue("label", f"={display(label)} is none of the model's: {truncated(', '.join(labels))}")
+        raise InvalidValue("label", f"={display(label)} is not one of {truncated(', '.join(labels))}")
     return labels.index(label)

@@ -85,7 +85,7 @@ def _default_name(configured: str | None, files: Mapping[str, Path]) -> str | No
     if configured is None:
         return next(iter(files)) if len(files) == 1 else None
     if configured not in files:
-        raise SettingsError(f"{PREFIX}DEFAULT_MODEL={configured}: is none of {', '.join(files)}")
+        raise SettingsError(f"{PREFIX}DEFAULT_MODEL={configured}: is not one of {', '.join(files)}")
     return configured
 
 

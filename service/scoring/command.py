@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 from service.contract.errors import ScoringError
-from service.scoring.plan import ScoringPlan
 from service.scoring.files import Source, pairs
 from service.scoring.job import Job
 from service.scoring.parts import tally
+from service.scoring.plan import ScoringPlan
 from service.scoring.progress import Progress
 from service.scoring.table import Scorer
 from service.settings import Settings

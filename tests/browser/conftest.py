@@ -12,10 +12,10 @@ from tests.server import Server, serving
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder takes a browser."""
-    here = Path(__file__).parent
+    """Mark every test in this folder, since all need a browser."""
+    folder = Path(__file__).parent
     for item in items:
-        if here in item.path.parents:
+        if folder in item.path.parents:
             item.add_marker(pytest.mark.browser)
 
 
@@ -28,14 +28,14 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def fashion(trained_model: Path) -> Iterator[Server]:
-    """The trained model, served."""
+    """A service with the trained model."""
     with serving(trained_model) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The small models, served from a folder without a default."""
+    """A service with the folder of small models, and without a default."""
     folder = write_folder(tmp_path_factory.mktemp("models"))
     with serving(folder, DEMUR_MODELS=str(folder)) as server:
         yield server
@@ -48,14 +48,14 @@ def watch(page_and_watch: tuple[Page, Watch]) -> Watch:
 
 @pytest.fixture
 def page(page_and_watch: tuple[Page, Watch]) -> Page:
-    """A fresh page that nothing is open in."""
+    """A new, empty page."""
     return page_and_watch[0]
 
 
 @pytest.fixture
 def page_and_watch(browser: Browser, request: pytest.FixtureRequest) -> Iterator[tuple[Page, Watch]]:
-    """Of the server that the test names: `several` if it does, else `fashion`."""
+    """A page and its watch, on `several` if the test uses that fixture, else on `fashion`."""
     name = "several" if "several" in request.fixturenames else "fashion"
     server: Server = request.getfixturevalue(name)
-    with watched(browser, server.address) as found:
-        yield found
+    with watched(browser, server.address) as opened:
+        yield opened

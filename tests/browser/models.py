@@ -23,7 +23,7 @@ MARKUP = ["<b>dark</b>", "<img src=x onerror=alert(1)>", "right & left"]
 
 
 def write_folder(folder: Path) -> Path:
-    """The models, and `broken`: each is named for what is special about it."""
+    """Write the models and `broken`, each named after what it tests."""
     (folder / "broken.onnx").write_bytes(b"no model")
     _move(tiny.write(folder), "bytes")
     _move(tiny_features.write(folder, _colour(), COLOURS), "colour")
@@ -32,16 +32,16 @@ def write_folder(folder: Path) -> Path:
     _move(tiny_features.write_embedding(folder), "vector")
     _move(tiny_tokens.write(folder), "words")
     _move(tiny_tokens.write_many(folder), "words-many")
-    stated = tiny.manifest()
-    _write(folder / "markup.onnx", Manifest(**dict(stated) | {"labels": MARKUP}))
-    plain = {"abstention": None, "default_policy": NeverAbstainPolicy()}
-    _write(folder / "plain.onnx", Manifest(**dict(stated) | plain))
-    _write(folder / "contradicted.onnx", _contradicted(stated))
+    manifest = tiny.manifest()
+    _write(folder / "markup.onnx", Manifest(**dict(manifest) | {"labels": MARKUP}))
+    without_promises = {"abstention": None, "default_policy": NeverAbstainPolicy()}
+    _write(folder / "plain.onnx", Manifest(**dict(manifest) | without_promises))
+    _write(folder / "contradicted.onnx", _contradicted(manifest))
     return folder
 
 
-def _contradicted(stated: Manifest) -> Manifest:
-    """A model whose report split contradicts both of its promises; its gate turns the fourth image away."""
+def _contradicted(manifest: Manifest) -> Manifest:
+    """A model whose report split contradicts both of its promises; its gate excludes the fourth image."""
     abstention = tiny.abstention(ood_threshold=2.0)
     promised = abstention.selective_risk[1].policy(), abstention.reject_cost[1].policy()
     points = [
@@ -55,9 +55,9 @@ def _contradicted(stated: Manifest) -> Manifest:
         )
         for policy in promised
     ]
-    metrics = stated.metrics.model_copy(update={"operating_points": points})
-    found = {"abstention": abstention, "metrics": metrics, "default_policy": promised[0]}
-    return Manifest(**dict(stated) | found | {"warnings": contradictions(points, abstention)})
+    metrics = manifest.metrics.model_copy(update={"operating_points": points})
+    changes = {"abstention": abstention, "metrics": metrics, "default_policy": promised[0]}
+    return Manifest(**dict(manifest) | changes | {"warnings": contradictions(points, abstention)})
 
 
 def _colour() -> Model:

@@ -18,11 +18,11 @@ VIEWS: dict[str, dict[str, Any]] = {
     "page-dark": {"viewport": WIDE, "color_scheme": "dark"},
     "page-phone": {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True},
 }
-COLOURS = 256  # of a picture that is kept: less than half of the bytes, and it looks the same
+COLOURS = 256  # of a stored picture: it takes less than half of the bytes and looks the same
 
 
 def take(browser: Browser, address: str, name: str, folder: Path) -> Path:
-    """One view of the page: an answer in the light, an abstention in the dark, both on a phone."""
+    """Take one view: an answer in the light scheme, an abstention in the dark one, or an answer on a phone."""
     with watched(browser, address, **VIEWS[name]) as (page, _):
         ready(page)
         drop(page, picture("shirt.png" if name == "page-dark" else "ankle-boot.png"))
@@ -39,13 +39,13 @@ def take(browser: Browser, address: str, name: str, folder: Path) -> Path:
 
 
 def _settle(page: Page) -> None:
-    """Everything that was asked is answered and shown."""
+    """Wait until every request is answered and shown."""
     page.wait_for_load_state("networkidle")
     page.evaluate("() => new Promise((shown) => requestAnimationFrame(() => requestAnimationFrame(shown)))")
 
 
 def main() -> None:
-    """Take them all."""
+    """Take all screenshots."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path)
     parser.add_argument("folder", type=Path)

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def ready(page: Page, path: str = "/") -> None:
-    """Open the page, and wait until it has asked about its first sample."""
+    """Open the page, and wait for the answer to its first sample."""
     page.goto(path)
     expect(page.locator(".verdict strong")).not_to_be_empty()
     expect(page.locator(".sum .term").last).to_be_visible()
@@ -30,20 +30,20 @@ def reason(page: Page) -> Locator:
 
 
 def pixels(page: Page, canvas: str = "#picture") -> NDArray[np.uint8]:
-    """What a canvas shows, `[H, W, 3]`."""
-    found = page.locator(canvas).evaluate(
+    """The pixels of a canvas, `[H, W, 3]`."""
+    image = page.locator(canvas).evaluate(
         """c => {
             const copy = new OffscreenCanvas(c.width, c.height).getContext("2d", { willReadFrequently: true });
             copy.drawImage(c, 0, 0);
             return [c.height, c.width, [...copy.getImageData(0, 0, c.width, c.height).data]];
         }"""
     )
-    height, width, data = found
+    height, width, data = image
     return np.array(data, np.uint8).reshape(height, width, 4)[..., :3]
 
 
 def bars(page: Page) -> dict[str, tuple[str, float]]:
-    """By class its rank, empty where it has none, and its probability."""
+    """The rank of each class, empty if it has none, and its probability."""
     rows = page.locator(".bars button").all()
     return {
         row.locator(".name").inner_text(): (
@@ -55,7 +55,7 @@ def bars(page: Page) -> dict[str, tuple[str, float]]:
 
 
 def numbers(text: str) -> list[float]:
-    """All numbers of a text, in order, whatever minus it has."""
+    """All numbers of a text, in order, with either form of minus."""
     return [float(n.replace(",", "")) for n in re.findall(r"-?\d[\d,]*(?:\.\d+)?", text.replace("\u2212", "-"))]
 
 
@@ -76,10 +76,10 @@ def transfer(page: Page, *files: tuple[str, str, bytes]) -> Any:
 
 
 def drop(page: Page, *files: tuple[str, str, bytes]) -> None:
-    """Drop files somewhere on the page, as a browser tells of it."""
-    held = transfer(page, *files)
-    page.dispatch_event("main", "dragover", {"dataTransfer": held})
-    page.dispatch_event("main", "drop", {"dataTransfer": held})
+    """Dispatch the events of dropping files on the page."""
+    data = transfer(page, *files)
+    page.dispatch_event("main", "dragover", {"dataTransfer": data})
+    page.dispatch_event("main", "drop", {"dataTransfer": data})
 
 
 def picture(name: str) -> tuple[str, str, bytes]:

@@ -14,5 +14,5 @@ def test_every_operation_is_shown_and_can_be_tried(page: Page) -> None:
     predict.locator(".opblock-summary-control").click()
     with page.expect_response(re.compile("/predict")) as answered:
         predict.get_by_role("button", name="Execute").click()
-    assert answered.value.status == 200  # the example that stands there is a black picture
+    assert answered.value.status == 200  # the example is a black picture
     expect(predict.locator(".live-responses-table .microlight").first).to_contain_text("out_of_distribution")

@@ -1,4 +1,4 @@
-"""The content security policy is enforced: nothing from elsewhere runs or is loaded."""
+"""The content security policy is enforced: no foreign script runs, and nothing is loaded from another host."""
 
 from playwright.sync_api import Page, expect
 
@@ -7,10 +7,10 @@ from tests.browser.watching import Watch
 from tests.server import Server
 
 
-def test_script_that_got_into_the_page_does_not_run(page: Page, watch: Watch) -> None:
-    """Also: the watch of the other tests hears of it."""
+def test_injected_script_does_not_run(page: Page, watch: Watch) -> None:
+    """The watch of the other tests records the violation."""
     ready(page)
-    assert watch.said == []
+    assert watch.messages == []
     page.evaluate(
         """() => {
             const script = document.createElement("script");
@@ -24,32 +24,32 @@ def test_script_that_got_into_the_page_does_not_run(page: Page, watch: Watch) ->
     )
     assert page.evaluate("window.ran") is None
     expect(page.locator("#markup")).to_have_count(0)
-    assert any("Content Security Policy" in text for text in watch.said), watch.said
-    watch.said.clear()
+    assert any("Content Security Policy" in text for text in watch.messages), watch.messages
+    watch.messages.clear()
 
 
 def test_nothing_is_loaded_from_another_host(page: Page, watch: Watch, several: Server) -> None:
     """The other host is the same machine, by another name."""
     ready(page)
-    other = several.address.replace("127.0.0.1", "localhost")
-    found = page.evaluate(
+    foreign = several.address.replace("127.0.0.1", "localhost")
+    outcome = page.evaluate(
         """async (url) => {
             try { await fetch(url); return "loaded"; } catch { return "refused"; }
         }""",
-        f"{other}/livez",
+        f"{foreign}/livez",
     )
-    assert found == "refused"
-    assert any("Content Security Policy" in text for text in watch.said), watch.said
-    watch.said.clear()
-    watch.strangers.clear()
+    assert outcome == "refused"
+    assert any("Content Security Policy" in text for text in watch.messages), watch.messages
+    watch.messages.clear()
+    watch.foreign_urls.clear()
 
 
 def test_page_cannot_be_framed(page: Page, watch: Watch, several: Server) -> None:
-    # Our own answers have a policy by which they hold no frame.
+    # The service's own pages may hold no frame, so the outer page comes from the test.
     framing = f"{several.address}/framing"
     page.route(framing, lambda route: route.fulfill(content_type="text/html", body="<iframe src='/'></iframe>"))
     with page.expect_event("console", lambda message: "frame-ancestors" in message.text):
         page.goto(framing)
     expect(page.frame_locator("iframe").locator("main")).to_have_count(0)
-    assert any("frame-ancestors" in text for text in watch.said), watch.said
-    watch.said.clear()
+    assert any("frame-ancestors" in text for text in watch.messages), watch.messages
+    watch.messages.clear()

@@ -36,7 +36,7 @@ def _enter(page: Page, key: str) -> None:
     page.get_by_role("button", name="Use this key").click()
 
 
-def test_page_asks_for_the_key_and_is_there_with_it(page: Page) -> None:
+def test_page_asks_for_the_key_and_works_with_it(page: Page) -> None:
     page.goto("/")
     problem = page.get_by_role("alert")
     expect(problem).to_contain_text("an API key is needed")
@@ -52,18 +52,18 @@ def test_page_asks_for_the_key_and_is_there_with_it(page: Page) -> None:
     assert GOOD not in page.content()
     assert GOOD not in page.url
     page.reload()
-    ready(page)  # it is kept for this tab
+    ready(page)  # the tab keeps the key
     assert page.evaluate("[localStorage.length, document.cookie]") == [0, ""]
 
 
-def test_field_takes_no_key_that_no_header_could_hold(page: Page) -> None:
+def test_field_refuses_a_key_that_no_header_could_hold(page: Page) -> None:
     page.goto("/")
     _enter(page, "ключ")
     expect(page.get_by_label("API key")).to_be_visible()
     assert page.evaluate("sessionStorage.length") == 0
 
 
-def test_another_tab_has_to_ask_again(page: Page, browser: Browser, locked: Server) -> None:
+def test_another_tab_asks_again(page: Page, browser: Browser, locked: Server) -> None:
     page.goto("/")
     _enter(page, GOOD)
     expect(verdict(page)).not_to_be_empty()
@@ -73,7 +73,7 @@ def test_another_tab_has_to_ask_again(page: Page, browser: Browser, locked: Serv
         expect(other.get_by_label("API key")).to_be_visible()
 
 
-def test_api_page_asks_too_and_tries_with_it(page: Page) -> None:
+def test_api_page_asks_for_the_key_and_uses_it(page: Page) -> None:
     page.goto("/docs")
     expect(page.get_by_role("alert")).to_contain_text("an API key is needed")
     _enter(page, GOOD)

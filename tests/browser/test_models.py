@@ -17,7 +17,7 @@ def test_models_are_chosen_by_name(several: Server, page: Page) -> None:
     del several
     ready(page)
     choice = page.get_by_label("Model", exact=True)
-    expect(choice).to_have_value("bytes")  # the first that may serve: there is no default
+    expect(choice).to_have_value("bytes")  # the first model that may serve, as there is no default
     expect(choice.locator("option[disabled]")).to_have_text(["broken (not ready)"])
     expect(page.locator("#picture")).to_be_visible()
     choice.select_option("table")
@@ -72,13 +72,13 @@ def test_card_states_what_the_service_does(page: Page, fashion: Server) -> None:
         expect(row).to_contain_text(f"{split['size']:,}")
 
 
-def test_page_without_samples_begins_with_nothing(browser: Browser, tmp_path: Path) -> None:
+def test_page_without_samples_starts_empty(browser: Browser, tmp_path: Path) -> None:
     folder = write_folder(tmp_path)
     with (
         serving(folder, DEMUR_MODELS=str(folder), DEMUR_SAMPLES="false") as server,
         watched(browser, server.address) as (page, watch),
     ):
-        watch.refused = True  # a row of which half is typed
+        watch.refused = True  # a half-typed row
         ready(page, "/?model=bytes")  # the picture is black
         expect(page.locator(".sample")).to_have_count(0)
         expect(verdict(page)).to_have_text("dark")

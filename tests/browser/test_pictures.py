@@ -16,13 +16,13 @@ from tests.service.pictures import encoded
 
 
 def _photograph() -> bytes:
-    """A dark bar on white, in colours, of no size that a model has."""
+    """A dark bar on white, in colour, of a size that no model has."""
     image = Image.new("RGB", (120, 80), "white")
     image.paste("navy", (30, 20, 90, 60))
     return encoded(image)
 
 
-def _seen(server: Server, content: bytes, query: str) -> np.ndarray:
+def _model_pixels(server: Server, content: bytes, query: str) -> np.ndarray:
     answer = httpx2.post(f"{server.address}/inputs?{query}", content=content, headers={"content-type": "image/png"})
     return np.array(answer.json()["inputs"][0], np.uint8)
 
@@ -33,17 +33,17 @@ def test_dropped_picture_gets_the_answer_of_the_service(page: Page, fashion: Ser
     drop(page, file)
     expect(verdict(page)).to_have_text("Ankle boot")
     np.testing.assert_array_equal(pixels(page)[..., 0], np.asarray(Image.open(io.BytesIO(file[2]))))
-    (said,) = httpx2.post(f"{fashion.address}/predict", content=file[2], headers={"content-type": file[1]}).json()[
-        "predictions"
-    ]
+    (prediction,) = httpx2.post(
+        f"{fashion.address}/predict", content=file[2], headers={"content-type": file[1]}
+    ).json()["predictions"]
     shown = bars(page)
-    labels = [entry["label"] for entry in said["top_k"]]
+    labels = [entry["label"] for entry in prediction["top_k"]]
     assert [label for label, (rank, _) in sorted(shown.items(), key=lambda row: row[1][0]) if rank] == labels
-    assert [probability for _, probability in shown.values()] == pytest.approx(said["probabilities"], abs=0.0005)
-    expect(page.locator(".member")).to_have_text(said["prediction_set"])
+    assert [probability for _, probability in shown.values()] == pytest.approx(prediction["probabilities"], abs=0.0005)
+    expect(page.locator(".member")).to_have_text(prediction["prediction_set"])
     promise = "Holds the true label in 95 % of cases, for answers and abstentions each: "
     expect(page.locator(".members")).to_contain_text(promise)
-    expect(page.locator(".verdict")).to_contain_text(f"confidence {said['confidence']:.3f}")
+    expect(page.locator(".verdict")).to_contain_text(f"confidence {prediction['confidence']:.3f}")
 
 
 def test_picture_that_the_model_abstains_on(page: Page) -> None:
@@ -91,7 +91,7 @@ def test_photograph_is_fitted_and_inverted_by_the_service(page: Page, fashion: S
     with page.expect_response("**/predict"):
         drop(page, ("photo.png", "image/png", content))
     expect(page.locator("#problem")).to_be_hidden()
-    fitted, inverted = (_seen(fashion, content, f"resize=true&invert={invert}") for invert in ("false", "true"))
+    fitted, inverted = (_model_pixels(fashion, content, f"resize=true&invert={invert}") for invert in ("false", "true"))
     assert not np.array_equal(fitted, inverted)
     np.testing.assert_array_equal(pixels(page)[..., 0], fitted)
     with page.expect_response("**/predict"):
@@ -99,7 +99,7 @@ def test_photograph_is_fitted_and_inverted_by_the_service(page: Page, fashion: S
     np.testing.assert_array_equal(pixels(page)[..., 0], inverted)
 
 
-def test_refusal_is_shown_in_the_services_words(page: Page, watch: Watch) -> None:
+def test_refusal_shows_the_services_message(page: Page, watch: Watch) -> None:
     watch.refused = True
     ready(page)
     page.get_by_label("Fit to size").uncheck()
@@ -115,7 +115,7 @@ def test_refusal_is_shown_in_the_services_words(page: Page, watch: Watch) -> Non
     expect(page.get_by_role("alert")).to_be_hidden()
 
 
-def test_several_files_can_be_gone_through(page: Page) -> None:
+def test_several_files_can_be_stepped_through(page: Page) -> None:
     ready(page)
     drop(page, picture("ankle-boot.png"), picture("noise.png"))
     expect(verdict(page)).to_have_text("Ankle boot")
@@ -140,7 +140,7 @@ def test_samples_are_the_models_own(page: Page, fashion: Server) -> None:
 
 
 def _at(page: Page, column: float, row: float) -> tuple[float, float]:
-    """Where a pixel's middle is in the window."""
+    """The position of a pixel's centre in the window."""
     box = page.locator("#picture").bounding_box()
     assert box is not None
     side = box["width"] / 28
@@ -179,10 +179,10 @@ def test_drawing_changes_the_answer(page: Page, fashion: Server) -> None:
         page.mouse.down()
         page.mouse.move(*_at(page, column, 25), steps=4)
         page.mouse.up()
-    asked = {"inputs": [pixels(page)[..., 0].tolist()]}
-    (said,) = httpx2.post(f"{fashion.address}/predict", json=asked).json()["predictions"]
-    expect(verdict(page)).to_have_text(said["label"] or "Abstains")
-    expect(page.locator(".bars .value").first).to_have_text(f"{said['probabilities'][0]:.3f}")
+    body = {"inputs": [pixels(page)[..., 0].tolist()]}
+    (prediction,) = httpx2.post(f"{fashion.address}/predict", json=body).json()["predictions"]
+    expect(verdict(page)).to_have_text(prediction["label"] or "Abstains")
+    expect(page.locator(".bars .value").first).to_have_text(f"{prediction['probabilities'][0]:.3f}")
 
 
 def test_drawing_with_the_keyboard(page: Page) -> None:

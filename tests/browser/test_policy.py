@@ -14,8 +14,8 @@ from tests.server import Server
 
 @pytest.fixture
 def card(fashion: Server) -> dict[str, Any]:
-    found: dict[str, Any] = httpx2.get(f"{fashion.address}/model").json()
-    return found
+    body: dict[str, Any] = httpx2.get(f"{fashion.address}/model").json()
+    return body
 
 
 def _choose(page: Page, group: str, text: str) -> None:
@@ -32,7 +32,7 @@ def test_first_policy_is_the_services_default(page: Page, card: dict[str, Any]) 
 
 
 def test_slider_goes_until_the_model_abstains(page: Page, card: dict[str, Any], fashion: Server) -> None:
-    """By the keyboard, from the laxest threshold that was measured to the strictest."""
+    """By the keyboard, from the laxest measured threshold to the strictest."""
     ready(page)
     curve, size = card["metrics"]["risk_coverage"], card["metrics"]["size"]
     page.get_by_role("button", name="Sample 3", exact=True).click()
@@ -46,16 +46,16 @@ def test_slider_goes_until_the_model_abstains(page: Page, card: dict[str, Any], 
         coverage, risk = curve["answered"][i] / size, curve["errors"][i] / curve["answered"][i]
         measured = f"Answers {100 * coverage:.1f} % of the report split; {100 * risk:.1f} % of those answers are wrong."
         expect(page.locator(".promise dd").last).to_have_text(measured)
-        asked = {"inputs": [pixels(page)[..., 0].tolist()], "policy": {"threshold": threshold}}
-        (said,) = httpx2.post(f"{fashion.address}/predict", json=asked).json()["predictions"]
-        expect(verdict(page)).to_have_text(said["label"] or "Abstains")
-        decisions.append(said["decision"])
+        body = {"inputs": [pixels(page)[..., 0].tolist()], "policy": {"threshold": threshold}}
+        (prediction,) = httpx2.post(f"{fashion.address}/predict", json=body).json()["predictions"]
+        expect(verdict(page)).to_have_text(prediction["label"] or "Abstains")
+        decisions.append(prediction["decision"])
         page.keyboard.press("ArrowRight")
-    assert decisions == sorted(decisions, reverse=True)  # answers, and from one place on abstentions
+    assert decisions == sorted(decisions, reverse=True)  # answers first, then only abstentions
     assert set(decisions) == {"answer", "abstain"}
     expect(reason(page)).to_have_text("low_confidence")
-    found, asked_for = numbers(page.locator(".verdict span").inner_text())
-    assert found < asked_for
+    confidence, required = numbers(page.locator(".verdict span").inner_text())
+    assert confidence < required
 
 
 def test_certified_risk_shows_the_promise_and_the_measurement_apart(page: Page, card: dict[str, Any]) -> None:
@@ -113,7 +113,7 @@ def test_threshold_that_is_typed(page: Page, card: dict[str, Any], watch: Watch)
     expect(page.get_by_role("alert")).to_be_hidden()
 
 
-def test_curve_is_the_manifests_and_marks_where_the_policy_stands(page: Page, card: dict[str, Any]) -> None:
+def test_curve_is_that_of_the_manifest_and_marks_the_policy(page: Page, card: dict[str, Any]) -> None:
     ready(page)
     curve = card["metrics"]["risk_coverage"]
     points = page.locator(".curve .measured").evaluate("line => [...line.points].map((p) => [p.x, p.y])")
@@ -130,5 +130,5 @@ def test_curve_is_the_manifests_and_marks_where_the_policy_stands(page: Page, ca
             "aria-label", f"Risk-coverage curve. {page.locator('.promise dd').last.inner_text()}"
         )
         places.append(page.locator(".curve circle").evaluate("c => [c.cx.baseVal.value, c.cy.baseVal.value]"))
-    assert places[0][0] < places[1][0]  # answers more
-    assert places[0][1] > places[1][1]  # at a higher risk, which stands higher
+    assert places[0][0] < places[1][0]  # more answers
+    assert places[0][1] > places[1][1]  # at a higher risk, further up

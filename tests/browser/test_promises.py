@@ -11,13 +11,13 @@ from tests.server import Server
 
 
 def _colour(locator: Locator, name: str) -> str:
-    found: str = locator.evaluate("(e, name) => getComputedStyle(e)[name]", name)
-    return found
+    colour: str = locator.evaluate("(e, name) => getComputedStyle(e)[name]", name)
+    return colour
 
 
 def _token(page: Page, name: str) -> str:
     """A colour of the page's scheme, as the browser computes it."""
-    found: str = page.evaluate(
+    colour: str = page.evaluate(
         """name => {
             const probe = document.body.appendChild(document.createElement("i"));
             probe.style.setProperty("color", `var(${name})`);
@@ -27,13 +27,13 @@ def _token(page: Page, name: str) -> str:
         }""",
         name,
     )
-    return found
+    return colour
 
 
 @pytest.fixture
 def card(several: Server) -> dict[str, Any]:
-    found: dict[str, Any] = httpx2.get(f"{several.address}/models/contradicted").json()
-    return found
+    body: dict[str, Any] = httpx2.get(f"{several.address}/models/contradicted").json()
+    return body
 
 
 def test_contradicted_promises_are_a_red_notice(page: Page, card: dict[str, Any]) -> None:
@@ -51,7 +51,7 @@ def test_contradicted_promises_are_a_red_notice(page: Page, card: dict[str, Any]
 def test_contradicted_operating_points_are_marked_in_words(page: Page, card: dict[str, Any]) -> None:
     del card
     ready(page, "/?model=contradicted")
-    said = "The report split contradicts this promise."
+    notice = "The report split contradicts this promise."
     for group, text in (("Wrong answers, at most", "10 %"), ("Cost of abstaining", "0.2")):
         choice = page.get_by_role("group", name=group)
         expect(choice.locator(".wrong")).to_have_count(1)  # the other one could not be certified
@@ -59,9 +59,9 @@ def test_contradicted_operating_points_are_marked_in_words(page: Page, card: dic
         choice.get_by_role("radio", name=f"{text} contradicted").check()
         promise = page.locator(".promise dd").first
         expect(promise.locator("s")).to_contain_text("at most", ignore_case=True)
-        expect(promise.locator("strong")).to_have_text(said)
-        expect(page.locator("#answer .about strong")).to_have_text(said)
-    expect(page.locator(".curve .contradicted title")).to_contain_text(said)
+        expect(promise.locator("strong")).to_have_text(notice)
+        expect(page.locator("#answer .about strong")).to_have_text(notice)
+    expect(page.locator(".curve .contradicted title")).to_contain_text(notice)
     expect(page.get_by_role("cell", name="40.0 %, contradicts the promise")).to_have_count(2)
     page.get_by_role("group", name="No condition").get_by_text("always answer").click()
     expect(page.locator(".promise dd").first).to_have_text("Nothing.")
@@ -72,21 +72,21 @@ def test_promise_beside_an_answer_names_its_population(page: Page, fashion: Serv
     certificate = httpx2.get(f"{fashion.address}/model").json()["abstention"]["selective_risk"][-1]
     examples = f"{certificate['size']:,} calibration examples ({certificate['population']})"
     population = f"For inputs drawn like the {examples}, "
-    not_this_one = ", at a confidence level of 95 %. This covers all of them together, not this one."
+    joint = ", at a confidence level of 95 %. This covers all of them together, not this one."
     ready(page)
     page.get_by_role("group", name="Wrong answers, at most").get_by_text("10 %", exact=True).click()
     about = page.locator("#answer .about")
-    expect(about).to_have_text(f"{population}at most 10 % of those answered get a wrong label{not_this_one}")
+    expect(about).to_have_text(f"{population}at most 10 % of those answered get a wrong label{joint}")
     expect(page.locator(".promise dd").first).to_contain_text(certificate["population"])
     page.get_by_role("group", name="Cost of abstaining").get_by_text("0.2", exact=True).click()
-    expect(about).to_have_text(f"{population}an answer costs at most 0.2 on average{not_this_one}")
+    expect(about).to_have_text(f"{population}an answer costs at most 0.2 on average{joint}")
     page.get_by_role("group", name="No condition").get_by_text("always answer").click()
     expect(about).to_have_text("This policy promises nothing.")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_answer_is_in_neutral_colours(page: Page, fashion: Server, scheme: Any) -> None:
-    """No green seal on one input: its text and ground are those of the page."""
+    """The text and background of an answer are those of the page: no green seal."""
     del fashion
     page.emulate_media(color_scheme=scheme)
     ready(page)
@@ -102,20 +102,20 @@ def test_probabilities_are_grey_where_the_gate_decided(page: Page, card: dict[st
     del card
     page.emulate_media(reduced_motion="reduce")
     ready(page, "/?model=contradicted")
-    said = page.get_by_text("The probabilities of an input unlike the training data mean nothing.")
+    notice = page.get_by_text("The probabilities of an input unlike the training data mean nothing.")
     fill, mark = page.locator(".bars .ranked .fill").first, page.locator(".threshold")
     page.get_by_role("button", name="Sample 2", exact=True).click()
     expect(verdict(page)).to_have_text("left")
-    expect(said).to_be_hidden()
+    expect(notice).to_be_hidden()
     assert _colour(fill, "backgroundColor") == _token(page, "--accent")
     assert _colour(mark, "borderLeftColor") == _token(page, "--abstain")
     page.get_by_role("button", name="Sample 4", exact=True).click()
     expect(reason(page)).to_have_text("out_of_distribution")
-    expect(said).to_be_visible()
+    expect(notice).to_be_visible()
     assert _colour(fill, "backgroundColor") == _token(page, "--line")
     assert _colour(mark, "borderLeftColor") == _token(page, "--edge")
-    assert bars(page)["right"][1] == pytest.approx(9 / 19, abs=0.001)  # they are still there to read
-    page.get_by_role("group", name="No condition").get_by_text("always answer").click()  # which has no gate
+    assert bars(page)["right"][1] == pytest.approx(9 / 19, abs=0.001)  # the probabilities remain readable
+    page.get_by_role("group", name="No condition").get_by_text("always answer").click()  # this policy has no gate
     expect(verdict(page)).to_have_text("left")
-    expect(said).to_be_hidden()
+    expect(notice).to_be_hidden()
     assert _colour(fill, "backgroundColor") == _token(page, "--accent")

@@ -14,8 +14,8 @@ CONTROLS = "a[href], button, select, textarea, input:not([type=file]), canvas[ta
 
 
 def _overflow(page: Page) -> int:
-    found: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    return found
+    overflow: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return overflow
 
 
 def test_phone_shows_everything_without_scrolling_sideways(browser: Browser, fashion: Server) -> None:
@@ -59,9 +59,9 @@ def test_targets_are_large_enough_for_a_finger(browser: Browser, fashion: Server
         assert small == []
 
 
-def test_everything_is_reached_by_tab_and_shows_the_focus(page: Page) -> None:
+def test_every_control_is_reached_by_tab_and_shows_the_focus(page: Page) -> None:
     ready(page)
-    # Of radio buttons of one name the tab key reaches one, and the arrows the others.
+    # The tab key reaches one of a group of radio buttons, and the arrow keys the others.
     expected = page.evaluate(
         """selector => {
             const all = [...document.querySelectorAll(selector)].filter((control) => control.checkVisibility());
@@ -71,11 +71,11 @@ def test_everything_is_reached_by_tab_and_shows_the_focus(page: Page) -> None:
         CONTROLS,
     )
     assert expected > 30
-    seen = []
+    reached = []
     page.evaluate("document.activeElement.blur()")
     for _ in range(expected):
         page.keyboard.press("Tab")
-        seen.append(
+        reached.append(
             page.evaluate(
                 """() => {
                     const here = document.activeElement;
@@ -87,12 +87,12 @@ def test_everything_is_reached_by_tab_and_shows_the_focus(page: Page) -> None:
                 }"""
             )
         )
-    assert [html for html, outlined in seen if not outlined] == []
+    assert [html for html, outlined in reached if not outlined] == []
     assert page.locator("[data-reached]").count() == expected
 
 
 def test_page_works_by_keyboard_only(page: Page) -> None:
-    """Choose a sample, look for the class that is explained, move the policy, choose a file."""
+    """Choose a sample, the explained class, a policy and a file."""
     ready(page)
     _tab_to(page, "button[aria-label='Sample 6']")
     page.keyboard.press("Enter")
@@ -119,7 +119,7 @@ def _tab_to(page: Page, selector: str) -> None:
     raise AssertionError(f"{selector} was not reached")
 
 
-# The contrast of each piece of text with what lies behind it, by WCAG's formula.
+# The contrast of each piece of text with its background, by WCAG's formula.
 _CONTRAST = """() => {
     const parse = (text) => (text.match(/[\\d.]+/g) ?? []).map(Number);
     const light = ([r, g, b]) => [r, g, b]
@@ -157,7 +157,7 @@ def test_contrast_of_a_contradicted_promise_is_enough(page: Page, several: Serve
     del several
     page.emulate_media(color_scheme=scheme)
     ready(page, "/?model=contradicted")
-    for sample, name in (("Sample 2", "left"), ("Sample 4", "Abstains")):  # the gate decides on the other
+    for sample, name in (("Sample 2", "left"), ("Sample 4", "Abstains")):  # the gate excludes the other
         page.get_by_role("button", name=sample, exact=True).click()
         expect(verdict(page)).to_have_text(name)
         expect(page.locator(".wrong:visible")).not_to_have_count(0)

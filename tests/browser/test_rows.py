@@ -61,7 +61,7 @@ def test_field_that_is_not_a_number_shows_the_services_error(several: Server, pa
     page.get_by_label("age", exact=True).fill("forty")
     expect(page.get_by_role("alert")).to_contain_text("inputs[0].age")
     expect(page.get_by_role("alert")).to_contain_text('"forty"')
-    expect(verdict(page)).to_have_text("\u2013")  # no answer stands there that is of another row
+    expect(verdict(page)).to_have_text("\u2013")  # no answer of another row is shown
     page.get_by_label("age", exact=True).fill("")
     expect(page.get_by_role("alert")).to_contain_text("null")
     page.get_by_label("age", exact=True).fill("50")
@@ -69,7 +69,7 @@ def test_field_that_is_not_a_number_shows_the_services_error(several: Server, pa
     _settled(page, 1 / 11, 9 / 11, 1 / 11)
 
 
-def test_values_may_be_missing_where_the_model_takes_it(several: Server, page: Page) -> None:
+def test_values_may_be_missing_if_the_model_allows_it(several: Server, page: Page) -> None:
     del several
     ready(page, "/?model=gaps")
     page.get_by_label("age", exact=True).fill("50")

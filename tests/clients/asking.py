@@ -11,10 +11,10 @@ _SCRIPT = Path(__file__).parent / "stock.py"
 
 
 def ask_by(client: str, address: str) -> None:
-    """Ask the service at `address`, which serves the model of `tests/tiny.py`, by one stock client.
+    """Query the service at `address`, with the model of `tests/tiny.py`, by one stock client.
 
-    Raises AssertionError with what the client said where it does not get its answers.
+    Raises AssertionError with the client's output if it fails.
     """
     command = [str(PYTHON), str(_SCRIPT), client, address]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stderr

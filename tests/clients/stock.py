@@ -1,6 +1,6 @@
 """Uses a running service with one stock client: `python stock.py CLIENT ADDRESS`. Runs in the clients' environment.
 
-The model is that of `tests/tiny.py`; what cannot be imported there is repeated.
+The model is that of `tests/tiny.py`; its values are repeated, since it cannot be imported there.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ FIRST = [1 / 3] * 3
 
 
 def tritonclient_sync(address: str) -> None:
-    """Metadata, health, repository, and inference by JSON, by binary, compressed, by classes, and refused."""
+    """Metadata, health, repository, and inference: JSON, binary, compressed, by classes, and refused."""
     import tritonclient.http as triton
 
     client = triton.InferenceServerClient(address.removeprefix("http://"))
@@ -26,29 +26,31 @@ def tritonclient_sync(address: str) -> None:
     assert client.get_server_metadata()["name"] == "demur"
     assert client.get_model_repository_index()[0]["state"] == "READY"
     for binary in (True, False):
-        asked = triton.InferInput("images", [4, 1, 2], "UINT8")
-        asked.set_data_from_numpy(IMAGES, binary_data=binary)
+        tensor = triton.InferInput("images", [4, 1, 2], "UINT8")
+        tensor.set_data_from_numpy(IMAGES, binary_data=binary)
         for compression in (None, "gzip", "deflate"):
-            more = {"request_compression_algorithm": compression, "response_compression_algorithm": compression}
-            found = client.infer("tiny", [asked], model_version=version, request_id="42", timeout=500000, **more)
-            assert found.get_response()["id"] == "42"
-            np.testing.assert_allclose(found.as_numpy("probabilities")[0], FIRST, rtol=1e-6)
-            assert [label.decode() for label in found.as_numpy("label")] == LABELS
+            compressed = {"request_compression_algorithm": compression, "response_compression_algorithm": compression}
+            response = client.infer(
+                "tiny", [tensor], model_version=version, request_id="42", timeout=500000, **compressed
+            )
+            assert response.get_response()["id"] == "42"
+            np.testing.assert_allclose(response.as_numpy("probabilities")[0], FIRST, rtol=1e-6)
+            assert [label.decode() for label in response.as_numpy("label")] == LABELS
         outputs = [triton.InferRequestedOutput("label", binary_data=binary)]
-        found = client.infer("tiny", [asked], outputs=outputs, parameters={"threshold": 0.8})
-        texts = [label.decode() if isinstance(label, bytes) else label for label in found.as_numpy("label")]
+        response = client.infer("tiny", [tensor], outputs=outputs, parameters={"threshold": 0.8})
+        texts = [label.decode() if isinstance(label, bytes) else label for label in response.as_numpy("label")]
         assert texts == ["", "left", "right", ""]
     classes = [triton.InferRequestedOutput("probabilities", class_count=1)]
-    assert client.infer("tiny", [asked], outputs=classes).as_numpy("probabilities")[1][0] == b"0.818182:1:left"
+    assert client.infer("tiny", [tensor], outputs=classes).as_numpy("probabilities")[1][0] == b"0.818182:1:left"
     try:
-        client.infer("none", [asked])
+        client.infer("none", [tensor])
     except triton.InferenceServerException as error:
         refusal = str(error)
     assert "model none does not exist" in refusal
 
 
 def tritonclient_aio(address: str) -> None:
-    """The same client on asyncio, which takes no compressed metadata."""
+    """The same client on asyncio, which accepts no compressed metadata."""
     asyncio.run(_tritonclient_aio(address))
 
 
@@ -60,10 +62,10 @@ async def _tritonclient_aio(address: str) -> None:
         assert await client.is_model_ready("tiny")
         assert (await client.get_server_metadata())["name"] == "demur"
         assert (await client.get_model_metadata("tiny"))["name"] == "tiny"
-        asked = triton.InferInput("images", [500, 2], "UINT8")
-        asked.set_data_from_numpy(np.zeros((500, 2), np.uint8))
-        found = await client.infer("tiny", [asked])
-        np.testing.assert_allclose(found.as_numpy("probabilities")[499], FIRST, rtol=1e-6)
+        tensor = triton.InferInput("images", [500, 2], "UINT8")
+        tensor.set_data_from_numpy(np.zeros((500, 2), np.uint8))
+        response = await client.infer("tiny", [tensor])
+        np.testing.assert_allclose(response.as_numpy("probabilities")[499], FIRST, rtol=1e-6)
 
 
 def kserve(address: str) -> None:
@@ -80,10 +82,10 @@ async def _kserve(address: str) -> None:
     assert await client.is_server_live(address)
     assert await client.is_model_ready(address, "tiny")
     for binary in (True, False):
-        asked = InferInput("images", [4, 1, 2], "UINT8")
-        asked.set_data_from_numpy(IMAGES, binary_data=binary)
-        found: Any = await client.infer(address, InferRequest("tiny", [asked]), model_name="tiny")
-        outputs = {output.name: output for output in found.outputs}
+        tensor = InferInput("images", [4, 1, 2], "UINT8")
+        tensor.set_data_from_numpy(IMAGES, binary_data=binary)
+        response: Any = await client.infer(address, InferRequest("tiny", [tensor]), model_name="tiny")
+        outputs = {output.name: output for output in response.outputs}
         np.testing.assert_allclose(outputs["probabilities"].as_numpy()[0], FIRST, rtol=1e-6)
 
 
@@ -98,12 +100,12 @@ async def _kserve_v1(address: str) -> None:
 
     client = InferenceRESTClient()
     assert await client.is_model_ready(address, "tiny") is True
-    found: Any = await client.infer(address, {"instances": IMAGES.tolist()}, model_name="tiny")
-    assert [prediction["label"] for prediction in found["predictions"]] == LABELS
-    np.testing.assert_allclose(found["predictions"][0]["probabilities"], FIRST, rtol=1e-6)
-    asked = {"instances": IMAGES.tolist(), "parameters": {"threshold": 0.8}}
-    found = await client.infer(address, asked, model_name="tiny")
-    assert [prediction["label"] for prediction in found["predictions"]] == [None, "left", "right", None]
+    response: Any = await client.infer(address, {"instances": IMAGES.tolist()}, model_name="tiny")
+    assert [prediction["label"] for prediction in response["predictions"]] == LABELS
+    np.testing.assert_allclose(response["predictions"][0]["probabilities"], FIRST, rtol=1e-6)
+    request = {"instances": IMAGES.tolist(), "parameters": {"threshold": 0.8}}
+    response = await client.infer(address, request, model_name="tiny")
+    assert [prediction["label"] for prediction in response["predictions"]] == [None, "left", "right", None]
     explained = await client.explain(address, "tiny", {"instances": IMAGES.tolist()})
     assert [len(explanation["contributions"]) for explanation in explained["explanations"]] == [1] * 4
     refused = []
@@ -128,9 +130,9 @@ def open_inference_openapi(address: str) -> None:
     client.check_model_readiness("tiny")
     assert client.read_server_metadata().name == "demur"
     assert client.read_model_metadata("tiny").platform == "onnx_onnxv1"
-    asked = RequestInput(name="images", shape=[4, 1, 2], datatype="UINT8", data=IMAGES.reshape(-1).tolist())
-    found = client.model_infer("tiny", request=InferenceRequest(inputs=[asked]))
-    outputs = {output.name: output.data for output in found.outputs}
+    tensor = RequestInput(name="images", shape=[4, 1, 2], datatype="UINT8", data=IMAGES.reshape(-1).tolist())
+    response = client.model_infer("tiny", request=InferenceRequest(inputs=[tensor]))
+    outputs = {output.name: output.data for output in response.outputs}
     np.testing.assert_allclose(outputs["probabilities"].__root__[:3], FIRST, rtol=1e-6)
     wrong = RequestInput(name="pictures", shape=[1, 2], datatype="UINT8", data=[0, 0])
     refused = []
@@ -146,5 +148,5 @@ def open_inference_openapi(address: str) -> None:
 
 
 if __name__ == "__main__":
-    asking = (tritonclient_sync, tritonclient_aio, kserve, kserve_v1, open_inference_openapi)
-    {function.__name__: function for function in asking}[sys.argv[1]](sys.argv[2])
+    clients = (tritonclient_sync, tritonclient_aio, kserve, kserve_v1, open_inference_openapi)
+    {function.__name__: function for function in clients}[sys.argv[1]](sys.argv[2])

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.clients
 TEXT = (ROOT / "docs" / "api.md").read_text()
 SECTIONS = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
 LANGUAGES = ("sh", "python", "js")
-# What differs from one request or one training to the next.
+# Fields that differ between requests or trainings.
 CHANGING = {"id", "audit", "request_id", "version"}
 
 
@@ -34,31 +34,31 @@ def _block(section: str, language: str) -> str:
 
 
 def _run(language: str, code: str, folder: Path) -> Any:
-    """What an example prints, from JSON."""
+    """The output of an example, parsed as JSON."""
     script = folder / f"example.{'mjs' if language == 'js' else language}"
     script.write_text(code)
     node = shutil.which("node")
     assert node is not None, "JavaScript's examples need Node"
     program = {"sh": ["bash", "-o", "pipefail"], "python": [sys.executable, "-W", "error"], "js": [node]}[language]
-    said = subprocess.run([*program, str(script)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-    assert (said.returncode, said.stderr) == (0, ""), said.stderr
-    return json.loads(said.stdout)
+    result = subprocess.run([*program, str(script)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (result.returncode, result.stderr) == (0, ""), result.stderr
+    return json.loads(result.stdout)
 
 
-def _assert_alike(stated: Any, found: Any, field: str = "") -> None:
-    """The same but for numbers, since each machine's training ends in slightly other weights."""
-    if isinstance(stated, dict):
-        assert list(stated) == list(found)
-        for name, value in stated.items():
-            _assert_alike(value, found[name], name)
-    elif isinstance(stated, list):
-        assert len(stated) == len(found), field
-        for one, other in zip(stated, found, strict=True):
+def _assert_alike(expected: Any, actual: Any, field: str = "") -> None:
+    """Assert equality up to small differences of numbers, since training differs slightly between machines."""
+    if isinstance(expected, dict):
+        assert list(expected) == list(actual)
+        for name, value in expected.items():
+            _assert_alike(value, actual[name], name)
+    elif isinstance(expected, list):
+        assert len(expected) == len(actual), field
+        for one, other in zip(expected, actual, strict=True):
             _assert_alike(one, other, field)
-    elif isinstance(stated, float):
-        assert found == pytest.approx(stated, abs=0.5 if field in ("logit", "total") else 0.1), field
+    elif isinstance(expected, float):
+        assert actual == pytest.approx(expected, abs=0.5 if field in ("logit", "total") else 0.1), field
     elif field not in CHANGING:
-        assert stated == found
+        assert expected == actual
 
 
 def _without_ids(value: Any) -> Any:
@@ -69,10 +69,10 @@ def _without_ids(value: Any) -> Any:
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_example_gives_the_documented_output_in_each_language(section: str, server: Server, tmp_path: Path) -> None:
-    found = []
+    outputs = []
     for language in LANGUAGES:
         code = _block(section, language)
         assert "http://127.0.0.1:8000" in code
-        found.append(_run(language, code.replace("http://127.0.0.1:8000", server.address), tmp_path))
-    _assert_alike(json.loads(_block(section, "json")), found[0])
-    assert _without_ids(found[0]) == _without_ids(found[1]) == _without_ids(found[2])
+        outputs.append(_run(language, code.replace("http://127.0.0.1:8000", server.address), tmp_path))
+    _assert_alike(json.loads(_block(section, "json")), outputs[0])
+    assert _without_ids(outputs[0]) == _without_ids(outputs[1]) == _without_ids(outputs[2])

@@ -1,4 +1,4 @@
-"""Stock clients of the standard protocols, unmodified, against a real service: one of this machine, or `--address`."""
+"""Stock clients of the standard protocols, unmodified, against a local service or the one at `--address`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +13,10 @@ pytestmark = pytest.mark.clients
 
 @pytest.fixture(scope="module")
 def address(request: pytest.FixtureRequest, tiny_model: Path) -> Iterator[str]:
-    """Where a service with the tiny model is."""
-    given: str | None = request.config.getoption("--address")
-    if given is not None:
-        yield given.removesuffix("/")
+    """The address of a service with the tiny model."""
+    option: str | None = request.config.getoption("--address")
+    if option is not None:
+        yield option.removesuffix("/")
         return
     with serving(tiny_model) as server:
         yield server.address

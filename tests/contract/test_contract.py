@@ -1,6 +1,6 @@
 """schemathesis, unmodified, on the description of a real service: no 5xx, and no undescribed answer.
 
-All of its checks are on. `rules.py` says which refusals rest on what a schema cannot say.
+All of its checks are on. `rules.py` lists the refusals by rules that a schema cannot express.
 """
 
 import os
@@ -28,15 +28,15 @@ _EACH: dict[str, Callable[[Path], Path]] = {
 
 
 @pytest.mark.parametrize("name", _EACH)
-def test_service_does_as_its_description_says(request: pytest.FixtureRequest, name: str, tmp_path: Path) -> None:
+def test_service_keeps_its_description(request: pytest.FixtureRequest, name: str, tmp_path: Path) -> None:
     _hold(request, _EACH[name](tmp_path))
 
 
-def test_service_of_several_models_does_as_its_description_says(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+def test_service_of_several_models_keeps_its_description(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     for name, write in _EACH.items():
         write(tmp_path).rename(tmp_path / f"{name}.onnx")
     settings = {"DEMUR_MODELS": str(tmp_path), "DEMUR_DEFAULT_MODEL": "pictures"}
-    # What one model takes another refuses, and to the description they are one path.
+    # Models differ in the inputs that they accept, but share one path in the description.
     _hold(request, tmp_path / "pictures.onnx", "--exclude-checks", "positive_data_acceptance", **settings)
 
 
@@ -54,10 +54,10 @@ def _hold(request: pytest.FixtureRequest, model: Path, *options: str, **settings
             *options,
         ]
         environment = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.contract.rules", "PYTHONPATH": str(ROOT)}
-        found = subprocess.run(command, cwd=model.parent, env=environment, capture_output=True, text=True, check=False)
-        assert found.returncode == 0, found.stdout + found.stderr
-        generated = re.search(r"([\d,]+) generated", found.stdout)
+        result = subprocess.run(command, cwd=model.parent, env=environment, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stdout + result.stderr
+        generated = re.search(r"([\d,]+) generated", result.stdout)
         assert generated is not None
         assert int(generated[1].replace(",", "")) > 1000
-        sys.stdout.write(found.stdout[found.stdout.index("Test cases") :])
+        sys.stdout.write(result.stdout[result.stdout.index("Test cases") :])
         assert server.stop(signal.SIGTERM) == 0

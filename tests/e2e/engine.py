@@ -11,13 +11,13 @@ import pytest
 from tests.server import ROOT
 
 READY_SECONDS = 60
-# As compose and Kubernetes confine the service.
+# The confinement of the service in compose and Kubernetes.
 CONFINED = ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
 CONFINED += ["--memory", "512m", "--pids-limit", "256", "--cpus", "1"]
 
 
 def call(command: list[str], **environment: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command, which has to succeed, in the root of the repository."""
+    """Run a command in the root of the repository. It must succeed."""
     result = subprocess.run(
         command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
     )
@@ -26,7 +26,7 @@ def call(command: list[str], **environment: str) -> "subprocess.CompletedProcess
 
 
 def wait_until_ready(address: str, logs: Callable[[], str]) -> None:
-    """Return when /readyz says 200; fails the test with the logs otherwise."""
+    """Wait until /readyz says 200. Fails the test with the logs otherwise."""
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         try:

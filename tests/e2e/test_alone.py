@@ -1,7 +1,7 @@
-"""The serving image reaches out to nobody, writes nothing, and needs neither a network nor a shell.
+"""The serving image opens no connections, writes nothing, and needs neither a network nor a shell.
 
-The kernel counts what leaves a container, whichever library sends it. So the service gets a network and a writable
-root, and must use neither.
+The kernel counts a container's packets, for all libraries. So the service gets a network and a writable root, and must
+use neither.
 """
 
 import json
@@ -42,11 +42,11 @@ sys.stdin.readline()
 _COUNTED = """
 import json, os
 lines = [line.split() for line in open("/proc/net/snmp")]
-found = {names[0] + name: int(value) for names, values in zip(lines[::2], lines[1::2])
-         for name, value in zip(names[1:], values[1:])}
+counts = {names[0] + name: int(value) for names, values in zip(lines[::2], lines[1::2])
+          for name, value in zip(names[1:], values[1:])}
 if os.path.exists("/proc/net/snmp6"):
-    found |= {name: int(value) for name, value in map(str.split, open("/proc/net/snmp6"))}
-print(json.dumps([found, os.listdir("/tmp")]))
+    counts |= {name: int(value) for name, value in map(str.split, open("/proc/net/snmp6"))}
+print(json.dumps([counts, os.listdir("/tmp")]))
 """
 
 
@@ -57,18 +57,18 @@ class Container:
     name: str
 
     def exec(self, *command: str) -> "subprocess.CompletedProcess[str]":
-        """Run something beside it in the container."""
+        """Run a command in the container."""
         return subprocess.run(["docker", "exec", self.name, *command], capture_output=True, text=True, check=False)
 
     def inspect(self) -> dict[str, Any]:
-        """What the engine knows of it."""
-        found: dict[str, Any] = json.loads(call(["docker", "inspect", self.name]).stdout)[0]
-        return found
+        """The engine's description of the container."""
+        state: dict[str, Any] = json.loads(call(["docker", "inspect", self.name]).stdout)[0]
+        return state
 
-    def left(self) -> "Left":
-        """What it has sent and written so far; a connection within the container counts as opened and as accepted."""
+    def traces(self) -> "Traces":
+        """Its traces so far. A connection within the container counts as opened and as accepted."""
         counted, temporary = json.loads(call(["docker", "exec", self.name, "python", "-c", _COUNTED]).stdout)
-        return Left(
+        return Traces(
             connections=counted["Tcp:ActiveOpens"] - counted["Tcp:PassiveOpens"],
             datagrams=counted["Udp:OutDatagrams"] + counted.get("Udp6OutDatagrams", 0),
             files=[*call(["docker", "diff", self.name]).stdout.splitlines(), *temporary],
@@ -76,8 +76,8 @@ class Container:
 
 
 @dataclass(frozen=True)
-class Left:
-    """Traces of a container: connections tried to outside, datagrams sent, files written."""
+class Traces:
+    """Traces of a container: outgoing connections, sent datagrams and written files."""
 
     connections: int
     datagrams: int
@@ -86,7 +86,7 @@ class Left:
 
 @contextmanager
 def _running(folder: Path, *options: str, command: tuple[str, ...] = ()) -> Iterator[Container]:
-    """The serving image as it is deployed, but with a root that is writable, so that what it writes shows."""
+    """Run the serving image as deployed, but with a writable root, so that written files show."""
     name = f"demur-alone-{os.getpid()}-{folder.name}"
     confined = [word for word in CONFINED if word != "--read-only"]
     call(["docker", "run", "--detach", "--interactive", "--name", name, *confined, *options, "demur-serve", *command])
@@ -124,11 +124,11 @@ def test_service_makes_no_connection_writes_nothing_and_needs_no_shell(
         _wait_until(container, lambda: container.inspect()["State"]["Health"]["Status"] == "healthy")
         assert container.exec("sh", "-c", "true").returncode != 0
         assert container.exec("bash", "-c", "true").returncode != 0
-        asked = container.exec("python", "-c", _ASK)
-        assert asked.returncode == 0, asked.stderr
-        confidence, scraped = asked.stdout.split()
+        result = container.exec("python", "-c", _ASK)
+        assert result.returncode == 0, result.stderr
+        confidence, scraped = result.stdout.split()
         assert (0 < float(confidence) <= 1, scraped) == (True, "200")
-        assert container.left() == Left(connections=0, datagrams=0, files=[])
+        assert container.traces() == Traces(connections=0, datagrams=0, files=[])
         call(["docker", "stop", container.name])
         assert container.inspect()["State"]["ExitCode"] == 0
         assert call(["docker", "diff", container.name]).stdout == ""
@@ -136,18 +136,18 @@ def test_service_makes_no_connection_writes_nothing_and_needs_no_shell(
 
 def test_outgoing_packets_are_counted(tmp_path: Path) -> None:
     with _running(tmp_path, "--user", "0", command=("python", "-c", _TRY)) as container:
-        _wait_until(container, lambda: container.left().datagrams > 0)
-        left = container.left()
-    assert (left.connections, left.datagrams) == (1, 1)
-    assert left.files == ["A /x", "x"]
+        _wait_until(container, lambda: container.traces().datagrams > 0)
+        traces = container.traces()
+    assert (traces.connections, traces.datagrams) == (1, 1)
+    assert traces.files == ["A /x", "x"]
 
 
-def test_key_is_made_in_the_image_as_the_document_says() -> None:
+def test_documented_command_makes_a_key_in_the_image() -> None:
     text = (ROOT / "docs" / "operations.md").read_text()
-    stated = re.search(r"`docker run --rm\s+(demur-serve demur key [^`]*)`", text)
-    assert stated is not None
-    made = call(["docker", "run", "--rm", "--network", "none", *CONFINED, *stated[1].split()])
+    documented = re.search(r"`docker run --rm\s+(demur-serve demur key [^`]*)`", text)
+    assert documented is not None
+    made = call(["docker", "run", "--rm", "--network", "none", *CONFINED, *documented[1].split()])
     presented, line = made.stdout.splitlines()
-    found = keys.Keys(keys.parse(line)).find(presented.encode())
-    assert found is not None
-    assert (found.name, made.stderr) == ("shop", "")
+    key = keys.Keys(keys.parse(line)).find(presented.encode())
+    assert key is not None
+    assert (key.name, made.stderr) == ("shop", "")

@@ -1,6 +1,6 @@
 """The stock clients of `tests/clients` against the built image, confined as compose and Kubernetes confine it.
 
-It is started as the image is by itself, and as KServe would start it by deploy/kserve/runtime.yaml.
+It is started with the image's own command, and as by KServe with deploy/kserve/runtime.yaml.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture(scope="module", params=["alone", "kserve"])
 def address(request: pytest.FixtureRequest, tiny_model: Path) -> Iterator[str]:
-    """A container with the tiny model, and its address."""
+    """The address of a container with the tiny model."""
     by_kserve = environment("tiny") if request.param == "kserve" else {}
     model = by_kserve.get("DEMUR_MODEL_PATH", "/models/model.onnx")
     call(["docker", "build", "--target", "serve", "--tag", "demur-serve", "."])

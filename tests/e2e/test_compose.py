@@ -1,4 +1,4 @@
-"""The whole path in real containers: `up`, predict from outside on real images, compare with the training job."""
+"""All steps in real containers: `up`, predictions on real images, and a comparison with the training job."""
 
 import json
 import os
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.e2e
 
 @dataclass(frozen=True)
 class Stack:
-    """A running project of our compose file."""
+    """A running project with our compose file."""
 
     project: str
     port: int
@@ -36,13 +36,13 @@ class Stack:
         return f"http://127.0.0.1:{self.port}"
 
     def compose(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        """Run docker compose, of either generation, on this project."""
+        """Run docker compose, version 1 or 2, on this project."""
         v2 = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
         program = ["docker", "compose"] if v2 else ["docker-compose"]
         return call([*program, "--project-name", self.project, *arguments], PORT=str(self.port), **environment)
 
     def container(self, service: str) -> dict[str, Any]:
-        """What the engine knows of a service's container."""
+        """The engine's description of a service's container."""
         labels = [f"com.docker.compose.project={self.project}", f"com.docker.compose.service={service}"]
         filters = [argument for label in labels for argument in ("--filter", f"label={label}")]
         name = call(["docker", "ps", "--all", "--quiet", *filters]).stdout.split()[0]
@@ -50,13 +50,13 @@ class Stack:
         return inspected[0]
 
     def wait_until_ready(self) -> None:
-        """Return when /readyz says 200; fails the test with the logs otherwise."""
+        """Wait until /readyz says 200. Fails the test with the logs otherwise."""
         wait_until_ready(self.address, lambda: self.compose("logs").stdout)
 
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    """`up` on a fresh volume, and everything taken away again at the end."""
+    """`up` on a new volume, and everything removed at the end."""
     assert shutil.which("docker"), "no docker on this machine"
     stack = Stack(f"demur-e2e-{os.getpid()}", free_port())
     try:
@@ -126,7 +126,7 @@ def test_feedback_is_counted(stack: Stack) -> None:
     assert (state["policy"]["kind"], state["answered"], state["promise"]) == ("selective_risk", 1, "open")
 
 
-def test_metrics_are_there(stack: Stack) -> None:
+def test_metrics_are_served(stack: Stack) -> None:
     before = read(httpx2.get(f"{stack.address}/metrics").text)
     content = (ROOT / "docs" / "ankle-boot.png").read_bytes()
     httpx2.post(f"{stack.address}/predict", content=content, headers={"content-type": "image/png"})
@@ -148,14 +148,14 @@ def test_monitoring_starts_beside_the_service(stack: Stack) -> None:
     _wait_until(lambda: _json(f"{prometheus}/api/v1/query?query=up")["data"]["result"][0]["value"][1] == "1")
     assert len(_json(f"{prometheus}/api/v1/rules")["data"]["groups"]) == 3
     _wait_until(lambda: _json(f"{grafana}/api/dashboards/uid/demur")["dashboard"]["title"] == "Demur")
-    asked = {"query": "up", "time": str(int(time.time()))}
-    answer = httpx2.get(f"{grafana}/api/datasources/proxy/uid/prometheus/api/v1/query", params=asked).json()
+    query = {"query": "up", "time": str(int(time.time()))}
+    answer = httpx2.get(f"{grafana}/api/datasources/proxy/uid/prometheus/api/v1/query", params=query).json()
     assert answer["data"]["result"]
 
 
 def _services() -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    return found
+    services: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    return services
 
 
 def _docker(*words: str) -> "subprocess.CompletedProcess[str]":
@@ -173,8 +173,8 @@ def _wait_until(holds: Callable[[], bool]) -> None:
             if holds():
                 return
         except (httpx2.TransportError, ValueError, LookupError):
-            pass  # it is not up yet
-        assert time.monotonic() < deadline, "it did not come to that"
+            pass  # not up yet
+        assert time.monotonic() < deadline, "the condition was not met in time"
         time.sleep(0.5)
 
 
@@ -196,7 +196,7 @@ def test_training_that_fails_its_gate_keeps_the_model(stack: Stack) -> None:
     assert httpx2.get(f"{stack.address}/model").json()["version"] == version
 
 
-def test_model_that_is_trained_again_is_taken_without_a_restart(stack: Stack) -> None:
+def test_retrained_model_is_loaded_without_a_restart(stack: Stack) -> None:
     before, started = _json(f"{stack.address}/model")["version"], stack.container("serve")["State"]["StartedAt"]
     stack.compose("run", "--rm", "train", "fit", "--out", "/models/model.onnx", "--seed", "1", "--min-accuracy", "0.83")
     _wait_until(lambda: _json(f"{stack.address}/model")["version"] != before)
@@ -217,7 +217,7 @@ def test_container_is_confined(stack: Stack, service: str) -> None:
     assert container["HostConfig"][processors] == (10**9 if service == "serve" else 256)
 
 
-def test_engine_calls_the_service_healthy(stack: Stack) -> None:
+def test_engine_reports_the_service_healthy(stack: Stack) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while (status := stack.container("serve")["State"]["Health"]["Status"]) == "starting":
         assert time.monotonic() < deadline
@@ -234,8 +234,10 @@ def test_serving_image_has_nothing_of_training(stack: Stack, module: str) -> Non
 def test_serving_image_has_the_packages_of_the_lock_and_no_other(stack: Stack) -> None:
     code = "import importlib.metadata as m; [print(d.name, d.version) for d in m.distributions()]"
     lines = stack.compose("exec", "-T", "serve", "python", "-c", code).stdout.splitlines()
-    found = dict(line.split() for line in lines)
-    assert {plain(name): version for name, version in found.items()} == {n: p.version for n, p in pins("serve").items()}
+    installed = dict(line.split() for line in lines)
+    assert {plain(name): version for name, version in installed.items()} == {
+        n: p.version for n, p in pins("serve").items()
+    }
 
 
 def test_stop_is_graceful(stack: Stack) -> None:

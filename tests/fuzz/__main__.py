@@ -1,7 +1,7 @@
-"""Searches one target for inputs that break it, guided by coverage: `python -m tests.fuzz TARGET FOLDER [-runs=N]`.
+"""Searches for inputs that break one target, guided by coverage: `python -m tests.fuzz TARGET FOLDER [-runs=N]`.
 
-Needs atheris. What comes after the folder is libFuzzer's. The folder holds the inputs that reached new code; those of
-the seeds and of the kept corpus are put there first.
+Needs atheris. Arguments after the folder are libFuzzer's. The folder holds the inputs that reached new code; the
+seeds and the stored corpus are put there first.
 """
 
 import logging
@@ -20,11 +20,11 @@ with atheris.instrument_imports(include=["service", "python_multipart", "PIL"]):
 def main() -> None:
     """Run libFuzzer; it ends the process."""
     name, folder, *options = sys.argv[1:]
-    logging.disable()  # as the service has it, for what the parsers have to say
+    logging.disable()  # as in the service, for the parsers' messages
     Path(folder).mkdir(parents=True, exist_ok=True)
     for number, data in enumerate([*seeds()[name], *kept(name)]):
         (Path(folder) / f"seed-{number}").write_bytes(data)
-    # A hang, a leak and an input that takes much memory each end the run as a crash does.
+    # A hang, a leak and high memory use end the run like a crash.
     limits = ["-timeout=5", "-rss_limit_mb=1024", "-max_len=4096", f"-artifact_prefix={folder}{os.sep}crash-"]
     atheris.Setup([sys.argv[0], *limits, *options, folder], lambda data: accepts(name, data))
     atheris.Fuzz()

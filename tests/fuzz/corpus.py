@@ -1,6 +1,6 @@
-"""The inputs that the fuzzer found to reach new code: a file for each target, with an input in base64 on each line.
+"""The inputs by which the fuzzer reached new code: a file for each target, with an input in base64 on each line.
 
-`python -m tests.fuzz.corpus TARGET FOLDER` writes a target's file anew from a folder of inputs.
+`python -m tests.fuzz.corpus TARGET FOLDER` rewrites a target's file from a folder of inputs.
 """
 
 import base64
@@ -18,7 +18,7 @@ def kept(name: str) -> list[bytes]:
 
 
 def keep(name: str, result: Path) -> None:
-    """Write a target's file from a folder, the shortest first."""
+    """Write a target's file from a folder of inputs, the shortest first."""
     inputs = {path.read_bytes() for path in result.iterdir()}
     ordered = sorted((data for data in inputs if len(data) <= _MAX_BYTES), key=lambda data: (len(data), data))
     FOLDER.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Bad requests: the fuzzer's stored inputs made invalid, and bytes that are hardly HTTP."""
+"""Bad requests: the fuzzer's stored inputs made invalid, and bytes that are not HTTP."""
 
 import random
 
@@ -31,12 +31,12 @@ def bodies(count: int, model: str, draw: random.Random) -> list[tuple[str, bytes
 
 
 def streams(count: int, draw: random.Random) -> list[bytes]:
-    """A valid request, truncated or with bytes changed, or no request. Some may still be valid."""
+    """Valid requests, truncated or with changed bytes, and random bytes. Some may still be valid."""
     head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
-    whole = head % (len(_GOOD), _GOOD)
+    request = head % (len(_GOOD), _GOOD)
     result = []
     for _ in range(count):
-        raw = bytearray(draw.choice([whole[: draw.randrange(len(whole))], draw.randbytes(200)]))
+        raw = bytearray(draw.choice([request[: draw.randrange(len(request))], draw.randbytes(200)]))
         for _ in range(draw.randrange(4)):
             if raw:
                 raw[draw.randrange(len(raw))] = draw.randrange(256)

@@ -222,15 +222,15 @@ def _float32(value: Any) -> float:
     return float("nan") if value is None else float(np.float32(float(value)))
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(a: Any, b: Any) -> bool:
     """Equal, with equal types at every level: 1, 1.0 and true differ."""
-    if type(one) is not type(other):
+    if type(a) is not type(b):
         return False
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
-    if isinstance(one, list):
-        return len(one) == len(other) and all(map(_same, one, other))
-    return bool(one == other)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
+    if isinstance(a, list):
+        return len(a) == len(b) and all(map(_same, a, b))
+    return bool(a == b)
 
 
 def _integer(digits: str) -> int | float:

@@ -27,12 +27,15 @@ def server(tiny_model: Path) -> Iterator[Server]:
 def _answer(client: httpx2.Client) -> Any:
     answer = client.post("/predict", content=_BODY, headers={"content-type": "application/json"})
     assert answer.status_code == 200
-    own = {"id", "audit"}  # of each prediction
-    return [{name: value for name, value in one.items() if name not in own} for one in answer.json()["predictions"]]
+    varying = {"id", "audit"}  # between answers
+    return [
+        {name: value for name, value in prediction.items() if name not in varying}
+        for prediction in answer.json()["predictions"]
+    ]
 
 
 def _send(port: int, raw: bytes) -> bytes:
-    """The response, until either side closes the connection."""
+    """Send bytes, and read the response until either side closes the connection."""
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall(raw)
         connection.shutdown(socket.SHUT_WR)
@@ -45,18 +48,18 @@ def _send(port: int, raw: bytes) -> bytes:
 def test_bad_requests_among_good_ones_change_no_good_answer(server: Server) -> None:
     with httpx2.Client(base_url=server.address, timeout=20) as client:
         expected = _answer(client)
-        assert [one["label"] for one in expected] == ["right", "left"]
+        assert [prediction["label"] for prediction in expected] == ["right", "left"]
         assert expected[0]["probabilities"] == pytest.approx(tiny.PROBABILITIES[2])
 
-        def refused(asked: tuple[str, bytes, dict[str, str]]) -> int:
-            path, body, headers = asked
+        def refused(request: tuple[str, bytes, dict[str, str]]) -> int:
+            path, body, headers = request
             return client.post(path, content=body, headers=headers).status_code
 
         with ThreadPoolExecutor(4) as pool:
             bad = pool.map(refused, spoilt.bodies(BAD * 3 // 4, "tiny", random.Random(0)))
             broken = pool.map(lambda raw: _send(server.port, raw), spoilt.streams(BAD // 4, random.Random(1)))
             good = pool.map(lambda _: _answer(client), range(200))
-            # Those in the pool wait for their turn in its order, so these are asked meanwhile.
+            # The pool sends the bad requests in order, and these are sent meanwhile.
             meanwhile = [_answer(client) for _ in range(300)]
             assert all(answer == expected for answer in [*good, *meanwhile])
             statuses = list(bad)

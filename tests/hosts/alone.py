@@ -1,4 +1,4 @@
-"""Decides with a model's file alone: any onnxruntime, numpy and the manifest's JSON, without our code.
+"""Decides with a model's file alone: with any onnxruntime, numpy and the manifest's JSON, without our code.
 
 `python alone.py MODEL INPUTS.npy OUT` writes `OUT.json`, the decisions by policy, and `OUT.f32`, the scores.
 """

@@ -14,19 +14,19 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _SECONDS = 120
 
 
-def told_by(page: str, files: Mapping[str, Path], last: str, folder: Path) -> dict[str, bytes]:
-    """What the page at this path of the repository posts, by path, once it has posted to `last`.
+def posted_by(page: str, files: Mapping[str, Path], last: str, folder: Path) -> dict[str, bytes]:
+    """Open the page at this path of the repository, and return what it posts, by path, once it has posted to `last`.
 
-    `files` are served beside the repository. The browser can reach this machine alone. Raises AssertionError where
-    there is none, or it says nothing in time.
+    `files` are served beside the repository. The browser can reach only this machine. Raises AssertionError if
+    there is no browser, or it posts nothing in time.
     """
-    program = next((found for name in _NAMES if (found := shutil.which(name))), None)
-    assert program is not None, f"none of {', '.join(_NAMES)} is there"
-    told: dict[str, bytes] = {}
+    program = next((executable for name in _NAMES if (executable := shutil.which(name))), None)
+    assert program is not None, f"none of {', '.join(_NAMES)} is installed"
+    posted: dict[str, bytes] = {}
     over = threading.Event()
 
     class Handler(SimpleHTTPRequestHandler):
-        """Files, and what is posted."""
+        """Serves files, and keeps posted bodies."""
 
         extensions_map = {".mjs": "text/javascript", ".wasm": "application/wasm", ".html": "text/html"}  # noqa: RUF012
 
@@ -37,14 +37,14 @@ def told_by(page: str, files: Mapping[str, Path], last: str, folder: Path) -> di
             return str(files[path]) if path in files else super().translate_path(path)
 
         def do_POST(self) -> None:
-            told[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
+            posted[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(204)
             self.end_headers()
             if self.path == last:
                 over.set()
 
         def log_message(self, *_: Any) -> None:
-            """Nothing: a test's output is what went wrong."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -53,10 +53,10 @@ def told_by(page: str, files: Mapping[str, Path], last: str, folder: Path) -> di
     address = f"http://127.0.0.1:{server.server_port}{page}"
     with subprocess.Popen([program, *options, address], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         try:
-            assert over.wait(_SECONDS), f"{program} said only {sorted(told)}"
+            assert over.wait(_SECONDS), f"{program} posted only {sorted(posted)}"
         finally:
             process.terminate()
             process.communicate()
             server.shutdown()
             server.server_close()
-    return told
+    return posted

@@ -1,7 +1,7 @@
-// What a host makes of a model and its inputs, by deploy/web/decide.mjs: in Node for web.mjs, in a browser for page.html.
+// The scores and decisions of deploy/web/decide.mjs for a model and its inputs: in Node for web.mjs, in a browser for page.html.
 import { decide, open } from "../../deploy/web/decide.mjs";
 
-/** `bytes` is the file, `inputs` an ArrayBuffer of plain numbers. Gives { said, scores }: what goes into JSON, and floats. */
+/** `bytes` is the file, `inputs` an ArrayBuffer of plain numbers. Returns { report, scores }: JSON values, and floats. */
 export async function outcomesOf(ort, bytes, inputs) {
   const model = await open(ort, bytes);
   const { input, abstention } = model.manifest;
@@ -14,8 +14,8 @@ export async function outcomesOf(ort, bytes, inputs) {
     { never_abstain: true },
   ];
   const outcomes = policies.map((policy) => {
-    const found = decide(scores, policy, model.manifest).map(({ label, reason }) => [label, reason]);
-    return { policy, found };
+    const decisions = decide(scores, policy, model.manifest).map(({ label, reason }) => [label, reason]);
+    return { policy, decisions };
   });
   const refused = [];
   for (const policy of [{ selective_risk: 0.123 }, {}]) {
@@ -25,5 +25,5 @@ export async function outcomesOf(ort, bytes, inputs) {
       refused.push(error.message);
     }
   }
-  return { said: { version: ort.env.versions.web, outcomes, refused }, scores: Object.values(scores) };
+  return { report: { version: ort.env.versions.web, outcomes, refused }, scores: Object.values(scores) };
 }

@@ -1,4 +1,4 @@
-"""The same file in the oldest onnxruntime and, in Node, in onnxruntime-web: they decide as the service does."""
+"""The same file in the oldest onnxruntime, and in onnxruntime-web in Node and a browser: all decide alike."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from service.contract.policy import PolicyRequest
 from service.inference.classifier import Classifier, Scores
 from service.inference.decision import decide, resolve
 from tests import tiny, tiny_features, tiny_tokens
-from tests.hosts.browser import told_by
+from tests.hosts.browser import posted_by
 from tests.server import ROOT
 from training.data.dataset import Dataset
 from training.data.splits import split
@@ -27,58 +27,58 @@ pytestmark = pytest.mark.hosts
 
 HOSTS = ROOT / "build" / "hosts"
 HERE = Path(__file__).parent
-TOLERANCE = 1e-6  # as the proof at the start of the service has it
+TOLERANCE = 1e-6  # the tolerance of the proof when a model is loaded
 
 
-class Found(NamedTuple):
-    """What a host says of a model and its inputs."""
+class HostOutput(NamedTuple):
+    """A host's decisions and scores."""
 
-    said: dict[str, Any]
+    report: dict[str, Any]
     scores: Scores
 
 
-def _run(command: list[str | Path], **more: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **more})
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+def _run(command: list[str | Path], **variables: str) -> str:
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **variables})
+    assert result.returncode == 0, result.stderr[-3000:]
+    return result.stdout
 
 
-def _oldest(model: Path, inputs: NDArray[Any], folder: Path) -> Found:
+def _oldest(model: Path, inputs: NDArray[Any], folder: Path) -> HostOutput:
     np.save(folder / "inputs.npy", inputs)
     python = HOSTS / "oldest" / "bin" / "python"
     _run([python, HERE / "alone.py", model, folder / "inputs.npy", folder / "oldest"])
     return _read(folder / "oldest", len(inputs))
 
 
-def _web(model: Path, inputs: NDArray[Any], folder: Path) -> Found:
+def _web(model: Path, inputs: NDArray[Any], folder: Path) -> HostOutput:
     (folder / "inputs").write_bytes(inputs.tobytes())
     _run(["node", HERE / "web.mjs", model, folder / "inputs", folder / "web"], HOSTS_WEB=str(HOSTS / "web"))
     return _read(folder / "web", len(inputs))
 
 
-def _browser(model: Path, inputs: NDArray[Any], folder: Path) -> Found:
+def _browser(model: Path, inputs: NDArray[Any], folder: Path) -> HostOutput:
     (folder / "inputs").write_bytes(inputs.tobytes())
     files = {"/model.onnx": model, "/inputs": folder / "inputs"}
-    told = told_by("/tests/hosts/page.html", files, "/json", folder)
-    assert "error" not in json.loads(told["/json"]), json.loads(told["/json"])["error"]
-    (folder / "browser.json").write_bytes(told["/json"])
-    (folder / "browser.f32").write_bytes(told["/f32"])
+    posted = posted_by("/tests/hosts/page.html", files, "/json", folder)
+    assert "error" not in json.loads(posted["/json"]), json.loads(posted["/json"])["error"]
+    (folder / "browser.json").write_bytes(posted["/json"])
+    (folder / "browser.f32").write_bytes(posted["/f32"])
     return _read(folder / "browser", len(inputs))
 
 
-def _read(out: Path, count: int) -> Found:
+def _read(out: Path, count: int) -> HostOutput:
     numbers = np.frombuffer(out.with_suffix(".f32").read_bytes(), np.float32)
     scores = Scores(numbers[: -2 * count].reshape(count, -1), numbers[-2 * count : -count], numbers[-count:])
-    return Found(json.loads(out.with_suffix(".json").read_text()), scores)
+    return HostOutput(json.loads(out.with_suffix(".json").read_text()), scores)
 
 
-def _check_scores(found: Found, scores: Scores) -> None:
-    probability, ood_score = found.scores.distance(scores.probabilities, scores.ood_score)
-    hosts = f"{found.said['host']} and onnxruntime {ort.__version__}"
+def _check_scores(output: HostOutput, scores: Scores) -> None:
+    probability, ood_score = output.scores.distance(scores.probabilities, scores.ood_score)
+    hosts = f"{output.report['host']} and onnxruntime {ort.__version__}"
     sys.stdout.write(f"{hosts}: {len(scores.confidence)} inputs, {probability=:.1e}, {ood_score=:.1e}\n")
     assert probability <= TOLERANCE
     assert ood_score <= TOLERANCE
-    np.testing.assert_array_equal(found.scores.confidence, found.scores.probabilities.max(axis=1))
+    np.testing.assert_array_equal(output.scores.confidence, output.scores.probabilities.max(axis=1))
 
 
 def _report(dataset: Dataset) -> NDArray[Any]:
@@ -91,41 +91,41 @@ def test_oldest_onnxruntime_decides_alike_on_the_report_split(
     trained_model: Path, dataset: Dataset, tmp_path: Path
 ) -> None:
     inputs, classifier = _report(dataset), Classifier.load(trained_model)
-    found, scores = _oldest(trained_model, inputs, tmp_path), classifier.scores(inputs)
-    version = tuple(int(part) for part in found.said["host"].split()[1].split(".")[:2])
+    output, scores = _oldest(trained_model, inputs, tmp_path), classifier.scores(inputs)
+    version = tuple(int(part) for part in output.report["host"].split()[1].split(".")[:2])
     assert version < tuple(int(part) for part in ort.__version__.split(".")[:2])
-    _check_scores(found, scores)
+    _check_scores(output, scores)
     manifest = classifier.manifest
-    assert len(found.said["labels"]) == 5
-    for risk, labels in found.said["labels"].items():
+    assert len(output.report["labels"]) == 5
+    for risk, labels in output.report["labels"].items():
         policy = resolve(PolicyRequest(selective_risk=float(risk)), manifest.abstention)
-        ours = [d.label for d in decide(scores, policy, manifest.abstention)]
-        assert labels == [None if label is None else manifest.labels[label] for label in ours]
+        decided = [d.label for d in decide(scores, policy, manifest.abstention)]
+        assert labels == [None if label is None else manifest.labels[label] for label in decided]
         assert 1000 < sum(label is not None for label in labels) < 4500
 
 
-def _check_outcomes(found: Found, scores: Scores, classifier: Classifier) -> None:
+def _check_outcomes(output: HostOutput, scores: Scores, classifier: Classifier) -> None:
     abstention, labels = classifier.manifest.abstention, classifier.manifest.labels
-    for outcome in found.said["outcomes"]:
+    for outcome in output.report["outcomes"]:
         policy = resolve(PolicyRequest.model_validate(outcome["policy"]), abstention)
-        ours = decide(scores, policy, abstention)
-        expected = [[None if d.label is None else labels[d.label], d.reason] for d in ours]
-        assert outcome["found"] == expected, outcome["policy"]
+        decisions = decide(scores, policy, abstention)
+        expected = [[None if d.label is None else labels[d.label], d.reason] for d in decisions]
+        assert outcome["decisions"] == expected, outcome["policy"]
 
 
 @pytest.mark.parametrize("ask", [_web, _browser])
 def test_onnxruntime_web_decides_alike_on_the_report_split(
-    ask: Callable[[Path, NDArray[Any], Path], Found], trained_model: Path, dataset: Dataset, tmp_path: Path
+    ask: Callable[[Path, NDArray[Any], Path], HostOutput], trained_model: Path, dataset: Dataset, tmp_path: Path
 ) -> None:
     inputs, classifier = _report(dataset), Classifier.load(trained_model)
-    found, scores = ask(trained_model, inputs, tmp_path), classifier.scores(inputs)
-    _check_scores(found, scores)
-    _check_outcomes(found, scores, classifier)
-    assert len(found.said["outcomes"]) >= 9
-    reasons = {reason for outcome in found.said["outcomes"] for _, reason in outcome["found"]}
+    output, scores = ask(trained_model, inputs, tmp_path), classifier.scores(inputs)
+    _check_scores(output, scores)
+    _check_outcomes(output, scores, classifier)
+    assert len(output.report["outcomes"]) >= 9
+    reasons = {reason for outcome in output.report["outcomes"] for _, reason in outcome["decisions"]}
     assert reasons >= {None, "low_confidence", "out_of_distribution", "expected_cost"}
-    assert "selective_risk=0.123 is not certified" in found.said["refused"][0]
-    assert "a policy is one of" in found.said["refused"][1]
+    assert "selective_risk=0.123 is not certified" in output.report["refused"][0]
+    assert "a policy is one of" in output.report["refused"][1]
 
 
 @pytest.mark.parametrize(
@@ -140,26 +140,26 @@ def test_onnxruntime_web_decides_alike_on_the_report_split(
 )
 @pytest.mark.parametrize("ask", [_oldest, _web])
 def test_every_kind_of_input(
-    ask: Callable[[Path, NDArray[Any], Path], Found],
+    ask: Callable[[Path, NDArray[Any], Path], HostOutput],
     write: Callable[[Path], Path],
     inputs: NDArray[Any],
     tmp_path: Path,
 ) -> None:
     model = write(tmp_path)
     classifier = Classifier.load(model)
-    found, scores = ask(model, inputs, tmp_path), classifier.scores(inputs)
-    _check_scores(found, scores)
-    if "outcomes" in found.said:
-        _check_outcomes(found, scores, classifier)
+    output, scores = ask(model, inputs, tmp_path), classifier.scores(inputs)
+    _check_scores(output, scores)
+    if "outcomes" in output.report:
+        _check_outcomes(output, scores, classifier)
 
 
 def test_example_prints_the_documented_output(trained_model: Path) -> None:
     text = (ROOT / "docs" / "interoperability.md").read_text()
     (example,) = re.findall(r"^```js\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    for there, here in (("./deploy/", f"{ROOT}/deploy/"), ("build/model.onnx", str(trained_model))):
-        assert there in example
-        example = example.replace(there, here)
+    for documented, local in (("./deploy/", f"{ROOT}/deploy/"), ("build/model.onnx", str(trained_model))):
+        assert documented in example
+        example = example.replace(documented, local)
     script = HOSTS / "web" / "example.mjs"
     script.write_text(example)
-    (stated,) = re.findall(r"^console\.log.* // (.*)$", example, re.MULTILINE)
-    assert _run(["node", script]).strip() == stated
+    (expected,) = re.findall(r"^console\.log.* // (.*)$", example, re.MULTILINE)
+    assert _run(["node", script]).strip() == expected

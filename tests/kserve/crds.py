@@ -1,6 +1,6 @@
-"""The schemas of KServe's objects, so much of them as our manifests touch, and the check of an object against them.
+"""The parts of KServe's schemas that our manifests use, and the validation of a manifest against them.
 
-`python -m tests.kserve.crds CRDS.yaml` makes `crds.json` anew from `install/v0.20.0/kserve-crds.yaml` of
+`python -m tests.kserve.crds CRDS.yaml` rewrites `crds.json` from `install/v0.20.0/kserve-crds.yaml` of
 github.com/kserve/kserve (Copyright The KServe Authors, Apache License 2.0), which is 2.3 MB: along the properties that
 the manifests of deploy/kserve have, every schema is whole but for its texts; of the other properties only the names and
 types are kept.
@@ -24,18 +24,18 @@ _KEPT = ("type", "required", "enum", "anyOf", "minimum", "maximum", "pattern", "
 
 
 def objects() -> list[dict[str, Any]]:
-    """What deploy/kserve holds."""
-    return [found for path in sorted(FOLDER.glob("*.yaml")) for found in yaml.safe_load_all(path.read_text())]
+    """The manifests of deploy/kserve."""
+    return [manifest for path in sorted(FOLDER.glob("*.yaml")) for manifest in yaml.safe_load_all(path.read_text())]
 
 
-def validate(found: dict[str, Any]) -> None:
-    """Raises jsonschema.ValidationError for what the API server would refuse, and for a field that it would drop."""
-    schema = json.loads(STORED.read_text())["schemas"][f"{found['apiVersion']} {found['kind']}"]
-    jsonschema.validate(found, _strict(schema))
+def validate(manifest: dict[str, Any]) -> None:
+    """Raise jsonschema.ValidationError for a value that the API server would refuse or a field that it would drop."""
+    schema = json.loads(STORED.read_text())["schemas"][f"{manifest['apiVersion']} {manifest['kind']}"]
+    jsonschema.validate(manifest, _strict(schema))
 
 
 def _strict(schema: dict[str, Any]) -> dict[str, Any]:
-    """The same where a property that is not named is an error, as `kubectl apply` has it."""
+    """The schema with unknown properties as errors, as in `kubectl apply`."""
     strict = dict(schema)
     if isinstance(items := schema.get("items"), dict):
         strict["items"] = _strict(items)
@@ -46,7 +46,7 @@ def _strict(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _trimmed(schema: dict[str, Any], examples: list[Any]) -> dict[str, Any]:
-    """What of a schema the examples touch."""
+    """The part of a schema that the examples use."""
     kept = {key: schema[key] for key in _KEPT if key in schema}
     if "items" in schema:
         kept["items"] = _trimmed(schema["items"], [item for example in examples for item in example])
@@ -65,15 +65,15 @@ def _type_of(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Make the file anew."""
+    """Write the file again."""
     examples = objects()
-    runtime = next(found for found in examples if found["kind"] == "ServingRuntime")
+    runtime = next(manifest for manifest in examples if manifest["kind"] == "ServingRuntime")
     examples.append({**runtime, "kind": "ClusterServingRuntime"})
     schemas = {}
     for crd in yaml.safe_load_all(Path(sys.argv[1]).read_text()):
         for version in crd["spec"]["versions"]:
             name = f"{crd['spec']['group']}/{version['name']}", crd["spec"]["names"]["kind"]
-            ours = [found for found in examples if (found["apiVersion"], found["kind"]) == name]
+            ours = [manifest for manifest in examples if (manifest["apiVersion"], manifest["kind"]) == name]
             if ours:
                 schemas[" ".join(name)] = _trimmed(version["schema"]["openAPIV3Schema"], ours)
     source = f"kserve/kserve, install/{VERSION}/kserve-crds.yaml, trimmed; Apache License 2.0, The KServe Authors"

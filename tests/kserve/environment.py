@@ -4,7 +4,7 @@ from tests.kserve import crds
 
 
 def environment(name: str) -> dict[str, str]:
-    """The runtime's variables, as they are for an InferenceService of that name."""
-    (runtime,) = (found for found in crds.objects() if found["kind"] == "ServingRuntime")
+    """The runtime's variables for an InferenceService of that name."""
+    (runtime,) = (manifest for manifest in crds.objects() if manifest["kind"] == "ServingRuntime")
     (container,) = runtime["spec"]["containers"]
     return {entry["name"]: entry["value"].replace("{{.Name}}", name) for entry in container["env"]}

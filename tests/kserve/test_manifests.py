@@ -1,4 +1,4 @@
-"""The manifests of deploy/kserve: what KServe's own schemas say, and settings that the service understands."""
+"""The manifests of deploy/kserve: valid by KServe's own schemas, with settings that the service understands."""
 
 import copy
 import json
@@ -19,22 +19,22 @@ from tests.kserve import crds
 from tests.kserve.environment import environment
 from tests.server import ROOT
 
-OBJECTS = {found["kind"]: found for found in crds.objects()}
+OBJECTS = {manifest["kind"]: manifest for manifest in crds.objects()}
 RUNTIME, SERVICE = OBJECTS["ServingRuntime"], OBJECTS["InferenceService"]
 (CONTAINER,) = RUNTIME["spec"]["containers"]
 
 
 @pytest.mark.parametrize("kind", [*OBJECTS, "ClusterServingRuntime"])
 def test_manifests_match_the_schema(kind: str) -> None:
-    found = {**RUNTIME, "kind": kind} if kind == "ClusterServingRuntime" else OBJECTS[kind]
-    crds.validate(found)
-    metadata = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": found["metadata"]}  # which all kinds have alike
+    manifest = {**RUNTIME, "kind": kind} if kind == "ClusterServingRuntime" else OBJECTS[kind]
+    crds.validate(manifest)
+    metadata = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": manifest["metadata"]}  # which all kinds share
     kubernetes_validate.validate(metadata, "1.37", strict=True)
 
 
 def _container(runtime: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = runtime["spec"]["containers"][0]
-    return found
+    container: dict[str, Any] = runtime["spec"]["containers"][0]
+    return container
 
 
 @pytest.mark.parametrize(
@@ -85,19 +85,19 @@ def test_service_finds_its_runtime() -> None:
     ]
     assert model["modelFormat"] in formats
     assert model["protocolVersion"] in RUNTIME["spec"]["protocolVersions"]
-    assert CONTAINER["name"] == "kserve-container"  # which KServe demands
+    assert CONTAINER["name"] == "kserve-container"  # required by KServe
 
 
 def test_service_serves_what_the_kubernetes_job_publishes() -> None:
     job_yaml = (ROOT / "deploy" / "kubernetes" / "train.yaml").read_text()
-    job = {found["kind"]: found for found in yaml.safe_load_all(job_yaml)}
+    job = {manifest["kind"]: manifest for manifest in yaml.safe_load_all(job_yaml)}
     claim = job["PersistentVolumeClaim"]["metadata"]["name"]
     assert SERVICE["spec"]["predictor"]["model"]["storageUri"] == f"pvc://{claim}"
     (mount,) = (
         m for m in job["Job"]["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] if m["name"] == claim
     )
     file = Path(environment("fashion-mnist")["DEMUR_MODEL_PATH"])
-    assert file.parent == Path("/mnt/models")  # where KServe puts it
+    assert file.parent == Path("/mnt/models")  # where KServe mounts it
     assert f"--out={mount['mountPath']}/{file.name}" in job["Job"]["spec"]["template"]["spec"]["containers"][0]["args"]
 
 
@@ -110,15 +110,15 @@ def test_service_starts_with_what_kserve_sets(tiny_model: Path, monkeypatch: pyt
     monkeypatch.setenv("DEMUR_MODEL_PATH", str(tiny_model))
     with TestClient(create_app(Settings.from_environment())) as client:
         for probe in ("readinessProbe", "livenessProbe"):
-            asked = CONTAINER[probe]["httpGet"]
-            assert asked["port"] == settings.port
-            assert client.get(asked["path"]).status_code == 200
+            target = CONTAINER[probe]["httpGet"]
+            assert target["port"] == settings.port
+            assert client.get(target["path"]).status_code == 200
         assert client.get("/v1/models/shoes").json()["ready"] is True
         assert client.get("/v2/models/shoes/ready").status_code == 200
         assert client.get("/model").json()["served_as"] == "shoes"
 
 
-def test_container_has_no_rights_that_it_does_not_need() -> None:
+def test_container_has_no_unneeded_rights() -> None:
     (user,) = set(re.findall(r"USER (\d+)", (ROOT / "Dockerfile").read_text()))
     context = CONTAINER["securityContext"]
     assert (context["runAsUser"], context["runAsNonRoot"]) == (int(user), True)

@@ -1,4 +1,4 @@
-"""Two services behind a real nginx, by deploy/nginx/demur.conf, that can be restarted one by one."""
+"""Two services behind a real nginx, with deploy/nginx/demur.conf, that can be restarted one by one."""
 
 import signal
 import subprocess
@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.nginx.starting import given, nginx
+from tests.nginx.starting import adapted, nginx
 from tests.server import ROOT, Server, command_environment, free_port, wait_until_ready
 
 _START_SECONDS = 30
 
 
 class Pair:
-    """The two, on ports of their own, and the port of nginx, which leads to either."""
+    """Two services on separate ports, and the port of nginx before them."""
 
     def __init__(self, folder: Path, settings: dict[str, str]) -> None:
         self._folder = folder
@@ -27,17 +27,17 @@ class Pair:
 
     @property
     def address(self) -> str:
-        """Of nginx."""
+        """The address of nginx."""
         return f"http://127.0.0.1:{self.port}"
 
     def open(self) -> None:
-        """Start the two."""
+        """Start both services."""
         self.servers = [self._start(port) for port in self._ports]
 
     def configuration(self) -> str:
-        """nginx's, on the ports that these have."""
+        """The configuration of nginx with these ports."""
         ports = dict(zip((8000, 8001, 8002), (self.port, *self._ports), strict=True))
-        return given("demur.conf", **{f"127.0.0.1:{written}": f"127.0.0.1:{taken}" for written, taken in ports.items()})
+        return adapted("demur.conf", **{f"127.0.0.1:{written}": f"127.0.0.1:{used}" for written, used in ports.items()})
 
     def end(self, slot: int, sig: signal.Signals) -> tuple[int, list[str]]:
         """Send the service a signal and wait for its end; returns its exit status and its log."""
@@ -46,19 +46,19 @@ class Pair:
         return server.process.wait(timeout=30), server.log()
 
     def start(self, slot: int) -> None:
-        """Start one that has ended again, and wait until it is ready."""
+        """Restart a service that has ended, and wait until it is ready."""
         self.servers[slot] = self._start(self._ports[slot])
 
     def complaints(self) -> list[str]:
-        """What nginx has to say, but for connections that are refused where a service is down."""
+        """The lines of nginx's error log, except connections refused while a service is down."""
         return [line for line in (self._folder / "error.log").read_text().splitlines() if "refused" not in line]
 
     def logs(self) -> list[str]:
-        """The lines of all services, those of before a restart too."""
+        """The log lines of all services, including those before a restart."""
         return [line for server in self._started for line in server.log()]
 
     def close(self) -> None:
-        """End the two."""
+        """Kill both services."""
         for server in self._started:
             server.process.kill()
             server.process.wait()
@@ -77,7 +77,7 @@ class Pair:
 
 @contextmanager
 def pair(**settings: str) -> Iterator[Pair]:
-    """Both services with these settings, ready, and nginx before them."""
+    """Run both services with these settings, and nginx before them."""
     with tempfile.TemporaryDirectory(prefix="demur-nginx-") as folder:
         running = Pair(Path(folder), settings)
         try:

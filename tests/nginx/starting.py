@@ -12,18 +12,18 @@ from pathlib import Path
 from tests.server import ROOT
 
 
-def given(name: str, **replaced: str) -> str:
-    """A file of deploy/nginx with other ports and paths; each piece that is replaced has to be there."""
+def adapted(name: str, **replaced: str) -> str:
+    """A file of deploy/nginx with other ports and paths. Every replaced piece must occur in it."""
     text = (ROOT / "deploy" / "nginx" / name).read_text()
-    for written, taken in replaced.items():
-        assert written in text, written
-        text = text.replace(written, taken)
+    for old, new in replaced.items():
+        assert old in text, old
+        text = text.replace(old, new)
     return text
 
 
 @contextmanager
 def nginx(folder: Path, configuration: str, port: int) -> Iterator[None]:
-    """Run nginx until it is no longer needed; it listens on `port` when this yields."""
+    """Run nginx during the context; it listens on `port` from the start."""
     (folder / "given.conf").write_text(configuration)
     places = " ".join(
         f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")

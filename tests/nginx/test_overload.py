@@ -1,4 +1,4 @@
-"""Two services behind a real nginx, by deploy/nginx/demur.conf, under overload. `make test-rolling`."""
+"""Two services behind a real nginx, with deploy/nginx/demur.conf, under overload. `make test-rolling`."""
 
 import signal
 import sys
@@ -20,7 +20,7 @@ RAW = {"content-type": "application/octet-stream"}
 
 
 def _waiting(ports: list[int]) -> int:
-    """Connections to these ports on which something has come that nobody has read."""
+    """The number of connections to these ports with unread data."""
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(int(row[1].split(":")[1], 16) in ports and int(row[4].split(":")[1], 16) > 0 for row in rows)
 
@@ -36,7 +36,7 @@ def test_refusals_pass_through_and_requests_are_not_repeated(tiny_model: Path) -
 
         def at_once() -> list[httpx2.Response]:
             tell(signal.SIGSTOP)
-            asked = [
+            futures = [
                 clients.submit(httpx2.post, f"{running.address}/predict", content=bytes(2), headers=RAW, timeout=30)
                 for _ in range(COUNT)
             ]
@@ -45,15 +45,15 @@ def test_refusals_pass_through_and_requests_are_not_repeated(tiny_model: Path) -
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
             tell(signal.SIGCONT)
-            return [one.result() for one in asked]
+            return [future.result() for future in futures]
 
-        # Connections are taken one by one: those that nginx has kept bring their requests together.
+        # Connections are accepted one by one; the requests on those that nginx keeps arrive together.
         answers = at_once() + at_once()
         statuses = Counter(answer.status_code for answer in answers)
         assert set(statuses) == {200, 503}
         assert {answer.headers.get("retry-after") for answer in answers if answer.status_code == 503} == {"1"}
         scraped = [read(httpx2.get(f"{server.address}/metrics").text) for server in running.servers]
         for status, number in statuses.items():
-            found = (each.total("demur_requests_total", route="/predict", status=str(status)) for each in scraped)
-            assert sum(found) == number
+            counts = (each.total("demur_requests_total", route="/predict", status=str(status)) for each in scraped)
+            assert sum(counts) == number
         sys.stdout.write(f"{COUNT} at once through nginx: {dict(statuses)}\n")

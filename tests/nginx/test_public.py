@@ -1,4 +1,4 @@
-"""The service behind a real nginx by deploy/nginx/public.conf: TLS, limits for each client, and forwarding."""
+"""The service behind a real nginx with deploy/nginx/public.conf: TLS, limits for each client, and forwarding."""
 
 import http.server
 import json
@@ -19,7 +19,7 @@ import pytest
 
 from service.http.access import keys
 from service.http.access.scopes import SCOPES
-from tests.nginx.starting import given, nginx
+from tests.nginx.starting import adapted, nginx
 from tests.server import Server, free_port, serving
 
 pytestmark = pytest.mark.proxy
@@ -32,7 +32,7 @@ Client = Callable[..., httpx2.Client]
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of the name in the configuration, signed by itself; its key lies beside it."""
+    """A self-signed certificate for the name in the configuration; its key lies beside it."""
     folder = tmp_path_factory.mktemp("tls")
     command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -out tls.crt -keyout"
     named = ["tls.key", "-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}"]
@@ -42,7 +42,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def _public(folder: Path, certificate: Path, upstream: int, **replaced: str) -> Iterator[tuple[int, Client]]:
-    """nginx in front of a port; yields its plain port and what makes a client of it, at one of loopback's addresses."""
+    """Run nginx before a port. Yields its plain port and a factory of clients, each at its own loopback address."""
     secure, plain = free_port(), free_port()
     ports = {"listen 443": f"listen 127.0.0.1:{secure}", "listen 80": f"listen 127.0.0.1:{plain}"}
     places = {"/etc/nginx/demur": str(certificate.parent), "127.0.0.1:8000": f"127.0.0.1:{upstream}"}
@@ -50,17 +50,17 @@ def _public(folder: Path, certificate: Path, upstream: int, **replaced: str) -> 
 
     def client(address: str = "127.0.0.1", name: str = NAME) -> httpx2.Client:
         transport = httpx2.HTTPTransport(verify=trusted, local_address=address)
-        made = httpx2.Client(transport=transport, base_url=f"https://127.0.0.1:{secure}", timeout=30)
+        http_client = httpx2.Client(transport=transport, base_url=f"https://127.0.0.1:{secure}", timeout=30)
 
         def by_name(request: httpx2.Request) -> None:
             request.extensions["sni_hostname"] = name
             request.headers["host"] = name
 
-        made.event_hooks = {"request": [by_name]}
-        return made
+        http_client.event_hooks = {"request": [by_name]}
+        return http_client
 
-    # The clients of one test are not to be limited by those of another: each asks from an address of its own.
-    with nginx(folder, given("public.conf", **ports, **places, **replaced), secure):
+    # Each client has its own address, so that one test does not use up the rate limit of another.
+    with nginx(folder, adapted("public.conf", **ports, **places, **replaced), secure):
         yield plain, client
 
 
@@ -79,13 +79,13 @@ def test_prediction_over_tls_is_unchanged(running: tuple[Server, int, Client]) -
     server, _, client = running
     direct = httpx2.post(f"{server.address}/predict", content=bytes(2), headers={**RAW, "host": NAME}).json()
     with client("127.0.0.2") as asking:
-        found = asking.post("/predict", content=bytes(2), headers={**RAW, "x-request-id": "order-7"})
-        assert (found.status_code, found.headers["x-request-id"]) == (200, "order-7")
-        own = {"id": 0, "audit": 0}  # of each prediction
-        assert {**found.json()["predictions"][0], **own} == {**direct["predictions"][0], **own}
-        assert found.headers["strict-transport-security"] == "max-age=63072000"
-        assert found.headers["server"] == "nginx"  # and no version
-        assert found.headers.get_list("x-content-type-options") == ["nosniff"]
+        response = asking.post("/predict", content=bytes(2), headers={**RAW, "x-request-id": "order-7"})
+        assert (response.status_code, response.headers["x-request-id"]) == (200, "order-7")
+        varying = {"id": 0, "audit": 0}  # which differ in every prediction
+        assert {**response.json()["predictions"][0], **varying} == {**direct["predictions"][0], **varying}
+        assert response.headers["strict-transport-security"] == "max-age=63072000"
+        assert response.headers["server"] == "nginx"  # without its version
+        assert response.headers.get_list("x-content-type-options") == ["nosniff"]
         unsound = asking.post("/predict", content=bytes(2), headers={**RAW, "x-request-id": "no, not this"})
         assert len(unsound.headers["x-request-id"]) == 32
         refused = asking.post("/predict", content=bytes(2), headers={**RAW, "x-api-key": "x"})
@@ -95,18 +95,18 @@ def test_prediction_over_tls_is_unchanged(running: tuple[Server, int, Client]) -
     assert [line["key"] for line in logged if line.get("request_id") == "order-7"] == ["shop"]
 
 
-def test_http2_is_spoken(running: tuple[Server, int, Client], certificate: Path) -> None:
+def test_http2_works(running: tuple[Server, int, Client], certificate: Path) -> None:
     _, _, client = running
     with client() as asking:
         port = asking.base_url.port
     command = f"curl -sS --http2 --cacert {certificate} --resolve {NAME}:{port}:127.0.0.1 -o /dev/null"
-    found = subprocess.run(
+    result = subprocess.run(
         [*command.split(), "-w", "%{http_code} %{http_version}", f"https://{NAME}:{port}/livez"],
         check=True,
         capture_output=True,
         text=True,
     )
-    assert found.stdout == "200 2"
+    assert result.stdout == "200 2"
 
 
 def test_another_name_gets_no_certificate(running: tuple[Server, int, Client]) -> None:
@@ -115,22 +115,22 @@ def test_another_name_gets_no_certificate(running: tuple[Server, int, Client]) -
         asking.get("/livez")
 
 
-def test_plain_http_leads_to_tls_under_our_name(running: tuple[Server, int, Client]) -> None:
+def test_plain_http_redirects_to_tls_on_our_name(running: tuple[Server, int, Client]) -> None:
     _, plain, _ = running
-    found = httpx2.get(f"http://127.0.0.1:{plain}/model?x=1", headers={"host": "evil.example"})
-    assert (found.status_code, found.headers["location"]) == (308, f"https://{NAME}/model?x=1")
+    response = httpx2.get(f"http://127.0.0.1:{plain}/model?x=1", headers={"host": "evil.example"})
+    assert (response.status_code, response.headers["location"]) == (308, f"https://{NAME}/model?x=1")
 
 
-def _assert_ours(found: httpx2.Response, status: int, detail: str) -> None:
-    """Whether a refusal of nginx's looks as the service's do."""
-    assert found.status_code == status
-    assert found.headers.get_list("content-type") == ["application/problem+json"]
-    body = found.json()
-    assert body["request_id"] == found.headers["x-request-id"]
+def _assert_ours(response: httpx2.Response, status: int, detail: str) -> None:
+    """Assert that a refusal by nginx has the form of the service's."""
+    assert response.status_code == status
+    assert response.headers.get_list("content-type") == ["application/problem+json"]
+    body = response.json()
+    assert body["request_id"] == response.headers["x-request-id"]
     assert set(body) == {"type", "title", "status", "detail", "request_id"}
     assert (body["status"], body["detail"]) == (status, detail)
-    assert found.headers["strict-transport-security"]
-    assert found.headers["cache-control"] == "no-store"
+    assert response.headers["strict-transport-security"]
+    assert response.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/drift", "/models/tiny/drift"])
@@ -140,7 +140,7 @@ def test_operators_routes_are_not_public(running: tuple[Server, int, Client], pa
         _assert_ours(asking.get(path, headers=RAW), 404, "This does not exist.")
 
 
-def test_body_that_is_too_large_is_refused_before_it_is_passed_on(running: tuple[Server, int, Client]) -> None:
+def test_too_large_body_is_refused_before_the_service(running: tuple[Server, int, Client]) -> None:
     server, _, client = running
     size = 16 * 2**20 + 1
     with client("127.0.0.4") as asking:
@@ -151,26 +151,26 @@ def test_body_that_is_too_large_is_refused_before_it_is_passed_on(running: tuple
         assert (standard.status_code, standard.json()) == (413, {"error": "The body has too many bytes."})
         just = asking.post("/predict", content=bytes(size - 1), headers={**RAW, "x-request-id": "just"})
         assert "at most 1024" in just.json()["detail"]
-    deadline, said = time.monotonic() + 10, set[str]()
-    while "just" not in said and time.monotonic() < deadline:  # a line of the log follows its answer
-        said = {json.loads(line).get("request_id") for line in server.log()}
-    assert ("large" in said, "just" in said) == (False, True)
+    deadline, request_ids = time.monotonic() + 10, set[str]()
+    while "just" not in request_ids and time.monotonic() < deadline:  # a line is logged after its answer
+        request_ids = {json.loads(line).get("request_id") for line in server.log()}
+    assert ("large" in request_ids, "just" in request_ids) == (False, True)
 
 
-def test_request_that_nginx_does_not_take_is_refused_in_our_form(running: tuple[Server, int, Client]) -> None:
+def test_request_that_nginx_rejects_gets_our_error_form(running: tuple[Server, int, Client]) -> None:
     _, _, client = running
     with client("127.0.0.8") as asking:
-        found = asking.get("/livez", headers={"x-long": "x" * 40_000})
-        _assert_ours(found, 400, "The request is not valid HTTP.")
+        response = asking.get("/livez", headers={"x-long": "x" * 40_000})
+        _assert_ours(response, 400, "The request is not valid HTTP.")
 
 
 def test_only_a_client_over_its_rate_limit_gets_429(running: tuple[Server, int, Client]) -> None:
     _, _, client = running
     with client("127.0.0.5") as often, client("127.0.0.6") as seldom:
         answers = [often.get("/livez") for _ in range(300)]
-        found = Counter(answer.status_code for answer in answers)
-        assert set(found) == {200, 429}
-        assert found[200] >= 101
+        statuses = Counter(answer.status_code for answer in answers)
+        assert set(statuses) == {200, 429}
+        assert statuses[200] >= 101
         last = next(answer for answer in answers if answer.status_code == 429)
         _assert_ours(last, 429, "Too many requests from this address: try again later.")
         assert last.headers["retry-after"] == "1"
@@ -180,7 +180,7 @@ def test_only_a_client_over_its_rate_limit_gets_429(running: tuple[Server, int, 
 
 
 class _Echo(http.server.BaseHTTPRequestHandler):
-    """Answers with the headers that it got."""
+    """Answers with the headers of the request."""
 
     def do_GET(self) -> None:
         body = json.dumps({name.lower(): value for name, value in self.headers.items()}).encode()
@@ -197,25 +197,25 @@ def test_service_gets_the_client_address_from_nginx(certificate: Path, tmp_path:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Echo) as echo:
         threading.Thread(target=echo.serve_forever, daemon=True).start()
         with _public(tmp_path, certificate, echo.server_port) as (_, client), client("127.0.0.7") as asking:
-            lies = {"x-forwarded-for": "10.0.0.1", "x-forwarded-host": "evil", "forwarded": "for=10.0.0.1"}
-            found = asking.get("/livez", headers={**lies, "authorization": "Bearer x"}).json()
+            forged = {"x-forwarded-for": "10.0.0.1", "x-forwarded-host": "evil", "forwarded": "for=10.0.0.1"}
+            headers = asking.get("/livez", headers={**forged, "authorization": "Bearer x"}).json()
         echo.shutdown()
-    assert found["x-forwarded-for"] == "127.0.0.7"
-    assert (found["x-forwarded-host"], found["host"], found["x-forwarded-proto"]) == (NAME, NAME, "https")
-    assert found["authorization"] == "Bearer x"
-    assert len(found["x-request-id"]) == 32
-    assert "forwarded" not in found
+    assert headers["x-forwarded-for"] == "127.0.0.7"
+    assert (headers["x-forwarded-host"], headers["host"], headers["x-forwarded-proto"]) == (NAME, NAME, "https")
+    assert headers["authorization"] == "Bearer x"
+    assert len(headers["x-request-id"]) == 32
+    assert "forwarded" not in headers
 
 
-def test_missing_service_gives_an_error_in_our_form(certificate: Path, tmp_path: Path) -> None:
+def test_missing_service_gets_our_error_form(certificate: Path, tmp_path: Path) -> None:
     with _public(tmp_path, certificate, free_port()) as (_, client), client() as asking:
-        found = asking.get("/livez")
-    _assert_ours(found, 502, "The service does not answer: try again later.")
-    assert found.headers["retry-after"] == "1"
+        response = asking.get("/livez")
+    _assert_ours(response, 502, "The service does not answer: try again later.")
+    assert response.headers["retry-after"] == "1"
 
 
-def test_client_that_sends_slowly_is_let_go(tiny_model: Path, certificate: Path, tmp_path: Path) -> None:
-    """With the timeouts of the configuration cut to a second."""
+def test_slow_client_is_disconnected(tiny_model: Path, certificate: Path, tmp_path: Path) -> None:
+    """The configuration's timeouts are cut to a second."""
     head = f"POST /predict HTTP/1.1\r\nHost: {NAME}\r\nContent-Type: application/octet-stream\r\nContent-Length: 2\r\n"
     short = {
         "client_header_timeout 10s": "client_header_timeout 1s",
@@ -232,6 +232,6 @@ def test_client_that_sends_slowly_is_let_go(tiny_model: Path, certificate: Path,
                 trusted.wrap_socket(plain, server_hostname=NAME) as secure,
             ):
                 secure.sendall(sent.encode())
-                assert secure.recv(1000) == b""  # it is closed
+                assert secure.recv(1000) == b""  # nginx closes it
         assert server.stop(signal.SIGTERM) == 0
         assert not any("/predict" in line for line in server.log())

@@ -1,4 +1,4 @@
-"""Two services behind a real nginx, by deploy/nginx/demur.conf, restarted in turn under load. `make test-rolling`."""
+"""Two services behind a real nginx, with deploy/nginx/demur.conf, restarted in turn under load. `make test-rolling`."""
 
 import signal
 import sys
@@ -14,7 +14,7 @@ from tests.nginx.pair import pair
 pytestmark = pytest.mark.rolling
 
 ROUNDS = 20
-CLIENTS = 4  # each with a connection that it keeps
+CLIENTS = 4  # each with a persistent connection
 DRAIN_SECONDS = 1
 RAW = {"content-type": "application/octet-stream"}
 TENSOR = {"inputs": [{"name": "images", "datatype": "UINT8", "shape": [1, 1, 2], "data": [0, 255]}]}
@@ -26,10 +26,10 @@ REQUESTS = [
 
 
 class Load:
-    """Clients that ask without a pause, and what came of it: statuses, and names of errors."""
+    """Clients that send requests without pause, and the results: statuses and names of errors."""
 
     def __init__(self, address: str) -> None:
-        self.found: Counter[int | str] = Counter()
+        self.results: Counter[int | str] = Counter()
         self._address = address
         self._over = threading.Event()
         self._lock = threading.Lock()
@@ -46,22 +46,22 @@ class Load:
             thread.join()
 
     def _ask(self) -> None:
-        found: Counter[int | str] = Counter()
+        results: Counter[int | str] = Counter()
         with httpx2.Client(base_url=self._address, timeout=30) as client:
             while not self._over.is_set():
-                path, asked = REQUESTS[found.total() % len(REQUESTS)]
+                path, options = REQUESTS[results.total() % len(REQUESTS)]
                 try:
-                    found[client.post(path, **asked).status_code] += 1  # type: ignore[arg-type]
+                    results[client.post(path, **options).status_code] += 1  # type: ignore[arg-type]
                 except httpx2.HTTPError as error:
-                    found[type(error).__name__] += 1
+                    results[type(error).__name__] += 1
         with self._lock:
-            self.found += found
+            self.results += results
 
 
 def _roll(model: Path, rounds: int, **settings: str) -> tuple[Counter[int | str], int, list[str]]:
-    """Restart each of two services so many times.
+    """Restart each of two services `rounds` times.
 
-    Returns what the clients got, the requests of the drains, and what nginx says of more than a refused connection.
+    Returns the clients' results, the number of requests during drains, and nginx's complaints.
     """
     in_drains = 0
     with pair(DEMUR_MODEL_PATH=str(model), **settings) as running:
@@ -73,13 +73,13 @@ def _roll(model: Path, rounds: int, **settings: str) -> tuple[Counter[int | str]
                     drains = [i for i, line in enumerate(lines) if "draining for" in line]
                     in_drains += sum("POST" in line for line in lines[drains[0] :]) if drains else 0
                     running.start(slot)
-        return clients.found, in_drains, running.complaints()
+        return clients.results, in_drains, running.complaints()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_no_request_fails(tiny_model: Path, workers: int) -> None:
     settings = {"DEMUR_WORKERS": str(workers), "DEMUR_DRAIN_SECONDS": str(DRAIN_SECONDS)}
-    found, in_drains, complaints = _roll(tiny_model, ROUNDS, **settings)
-    sys.stdout.write(f"{ROUNDS} rolling restarts, {workers=}: {dict(found)}, {in_drains} of them in drains\n")
-    assert set(found) == {200}, complaints
-    assert in_drains > 2 * ROUNDS  # or the drains were not what was tested
+    results, in_drains, complaints = _roll(tiny_model, ROUNDS, **settings)
+    sys.stdout.write(f"{ROUNDS} rolling restarts, {workers=}: {dict(results)}, {in_drains} of them in drains\n")
+    assert set(results) == {200}, complaints
+    assert in_drains > 2 * ROUNDS  # otherwise no drain was tested

@@ -20,7 +20,7 @@ _NAME = re.compile(r"(?<![\w:])(?:(?:demur|process)_\w+|\w+(?::\w+)+)")
 
 
 def rules() -> Iterator[dict[str, Any]]:
-    """All rules, recorded ones and alerts."""
+    """All rules, recording rules and alerts."""
     for group in GROUPS:
         yield from group["rules"]
 
@@ -31,12 +31,12 @@ def alerts() -> dict[str, dict[str, Any]]:
 
 
 def questions() -> list[str]:
-    """What the dashboard's panels ask, in PromQL with Grafana's variables."""
+    """The queries of the dashboard's panels, in PromQL with Grafana's variables."""
     return [target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", [])]
 
 
 def names(expression: str) -> set[str]:
-    """The metrics that a PromQL expression names, apart from those that Prometheus makes itself."""
+    """The metrics that a PromQL expression names, except those that Prometheus itself makes."""
     without_text = re.sub(r'"[^"]*"', '""', expression)
     without_labels = re.sub(r"\b(?:by|on|without|ignoring) *\([^)]*\)", "", re.sub(r"\{[^}]*\}", "", without_text))
     return set(_NAME.findall(without_labels))

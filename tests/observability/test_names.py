@@ -24,7 +24,7 @@ RECORDED = {rule["record"] for rule in rules() if "record" in rule}
 
 @pytest.fixture(scope="module")
 def scraped(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Scraped:
-    """Of a service that has done something of everything."""
+    """The scrape of a service that has used every metric."""
     presented, key = keys.new("all", frozenset(SCOPES))
     file = tmp_path_factory.mktemp("keys") / "keys"
     file.write_text(key.line())
@@ -40,9 +40,9 @@ def scraped(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Scrap
 @pytest.mark.parametrize("expression", [*(rule["expr"] for rule in rules()), *questions()])
 def test_queried_metrics_exist(scraped: Scraped, expression: str) -> None:
     own = {name for name, _ in scraped.samples}
-    asked = names(expression)
-    assert asked or re.search(r"\b(?:up|ALERTS)\b", expression)
-    assert asked <= own | RECORDED
+    queried = names(expression)
+    assert queried or re.search(r"\b(?:up|ALERTS)\b", expression)
+    assert queried <= own | RECORDED
 
 
 def test_metric_names_are_found_in_every_expression() -> None:
@@ -51,19 +51,19 @@ def test_metric_names_are_found_in_every_expression() -> None:
 
 
 def test_recorded_series_are_used() -> None:
-    asked = {name for text in (*(rule["expr"] for rule in rules()), *questions()) for name in names(text)}
-    assert asked >= RECORDED
+    queried = {name for text in (*(rule["expr"] for rule in rules()), *questions()) for name in names(text)}
+    assert queried >= RECORDED
 
 
 def test_table_of_metrics_is_the_scrape(scraped: Scraped) -> None:
     rows = re.findall(r"^\| `((?:demur|process)_\w+)` \| (\w+) \|(.*?)\| (.+) \|$", OPERATIONS, re.MULTILINE)
-    stated = {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels, _ in rows}
-    assert len(stated) == len(rows)
-    found = {}
+    documented = {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels, _ in rows}
+    assert len(documented) == len(rows)
+    exported = {}
     for name, kind in scraped.types.items():
         series = f"{name}_count" if kind == "histogram" else name
-        found[name] = kind, {label for key, labels in scraped.samples if key == series for label, _ in labels}
-    assert stated == found
+        exported[name] = kind, {label for key, labels in scraped.samples if key == series for label, _ in labels}
+    assert documented == exported
 
 
 def test_table_of_alerts_is_the_rules() -> None:
@@ -78,10 +78,10 @@ def test_alerts_describe_the_problem_and_the_remedy(alert: dict[str, Any]) -> No
     assert len(alert["annotations"]["description"].split()) >= 20
 
 
-def test_targets_are_those_of_the_compose_file() -> None:
+def test_scrape_targets_are_those_of_the_compose_file() -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     (scraping,) = CONFIGURATION["scrape_configs"]
-    assert scraping["job_name"] == "demur"  # which the rules name
+    assert scraping["job_name"] == "demur"  # named by the rules
     (target,) = scraping["static_configs"][0]["targets"]
     name, _, port = target.partition(":")
     assert services[name]["ports"][0].endswith(f":{port}")
@@ -105,13 +105,13 @@ def test_monitoring_is_optional(name: str) -> None:
 def test_dashboard_is_consistent() -> None:
     panels = DASHBOARD["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
-    taken: set[tuple[int, int]] = set()
+    occupied: set[tuple[int, int]] = set()
     for panel in panels:
-        at = panel["gridPos"]
-        cells = {(at["x"] + i, at["y"] + j) for i in range(at["w"]) for j in range(at["h"])}
-        assert at["x"] + at["w"] <= 24
-        assert not cells & taken
-        taken |= cells
+        position = panel["gridPos"]
+        cells = {(position["x"] + i, position["y"] + j) for i in range(position["w"]) for j in range(position["h"])}
+        assert position["x"] + position["w"] <= 24
+        assert not cells & occupied
+        occupied |= cells
         for target in panel.get("targets", []):
             assert target["datasource"]["uid"] == panel["datasource"]["uid"] == "${datasource}"
     variables = {variable["name"] for variable in DASHBOARD["templating"]["list"]}

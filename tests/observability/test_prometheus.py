@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes a real service of two workers, by our configuration and rules. `make test-rules`."""
+"""A real Prometheus scrapes a real service of two workers, with our configuration and rules. `make test-rules`."""
 
 import subprocess
 import time
@@ -20,41 +20,41 @@ pytestmark = pytest.mark.rules
 
 RAW = {"content-type": "application/octet-stream"}
 IMAGE = bytes(tiny.IMAGES[1])
-OFTEN = "500ms"
+INTERVAL = "500ms"
 BROKEN = "DemurCertificateNoLongerHolds"
 
 
 @dataclass(frozen=True)
 class Prometheus:
-    """A running one."""
+    """A running Prometheus."""
 
     address: str
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        """The series that PromQL gives now, each with `metric` and `value`."""
+        """The current series of a PromQL expression, each with `metric` and `value`."""
         answer = httpx2.get(f"{self.address}/api/v1/query", params={"query": expression}).json()
         assert answer["status"] == "success", answer
-        found: list[dict[str, Any]] = answer["data"]["result"]
-        return found
+        series: list[dict[str, Any]] = answer["data"]["result"]
+        return series
 
     def number(self, expression: str) -> float | None:
-        """The value of the one series that there is, or None where there is none."""
-        found = self.query(expression)
-        assert len(found) <= 1
-        return float(found[0]["value"][1]) if found else None
+        """The value of the only series, or None if there is none."""
+        series = self.query(expression)
+        assert len(series) <= 1
+        return float(series[0]["value"][1]) if series else None
 
     def alerts(self) -> dict[str, dict[str, Any]]:
-        """Those pending and firing, by name; of several of one name the last."""
-        found = httpx2.get(f"{self.address}/api/v1/alerts").json()["data"]["alerts"]
-        return {alert["labels"]["alertname"]: alert for alert in found}
+        """The pending and firing alerts by name; the last of several with one name."""
+        alerts = httpx2.get(f"{self.address}/api/v1/alerts").json()["data"]["alerts"]
+        return {alert["labels"]["alertname"]: alert for alert in alerts}
 
 
 @contextmanager
 def watching(server: Server, folder: Path) -> Iterator[Prometheus]:
-    """Prometheus by our configuration, but for whom it scrapes and how often."""
+    """Run Prometheus with our configuration, except for the target and the intervals."""
     configuration: dict[str, Any] = {
         **CONFIGURATION,
-        "global": {"scrape_interval": OFTEN, "scrape_timeout": OFTEN, "evaluation_interval": OFTEN},
+        "global": {"scrape_interval": INTERVAL, "scrape_timeout": INTERVAL, "evaluation_interval": INTERVAL},
         "rule_files": [str(RULES)],
         "scrape_configs": [
             {**entry, "static_configs": [{"targets": [f"127.0.0.1:{server.port}"]}]}
@@ -86,12 +86,12 @@ def _is_ready(prometheus: Prometheus) -> bool:
 def _wait_until(holds: Callable[[], bool], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < deadline, "it did not come to that"
+        assert time.monotonic() < deadline, "the condition was not met in time"
         time.sleep(0.1)
 
 
 def _ask(server: Server, requests: int, policy: str, label: str) -> None:
-    """Predictions and their feedback, each on a connection of its own, so that both workers get some."""
+    """Send predictions and their feedback on separate connections, so that both workers get some."""
     for _ in range(requests):
         answer = httpx2.post(f"{server.address}/predict?{policy}", content=IMAGE, headers=RAW).json()
         feedback = {"id": answer["predictions"][0]["id"], "label": label}
@@ -104,11 +104,11 @@ def test_rules_record_series_and_alert_on_a_broken_certificate(tiny_model: Path,
         _wait_until(lambda: prometheus.number('up{job="demur"}') == 1)
         _wait_until(lambda: len(prometheus.query("process_resident_memory_bytes")) == 2)
         _ask(server, 20, "selective_risk=0.1", "left")
-        of = '{policy="selective_risk=0.1"}'
-        _wait_until(lambda: prometheus.number(f"sum(demur_decisions_total{of})") == 20)
-        _wait_until(lambda: prometheus.number(f"demur_feedback_answers_total{of}") == 20)
-        assert prometheus.number(f"demur_feedback_errors_total{of}") == 0
-        _wait_until(lambda: prometheus.number(f"model_policy:demur_coverage:ratio1h{of}") == 1)
+        selector = '{policy="selective_risk=0.1"}'
+        _wait_until(lambda: prometheus.number(f"sum(demur_decisions_total{selector})") == 20)
+        _wait_until(lambda: prometheus.number(f"demur_feedback_answers_total{selector}") == 20)
+        assert prometheus.number(f"demur_feedback_errors_total{selector}") == 0
+        _wait_until(lambda: prometheus.number(f"model_policy:demur_coverage:ratio1h{selector}") == 1)
         assert prometheus.number('demur_request_duration_seconds_count{route="/predict",status="200"}') == 20
         assert prometheus.alerts() == {}
 
@@ -120,7 +120,7 @@ def test_rules_record_series_and_alert_on_a_broken_certificate(tiny_model: Path,
         assert alert["state"] == "firing"
         assert (alert["labels"]["model"], alert["labels"]["policy"]) == ("tiny", "selective_risk=0.1")
         assert alert["annotations"]["summary"] == "tiny: the certificate of selective_risk=0.1 no longer holds"
-        # Of one image many times over the inputs have drifted, but not for half an hour.
+        # One image sent many times is drift, but not for half an hour.
         _wait_until(lambda: "DemurInputsDrifted" in prometheus.alerts())
         assert prometheus.alerts()["DemurInputsDrifted"]["state"] == "pending"
 
@@ -134,7 +134,7 @@ def test_rules_record_series_and_alert_on_a_broken_certificate(tiny_model: Path,
 
 
 def _filled(expression: str) -> str:
-    """With Grafana's variables as they are when the dashboard is opened."""
+    """An expression with the initial values of Grafana's variables."""
     values = {"$job": "demur", "$model": ".*", "$__rate_interval": "1m"}
     for name, value in values.items():
         expression = expression.replace(name, value)

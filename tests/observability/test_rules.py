@@ -16,33 +16,33 @@ from tests.observability.deployed import FOLDER, GROUPS, RULES, RULES_TEST, aler
 pytestmark = pytest.mark.rules
 
 
-def _promtool(*words: str | Path, given: str | None = None) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(["promtool", *words], input=given, capture_output=True, text=True, check=False)
+def _promtool(*arguments: str | Path, stdin: str | None = None) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(["promtool", *arguments], input=stdin, capture_output=True, text=True, check=False)
 
 
 def test_configuration_is_accepted() -> None:
-    done = _promtool("check", "config", "--lint=all", "--lint-fatal", FOLDER / "prometheus.yml")
-    assert done.returncode == 0, done.stdout + done.stderr
+    result = _promtool("check", "config", "--lint=all", "--lint-fatal", FOLDER / "prometheus.yml")
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_rules_do_what_their_tests_say() -> None:
-    done = _promtool("test", "rules", RULES_TEST)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_rules_pass_their_tests() -> None:
+    result = _promtool("test", "rules", RULES_TEST)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 @pytest.mark.parametrize("expression", ["vector(1) > 2", "vector(1)"], ids=["never", "always"])
-def test_alert_that_is_never_or_always_there_fails_its_tests(tmp_path: Path, expression: str) -> None:
+def test_alert_that_never_or_always_fires_fails_its_tests(tmp_path: Path, expression: str) -> None:
     groups: list[dict[str, Any]] = copy.deepcopy(GROUPS)
     for rule in (rule for group in groups for rule in group["rules"] if "alert" in rule):
         rule["expr"] = expression
     (tmp_path / RULES.name).write_text(yaml.safe_dump({"groups": groups}))
     shutil.copy(RULES_TEST, tmp_path)
-    done = _promtool("test", "rules", tmp_path / RULES_TEST.name)
-    assert done.returncode != 0
-    assert set(re.findall(r"alertname: (\w+), time: ", done.stdout + done.stderr)) == alerts().keys()
+    result = _promtool("test", "rules", tmp_path / RULES_TEST.name)
+    assert result.returncode != 0
+    assert set(re.findall(r"alertname: (\w+), time: ", result.stdout + result.stderr)) == alerts().keys()
 
 
-def test_scrape_is_as_the_naming_guide_wants_it(client: TestClient) -> None:
+def test_scrape_follows_the_naming_guide(client: TestClient) -> None:
     client.post("/predict", content=bytes(2), headers={"content-type": "application/octet-stream"})
-    done = _promtool("check", "metrics", given=client.get("/metrics").text)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    result = _promtool("check", "metrics", stdin=client.get("/metrics").text)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")

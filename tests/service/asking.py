@@ -1,4 +1,4 @@
-"""Sends predictions in the tests of all kinds of input, and reads the answers."""
+"""Sends inputs of every kind to `/predict`, and reads the answers."""
 
 import base64
 import json

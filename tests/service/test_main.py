@@ -1,4 +1,4 @@
-"""`python -m service` as a process: it starts, stops gracefully, and says in one line why it does not start."""
+"""`python -m service` as a process: it starts, stops gracefully, and explains a failed start in one line."""
 
 import shutil
 import signal
@@ -14,10 +14,10 @@ import pytest
 from tests.server import ROOT, command_environment, free_port, running, serving, workers_of
 
 
-def _run(*words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-    """Start a program that does not get to serve, and return when it has ended."""
+def _run(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    """Run a program that fails to start serving, until it ends."""
     return subprocess.run(
-        [sys.executable, *words],
+        [sys.executable, *arguments],
         cwd=ROOT,
         env=command_environment(**settings),
         capture_output=True,
@@ -27,9 +27,9 @@ def _run(*words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def _failing_start(*words: str, **settings: str) -> str:
+def _failing_start(*arguments: str, **settings: str) -> str:
     """The one line of a start that fails, before the application has started."""
-    result = _run(*(words or ("-m", "service")), **settings)
+    result = _run(*(arguments or ("-m", "service")), **settings)
     assert result.returncode == 1
     assert "startup" not in result.stdout
     assert result.stderr.count("\n") == 1
@@ -57,7 +57,7 @@ def test_request_in_flight_is_finished(tiny_model: Path) -> None:
 
 
 def _wait_until_refused(port: int) -> None:
-    """Return when the port takes no more connections: uvicorn looks for a signal ten times a second."""
+    """Wait until the port refuses connections: uvicorn checks for a signal ten times a second."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         try:
@@ -100,7 +100,7 @@ def test_mistyped_setting_is_one_line(tiny_model: Path) -> None:
     assert line == "demur: DEMUR_WORKER: no such setting; did you mean DEMUR_WORKERS?\n"
 
 
-def test_default_policy_that_the_model_cannot_keep_is_one_line(tiny_model: Path) -> None:
+def test_default_policy_that_the_model_lacks_is_one_line(tiny_model: Path) -> None:
     line = _failing_start(DEMUR_MODEL_PATH=str(tiny_model), DEMUR_DEFAULT_POLICY='{"selective_risk": 0.05}')
     assert line == (
         "demur: DEMUR_DEFAULT_POLICY, for model tiny: policy.selective_risk=0.05 is not certified by this model; "
@@ -111,10 +111,10 @@ def test_default_policy_that_the_model_cannot_keep_is_one_line(tiny_model: Path)
 @PROGRAMS
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_port_in_use_is_one_line_with_the_next_step(tiny_model: Path, program: list[str], workers: str) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
         settings = {"DEMUR_MODEL_PATH": str(tiny_model), "DEMUR_PORT": str(port), "DEMUR_WORKERS": workers}
         line = _failing_start(*program, **settings)
     assert line.startswith(f"demur: cannot listen on 127.0.0.1:{port}: port {port} is in use; ")
@@ -122,14 +122,14 @@ def test_port_in_use_is_one_line_with_the_next_step(tiny_model: Path, program: l
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
-def test_address_that_is_not_this_machines_is_one_line(tiny_model: Path, host: str) -> None:
+def test_address_of_another_machine_is_one_line(tiny_model: Path, host: str) -> None:
     line = _failing_start("demur.py", "serve", str(tiny_model), "--host", host, "--port", "0")
     assert line.startswith(f"demur: cannot listen on {host}:0: ")
     assert line.endswith("; name another host: demur serve --host 127.0.0.1, or DEMUR_HOST\n")
 
 
 @pytest.mark.parametrize("word", ["--port=65536", "--port=http", "--workers=0", "--prot=1"])
-def test_option_that_cannot_be_is_a_usage_error(word: str) -> None:
+def test_invalid_option_is_a_usage_error(word: str) -> None:
     result = _run("demur.py", "serve", word)
     assert (result.returncode, result.stdout) == (2, "")
     assert word.partition("=")[0] in result.stderr

@@ -55,7 +55,7 @@ def test_mistyped_setting_gets_a_suggestion(monkeypatch: pytest.MonkeyPatch, typ
 
 
 def test_overrides_replace_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DEMUR_PORT", "http")  # not even looked at
+    monkeypatch.setenv("DEMUR_PORT", "http")  # not checked at all
     monkeypatch.setenv("DEMUR_MODELS", "/models")
     settings = Settings.from_environment({"port": 9000, "models": None})
     assert (settings.port, settings.models) == (9000, None)
@@ -88,7 +88,7 @@ def test_wrong_value_is_named_with_its_rule(
         Settings.from_environment()
 
 
-def test_empty_value_is_as_if_it_was_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_value_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     """As compose passes one on: `DEMUR_DEFAULT_POLICY: ${POLICY:-}`."""
     for name in ("DEMUR_DEFAULT_POLICY", "DEMUR_PORT"):
         monkeypatch.setenv(name, "")

@@ -1,4 +1,4 @@
-"""The expected answers: those of each version of the models by itself."""
+"""The expected answers: those of each version of the models, served alone."""
 
 import dataclasses
 import json
@@ -15,7 +15,7 @@ from tests.soak.questions import Question
 # What differs between two answers to the same question: the id that each prediction has, and whether it is audited.
 _ID = re.compile(rb'"id":"[^"]{30,}"(,"audit":(true|false))?')
 _COMPARED = (b"content-type", b"content-encoding", b"demur-model", b"demur-policy")
-# A batch of another size is summed in another order, in float64; what is given out is rounded to float32.
+# A batch of another size is summed in another order, in float64; scores are rounded to float32.
 _TOLERANCE = 1e-6
 
 
@@ -23,33 +23,33 @@ class Answers:
     """The right answers of several versions."""
 
     def __init__(self) -> None:
-        self._known: dict[str, list[Answer]] = {}
+        self._expected: dict[str, list[Answer]] = {}
 
-    async def learn(self, folder: Path, asked: list[Question]) -> None:
-        """Ask a service of its own that serves the models of `folder`, one question at a time."""
+    async def learn(self, folder: Path, questions: list[Question]) -> None:
+        """Send the questions one by one to a separate service with the models of `folder`, and keep the answers."""
         with serving(folder / f"{NAMES[0]}.onnx", DEMUR_MODELS=str(folder), DEMUR_DEFAULT_MODEL=NAMES[0]) as server:
             async with Connection(server.port) as connection:
-                for question in asked:
+                for question in questions:
                     answer = await connection.ask(question.message)
                     if answer.status != 200:
                         raise AssertionError(f"{question.name}: {answer.status} {answer.body[:200]!r}")
                     if question.fixed:
-                        self._known.setdefault(question.name, []).append(_without_ids(answer))
+                        self._expected.setdefault(question.name, []).append(_without_ids(answer))
 
     def differ(self, question: Question) -> bool:
-        """Whether each version that was learnt answers otherwise, so that a mixed answer would be none of them."""
-        known = self._known[question.name]
-        return all(not alike(one, other) for i, one in enumerate(known) for other in known[:i])
+        """Whether all versions answer differently, so that a mixed answer is recognised."""
+        expected = self._expected[question.name]
+        return all(not alike(one, other) for i, one in enumerate(expected) for other in expected[:i])
 
     def is_right(self, question: Question, answer: Answer) -> bool:
-        """Whether the whole answer is that of one of the versions."""
+        """Whether the answer is that of one of the versions."""
         if answer.status != 200:
             return False
-        return not question.fixed or any(alike(answer, known) for known in self._known[question.name])
+        return not question.fixed or any(alike(answer, expected) for expected in self._expected[question.name])
 
 
 def alike(one: Answer, other: Answer) -> bool:
-    """The same, but for the ids and the last digit of a number.
+    """Whether the answers are equal except for ids and the last digit of a number.
 
     >>> alike(Answer(200, {}, b"[0.25]"), Answer(200, {}, b"[0.25]"))
     True

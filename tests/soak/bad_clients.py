@@ -11,20 +11,20 @@ from tests.soak.connection import Connection, Lost
 from tests.soak.models import ROWS
 from tests.soak.tally import Counts, Tally, reason_of
 
-_BATCH = 300  # bad requests that are drawn at a time
+_BATCH = 300  # bad requests drawn at a time
 _BYTE_SECONDS = 0.5
-# Longer than a service lets a request take, by its settings here.
-_MOST_SECONDS = 30
+# Longer than the services allow a request to take.
+_MAX_SECONDS = 30
 _RESTARTING = "just restarted"
 
 
-async def send_bad_bodies(port: int, model: str, tally: Tally, seed: int, goes_on: Callable[[], bool]) -> None:
-    """Whole requests with bodies that no reader may take."""
+async def send_bad_bodies(port: int, model: str, tally: Tally, seed: int, should_continue: Callable[[], bool]) -> None:
+    """Send complete requests with bodies that no reader may accept."""
     draw, counts = random.Random(seed), tally.client("bad bodies")
     async with Connection(port) as connection:
-        while goes_on():
+        while should_continue():
             for path, body, headers in spoilt.bodies(_BATCH, model, draw):
-                if not goes_on():
+                if not should_continue():
                     break
                 lines = [f"POST {path} HTTP/1.1", "Host: demur", f"Content-Length: {len(body)}"]
                 lines += [f"{name}: {value}" for name, value in headers.items()]
@@ -40,28 +40,28 @@ async def send_bad_bodies(port: int, model: str, tally: Tally, seed: int, goes_o
                     tally.wrong(counts, f"{path}, {body[:50]!r}: {answer.status} {answer.body[:300]!r}")
 
 
-async def send_bad_bytes(ports: list[int], tally: Tally, seed: int, goes_on: Callable[[], bool]) -> None:
-    """What is hardly HTTP, to the services themselves."""
+async def send_bad_bytes(ports: list[int], tally: Tally, seed: int, should_continue: Callable[[], bool]) -> None:
+    """Send invalid HTTP directly to the services."""
     draw, counts = random.Random(seed), tally.client("bytes that are hardly HTTP")
-    while goes_on():
+    while should_continue():
         for raw, port in zip(spoilt.streams(_BATCH, draw), itertools.cycle(ports), strict=False):
-            if not goes_on():
+            if not should_continue():
                 break
             counts.sent += 1
             try:
-                said = await asyncio.wait_for(_said_to(port, raw), _MOST_SECONDS)
+                response = await asyncio.wait_for(_response_to(port, raw), _MAX_SECONDS)
             except TimeoutError:
-                tally.wrong(counts, f"{raw!r} was held for {_MOST_SECONDS} seconds")
+                tally.wrong(counts, f"{raw!r} was held for {_MAX_SECONDS} seconds")
             except OSError:
                 counts.refused[_RESTARTING] += 1
             else:
-                _count(said, raw, counts, tally)
+                _count(response, raw, counts, tally)
 
 
-async def send_slowly(port: int, tally: Tally, goes_on: Callable[[], bool]) -> None:
-    """A request that comes a byte at a time, and never to its end."""
+async def send_slowly(port: int, tally: Tally, should_continue: Callable[[], bool]) -> None:
+    """Send a request that arrives a byte at a time and never ends."""
     counts = tally.client("slow senders")
-    while goes_on():
+    while should_continue():
         counts.sent += 1
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -70,10 +70,10 @@ async def send_slowly(port: int, tally: Tally, goes_on: Callable[[], bool]) -> N
             await asyncio.sleep(_BYTE_SECONDS)
             continue
         try:
-            async with asyncio.timeout(_MOST_SECONDS):
+            async with asyncio.timeout(_MAX_SECONDS):
                 ended = asyncio.ensure_future(reader.read())
                 for byte in _endless(body=counts.sent % 2 == 0):
-                    if ended.done() or not goes_on():
+                    if ended.done() or not should_continue():
                         break
                     writer.write(byte)
                     await asyncio.wait([ended], timeout=_BYTE_SECONDS)
@@ -84,20 +84,20 @@ async def send_slowly(port: int, tally: Tally, goes_on: Callable[[], bool]) -> N
                 ended.cancel()
                 counts.refused["end of the run"] += 1
         except TimeoutError:
-            tally.wrong(counts, f"one was held for {_MOST_SECONDS} seconds")
+            tally.wrong(counts, f"one was held for {_MAX_SECONDS} seconds")
         except OSError:
             counts.cut_off += 1
         finally:
             writer.transport.abort()
 
 
-async def read_slowly(port: int, tally: Tally, goes_on: Callable[[], bool]) -> None:
-    """Large answers, asked for one behind the other and not taken."""
+async def read_slowly(port: int, tally: Tally, should_continue: Callable[[], bool]) -> None:
+    """Request large answers on one connection and do not read them."""
     counts = tally.client("slow readers")
     body = ROWS[:1].tobytes() * 1000
     head = b"POST /models/table/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\n"
     message = head + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
-    while goes_on():
+    while should_continue():
         counts.sent += 1
         with socket.socket() as raw:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -110,17 +110,17 @@ async def read_slowly(port: int, tally: Tally, goes_on: Callable[[], bool]) -> N
                 await asyncio.sleep(1)
                 continue
             try:
-                async with asyncio.timeout(_MOST_SECONDS):
-                    while goes_on():  # until the service takes no more, and then lets go
+                async with asyncio.timeout(_MAX_SECONDS):
+                    while should_continue():  # until the service reads no more, and then closes the connection
                         await loop.sock_sendall(raw, message)
                     counts.refused["end of the run"] += 1
             except TimeoutError:
-                tally.wrong(counts, f"one was held for {_MOST_SECONDS} seconds")
+                tally.wrong(counts, f"one was held for {_MAX_SECONDS} seconds")
             except OSError:
                 counts.cut_off += 1
 
 
-async def _said_to(port: int, raw: bytes) -> bytes:
+async def _response_to(port: int, raw: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(raw)
@@ -131,7 +131,7 @@ async def _said_to(port: int, raw: bytes) -> bytes:
 
 
 def _endless(body: bool) -> Iterator[bytes]:
-    """The bytes of a request that has no end: a head, or after a whole head a body."""
+    """The bytes of an endless request: an endless head, or a complete head with an endless body."""
     head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     if body:
         yield head + b"Content-Length: 100000\r\n\r\n"
@@ -139,16 +139,16 @@ def _endless(body: bool) -> Iterator[bytes]:
         yield bytes([byte])
 
 
-def _count(said: bytes, raw: bytes, counts: Counts, tally: Tally) -> None:
-    status = said.partition(b"\r\n")[0].split(b" ")[1:2]
+def _count(response: bytes, raw: bytes, counts: Counts, tally: Tally) -> None:
+    status = response.partition(b"\r\n")[0].split(b" ")[1:2]
     if not status:
         counts.cut_off += 1
     elif status[0] == b"200":
-        counts.answered += 1  # a byte was changed that nobody looks at
+        counts.answered += 1  # the changed byte has no meaning
     elif status[0].startswith(b"4") or status[0] == b"503":
         counts.refused[status[0].decode()] += 1
     else:
-        tally.wrong(counts, f"{raw!r}: {said[:300]!r}")
+        tally.wrong(counts, f"{raw!r}: {response[:300]!r}")
 
 
 def _overloaded(status: int, headers: dict[bytes, bytes]) -> bool:

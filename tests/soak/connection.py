@@ -7,12 +7,12 @@ from typing import Self
 
 
 class Lost(Exception):
-    """No whole answer came: the connection was refused, reset or closed, or the patience was over."""
+    """No complete answer arrived: the connection was refused, reset or closed, or the time ran out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """As it came, names of headers in small letters."""
+    """An answer, with the names of headers in lower case."""
 
     status: int
     headers: dict[bytes, bytes]
@@ -20,7 +20,7 @@ class Answer:
 
 
 class Connection:
-    """Kept open from request to request, and opened again where the other side said that it closes."""
+    """Kept open between requests, and reopened if the other side announced that it closes."""
 
     def __init__(self, port: int, patience_seconds: float = 30) -> None:
         self._port = port
@@ -36,7 +36,7 @@ class Connection:
         self.close()
 
     async def ask(self, message: bytes) -> Answer:
-        """Send a request's bytes and take the answer. Raises Lost."""
+        """Send a request's bytes and read the answer. Raises Lost."""
         try:
             async with asyncio.timeout(self._patience):
                 answer = await self._ask(message)
@@ -48,7 +48,7 @@ class Connection:
         return answer
 
     def close(self) -> None:
-        """Hang up."""
+        """Abort the connection."""
         if self._streams is not None:
             self._streams[1].transport.abort()
             self._streams = None
@@ -68,10 +68,10 @@ class Connection:
 
 
 async def _chunks(reader: asyncio.StreamReader) -> bytes:
-    """A body that comes in chunks, as nginx sends what it has to keep in a file."""
-    found = b""
+    """Read a chunked body, as nginx sends one that it had to keep in a file."""
+    body = b""
     while size := int(await reader.readline(), 16):
-        found += await reader.readexactly(size)
+        body += await reader.readexactly(size)
         await reader.readexactly(2)
     await reader.readexactly(2)
-    return found
+    return body

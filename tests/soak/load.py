@@ -13,17 +13,22 @@ from tests.soak.tally import Tally, reason_of
 
 
 async def ask_on(
-    port: int, asked: Sequence[Question], answers: Answers, tally: Tally, seed: int, goes_on: Callable[[], bool]
+    port: int,
+    questions: Sequence[Question],
+    answers: Answers,
+    tally: Tally,
+    seed: int,
+    should_continue: Callable[[], bool],
 ) -> None:
-    """One client. It tells the truth of some of its predictions, as a client does who learns it."""
+    """Run one client, which sends feedback on some of its predictions."""
     draw = random.Random(seed)
     counts = tally.client("good")
-    often = list(itertools.accumulate(0.1 if question.seldom else 1 for question in asked))
+    often = list(itertools.accumulate(0.1 if question.rare else 1 for question in questions))
     async with Connection(port) as connection:
-        question = asked[0]
-        while goes_on():
+        question = questions[0]
+        while should_continue():
             counts.sent += 1
-            (following,) = draw.choices(asked, cum_weights=often)
+            (following,) = draw.choices(questions, cum_weights=often)
             try:
                 answer = await connection.ask(question.message)
             except Lost as loss:
@@ -35,7 +40,7 @@ async def ask_on(
                 following = _feedback_on(question, answer, draw) or following
             elif answer.status == HTTPStatus.SERVICE_UNAVAILABLE and b"retry-after" in answer.headers:
                 counts.refused[reason_of(answer)] += 1
-            elif answer.status in question.may_be:
+            elif answer.status in question.allowed:
                 counts.refused[f"{reason_of(answer)}, {question.name}"] += 1
             else:
                 tally.wrong(counts, f"{question.name}: {answer.status} {answer.body[:300]!r}")
@@ -43,7 +48,7 @@ async def ask_on(
 
 
 def _feedback_on(question: Question, answer: Answer, draw: random.Random) -> Question | None:
-    """On the first prediction of one answer in twenty."""
+    """Feedback on the first prediction of one answer in twenty."""
     if not question.path.endswith("/predict") or draw.random() > 0.05:
         return None
     if answer.headers.get(b"content-type") != b"application/json":

@@ -52,41 +52,41 @@ def write_version(folder: Path, version: int) -> None:
         tiny_features.write(folder, model, golden).rename(folder / f"{name}.onnx")
 
 
-def _other_weights(good: Path, other: Path) -> None:
-    """Whole and loadable, but its golden vectors say other probabilities."""
+def _other_weights(good: Path, target: Path) -> None:
+    """A loadable model whose golden vectors hold other probabilities."""
     proto = onnx.load(good)
     for tensor in proto.graph.initializer:
         values = onnx.numpy_helper.to_array(tensor)
         if values.dtype == np.float32 and values.ndim == 2 and values.shape[1] == 3:
             tensor.CopyFrom(onnx.numpy_helper.from_array(values * np.float32(1.5), tensor.name))
-    onnx.save(proto, other)
+    onnx.save(proto, target)
 
 
-def _external_data(good: Path, other: Path) -> None:
+def _external_data(good: Path, target: Path) -> None:
     """A tensor in a file beside it."""
     proto = onnx.load(good)
     refer_elsewhere(proto)
-    other.write_bytes(proto.SerializeToString())
+    target.write_bytes(proto.SerializeToString())
 
 
-def _large(good: Path, other: Path) -> None:
-    """Longer than is taken, of which the disk keeps nothing."""
-    other.write_bytes(good.read_bytes())
-    with other.open("r+b") as file:
+def _large(good: Path, target: Path) -> None:
+    """A sparse file over the size limit."""
+    target.write_bytes(good.read_bytes())
+    with target.open("r+b") as file:
         file.truncate(4 * MAX_MODEL_BYTES)
 
 
-def _of_another_kind(good: Path, other: Path) -> None:
-    """A good model, of other inputs."""
+def _of_another_kind(good: Path, target: Path) -> None:
+    """A good model for other inputs."""
     name = NAMES[(NAMES.index(good.stem) + 1) % len(NAMES)]
-    other.write_bytes((good.parent / f"{name}.onnx").read_bytes())
+    target.write_bytes((good.parent / f"{name}.onnx").read_bytes())
 
 
-# From a good file to one that may not serve in its place.
+# Make an invalid file from a good one.
 SPOILT: dict[str, Callable[[Path, Path], object]] = {
-    "empty": lambda _, other: other.write_bytes(b""),
-    "truncated": lambda good, other: other.write_bytes(good.read_bytes()[: good.stat().st_size // 2]),
-    "no model": lambda _, other: other.write_bytes(bytes(range(256)) * 64),
+    "empty": lambda _, target: target.write_bytes(b""),
+    "truncated": lambda good, target: target.write_bytes(good.read_bytes()[: good.stat().st_size // 2]),
+    "no model": lambda _, target: target.write_bytes(bytes(range(256)) * 64),
     "other weights": _other_weights,
     "external data": _external_data,
     "large": _large,

@@ -27,10 +27,10 @@ _PEOPLE = [
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request. `fixed` says whether a model's version gives it the same answer always.
+    """A request. It is `fixed` if one version of a model always gives it the same answer.
 
-    `may_be` are statuses that are no fault while models are swapped and services restarted. One that is `seldom` asked
-    is asked a tenth as often as others.
+    `allowed` statuses are no fault while models are swapped and services restarted. A `rare` question is sent a
+    tenth as often as others.
     """
 
     name: str
@@ -39,8 +39,8 @@ class Question:
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
     fixed: bool = True
-    may_be: tuple[int, ...] = ()
-    seldom: bool = False
+    allowed: tuple[int, ...] = ()
+    rare: bool = False
 
     @property
     def message(self) -> bytes:
@@ -51,14 +51,14 @@ class Question:
 
 
 def questions() -> list[Question]:
-    """All of them. The names of the first ones say the model and the form."""
-    return [*_pictures(), *_table(), *_embeddings(), *_tokens(), *_standard(), *_about()]
+    """All questions. The names of those on predictions state the model and the form."""
+    return [*_pictures(), *_table(), *_embeddings(), *_tokens(), *_standard(), *_other_routes()]
 
 
 def feedback(path: str, prediction_id: str, label: str) -> Question:
     """The true label of a prediction."""
     body = json.dumps({"id": prediction_id, "label": label}).encode()
-    return Question("feedback", "POST", path, body, (("Content-Type", JSON),), fixed=False, may_be=_OF_ANOTHER_FILE)
+    return Question("feedback", "POST", path, body, (("Content-Type", JSON),), fixed=False, allowed=_OF_ANOTHER_FILE)
 
 
 def _predict(name: str, form: str, body: bytes, media_type: str, query: str = "", **headers: str) -> Question:
@@ -72,7 +72,7 @@ def _json(name: str, form: str, what: str = "predict", **fields: Any) -> Questio
 
 
 def _arrays(name: str, rows: NDArray[Any]) -> Iterator[Question]:
-    """The forms that every kind has: bytes, a NumPy array, and both of them with answers alike."""
+    """The forms of every kind: bytes and a NumPy array, with answers in JSON and in the same form."""
     one = np.ascontiguousarray(rows[:1])
     yield _predict(name, "bytes", one.tobytes(), RAW, "?top_k=1")
     yield _predict(name, "bytes for bytes", rows[:16].tobytes(), RAW, Accept=RAW)
@@ -90,7 +90,7 @@ def _pictures() -> Iterator[Question]:
     texts = [base64.b64encode(data).decode() for data in (PICTURES[2].tobytes(), _file(PICTURES[3], "PNG"))]
     yield _json("pictures", "base64", inputs=texts, policy={"selective_risk": 0.1}, probabilities=False)
     many = _json("pictures", "64 of them", inputs=PICTURES.reshape(64, -1).tolist(), set_coverage=0.9)
-    yield dataclasses.replace(many, seldom=True)
+    yield dataclasses.replace(many, rare=True)
     yield _json("pictures", "explained", "explain", inputs=[rows])
     yield _json("pictures", "shown", "inputs", inputs=texts)
     yield _predict("pictures", "PNG", _file(PICTURES[0], "PNG"), "image/png")
@@ -112,7 +112,7 @@ def _table() -> Iterator[Question]:
 def _embeddings() -> Iterator[Question]:
     yield _json("embeddings", "numbers", inputs=EMBEDDINGS[:1].tolist())
     yield _json("embeddings", "base64", inputs=[base64.b64encode(row.tobytes()).decode() for row in EMBEDDINGS[:3]])
-    yield dataclasses.replace(_json("embeddings", "256 of them", inputs=EMBEDDINGS.tolist(), top_k=1), seldom=True)
+    yield dataclasses.replace(_json("embeddings", "256 of them", inputs=EMBEDDINGS.tolist(), top_k=1), rare=True)
     yield _json("embeddings", "explained", "explain", inputs=EMBEDDINGS[:1].tolist())
     yield from _arrays("embeddings", EMBEDDINGS)
 
@@ -124,7 +124,7 @@ def _tokens() -> Iterator[Question]:
 
 
 def _standard() -> Iterator[Question]:
-    """By KServe's first protocol, and by the Open Inference Protocol."""
+    """Predictions by KServe's first protocol and by the Open Inference Protocol."""
     body = json.dumps({"instances": PICTURES[:2].tolist()}).encode()
     yield Question("/v1", "POST", "/v1/models/pictures:predict", body, (("Content-Type", JSON),))
     tensor: dict[str, Any] = {"name": "images", "datatype": "UINT8", "shape": [2, 28, 28]}
@@ -144,17 +144,17 @@ def _standard() -> Iterator[Question]:
     yield Question("/v2, classes", "POST", infer, body, (("Content-Type", JSON),))
 
 
-def _about() -> Iterator[Question]:
-    """What is asked of a service beside predictions."""
+def _other_routes() -> Iterator[Question]:
+    """Requests for anything but predictions."""
     yield Question("model card", "GET", "/models/table")
     yield Question("/v2 metadata", "GET", "/v2/models/pictures")
     for path in ("/models", "/feedback", "/drift", "/metrics", "/", "/openapi.json"):
-        yield Question(path, "GET", path, fixed=False, seldom=True)
+        yield Question(path, "GET", path, fixed=False, rare=True)
     for path in ("/readyz", "/v2/health/ready"):
-        yield Question(path, "GET", path, fixed=False, may_be=(HTTPStatus.SERVICE_UNAVAILABLE,))
+        yield Question(path, "GET", path, fixed=False, allowed=(HTTPStatus.SERVICE_UNAVAILABLE,))
 
 
-# The prediction is of a version that is served no more.
+# The prediction is of a version that is no longer served.
 _OF_ANOTHER_FILE = (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
 _FORM = "multipart/form-data; boundary=soak"
 

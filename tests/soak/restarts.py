@@ -14,17 +14,17 @@ _PAUSE_SECONDS = 5
 
 
 async def restart_on(
-    services: Pair, swaps: Swaps, tally: Tally, made: Counter[str], goes_on: Callable[[], bool]
+    services: Pair, swaps: Swaps, tally: Tally, counts: Counter[str], should_continue: Callable[[], bool]
 ) -> None:
-    """One of the two, then the other, as long as it may: a SIGKILL after every three SIGTERM."""
+    """Restart the two services in turn, with a SIGKILL after every three SIGTERM."""
     ways = itertools.cycle([signal.SIGTERM, signal.SIGTERM, signal.SIGTERM, signal.SIGKILL])
     for slot, way in zip(itertools.cycle([0, 1]), ways, strict=False):
-        if not goes_on():
+        if not should_continue():
             return
         status, log = await asyncio.to_thread(services.end, slot, way)
         if status != (0 if way == signal.SIGTERM else -signal.SIGKILL):
             tally.note(f"a service ended by {way.name} with {status}: {log[-1:]}")
-        made[f"{way.name}"] += 1
+        counts[f"{way.name}"] += 1
         async with swaps.good:
             await asyncio.to_thread(services.start, slot)
         await asyncio.sleep(_PAUSE_SECONDS)

@@ -15,31 +15,31 @@ from tests.soak.questions import questions
 from tests.soak.tally import Tally
 
 CLIENTS = 8
-MOST_GROWTH = 1.02  # of resident memory, after the first part
+MAX_GROWTH = 1.02  # of resident memory, after the first part
 SETTLED_SECONDS = TRIM_SECONDS + 1
-# What the service keeps on purpose, the feedback, is full before the first look: the model that gets least gets 150 in
-# 100,000 requests.
+# The feedback that the service keeps is full before the first look: even the least used model gets 150 in 100,000
+# requests.
 SETTINGS = {"DEMUR_MAX_FEEDBACK": "100", "DEMUR_DRIFT_WINDOW": "1000"}
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a process holds."""
+    """The resources that a process holds."""
 
     resident_kb: int
     descriptors: int
     threads: int
 
     @classmethod
-    def by(cls, pid: int) -> "Held":
-        """By a process now."""
+    def measure(cls, pid: int) -> "Held":
+        """Measure a process now."""
         process = Path("/proc") / str(pid)
         return cls(resident(pid), *(len(list((process / what).iterdir())) for what in ("fd", "task")))
 
 
 @dataclass(frozen=True, slots=True)
 class Steady:
-    """What came of it: one look after each of the parts that the requests were sent in."""
+    """The results of a run, with one look at the service after each part of the requests."""
 
     tally: Tally
     requests: int
@@ -49,7 +49,7 @@ class Steady:
     def is_steady(self) -> bool:
         """Whether nothing was wrong or lost, and nothing grew between the first look and the last."""
         first, last = self.looks[0], self.looks[-1]
-        grown = last.resident_kb > first.resident_kb * MOST_GROWTH
+        grown = last.resident_kb > first.resident_kb * MAX_GROWTH
         return (
             self.tally.is_clean
             and not grown
@@ -58,28 +58,29 @@ class Steady:
         )
 
     def table(self) -> str:
-        """In Markdown: what the service held after each part."""
+        """The resources held after each part, as a Markdown table."""
         lines = ["| requests | resident MB | descriptors | threads |", "|---|---|---|---|"]
         for part, held in enumerate(self.looks, 1):
-            asked = self.requests * part // len(self.looks)
-            lines.append(f"| {asked:,} | {held.resident_kb / 1024:.1f} | {held.descriptors} | {held.threads} |")
+            sent = self.requests * part // len(self.looks)
+            lines.append(f"| {sent:,} | {held.resident_kb / 1024:.1f} | {held.descriptors} | {held.threads} |")
         return "\n".join(lines)
 
 
 async def run(requests: int, parts: int, settled_seconds: float = SETTLED_SECONDS) -> Steady:
-    """Send so many requests in so many parts, with a look at the service after each."""
-    asked, answers, tally = questions(), Answers(), Tally()
-    with tempfile.TemporaryDirectory(prefix="demur-soak-") as place:
-        folder = Path(place)
+    """Send the requests in equal parts, with a look at the service after each."""
+    all_questions, answers, tally = questions(), Answers(), Tally()
+    with tempfile.TemporaryDirectory(prefix="demur-soak-") as temporary:
+        folder = Path(temporary)
         write_version(folder, 0)
-        await answers.learn(folder, asked)
+        await answers.learn(folder, all_questions)
         settings = {"DEMUR_MODELS": str(folder), "DEMUR_DEFAULT_MODEL": NAMES[0], **SETTINGS}
         with serving(folder / f"{NAMES[0]}.onnx", **settings) as server:
             looks = []
             for part in range(parts):
                 share = _Share(requests // parts)
                 clients = (
-                    ask_on(server.port, asked, answers, tally, part * CLIENTS + i, share.take) for i in range(CLIENTS)
+                    ask_on(server.port, all_questions, answers, tally, part * CLIENTS + i, share.take)
+                    for i in range(CLIENTS)
                 )
                 await asyncio.gather(*clients)
                 looks.append(await _look(server, settled_seconds))
@@ -88,22 +89,22 @@ async def run(requests: int, parts: int, settled_seconds: float = SETTLED_SECOND
 
 
 class _Share:
-    """Requests that several clients take from."""
+    """A number of requests that several clients share."""
 
     def __init__(self, size: int) -> None:
         self._left = size
 
     def take(self) -> bool:
-        """One more; whether there was one."""
+        """Take one request; returns whether one was left."""
         self._left -= 1
         return self._left >= 0
 
 
 async def _look(server: Server, settled_seconds: float) -> Held:
-    """When connections of the last part are closed and free memory is given back: the service does it in its time."""
+    """Measure the service once it has closed the last connections and returned free memory."""
     await asyncio.sleep(settled_seconds)
-    found, before = Held.by(server.process.pid), None
-    while found != before:
+    held, before = Held.measure(server.process.pid), None
+    while held != before:
         await asyncio.sleep(0.5)
-        found, before = Held.by(server.process.pid), found
-    return found
+        held, before = Held.measure(server.process.pid), held
+    return held

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.soak.models import NAMES, SPOILT
 
-# About as long as it takes until a service looks; and until both have looked at a file and refused it.
+# About as long as a service takes to check its files, and as both services take to refuse one.
 _GOOD_SECONDS = 0.7
 _BAD_SECONDS = 2.5
 
@@ -19,15 +19,15 @@ class Swaps:
     """Replaces the files of a served folder by those of several versions, one name at a time."""
 
     def __init__(self, served: Path, versions: Sequence[Path], draw: random.Random) -> None:
-        self.made: Counter[str] = Counter()  # by what was put in place
-        self.good = asyncio.Lock()  # held by whoever needs good files to lie there: a service that starts
+        self.counts: Counter[str] = Counter()  # by the kind of file put in place
+        self.good = asyncio.Lock()  # held while a service starts, which needs good files
         self._served = served
         self._versions = versions
         self._draw = draw
 
-    async def go_on(self, goes_on: Callable[[], bool]) -> None:
-        """Two good ones, then a bad one and a good one again, as long as it may."""
-        while goes_on():
+    async def run(self, should_continue: Callable[[], bool]) -> None:
+        """Put two good files in place, then a bad one and a good one again, and repeat."""
+        while should_continue():
             for _ in range(2):
                 self._put(self._draw.choice(NAMES), "good")
                 await asyncio.sleep(_GOOD_SECONDS)
@@ -46,4 +46,4 @@ class Swaps:
         else:
             SPOILT[what](good, beside)
         os.replace(beside, self._served / f"{name}.onnx")
-        self.made[what] += 1
+        self.counts[what] += 1

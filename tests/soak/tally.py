@@ -6,44 +6,44 @@ from dataclasses import dataclass, field
 
 from tests.soak.connection import Answer
 
-_MOST_SHOWN = 10
+_MAX_SHOWN = 10
 
 
 @dataclass(slots=True)
 class Counts:
-    """Of one kind of client."""
+    """The results of one kind of client."""
 
     sent: int = 0
     answered: int = 0
     refused: Counter[str] = field(default_factory=Counter)  # by status and reason
-    cut_off: int = 0  # by the service, of clients that deserve it
+    cut_off: int = 0  # by the service, as bad clients deserve
     wrong: int = 0
     lost: int = 0
 
 
 class Tally:
-    """Of all clients, and the first of what went wrong in words."""
+    """The results of all clients, and the first faults in words."""
 
     def __init__(self) -> None:
-        self.of: dict[str, Counts] = {}
+        self.by_client: dict[str, Counts] = {}
         self.faults: list[str] = []
 
     def client(self, name: str) -> Counts:
         """The counts of one kind of client."""
-        return self.of.setdefault(name, Counts())
+        return self.by_client.setdefault(name, Counts())
 
     def wrong(self, counts: Counts, what: str) -> None:
-        """An answer that should not be."""
+        """Count a wrong answer."""
         counts.wrong += 1
         self.note(f"wrong: {what}")
 
     def lost(self, counts: Counts, what: str) -> None:
-        """A request without an answer."""
+        """Count a request without an answer."""
         counts.lost += 1
         self.note(f"lost: {what}")
 
     def errors_in(self, log: list[str]) -> None:
-        """Lines of a service's log, as JSON, that speak of a fault of its own."""
+        """Note the lines of a service's log that report a fault of its own."""
         for line in log:
             if '"level":"error"' in line or "Traceback" in line:
                 self.note(f"in the log: {line[:500]}")
@@ -51,17 +51,17 @@ class Tally:
     @property
     def is_clean(self) -> bool:
         """Whether nothing was wrong or lost, and something was answered."""
-        return not self.faults and any(counts.answered for counts in self.of.values())
+        return not self.faults and any(counts.answered for counts in self.by_client.values())
 
     def note(self, text: str) -> None:
-        """What went wrong, in words; of very many the first."""
-        if len(self.faults) < _MOST_SHOWN:
+        """Record a fault in words, up to a maximum."""
+        if len(self.faults) < _MAX_SHOWN:
             self.faults.append(text)
 
     def table(self) -> str:
-        """In Markdown."""
+        """The results as a Markdown table."""
         lines = ["| clients | sent | answered | refused | cut off | wrong | lost |", "|---|---|---|---|---|---|---|"]
-        for name, counts in self.of.items():
+        for name, counts in self.by_client.items():
             refused = "; ".join(f"{number:,} times {reason}" for reason, number in counts.refused.most_common()) or "0"
             figures = f"{counts.cut_off:,} | {counts.wrong:,} | {counts.lost:,}"
             lines.append(f"| {name} | {counts.sent:,} | {counts.answered:,} | {refused} | {figures} |")
@@ -69,7 +69,7 @@ class Tally:
 
 
 def reason_of(answer: Answer) -> str:
-    """Status and title of a refusal.
+    """The status and title of a refusal.
 
     >>> reason_of(Answer(404, {}, b'{"title": "Not Found"}')), reason_of(Answer(400, {}, b"<html>"))
     ('404 Not Found', '400')

@@ -11,23 +11,23 @@ from tests.soak.models import write_version
 from tests.soak.questions import questions
 from tests.soak.tally import Tally
 
-# What is read of a request, and what the file brings: the same whatever the weights.
+# These answers depend on the request or the file, not on the weights.
 _OF_NO_VERSION = {"pictures, shown", "samples"}
 
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
-    """Those of two versions."""
-    found = Answers()
+    """The expected answers of two versions."""
+    learnt = Answers()
     for version in range(2):
         folder = tmp_path_factory.mktemp("version")
         write_version(folder, version)
-        asyncio.run(found.learn(folder, questions()))
-    return found
+        asyncio.run(learnt.learn(folder, questions()))
+    return learnt
 
 
 def test_no_answer_is_right_for_two_versions(answers: Answers) -> None:
-    """Else a mixed one would not be seen."""
+    """Otherwise a mixed answer would go unnoticed."""
     assert {
         question.name for question in questions() if question.fixed and not answers.differ(question)
     } == _OF_NO_VERSION
@@ -58,16 +58,16 @@ def test_alike(body: bytes, same: bool) -> None:
 
 
 def test_steady_service_is_clean() -> None:
-    done = asyncio.run(steady.run(400, parts=2, settled_seconds=0))
-    assert done.tally.faults == []
-    assert done.tally.client("good").answered == 400
-    assert [held.descriptors for held in done.looks] == [done.looks[0].descriptors] * 2
+    result = asyncio.run(steady.run(400, parts=2, settled_seconds=0))
+    assert result.tally.faults == []
+    assert result.tally.client("good").answered == 400
+    assert [held.descriptors for held in result.looks] == [result.looks[0].descriptors] * 2
 
 
 @pytest.mark.parametrize(
     "line", ['{"level":"error","message":"request 1 failed"}', "Traceback (most recent call last):"]
 )
-def test_fault_in_a_log_is_seen(line: str) -> None:
+def test_fault_in_a_log_is_noted(line: str) -> None:
     tally = Tally()
     tally.client("good").answered += 1
     assert tally.is_clean

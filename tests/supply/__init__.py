@@ -1,1 +1,1 @@
-"""What the serving image is made of: its lock, its bill of materials, and what is known of it."""
+"""The contents of the serving image: its lock, its bill of materials and its known vulnerabilities."""

@@ -1,7 +1,6 @@
-"""`python -m tests.supply.audit PIP_AUDIT`: known vulnerabilities of what the serving image holds.
+"""`python -m tests.supply.audit PIP_AUDIT`: known vulnerabilities of the packages in the serving image.
 
-pip-audit says that it found none where it could ask about nothing, and ends with status 0. Here what was not asked
-about is no good news.
+pip-audit exits with 0 even if it could ask about no package. Here a package that was not asked about is a failure.
 """
 
 import json
@@ -11,29 +10,29 @@ from typing import Any
 
 from tests.server import ROOT
 
-SERVICES = ("pypi", "osv")  # whose advisories pip-audit can ask for; the second where the first does not answer
+SERVICES = ("pypi", "osv")  # advisory services of pip-audit; the second is used if the first does not answer
 VULNERABLE, NOT_ASKED = 1, 2
 
 
 def verdict(document: dict[str, Any]) -> tuple[int, list[str]]:
-    """The exit status and what a person reads, of what pip-audit has found."""
+    """The exit status and the lines to print, from pip-audit's report."""
     packages = document["dependencies"]
     unasked = [package for package in packages if "skip_reason" in package]
-    found = [
+    vulnerabilities = [
         f"{package['name']} {package['version']}: {vulnerability['id']}, mended in "
         f"{', '.join(vulnerability['fix_versions']) or 'no version'}"
         for package in packages
         for vulnerability in package.get("vulns", ())
     ]
-    if found:
-        return VULNERABLE, found
+    if vulnerabilities:
+        return VULNERABLE, vulnerabilities
     if unasked or not packages:
         return NOT_ASKED, [f"of {len(packages)} packages {len(unasked)} could not be asked about: nothing is known"]
     return 0, [f"{len(packages)} packages, none with a known vulnerability"]
 
 
 def ask(program: str, lock: str, service: str) -> tuple[int, list[str]]:
-    """Ask one service about a lock."""
+    """Ask one advisory service about a lock."""
     command = [program, "--requirement", lock, "--disable-pip", "--require-hashes", "--progress-spinner", "off"]
     command += ["--vulnerability-service", service, "--timeout", "15", "--format", "json"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -45,7 +44,7 @@ def ask(program: str, lock: str, service: str) -> tuple[int, list[str]]:
 
 
 def main(program: str) -> int:
-    """Ask until one of the services has answered; returns the exit status."""
+    """Ask until one of the services answers; returns the exit status."""
     status = NOT_ASKED
     for service in SERVICES:
         status, lines = ask(program, "requirements/serve.txt", service)

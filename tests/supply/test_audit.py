@@ -1,4 +1,4 @@
-"""The verdict on what pip-audit says: good news only where every package was asked about."""
+"""The verdict on what pip-audit says: good only if every package was asked about."""
 
 from pathlib import Path
 
@@ -9,21 +9,21 @@ BAD = {"name": "b", "version": "2", "vulns": [{"id": "PYSEC-1", "fix_versions": 
 UNASKED = {"name": "c", "skip_reason": "Dependency not found on PyPI and could not be audited: c (1)"}
 
 
-def test_all_asked_about_and_none_bad_is_good() -> None:
+def test_good_if_all_were_asked_about_and_none_is_vulnerable() -> None:
     assert verdict({"dependencies": [CLEAN]}) == (0, ["1 packages, none with a known vulnerability"])
 
 
-def test_one_that_was_not_asked_about_is_no_good_news() -> None:
+def test_package_that_was_not_asked_about_is_a_failure() -> None:
     status, (line,) = verdict({"dependencies": [CLEAN, UNASKED]})
     assert (status, line) == (NOT_ASKED, "of 2 packages 1 could not be asked about: nothing is known")
     assert verdict({"dependencies": []})[0] == NOT_ASKED
 
 
-def test_bad_one_is_named_with_its_remedy_whatever_else() -> None:
+def test_vulnerable_package_is_named_with_its_fix() -> None:
     assert verdict({"dependencies": [CLEAN, BAD, UNASKED]}) == (VULNERABLE, ["b 2: PYSEC-1, mended in 3"])
 
 
-def test_program_that_fails_is_no_good_news(tmp_path: Path) -> None:
+def test_failing_program_is_a_failure(tmp_path: Path) -> None:
     program = tmp_path / "pip-audit"
     program.write_text("#!/bin/sh\necho no route to host >&2\nexit 0\n")
     program.chmod(0o755)

@@ -1,4 +1,4 @@
-"""The bill of materials that `make sbom` has written: all of the serving image's packages, and nothing else."""
+"""The bill of materials from `make sbom`: all of the serving image's packages, and nothing else."""
 
 import json
 import subprocess
@@ -17,38 +17,38 @@ WRITTEN = ROOT / "build" / "demur-serve.cdx.json"
 
 @pytest.fixture(scope="module")
 def bill() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(WRITTEN.read_text())
-    return found
+    document: dict[str, Any] = json.loads(WRITTEN.read_text())
+    return document
 
 
-def test_it_is_cyclonedx_and_of_us(bill: dict[str, Any]) -> None:
-    """`--validate`, by which it was written, has held it to the schema."""
+def test_bill_is_cyclonedx_and_describes_the_service(bill: dict[str, Any]) -> None:
+    """`make sbom` writes it with `--validate`, which checks the schema."""
     assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
     assert bill["metadata"]["component"]["name"] == "demur"
 
 
 def test_components_are_the_lock(bill: dict[str, Any]) -> None:
-    found = {plain(one["name"]): one["version"] for one in bill["components"]}
-    assert found == {package: pin.version for package, pin in pins("serve").items()}
-    assert all(one["purl"].startswith("pkg:pypi/") for one in bill["components"])
+    versions = {plain(component["name"]): component["version"] for component in bill["components"]}
+    assert versions == {package: pin.version for package, pin in pins("serve").items()}
+    assert all(component["purl"].startswith("pkg:pypi/") for component in bill["components"])
 
 
-def test_what_needs_what_is_stated(bill: dict[str, Any]) -> None:
+def test_dependencies_are_stated(bill: dict[str, Any]) -> None:
     needed = {entry["ref"]: set(entry.get("dependsOn", ())) for entry in bill["dependencies"]}
     reached: set[str] = set()
     waiting = [bill["metadata"]["component"]["bom-ref"]]
     while waiting:
-        one = waiting.pop()
-        reached.add(one)
-        waiting += needed[one] - reached
+        component = waiting.pop()
+        reached.add(component)
+        waiting += needed[component] - reached
     assert reached == needed.keys()
     assert len(reached) == len(bill["components"]) + 1
 
 
-def test_it_is_the_same_each_time_and_names_no_place_of_this_machine(tmp_path: Path) -> None:
-    again = tmp_path / "again.json"
+def test_bill_is_reproducible_and_names_no_local_path(tmp_path: Path) -> None:
+    second = tmp_path / "again.json"
     program = ROOT / "build" / "sbom" / "bin" / "cyclonedx-py"
     command = ["environment", "--pyproject", "pyproject.toml", "--sv", "1.6", "--output-reproducible", "--output-file"]
-    subprocess.run([program, *command, again, "build/sbom/serving/bin/python"], cwd=ROOT, check=True)
-    assert again.read_bytes() == WRITTEN.read_bytes()
+    subprocess.run([program, *command, second, "build/sbom/serving/bin/python"], cwd=ROOT, check=True)
+    assert second.read_bytes() == WRITTEN.read_bytes()
     assert str(ROOT) not in WRITTEN.read_text()

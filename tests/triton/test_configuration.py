@@ -25,10 +25,10 @@ def _read(path: Path) -> "subprocess.CompletedProcess[str]":
 
 
 def _parsed(path: Path) -> dict[str, Any]:
-    done = _read(path)
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    result = _read(path)
+    assert result.returncode == 0, result.stderr
+    configuration: dict[str, Any] = json.loads(result.stdout)
+    return configuration
 
 
 @pytest.mark.parametrize(
@@ -36,28 +36,31 @@ def _parsed(path: Path) -> dict[str, Any]:
 )
 def test_tensors_are_those_of_the_graph(write: Callable[[Path], Path], tmp_path: Path) -> None:
     model = write(tmp_path)
-    found = _parsed(lay_out(model, tmp_path / "models", name="m-1.x") / "config.pbtxt")
-    assert (found["name"], found["backend"]) == ("m-1.x", "onnxruntime")
+    configuration = _parsed(lay_out(model, tmp_path / "models", name="m-1.x") / "config.pbtxt")
+    assert (configuration["name"], configuration["backend"]) == ("m-1.x", "onnxruntime")
     session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
-    for ours, graph in ((found["input"], session.get_inputs()), (found["output"], session.get_outputs())):
-        assert [tensor["name"] for tensor in ours] == [tensor.name for tensor in graph]
-        for tensor, node in zip(ours, graph, strict=True):
+    for configured, graph in (
+        (configuration["input"], session.get_inputs()),
+        (configuration["output"], session.get_outputs()),
+    ):
+        assert [tensor["name"] for tensor in configured] == [tensor.name for tensor in graph]
+        for tensor, node in zip(configured, graph, strict=True):
             assert tensor["data_type"] == _ELEMENTS[node.type]
             shape = tensor["dims"] if "reshape" not in tensor else tensor["reshape"].get("shape", [])
-            assert [int(size) for size in shape] == node.shape[1:]  # the batch goes before it
-            assert isinstance(node.shape[0], str)  # which is free, as max_batch_size wants it
-    assert found["max_batch_size"] == 1024
-    (labelled,) = (output for output in found["output"] if "label_filename" in output)
+            assert [int(size) for size in shape] == node.shape[1:]  # the batch dimension comes first
+            assert isinstance(node.shape[0], str)  # free, as max_batch_size requires
+    assert configuration["max_batch_size"] == 1024
+    (labelled,) = (output for output in configuration["output"] if "label_filename" in output)
     assert (labelled["name"], labelled["label_filename"]) == ("probabilities", "labels.txt")
 
 
-def test_thresholds_are_in_the_configuration_letter_by_letter(tiny_model: Path, tmp_path: Path) -> None:
+def test_configuration_has_the_exact_thresholds(tiny_model: Path, tmp_path: Path) -> None:
     classifier = Classifier.load(tiny_model)
     parameters = _parsed(lay_out(tiny_model, tmp_path) / "config.pbtxt")["parameters"]
     assert parameters["demur.version"]["string_value"] == classifier.version
     assert classifier.manifest.abstention is not None
-    stated = json.loads(parameters["demur.abstention"]["string_value"])
-    assert stated == classifier.manifest.abstention.model_dump(mode="json")
+    abstention = json.loads(parameters["demur.abstention"]["string_value"])
+    assert abstention == classifier.manifest.abstention.model_dump(mode="json")
     name = 'a "b" \\ \n ä'
     (tmp_path / "odd.pbtxt").write_text(config(classifier.manifest, "0", name, 8))
     assert _parsed(tmp_path / "odd.pbtxt")["name"] == name

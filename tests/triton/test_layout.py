@@ -13,13 +13,13 @@ from tests import tiny
 from tests.server import ROOT
 
 
-def test_repository_holds_the_very_file_its_labels_and_the_configuration(tiny_model: Path, tmp_path: Path) -> None:
+def test_repository_holds_the_model_its_labels_and_the_configuration(tiny_model: Path, tmp_path: Path) -> None:
     repository = tmp_path / "new" / "models"
     command = [sys.executable, "-m", "deploy.triton.layout", str(tiny_model), str(repository)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout == f"{repository / 'tiny'}\n"
-    made = sorted(str(path.relative_to(repository)) for path in repository.rglob("*") if path.is_file())
-    assert made == ["tiny/1/model.onnx", "tiny/config.pbtxt", "tiny/labels.txt"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout == f"{repository / 'tiny'}\n"
+    files = sorted(str(path.relative_to(repository)) for path in repository.rglob("*") if path.is_file())
+    assert files == ["tiny/1/model.onnx", "tiny/config.pbtxt", "tiny/labels.txt"]
     assert (repository / "tiny/1/model.onnx").read_bytes() == tiny_model.read_bytes()
     assert (repository / "tiny/labels.txt").read_text().splitlines() == tiny.LABELS
     assert list((tmp_path / "new").iterdir()) == [repository]
@@ -28,10 +28,10 @@ def test_repository_holds_the_very_file_its_labels_and_the_configuration(tiny_mo
 
 
 def test_existing_folder_is_kept(tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = [str(tiny_model), str(tmp_path), "--name", "shoes"]
-    assert main(words) == 0
+    arguments = [str(tiny_model), str(tmp_path), "--name", "shoes"]
+    assert main(arguments) == 0
     (tmp_path / "shoes" / "labels.txt").write_text("mine\n")
-    assert main(words) == 1
+    assert main(arguments) == 1
     assert f"{tmp_path / 'shoes'} already exists" in capsys.readouterr().err
     assert (tmp_path / "shoes" / "labels.txt").read_text() == "mine\n"
 

@@ -58,7 +58,7 @@ def abstention(options: argparse.Namespace, classes: Sequence[str]) -> Abstentio
         return settings
     if "default_risk" in given:
         offered = ", ".join(map(str, settings.selective_risk))
-        raise TrainingError(f"--default-risk {settings.default_risk} is none of --selective-risk {offered}")
+        raise TrainingError(f"--default-risk {settings.default_risk} is not one of --selective-risk {offered}")
     # The default must never become looser than it is without options.
     strict = [risk for risk in settings.selective_risk if risk <= settings.default_risk]
     return dataclasses.replace(settings, default_risk=max(strict, default=min(settings.selective_risk)))

@@ -11,7 +11,7 @@ import pytest
 from service.contract.files import drafted, publish, remove_left_behind
 from tests.server import ROOT
 
-# Begins to publish, says so, and waits in its proof for a byte, or for its end.
+# Begins to publish, prints the draft, and waits during the proof for a byte or the end of its input.
 WRITER = """
 import sys
 from pathlib import Path
@@ -78,15 +78,15 @@ def test_similar_file_names_stay(tmp_path: Path) -> None:
 
 
 def test_draft_removed_before_its_lock_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between its making and its lock another job may find it: here at every first time."""
+    """Another job may find a draft before it is locked. Here that happens to the first draft."""
     target = tmp_path / "model.onnx"
-    whole, taken = os.fstat, list[str]()
+    original, taken = os.fstat, list[str]()
 
     def fstat(descriptor: int) -> os.stat_result:  # runs between creation and lock
         if not taken:
             taken.extend(_names(tmp_path))
             (tmp_path / taken[0]).unlink()
-        return whole(descriptor)
+        return original(descriptor)
 
     monkeypatch.setattr(os, "fstat", fstat)
     with drafted(target) as draft:
@@ -95,18 +95,18 @@ def test_draft_removed_before_its_lock_is_made_again(tmp_path: Path, monkeypatch
 
 
 def test_concurrent_jobs_never_remove_each_others_drafts(tmp_path: Path) -> None:
-    """Four processes publish to the same place again and again, each removing what it takes for left behind."""
+    """Four processes publish to one path repeatedly, and remove drafts that they take for abandoned."""
     code = (
         "import sys; from pathlib import Path; from service.contract.files import publish\n"
         "for i in range(100): publish(sys.argv[2].encode() * 10_000, Path(sys.argv[1]), lambda _: None)"
     )
     target = tmp_path / "model.onnx"
     jobs = [subprocess.Popen([sys.executable, "-c", code, str(target), letter], cwd=ROOT) for letter in "abcd"]
-    seen = set()
+    contents = set()
     while any(job.poll() is None for job in jobs):
         if target.exists():
-            seen.add(target.read_bytes())
+            contents.add(target.read_bytes())
     assert [job.wait() for job in jobs] == [0] * 4
-    assert seen <= {letter.encode() * 10_000 for letter in "abcd"}
-    assert seen
+    assert contents <= {letter.encode() * 10_000 for letter in "abcd"}
+    assert contents
     assert _names(tmp_path) == ["model.onnx"]

@@ -120,12 +120,12 @@ def test_one_more_cell_than_cuts(change: dict[str, Any], message: str) -> None:
     by_class = manifest["abstention"]["prediction_sets"][1]
     sound = {**by_class, "method": "by_decision", "cuts": [0.5, 0.8]}
     for sets in (sound, {**sound, **change}):
-        stated = {**manifest, "abstention": {**manifest["abstention"], "prediction_sets": [sets]}}
+        document = {**manifest, "abstention": {**manifest["abstention"], "prediction_sets": [sets]}}
         if sets is sound:
-            assert Manifest.model_validate(stated).abstention is not None
+            assert Manifest.model_validate(document).abstention is not None
             continue
         with pytest.raises(ValidationError, match=message):
-            Manifest.model_validate(stated)
+            Manifest.model_validate(document)
 
 
 def test_no_certificates_without_a_held_out_report_split() -> None:

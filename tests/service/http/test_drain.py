@@ -36,9 +36,9 @@ BOTH = pytest.mark.parametrize(
 def test_probe_says_503(client: TestClient, path: str) -> None:
     assert client.get(path).status_code == 200
     client.app.state.drain.begin()  # type: ignore[attr-defined]
-    found = client.get(path)
-    assert (found.status_code, found.headers["content-type"]) == (503, "application/problem+json")
-    assert found.json()["detail"] == "the service is stopping: send requests elsewhere"
+    response = client.get(path)
+    assert (response.status_code, response.headers["content-type"]) == (503, "application/problem+json")
+    assert response.json()["detail"] == "the service is stopping: send requests elsewhere"
 
 
 @pytest.mark.parametrize(
@@ -49,12 +49,12 @@ def test_probe_of_a_standard_protocol_says_503_in_its_form(client: TestClient, p
     path = path.format(version=client.get("/models/tiny").json()["version"])
     assert client.get(path).status_code == 200
     client.app.state.drain.begin()  # type: ignore[attr-defined]
-    found = client.get(path)
-    assert (found.status_code, found.headers["content-type"]) == (503, "application/json")
-    assert found.json() == {"error": "the service is stopping: send requests elsewhere"}
+    response = client.get(path)
+    assert (response.status_code, response.headers["content-type"]) == (503, "application/json")
+    assert response.json() == {"error": "the service is stopping: send requests elsewhere"}
 
 
-def test_all_else_is_answered(client: TestClient) -> None:
+def test_other_requests_are_answered(client: TestClient) -> None:
     client.app.state.drain.begin()  # type: ignore[attr-defined]
     tensor = {"name": "images", "datatype": "UINT8", "shape": [1, 1, 2], "data": [0, 255]}
     answers = [
@@ -67,7 +67,9 @@ def test_all_else_is_answered(client: TestClient) -> None:
         client.post("/v2/models/tiny/infer", json={"inputs": [tensor]}),
         client.get("/metrics"),
     ]
-    assert [(found.status_code, found.headers["connection"]) for found in answers] == [(200, "close")] * len(answers)
+    assert [(response.status_code, response.headers["connection"]) for response in answers] == [(200, "close")] * len(
+        answers
+    )
     assert "demur_ready 0.0\n" in answers[-1].text
     assert "demur_draining 1.0\n" in answers[-1].text
 
@@ -82,17 +84,17 @@ def _serving(model: Path, workers: int, **settings: str) -> Iterator[Server]:
 def _wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < deadline, "it did not come to that"
+        assert time.monotonic() < deadline, "the condition was not met in time"
         time.sleep(0.01)
 
 
-def _statuses(server: Server, path: str, asked: int = 1) -> set[int]:
-    """On as many connections, so that every worker takes some."""
-    return {httpx2.get(f"{server.address}{path}").status_code for _ in range(asked)}
+def _statuses(server: Server, path: str, count: int = 1) -> set[int]:
+    """The statuses on `count` connections, so that every worker takes some."""
+    return {httpx2.get(f"{server.address}{path}").status_code for _ in range(count)}
 
 
 def _refuses(server: Server) -> bool:
-    """Whether nobody listens there any more."""
+    """Whether the port refuses connections."""
     try:
         socket.create_connection(("127.0.0.1", server.port), timeout=1).close()
     except OSError:
@@ -105,13 +107,13 @@ def _connection(server: Server) -> socket.socket:
 
 
 @BOTH
-def test_it_answers_after_sigterm_and_stops_on_a_second_signal(tiny_model: Path, workers: int) -> None:
+def test_service_answers_after_sigterm_and_stops_on_a_second_signal(tiny_model: Path, workers: int) -> None:
     with _serving(tiny_model, workers, DEMUR_DRAIN_SECONDS=LONG) as server, _connection(server) as in_flight:
         kept = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
         kept.request("POST", "/predict", bytes(2), RAW)
         before = kept.getresponse()
         assert (before.status, before.read()[:9], before.headers["connection"]) == (200, b'{"model":', None)
-        if workers > 1:  # as systemd does, which tells the whole group of processes
+        if workers > 1:  # like systemd, which signals the whole group of processes
             children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
             for pid in children:
                 if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
@@ -120,8 +122,8 @@ def test_it_answers_after_sigterm_and_stops_on_a_second_signal(tiny_model: Path,
         _wait_until(lambda: _statuses(server, "/readyz", 10) == {503})
         assert _statuses(server, "/livez", 10) == {200}
         kept.request("POST", "/predict", bytes(2), RAW)
-        found = kept.getresponse()
-        assert (found.status, found.read()[:9], found.headers["connection"]) == (200, b'{"model":', "close")
+        response = kept.getresponse()
+        assert (response.status, response.read()[:9], response.headers["connection"]) == (200, b'{"model":', "close")
         fresh = httpx2.post(f"{server.address}/predict", content=bytes(2), headers=RAW)
         assert (fresh.status_code, fresh.headers["connection"]) == (200, "close")
         in_flight.sendall(HALF)
@@ -142,7 +144,7 @@ def test_drain_ends_by_itself(tiny_model: Path, workers: int) -> None:
         assert time.monotonic() - began >= 1
 
 
-def test_connection_that_was_open_at_the_end_may_ask_once(tiny_model: Path) -> None:
+def test_open_connection_gets_one_answer_at_the_end(tiny_model: Path) -> None:
     with _serving(tiny_model, 1, DEMUR_DRAIN_SECONDS="1") as server, _connection(server) as connection:
         server.process.send_signal(signal.SIGTERM)
         _wait_until(lambda: _refuses(server))

@@ -11,7 +11,7 @@ import pytest
 from tests.server import Server, serving
 
 IMAGE = {"inputs": [[255, 0]]}
-SAID = {
+HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "cross-origin-resource-policy": "same-origin",
@@ -42,41 +42,43 @@ def server(tiny_model: Path) -> Iterator[Server]:
         yield server
 
 
-@pytest.mark.parametrize(("method", "path", "asked", "status"), ANSWERS.values(), ids=ANSWERS)
-def test_every_answer_has_them_once_and_no_banner(
-    server: Server, method: str, path: str, asked: dict[str, Any], status: int
+@pytest.mark.parametrize(("method", "path", "options", "status"), ANSWERS.values(), ids=ANSWERS)
+def test_every_answer_has_the_headers_once_and_no_banner(
+    server: Server, method: str, path: str, options: dict[str, Any], status: int
 ) -> None:
     origin = {"origin": "https://elsewhere.example"}
-    found = httpx2.request(
-        method, f"{server.address}{path}", **{**asked, "headers": {**origin, **asked.get("headers", {})}}
+    response = httpx2.request(
+        method, f"{server.address}{path}", **{**options, "headers": {**origin, **options.get("headers", {})}}
     )
-    assert found.status_code == status
-    said = {name: [value] for name, value in SAID.items() if method != "POST" or name == "x-content-type-options"}
-    assert {name: found.headers.get_list(name) for name in SAID if name in found.headers} == said
-    assert "server" not in found.headers
-    assert [name for name in found.headers if name.startswith("access-control-")] == []
+    assert response.status_code == status
+    expected = {
+        name: [value] for name, value in HEADERS.items() if method != "POST" or name == "x-content-type-options"
+    }
+    assert {name: response.headers.get_list(name) for name in HEADERS if name in response.headers} == expected
+    assert "server" not in response.headers
+    assert [name for name in response.headers if name.startswith("access-control-")] == []
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/page/main.js"])
-def test_pages_have_a_policy_of_their_own(server: Server, path: str) -> None:
-    found = httpx2.get(f"{server.address}{path}")
-    for name in SAID:
-        assert len(found.headers.get_list(name)) == 1
-    assert "script-src 'self'" in found.headers["content-security-policy"]
-    assert found.headers["cache-control"] == "no-cache"
-    assert found.headers["referrer-policy"] == "no-referrer"
-    assert "server" not in found.headers
+def test_pages_have_their_own_policy(server: Server, path: str) -> None:
+    response = httpx2.get(f"{server.address}{path}")
+    for name in HEADERS:
+        assert len(response.headers.get_list(name)) == 1
+    assert "script-src 'self'" in response.headers["content-security-policy"]
+    assert response.headers["cache-control"] == "no-cache"
+    assert response.headers["referrer-policy"] == "no-referrer"
+    assert "server" not in response.headers
 
 
 @pytest.mark.parametrize("method", ["POST", "GET", "PUT"])
 @pytest.mark.parametrize("path", ["/predict", "/model", "/v2/models/tiny/infer", "/metrics"])
-def test_page_elsewhere_may_not_ask(server: Server, path: str, method: str) -> None:
-    """What a browser asks before it lets a page of another origin send JSON."""
-    asked = {"origin": "https://elsewhere.example", "access-control-request-method": method}
-    asked["access-control-request-headers"] = "content-type, x-api-key"
-    found = httpx2.options(f"{server.address}{path}", headers=asked)
-    assert found.status_code == 405
-    assert [name for name in found.headers if name.startswith("access-control-")] == []
+def test_pages_of_other_origins_are_not_allowed(server: Server, path: str, method: str) -> None:
+    """A browser sends this preflight request before a page of another origin may send JSON."""
+    headers = {"origin": "https://elsewhere.example", "access-control-request-method": method}
+    headers["access-control-request-headers"] = "content-type, x-api-key"
+    response = httpx2.options(f"{server.address}{path}", headers=headers)
+    assert response.status_code == 405
+    assert [name for name in response.headers if name.startswith("access-control-")] == []
 
 
 @pytest.mark.parametrize("sent", [b"rubbish\r\n\r\n", b"GET /livez HTTP/9.9\r\n\r\n", b"GET  /\r\nx\r\n\r\n"])
@@ -90,16 +92,16 @@ def test_invalid_http_gets_an_error_without_a_banner(server: Server, sent: bytes
 
 def _listening(pid: int) -> set[str]:
     """The addresses, in the kernel's hexadecimal, that a process's sockets listen on."""
-    own = {link.readlink().name for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()}
-    found = set()
+    sockets = {link.readlink().name for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()}
+    addresses = set()
     for table in ("tcp", "tcp6", "udp", "udp6"):
         for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
-            words = line.split()
-            if f"socket:[{words[9]}]" in own and (words[3] == "0A" or table.startswith("udp")):
-                found.add(words[1])
-    return found
+            columns = line.split()
+            if f"socket:[{columns[9]}]" in sockets and (columns[3] == "0A" or table.startswith("udp")):
+                addresses.add(columns[1])
+    return addresses
 
 
 @pytest.mark.skipif(not Path("/proc/self/net/tcp").exists(), reason="asks Linux which sockets a process has")
-def test_nothing_but_loopback_is_listened_on(server: Server) -> None:
+def test_service_listens_on_loopback_only(server: Server) -> None:
     assert _listening(server.process.pid) == {f"0100007F:{server.port:04X}"}

@@ -86,10 +86,10 @@ def test_scores_are_those_worked_out_by_hand(tiny_model: Path, size: int) -> Non
 
 def test_scores_are_the_same_from_many_threads(tiny_model: Path) -> None:
     model = Classifier.load(tiny_model)
-    alone = model.scores(tiny.IMAGES).probabilities
+    expected = model.scores(tiny.IMAGES).probabilities
     with ThreadPoolExecutor(8) as pool:
         for scores in pool.map(lambda _: model.scores(tiny.IMAGES), range(200)):
-            np.testing.assert_array_equal(scores.probabilities, alone)
+            np.testing.assert_array_equal(scores.probabilities, expected)
 
 
 def test_missing_file(tmp_path: Path) -> None:

@@ -68,16 +68,16 @@ def test_certified_risk_decides_by_its_threshold() -> None:
     assert (_labels(decisions), _reasons(decisions)) == ([0, None], [None, "low_confidence"])
 
 
-@pytest.mark.parametrize("asked", [{"selective_risk": 0.01}, {"reject_cost": 0.01}])
-def test_infeasible_policy_always_abstains(asked: dict[str, float]) -> None:
-    decisions = decide(_scores([[1.0, 0.0, 0.0]] * 2, [0.0, 9.0]), _policy(**asked), ABSTENTION)
+@pytest.mark.parametrize("options", [{"selective_risk": 0.01}, {"reject_cost": 0.01}])
+def test_infeasible_policy_always_abstains(options: dict[str, float]) -> None:
+    decisions = decide(_scores([[1.0, 0.0, 0.0]] * 2, [0.0, 9.0]), _policy(**options), ABSTENTION)
     assert (_labels(decisions), _reasons(decisions)) == ([None] * 2, ["no_certified_threshold"] * 2)
 
 
-@pytest.mark.parametrize("asked", [{"selective_risk": 0.1}, {"reject_cost": 0.2}, {"threshold": 0.5}])
-def test_out_of_distribution_abstains_at_any_confidence(asked: dict[str, float]) -> None:
+@pytest.mark.parametrize("options", [{"selective_risk": 0.1}, {"reject_cost": 0.2}, {"threshold": 0.5}])
+def test_out_of_distribution_abstains_at_any_confidence(options: dict[str, float]) -> None:
     scores = _scores([[1.0, 0.0, 0.0]] * 3, [2.0, np.nextafter(np.float32(2), np.float32(3)), 9.0])
-    assert _reasons(decide(scores, _policy(**asked), ABSTENTION)) == [None, *["out_of_distribution"] * 2]
+    assert _reasons(decide(scores, _policy(**options), ABSTENTION)) == [None, *["out_of_distribution"] * 2]
 
 
 def test_never_abstain_answers_out_of_distribution() -> None:
@@ -93,7 +93,7 @@ def test_reject_cost_is_chows_rule() -> None:
 
 
 def test_cost_matrix_gives_the_answer_of_least_expected_cost() -> None:
-    """Class 0 is likelier, but to say it where 1 is true costs ten times as much as the other way round."""
+    """Class 0 is likelier, but answering 0 where 1 is true costs ten times as much as the reverse."""
     matrix = [[0.0, 10.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 0.0]]
     scores = _scores([[0.75, 0.25, 0], [1.0, 0.0, 0.0]])
     answers, costs = cheapest(scores, matrix)
@@ -135,17 +135,17 @@ def test_resolve_gives_the_requested_policy() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "message"),
+    ("requested", "message"),
     [
         (PolicyRequest(selective_risk=0.05), r"^policy\.selective_risk=0\.05 .*; certified: 0\.1; infeasible: 0\.01$"),
         (PolicyRequest(reject_cost=0.5), r"^policy\.reject_cost=0\.5 .*; certified: 0\.2; infeasible: 0\.01$"),
     ],
 )
-def test_resolve_lists_what_is_certified_and_never_guesses(asked: PolicyRequest, message: str) -> None:
+def test_resolve_lists_what_is_certified_and_never_guesses(requested: PolicyRequest, message: str) -> None:
     with pytest.raises(InvalidValue, match=message):
-        resolve(asked, ABSTENTION)
+        resolve(requested, ABSTENTION)
     with pytest.raises(InvalidValue, match=r"is not certified by this model; certified: none$"):
-        resolve(asked, None)
+        resolve(requested, None)
 
 
 @pytest.mark.parametrize(

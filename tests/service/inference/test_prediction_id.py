@@ -30,8 +30,8 @@ def test_id_decodes_to_the_decision(policy: Policy, field: str, value: float) ->
 
 def test_ids_under_several_policies_are_all_different() -> None:
     ids = PredictionIds("0123456789ab")
-    givers = [ids.under(policy) for policy, _, _ in POLICIES for _ in range(2)]
-    assert len({PredictionId.decode(give(1)[0]).nonce for give in givers for _ in range(10)}) == 80
+    issuers = [ids.under(policy) for policy, _, _ in POLICIES for _ in range(2)]
+    assert len({PredictionId.decode(give(1)[0]).nonce for give in issuers for _ in range(10)}) == 80
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The scalar form of a rule says of each input what the vector form says of it in a batch."""
+"""The scalar form of a rule agrees with the vector form on every input of a batch."""
 
 from collections.abc import Sequence
 from itertools import compress

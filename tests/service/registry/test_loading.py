@@ -97,9 +97,9 @@ def test_each_model_has_its_own_feedback_and_drift(folder: Path) -> None:
     with TestClient(create_app(Settings(models=folder))) as client:
         body = json.dumps({**IMAGE, "policy": {"never_abstain": True}})
         prediction = client.post("/models/pictures/predict", content=body, headers={"content-type": "application/json"})
-        given = {"id": prediction.json()["predictions"][0]["id"], "label": "right"}
-        assert client.post("/models/pictures/feedback", json=given).json()["errors"] == 1
-        wrong = client.post("/models/patients/feedback", json=given)
+        feedback = {"id": prediction.json()["predictions"][0]["id"], "label": "right"}
+        assert client.post("/models/pictures/feedback", json=feedback).json()["errors"] == 1
+        wrong = client.post("/models/patients/feedback", json=feedback)
         assert_problem(wrong, 422, "id is of model")
         assert len(client.get("/models/pictures/feedback").json()["policies"]) == 1
         assert client.get("/models/patients/feedback").json()["policies"] == []
@@ -138,7 +138,7 @@ def test_start_fails_if_every_model_fails(tmp_path: Path) -> None:
 
 
 def test_contradictory_settings(folder: Path, tmp_path: Path, tiny_model: Path) -> None:
-    with pytest.raises(SettingsError, match=r"DEMUR_DEFAULT_MODEL=cats: is none of broken, patients, pictures"):
+    with pytest.raises(SettingsError, match=r"DEMUR_DEFAULT_MODEL=cats: is not one of broken, patients, pictures"):
         models.load(Settings(models=folder, default_model="cats"))
     with pytest.raises(SettingsError, match=r"DEMUR_DEFAULT_MODEL=tiny: only applies with DEMUR_MODELS"):
         models.load(Settings(model_path=tiny_model, default_model="tiny"))

@@ -122,7 +122,7 @@ def test_file_that_is_too_large_is_not_read(path: Path, caplog: pytest.LogCaptur
     assert "is larger than the limit of 268435456 bytes" in caplog.text
 
 
-def test_pipe_and_folder_are_not_waited_for(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_pipe_and_folder_do_not_block(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with _serving(model_path=path) as client:
         path.unlink()
         os.mkfifo(path)
@@ -136,7 +136,7 @@ def test_pipe_and_folder_are_not_waited_for(path: Path, caplog: pytest.LogCaptur
     assert "Is a directory" in caplog.text
 
 
-def test_restored_file_counts_as_refused_no_longer(path: Path) -> None:
+def test_restored_file_no_longer_counts_as_refused(path: Path) -> None:
     with _serving(model_path=path) as client:
         versions.publish(b"nothing", path)
         _check(client)
@@ -160,7 +160,7 @@ def test_model_outlives_its_file(path: Path, caplog: pytest.LogCaptureFixture) -
         assert _answer(client) == _expected(1)
 
 
-def test_symlink_is_followed_as_kubernetes_changes_it(tmp_path: Path) -> None:
+def test_symlink_changed_by_kubernetes_is_followed(tmp_path: Path) -> None:
     for number in (0, 1):
         (tmp_path / f"..{number}").mkdir()
         (tmp_path / f"..{number}" / "model.onnx").write_bytes(versions.good(number))
@@ -202,16 +202,16 @@ def test_model_without_the_default_policy_is_refused(path: Path, caplog: pytest.
 def test_each_version_has_its_own_feedback_and_drift(path: Path) -> None:
     with _serving(model_path=path) as client:
         first = client.post("/predict", json=ALL).json()
-        given = {"id": first["predictions"][1]["id"], "label": "right"}
-        assert client.post("/feedback", json=given).json()["errors"] == 1
+        feedback = {"id": first["predictions"][1]["id"], "label": "right"}
+        assert client.post("/feedback", json=feedback).json()["errors"] == 1
         versions.publish(versions.good(1), path)
         _check(client)
         assert client.get("/feedback").json()["policies"] == []
         assert client.get("/drift").json()["inputs_since"] == 0
         old, new = _expected(0)[0], _expected(1)[0]
-        assert_problem(client.post("/feedback", json=given), 422, f"id is of model {old}, and this is {new}")
+        assert_problem(client.post("/feedback", json=feedback), 422, f"id is of model {old}, and this is {new}")
         second = client.post("/predict", json=ALL).json()
-        assert client.post("/feedback", json={**given, "id": second["predictions"][1]["id"]}).json()["errors"] == 1
+        assert client.post("/feedback", json={**feedback, "id": second["predictions"][1]["id"]}).json()["errors"] == 1
         assert client.get("/drift").json()["inputs_since"] == 4
         assert _metric(client, "demur_inputs_total", model="tiny") == 8  # a counter goes on
         assert _metric(client, "demur_confidence_count", model="tiny") == 8

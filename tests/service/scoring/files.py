@@ -27,28 +27,34 @@ def fixed_size_binary(rows: NDArray[Any]) -> pa.Array:
 
 
 def embeddings(count: int, width: int = 2) -> NDArray[np.float32]:
-    """Rows from 0 to 1, the same ones each time."""
+    """Reproducible rows of numbers from 0 to 1."""
     return np.random.default_rng(0).random((count, width), dtype=np.float32)
 
 
 def write(path: Path, columns: Columns, group: int = 1 << 20) -> Path:
-    """A file of these columns, so many rows in a row group."""
+    """Write a file of these columns, with `group` rows in a row group."""
     pq.write_table(pa.table(columns), path, row_group_size=group)
     return path
 
 
-def score(model: Path, *words: str | Path) -> int:
+def score(model: Path, *arguments: str | Path) -> int:
     """Run the command in this process; returns its exit status."""
-    return main(["score", "--model", str(model), *map(str, words)])
+    return main(["score", "--model", str(model), *map(str, arguments)])
 
 
-def command(model: Path, *words: str | Path) -> list[str]:
-    """The command as a process of its own runs it."""
-    return [sys.executable, "-m", "service", "score", "--model", str(model), *map(str, words)]
+def command(model: Path, *arguments: str | Path) -> list[str]:
+    """The command line of a separate process."""
+    return [sys.executable, "-m", "service", "score", "--model", str(model), *map(str, arguments)]
 
 
-def start(words: Sequence[str], **options: Any) -> "subprocess.Popen[str]":
-    """Start it."""
+def start(arguments: Sequence[str], **options: Any) -> "subprocess.Popen[str]":
+    """Start a command and capture its output."""
     return subprocess.Popen(
-        words, cwd=ROOT, env=command_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+        arguments,
+        cwd=ROOT,
+        env=command_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
     )

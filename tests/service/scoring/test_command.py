@@ -35,9 +35,9 @@ def test_output(file: Path, out: Path, embedding_model: Path, capsys: pytest.Cap
     assert table.column_names == ["id", "tags", "decision", "label", "reason", "confidence", "ood_score"]
     assert table["id"].to_pylist() == list(range(1000))
     answered = table["decision"].to_pylist().count("answer")
-    said = capsys.readouterr().out
-    assert said.startswith("1,000 rows in ")
-    assert said.endswith(f" rows/s; {answered / 10:.1f} % of 1,000 rows answered: {out}\n")
+    output = capsys.readouterr().out
+    assert output.startswith("1,000 rows in ")
+    assert output.endswith(f" rows/s; {answered / 10:.1f} % of 1,000 rows answered: {out}\n")
     assert 0 < answered < 1000
     assert {path.name for path in out.parent.iterdir()} == {"in.parquet", "out.parquet"}
 
@@ -79,8 +79,8 @@ def test_output_of_another_job_is_replaced_only_with_overwrite(
     assert score(embedding_model, file, out) == 0
     before = out.read_bytes()
     assert score(embedding_model, file, out, "--threshold", "0.5") == 1
-    said = capsys.readouterr().err
-    assert said == f"demur: {out} already exists, from another policy: name another file, or add --overwrite\n"
+    message = capsys.readouterr().err
+    assert message == f"demur: {out} already exists, from another policy: name another file, or add --overwrite\n"
     assert out.read_bytes() == before
     assert score(embedding_model, file, out, "--threshold", "0.5", "--overwrite") == 0
     assert "abstain" in pq.read_table(out)["decision"].to_pylist()
@@ -112,7 +112,7 @@ def test_folder(tmp_path: Path, embedding_model: Path, capsys: pytest.CaptureFix
     assert pq.read_table(target)["id"].to_pylist() == list(range(10)) * 3
     assert capsys.readouterr().out.startswith("30 rows in ")
 
-    # A folder that was left half done: what is there stays, what is not is made.
+    # A half-finished folder: existing outputs stay, missing ones are made.
     (target / "b.parquet").unlink()
     before = (target / "a.parquet").stat()
     assert score(embedding_model, source, target) == 0
@@ -134,17 +134,17 @@ def test_infeasible_policy_is_a_warning(
     file: Path, out: Path, embedding_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert score(embedding_model, file, out, "--selective-risk", "0.01") == 0
-    said = capsys.readouterr()
-    assert said.err == "demur: the policy could not be certified: the model abstains on every row\n"
-    assert "; 0.0 % of 1,000 rows answered" in said.out
+    printed = capsys.readouterr()
+    assert printed.err == "demur: the policy could not be certified: the model abstains on every row\n"
+    assert "; 0.0 % of 1,000 rows answered" in printed.out
 
 
 def test_any_threads_and_batches_give_the_same_rows(tmp_path: Path, file: Path, embedding_model: Path) -> None:
     result = []
     for i, (threads, rows) in enumerate([(1, 1000), (3, 10), (8, 299)]):
         out = tmp_path / f"out-{i}.parquet"
-        words = ["--threads", str(threads), "--batch-size", str(rows)]
-        assert score(embedding_model, file, out, *words) == 0
+        arguments = ["--threads", str(threads), "--batch-size", str(rows)]
+        assert score(embedding_model, file, out, *arguments) == 0
         result.append(pq.read_table(out).drop_columns(["confidence", "ood_score"]))
     assert result[0] == result[1] == result[2]
 
@@ -158,23 +158,23 @@ def test_progress_line_is_overwritten_and_removed() -> None:
         while not select.select([parent], [], [], 0)[0] and time.monotonic() < deadline:
             progress.add(0)
         progress.clear()
-        said = ""
-        while not said.endswith(" \r") and select.select([parent], [], [], 10)[0]:
-            said += os.read(parent, 10_000).decode()
+        output = ""
+        while not output.endswith(" \r") and select.select([parent], [], [], 10)[0]:
+            output += os.read(parent, 10_000).decode()
     os.close(parent)
-    assert said.startswith("\r250,000 of 1,000,000 rows, 25 %, 0 rows/s")
-    assert said.endswith(" \r")
-    assert "\n" not in said
+    assert output.startswith("\r250,000 of 1,000,000 rows, 25 %, 0 rows/s")
+    assert output.endswith(" \r")
+    assert "\n" not in output
 
 
 def test_without_pyarrow_the_message_names_the_extra(tmp_path: Path, embedding_model: Path, file: Path) -> None:
-    # Found before the installed one: what an import of a package that is not there raises.
+    # An import finds this before the installed package, and fails as if pyarrow were missing.
     (tmp_path / "pyarrow.py").write_text("raise ModuleNotFoundError(\"No module named 'pyarrow'\", name='pyarrow')")
-    words = command(embedding_model, file, tmp_path / "out.parquet")
+    arguments = command(embedding_model, file, tmp_path / "out.parquet")
     without = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from service.__main__ import main; "
-    process = start([words[0], "-c", f"{without}sys.exit(main({words[3:]!r}))"])
-    _, said = process.communicate(timeout=60)
-    assert (process.returncode, said) == (1, "demur: score needs pyarrow: pip install '.[serve,score]'\n")
+    process = start([arguments[0], "-c", f"{without}sys.exit(main({arguments[3:]!r}))"])
+    _, message = process.communicate(timeout=60)
+    assert (process.returncode, message) == (1, "demur: score needs pyarrow: pip install '.[serve,score]'\n")
 
 
 def test_columns_of_any_type_are_kept(tmp_path: Path, out: Path, embedding_model: Path) -> None:

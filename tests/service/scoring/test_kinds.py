@@ -78,22 +78,22 @@ def test_policies(tmp_path: Path, embedding_model: Path, options: list[str], pol
     rows = np.concatenate([ROWS, [[9, 9]]]).astype(np.float32)  # the last one is out of distribution
     file = write(tmp_path / "in.parquet", {"embedding": fixed_size_list(rows)})
     assert score(embedding_model, file, tmp_path / "out.parquet", "--probabilities", *options) == 0
-    asked = {"policy": policy} if policy else {}
-    _assert_same(tmp_path / "out.parquet", _predictions(embedding_model, rows.tolist(), **asked))
+    fields = {"policy": policy} if policy else {}
+    _assert_same(tmp_path / "out.parquet", _predictions(embedding_model, rows.tolist(), **fields))
 
 
 def test_rows_of_a_slice_are_those_of_the_slice(tmp_path: Path, embedding_model: Path) -> None:
     """Batches of a row group begin at an offset in their arrays."""
     rows = embeddings(100)
     forms = {"a": fixed_size_list(rows), "b": fixed_size_binary(rows), "c": pa.array(rows.tolist())}
-    outs = []
+    tables = []
     for name, form in forms.items():
         out = tmp_path / f"{name}-out.parquet"
         file = write(tmp_path / f"{name}.parquet", {"embedding": form}, group=33)
         assert score(embedding_model, file, out, "--probabilities", "--batch-size", "7") == 0
         _assert_same(out, _predictions(embedding_model, rows.tolist()))
-        outs.append(pq.read_table(out))
-    assert outs[0] == outs[1] == outs[2]
+        tables.append(pq.read_table(out))
+    assert tables[0] == tables[1] == tables[2]
 
 
 def test_missing_numbers_of_an_embedding(tmp_path: Path, gaps_model: Path) -> None:

@@ -19,7 +19,7 @@ _MAIN = "from service.__main__ import main; "
 
 @pytest.mark.parametrize("group", [BLOCK, BLOCK * BLOCKS])
 def test_file_of_a_gigabyte(tmp_path: Path, embedding_model: Path, group: int) -> None:
-    """In row groups of 31 MB each, or all in one; most of it goes through to the answers, and is written as well."""
+    """In row groups of 31 MB, or in one. Most columns are copied to the output, and so written as well."""
     file, out = tmp_path / "in.parquet", tmp_path / "out.parquet"
     columns = {
         "x": fixed_size_list(embeddings(BLOCK)),
@@ -30,10 +30,10 @@ def test_file_of_a_gigabyte(tmp_path: Path, embedding_model: Path, group: int) -
     assert pq.read_metadata(file).num_row_groups == BLOCK * BLOCKS // group
     assert file.stat().st_size > 900e6
 
-    words = command(embedding_model, file, out)
-    # The kernel's own high-water mark of this program: that of `wait4` counts what its parent held when it forked.
-    run = start([words[0], "-c", f"{_MAIN}main({words[3:]!r}); print(*open('/proc/self/status'))"])
-    said, _ = run.communicate(timeout=120)
+    arguments = command(embedding_model, file, out)
+    # The kernel's high-water mark of this program. That of `wait4` includes the parent's memory at the fork.
+    run = start([arguments[0], "-c", f"{_MAIN}main({arguments[3:]!r}); print(*open('/proc/self/status'))"])
+    output, _ = run.communicate(timeout=120)
     assert pq.read_metadata(out).num_rows == BLOCK * BLOCKS
-    (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", said)
+    (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", output)
     assert int(kilobytes) / 1024 < MEGABYTES

@@ -62,10 +62,10 @@ PICTURES: dict[str, tuple[Any, str]] = {
 def _assert_refused(model: Path, file: Path, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
     out = file.with_name("out.parquet")
     assert score(model, file, out, "--batch-size", "2") == 1
-    said = capsys.readouterr()
-    assert said.err.startswith(f"demur: {file}: {expected}"), said.err
-    assert said.err.count("\n") == 1
-    assert said.out == ""
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"demur: {file}: {expected}"), printed.err
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
     assert not out.exists()
 
 
@@ -109,14 +109,14 @@ def test_invalid_files(tmp_path: Path, embedding_model: Path, capsys: pytest.Cap
     ]
     for source, target, expected in cases:
         assert score(embedding_model, source, target) == 1
-        said = capsys.readouterr().err
-        assert said.startswith(f"demur: {expected}"), said
-        assert said.count("\n") == 1
+        message = capsys.readouterr().err
+        assert message.startswith(f"demur: {expected}"), message
+        assert message.count("\n") == 1
     assert not out.exists()
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("arguments", "expected"),
     [
         (["--selective-risk", "0.05"], "--selective-risk=0.05 is not certified by this model; certified: 0.1; "),
         (["--reject-cost", "0.05"], "--reject-cost=0.05 is not certified by this model; certified: 0.2; "),
@@ -127,18 +127,18 @@ def test_invalid_files(tmp_path: Path, embedding_model: Path, capsys: pytest.Cap
     ],
 )
 def test_options(
-    tmp_path: Path, embedding_model: Path, words: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, embedding_model: Path, arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = write(tmp_path / "in.parquet", {"id": [1, 2, 3, 4], "x": GOOD})
-    assert score(embedding_model, file, tmp_path / "out.parquet", *words) == 1
-    said = capsys.readouterr().err
-    assert said.startswith(f"demur: {expected.format(file=file)}"), said
-    assert said.count("\n") == 1
+    assert score(embedding_model, file, tmp_path / "out.parquet", *arguments) == 1
+    message = capsys.readouterr().err
+    assert message.startswith(f"demur: {expected.format(file=file)}"), message
+    assert message.count("\n") == 1
     assert {path.name for path in tmp_path.iterdir()} == {"in.parquet"}
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         ["--threads", "0"],
         ["--batch-size", "x"],
@@ -147,10 +147,10 @@ def test_options(
         ["--reject-cost", "0"],
     ],
 )
-def test_invalid_option_values(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_option_values(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
-        main(["score", "in.parquet", "out.parquet", *words])
-    assert f"argument {words[0]}: {words[1]!r} is not a" in capsys.readouterr().err
+        main(["score", "in.parquet", "out.parquet", *arguments])
+    assert f"argument {arguments[0]}: {arguments[1]!r} is not a" in capsys.readouterr().err
 
 
 def test_columns_of_a_table_are_the_models(
@@ -164,14 +164,14 @@ def test_columns_of_a_table_are_the_models(
 def test_full_disk(tmp_path: Path, embedding_model: Path) -> None:
     file = write(tmp_path / "in.parquet", {"id": list(range(20_000)), "x": fixed_size_list(embeddings(20_000))})
     out = tmp_path / "out.parquet"
-    # No file of this process may grow past that: the same error path as a disk without room.
+    # A limit on the size of files takes the same error path as a full disk.
     unmeasured = ["env", "--unset=COVERAGE_PROCESS_CONFIG"]  # coverage writes a file too
     limited = start(
         [*unmeasured, *command(embedding_model, file, out)],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (9999, 9999)),
     )
-    _, said = limited.communicate(timeout=60)
+    _, message = limited.communicate(timeout=60)
     assert limited.returncode == 1
-    assert said == f"demur: cannot write {out}: File too large\n"
+    assert message == f"demur: cannot write {out}: File too large\n"
     assert {path.name for path in (tmp_path / "out.parquet.parts").iterdir()} == {"job.json", "lock"}
     assert score(embedding_model, file, out) == 0

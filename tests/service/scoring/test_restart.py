@@ -21,20 +21,20 @@ if sys.platform != "win32":
 
 GROUP = 1 << 18  # rows of one part
 ROWS = 4 * GROUP + 1000
-# Small batches take long enough to be stopped among them; and all runs have the same, since the last bit of a
-# confidence may depend on what stands in a batch beside it.
+# Small batches leave time to kill a run between them. All runs use the same size, since the last bit of a confidence
+# may depend on the other rows of its batch.
 BATCH = ("--batch-size", "512")
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four parts and a short one."""
+    """An input of four full parts and a short one."""
     columns = {"id": list(range(ROWS)), "x": fixed_size_list(embeddings(ROWS))}
     return write(tmp_path_factory.mktemp("in") / "in.parquet", columns, group=GROUP)
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, file: Path, embedding_model: Path) -> bytes:
+def complete(tmp_path_factory: pytest.TempPathFactory, file: Path, embedding_model: Path) -> bytes:
     """The output of an uninterrupted run."""
     out = tmp_path_factory.mktemp("whole") / "out.parquet"
     assert score(embedding_model, file, out, *BATCH) == 0
@@ -53,12 +53,12 @@ def _kill_when(model: Path, file: Path, out: Path, reached: Callable[[], bool]) 
         pass
     run.kill()
     run.communicate()
-    assert run.returncode == -signal.SIGKILL, "it was over before it could be killed"
+    assert run.returncode == -signal.SIGKILL, "the run ended before it could be killed"
 
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory: pytest.TempPathFactory, file: Path, embedding_model: Path) -> Path:
-    """The folder of parts of a run that was killed after its second."""
+    """The folder of parts of a run that was killed after its second part."""
     out = tmp_path_factory.mktemp("killed") / "out.parquet"
     _kill_when(embedding_model, file, out, lambda: len(_parts(out)) >= 2)
     assert not out.exists()
@@ -67,24 +67,24 @@ def killed(tmp_path_factory: pytest.TempPathFactory, file: Path, embedding_model
 
 @pytest.fixture
 def out(tmp_path: Path, killed: Path) -> Path:
-    """Where that run would have written, with its parts beside it."""
+    """The output path of a killed run, with its parts beside it."""
     shutil.copytree(killed, tmp_path / "out.parquet.parts")
     return tmp_path / "out.parquet"
 
 
 def test_killed_after_its_second_part(
-    out: Path, file: Path, whole: bytes, embedding_model: Path, capsys: pytest.CaptureFixture[str]
+    out: Path, file: Path, complete: bytes, embedding_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept = len(_parts(out))
     assert 2 <= kept < 5
     assert score(embedding_model, file, out, *BATCH) == 0
     assert f" rows/s, {kept * GROUP:,} were there; " in capsys.readouterr().out
-    assert out.read_bytes() == whole
+    assert out.read_bytes() == complete
     assert {path.name for path in out.parent.iterdir()} == {"out.parquet"}
 
 
 @pytest.mark.slow
-def test_killed_again_and_again(tmp_path: Path, file: Path, whole: bytes, embedding_model: Path) -> None:
+def test_killed_again_and_again(tmp_path: Path, file: Path, complete: bytes, embedding_model: Path) -> None:
     out, folder = tmp_path / "out.parquet", tmp_path / "out.parquet.parts"
     moments: list[Callable[[], bool]] = [
         folder.exists,
@@ -99,38 +99,38 @@ def test_killed_again_and_again(tmp_path: Path, file: Path, whole: bytes, embedd
         _kill_when(embedding_model, file, out, reached)
         assert not out.exists()
     assert score(embedding_model, file, out, *BATCH) == 0
-    assert out.read_bytes() == whole
+    assert out.read_bytes() == complete
     assert {path.name for path in tmp_path.iterdir()} == {"out.parquet"}
 
 
-def test_killed_before_it_removed_its_parts(tmp_path: Path, file: Path, whole: bytes, embedding_model: Path) -> None:
+def test_killed_before_it_removed_its_parts(tmp_path: Path, file: Path, complete: bytes, embedding_model: Path) -> None:
     out, folder = tmp_path / "out.parquet", tmp_path / "out.parquet.parts"
-    out.write_bytes(whole)
+    out.write_bytes(complete)
     folder.mkdir()
     (folder / "part-000000.parquet").write_bytes(b"x")
     (folder / "job.json").write_text("{}")
     assert score(embedding_model, file, out, *BATCH) == 0
-    assert out.read_bytes() == whole
+    assert out.read_bytes() == complete
     assert not folder.exists()
 
 
-def test_part_lost_in_a_crash_is_made_again(out: Path, file: Path, whole: bytes, embedding_model: Path) -> None:
+def test_part_lost_in_a_crash_is_made_again(out: Path, file: Path, complete: bytes, embedding_model: Path) -> None:
     _parts(out)[0].write_bytes(b"")
     assert score(embedding_model, file, out, *BATCH) == 0
-    assert out.read_bytes() == whole
+    assert out.read_bytes() == complete
 
 
 def test_parts_of_another_job_are_discarded(
-    out: Path, file: Path, whole: bytes, embedding_model: Path, capsys: pytest.CaptureFixture[str]
+    out: Path, file: Path, complete: bytes, embedding_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stated = out.with_name("out.parquet.parts") / "job.json"
+    job = out.with_name("out.parquet.parts") / "job.json"
     changed = {"model": {"name": "tiny", "version": "0" * 12}, "input": {}}
-    stated.write_text(json.dumps({**json.loads(stated.read_text()), **changed}))
+    job.write_text(json.dumps({**json.loads(job.read_text()), **changed}))
     assert score(embedding_model, file, out, *BATCH) == 0
-    said = capsys.readouterr()
-    assert said.err == f"demur: {stated.parent} is of another model, input: starting again\n"
-    assert "were there" not in said.out
-    assert out.read_bytes() == whole
+    printed = capsys.readouterr()
+    assert printed.err == f"demur: {job.parent} is of another model, input: starting again\n"
+    assert "were there" not in printed.out
+    assert out.read_bytes() == complete
 
 
 def test_other_files_in_the_folder_of_parts_stay(tmp_path: Path, embedding_model: Path) -> None:
@@ -144,7 +144,7 @@ def test_other_files_in_the_folder_of_parts_stay(tmp_path: Path, embedding_model
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such locks")
 def test_one_run_at_a_time(
-    out: Path, file: Path, whole: bytes, embedding_model: Path, capsys: pytest.CaptureFixture[str]
+    out: Path, file: Path, complete: bytes, embedding_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept = len(_parts(out))
     with (out.with_name("out.parquet.parts") / "lock").open("w") as lock:
@@ -153,21 +153,24 @@ def test_one_run_at_a_time(
     assert capsys.readouterr().err == f"demur: another run is writing {out}\n"
     assert len(_parts(out)) == kept
     assert score(embedding_model, file, out, *BATCH) == 0
-    assert out.read_bytes() == whole
+    assert out.read_bytes() == complete
 
 
-def test_keyboard_interrupt(tmp_path: Path, file: Path, whole: bytes, embedding_model: Path) -> None:
+def test_keyboard_interrupt(tmp_path: Path, file: Path, complete: bytes, embedding_model: Path) -> None:
     out = tmp_path / "out.parquet"
     run = start(command(embedding_model, file, out, *BATCH), start_new_session=True)
     while not _parts(out) and run.poll() is None:
         pass
     os.killpg(run.pid, signal.SIGINT)
-    _, said = run.communicate(timeout=60)
-    # Python may say before that it has ignored the exception somewhere; it is raised again.
-    assert (run.returncode, said.splitlines()[-1]) == (130, "demur: interrupted: the same command continues from here")
+    _, stderr = run.communicate(timeout=60)
+    # Python may first report that it ignored the exception somewhere; it raises it again.
+    assert (run.returncode, stderr.splitlines()[-1]) == (
+        130,
+        "demur: interrupted: the same command continues from here",
+    )
     assert not list(out.with_name("out.parquet.parts").glob("*.draft"))
     assert score(embedding_model, file, out, *BATCH) == 0
-    assert out.read_bytes() == whole
+    assert out.read_bytes() == complete
 
 
 def test_row_groups_without_rows() -> None:

@@ -185,7 +185,7 @@ def test_tune_split_too_small_for_a_plan_is_reported(tmp_path: Path, capsys: pyt
         (["fit", "--copies", "one"], "--copies is for data of your own: name them with --data"),
         (
             ["describe", "x.csv", "--default-risk", "0.2"],
-            "--default-risk 0.2 is none of --selective-risk 0.01, 0.02, 0.03, 0.05, 0.1",
+            "--default-risk 0.2 is not one of --selective-risk 0.01, 0.02, 0.03, 0.05, 0.1",
         ),
         (["fit", "--data", "nowhere.csv"], "--data nowhere.csv does not exist"),
         (

@@ -42,7 +42,7 @@ def test_default_risk_is_never_looser_than_five_percent_where_there_is_a_stricte
 
 
 def test_default_risk_must_be_certified() -> None:
-    with pytest.raises(TrainingError, match=r"--default-risk 0\.07 is none of --selective-risk 0\.01, 0\.02, 0\.03"):
+    with pytest.raises(TrainingError, match=r"--default-risk 0\.07 is not one of --selective-risk 0\.01, 0\.02, 0\.03"):
         _abstention_settings("--default-risk", "0.07")
 
 

@@ -25,7 +25,7 @@ from tests.server import ROOT, Server, command_environment, serving
 
 IMAGE = {"inputs": [[255, 0]]}
 RAW = {"content-type": "application/octet-stream"}
-# What the lane takes, and what makes the very same request one for the application.
+# Headers that leave a request to the fast lane, and one that sends the same request to the application.
 WAYS: dict[str, dict[str, str]] = {"lane": {}, "application": {"connection": "close"}}
 BOTH = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 MADE = {name: keys.new(name, frozenset({name})) for name in SCOPES}
@@ -121,11 +121,11 @@ def test_route_without_a_declaration_needs_admin(app: FastAPI) -> None:
 @pytest.mark.parametrize("path", ["/predict", "/models/tiny/predict"])
 @pytest.mark.parametrize("name", ["predict", "rotated"])
 @pytest.mark.parametrize("form", ["bearer", "Bearer", "X-API-Key"])
-def test_key_lets_in(server: Server, way: dict[str, str], path: str, name: str, form: str) -> None:
+def test_key_grants_access(server: Server, way: dict[str, str], path: str, name: str, form: str) -> None:
     header = {form: KEY[name]} if form == "X-API-Key" else {"Authorization": f"{form} {KEY[name]}"}
-    found = httpx2.post(f"{server.address}{path}", content=bytes(2), headers={**RAW, **way, **header})
-    assert found.status_code == 200, found.text
-    assert len(found.json()["predictions"]) == 1
+    response = httpx2.post(f"{server.address}{path}", content=bytes(2), headers={**RAW, **way, **header})
+    assert response.status_code == 200, response.text
+    assert len(response.json()["predictions"]) == 1
 
 
 REFUSED: dict[str, tuple[dict[str, str], int, str]] = {
@@ -153,61 +153,61 @@ REFUSED: dict[str, tuple[dict[str, str], int, str]] = {
 def test_rejected_request_says_why(
     server: Server, way: dict[str, str], headers: dict[str, str], status: int, detail: str
 ) -> None:
-    found = httpx2.post(f"{server.address}/predict", content=bytes(2), headers={**RAW, **way, **headers})
-    assert (found.status_code, found.headers["content-type"]) == (status, "application/problem+json")
-    body = found.json()
+    response = httpx2.post(f"{server.address}/predict", content=bytes(2), headers={**RAW, **way, **headers})
+    assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json")
+    body = response.json()
     assert body["detail"].startswith(detail)
-    assert (body["status"], body["request_id"]) == (status, found.headers["x-request-id"])
-    assert found.headers.get("www-authenticate") == ('Bearer realm="demur"' if status == 401 else None)
+    assert (body["status"], body["request_id"]) == (status, response.headers["x-request-id"])
+    assert response.headers.get("www-authenticate") == ('Bearer realm="demur"' if status == 401 else None)
 
 
-def test_two_headers_of_one_name_count_as_the_first_by_either_way(server: Server) -> None:
+def test_first_of_two_key_headers_counts(server: Server) -> None:
     for first, status in (("predict", 200), ("unknown", 401)):
         second = "unknown" if first == "predict" else "predict"
         headers = [("x-api-key", KEY[first]), ("x-api-key", KEY[second]), *RAW.items()]
         assert httpx2.post(f"{server.address}/predict", content=bytes(2), headers=headers).status_code == status
 
 
-def test_query_string_holds_no_key(server: Server) -> None:
+def test_key_in_the_query_string_is_ignored(server: Server) -> None:
     for name in ("api_key", "key", "X-API-Key", "access_token"):
         url = f"{server.address}/predict?{name}={KEY['predict']}"
         assert httpx2.post(url, content=bytes(2), headers=RAW).status_code == 401
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/v2/health/live", "/v2/health/ready"])
-def test_probes_ask_without_a_key_and_by_an_address(server: Server, path: str) -> None:
+def test_probes_need_no_key_and_no_trusted_host(server: Server, path: str) -> None:
     assert httpx2.get(f"{server.address}{path}", headers={"host": "10.0.0.7:8000"}).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/page/main.js", "/docs", "/docs/start.js"])
-def test_pages_are_there_without_a_key(server: Server, path: str) -> None:
+def test_pages_need_no_key(server: Server, path: str) -> None:
     assert httpx2.get(f"{server.address}{path}").status_code == 200
     assert httpx2.get(f"{server.address}{path}", headers={"host": "evil.example"}).status_code == 421
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/v2/models/tiny", "/v2/models/tiny/ready", "/v2"])
-def test_standard_protocols_have_their_own_form_of_a_refusal(server: Server, path: str) -> None:
-    found = httpx2.get(f"{server.address}{path}")
-    assert (found.status_code, found.headers["content-type"]) == (401, "application/json")
-    assert list(found.json()) == ["error"]
+def test_standard_protocols_have_their_own_error_form(server: Server, path: str) -> None:
+    response = httpx2.get(f"{server.address}{path}")
+    assert (response.status_code, response.headers["content-type"]) == (401, "application/json")
+    assert list(response.json()) == ["error"]
     assert httpx2.get(f"{server.address}{path}", headers={"x-api-key": KEY["predict"]}).status_code == 200
 
 
 def _feedback(server: Server, name: str) -> int:
-    asked = httpx2.post(f"{server.address}/predict", json=IMAGE, headers={"x-api-key": KEY["predict"]}).json()
-    given = {"id": asked["predictions"][0]["id"], "label": "left"}
-    return httpx2.post(f"{server.address}/feedback", json=given, headers={"x-api-key": KEY[name]}).status_code
+    answer = httpx2.post(f"{server.address}/predict", json=IMAGE, headers={"x-api-key": KEY["predict"]}).json()
+    feedback = {"id": answer["predictions"][0]["id"], "label": "left"}
+    return httpx2.post(f"{server.address}/feedback", json=feedback, headers={"x-api-key": KEY[name]}).status_code
 
 
-def test_scopes_are_apart(server: Server) -> None:
+def test_scopes_are_separate(server: Server) -> None:
     assert {name: _feedback(server, name) for name in SCOPES} == {"predict": 403, "feedback": 200, "admin": 403}
     for path in ("/metrics", "/drift", "/feedback", "/models/tiny/drift", "/nowhere"):
-        found = {n: httpx2.get(f"{server.address}{path}", headers={"x-api-key": KEY[n]}).status_code for n in KEY}
+        statuses = {n: httpx2.get(f"{server.address}{path}", headers={"x-api-key": KEY[n]}).status_code for n in KEY}
         inside = 404 if path == "/nowhere" else 200
-        assert found == {"predict": 403, "feedback": 403, "admin": inside, "rotated": 403, "unknown": 401}
+        assert statuses == {"predict": 403, "feedback": 403, "admin": inside, "rotated": 403, "unknown": 401}
     for path in ("/model", "/models", "/samples", "/openapi.json", "/v1/models/tiny"):
-        found = {n: httpx2.get(f"{server.address}{path}", headers={"x-api-key": KEY[n]}).status_code for n in KEY}
-        assert found == {"predict": 200, "feedback": 403, "admin": 403, "rotated": 200, "unknown": 401}
+        statuses = {n: httpx2.get(f"{server.address}{path}", headers={"x-api-key": KEY[n]}).status_code for n in KEY}
+        assert statuses == {"predict": 200, "feedback": 403, "admin": 403, "rotated": 200, "unknown": 401}
 
 
 def test_rejection_does_not_wait_for_the_body(server: Server) -> None:
@@ -217,7 +217,7 @@ def test_rejection_does_not_wait_for_the_body(server: Server) -> None:
         assert connection.recv(100).startswith(b"HTTP/1.1 401 ")
 
 
-def test_request_without_a_host_is_refused_where_hosts_are_named(server: Server) -> None:
+def test_request_without_a_host_is_refused_if_hosts_are_restricted(server: Server) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
         connection.sendall(b"GET /model HTTP/1.0\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 421 ")
@@ -225,12 +225,12 @@ def test_request_without_a_host_is_refused_where_hosts_are_named(server: Server)
 
 @pytest.mark.parametrize(("host", "status"), [("a.inside:80", 200), ("A.INSIDE", 200), ("inside", 421), ("[::1]", 421)])
 @BOTH
-def test_hosts_are_those_named(server: Server, way: dict[str, str], host: str, status: int) -> None:
+def test_only_trusted_hosts_are_served(server: Server, way: dict[str, str], host: str, status: int) -> None:
     headers = {**RAW, **way, "x-api-key": KEY["predict"], "host": host}
     assert httpx2.post(f"{server.address}/predict", content=bytes(2), headers=headers).status_code == status
 
 
-def test_application_may_stand_below_a_prefix(app: FastAPI) -> None:
+def test_application_may_be_mounted_below_a_prefix(app: FastAPI) -> None:
     with TestClient(app, root_path="/demur") as client:
         for path, status in (("/demur/livez", 200), ("/demur/metrics", 401), ("/demur/model", 401), ("/metrics", 401)):
             assert client.get(path).status_code == status
@@ -257,8 +257,8 @@ def test_log_and_metrics_have_the_name_and_never_the_key(tiny_model: Path, file:
         assert server.stop(signal.SIGTERM) == 0
         lines = server.log()
     requests = [line for line in map(json.loads, lines) if line["logger"] == "demur.requests"]
-    asked = [(line["status"], line.get("key")) for line in requests if line["path"] == "/predict"]
-    assert sorted(asked, key=str) == [
+    logged = [(line["status"], line.get("key")) for line in requests if line["path"] == "/predict"]
+    assert sorted(logged, key=str) == [
         (200, "predict"), (200, "predict"), (401, None), (401, None), (403, "admin"), (403, "admin"), (415, "predict"),
     ]  # fmt: skip
     counted = re.findall(r"^demur_key_requests_total\{(.*?)\} (.*)$", scraped, re.MULTILINE)
@@ -291,17 +291,17 @@ def test_description_without_keys_has_no_security(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"DEMUR_API_KEYS": "nowhere/keys"}, "demur: cannot read the API keys nowhere/keys: No such file or directory"),
         ({"DEMUR_API_KEYS": os.devnull}, f"demur: {os.devnull} has mode 666: only its owner may write"),
         ({"DEMUR_TRUSTED_HOSTS": "http://a"}, "demur: DEMUR_TRUSTED_HOSTS='http://a': 'http://a' is no host: it must"),
     ],
 )
-def test_unsafe_settings_stop_the_start_with_one_line(tiny_model: Path, settings: dict[str, str], said: str) -> None:
+def test_unsafe_settings_stop_the_start_with_one_line(tiny_model: Path, settings: dict[str, str], message: str) -> None:
     environment = command_environment(DEMUR_MODEL_PATH=str(tiny_model), **settings)
     command = [sys.executable, "-m", "service"]
-    found = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30, check=False)
-    assert found.returncode == 1
-    assert found.stderr.startswith(said)
-    assert found.stderr.count("\n") == 1
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    assert result.returncode == 1
+    assert result.stderr.startswith(message)
+    assert result.stderr.count("\n") == 1

@@ -26,16 +26,16 @@ def _file(folder: Path, text: str, mode: int = 0o644) -> Path:
 
 
 def test_new_key_is_found_and_no_other() -> None:
-    made = [keys.new(name, frozenset({PREDICT})) for name in ("a", "b", "c")]
-    held = keys.Keys([key for _, key in made[:2]])
-    for presented, key in made[:2]:
-        assert held.find(presented.encode()) is key
-    unknown = made[2][0]
-    for text in (unknown, unknown[:-1], "", made[0][1].digest.hex(), made[0][0] + "x"):
-        assert held.find(text.encode()) is None
+    new = [keys.new(name, frozenset({PREDICT})) for name in ("a", "b", "c")]
+    known = keys.Keys([key for _, key in new[:2]])
+    for presented, key in new[:2]:
+        assert known.find(presented.encode()) is key
+    unknown = new[2][0]
+    for text in (unknown, unknown[:-1], "", new[0][1].digest.hex(), new[0][0] + "x"):
+        assert known.find(text.encode()) is None
 
 
-def test_key_is_of_256_random_bits_and_its_line_holds_the_hash_alone() -> None:
+def test_key_has_256_random_bits_and_its_line_only_the_hash() -> None:
     presented, key = keys.new("shop", frozenset({ADMIN, PREDICT}))
     assert re.fullmatch(r"demur_[A-Za-z0-9_-]{43}", presented)  # 43 characters of 6 bits
     assert key.line() == f"shop predict,admin sha256:{hashlib.sha256(presented.encode()).hexdigest()}"
@@ -74,11 +74,11 @@ def test_file_may_have_comments_empty_lines_and_many_keys(tmp_path: Path) -> Non
 )
 def test_errors_name_file_line_and_rule(tmp_path: Path, text: str, rule: str) -> None:
     path = _file(tmp_path, text)
-    with pytest.raises(SettingsError) as found:
+    with pytest.raises(SettingsError) as error:
         keys.read(path)
-    assert str(found.value).startswith(str(path))
-    assert rule in str(found.value)
-    assert "this-is-the-key-itself" not in str(found.value)
+    assert str(error.value).startswith(str(path))
+    assert rule in str(error.value)
+    assert "this-is-the-key-itself" not in str(error.value)
 
 
 def test_missing_or_binary_file_is_named(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_file_that_others_may_write_is_refused(tmp_path: Path, mode: int) -> Non
 
 
 @pytest.mark.parametrize("mode", [0o400, 0o440, 0o444, 0o600, 0o644])
-def test_file_as_secrets_are_mounted_is_taken(tmp_path: Path, mode: int) -> None:
+def test_file_mounted_as_a_secret_is_accepted(tmp_path: Path, mode: int) -> None:
     assert keys.read(_file(tmp_path, f"a predict sha256:{ZEROS}\n", mode)).names == ["a"]
 
 
@@ -125,13 +125,13 @@ def test_invalid_host_is_named_with_its_rule(text: str) -> None:
         (None, False),
     ],
 )
-def test_host_is_one_of_those_named(header: bytes | None, allowed: bool) -> None:
+def test_host_header_is_checked(header: bytes | None, allowed: bool) -> None:
     hosts = Hosts.parse("demur.example, *.inside,[::1]", "SETTING")
     assert hosts.allow(header) is allowed
 
 
-def _key(*words: str, folder: Path) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "service", "key", *words]
+def _key(*arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "service", "key", *arguments]
     environment = {**command_environment(), "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
@@ -140,15 +140,15 @@ def test_command_adds_a_line_to_the_file_and_prints_the_key(tmp_path: Path) -> N
     first = _key("shop", "--scope", "predict", "--scope", "feedback", "--file", "keys", folder=tmp_path)
     path = tmp_path / "keys"
     assert path.stat().st_mode & 0o022 == 0
-    path.write_text(path.read_text().rstrip("\n"))  # as an editor may leave it
+    path.write_text(path.read_text().rstrip("\n"))  # an editor may leave it so
     second = _key("operator", "--scope", "admin", "--file", "keys", folder=tmp_path)
-    held = keys.read(path)
-    for made, name, scopes in ((first, "shop", {"predict", "feedback"}), (second, "operator", {"admin"})):
-        assert (made.returncode, made.stderr) == (0, "")
-        found = held.find(made.stdout.strip().encode())
-        assert found is not None
-        assert (found.name, set(found.scopes)) == (name, scopes)
-        assert made.stdout.strip() not in path.read_text()
+    known = keys.read(path)
+    for result, name, scopes in ((first, "shop", {"predict", "feedback"}), (second, "operator", {"admin"})):
+        assert (result.returncode, result.stderr) == (0, "")
+        key = known.find(result.stdout.strip().encode())
+        assert key is not None
+        assert (key.name, set(key.scopes)) == (name, scopes)
+        assert result.stdout.strip() not in path.read_text()
 
 
 def test_command_without_a_file_prints_the_line_too(tmp_path: Path) -> None:
@@ -160,13 +160,13 @@ def test_command_without_a_file_prints_the_line_too(tmp_path: Path) -> None:
 def test_command_reports_errors_in_one_line(tmp_path: Path) -> None:
     assert _key("shop", "--scope", "predict", "--file", "keys", folder=tmp_path).returncode == 0
     before = (tmp_path / "keys").read_text()
-    for words, said in (
+    for arguments, message in (
         (["shop", "--scope", "admin", "--file", "keys"], "demur: keys has a key shop already: remove its line"),
         (["a b", "--scope", "admin"], "demur: the name must be 1 to 64 letters"),
         (["b", "--scope", "admin", "--file", "no/keys"], "demur: cannot write the API keys no/keys: No such file"),
     ):
-        found = _key(*words, folder=tmp_path)
-        assert (found.returncode, found.stdout, found.stderr.count("\n")) == (1, "", 1)
-        assert found.stderr.startswith(said)
+        result = _key(*arguments, folder=tmp_path)
+        assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+        assert result.stderr.startswith(message)
     assert _key("shop", folder=tmp_path).returncode == 2
     assert (tmp_path / "keys").read_text() == before

@@ -23,10 +23,10 @@ Probabilities = list[list[float]]
 
 @dataclass
 class Swapping:
-    """A service that is asked until `stop`. `failures` says what was wrong with answers; nothing may be."""
+    """Clients that query a service until `stop`. `failures` lists wrong answers, and must stay empty."""
 
     server: Server
-    known: dict[str, Probabilities]  # what each version makes of the four images, by onnxruntime alone
+    published: dict[str, Probabilities]  # of the four images by each version, from onnxruntime alone
     failures: list[str] = field(default_factory=list)
     answered: Counter[tuple[str, str]] = field(default_factory=Counter)  # by way and version
     slowest: dict[str, float] = field(default_factory=dict)  # seconds, by way
@@ -34,7 +34,7 @@ class Swapping:
     _threads: list[threading.Thread] = field(default_factory=list)
 
     def start(self) -> None:
-        """One client for each way, on a connection that it keeps, and one that opens a new one each time."""
+        """Start one client for each way on a persistent connection, and one that reconnects for every request."""
         for way, ask in WAYS.items():
             self._threads.append(threading.Thread(target=self._ask, args=(way, ask, True), daemon=True))
         self._threads.append(threading.Thread(target=self._ask, args=("json", _json, False), daemon=True))
@@ -53,16 +53,19 @@ class Swapping:
         while not self._ended.is_set():
             began = time.perf_counter()
             try:
-                version, found, times = ask(connection)
+                version, probabilities, times = ask(connection)
             except (OSError, http.client.HTTPException, KeyError, ValueError, AssertionError) as error:
                 self.failures.append(f"{way}: {error!r}")
                 connection.close()
                 continue
             self.slowest[way] = max(self.slowest.get(way, 0), time.perf_counter() - began)
             self.answered[way, version] += 1
-            if version not in self.known:
+            if version not in self.published:
                 self.failures.append(f"{way}: version {version} was never published")
-            elif found is not None and found != _expected(self.known[version], len(found[0])) * times:
+            elif (
+                probabilities is not None
+                and probabilities != _expected(self.published[version], len(probabilities[0])) * times
+            ):
                 self.failures.append(f"{way}: not the scores of {version}, which it names")
             if not keeps:
                 connection.close()
@@ -70,12 +73,12 @@ class Swapping:
 
 
 def _expected(probabilities: Probabilities, width: int) -> Probabilities:
-    """Those of every label, or of the likeliest alone."""
+    """The probabilities of all labels, or of the likeliest one only."""
     return [[max(row)] for row in probabilities] if width == 1 else probabilities
 
 
-Found = tuple[str, Probabilities | None, int]  # the version, the probabilities, how often those of the four images
-Way = Callable[[http.client.HTTPConnection], Found]
+Reply = tuple[str, Probabilities | None, int]  # version, probabilities, repetitions of the four images
+Way = Callable[[http.client.HTTPConnection], Reply]
 
 
 def _body(
@@ -88,21 +91,21 @@ def _body(
     return content
 
 
-def _json(connection: http.client.HTTPConnection) -> Found:
-    """By the fast lane."""
+def _json(connection: http.client.HTTPConnection) -> Reply:
+    """Through the fast lane."""
     body = json.dumps({"inputs": tiny.IMAGES.tolist()}).encode()
     answer = json.loads(_body(connection, "POST", "/predict", body, JSON))
-    return answer["model"]["version"], [one["probabilities"] for one in answer["predictions"]], 1
+    return answer["model"]["version"], [entry["probabilities"] for entry in answer["predictions"]], 1
 
 
-def _bulk(connection: http.client.HTTPConnection) -> Found:
-    """Through the application, in a thread: with blanks it is more than the event loop does by itself."""
+def _bulk(connection: http.client.HTTPConnection) -> Reply:
+    """Through the application, in a thread: with padding the body is too large for the event loop."""
     body = json.dumps({"inputs": tiny.IMAGES.tolist() * (BULK // 4)}).encode().ljust(2 * INLINE_BODY_BYTES)
     answer = json.loads(_body(connection, "POST", "/predict", body, JSON))
-    return answer["model"]["version"], [one["probabilities"] for one in answer["predictions"]], BULK // 4
+    return answer["model"]["version"], [entry["probabilities"] for entry in answer["predictions"]], BULK // 4
 
 
-def _v2(connection: http.client.HTTPConnection) -> Found:
+def _v2(connection: http.client.HTTPConnection) -> Reply:
     tensor = {"name": "images", "datatype": "UINT8", "shape": [4, 1, 2], "data": tiny.IMAGES.ravel().tolist()}
     body = json.dumps({"inputs": [tensor], "outputs": [{"name": "probabilities"}]}).encode()
     answer = json.loads(_body(connection, "POST", "/v2/models/tiny/infer", body, JSON))
@@ -110,14 +113,14 @@ def _v2(connection: http.client.HTTPConnection) -> Found:
     return answer["model_version"], np.array(output["data"]).reshape(output["shape"]).tolist(), 1
 
 
-def _explain(connection: http.client.HTTPConnection) -> Found:
+def _explain(connection: http.client.HTTPConnection) -> Reply:
     """The probability of the likeliest label, from an explanation."""
     answer = json.loads(_body(connection, "POST", "/explain", tiny.IMAGES.tobytes(), RAW))
-    return answer["model"]["version"], [[one["probability"]] for one in answer["explanations"]], 1
+    return answer["model"]["version"], [[entry["probability"]] for entry in answer["explanations"]], 1
 
 
-def _card(connection: http.client.HTTPConnection) -> Found:
-    """It names the number of the version, beside the version that is computed from the file."""
+def _card(connection: http.client.HTTPConnection) -> Reply:
+    """The git revision in the card is the version's number; the card's version must be that of its file."""
     card = json.loads(_body(connection, "GET", "/model", b"", {}))
     file = versions.good(int(card["git_revision"]))
     assert versions.version_of(file) == card["version"], card["version"]

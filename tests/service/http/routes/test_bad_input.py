@@ -36,7 +36,7 @@ def server(trained_model: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def client(server: Server) -> Iterator[httpx2.Client]:
-    """A client of the server; whatever a test did, the server must answer a good request afterwards."""
+    """A client of the server, which must still answer a good request after the test."""
     with httpx2.Client(base_url=server.address, timeout=20) as client:
         yield client
     answer = httpx2.post(f"{server.address}/predict", content=PICTURE, headers={"content-type": PNG}, timeout=20)
@@ -176,7 +176,7 @@ PICTURES = {
 
 
 @pytest.mark.parametrize(("body", "status", "fragment"), PICTURES.values(), ids=PICTURES)
-def test_picture_that_cannot_be_taken(client: httpx2.Client, body: bytes, status: int, fragment: str) -> None:
+def test_unusable_picture(client: httpx2.Client, body: bytes, status: int, fragment: str) -> None:
     assert_problem(client.post("/predict", content=body, headers={"content-type": PNG}), status, fragment)
 
 
@@ -251,13 +251,13 @@ def test_body_over_the_limit_is_refused_by_its_announced_length(server: Server, 
     answer = client.post("/predict", content=bytes(MAX_BODY_BYTES + 1), headers={"content-type": RAW})
     assert_problem(answer, 413, f"the body has {MAX_BODY_BYTES + 1} bytes: at most {MAX_BODY_BYTES} are allowed")
     assert answer.headers["connection"] == "close"
-    # Before a byte of it has come:
+    # Before any byte of the body has arrived:
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
         connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
 
 
-def test_body_over_the_limit_is_refused_by_counting_where_no_length_is_announced(client: httpx2.Client) -> None:
+def test_body_over_the_limit_is_refused_without_an_announced_length(client: httpx2.Client) -> None:
     chunks = (bytes(100_000) for _ in range(MAX_BODY_BYTES // 100_000 + 1))
     answer = client.post("/predict", content=chunks, headers={"content-type": RAW})
     assert_problem(answer, 413, f"the body has more than {MAX_BODY_BYTES} bytes")

@@ -39,17 +39,17 @@ def rows(tmp_path: Path) -> Iterator[TestClient]:
 def _explained(client: TestClient, **body: Any) -> list[dict[str, Any]]:
     answer = client.post("/explain", json=body)
     assert answer.status_code == 200, answer.text
-    found: list[dict[str, Any]] = answer.json()["explanations"]
-    return found
+    explanations: list[dict[str, Any]] = answer.json()["explanations"]
+    return explanations
 
 
 def test_pixels_of_the_likeliest_label(client: TestClient) -> None:
-    (found,) = _explained(client, inputs=[[[255, 0]]])
-    assert found["label"] == "left"
-    assert found["bias"] == 0
-    assert found["probability"] == pytest.approx(9 / 11)
-    assert found["logit"] == pytest.approx(LOG9)
-    assert found["contributions"] == [[pytest.approx(LOG9), 0]]
+    (explanation,) = _explained(client, inputs=[[[255, 0]]])
+    assert explanation["label"] == "left"
+    assert explanation["bias"] == 0
+    assert explanation["probability"] == pytest.approx(9 / 11)
+    assert explanation["logit"] == pytest.approx(LOG9)
+    assert explanation["contributions"] == [[pytest.approx(LOG9), 0]]
 
 
 def test_requested_label_is_explained(client: TestClient) -> None:
@@ -59,27 +59,30 @@ def test_requested_label_is_explained(client: TestClient) -> None:
 
 
 def test_columns_by_name(rows: TestClient) -> None:
-    asked = [{"age": 60, "sex": "m", "mass": 70}, {"age": 30, "sex": "x", "mass": 90}]
-    by_age = _explained(rows, inputs=asked, label="left")
+    records = [{"age": 60, "sex": "m", "mass": 70}, {"age": 30, "sex": "x", "mass": 90}]
+    by_age = _explained(rows, inputs=records, label="left")
     assert by_age[0]["contributions"] == {"age": pytest.approx(2 * LOG9), "sex": 0, "mass": 0}
     assert by_age[1]["contributions"] == {"age": pytest.approx(-LOG9), "sex": 0, "mass": 0}
-    by_sex = _explained(rows, inputs=asked, label="right")
-    assert [list(found["contributions"].values()) for found in by_sex] == [[0, pytest.approx(LOG9), 0], [0, 0, 0]]
+    by_sex = _explained(rows, inputs=records, label="right")
+    assert [list(explanation["contributions"].values()) for explanation in by_sex] == [
+        [0, pytest.approx(LOG9), 0],
+        [0, 0, 0],
+    ]
 
 
 def test_tokens_by_position(tmp_path: Path) -> None:
     with TestClient(create_app(Settings(model_path=tiny_tokens.write(tmp_path)))) as client:
-        (found,) = _explained(client, inputs=[["b", "a"]], label="right")
-    assert found["contributions"] == [0, pytest.approx(LOG9)]
+        (explanation,) = _explained(client, inputs=[["b", "a"]], label="right")
+    assert explanation["contributions"] == [0, pytest.approx(LOG9)]
 
 
 def test_numbers_of_an_embedding(embedding: TestClient) -> None:
-    (found,) = _explained(embedding, inputs=[[1, 0.5]], label="right")
-    assert found["contributions"] == [0, pytest.approx(LOG9 / 2)]
+    (explanation,) = _explained(embedding, inputs=[[1, 0.5]], label="right")
+    assert explanation["contributions"] == [0, pytest.approx(LOG9 / 2)]
 
 
 def _random(kind: str, random: np.random.Generator) -> tuple[Model, NDArray[Any]]:
-    """A model of each kind with weights, biases and a temperature that no sum comes out even with."""
+    """A model of each kind with random weights, biases and temperature."""
     if kind == "features":
         encoder: Any = FeatureEncoder(tiny_features.table("mean"), np.array([40.0, 70.0]), np.array([10.0, 20.0]))
         inputs: NDArray[Any] = random.normal(50, 30, (9, 3)).astype(np.float32)
@@ -122,10 +125,10 @@ def test_other_bodies_with_options_in_the_query(client: TestClient) -> None:
     assert by_form.json() == by_bytes.json() == {"model": by_form.json()["model"], "explanations": [expected]}
 
 
-def test_what_is_refused(client: TestClient) -> None:
+def test_invalid_requests_are_refused(client: TestClient) -> None:
     image = [[0, 0]]
     answer = client.post("/explain", json={"inputs": [image], "label": "boot"})
-    assert_problem(answer, 422, 'label="boot" is none of the model\'s: dark, left, right')
+    assert_problem(answer, 422, 'label="boot" is not one of dark, left, right')
     assert_problem(client.post("/explain", json={"inputs": [image] * 17}), 413, "17 inputs: at most 16 are explained")
     assert_problem(client.post("/explain", json={"inputs": [image], "top_k": 1}), 422, "top_k: no such field")
     assert_problem(client.post("/explain?label=left", json={"inputs": [image]}), 422, "belong in the body")

@@ -36,13 +36,13 @@ def test_samples_are_the_golden_vectors_as_a_body_for_predict(any_kind: TestClie
     for path in ("/samples", "/models/tiny/samples"):
         samples = any_kind.get(path)
         assert list(samples.json()) == ["inputs"]
-        found = any_kind.post("/predict", content=samples.content, headers={"content-type": "application/json"}).json()
+        answer = any_kind.post("/predict", content=samples.content, headers={"content-type": "application/json"}).json()
         golden = any_kind.app.state.registry.models.get(None).manifest.golden  # type: ignore[attr-defined]
-        probabilities = [prediction["probabilities"] for prediction in found["predictions"]]
+        probabilities = [prediction["probabilities"] for prediction in answer["predictions"]]
         np.testing.assert_allclose(probabilities, golden.probabilities, atol=1e-6)
 
 
-def test_shown_inputs_are_shown_the_same_again(any_kind: TestClient) -> None:
+def test_shown_inputs_are_stable(any_kind: TestClient) -> None:
     samples = any_kind.get("/samples").json()
     assert any_kind.post("/inputs", json=samples).json() == samples
 
@@ -78,19 +78,19 @@ def test_form_of_files(client: TestClient) -> None:
     assert client.post("/inputs", files=files).json() == {"inputs": [[[1, 1]], [[2, 2]]]}
 
 
-def test_table_shows_what_is_missing_and_what_is_unknown(tmp_path: Path) -> None:
+def test_table_shows_missing_and_unknown_values(tmp_path: Path) -> None:
     sent = [{"age": 40, "sex": "f", "mass": 70}, {"age": None, "sex": "x", "mass": 90}]
     with TestClient(create_app(Settings(model_path=tiny_features.write_table(tmp_path, "mean")))) as client:
-        found = client.post("/inputs", json={"inputs": sent}).json()["inputs"]
-    assert found == [{"age": 40, "sex": "f", "mass": 70}, {"age": None, "sex": None, "mass": 90}]
+        shown = client.post("/inputs", json={"inputs": sent}).json()["inputs"]
+    assert shown == [{"age": 40, "sex": "f", "mass": 70}, {"age": None, "sex": None, "mass": 90}]
 
 
-def test_tokens_out_of_the_vocabulary_are_the_unknown_one(tmp_path: Path) -> None:
+def test_tokens_outside_the_vocabulary_are_unknown(tmp_path: Path) -> None:
     with TestClient(create_app(Settings(model_path=tiny_tokens.write(tmp_path)))) as client:
         assert client.post("/inputs", json={"inputs": [["who", 1]]}).json() == {"inputs": [["<unknown>", "a"]]}
 
 
-def test_what_is_refused(client: TestClient) -> None:
+def test_invalid_requests_are_refused(client: TestClient) -> None:
     assert_problem(client.post("/inputs", json={"inputs": []}), 422, "inputs is empty")
     assert_problem(client.post("/inputs", json={}), 422, "inputs is missing")
     assert_problem(client.post("/inputs", json={"inputs": "all"}), 422, 'inputs="all"', "list")
@@ -107,9 +107,9 @@ def test_what_is_refused(client: TestClient) -> None:
 
 
 def test_samples_of_a_file_with_many_golden_vectors(tmp_path: Path) -> None:
-    stated = tiny.manifest()
+    manifest = tiny.manifest()
     images = np.repeat(tiny.IMAGES, 5, axis=0)
-    golden = stated.golden.model_copy(
+    golden = manifest.golden.model_copy(
         update={
             "inputs": base64_of(images),
             "probabilities": np.repeat(tiny.PROBABILITIES, 5, axis=0).tolist(),
@@ -117,11 +117,11 @@ def test_samples_of_a_file_with_many_golden_vectors(tmp_path: Path) -> None:
         }
     )
     path = tmp_path / "model.onnx"
-    path.write_bytes(to_onnx(tiny.MODEL, stated.model_copy(update={"golden": golden})))
+    path.write_bytes(to_onnx(tiny.MODEL, manifest.model_copy(update={"golden": golden})))
     with TestClient(create_app(Settings(model_path=path))) as client:
         assert client.get("/samples").json()["inputs"] == images[:16].tolist()
 
 
-def test_samples_can_be_kept_back(tiny_model: Path) -> None:
+def test_samples_can_be_withheld(tiny_model: Path) -> None:
     with TestClient(create_app(Settings(model_path=tiny_model, samples=False))) as client:
         assert client.get("/samples").json() == {"inputs": []}

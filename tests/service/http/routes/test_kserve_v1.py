@@ -24,10 +24,10 @@ def _ask(client: TestClient, path: str = PREDICT, **body: Any) -> httpx2.Respons
 
 def _but_for_ids(answer: httpx2.Response) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    assert all(prediction.pop("id") for prediction in found["predictions"])
-    assert {prediction.pop("audit") for prediction in found["predictions"]} <= {True, False}
-    return found
+    body: dict[str, Any] = answer.json()
+    assert all(prediction.pop("id") for prediction in body["predictions"])
+    assert {prediction.pop("audit") for prediction in body["predictions"]} <= {True, False}
+    return body
 
 
 def _assert_error(answer: httpx2.Response, status: int, fragment: str = "") -> None:
@@ -45,17 +45,17 @@ def test_models_and_their_readiness(client: TestClient) -> None:
 @pytest.mark.parametrize("media_type", ["application/json", "text/plain", None])
 def test_predictions_are_those_of_predict(client: TestClient, media_type: str | None) -> None:
     headers = {} if media_type is None else {"content-type": media_type}
-    found = client.post(PREDICT, content=b'{"instances": [[0, 0], [[255, 0]]]}', headers=headers)
-    assert found.status_code == 200, found.text
-    PredictResponse.model_validate(found.json())
+    response = client.post(PREDICT, content=b'{"instances": [[0, 0], [[255, 0]]]}', headers=headers)
+    assert response.status_code == 200, response.text
+    PredictResponse.model_validate(response.json())
     expected = client.post("/predict", json={"inputs": [[0, 0], [[255, 0]]]})
-    assert _but_for_ids(found) == _but_for_ids(expected)
+    assert _but_for_ids(response) == _but_for_ids(expected)
 
 
 def test_large_body_is_answered_alike(client: TestClient) -> None:
     images = [[0, 255]] * 1000
-    found = client.post(PREDICT, content=f'{{"instances": {images}}}{" " * 70_000}')
-    assert _but_for_ids(found) == _but_for_ids(client.post("/predict", json={"inputs": images}))
+    response = client.post(PREDICT, content=f'{{"instances": {images}}}{" " * 70_000}')
+    assert _but_for_ids(response) == _but_for_ids(client.post("/predict", json={"inputs": images}))
 
 
 @pytest.mark.parametrize(
@@ -70,23 +70,23 @@ def test_large_body_is_answered_alike(client: TestClient) -> None:
     ids=str,
 )
 def test_parameters_are_the_options_of_a_query_string(client: TestClient, parameters: dict[str, Any]) -> None:
-    found = _ask(client, instances=tiny.IMAGES.tolist(), parameters=parameters)
+    response = _ask(client, instances=tiny.IMAGES.tolist(), parameters=parameters)
     query = {name: str(value) if isinstance(value, bool) else value for name, value in parameters.items()}
     raw = {"content-type": "application/octet-stream"}
     expected = client.post("/predict", content=tiny.IMAGES.tobytes(), params=query, headers=raw)
-    assert _but_for_ids(found) == _but_for_ids(expected)
+    assert _but_for_ids(response) == _but_for_ids(expected)
 
 
 @pytest.mark.parametrize("parameters", [None, {}])
 def test_no_parameters_and_other_keys_mean_nothing(client: TestClient, parameters: dict[str, Any] | None) -> None:
-    found = _ask(client, instances=[[0, 0]], parameters=parameters, signature_name="serving_default")
-    assert _but_for_ids(found) == _but_for_ids(_ask(client, instances=[[0, 0]]))
+    response = _ask(client, instances=[[0, 0]], parameters=parameters, signature_name="serving_default")
+    assert _but_for_ids(response) == _but_for_ids(_ask(client, instances=[[0, 0]]))
 
 
 def test_feedback_is_given_by_the_id_of_a_prediction(client: TestClient) -> None:
     (prediction,) = _ask(client, instances=[[255, 0]]).json()["predictions"]
-    given = client.post("/feedback", json={"id": prediction["id"], "label": "left"})
-    assert (given.json()["answered"], given.json()["errors"]) == (1, 0)
+    feedback = client.post("/feedback", json={"id": prediction["id"], "label": "left"})
+    assert (feedback.json()["answered"], feedback.json()["errors"]) == (1, 0)
 
 
 @pytest.mark.parametrize(
@@ -148,18 +148,18 @@ def test_rows_and_tokens(tmp_path: Path) -> None:
         with TestClient(create_app(Settings(model_path=write(tmp_path)))) as client:
             (name,) = client.get("/v1/models").json()["models"]
             path = f"/v1/models/{name}:predict"
-            found = _ask(client, path, instances=[good, good])
-            assert found.status_code == 200, found.text
-            assert len(found.json()["predictions"]) == 2
+            response = _ask(client, path, instances=[good, good])
+            assert response.status_code == 200, response.text
+            assert len(response.json()["predictions"]) == 2
             _assert_error(_ask(client, path, instances=[good, bad]), 400, "instances[1]")
 
 
 def test_explanations_are_those_of_explain(client: TestClient) -> None:
-    asked: list[dict[str, Any]] = [{}, {"label": "right", "invert": True}]
-    for options in asked:
-        found = _ask(client, EXPLAIN, instances=[[0, 255], [255, 0]], parameters=options)
-        assert found.status_code == 200, found.text
-        assert found.json() == client.post("/explain", json={"inputs": [[0, 255], [255, 0]], **options}).json()
+    cases: list[dict[str, Any]] = [{}, {"label": "right", "invert": True}]
+    for options in cases:
+        response = _ask(client, EXPLAIN, instances=[[0, 255], [255, 0]], parameters=options)
+        assert response.status_code == 200, response.text
+        assert response.json() == client.post("/explain", json={"inputs": [[0, 255], [255, 0]], **options}).json()
     refused: list[dict[str, Any]] = [{"inputs": []}, {"label": "none"}, {"lable": "left"}]
     for parameters in refused:
         _assert_error(_ask(client, EXPLAIN, instances=[[0, 0]], parameters=parameters), 400)

@@ -31,7 +31,7 @@ def _scrape(client: TestClient | httpx2.Client) -> Scraped:
 
 
 def test_decisions_are_those_of_the_answers(client: TestClient) -> None:
-    found = [
+    decisions = [
         prediction["reason"] or "answer"
         for query in ("", "?selective_risk=0.1", "?selective_risk=0.1", "?threshold=0.9", "?threshold=0.95")
         for prediction in client.post(f"/predict{query}", content=tiny.IMAGES.tobytes(), headers=RAW).json()[
@@ -41,10 +41,10 @@ def test_decisions_are_those_of_the_answers(client: TestClient) -> None:
     tensor = {"name": "images", "shape": [1, 1, 2], "datatype": "UINT8", "data": [255, 0]}
     client.post("/v2/models/tiny/infer", json={"inputs": [tensor], "parameters": {"never_abstain": True}})
     scraped = _scrape(client)
-    assert scraped.value("demur_inputs_total", model="tiny") == len(found) + 1 == 21
+    assert scraped.value("demur_inputs_total", model="tiny") == len(decisions) + 1 == 21
     for decision in ("answer", "low_confidence"):
         count = scraped.total("demur_decisions_total", decision=decision)
-        assert count == found.count(decision) + (decision == "answer") > 0
+        assert count == decisions.count(decision) + (decision == "answer") > 0
     assert scraped.value("demur_decisions_total", model="tiny", policy="selective_risk=0.1", decision="answer") == 4
     of_thresholds = scraped.total("demur_decisions_total", policy="threshold")
     assert of_thresholds == 8
@@ -140,22 +140,22 @@ def test_feedback_metrics_equal_the_route(audited: TestClient) -> None:
         for answer, label in zip(answers, ("left", "right", "left"), strict=True):
             client.post("/feedback", json={"id": answer["predictions"][0]["id"], "label": label})
     scraped = _scrape(client)
-    stated = {state["policy"]["kind"]: state for state in client.get("/feedback").json()["policies"]}
+    states = {state["policy"]["kind"]: state for state in client.get("/feedback").json()["policies"]}
     for kind, name in (
         ("selective_risk", "selective_risk=0.1"),
         ("reject_cost", "reject_cost=0.2"),
         ("never_abstain", "never_abstain"),
     ):
-        of = {"model": "tiny", "policy": name}
-        assert scraped.value("demur_feedback_answers_total", **of) == stated[kind]["answered"] == 3
-        assert scraped.value("demur_feedback_errors_total", **of) == stated[kind]["errors"] == 1
-        assert scraped.value("demur_feedback_judged_total", **of) == stated[kind]["judged"] == 3
-        assert scraped.value("demur_feedback_missing_total", **of) == stated[kind]["missing"] == 0
-        assert scraped.value("demur_feedback_risk_ratio", **of) == stated[kind]["selective_risk"]
-        assert scraped.value("demur_feedback_risk_lower_bound_ratio", **of) == stated[kind]["risk_lower_bound"]
-        assert scraped.value("demur_feedback_risk_upper_bound_ratio", **of) == stated[kind]["risk_upper_bound"]
+        labels = {"model": "tiny", "policy": name}
+        assert scraped.value("demur_feedback_answers_total", **labels) == states[kind]["answered"] == 3
+        assert scraped.value("demur_feedback_errors_total", **labels) == states[kind]["errors"] == 1
+        assert scraped.value("demur_feedback_judged_total", **labels) == states[kind]["judged"] == 3
+        assert scraped.value("demur_feedback_missing_total", **labels) == states[kind]["missing"] == 0
+        assert scraped.value("demur_feedback_risk_ratio", **labels) == states[kind]["selective_risk"]
+        assert scraped.value("demur_feedback_risk_lower_bound_ratio", **labels) == states[kind]["risk_lower_bound"]
+        assert scraped.value("demur_feedback_risk_upper_bound_ratio", **labels) == states[kind]["risk_upper_bound"]
     cost = scraped.value("demur_feedback_answer_cost", model="tiny", policy="reject_cost=0.2")
-    assert cost == stated["reject_cost"]["answer_cost"]
+    assert cost == states["reject_cost"]["answer_cost"]
     assert scraped.value("demur_feedback_answers_total", model="tiny", policy="threshold") == 6
     assert scraped.value("demur_feedback_errors_total", model="tiny", policy="threshold") == 2
     assert scraped.value("demur_feedback_judged_total", model="tiny", policy="threshold") == 6
@@ -168,23 +168,25 @@ def test_feedback_metrics_equal_the_route(audited: TestClient) -> None:
 
 def test_certificate_holds_until_feedback_refutes_it(audited: TestClient) -> None:
     client = audited
-    of = {"model": "tiny", "policy": "selective_risk=0.1"}
+    labels = {"model": "tiny", "policy": "selective_risk=0.1"}
     scraped = _scrape(client)
-    assert scraped.value("demur_certificate_holds", **of) == 1
-    assert scraped.value("demur_certificate_promise", **of) == 0.1
-    assert scraped.value("demur_certificate_coverage_ratio", **of) == 0.5
+    assert scraped.value("demur_certificate_holds", **labels) == 1
+    assert scraped.value("demur_certificate_promise", **labels) == 0.1
+    assert scraped.value("demur_certificate_coverage_ratio", **labels) == 0.5
     certified = {"selective_risk=0.1", "reject_cost=0.2"}
-    assert scraped.labels("demur_certificate_holds", "policy") == certified  # what is infeasible has none to lose
+    assert (
+        scraped.labels("demur_certificate_holds", "policy") == certified
+    )  # an infeasible policy has no certificate to lose
     for _ in range(10):
         answer = client.post("/predict?selective_risk=0.1", content=IMAGE, headers=RAW).json()
         client.post("/feedback", json={"id": answer["predictions"][0]["id"], "label": "right"})
     scraped = _scrape(client)
     assert client.get("/feedback").json()["policies"][0]["promise"] == "broken"
-    assert scraped.value("demur_certificate_holds", **of) == 0
+    assert scraped.value("demur_certificate_holds", **labels) == 0
     assert scraped.value("demur_certificate_holds", model="tiny", policy="reject_cost=0.2") == 1
 
 
-def test_feedback_on_thresholds_never_falls_though_some_are_let_go() -> None:
+def test_feedback_on_thresholds_never_falls_when_some_are_forgotten() -> None:
     feedback = Feedback(tiny.manifest(), "0123456789ab", FeedbackStore(None, 10_000), counted="all")
     ids = PredictionIds("0123456789ab")
     for i in range(MAX_THRESHOLDS + 50):
@@ -200,16 +202,16 @@ def test_drift_metrics_equal_the_route(client: TestClient) -> None:
     scraped = _scrape(client)
     assert scraped.value("demur_drift_inputs", model="tiny") == 0
     assert scraped.value("demur_drift_drifted", model="tiny", statistic="labels") == 0
-    assert scraped.labels("demur_drift_psi", "statistic") == set()  # of too few inputs there is none
+    assert scraped.labels("demur_drift_psi", "statistic") == set()  # too few inputs have none
     for _ in range(2):
         client.post("/predict", content=IMAGE * 300, headers=RAW)
-        scraped, stated = _scrape(client), client.get("/drift").json()
-        assert scraped.value("demur_drift_inputs", model="tiny") == stated["inputs"]
+        scraped, drift = _scrape(client), client.get("/drift").json()
+        assert scraped.value("demur_drift_inputs", model="tiny") == drift["inputs"]
         for statistic in ("labels", "confidence", "ood_score"):
-            of = {"model": "tiny", "statistic": statistic}
-            assert scraped.value("demur_drift_psi", **of) == stated[statistic]["psi"]
-            assert scraped.value("demur_drift_p_value", **of) == stated[statistic]["p_value"]
-            assert scraped.value("demur_drift_drifted", **of) == (stated[statistic]["status"] == "drifted") == 1
+            labels = {"model": "tiny", "statistic": statistic}
+            assert scraped.value("demur_drift_psi", **labels) == drift[statistic]["psi"]
+            assert scraped.value("demur_drift_p_value", **labels) == drift[statistic]["p_value"]
+            assert scraped.value("demur_drift_drifted", **labels) == (drift[statistic]["status"] == "drifted") == 1
 
 
 def test_drift_of_many_models_is_tested_in_turn(tmp_path: Path) -> None:
@@ -221,13 +223,13 @@ def test_drift_of_many_models_is_tested_in_turn(tmp_path: Path) -> None:
         for _ in range(2):
             for name in names:
                 client.post(f"/models/{name}/predict", content=IMAGE * 200, headers=RAW)
-            stated = client.get("/models/model-3/drift").json()["inputs"]
+            inputs = client.get("/models/model-3/drift").json()["inputs"]
             for _ in names:
                 scraped = _scrape(client)
-            assert {scraped.value("demur_drift_inputs", model=name) for name in names} == {stated}
+            assert {scraped.value("demur_drift_inputs", model=name) for name in names} == {inputs}
 
 
-def test_model_that_may_not_serve_is_not_ready(tmp_path: Path) -> None:
+def test_unproved_model_is_not_ready(tmp_path: Path) -> None:
     tiny.write(tmp_path).rename(tmp_path / "good.onnx")
     (tmp_path / "bad.onnx").write_bytes(b"nothing")
     with TestClient(create_app(Settings(models=tmp_path))) as client:
@@ -240,7 +242,7 @@ def test_model_that_may_not_serve_is_not_ready(tmp_path: Path) -> None:
     assert scraped.value("demur_draining") == 0
 
 
-def test_name_of_a_model_is_written_as_it_is(tmp_path: Path) -> None:
+def test_model_name_is_escaped(tmp_path: Path) -> None:
     name = 'a "b" \\c{d}'
     tiny.write(tmp_path).rename(tmp_path / f"{name}.onnx")
     with TestClient(create_app(Settings(models=tmp_path))) as client:
@@ -248,12 +250,12 @@ def test_name_of_a_model_is_written_as_it_is(tmp_path: Path) -> None:
         assert _scrape(client).value("demur_inputs_total", model=name) == 1
 
 
-def test_forms_that_scrapers_ask_for(client: TestClient) -> None:
+def test_scrape_formats(client: TestClient) -> None:
     plain = client.get("/metrics", headers={"accept-encoding": "identity"})
     assert plain.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert "content-encoding" not in plain.headers
-    asked = {"accept": "application/openmetrics-text; version=1.0.0, text/plain;q=0.5", "accept-encoding": "gzip"}
-    answer = client.get("/metrics", headers=asked)
+    headers = {"accept": "application/openmetrics-text; version=1.0.0, text/plain;q=0.5", "accept-encoding": "gzip"}
+    answer = client.get("/metrics", headers=headers)
     assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
     assert answer.headers["content-encoding"] == "gzip"
     assert answer.headers["vary"] == "Accept, Accept-Encoding"
@@ -264,7 +266,7 @@ def test_forms_that_scrapers_ask_for(client: TestClient) -> None:
     assert described == {"text/plain": {"schema": {"type": "string"}}}
 
 
-def test_applications_of_one_process_count_for_themselves(tiny_model: Path, client: TestClient) -> None:
+def test_applications_of_one_process_count_separately(tiny_model: Path, client: TestClient) -> None:
     client.post("/predict", content=IMAGE, headers=RAW)
     with TestClient(create_app(Settings(model_path=tiny_model))) as other:
         assert _scrape(other).value("demur_inputs_total", model="tiny") == 0

@@ -59,11 +59,11 @@ def test_health_and_model_metadata(client: TestClient) -> None:
     assert entry == {"name": "tiny", "version": entry["version"], "state": "READY"}
     for path in ("/v2/models/tiny", f"/v2/models/tiny/versions/{entry['version']}"):
         assert client.get(f"{path}/ready").json() == {"name": "tiny", "ready": True}
-        found = client.get(path).json()
-        assert found["inputs"] == [{"name": "images", "datatype": "UINT8", "shape": [-1, 1, 2]}]
-        assert found["versions"] == [entry["version"]]
-        assert found["properties"]["labels"].split("\n") == tiny.LABELS
-        assert [output["name"] for output in found["outputs"]] == list(
+        metadata = client.get(path).json()
+        assert metadata["inputs"] == [{"name": "images", "datatype": "UINT8", "shape": [-1, 1, 2]}]
+        assert metadata["versions"] == [entry["version"]]
+        assert metadata["properties"]["labels"].split("\n") == tiny.LABELS
+        assert [output["name"] for output in metadata["outputs"]] == list(
             _outputs(client.post(f"{path}/infer", json={"inputs": [ALL]}))
         )
 
@@ -81,18 +81,18 @@ def test_health_and_model_metadata(client: TestClient) -> None:
 )
 def test_every_form_of_tensor_gives_the_same_answer(client: TestClient, tensor: dict[str, Any]) -> None:
     answer = client.post(INFER, content=json.dumps({"id": "a 1", "extra": 1, "inputs": [tensor]}).encode())
-    found = _outputs(answer)
-    np.testing.assert_allclose(np.reshape(found["probabilities"], (4, 3)), tiny.PROBABILITIES, atol=1e-7)
-    np.testing.assert_allclose(found["ood_score"], tiny.OOD_SCORES, rtol=1e-6)
-    assert found["label"] == ["dark", "left", "right", "left"]
-    assert found["decision"] == ["answer"] * 4
-    assert found["reason"] == [""] * 4
-    assert found["prediction_set"][3:6] == [False, True, False]  # of [255, 0]: at least 0.4
+    outputs = _outputs(answer)
+    np.testing.assert_allclose(np.reshape(outputs["probabilities"], (4, 3)), tiny.PROBABILITIES, atol=1e-7)
+    np.testing.assert_allclose(outputs["ood_score"], tiny.OOD_SCORES, rtol=1e-6)
+    assert outputs["label"] == ["dark", "left", "right", "left"]
+    assert outputs["decision"] == ["answer"] * 4
+    assert outputs["reason"] == [""] * 4
+    assert outputs["prediction_set"][3:6] == [False, True, False]  # of [255, 0]: at least 0.4
     assert answer.json()["id"] == "a 1"
     assert answer.json()["parameters"] == {"policy": "never_abstain"}
 
 
-def test_policy_is_a_parameter_and_timeout_is_passed_over(client: TestClient) -> None:
+def test_policy_is_a_parameter_and_timeout_is_ignored(client: TestClient) -> None:
     parameters = {"threshold": 0.8, "timeout": 1, "priority": 1, "alpha": 0.1}
     names = [{"name": "decision"}, {"name": "label"}, {"name": "reason"}]
     answer = client.post(INFER, json={"inputs": [ALL], "parameters": parameters, "outputs": names})
@@ -150,9 +150,9 @@ def _binary(sent: dict[str, Any], data: bytes, **headers: str) -> dict[str, Any]
     return {"content": text + data, "headers": {LENGTH: str(len(text)), **headers}}
 
 
-def _sized(size: object, **more: Any) -> dict[str, Any]:
+def _sized(size: object, **others: Any) -> dict[str, Any]:
     tensor = {"name": "images", "shape": [4, 1, 2], "datatype": "UINT8", "parameters": {"binary_data_size": size}}
-    return {"inputs": [tensor], **more}
+    return {"inputs": [tensor], **others}
 
 
 def _parts(answer: httpx2.Response) -> tuple[dict[str, Any], bytes]:
@@ -165,8 +165,8 @@ def _parts(answer: httpx2.Response) -> tuple[dict[str, Any], bytes]:
 def test_binary_in_and_out_and_mixed(client: TestClient) -> None:
     outputs = [{"name": "label"}, {"name": "confidence", "parameters": {"binary_data": False}}, {"name": "ood_score"}]
     sent = _sized(8, outputs=outputs, parameters={"binary_data_output": True})
-    said, rest = _parts(client.post(INFER, **_binary(sent, tiny.IMAGES.tobytes())))
-    label, confidence, ood_score = said["outputs"]
+    header, rest = _parts(client.post(INFER, **_binary(sent, tiny.IMAGES.tobytes())))
+    label, confidence, ood_score = header["outputs"]
     texts = b"".join(len(text).to_bytes(4, "little") + text for text in (b"dark", b"left", b"right", b"left"))
     assert rest[: len(texts)] == texts
     assert label["parameters"] == {"binary_data_size": len(texts)}
@@ -176,9 +176,9 @@ def test_binary_in_and_out_and_mixed(client: TestClient) -> None:
 
 
 def test_raw_request_is_one_input_with_binary_outputs(client: TestClient) -> None:
-    said, _ = _parts(client.post(INFER, content=bytes([255, 0]), headers={LENGTH: "0"}))
-    assert all("binary_data_size" in output["parameters"] for output in said["outputs"])
-    assert said["outputs"][0]["shape"] == [1, 3]
+    header, _ = _parts(client.post(INFER, content=bytes([255, 0]), headers={LENGTH: "0"}))
+    assert all("binary_data_size" in output["parameters"] for output in header["outputs"])
+    assert header["outputs"][0]["shape"] == [1, 3]
     _assert_error(client.post(INFER, content=b"abc", headers={LENGTH: "0"}), 400, "body has 3 bytes")
 
 
@@ -195,8 +195,8 @@ def test_binary_lengths_are_checked(client: TestClient) -> None:
 
 
 def test_classification_is_sorted_and_clamped(client: TestClient) -> None:
-    asked = {"name": "probabilities", "parameters": {"classification": 9}}
-    (output,) = client.post(INFER, json={"inputs": [LEFT], "outputs": [asked]}).json()["outputs"]
+    requested = {"name": "probabilities", "parameters": {"classification": 9}}
+    (output,) = client.post(INFER, json={"inputs": [LEFT], "outputs": [requested]}).json()["outputs"]
     assert (output["datatype"], output["shape"]) == ("BYTES", [1, 3])
     assert output["data"] == ["0.818182:1:left", "0.090909:0:dark", "0.090909:2:right"]
 
@@ -233,7 +233,7 @@ def test_only_answers_of_infer_are_compressed_and_only_on_request(client: TestCl
         assert "content-encoding" not in client.get(path, headers={"Accept-Encoding": "gzip"}).headers
 
 
-def test_every_error_is_the_protocols(client: TestClient) -> None:
+def test_every_error_has_the_protocols_shape(client: TestClient) -> None:
     for path in ("/v2/nothing", "/v2/models/none", "/v2/models/none/ready", "/v2/models/tiny/versions/1"):
         _assert_error(client.get(path), 404)
     _assert_error(client.get(INFER), 405)
@@ -268,7 +268,7 @@ def test_rows_and_tokens(tmp_path: Path) -> None:
             _assert_error(bad, 400)
 
 
-def test_bug_has_the_shape_of_the_protocol_too(tiny_model: Path) -> None:
+def test_internal_error_has_the_protocols_shape(tiny_model: Path) -> None:
     app = create_app(Settings(model_path=tiny_model))
 
     @app.get("/v2/bug")

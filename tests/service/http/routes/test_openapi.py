@@ -13,14 +13,14 @@ from service.app import create_app
 from service.settings import Settings
 from tests import tiny, tiny_features
 
-PAST = 2.0**128 - 2.0**103  # the least number that float32 rounds to infinity
+PAST = 2.0**128 - 2.0**103  # the smallest number that float32 rounds to infinity
 FLOAT32 = {"type": "number", "exclusiveMinimum": -PAST, "exclusiveMaximum": PAST}
 
 
 @pytest.fixture
 def description(client: TestClient) -> dict[str, Any]:
-    found: dict[str, Any] = client.get("/openapi.json").json()
-    return found
+    document: dict[str, Any] = client.get("/openapi.json").json()
+    return document
 
 
 def _references(value: object) -> Iterator[str]:
@@ -35,7 +35,7 @@ def _references(value: object) -> Iterator[str]:
             yield from _references(inner)
 
 
-def test_every_reference_leads_somewhere(description: dict[str, Any]) -> None:
+def test_every_reference_resolves(description: dict[str, Any]) -> None:
     references = set(_references(description))
     schemas = {f"#/components/schemas/{name}" for name in description["components"]["schemas"]}
     assert {"#/components/schemas/PredictRequest", "#/components/schemas/ProblemDetails"} <= references <= schemas
@@ -83,7 +83,7 @@ def test_predict_names_its_bodies_options_and_errors(description: dict[str, Any]
 
 
 @pytest.mark.parametrize("path", ["/predict", "/models/{name}/predict"])
-def test_predict_warns_of_asking_again(description: dict[str, Any], path: str) -> None:
+def test_predict_warns_against_asking_again(description: dict[str, Any], path: str) -> None:
     predict = description["paths"][path]["post"]
     assert "Do not ask again with a laxer policy after an abstention" in predict["description"]
     parameters = {parameter["name"]: parameter["description"] for parameter in predict["parameters"]}
@@ -124,7 +124,7 @@ def test_name_of_a_model_is_a_parameter(description: dict[str, Any]) -> None:
             assert names == re.findall(r"{(\w+)}", path)
 
 
-def test_several_models_are_described_by_all_that_they_take(tmp_path: Path) -> None:
+def test_several_models_are_described_by_all_their_inputs(tmp_path: Path) -> None:
     tiny.write(tmp_path).rename(tmp_path / "a.onnx")
     tiny_features.write_embedding(tmp_path).rename(tmp_path / "b.onnx")
     tiny_features.write_embedding(tmp_path).rename(tmp_path / "c.onnx")
@@ -213,7 +213,7 @@ def test_every_route_option_and_field_is_described(description: dict[str, Any]) 
             assert its_schema.get("description"), (name, field)
 
 
-def test_every_json_body_has_an_example_that_its_schema_takes(description: dict[str, Any]) -> None:
+def test_every_json_body_has_an_example_that_fits_its_schema(description: dict[str, Any]) -> None:
     for name, operation in _operations(description):
         bodies = [operation["requestBody"]] if "requestBody" in operation else []
         for body in [*bodies, *operation["responses"].values()]:
@@ -230,5 +230,5 @@ def test_every_json_body_has_an_example_that_its_schema_takes(description: dict[
 def _examples(schema: dict[str, Any], description: dict[str, Any]) -> list[Any]:
     if schema.get("type") == "array":
         return [[example] for example in _examples(schema["items"], description)]
-    found: list[Any] = description["components"]["schemas"][schema["$ref"].rpartition("/")[2]].get("examples", [])
-    return found
+    examples: list[Any] = description["components"]["schemas"][schema["$ref"].rpartition("/")[2]].get("examples", [])
+    return examples

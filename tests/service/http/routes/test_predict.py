@@ -33,8 +33,8 @@ def _ask(client: TestClient, **body: Any) -> PredictResponse:
 
 
 def _without_ids(predictions: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    own = {"id", "audit"}
-    return [{name: value for name, value in prediction.items() if name not in own} for prediction in predictions]
+    varying = {"id", "audit"}
+    return [{name: value for name, value in prediction.items() if name not in varying} for prediction in predictions]
 
 
 BODIES: dict[str, tuple[str, bytes]] = {
@@ -62,8 +62,8 @@ BODIES: dict[str, tuple[str, bytes]] = {
 def test_every_form_of_body_gives_the_same_answer(client: TestClient, content_type: str, body: bytes) -> None:
     answer = client.post("/predict", content=body, headers={"content-type": content_type})
     response = PredictResponse.model_validate(answer.json())
-    found = [prediction.probabilities or [] for prediction in response.predictions]
-    np.testing.assert_allclose(found, tiny.PROBABILITIES, atol=1e-7)
+    probabilities = [prediction.probabilities or [] for prediction in response.predictions]
+    np.testing.assert_allclose(probabilities, tiny.PROBABILITIES, atol=1e-7)
     assert [prediction.label for prediction in response.predictions] == ["dark", "left", "right", "left"]
 
 
@@ -94,10 +94,10 @@ def test_answer_is_complete(client: TestClient) -> None:
     ]
 
 
-@pytest.mark.parametrize(("asked", "given"), [({}, 3), ({"top_k": None}, 3), ({"top_k": 1}, 1), ({"top_k": 3}, 3)])
-def test_top_k(client: TestClient, asked: dict[str, Any], given: int) -> None:
-    (prediction,) = _ask(client, **asked).predictions
-    assert len(prediction.top_k) == given
+@pytest.mark.parametrize(("options", "count"), [({}, 3), ({"top_k": None}, 3), ({"top_k": 1}, 1), ({"top_k": 3}, 3)])
+def test_top_k(client: TestClient, options: dict[str, Any], count: int) -> None:
+    (prediction,) = _ask(client, **options).predictions
+    assert len(prediction.top_k) == count
     assert prediction.top_k[0].label == "left"
     chances = [entry.probability for entry in prediction.top_k]
     assert chances == sorted(chances, reverse=True)
@@ -111,7 +111,7 @@ def test_threshold_in_the_body(client: TestClient, threshold: float, label: str 
     assert prediction.label == label
     assert prediction.decision == ("answer" if label else "abstain")
     assert prediction.reason == (None if label else "low_confidence")
-    # What the model thinks is there, abstained or not.
+    # The probabilities are given even if the model abstains.
     assert prediction.top_k[0].label == "left"
     assert prediction.probabilities is not None
     assert len(prediction.probabilities) == 3
@@ -155,7 +155,7 @@ def test_default_policy_that_never_answers_is_logged_at_the_start(
     assert "the default policy could not be certified" in caplog.text
 
 
-def test_infeasible_risk_abstains_and_says_so(client: TestClient) -> None:
+def test_infeasible_risk_abstains_with_its_reason(client: TestClient) -> None:
     response = _ask(client, policy={"selective_risk": 0.01})
     assert response.policy.model_dump()["threshold"] is None
     assert response.predictions[0].reason == "no_certified_threshold"
@@ -177,7 +177,7 @@ def test_inputs_unlike_the_training_images_are_out_of_distribution(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("asked", "method", "sets"),
+    ("options", "method", "sets"),
     [
         ({}, "lac", [["dark"], ["left"], ["right"], ["left", "right"]]),  # >= 0.4, and the likeliest
         ({"set_coverage": 0.9}, "lac", [["dark"], ["left"], ["right"], ["left", "right"]]),
@@ -188,12 +188,12 @@ def test_inputs_unlike_the_training_images_are_out_of_distribution(tmp_path: Pat
         ),
     ],
 )
-def test_prediction_sets(client: TestClient, asked: dict[str, Any], method: str, sets: list[list[str]]) -> None:
-    response = _ask(client, inputs=tiny.IMAGES.tolist(), **asked)
+def test_prediction_sets(client: TestClient, options: dict[str, Any], method: str, sets: list[list[str]]) -> None:
+    response = _ask(client, inputs=tiny.IMAGES.tolist(), **options)
     assert response.prediction_sets is not None
     assert response.prediction_sets.model_dump() == {"set_coverage": 0.9, "method": method}
     assert [prediction.prediction_set for prediction in response.predictions] == sets
-    answer = client.post("/predict", content=tiny.IMAGES.tobytes(), headers=RAW, params=asked).json()
+    answer = client.post("/predict", content=tiny.IMAGES.tobytes(), headers=RAW, params=options).json()
     assert [prediction["prediction_set"] for prediction in answer["predictions"]] == sets
 
 
@@ -232,10 +232,10 @@ def test_resize_by_body_and_by_query(client: TestClient) -> None:
 def test_files_of_a_form_are_answered_in_their_order(client: TestClient) -> None:
     pictures = [encoded(Image.fromarray(image)) for image in tiny.IMAGES]
     sent = [(f"field{i}", (f"{i}.png", picture, "image/png")) for i, picture in enumerate(pictures)]
-    found = client.post("/predict?top_k=1", files=sent)
-    assert found.status_code == 200, found.text
+    response = client.post("/predict?top_k=1", files=sent)
+    assert response.status_code == 200, response.text
     np.testing.assert_allclose(
-        [prediction["probabilities"] for prediction in found.json()["predictions"]], tiny.PROBABILITIES, atol=1e-7
+        [prediction["probabilities"] for prediction in response.json()["predictions"]], tiny.PROBABILITIES, atol=1e-7
     )
 
 

@@ -47,7 +47,7 @@ def test_probes(client: TestClient, path: str, status: str) -> None:
     assert (answer.status_code, answer.json()) == (200, {"status": status})
 
 
-def test_no_application_for_a_model_that_may_not_serve(tmp_path: Path) -> None:
+def test_no_application_for_an_unproved_model(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot read the model"):
         create_app(Settings(model_path=tmp_path / "nothing.onnx"))
 
@@ -67,7 +67,7 @@ def test_bug_gives_problem_details_without_its_text(app: FastAPI, caplog: pytest
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 409, 429, 503, 504])
-def test_every_status_has_the_one_shape(app: FastAPI, status: int) -> None:
+def test_every_status_has_the_same_shape(app: FastAPI, status: int) -> None:
     @app.get("/failing")
     async def failing() -> None:
         raise HTTPException(status, "for a reason", headers={"Retry-After": "3"})
@@ -78,15 +78,15 @@ def test_every_status_has_the_one_shape(app: FastAPI, status: int) -> None:
     assert answer.headers["retry-after"] == "3"
 
 
-@pytest.mark.parametrize("given", ["a", "A-1_b.2", "x" * 128])
-def test_sound_request_id_is_repeated(client: TestClient, given: str) -> None:
+@pytest.mark.parametrize("request_id", ["a", "A-1_b.2", "x" * 128])
+def test_valid_request_id_is_repeated(client: TestClient, request_id: str) -> None:
     for path in ("/livez", "/nothing"):
-        assert client.get(path, headers={"X-Request-ID": given}).headers["x-request-id"] == given
+        assert client.get(path, headers={"X-Request-ID": request_id}).headers["x-request-id"] == request_id
 
 
-@pytest.mark.parametrize("given", ["", "x" * 129, "a b", "a;b", '"', "é".encode(), b"a\x0bb"])
-def test_unsound_request_id_is_replaced(client: TestClient, given: str | bytes) -> None:
-    headers = {b"x-request-id": given.encode() if isinstance(given, str) else given}
+@pytest.mark.parametrize("request_id", ["", "x" * 129, "a b", "a;b", '"', "é".encode(), b"a\x0bb"])
+def test_invalid_request_id_is_replaced(client: TestClient, request_id: str | bytes) -> None:
+    headers = {b"x-request-id": request_id.encode() if isinstance(request_id, str) else request_id}
     assert len(client.get("/livez", headers=headers).headers["x-request-id"]) == 32
 
 

@@ -30,7 +30,7 @@ def _wait_until(server: Server, outcome: str, count: int) -> None:
 
 
 def _wait_until_all_serve(server: Server, workers: int) -> None:
-    """One that starts later begins with what the other serves by then, and has nothing to swap."""
+    """A worker that starts later loads the file that the other serves by then, and has nothing to swap."""
     deadline = time.monotonic() + 60
     while len([pid for pid in _serving_processes(server, workers) if notes_hangup(pid)]) < workers:
         assert time.monotonic() < deadline, "not all workers have started"
@@ -38,7 +38,7 @@ def _wait_until_all_serve(server: Server, workers: int) -> None:
 
 
 def _resident(pid: int) -> int:
-    """Bytes."""
+    """Resident memory in bytes."""
     (line,) = (line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS:"))
     return int(line.split()[1]) * 1024
 
@@ -48,23 +48,24 @@ def _serving_processes(server: Server, workers: int) -> list[int]:
 
 
 def _swap(path: Path, workers: int, swaps: int) -> tuple[Swapping, list[int]]:
-    """So many files, every third a bad one. Returns what came of it, and by how much each process has grown since a
-    fifth of them, in bytes.
+    """Publish `swaps` files, every third a bad one.
+
+    Returns the clients' results, and how many bytes each process has grown since a fifth of the swaps.
     """
     files = [versions.good(number) for number in range(GOOD)]
-    known = {versions.version_of(file): versions.probabilities(file, tiny.IMAGES) for file in files}
-    goods, bads = itertools.cycle([*range(1, GOOD), 0]), itertools.cycle(make() for make in BAD)
+    published = {versions.version_of(file): versions.probabilities(file, tiny.IMAGES) for file in files}
+    good_numbers, bad_files = itertools.cycle([*range(1, GOOD), 0]), itertools.cycle(make() for make in BAD)
     versions.publish(files[0], path)
     settings = {"DEMUR_WORKERS": str(workers), "DEMUR_RELOAD_SECONDS": "0", "DEMUR_LOG_LEVEL": "warning"}
     with serving(path, **settings) as server:
         _wait_until_all_serve(server, workers)
-        swapping = Swapping(server, known)
+        swapping = Swapping(server, published)
         swapping.start()
         before: list[int] = []
         counts = {"swapped": 0, "refused": 0}
         for turn in range(swaps):
             outcome = "refused" if turn % 3 == 2 else "swapped"
-            versions.publish(next(bads) if outcome == "refused" else files[next(goods)], path)
+            versions.publish(next(bad_files) if outcome == "refused" else files[next(good_numbers)], path)
             server.process.send_signal(signal.SIGHUP)
             counts[outcome] += workers
             _wait_until(server, outcome, counts[outcome])
@@ -80,8 +81,8 @@ def _swap(path: Path, workers: int, swaps: int) -> tuple[Swapping, list[int]]:
 def _check(swapping: Swapping) -> None:
     assert swapping.failures == []
     for way in WAYS:
-        assert {version for asked, version in swapping.answered if asked == way} <= swapping.known.keys()
-    assert {version for _, version in swapping.answered} == swapping.known.keys()
+        assert {version for used, version in swapping.answered if used == way} <= swapping.published.keys()
+    assert {version for _, version in swapping.answered} == swapping.published.keys()
     assert {way for way, _ in swapping.answered} == WAYS.keys()
 
 
@@ -96,8 +97,8 @@ def test_two_hundred_swaps_under_load(tmp_path: Path, workers: int) -> None:
     swapping, grown = _swap(tmp_path / "model.onnx", workers, 200)
     print(f"{workers} workers: {sum(swapping.answered.values())} answers, {len(swapping.failures)} failures")  # noqa: T201
     for way, seconds in swapping.slowest.items():
-        asked = sum(count for (found, _), count in swapping.answered.items() if found == way)
-        print(f"  {way}: {asked} answers, the slowest {seconds * 1000:.0f} ms")  # noqa: T201
+        answers = sum(count for (used, _), count in swapping.answered.items() if used == way)
+        print(f"  {way}: {answers} answers, the slowest {seconds * 1000:.0f} ms")  # noqa: T201
     print(f"  resident memory since the 40th: {', '.join(f'{by / 1e6:+.1f} MB' for by in grown)}")  # noqa: T201
     _check(swapping)
     assert max(grown) < 24e6  # 160 sessions that were not freed would be twice as much

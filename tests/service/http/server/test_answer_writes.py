@@ -60,19 +60,19 @@ def test_head_and_body_are_one_write(
     assert segments == TIMES
 
 
-def test_leave_to_go_on_does_not_wait_for_the_answer(server: Server) -> None:
+def test_100_continue_does_not_wait_for_the_answer(server: Server) -> None:
     body = b'{"inputs": [[0, 255]]}'
     head = f"POST /predict HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: {len(body)}\r\n"
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
         connection.sendall(head.encode() + b"Connection: close\r\nContent-Type: application/json\r\n\r\n")
         assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(body)
-        said = b"".join(iter(lambda: connection.recv(1000), b""))
-    assert said.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert b'"predictions":' in said
+        answer = b"".join(iter(lambda: connection.recv(1000), b""))
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b'"predictions":' in answer
 
 
-def test_large_answer_in_pieces_comes_whole(server: Server) -> None:
+def test_large_answer_in_pieces_is_complete(server: Server) -> None:
     with httpx2.Client(base_url=server.address) as client:
         answer = client.get("/docs/swagger-ui-bundle.js")
     assert len(answer.content) == int(answer.headers["content-length"]) > 1_000_000

@@ -106,21 +106,21 @@ def without_lane(app: FastAPI) -> Iterator[TestClient]:
 
 
 @pytest.mark.parametrize("path", ["/predict", "/models/tiny/predict"])
-@pytest.mark.parametrize("asked", REQUESTS.values(), ids=REQUESTS)
+@pytest.mark.parametrize("options", REQUESTS.values(), ids=REQUESTS)
 def test_answers_are_alike(
-    with_lane: httpx2.Client, without_lane: TestClient, asked: dict[str, Any], path: str
+    with_lane: httpx2.Client, without_lane: TestClient, options: dict[str, Any], path: str
 ) -> None:
-    fast, slow = (client.post(path, **asked) for client in (with_lane, without_lane))
+    fast, slow = (client.post(path, **options) for client in (with_lane, without_lane))
     assert fast.status_code == slow.status_code
     assert _comparable(fast) == _comparable(slow)
     assert _headers(fast) == {**_headers(slow), "content-length": fast.headers["content-length"]}
-    if (given := asked.get("headers", {}).get("x-request-id")) is not None:
-        repeated = [answer.headers["x-request-id"] == given for answer in (fast, slow)]
-        assert repeated == [" " not in given] * 2
+    if (request_id := options.get("headers", {}).get("x-request-id")) is not None:
+        repeated = [answer.headers["x-request-id"] == request_id for answer in (fast, slow)]
+        assert repeated == [" " not in request_id] * 2
 
 
 def _comparable(answer: httpx2.Response) -> object:
-    """The body without what is another in each answer."""
+    """The body without the fields that differ between answers."""
     if "json" not in answer.headers["content-type"]:
         return answer.content
     body = answer.json()
@@ -135,7 +135,7 @@ def _headers(answer: httpx2.Response) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name not in ("date", "server", "x-request-id")}
 
 
-# What clients add of their own accord to a JSON body's type, length and host.
+# Headers that clients send besides the type, length and host of a JSON body.
 CLIENTS = {
     "curl": ["User-Agent: curl/8.14.1", "Accept: */*"],
     "requests": ["User-Agent: python-requests/2.34", "Accept-Encoding: gzip, deflate", "Connection: keep-alive"],
@@ -146,14 +146,14 @@ CLIENTS = {
 
 @pytest.fixture(scope="module")
 def port_of_lane_alone(tiny_model: Path) -> Iterator[int]:
-    """Of a service whose application answers nothing but 503."""
-    whole = create_app(Settings(model_path=tiny_model))
+    """The port of a service whose application always answers 503."""
+    complete = create_app(Settings(model_path=tiny_model))
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await PlainTextResponse("not by the lane", 503)(scope, receive, send)
         else:
-            await whole(scope, receive, send)
+            await complete(scope, receive, send)
 
     with running(application) as number:
         yield number
@@ -161,9 +161,9 @@ def port_of_lane_alone(tiny_model: Path) -> Iterator[int]:
 
 @pytest.mark.parametrize("headers", CLIENTS.values(), ids=CLIENTS)
 def test_requests_of_common_clients_take_the_lane(port_of_lane_alone: int, headers: list[str]) -> None:
-    asked = _request(json.dumps(IMAGE).encode(), "Content-Type: application/json", *headers)
+    message = _request(json.dumps(IMAGE).encode(), "Content-Type: application/json", *headers)
     with socket.create_connection(("127.0.0.1", port_of_lane_alone), timeout=10) as connection:
-        connection.sendall(asked)
+        connection.sendall(message)
         assert _statuses(connection, 1) == [200]
 
 
@@ -180,11 +180,10 @@ def test_requests_outside_the_lane_go_to_the_application(
     assert with_lane.request(method, path).status_code == status
 
 
-def test_fault_of_ours_is_a_500_that_tells_nothing(tiny_model: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_internal_error_is_a_500_without_details(tiny_model: Path, caplog: pytest.LogCaptureFixture) -> None:
     app = create_app(Settings(model_path=tiny_model))
-    app.state.registry.models.get(
-        None
-    ).predictor.batcher._score = None  # as no fault of today's would, but one of tomorrow's might
+    # No known fault has this effect; a future one might.
+    app.state.registry.models.get(None).predictor.batcher._score = None
     with running(app) as port, caplog.at_level(logging.ERROR, "demur"):
         answer = httpx2.post(f"http://127.0.0.1:{port}/predict", json=IMAGE)
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
@@ -192,7 +191,7 @@ def test_fault_of_ours_is_a_500_that_tells_nothing(tiny_model: Path, caplog: pyt
     assert f"request {answer.json()['request_id']} failed" in caplog.text
 
 
-def test_lane_is_of_the_proved_models_only(tiny_model: Path, tmp_path: Path) -> None:
+def test_lane_serves_only_proved_models(tiny_model: Path, tmp_path: Path) -> None:
     for name in ("good", "with a blank"):
         (tmp_path / f"{name}.onnx").write_bytes(tiny_model.read_bytes())
     (tmp_path / "bad.onnx").write_bytes(b"")
@@ -214,14 +213,14 @@ RAW_TYPE = "Content-Type: application/octet-stream"
 
 
 def _statuses(connection: socket.socket, count: int) -> list[int]:
-    """Of so many answers, in the order in which they come."""
-    found = []
+    """The statuses of `count` answers, in order of arrival."""
+    statuses = []
     with connection.makefile("rb") as file:
         for _ in range(count):
-            found.append(int(file.readline().split()[1]))
+            statuses.append(int(file.readline().split()[1]))
             headers = dict(line.lower().split(b": ", 1) for line in iter(file.readline, b"\r\n"))
             file.read(int(headers.get(b"content-length", 0)))
-    return found
+    return statuses
 
 
 def test_pipelined_requests_are_answered_in_their_order(port: int) -> None:
@@ -234,11 +233,11 @@ def test_pipelined_requests_are_answered_in_their_order(port: int) -> None:
         assert _statuses(connection, len(sent)) == [200, 422, 200, 200, 200, 200, 404, 422, 200]
 
 
-def test_a_body_that_comes_in_pieces(port: int) -> None:
+def test_body_in_pieces(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        whole = _request(bytes(2), RAW_TYPE)
-        for i in range(len(whole)):
-            connection.sendall(whole[i : i + 1])
+        message = _request(bytes(2), RAW_TYPE)
+        for i in range(len(message)):
+            connection.sendall(message[i : i + 1])
         assert _statuses(connection, 1) == [200]
 
 
@@ -263,26 +262,26 @@ def test_unusual_requests_are_answered_too(port: int, request_: bytes, statuses:
 def test_disconnected_client_affects_no_other(port: int, with_lane: httpx2.Client) -> None:
     for rest in (0, 1, 2):  # before the body, within it, and after it
         with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-            whole = _request(bytes(2), RAW_TYPE)
-            connection.sendall(whole[: len(whole) - 2 + rest])
+            message = _request(bytes(2), RAW_TYPE)
+            connection.sendall(message[: len(message) - 2 + rest])
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     assert with_lane.post("/predict", json=IMAGE).status_code == 200
 
 
-def test_many_connections_at_once_get_each_its_own_answer(port: int, without_lane: TestClient) -> None:
+def test_concurrent_connections_get_their_own_answers(port: int, without_lane: TestClient) -> None:
     images = [bytes([i, 255 - i]) for i in range(0, 256, 5)]
     expected = [_comparable(without_lane.post("/predict", content=i, headers={"content-type": RAW})) for i in images]
 
     async def ask() -> list[object]:
         limits = httpx2.Limits(max_connections=len(images))
         async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", limits=limits) as client:
-            asked = (client.post("/predict", content=image, headers={"content-type": RAW}) for image in images * 4)
-            return [_comparable(answer) for answer in await asyncio.gather(*asked)]
+            requests = (client.post("/predict", content=image, headers={"content-type": RAW}) for image in images * 4)
+            return [_comparable(answer) for answer in await asyncio.gather(*requests)]
 
     assert asyncio.run(ask()) == expected * 4
 
 
-def test_numbers_are_read_by_name(with_lane: httpx2.Client) -> None:
+def test_binary_answers_equal_the_json(with_lane: httpx2.Client) -> None:
     body, headers = bytes([0, 0, 255, 0]), {"content-type": RAW}
     path = "/predict?threshold=0.9"
     answer = with_lane.post(path, content=body, headers={**headers, "accept": "application/x-npy"})

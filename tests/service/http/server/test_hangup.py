@@ -1,4 +1,4 @@
-"""Real processes, one worker and two: new files are noticed, SIGHUP looks at once, a worker that dies comes back."""
+"""Real processes, one worker and two: new files are noticed, SIGHUP checks at once, a dead worker is replaced."""
 
 import contextlib
 import http.client
@@ -25,15 +25,15 @@ BOTH = pytest.mark.parametrize("workers", [1, 2])
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    found = tmp_path / "model.onnx"
-    found.write_bytes(versions.good(0))
-    return found
+    file = tmp_path / "model.onnx"
+    file.write_bytes(versions.good(0))
+    return file
 
 
 @contextlib.contextmanager
 def _serving(path: Path, workers: int, **settings: str) -> Iterator[Server]:
     with serving(path, DEMUR_WORKERS=str(workers), DEMUR_LOG_FORMAT="text", **settings) as server:
-        if workers > 1:  # one that starts later would begin with what the others serve by then
+        if workers > 1:  # a worker that starts later loads what the others serve by then
             _wait_until(lambda: sum(notes_hangup(pid) for pid in workers_of(server)) == workers)
         yield server
 
@@ -41,21 +41,21 @@ def _serving(path: Path, workers: int, **settings: str) -> Iterator[Server]:
 def _wait_until(holds: Callable[[], bool], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < deadline, "it did not come to that"
+        assert time.monotonic() < deadline, "the condition was not met in time"
         time.sleep(0.02)
 
 
-def _versions(server: Server, asked: int = 12) -> set[str]:
-    """What so many new connections are answered by, which lead to all workers."""
-    found = set()
-    for _ in range(asked):
+def _versions(server: Server, count: int = 12) -> set[str]:
+    """The versions that answer `count` new connections, which reach all workers."""
+    served = set()
+    for _ in range(count):
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
         connection.request("POST", "/predict", bytes(2), RAW)
         answer = connection.getresponse()
         assert answer.status == 200
-        found.add(json.loads(answer.read())["model"]["version"])
+        served.add(json.loads(answer.read())["model"]["version"])
         connection.close()
-    return found
+    return served
 
 
 def _is_version(server: Server, number: int) -> Callable[[], bool]:
@@ -76,13 +76,13 @@ def test_renamed_file_is_noticed(path: Path, workers: int) -> None:
 
 
 @BOTH
-def test_sighup_looks_at_once_and_does_not_stop_the_service(path: Path, workers: int) -> None:
+def test_sighup_checks_at_once_and_does_not_stop_the_service(path: Path, workers: int) -> None:
     with _serving(path, workers, DEMUR_RELOAD_SECONDS="0") as server:
         versions.publish(versions.good(1), path)
         assert _is_version(server, 0)()
         server.process.send_signal(signal.SIGHUP)
         _wait_until(_is_version(server, 1))
-        if workers > 1:  # which uvicorn would have started anew
+        if workers > 1:  # uvicorn would have replaced these
             assert not any("restarting processes" in line for line in server.log())
         assert server.stop(signal.SIGTERM) == 0
 
@@ -110,7 +110,7 @@ def _answers(port: int) -> bool:
         return False
 
 
-def test_worker_that_dies_comes_back_with_what_the_others_serve(path: Path) -> None:
+def test_replaced_worker_serves_what_the_others_serve(path: Path) -> None:
     with _serving(path, 2) as server:
         versions.publish(versions.good(1), path)
         _wait_until(_is_version(server, 1))
@@ -119,12 +119,12 @@ def test_worker_that_dies_comes_back_with_what_the_others_serve(path: Path) -> N
         before = set(workers_of(server))
         os.kill(min(before), signal.SIGKILL)
         _wait_until(lambda: len(set(workers_of(server)) - before) == 1)
-        # It comes to the same findings: it serves what it served, and refuses what lies there.
+        # The new worker reaches the same verdicts: it serves the old version and refuses the new file.
         _wait_until(lambda: sum("new file refused" in line for line in server.log()) == 3)
         assert _is_version(server, 1)()
 
 
-def test_request_that_has_begun_is_answered_by_the_model_that_it_got(path: Path) -> None:
+def test_started_request_is_answered_by_its_own_model(path: Path) -> None:
     with _serving(path, 1, DEMUR_RELOAD_SECONDS="0") as server:
         begun = {"/predict": "application/octet-stream", "/explain": "application/octet-stream"}
         connections = {}
@@ -135,7 +135,7 @@ def test_request_that_has_begun_is_answered_by_the_model_that_it_got(path: Path)
             connection.putheader("Content-Length", "2")
             connection.endheaders(b"\xff")
             connections[target] = connection
-        assert httpx2.get(f"{server.address}/livez").status_code == 200  # by which both have been read
+        assert httpx2.get(f"{server.address}/livez").status_code == 200  # both heads have been read by now
         versions.publish(versions.good(1), path)
         server.process.send_signal(signal.SIGHUP)
         _wait_until(_is_version(server, 1))

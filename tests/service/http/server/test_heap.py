@@ -17,7 +17,7 @@ def resident():
     with open("/proc/self/statm") as file:
         print(int(file.read().split()[1]) * 4096)
 """
-# A block of 30 MB is freed. Of 20 later blocks of 1 MB all but the last are freed, which lies on top of them.
+# A block of 30 MB is freed. Of 20 later blocks of 1 MB, all but the last, topmost one are freed.
 _LARGE = """
 if sys.argv[1] == "mapped":
     map_large_blocks()
@@ -31,7 +31,7 @@ for piece in pieces[:-1]:
     c.free(piece)
 resident()
 """
-# 50 MB of small pieces, of which every hundredth stays; and what is resident before, with them and afterwards.
+# 50 MB of small pieces, of which every hundredth stays; and the resident memory before, with them and afterwards.
 _HOLES = """
 async def wait():
     giving = asyncio.create_task(trim_heap(0.01))
@@ -52,20 +52,24 @@ resident()
 
 def _resident(code: str, word: str) -> tuple[int, int, int]:
     """Resident bytes before the blocks are allocated, with all of them, and after most of them are freed."""
-    said = subprocess.run([sys.executable, "-c", _MALLOC + code, word], capture_output=True, text=True, check=True)
-    before, full, after = map(int, said.stdout.split())
+    result = subprocess.run([sys.executable, "-c", _MALLOC + code, word], capture_output=True, text=True, check=True)
+    before, full, after = map(int, result.stdout.split())
     return before, full, after
 
 
-@pytest.mark.parametrize(("word", "least", "most"), [("mapped", 0, 3_000_000), ("as it comes", 15_000_000, 25_000_000)])
-def test_large_blocks_are_given_back_below_one_that_stays(word: str, least: int, most: int) -> None:
+@pytest.mark.parametrize(
+    ("word", "minimum", "maximum"), [("mapped", 0, 3_000_000), ("as it comes", 15_000_000, 25_000_000)]
+)
+def test_large_blocks_are_given_back_below_one_that_stays(word: str, minimum: int, maximum: int) -> None:
     before, full, after = _resident(_LARGE, word)
     assert full - before > 18_000_000
-    assert least < after - before < most
+    assert minimum < after - before < maximum
 
 
-@pytest.mark.parametrize(("word", "least", "most"), [("given back", 0, 5_000_000), ("kept", 45_000_000, 60_000_000)])
-def test_holes_are_given_back(word: str, least: int, most: int) -> None:
+@pytest.mark.parametrize(
+    ("word", "minimum", "maximum"), [("given back", 0, 5_000_000), ("kept", 45_000_000, 60_000_000)]
+)
+def test_holes_are_given_back(word: str, minimum: int, maximum: int) -> None:
     before, full, after = _resident(_HOLES, word)
     assert full - before > 45_000_000
-    assert least < after - before < most
+    assert minimum < after - before < maximum

@@ -18,13 +18,13 @@ print(resource.getrlimit(resource.RLIMIT_NOFILE))
 
 
 @pytest.mark.parametrize(
-    ("connections", "said"),
+    ("connections", "expected"),
     [
         (100, "(300, 400)\n"),
         (200, "the system allows 400 open files, and 200 connections need 500\n(400, 400)\n"),
     ],
 )
-def test_limit_is_raised_as_far_as_it_goes(connections: int, said: str) -> None:
+def test_limit_is_raised_as_far_as_possible(connections: int, expected: str) -> None:
     command = [sys.executable, "-c", PROGRAM, str(connections)]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert found.stdout == said
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout == expected

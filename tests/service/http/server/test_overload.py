@@ -28,7 +28,7 @@ from service.settings import Settings
 from tests.server import Server, serving
 from tests.service.monitoring.metrics.scraped import read
 
-MOST, COUNT = 8, 40
+MAX_REQUESTS, COUNT = 8, 40
 BODY = b'{"inputs": [[255, 0]]}'
 TENSORS = json.dumps({"inputs": [{"name": "images", "datatype": "UINT8", "shape": [1, 1, 2], "data": [0, 1]}]}).encode()
 TENSORS += b" " * 70_000  # a body of this size is worked on in a thread
@@ -36,17 +36,17 @@ TENSORS += b" " * 70_000  # a body of this size is worked on in a thread
 
 @pytest.fixture(scope="module")
 def server(tiny_model: Path) -> Iterator[Server]:
-    with serving(tiny_model, DEMUR_MAX_CONCURRENT_REQUESTS=str(MOST)) as running:
+    with serving(tiny_model, DEMUR_MAX_CONCURRENT_REQUESTS=str(MAX_REQUESTS)) as running:
         yield running
         assert running.stop(signal.SIGTERM) == 0
         assert not [line for line in running.log() if "Traceback" in line]
 
 
 def _at_once(server: Server, requests: list[bytes]) -> list[tuple[int, dict[str, str], bytes]]:
-    """Status, headers and body of each request's answer: all are there when the service wakes up."""
+    """The status, headers and body of each answer. All requests are waiting when the service wakes up."""
     with ExitStack() as stack:
         connections = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port))) for _ in requests]
-        httpx2.get(f"{server.address}/livez")  # by when it has accepted those before
+        httpx2.get(f"{server.address}/livez")  # the connections before it are accepted by now
         server.process.send_signal(signal.SIGSTOP)
         for connection, request in zip(connections, requests, strict=True):
             connection.sendall(request)
@@ -62,8 +62,8 @@ def _answer(file: BinaryIO) -> tuple[int, dict[str, str], bytes]:
 
 
 def _rejected(server: Server) -> float:
-    found = read(httpx2.get(f"{server.address}/metrics").text)
-    return found.value("demur_rejected_total", reason="max_concurrent_requests")
+    scraped = read(httpx2.get(f"{server.address}/metrics").text)
+    return scraped.value("demur_rejected_total", reason="max_concurrent_requests")
 
 
 def _request(path: str, body: bytes = b"", method: str = "POST") -> bytes:
@@ -80,15 +80,15 @@ def _request(path: str, body: bytes = b"", method: str = "POST") -> bytes:
         ("/v2/models/tiny/infer", "/v2/models/{name}/infer", TENSORS),
     ],
 )
-def test_those_too_many_are_refused_at_once_and_counted(server: Server, path: str, route: str, body: bytes) -> None:
+def test_surplus_requests_are_refused_at_once_and_counted(server: Server, path: str, route: str, body: bytes) -> None:
     before = _rejected(server)
     probes = [_request(probe, method="GET") for probe in ("/livez", "/readyz", "/metrics", "/v2/health/ready")]
-    found = _at_once(server, [_request(path, body)] * COUNT + probes)
-    asked, probed = found[:COUNT], found[COUNT:]
-    assert [status for status, _, _ in probed] == [200] * len(probes)
-    refused = [(headers, text) for status, headers, text in asked if status != 200]
-    assert 1 <= COUNT - len(refused) <= COUNT / 2  # MOST of the first turn of the event loop, and one of each after it
-    assert {status for status, _, _ in asked} == {200, 503}
+    answers = _at_once(server, [_request(path, body)] * COUNT + probes)
+    predictions, probe_answers = answers[:COUNT], answers[COUNT:]
+    assert [status for status, _, _ in probe_answers] == [200] * len(probes)
+    refused = [(headers, text) for status, headers, text in predictions if status != 200]
+    assert 1 <= COUNT - len(refused) <= COUNT / 2  # MAX_REQUESTS in the first turn of the event loop, then one a turn
+    assert {status for status, _, _ in predictions} == {200, 503}
     detail = "the service is overloaded: wait at least 1 s, then send the request again"
     problem = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "detail": detail}
     body_of_all = {"error": detail} if path.startswith("/v2") else {**problem, "request_id": "mine"}
@@ -108,28 +108,28 @@ def test_those_too_many_are_refused_at_once_and_counted(server: Server, path: st
     assert '"status":503' not in "".join(server.log())
 
 
-def test_a_client_that_ends_its_connections_is_refused_as_well(server: Server) -> None:
+def test_client_that_closes_its_connections_is_refused_as_well(server: Server) -> None:
     closing = _request("/predict", BODY).replace(b"X-Request", b"Connection: close\r\nX-Request")
-    found = _at_once(server, [closing] * COUNT)
-    statuses = [status for status, _, _ in found]
+    answers = _at_once(server, [closing] * COUNT)
+    statuses = [status for status, _, _ in answers]
     assert set(statuses) == {200, 503}
-    assert {headers["connection"] for _, headers, _ in found} == {"close"}
+    assert {headers["connection"] for _, headers, _ in answers} == {"close"}
 
 
-def test_the_log_has_one_line_a_second_for_all_that_were_refused(caplog: pytest.LogCaptureFixture) -> None:
+def test_log_has_one_line_a_second_for_all_refusals(caplog: pytest.LogCaptureFixture) -> None:
     admission = Admission(128, 1, Metrics(Tallies(ALONE)))
     with caplog.at_level(logging.WARNING, "demur"):
         admission.requests = 127
         assert not admission.refuses()
         admission.requests = 128
         assert [admission.refuses() for _ in range(3)] == [True] * 3
-        admission.requests = 2  # a 64th, which is all that is taken from now on
+        admission.requests = 2  # a 64th of the limit, which holds from now on
         assert admission.refuses()
         admission.requests = 1
         assert not admission.refuses()
         admission.check()
         admission.requests = 2
-        assert admission.refuses()  # as long as any was refused in the last second
+        assert admission.refuses()  # while any was refused in the last second
         admission.check()
         admission.check()
         admission.requests = 127
@@ -152,8 +152,8 @@ def test_bodies_are_bounded_together(tiny_model: Path) -> None:
         large = {"content": BODY + b" " * 300_000, "headers": {"content-type": "application/json"}}
         while httpx2.post(f"{server.address}/predict", **large).status_code != 200:  # type: ignore[arg-type]
             assert time.monotonic() < deadline
-        found = read(httpx2.get(f"{server.address}/metrics").text)
-        assert found.value("demur_rejected_total", reason="max_bodies_bytes") >= len(refused)
+        scraped = read(httpx2.get(f"{server.address}/metrics").text)
+        assert scraped.value("demur_rejected_total", reason="max_bodies_bytes") >= len(refused)
         assert server.stop(signal.SIGTERM) == 0
 
 
@@ -169,19 +169,19 @@ class _Checked:
             raise RuntimeError
 
 
-def test_a_connection_that_fails_hides_no_other(tiny_model: Path, caplog: pytest.LogCaptureFixture) -> None:
-    held = create_app(Settings(model_path=tiny_model)).state.connections
+def test_failing_connection_does_not_hide_others(tiny_model: Path, caplog: pytest.LogCaptureFixture) -> None:
+    connections = create_app(Settings(model_path=tiny_model)).state.connections
     opened = [_Checked(fails=i % 2 == 0) for i in range(4)]
     for connection in opened:
-        held.opened(connection)
-    held.check()
-    held.check()
+        connections.opened(connection)
+    connections.check()
+    connections.check()
     assert [connection.checks for connection in opened] == [2] * 4
     assert caplog.messages.count("a connection could not be checked") == 4
 
 
 def _app(tiny_model: Path, released: threading.Event) -> FastAPI:
-    """With a route whose work takes as long as it is let to."""
+    """An application with routes that work until they are released, and without end."""
     app = create_app(Settings(model_path=tiny_model, request_seconds=1, max_concurrent_requests=2))
 
     @app.get("/work")
@@ -205,7 +205,7 @@ def test_late_answer_is_503(tiny_model: Path) -> None:
         assert read(client.get("/metrics").text).value("demur_rejected_total", reason="request_seconds") == 1
 
 
-def test_work_that_a_thread_has_begun_counts_until_its_end(tiny_model: Path) -> None:
+def test_started_work_counts_until_it_ends(tiny_model: Path) -> None:
     released = threading.Event()
     app = _app(tiny_model, released)
     admission = app.state.connections.admission
@@ -218,7 +218,7 @@ def test_work_that_a_thread_has_begun_counts_until_its_end(tiny_model: Path) -> 
         while admission.requests < 2:
             assert time.monotonic() < deadline
         began = time.monotonic()
-        while time.monotonic() < began + 1.5:  # past the time that a request may take
+        while time.monotonic() < began + 1.5:  # longer than a request may take
             assert admission.requests == 2
             assert client.get("/model").status_code == 503
         released.set()

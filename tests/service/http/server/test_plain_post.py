@@ -11,10 +11,10 @@ GOOD = b"POST /predict?top_k=1 HTTP/1.1\r\nHost: x\r\nX-Request-ID:  a b \r\nCon
 
 
 class Parsed:
-    """What httptools makes of some bytes."""
+    """The requests that httptools parses from some bytes."""
 
     def __init__(self, data: bytes) -> None:
-        self.url, self.body, self.headers, self.whole = b"", b"", list[tuple[bytes, bytes]](), 0
+        self.url, self.body, self.headers, self.complete = b"", b"", list[tuple[bytes, bytes]](), 0
         self.parser = httptools.HttpRequestParser(self)
         self.parser.feed_data(data)
 
@@ -28,10 +28,10 @@ class Parsed:
         self.body += body
 
     def on_message_complete(self) -> None:
-        self.whole += 1
+        self.complete += 1
 
 
-def test_a_plain_one_is_read() -> None:
+def test_plain_post_is_read() -> None:
     headers = {b"host": b"x", b"x-request-id": b"a b", b"content-length": b"3"}
     assert plain_post(GOOD) == (b"/predict?top_k=1", headers)
 
@@ -56,7 +56,7 @@ def test_a_plain_one_is_read() -> None:
         GOOD.replace(b"Content-Length: 3", b"Content-Length: 3\r\nUpgrade: websocket"),
     ],
 )
-def test_all_else_is_the_parsers(data: bytes) -> None:
+def test_other_requests_are_left_to_the_parser(data: bytes) -> None:
     assert plain_post(data) is None
 
 
@@ -78,12 +78,12 @@ _MORE = [b"abc", b":", b" ", b"\t", b"\n", b"Transfer-Encoding: chunked", b"Conn
 @given(st.lists(st.sampled_from(_START + _MORE), max_size=12))
 def test_plain_post_ends_where_the_parser_ends_it(pieces: list[bytes]) -> None:
     for data in (b"".join(pieces), GOOD.replace(b"X-Request-ID:  a b ", b"".join(pieces))):
-        found = plain_post(data)
-        if found is not None:
+        result = plain_post(data)
+        if result is not None:
             try:
                 parsed = Parsed(data)
             except httptools.HttpParserError:  # which would be answered 400; nothing more is on the connection
                 continue
-            assert parsed.whole == 1
-            assert parsed.url == found[0]
-            assert {name: value.strip() for name, value in parsed.headers} == found[1]
+            assert parsed.complete == 1
+            assert parsed.url == result[0]
+            assert {name: value.strip() for name, value in parsed.headers} == result[1]

@@ -51,12 +51,12 @@ def _workers(server: Server) -> list[int]:
 def _wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < deadline, "it did not come to that"
+        assert time.monotonic() < deadline, "the condition was not met in time"
         time.sleep(0.05)
 
 
 def _predict(server: Server, requests: int) -> list[str]:
-    """Ask on as many connections, so that every worker gets some; returns the ids."""
+    """Send requests on separate connections, so that every worker gets some. Returns the ids."""
 
     def ask(_: int) -> str:
         answer = httpx2.post(f"{server.address}/predict", content=bytes(2), headers=RAW)
@@ -68,7 +68,7 @@ def _predict(server: Server, requests: int) -> list[str]:
 
 
 def _scrape(server: Server) -> Scraped:
-    """That of whichever worker takes the connection."""
+    """The metrics, from the worker that takes the connection."""
     return read(httpx2.get(f"{server.address}/metrics").text)
 
 
@@ -76,22 +76,22 @@ def _scrape(server: Server) -> Scraped:
 class TestService:
     """One service with two workers."""
 
-    def test_every_worker_tells_of_all(self, server: Server) -> None:
+    def test_every_worker_reports_the_counts_of_all(self, server: Server) -> None:
         before = httpx2.get(f"{server.address}/drift").json()["inputs_since"]
         ids = _predict(server, 60)
         assert len(set(ids)) == 60
-        told = {httpx2.get(f"{server.address}/drift").json()["inputs_since"] for _ in range(12)}
-        assert told == {before + 60}
+        answers = {httpx2.get(f"{server.address}/drift").json()["inputs_since"] for _ in range(12)}
+        assert answers == {before + 60}
         for i, identity in enumerate(ids):
-            given = httpx2.post(f"{server.address}/feedback", json={"id": identity, "label": tiny.LABELS[i % 2]})
-            assert given.status_code == 200
+            feedback = httpx2.post(f"{server.address}/feedback", json={"id": identity, "label": tiny.LABELS[i % 2]})
+            assert feedback.status_code == 200
         counts = {json.dumps(httpx2.get(f"{server.address}/feedback").json()["policies"]) for _ in range(12)}
         (policies,) = map(json.loads, counts)
         assert [(p["answered"] + p["abstained"]) for p in policies] == [60]
         again = httpx2.post(f"{server.address}/feedback", json={"id": ids[0], "label": tiny.LABELS[2]})
         assert again.status_code == 409
 
-    def test_every_worker_scraped_tells_of_all(self, server: Server) -> None:
+    def test_every_scrape_has_the_counts_of_all(self, server: Server) -> None:
         before = _scrape(server)
         _predict(server, 60)
         scrapes = [_scrape(server) for _ in range(12)]
@@ -101,14 +101,14 @@ class TestService:
             "demur_confidence_count",
             "demur_request_duration_seconds_count",
         ):
-            of = {"route": "/predict"} if name.startswith("demur_request") else {}
-            assert {scraped.total(name, **of) - before.total(name, **of) for scraped in scrapes} == {60}
+            labels = {"route": "/predict"} if name.startswith("demur_request") else {}
+            assert {scraped.total(name, **labels) - before.total(name, **labels) for scraped in scrapes} == {60}
         assert {scraped.value("demur_workers") for scraped in scrapes} == {WORKERS}
-        for slot in ("0", "1"):  # of each worker's process, whichever is asked
+        for slot in ("0", "1"):  # every scrape covers each worker's process
             assert len({scraped.value("process_start_time_seconds", worker=slot) for scraped in scrapes}) == 1
             assert scrapes[0].value("process_resident_memory_bytes", worker=slot) > 2**24
 
-    def test_worker_that_dies_is_replaced_and_nothing_is_forgotten(self, server: Server) -> None:
+    def test_dead_worker_is_replaced_and_no_count_is_lost(self, server: Server) -> None:
         ids = _predict(server, 1)
         counted = httpx2.post(f"{server.address}/feedback", json={"id": ids[0], "label": "left"}).json()
         scraped = _scrape(server)
@@ -122,9 +122,9 @@ class TestService:
         _predict(server, 20)
         after = [_scrape(server) for _ in range(12)]
         for name in ("demur_inputs_total", "demur_decisions_total", "demur_confidence_count"):
-            assert {found.total(name) - scraped.total(name) for found in after} == {20}
+            assert {later.total(name) - scraped.total(name) for later in after} == {20}
 
-    def test_it_leaves_nothing_behind(self, tiny_model: Path, tmp_path: Path) -> None:
+    def test_service_leaves_nothing_behind(self, tiny_model: Path, tmp_path: Path) -> None:
         with serving(tiny_model, DEMUR_WORKERS="2", TMPDIR=str(tmp_path)) as running:
             _wait_until(lambda: len(list(tmp_path.glob("demur-*/worker-*"))) == WORKERS)
             workers = _workers(running)
@@ -132,7 +132,7 @@ class TestService:
         assert list(tmp_path.iterdir()) == []
         assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
 
-    def test_workers_do_not_outlive_it(self, tiny_model: Path) -> None:
+    def test_workers_do_not_outlive_the_service(self, tiny_model: Path) -> None:
         with serving(tiny_model, DEMUR_WORKERS="2") as running:
             _wait_until(lambda: len(_workers(running)) == WORKERS)
             workers = _workers(running)
@@ -152,25 +152,25 @@ def test_feedback_in_a_file_outlives_a_service_of_several_workers(tiny_model: Pa
     with serving(tiny_model, **settings) as after:
         for identity in ids:
             httpx2.post(f"{after.address}/feedback", json={"id": identity, "label": "left"})
-        told = {json.dumps(httpx2.get(f"{after.address}/feedback").json()["policies"]) for _ in range(6)}
-    (policies,) = map(json.loads, told)
+        answers = {json.dumps(httpx2.get(f"{after.address}/feedback").json()["policies"]) for _ in range(6)}
+    (policies,) = map(json.loads, answers)
     (policy,) = policies
     assert [policy[name] for name in ("answered", "judged", "missing", "waiting")] == [20, 20, 0, 0]
 
 
-def test_what_cannot_start_is_one_line(tmp_path: Path) -> None:
+def test_failed_start_is_one_line(tmp_path: Path) -> None:
     environment = command_environment(
         DEMUR_MODEL_PATH=str(tmp_path / "nothing.onnx"), DEMUR_WORKERS="2", DEMUR_PORT=str(free_port())
     )
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "service"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 1
-    assert done.stderr.startswith("demur: cannot read the model")
-    assert done.stderr.count("\n") == 1
+    assert result.returncode == 1
+    assert result.stderr.startswith("demur: cannot read the model")
+    assert result.stderr.count("\n") == 1
 
 
-def test_places_are_claimed_in_turn_and_no_more_than_there_are(tmp_path: Path) -> None:
+def test_places_are_claimed_in_turn_up_to_their_number(tmp_path: Path) -> None:
     assert [claim(tmp_path, 2).index for _ in range(2)] == [0, 1]
     with pytest.raises(RuntimeError, match="all 2 slots"):
         claim(tmp_path, 2)
@@ -179,21 +179,21 @@ def test_places_are_claimed_in_turn_and_no_more_than_there_are(tmp_path: Path) -
 ONE = Scores(np.array([[0.1, 0.8, 0.1]], np.float32), np.array([0.8], np.float32), np.array([1.0], np.float32))
 
 
-def _told(drift: Drift) -> DriftResponse:
+def _response(drift: Drift) -> DriftResponse:
     return drift.state(ModelRef(name="m", version=VERSION), tiny.LABELS)
 
 
-def test_two_places_fill_a_window_together(tmp_path: Path) -> None:
+def test_two_workers_fill_a_window_together(tmp_path: Path) -> None:
     first, second = (Drift(tiny.REFERENCE, 200, "m", claim(tmp_path, 2)) for _ in range(2))
     for _ in range(60):
         first.record(ONE)
     second.record(Scores.joined([ONE] * 39))
-    assert [_told(drift).inputs_since for drift in (first, second)] == [99, 99]
+    assert [_response(drift).inputs_since for drift in (first, second)] == [99, 99]
     second.record(ONE)
-    for inputs in (100, 200):  # of the window that ends with what the other has counted
-        assert _told(first) == _told(second)
-        assert (_told(first).inputs, _told(first).inputs_since) == (inputs, 0)
-        assert [b.observed for b in _told(first).labels.bins] == [0, 1, 0]
+    for inputs in (100, 200):  # each window ends with the counts of the other process
+        assert _response(first) == _response(second)
+        assert (_response(first).inputs, _response(first).inputs_since) == (inputs, 0)
+        assert [b.observed for b in _response(first).labels.bins] == [0, 1, 0]
         first.record(Scores.joined([ONE] * 150))
         second.record(Scores.joined([ONE] * 50))
 
@@ -206,13 +206,13 @@ def test_replacement_worker_continues_the_counts(tmp_path: Path) -> None:
     del second
     again = Drift(tiny.REFERENCE, 200, "m", places[1])
     again.record(Scores.joined([ONE] * 79))
-    assert (_told(again).window_number, _told(again).inputs, _told(again).inputs_since) == (1, 100, 199)
+    assert (_response(again).window_number, _response(again).inputs, _response(again).inputs_since) == (1, 100, 199)
     again.record(ONE)
-    assert (_told(first).window_number, _told(first).inputs, _told(first).inputs_since) == (2, 200, 0)
+    assert (_response(first).window_number, _response(first).inputs, _response(first).inputs_since) == (2, 200, 0)
 
 
 def test_window_stays_open_while_a_row_is_half_written(tmp_path: Path) -> None:
-    """As a worker leaves it that is killed while it counts; the one in its stead makes it whole."""
+    """A worker that is killed while it counts leaves such a row; its replacement completes it."""
     places = [claim(tmp_path, 2) for _ in range(2)]
     first, second = (Windows(3, 200, "m", place) for place in places)
     second.count(40, np.array([40, 0, 0]))
@@ -244,19 +244,19 @@ for _ in range(5_000):
 
 
 def test_processes_that_count_at_once_lose_nothing(tmp_path: Path) -> None:
-    """Each input is in as many bins of each window that one of them sees as it was counted in."""
+    """Each input is in two bins of a window, so the sum of the bins is twice the number of inputs at any time."""
     counting = [
         subprocess.Popen([sys.executable, "-c", _COUNT, str(tmp_path), str(slot)], cwd=ROOT) for slot in range(WORKERS)
     ]
-    watching, seen = Windows(2, 1000, "m", WorkerSlot(tmp_path, 0, WORKERS)), set()
+    watching, numbers = Windows(2, 1000, "m", WorkerSlot(tmp_path, 0, WORKERS)), set()
     while any(process.poll() is None for process in counting):
         window = watching.latest()
         assert window.counts.sum() == 2 * window.inputs
-        seen.add(window.number)
+        numbers.add(window.number)
     assert [process.returncode for process in counting] == [0] * WORKERS
-    assert len(seen) > 1
+    assert len(numbers) > 1
     last = watching.latest()
-    # Windows of 100, 200, 400, 800, and of 1,000 from then on, or more: one stays open while the other process writes.
+    # Windows of 100, 200, 400, 800, and then of at least 1,000: a window stays open while the other process writes.
     assert 16 <= last.number <= 4 + (30_000 - 1_500) // 1_000
     assert sum(watching._finished) == 30_000
 
@@ -266,12 +266,12 @@ def test_two_stores_of_one_file_count_once(tmp_path: Path) -> None:
     give = PredictionIds(VERSION).under(ThresholdPolicy(threshold=0.5))
     ids = [give(1)[0] for _ in range(40)]
 
-    def tell(feedback: Feedback) -> None:
+    def send(feedback: Feedback) -> None:
         for identity in ids:
             feedback.record(identity, "left")
 
     with ThreadPoolExecutor(2) as threads:
-        list(threads.map(tell, (first, second)))
+        list(threads.map(send, (first, second)))
     (state,) = first.states()
     assert state == second.states()[0]
     assert (state.answered, state.errors) == (40, 0)

@@ -18,7 +18,7 @@ from tests.server import Server, serving
 from tests.service.monitoring.metrics.scraped import read
 
 EACH = 60  # clients of one kind
-SECONDS = 1  # that a request may take; the connections are looked at once a second
+SECONDS = 1  # limit of a request; connections are checked once a second
 PATIENCE_SECONDS = 20
 RAW = "Content-Type: application/octet-stream"
 
@@ -28,7 +28,7 @@ def _request(path: str, *headers: str, body: bytes = b"", method: str = "POST") 
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-SLOW: dict[str, tuple[bytes, bytes]] = {  # what is sent at once, and what byte by byte
+SLOW: dict[str, tuple[bytes, bytes]] = {  # sent at once, and byte by byte
     "nothing": (b"", b""),
     "an empty line": (b"\r\n", b""),
     "a head": (b"", _request("/predict", RAW, "X-A: " + "a" * 10000)),
@@ -39,7 +39,7 @@ SLOW: dict[str, tuple[bytes, bytes]] = {  # what is sent at once, and what byte 
     "a body that nobody waits for": (_request("/nowhere", RAW, body=bytes(10000))[:-10000], bytes(10000)),
     "chunks": (b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n0\r\n" * 2000),
 }
-# 1.7 MB, which a client that does not read takes once or twice: what the kernel holds for it.
+# 1.7 MB: the kernel buffers one or two such answers for a client that does not read.
 NOT_READ = _request("/docs/swagger-ui-bundle.js", method="GET") * 5
 
 
@@ -63,9 +63,9 @@ def _connected(server: Server, stack: ExitStack, receive_bytes: int | None = Non
 
 def _held(server: Server) -> tuple[int, int, float, float]:
     """Open files, threads, requests in the application except the scrape, and requests rejected for their time."""
-    found = read(httpx2.get(f"{server.address}/metrics").text)
-    late = found.value("demur_rejected_total", reason="request_seconds")
-    in_flight = int(found.value("demur_requests_in_flight"))
+    scraped = read(httpx2.get(f"{server.address}/metrics").text)
+    late = scraped.value("demur_rejected_total", reason="request_seconds")
+    in_flight = int(scraped.value("demur_requests_in_flight"))
     files, threads = (len(os.listdir(f"/proc/{server.process.pid}/{kind}")) for kind in ("fd", "task"))
     return files, threads, in_flight - 1, late
 
@@ -113,9 +113,10 @@ def test_hundreds_of_slow_clients_hold_nothing(server: Server, stack: ExitStack)
                     break
     for connection in slow:
         connection.close()
-    _until(lambda: _held(server)[0] <= files + 1)  # of those who read nothing too, whose clients are still there
+    # Connections that read nothing are closed too, although their clients are still open.
+    _until(lambda: _held(server)[0] <= files + 1)
     assert _held(server)[1:] == (threads, 0, late + EACH * 8)
-    statuses = {name: {answer[:12] for answer in found} for name, found in answers.items()}
+    statuses = {name: {answer[:12] for answer in texts} for name, texts in answers.items()}
     late_by_name = {name: {b"HTTP/1.1 408"} for name in SLOW}
     assert statuses == {
         **late_by_name,
@@ -123,9 +124,9 @@ def test_hundreds_of_slow_clients_hold_nothing(server: Server, stack: ExitStack)
         "an empty line": {b""},
         "a body that nobody waits for": {b"HTTP/1.1 404"},
     }
-    for name, found in answers.items():
+    for name, texts in answers.items():
         protocol = "protocol" in name
-        for text in found - {b""}:
+        for text in texts - {b""}:
             head, _, body = text.partition(b"\r\n\r\n")
             form = b"application/json" if protocol else b"application/problem+json"
             assert b"content-type: " + form in head.lower()
@@ -136,23 +137,23 @@ def test_hundreds_of_slow_clients_hold_nothing(server: Server, stack: ExitStack)
 
 
 def _all(connection: socket.socket) -> bytes:
-    """What comes until the connection ends."""
-    found = b""
+    """All data until the connection ends."""
+    data = b""
     try:
         while piece := connection.recv(1 << 16):
-            found += piece
-    except ConnectionResetError:  # as it does where the server has not read all that was sent
+            data += piece
+    except ConnectionResetError:  # the server closed before it had read everything
         pass
-    return found
+    return data
 
 
 def test_requests_that_wait_on_a_connection_are_bounded(server: Server, stack: ExitStack) -> None:
     connection = _connected(server, stack)
     connection.sendall(_request("/v2", method="GET") * 300)
-    found = _all(connection)
-    assert MAX_PIPELINED <= found.count(b"HTTP/1.1 200 OK") <= MAX_PIPELINED + 2
-    assert found.lower().count(b"connection: close") == 1
-    assert b"connection: close" in found.lower().rpartition(b"http/1.1 200 ok")[2]
+    data = _all(connection)
+    assert MAX_PIPELINED <= data.count(b"HTTP/1.1 200 OK") <= MAX_PIPELINED + 2
+    assert data.lower().count(b"connection: close") == 1
+    assert b"connection: close" in data.lower().rpartition(b"http/1.1 200 ok")[2]
 
 
 @pytest.mark.parametrize(
@@ -167,22 +168,22 @@ def test_head_is_bounded(server: Server, stack: ExitStack, piece: bytes, path: s
         connection.sendall(piece)
         sent += len(piece)
         assert sent < 4 * MAX_HEADER_BYTES
-    found = _all(connection)
-    assert found.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
-    assert (b'"error"' if path == "/v2" else b'"status":431') in found
+    data = _all(connection)
+    assert data.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+    assert (b'"error"' if path == "/v2" else b'"status":431') in data
 
 
 def test_connections_are_bounded(tiny_model: Path, stack: ExitStack) -> None:
-    most = 5
-    server = stack.enter_context(serving(tiny_model, DEMUR_MAX_CONNECTIONS=str(most), DEMUR_KEEP_ALIVE_SECONDS="60"))
+    limit = 5
+    server = stack.enter_context(serving(tiny_model, DEMUR_MAX_CONNECTIONS=str(limit), DEMUR_KEEP_ALIVE_SECONDS="60"))
     probe = _request("/livez", method="GET")
 
-    def asked(connection: socket.socket) -> bytes:
+    def ask(connection: socket.socket) -> bytes:
         connection.sendall(probe)
         return connection.recv(4096)
 
-    kept = [_connected(server, stack) for _ in range(most)]
-    assert all(asked(connection).startswith(b"HTTP/1.1 200 ") for connection in kept)
+    kept = [_connected(server, stack) for _ in range(limit)]
+    assert all(ask(connection).startswith(b"HTTP/1.1 200 ") for connection in kept)
     for path in ("/livez", "/v2/health/live"):
         surplus = _connected(server, stack)
         surplus.sendall(_request(path, method="GET"))
@@ -190,13 +191,13 @@ def test_connections_are_bounded(tiny_model: Path, stack: ExitStack) -> None:
         assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
         assert {b"retry-after: 1", b"connection: close"} <= set(head.split(b"\r\n"))
         assert (b'"error"' if path.startswith("/v2") else b'"status":503') in body
-    assert _all(_connected(server, stack)) == b""  # one that asks nothing is ended too
+    assert _all(_connected(server, stack)) == b""  # an idle connection is closed too
     kept[0].sendall(_request("/metrics", method="GET"))
     text = b""
     while b'demur_rejected_total{reason="max_connections"}' not in text:
         text += kept[0].recv(1 << 16)
     assert b'demur_rejected_total{reason="max_connections"} 3.0' in text
     kept.pop().close()
-    _until(lambda: asked(_connected(server, stack)).startswith(b"HTTP/1.1 200 "))
+    _until(lambda: ask(_connected(server, stack)).startswith(b"HTTP/1.1 200 "))
     assert server.stop(signal.SIGTERM) == 0
     assert [line for line in server.log() if "connection limit of" in line]

@@ -68,8 +68,8 @@ METHODS: dict[type, dict[str, str]] = {
 def test_methods_have_their_signatures(owner: type, method: str, parameters: str) -> None:
     function: Callable[..., Any] | None = getattr(owner, method, None)
     assert function is not None, f"{owner.__name__}.{method} is gone: {WHY}"
-    found = " ".join(list(inspect.signature(function).parameters)[1:])
-    assert found == parameters, f"{owner.__name__}.{method} takes ({found}): {WHY}"
+    names = " ".join(list(inspect.signature(function).parameters)[1:])
+    assert names == parameters, f"{owner.__name__}.{method} takes ({names}): {WHY}"
 
 
 def _config() -> uvicorn.Config:
@@ -78,9 +78,9 @@ def _config() -> uvicorn.Config:
     return uvicorn.Config(app, log_config=None)
 
 
-def _attributes(thing: object, names: str) -> None:
-    missing = [name for name in names.split() if not hasattr(thing, name)]
-    assert not missing, f"{type(thing).__name__} lacks {', '.join(missing)}: {WHY}"
+def _attributes(instance: object, names: str) -> None:
+    missing = [name for name in names.split() if not hasattr(instance, name)]
+    assert not missing, f"{type(instance).__name__} lacks {', '.join(missing)}: {WHY}"
 
 
 def test_connection_has_its_attributes() -> None:

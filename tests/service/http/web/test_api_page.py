@@ -1,4 +1,4 @@
-"""`/docs`: served completely from here, under a policy that allows nothing else."""
+"""`/docs`: all its files are local, and its policy allows nothing else."""
 
 import re
 
@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from tests.service.canon import assert_problem
 
 
-def test_all_that_the_page_names_is_here(client: TestClient) -> None:
+def test_every_file_that_the_page_names_is_served(client: TestClient) -> None:
     page = client.get("/docs")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     named = re.findall(r'(?:src|href)="([^"]+)"', page.text)
@@ -19,16 +19,16 @@ def test_all_that_the_page_names_is_here(client: TestClient) -> None:
     assert "SwaggerUIBundle" in client.get("/docs/swagger-ui-bundle.js").text
 
 
-def test_policy_lets_no_script_in_but_ours(client: TestClient) -> None:
+def test_policy_allows_only_our_scripts(client: TestClient) -> None:
     policy = dict(part.split(" ", 1) for part in client.get("/docs").headers["content-security-policy"].split("; "))
     assert policy["default-src"] == policy["frame-ancestors"] == "'none'"
     assert policy["script-src"] == policy["connect-src"] == "'self'"
 
 
-@pytest.mark.parametrize(("given", "status"), [("W/{}", 304), ("{}", 304), ('"another"', 200), ("*", 304)])
-def test_browser_gets_a_file_again_only_where_it_has_changed(client: TestClient, given: str, status: int) -> None:
+@pytest.mark.parametrize(("condition", "status"), [("W/{}", 304), ("{}", 304), ('"another"', 200), ("*", 304)])
+def test_browser_gets_a_file_again_only_if_it_has_changed(client: TestClient, condition: str, status: int) -> None:
     etag = client.get("/docs/start.js").headers["etag"]
-    answer = client.get("/docs/start.js", headers={"if-none-match": given.format(etag)})
+    answer = client.get("/docs/start.js", headers={"if-none-match": condition.format(etag)})
     assert (answer.status_code, answer.headers["etag"]) == (status, etag)
     assert (answer.content == b"") == (status == 304)
 
@@ -41,5 +41,5 @@ def test_head_has_the_headers_alone(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("name", ["nothing.js", "METADATA", "..%2fstart.js", "..%2f..%2fpage%2findex.html"])
-def test_nothing_else_is_there(client: TestClient, name: str) -> None:
+def test_other_paths_do_not_exist(client: TestClient, name: str) -> None:
     assert_problem(client.get(f"/docs/{name}"), 404)

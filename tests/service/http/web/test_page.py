@@ -60,14 +60,14 @@ def test_headers_allow_nothing_from_elsewhere(client: TestClient, path: str) -> 
 
 
 @pytest.mark.parametrize("path", ["/", "/page/main.js"])
-def test_version_that_a_browser_has_is_not_sent_again(client: TestClient, path: str) -> None:
-    whole = client.get(path)
-    etag = whole.headers["etag"]
-    for has in (etag, f"W/{etag}", f'"other", {etag}', "*"):
-        again = client.get(path, headers={"If-None-Match": has})
+def test_cached_version_is_not_sent_again(client: TestClient, path: str) -> None:
+    full = client.get(path)
+    etag = full.headers["etag"]
+    for condition in (etag, f"W/{etag}", f'"other", {etag}', "*"):
+        again = client.get(path, headers={"If-None-Match": condition})
         assert (again.status_code, again.content) == (304, b"")
         for name in ("etag", "cache-control", "content-security-policy"):
-            assert again.headers[name] == whole.headers[name]
+            assert again.headers[name] == full.headers[name]
     assert client.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
 
 
@@ -77,10 +77,10 @@ def test_files_of_different_content_have_different_etags(client: TestClient) -> 
 
 def test_head_has_the_headers_and_no_body(client: TestClient) -> None:
     for path in ("/", "/page/style.css"):
-        head, whole = client.head(path), client.get(path)
+        head, full = client.head(path), client.get(path)
         assert (head.status_code, head.content) == (200, b"")
-        assert head.headers["content-length"] == str(len(whole.content))
-        assert head.headers["etag"] == whole.headers["etag"]
+        assert head.headers["content-length"] == str(len(full.content))
+        assert head.headers["etag"] == full.headers["etag"]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_other_methods_are_not_allowed(client: TestClient) -> None:
     assert_problem(client.delete("/page/main.js"), 405)
 
 
-def test_page_is_there_without_a_default_model(tmp_path: Path) -> None:
+def test_page_is_served_without_a_default_model(tmp_path: Path) -> None:
     for name in ("a", "b"):
         tiny.write(tmp_path).rename(tmp_path / f"{name}.onnx")
     with TestClient(create_app(Settings(models=tmp_path))) as client:
@@ -115,7 +115,7 @@ def test_page_is_there_without_a_default_model(tmp_path: Path) -> None:
 
 
 class _Reader(HTMLParser):
-    """What a page of HTML loads, and what stands in it that its policy would forbid."""
+    """The files that an HTML page loads, and the parts of it that its policy would forbid."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -136,7 +136,7 @@ class _Reader(HTMLParser):
             self.forbidden.append(self._inside)
 
 
-def test_page_holds_no_script_and_no_style_of_its_own() -> None:
+def test_page_has_no_inline_script_or_style() -> None:
     reader = _Reader()
     reader.feed(FILES["index.html"].read_text())
     assert reader.forbidden == []
@@ -149,7 +149,7 @@ def test_files_name_no_other_host() -> None:
         assert not re.search(r"https?://|//[a-z]+\.", text), name
 
 
-def test_modules_import_what_there_is_and_use_it() -> None:
+def test_modules_use_their_imports_and_these_exist() -> None:
     used = {"main.js"}
     for path in FILES.values():
         text = path.read_text()

@@ -83,19 +83,19 @@ def test_answer_is_the_response_model(policy: Policy, sets: PredictionSets | Non
         assert (response.model, response.policy) == (model, policy)
         best = top_k(scores.probabilities, 2)
         possible = [] if sets is None else members(scores, sets, abstention.out_of_distribution.threshold).tolist()
-        for i, (given, decision) in enumerate(
+        for i, (prediction, decision) in enumerate(
             zip(response.predictions, decide(scores, policy, abstention), strict=True)
         ):
-            assert given.reason == decision.reason
-            assert given.label == (None if decision.label is None else LABELS[decision.label])
-            assert given.decision == ("abstain" if decision.label is None else "answer")
-            assert PredictionId.decode(given.id).label == decision.label
-            assert given.confidence == scores.confidence[i].item()
-            assert given.probabilities == scores.probabilities[i].tolist()
-            assert [(entry.label, entry.probability) for entry in given.top_k] == [
+            assert prediction.reason == decision.reason
+            assert prediction.label == (None if decision.label is None else LABELS[decision.label])
+            assert prediction.decision == ("abstain" if decision.label is None else "answer")
+            assert PredictionId.decode(prediction.id).label == decision.label
+            assert prediction.confidence == scores.confidence[i].item()
+            assert prediction.probabilities == scores.probabilities[i].tolist()
+            assert [(entry.label, entry.probability) for entry in prediction.top_k] == [
                 (LABELS[j], scores.probabilities[i, j].item()) for j in best[i]
             ]
-            assert given.prediction_set == (None if sets is None else list(compress(LABELS, possible[i])))
+            assert prediction.prediction_set == (None if sets is None else list(compress(LABELS, possible[i])))
 
 
 def test_unrequested_fields_are_null() -> None:

@@ -68,7 +68,7 @@ def test_bad_row_of_a_table_with_missing_values(gaps: TestClient) -> None:
     rule = "it must be a finite number in the range of float32; a missing one is null, or NaN in binary"
     assert_problem(ask(gaps, ["40", "f", 70]), 422, f'inputs[0].age is "40": {rule}')
     assert_problem(ask(gaps, [40, 1, 70]), 422, "inputs[0].sex is 1: it must be a string or null")
-    # What is not there may have been forgotten; null says that it is not known.
+    # A missing column may be an oversight; null states that the value is unknown.
     absent = "inputs[0].age is missing: an unknown value is sent as null"
     assert_problem(ask(gaps, {"sex": "f", "mass": 70}), 422, absent)
     infinite = np.array([[40, NAN, -INFINITY]], dtype=np.float32)

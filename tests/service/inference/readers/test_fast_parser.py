@@ -120,7 +120,7 @@ def predictor(tiny_model: Path) -> Predictor:
 def _compare(predictor: Predictor, bodies: int, seed: int) -> tuple[int, int]:
     """The numbers of bodies that both accepted and both refused."""
     draw = random.Random(seed)
-    taken = refused = 0
+    accepted = refused = 0
     for _ in range(bodies):
         text = _body(draw)
         expected = _plainly(text)
@@ -133,8 +133,8 @@ def _compare(predictor: Predictor, bodies: int, seed: int) -> tuple[int, int]:
         assert expected is not None, text
         images = np.array(expected, np.uint8).reshape(-1, 1, 2)
         assert _probabilities(answer) == predictor.classifier.scores(images).probabilities.tolist(), text
-        taken += 1
-    return taken, refused
+        accepted += 1
+    return accepted, refused
 
 
 def _probabilities(body: bytes) -> list[list[float]]:
@@ -142,13 +142,13 @@ def _probabilities(body: bytes) -> list[list[float]]:
 
 
 def test_fast_and_plain_accept_the_same_bodies(predictor: Predictor) -> None:
-    taken, refused = _compare(predictor, BODIES, seed=0)
-    assert taken > BODIES / 8
+    accepted, refused = _compare(predictor, BODIES, seed=0)
+    assert accepted > BODIES / 8
     assert refused > BODIES / 8
 
 
 @pytest.mark.slow
 def test_fast_and_plain_agree_on_half_a_million_bodies(predictor: Predictor) -> None:
-    taken, refused = _compare(predictor, 500_000, seed=1)
-    assert taken > 60_000
+    accepted, refused = _compare(predictor, 500_000, seed=1)
+    assert accepted > 60_000
     assert refused > 100_000

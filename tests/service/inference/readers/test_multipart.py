@@ -19,15 +19,15 @@ def _form(*parts: bytes) -> bytes:
     return b"".join(parts) + b"--edge--\r\n"
 
 
-def test_files_in_order_whatever_their_field_names() -> None:
-    whole = bytes(range(256)) + b"\r\n--edg\r\n--"  # almost a boundary
+def test_files_keep_their_order_under_any_field_names() -> None:
+    content = bytes(range(256)) + b"\r\n--edg\r\n--"  # almost a boundary
     body = _form(
-        _part(whole, 'form-data; name="x"; filename="one.png"', "Content-Type: text/plain"),
+        _part(content, 'form-data; name="x"; filename="one.png"', "Content-Type: text/plain"),
         _part(b"", 'form-data; name=""; filename=""'),
         _part(b"2", 'form-data; filename="dos\\"quote.jpg"'),
     )
     assert files(body, TYPE, max_files=3) == [
-        ("file[0] one.png", whole),
+        ("file[0] one.png", content),
         ("file[1]", b""),
         ('file[2] dos"quote.jpg', b"2"),
     ]
@@ -93,5 +93,5 @@ def test_a_changed_byte_is_refused_or_read(position: int) -> None:
         assert len(files(changed, TYPE, max_files=4)) == 1
 
 
-def test_boundary_is_kept_as_it_is() -> None:
+def test_boundary_is_kept_unchanged() -> None:
     assert with_boundary("Multipart/Form-Data; Boundary=AbC") == "multipart/form-data;boundary=AbC"

@@ -24,7 +24,7 @@ def _read(body: bytes) -> np.ndarray:
 @pytest.mark.parametrize("dtype", ["<f2", "<f4", "<f8", ">f2", ">f4", ">f8"])
 @pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_what_numpy_writes(dtype: str, version: tuple[int, int], order: Any) -> None:
+def test_files_that_numpy_writes(dtype: str, version: tuple[int, int], order: Any) -> None:
     result = _read(npy(np.asarray(VALUES.astype(dtype), order=order), version))
     assert result.dtype == np.dtype(dtype)
     np.testing.assert_array_equal(result, VALUES)

@@ -29,7 +29,7 @@ def _form(*pictures: tuple[str, bytes]) -> bytes:
     return b"".join(parts) + b"--edge--\r\n"
 
 
-def _seen(image: Image.Image, kind: str = "PNG", *, invert: bool = False, **options: object) -> Images:
+def _model_pixels(image: Image.Image, kind: str = "PNG", *, invert: bool = False, **options: object) -> Images:
     body = encoded(image, kind, **options)
     reader = READER.with_options(PictureOptions(resize=True, invert=invert))
     (image_seen,) = reader.from_body(body, f"image/{kind.lower()}")
@@ -74,14 +74,14 @@ def test_truncated_jpeg_is_refused(share: float) -> None:
 def test_cmyk_jpeg_is_accepted() -> None:
     paper = Image.new("CMYK", (40, 40), (0, 0, 0, 0))
     ink = Image.new("CMYK", (40, 40), (0, 0, 0, 255))
-    assert _seen(paper, "JPEG").min() >= 250
-    assert _seen(ink, "JPEG").max() <= 5
+    assert _model_pixels(paper, "JPEG").min() >= 250
+    assert _model_pixels(ink, "JPEG").max() <= 5
 
 
 def test_palette_is_resolved() -> None:
     image = Image.new("P", (28, 28), 1)
     image.putpalette([0, 0, 0, 130, 130, 130])
-    assert set(np.unique(_seen(image))) == {130}
+    assert set(np.unique(_model_pixels(image))) == {130}
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -99,7 +99,7 @@ def test_every_orientation_of_a_camera_is_turned_upright(orientation: int) -> No
     np.testing.assert_array_equal(result, np.asarray(upright))
 
 
-# How a picture is stored that orientation N turns upright.
+# How to store a picture that orientation N turns upright.
 _BACK = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -124,7 +124,7 @@ def test_invert_takes_the_negative_of_every_form() -> None:
 
 
 def test_padding_of_a_negative_is_black() -> None:
-    wide = _seen(Image.new("L", (100, 50), 55), invert=True)
+    wide = _model_pixels(Image.new("L", (100, 50), 55), invert=True)
     assert wide[:7].max() == wide[-7:].max() == 0
     assert set(np.unique(wide[7:21])) == {200}
 
@@ -132,4 +132,4 @@ def test_padding_of_a_negative_is_black() -> None:
 @pytest.mark.parametrize("invert", [False, True])
 def test_transparent_pixels_end_up_black(invert: bool) -> None:
     for mode, clear in (("RGBA", (90, 90, 90, 0)), ("LA", (90, 0))):
-        assert _seen(Image.new(mode, (40, 40), clear), invert=invert).max() == 0
+        assert _model_pixels(Image.new(mode, (40, 40), clear), invert=invert).max() == 0

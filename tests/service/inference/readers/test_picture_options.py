@@ -12,7 +12,7 @@ OTHERS: list[Kind] = [FeaturesInput(width=1), TokensInput(context=1, vocabulary=
 
 
 @pytest.mark.parametrize("kind", [ImageInput(height=1, width=1), *OTHERS])
-def test_without_options_it_is_the_same_reader(kind: Kind) -> None:
+def test_reader_is_unchanged_without_options(kind: Kind) -> None:
     reader = reader_for(kind, Settings().read_limits)
     assert reader.with_options(NO_PICTURE_OPTIONS) is reader
 
@@ -25,7 +25,7 @@ def test_other_kinds_refuse_them(kind: Kind, options: dict[str, bool]) -> None:
         reader.with_options(PictureOptions(**options))
 
 
-def test_options_of_one_request_are_not_those_of_the_next() -> None:
+def test_options_apply_to_one_request_only() -> None:
     reader = reader_for(ImageInput(height=1, width=2), Settings().read_limits)
     assert reader.with_options(PictureOptions(invert=True)).from_json([[0, 9]]).tolist() == [[[255, 246]]]
     assert reader.from_json([[0, 9]]).tolist() == [[[0, 9]]]

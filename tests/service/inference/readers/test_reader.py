@@ -35,27 +35,29 @@ def test_every_kind_has_its_reader(kind: Input, reader: type) -> None:
 
 
 @pytest.mark.parametrize(
-    ("write", "taken"),
+    ("write", "supported"),
     [
         (tiny.write, IMAGE_TYPES),
         (tiny_features.write_table, FEATURE_TYPES),
         (tiny_features.write_embedding, FEATURE_TYPES),
     ],
 )
-@pytest.mark.parametrize("came", ["text/csv", "image/gif", "application/x-npz", "image/PNG2"])
+@pytest.mark.parametrize("content_type", ["text/csv", "image/gif", "application/x-npz", "image/PNG2"])
 def test_unsupported_content_type_names_the_supported_ones(
-    tmp_path: Path, write: Callable[[Path], Path], taken: str, came: str
+    tmp_path: Path, write: Callable[[Path], Path], supported: str, content_type: str
 ) -> None:
     with TestClient(create_app(Settings(model_path=write(tmp_path)))) as client:
-        answer = client.post("/predict", content=b"x", headers={"content-type": came})
-        assert_problem(answer, 415, f"content type {came.lower()} is not supported: use one of {taken}")
+        answer = client.post("/predict", content=b"x", headers={"content-type": content_type})
+        assert_problem(answer, 415, f"content type {content_type.lower()} is not supported: use one of {supported}")
         assert_problem(
-            client.post("/predict", content=b"x"), 415, f"without a content type is not supported: use one of {taken}"
+            client.post("/predict", content=b"x"),
+            415,
+            f"without a content type is not supported: use one of {supported}",
         )
 
 
-@pytest.mark.parametrize("came", ["image/png", "image/jpeg"])
-def test_model_of_rows_refuses_pictures(tmp_path: Path, came: str) -> None:
+@pytest.mark.parametrize("content_type", ["image/png", "image/jpeg"])
+def test_model_of_rows_refuses_pictures(tmp_path: Path, content_type: str) -> None:
     with TestClient(create_app(Settings(model_path=tiny_features.write_table(tmp_path)))) as client:
-        answer = client.post("/predict", content=b"x", headers={"content-type": came})
-        assert_problem(answer, 415, f"content type {came} is not supported: use one of {FEATURE_TYPES}")
+        answer = client.post("/predict", content=b"x", headers={"content-type": content_type})
+        assert_problem(answer, 415, f"content type {content_type} is not supported: use one of {FEATURE_TYPES}")

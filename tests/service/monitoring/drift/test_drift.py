@@ -24,9 +24,9 @@ ROWS = np.array([[0.4, 0.3, 0.3], [0.2, 0.6, 0.2], [0.05, 0.05, 0.9]], dtype=np.
 OOD = np.array([0.1, 1.0, 3.0], dtype=np.float32)
 
 
-def _scores(which: list[int]) -> Scores:
-    rows = ROWS[which]
-    return Scores(rows, rows.max(axis=1), OOD[which])
+def _scores(kinds: list[int]) -> Scores:
+    rows = ROWS[kinds]
+    return Scores(rows, rows.max(axis=1), OOD[kinds])
 
 
 def _state(drift: Drift) -> DriftResponse:
@@ -35,23 +35,23 @@ def _state(drift: Drift) -> DriftResponse:
 
 def _drift(*requests: list[int], window: int = 1000) -> DriftResponse:
     drift = Drift(tiny.REFERENCE, window)
-    for which in requests:
-        drift.record(_scores(which))
+    for kinds in requests:
+        drift.record(_scores(kinds))
     return _state(drift)
 
 
 def test_inputs_are_counted_in_the_bins_of_the_reference() -> None:
-    found = _drift([0, 1] * 25, [2], [2] * 49)
-    assert (found.inputs, found.window, found.window_number, found.inputs_since) == (100, 1000, 1, 0)
-    assert (found.reference.split, found.reference.size) == ("calibration", 100)
-    assert [(b.label, b.expected, b.observed) for b in found.labels.bins] == [
+    state = _drift([0, 1] * 25, [2], [2] * 49)
+    assert (state.inputs, state.window, state.window_number, state.inputs_since) == (100, 1000, 1, 0)
+    assert (state.reference.split, state.reference.size) == ("calibration", 100)
+    assert [(b.label, b.expected, b.observed) for b in state.labels.bins] == [
         ("dark", 0.1, 0.25),
         ("left", 0.6, 0.25),
         ("right", 0.3, 0.5),
     ]
-    confidence = [(b.at_least, b.under, b.expected, b.observed) for b in found.confidence.bins]
+    confidence = [(b.at_least, b.under, b.expected, b.observed) for b in state.confidence.bins]
     assert confidence == [(None, 0.5, 0.2, 0.25), (0.5, 0.8, 0.2, 0.25), (0.8, None, 0.6, 0.5)]
-    ood_score = [(b.at_least, b.under, b.expected, b.observed) for b in found.ood_score.bins]
+    ood_score = [(b.at_least, b.under, b.expected, b.observed) for b in state.ood_score.bins]
     assert ood_score == [(None, 0.5, 0.1, 0.25), (0.5, 2.0, 0.88, 0.25), (2.0, None, 0.02, 0.5)]
 
 
@@ -61,12 +61,12 @@ def test_value_on_an_edge_is_in_the_bin_above_it(together: int) -> None:
     rows = np.array([[0.5, 0.5, 0.0]] * together, dtype=np.float32)
     for _ in range(100 // together):
         drift.record(Scores(rows, rows.max(axis=1), np.full(together, 2.0, np.float32)))
-    found = _state(drift)
-    assert [b.observed for b in found.confidence.bins] == [0, 1, 0]
-    assert [b.observed for b in found.ood_score.bins] == [0, 0, 1]
+    state = _state(drift)
+    assert [b.observed for b in state.confidence.bins] == [0, 1, 0]
+    assert [b.observed for b in state.ood_score.bins] == [0, 0, 1]
 
 
-def test_labels_without_a_bin_of_their_own_share_the_last_one() -> None:
+def test_labels_without_their_own_bin_share_the_last_one() -> None:
     drift = Drift(tiny.REFERENCE.model_copy(update={"own_labels": [1]}), 1000)
     drift.record(_scores([0] * 50 + [1] * 30 + [2] * 20))
     bins = [(b.label, b.expected, b.observed) for b in _state(drift).labels.bins]
@@ -76,33 +76,33 @@ def test_labels_without_a_bin_of_their_own_share_the_last_one() -> None:
 @pytest.mark.parametrize(("window", "ends"), [(1000, [100, 300, 700, 1500, 2500, 3500]), (150, [100, 250, 400, 550])])
 def test_windows_double_up_to_the_size_that_is_set(window: int, ends: list[int]) -> None:
     drift = Drift(tiny.REFERENCE, window)
-    for seen in range(1, ends[-1] + 1):
+    for count in range(1, ends[-1] + 1):
         drift.record(_scores([1]))
-        complete = bisect_left(ends, seen + 1)
+        complete = bisect_left(ends, count + 1)
         assert drift.window_number == complete
-        if seen in ends or seen + 1 in ends:
-            found, bounds = _state(drift), [0, 0, *ends]
-            assert (found.window_number, found.inputs_since) == (complete, seen - bounds[complete + 1])
-            assert found.inputs == bounds[complete + 1] - bounds[complete]
+        if count in ends or count + 1 in ends:
+            state, bounds = _state(drift), [0, 0, *ends]
+            assert (state.window_number, state.inputs_since) == (complete, count - bounds[complete + 1])
+            assert state.inputs == bounds[complete + 1] - bounds[complete]
 
 
-def test_windows_are_disjoint_and_the_next_one_says_nothing_until_it_is_complete() -> None:
+def test_windows_are_disjoint_and_show_nothing_until_complete() -> None:
     drift = Drift(tiny.REFERENCE, 100)
-    for which, status in (([1] * 60 + [2] * 30 + [0] * 10, "stable"), ([0] * 100, "drifted")):
+    for kinds, status in (([1] * 60 + [2] * 30 + [0] * 10, "stable"), ([0] * 100, "drifted")):
         before = _state(drift)
-        for one in which[:-1]:
-            drift.record(_scores([one]))
+        for kind in kinds[:-1]:
+            drift.record(_scores([kind]))
         assert _state(drift) == before.model_copy(update={"inputs_since": 99})
-        drift.record(_scores(which[-1:]))
+        drift.record(_scores(kinds[-1:]))
         assert _state(drift).labels.status == status
 
 
-def test_request_that_completes_a_window_belongs_to_it_as_a_whole() -> None:
+def test_request_that_completes_a_window_belongs_to_it_entirely() -> None:
     drift = Drift(tiny.REFERENCE, 1000)
     for inputs, expected in ((5000, (5000, 1, 0)), (199, (5000, 1, 199)), (101, (300, 2, 0)), (400, (400, 3, 0))):
         drift.record(_scores([1] * inputs))
-        found = _state(drift)
-        assert (found.inputs, found.window_number, found.inputs_since) == expected
+        state = _state(drift)
+        assert (state.inputs, state.window_number, state.inputs_since) == expected
 
 
 def test_before_the_first_window_there_is_no_verdict() -> None:
@@ -114,22 +114,22 @@ def test_before_the_first_window_there_is_no_verdict() -> None:
 
 
 def test_inputs_like_the_reference_are_stable_and_others_are_not() -> None:
-    alike = _drift([0] * 10 + [1] * 60 + [2] * 30)
-    assert (alike.labels.status, alike.labels.p_value) == ("stable", 1.0)
-    assert alike.labels.psi == pytest.approx(0, abs=1e-12)
-    other = _drift([0] * 60 + [1] * 10 + [2] * 30)
-    assert (other.labels.status, other.labels.p_value) == ("drifted", 1 / 40_000)
+    similar = _drift([0] * 10 + [1] * 60 + [2] * 30)
+    assert (similar.labels.status, similar.labels.p_value) == ("stable", 1.0)
+    assert similar.labels.psi == pytest.approx(0, abs=1e-12)
+    shifted = _drift([0] * 60 + [1] * 10 + [2] * 30)
+    assert (shifted.labels.status, shifted.labels.p_value) == ("drifted", 1 / 40_000)
 
 
-def test_shift_that_is_sure_but_small_is_slight() -> None:
+def test_significant_but_small_shift_is_slight() -> None:
     reference = tiny.REFERENCE.model_copy(update={"labels": [25_000, 50_000, 25_000], "size": 100_000})
     drift = Drift(reference, 100_000)
     drift.record(_scores([0] * 27_000 + [1] * 48_000 + [2] * 25_000))
-    found = _state(drift).labels
-    assert found.p_value == 1 / 40_000
-    assert found.psi is not None
-    assert 0 < found.psi < PSI_LIMIT
-    assert found.status == "slight"
+    labels = _state(drift).labels
+    assert labels.p_value == 1 / 40_000
+    assert labels.psi is not None
+    assert 0 < labels.psi < PSI_LIMIT
+    assert labels.status == "slight"
 
 
 @pytest.mark.parametrize("request_inputs", [[1], [0, 1, 2, 2]])
@@ -145,9 +145,9 @@ def test_counting_from_many_threads_loses_nothing(request_inputs: list[int]) -> 
         thread.start()
     for thread in threads:
         thread.join()
-    found = _state(drift)
-    assert (found.window_number, found.inputs, found.inputs_since) == (8 * 5 * len(request_inputs), 100, 0)
-    assert [b.observed * len(request_inputs) for b in found.labels.bins] == np.bincount(
+    state = _state(drift)
+    assert (state.window_number, state.inputs, state.inputs_since) == (8 * 5 * len(request_inputs), 100, 0)
+    assert [b.observed * len(request_inputs) for b in state.labels.bins] == np.bincount(
         request_inputs, minlength=3
     ).tolist()
 
@@ -159,12 +159,12 @@ def test_route_shows_recent_inputs(tiny_model: Path) -> None:
         for _ in range(2):
             answer = client.post("/predict", content=body, headers={"content-type": "application/octet-stream"})
             assert answer.status_code == 200
-        found = client.get("/models/tiny/drift").json()
-    assert [found[name] for name in ("inputs", "window", "window_number", "inputs_since")] == [150, 200, 1, 150]
-    assert found["model"] == answer.json()["model"]
-    assert [b["observed"] for b in found["labels"]["bins"]] == [0, 1, 0]
-    assert found["labels"]["status"] == "drifted"
-    assert found["ood_score"]["bins"][1] == {"at_least": 0.5, "under": 2.0, "expected": 0.88, "observed": 1.0}
+        drift = client.get("/models/tiny/drift").json()
+    assert [drift[name] for name in ("inputs", "window", "window_number", "inputs_since")] == [150, 200, 1, 150]
+    assert drift["model"] == answer.json()["model"]
+    assert [b["observed"] for b in drift["labels"]["bins"]] == [0, 1, 0]
+    assert drift["labels"]["status"] == "drifted"
+    assert drift["ood_score"]["bins"][1] == {"at_least": 0.5, "under": 2.0, "expected": 0.88, "observed": 1.0}
 
 
 def test_refused_requests_are_not_counted(tiny_model: Path) -> None:

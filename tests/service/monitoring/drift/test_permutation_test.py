@@ -24,8 +24,8 @@ def test_p_value_is_close_to_that_of_the_large_sample_test(q: list[int]) -> None
 
 
 def test_p_value_can_be_small_enough_for_the_level() -> None:
-    least = exact_p_value(np.array([500, 500]), np.array([700, 300]))
-    assert least == 1 / 40_000 <= SIGNIFICANCE
+    smallest = exact_p_value(np.array([500, 500]), np.array([700, 300]))
+    assert smallest == 1 / 40_000 <= SIGNIFICANCE
 
 
 def test_same_counts_have_the_same_p_value() -> None:

@@ -22,7 +22,7 @@ RISK = PolicyRequest(selective_risk=0.1)
 
 
 class Audited:
-    """One process, with a clock that stands until it is set, that audits every answer."""
+    """One process that audits every answer, with a clock that the test sets."""
 
     def __init__(self, path: Path | None = None, max_remembered: int = 1000) -> None:
         self.time = 10_000.0
@@ -30,12 +30,12 @@ class Audited:
         self.feedback = Feedback(tiny.manifest(), VERSION, store, deadline_seconds=DEADLINE, now=lambda: self.time)
         self._ids = PredictionIds(VERSION, 1, self.feedback.register, now=lambda: self.time)
 
-    def answer(self, asked: PolicyRequest = RISK, label: int = LEFT) -> str:
+    def answer(self, requested: PolicyRequest = RISK, label: int = LEFT) -> str:
         """Give an answer; returns its id."""
-        return self._ids.under(resolve(asked, tiny.abstention()))(label)[0]
+        return self._ids.under(resolve(requested, tiny.abstention()))(label)[0]
 
     def state(self) -> PolicyFeedback:
-        """That of the only policy."""
+        """The state of the only policy."""
         (state,) = self.feedback.states()
         return state
 
@@ -62,7 +62,7 @@ def test_policies_do_not_wait_for_one_another() -> None:
     assert _counts(process.feedback.record(process.answer(), "left")) == (1, 0, 0, 0)
 
 
-def test_labels_of_others_are_counted_but_not_judged() -> None:
+def test_labels_of_other_answers_are_counted_but_not_judged() -> None:
     process = Audited()
     give = PredictionIds(VERSION).under(resolve(RISK, tiny.abstention()))
     for _ in range(20):
@@ -72,7 +72,7 @@ def test_labels_of_others_are_counted_but_not_judged() -> None:
     assert process.feedback.record(give(None)[0], "right").abstained == 1
 
 
-def test_missing_label_is_conservative_both_ways() -> None:
+def test_missing_label_is_conservative_in_both_directions() -> None:
     process = Audited()
     lost, wrong = process.answer(), process.answer()
     process.feedback.record(wrong, "right")
@@ -120,7 +120,7 @@ def test_label_before_its_registration_waits_for_it(tmp_path: Path) -> None:
         other.feedback.record(identity, "left")
 
 
-def test_two_workers_of_one_file_tell_the_same(tmp_path: Path) -> None:
+def test_two_workers_of_one_file_agree(tmp_path: Path) -> None:
     workers = [Audited(tmp_path / "feedback") for _ in range(2)]
     ids = [workers[i % 2].answer() for i in range(40)]
     for worker in workers:
@@ -131,7 +131,7 @@ def test_two_workers_of_one_file_tell_the_same(tmp_path: Path) -> None:
     assert (workers[0].state().answered, *_counts(workers[0].state())) == (40, 40, 10, 0, 0)
 
 
-def test_audited_answer_is_known_however_old_the_labels_are_that_are_remembered() -> None:
+def test_audited_answer_is_known_even_if_it_is_older_than_all_remembered_labels() -> None:
     process = Audited(max_remembered=3)
     slow = process.answer()
     process.time += 10
@@ -142,7 +142,7 @@ def test_audited_answer_is_known_however_old_the_labels_are_that_are_remembered(
     assert _counts(process.feedback.record(slow, "right")) == (1, 1, 0, 0)
 
 
-def test_answers_under_a_threshold_that_is_let_go_are_let_go_too() -> None:
+def test_answers_are_forgotten_with_their_threshold() -> None:
     process = Audited()
     for step in range(2 * MAX_THRESHOLDS):
         process.answer(PolicyRequest(threshold=step / 1000))
@@ -158,16 +158,16 @@ def test_everything_outlives_the_process(tmp_path: Path) -> None:
     for identity, label in zip(ids, ("right", "left", "left"), strict=False):
         before.feedback.record(identity, label)
     before.feedback.record(ids[4], "left")
-    told = before.feedback.states()
+    states = before.feedback.states()
     after = Audited(tmp_path / "feedback")
-    assert after.feedback.states() == told
-    assert _counts(told[0]) == (3, 1, 0, 3)
+    assert after.feedback.states() == states
+    assert _counts(states[0]) == (3, 1, 0, 3)
     after.feedback.record(ids[0], "right")  # remembered
     assert _counts(after.feedback.record(ids[3], "left")) == (5, 1, 0, 1)
     alone = Audited()
     for label in ("right", "left", "left", "left", "left"):
         alone.feedback.record(alone.answer(), label)
-    # The alarm goes on from where it stood: an uninterrupted one needs as many errors.
+    # The alarm continues from its stored state: it needs as many errors as an uninterrupted one.
     steps = []
     for process in (after, alone):
         process.feedback.record(ids[5] if process is after else process.answer(), "right")
@@ -192,7 +192,7 @@ def test_answers_that_cannot_be_written_are_registered_later(tmp_path: Path, mon
     assert _counts(process.feedback.record(identity, "left")) == (1, 0, 0, 0)
 
 
-def test_models_in_one_file_are_counted_apart(tmp_path: Path) -> None:
+def test_models_in_one_file_are_counted_separately(tmp_path: Path) -> None:
     stores = [FeedbackStore(tmp_path / "feedback", 100, name) for name in ("a 0123", "b 0123")]
     for store, labels in zip(stores, (1, 2), strict=True):
         feedback = Feedback(tiny.manifest(), VERSION, store, counted="all")
@@ -214,7 +214,7 @@ def test_confidence_is_the_certificates_own() -> None:
     errors = 1
     while state.promise != "broken":
         state, errors = feedback.record(give(LEFT)[0], "right"), errors + 1
-    assert errors == 4  # one fewer than at 0.95: evidence of 5 is enough, where that takes 20
+    assert errors == 4  # one fewer than at 0.95, where the evidence must reach 20 instead of 5
     assert state.warning is not None
     assert "a sequential test at level 0.2 rejects" in state.warning
     plainly = PredictionIds(VERSION).under(ThresholdPolicy(threshold=0.5))

@@ -20,25 +20,27 @@ RAW = {"content-type": "application/octet-stream"}
 
 
 def _predict(client: TestClient, rows: int = 1) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = client.post(
+    predictions: list[dict[str, Any]] = client.post(
         "/predict?selective_risk=0.1", content=bytes([255, 0]) * rows, headers=RAW
     ).json()["predictions"]
-    return found
+    return predictions
 
 
 @pytest.fixture
 def lasting(tiny_model: Path, tmp_path: Path) -> Settings:
-    """The settings of a service whose feedback outlives it, and that audits every answer."""
+    """Settings of a service that keeps feedback in a file and audits every answer."""
     return Settings(model_path=tiny_model, audit_share=1, feedback_path=tmp_path / "feedback")
 
 
-def test_share_of_the_answers_is_audited_and_says_so(tiny_model: Path) -> None:
+def test_share_of_the_answers_is_audited_and_marked(tiny_model: Path) -> None:
     with TestClient(create_app(Settings(model_path=tiny_model, audit_share=0.5))) as client:
-        found = _predict(client, 400)
-        assert {PredictionId.decode(one["id"]).audit == one["audit"] for one in found} == {True}
-        assert 120 < sum(one["audit"] for one in found) < 280  # 200, and 8 standard deviations
+        predictions = _predict(client, 400)
+        assert {PredictionId.decode(prediction["id"]).audit == prediction["audit"] for prediction in predictions} == {
+            True
+        }
+        assert 120 < sum(prediction["audit"] for prediction in predictions) < 280  # 200, and 8 standard deviations
         abstained = client.post("/predict?threshold=0.99", content=bytes([255, 0]) * 100, headers=RAW).json()
-        assert not any(one["audit"] for one in abstained["predictions"])
+        assert not any(prediction["audit"] for prediction in abstained["predictions"])
 
 
 def test_no_answer_is_audited_where_all_labels_count(tiny_model: Path) -> None:
@@ -51,18 +53,18 @@ def test_no_answer_is_audited_where_all_labels_count(tiny_model: Path) -> None:
 
 def test_audited_answers_are_registered_within_a_second_and_at_the_end(lasting: Settings) -> None:
     with TestClient(create_app(lasting)) as client:
-        found = _predict(client, 3)
+        predictions = _predict(client, 3)
         _wait_until(lambda: _registered(lasting) == 3)
-        found += _predict(client, 2)
+        predictions += _predict(client, 2)
     assert _registered(lasting) == 5
     with TestClient(create_app(lasting)) as client:
-        state = client.post("/feedback", json={"id": found[0]["id"], "label": "left"}).json()
+        state = client.post("/feedback", json={"id": predictions[0]["id"], "label": "left"}).json()
         assert (state["judged"], state["waiting"]) == (1, 4)
         assert client.get("/feedback").json()["policies"] == [state]
 
 
 def _registered(settings: Settings) -> int:
-    """How many answers wait in the file."""
+    """The number of audited answers in the file."""
     database = sqlite3.connect(settings.feedback_path or "", timeout=10)
     try:
         tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master")]
@@ -74,7 +76,7 @@ def _registered(settings: Settings) -> int:
 def test_repeated_old_id_is_refused_with_the_rule(tiny_model: Path) -> None:
     settings = Settings(model_path=tiny_model, max_feedback=2, feedback_counts="all")
     with TestClient(create_app(settings)) as client:
-        ids = [one["id"] for one in _predict(client, 4)]
+        ids = [prediction["id"] for prediction in _predict(client, 4)]
         for identity in ids:
             assert client.post("/feedback", json={"id": identity, "label": "left"}).json()["errors"] == 0
         again = client.post("/feedback", json={"id": ids[0], "label": "left"})
@@ -118,6 +120,6 @@ def test_file_that_cannot_keep_feedback_is_a_wrong_setting(
         create_app(Settings(model_path=tiny_model, feedback_path=path))
 
 
-def test_folder_of_the_file_has_to_be_there(tiny_model: Path, tmp_path: Path) -> None:
+def test_folder_of_the_file_must_exist(tiny_model: Path, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"DEMUR_FEEDBACK_PATH=.*nowhere is not a folder"):
         create_app(Settings(model_path=tiny_model, feedback_path=tmp_path / "nowhere" / "feedback"))

@@ -19,7 +19,7 @@ def test_bounds_enclose_the_mean_and_tighten() -> None:
 
 @pytest.mark.parametrize(("errors", "count"), [(0, 1), (0, 50), (50, 50), (3, 50), (25, 50)])
 def test_bounds_are_where_the_likelihood_ratio_is_twenty(errors: int, count: int) -> None:
-    """The mixture is the beta-binomial, whose probability scipy knows."""
+    """The mixture is the beta-binomial, which scipy implements."""
     for bound in confidence_sequence(errors, count, 0.95):
         if 0 < bound < 1:
             ratio = betabinom.pmf(errors, count, 0.5, 0.5) / binom.pmf(errors, count, bound)
@@ -27,7 +27,7 @@ def test_bounds_are_where_the_likelihood_ratio_is_twenty(errors: int, count: int
 
 
 def test_false_alarms_over_all_looks_are_as_rare_as_promised() -> None:
-    """2,000 streams of 1,000 outcomes at the very risk that is promised, each looked at after every outcome."""
+    """2,000 streams of 1,000 outcomes at exactly the promised risk, each tested after every outcome."""
     risk, streams, length = 0.05, 2000, 1000
     outcomes = np.random.default_rng(0).random((streams, length)) < risk
     errors = outcomes.cumsum(axis=1)
@@ -39,7 +39,7 @@ def test_false_alarms_over_all_looks_are_as_rare_as_promised() -> None:
     for bounds, n in zip(lower, range(1, length + 1, 25), strict=True):
         alarmed |= np.array(bounds)[errors[:, n - 1]] > risk
     assert alarmed.mean() <= 0.05
-    assert alarmed.any()  # it can alarm at all
+    assert alarmed.any()  # an alarm is possible at all
 
 
 def test_real_losses_between_0_and_1_are_bounded_too() -> None:

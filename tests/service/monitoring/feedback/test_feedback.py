@@ -39,12 +39,12 @@ def _feedback(
     return Feedback(manifest, VERSION, store, counted=counted, deadline_seconds=DEADLINE, now=now)
 
 
-def _policy(**asked: Any) -> Policy:
-    return resolve(PolicyRequest(**asked), tiny.abstention())
+def _policy(**options: Any) -> Policy:
+    return resolve(PolicyRequest(**options), tiny.abstention())
 
 
-def _id(label: int | None, **asked: Any) -> str:
-    return PredictionIds(VERSION).under(_policy(**asked))(label)[0]
+def _id(label: int | None, **options: Any) -> str:
+    return PredictionIds(VERSION).under(_policy(**options))(label)[0]
 
 
 def _predict(client: TestClient, query: str = "selective_risk=0.1") -> str:
@@ -78,14 +78,14 @@ def test_feedback_over_http(client: TestClient) -> None:
     assert (state["promise"], state["warning"]) == ("open", None)
 
 
-def test_abstentions_are_counted_apart(client: TestClient) -> None:
+def test_abstentions_are_counted_separately(client: TestClient) -> None:
     identity = _predict(client, "threshold=0.9")
     state = client.post("/feedback", json={"id": identity, "label": "left"}).json()
     assert (state["answered"], state["abstained"], state["selective_risk"]) == (0, 1, None)
     assert state["promise"] is None  # a threshold set by hand promises nothing
 
 
-def test_policies_are_counted_apart(client: TestClient) -> None:
+def test_policies_are_counted_separately(client: TestClient) -> None:
     for query in ("selective_risk=0.1", "reject_cost=0.2", "threshold=0.5", "threshold=0.6", "never_abstain=true"):
         client.post("/feedback", json={"id": _predict(client, query), "label": "left"})
     assert [state["answered"] for state in client.get("/feedback").json()["policies"]] == [1] * 5
@@ -167,11 +167,11 @@ def test_broken_promise_is_logged_once_and_stays_broken(caplog: pytest.LogCaptur
     assert states[0].promise == "open"
     assert states[-1].promise == "broken"
     assert states[-1].warning is not None
-    said = "5 of 5 answers were wrong, and a sequential test at level 0.05 rejects that the risk is at most 0.1"
-    assert f"the certificate of selective_risk=0.1 no longer holds: {said}" == states[-1].warning
+    reason = "5 of 5 answers were wrong, and a sequential test at level 0.05 rejects that the risk is at most 0.1"
+    assert f"the certificate of selective_risk=0.1 no longer holds: {reason}" == states[-1].warning
     assert after[-1].selective_risk is not None
     assert after[-1].selective_risk < 0.1
-    assert (after[-1].promise, after[-1].warning) == ("broken", states[-1].warning)  # the words are those of the alarm
+    assert (after[-1].promise, after[-1].warning) == ("broken", states[-1].warning)  # the wording of the alarm
     (record,) = caplog.records
     assert "no longer holds" in record.getMessage()
 
@@ -183,7 +183,7 @@ def test_promise_is_confirmed_when_the_feedback_alone_shows_it() -> None:
     assert states[-1].promise == "confirmed"
 
 
-def test_cost_of_answers_is_held_against_the_reject_cost() -> None:
+def test_cost_of_answers_is_compared_with_the_reject_cost() -> None:
     matrix = [[0.0, 1.0, 1.0], [4.0, 0.0, 0.5], [1.0, 1.0, 0.0]]
     feedback = _feedback(matrix)
     state = feedback.record(_id(LEFT, reject_cost=0.2), "right")
@@ -219,13 +219,13 @@ def test_forgotten_id_does_not_count_again() -> None:
         ids[0],
         ids[2],
         ids[1],
-    ):  # by their own time the oldest is forgotten, not the first to come
+    ):  # the oldest by its own time is forgotten, not the first to arrive
         state = feedback.record(identity, "left")
     assert state.answered == 4
     assert feedback.record(ids[4], "left").answered == 4  # remembered
     with pytest.raises(InvalidValue, match=r"is older than the remembered labels.*DEMUR_MAX_FEEDBACK"):
         feedback.record(ids[0], "left")
-    assert feedback.record(ids[3], "left").answered == 5  # which is from after the last one forgotten
+    assert feedback.record(ids[3], "left").answered == 5  # newer than the last forgotten one
     with pytest.raises(InvalidValue, match="is older than"):
         feedback.record(ids[1], "right")
     assert [state.answered for state in feedback.states()] == [5]
@@ -238,7 +238,7 @@ def test_made_up_value_of_a_policy_without_one_is_ignored() -> None:
     assert len(feedback.states()) == 1
 
 
-def test_certificates_are_never_dropped_for_thresholds_that_clients_make_up() -> None:
+def test_certificates_are_never_dropped_for_thresholds_that_clients_choose() -> None:
     feedback = _feedback()
     feedback.record(_id(LEFT, selective_risk=0.1), "left")
     for step in range(2 * MAX_THRESHOLDS):

@@ -19,7 +19,7 @@ from service.monitoring.worker_slot import ALONE, WorkerSlot
 from tests import tiny
 
 MODEL = ModelRef(name="m", version="0123456789ab")
-ASKED = [
+POLICIES = [
     PolicyRequest(threshold=0.6),
     PolicyRequest(never_abstain=True),
     PolicyRequest(selective_risk=0.1),
@@ -47,18 +47,18 @@ def test_request_is_counted_by_method_route_and_status(metrics: Metrics) -> None
         _exchange(route=UNMATCHED, path="/x", status=404),
     ):
         metrics([exchange])
-    found = metrics.tallies.totals()
-    assert found["requests", "POST", "/predict", "200"] == [2]
-    assert found["requests", "POST", "/predict", "422"] == [1]
-    assert found["requests", "POST", UNMATCHED, "404"] == [1]
-    assert not any("/x" in key for key in found)
+    totals = metrics.tallies.totals()
+    assert totals["requests", "POST", "/predict", "200"] == [2]
+    assert totals["requests", "POST", "/predict", "422"] == [1]
+    assert totals["requests", "POST", UNMATCHED, "404"] == [1]
+    assert not any("/x" in key for key in totals)
 
 
-def test_methods_that_clients_make_up_are_one(metrics: Metrics) -> None:
+def test_unknown_methods_are_counted_as_one(metrics: Metrics) -> None:
     for method in ("BREW", "PROPFIND", "get"):
         metrics([_exchange(method=method)])
-    found = [key for key in metrics.tallies.totals() if key[0] == "requests"]
-    assert found == [("requests", "other", "/predict", "200")]
+    keys = [key for key in metrics.tallies.totals() if key[0] == "requests"]
+    assert keys == [("requests", "other", "/predict", "200")]
 
 
 @pytest.mark.parametrize(("seconds", "bin_"), [(0.0, 0), (0.0001, 0), (0.00011, 1), (10.0, 15), (10.1, 16)])
@@ -71,14 +71,14 @@ def test_duration_falls_into_the_bin_that_ends_at_it_or_above(metrics: Metrics, 
 
 def test_decisions_are_counted_by_model_policy_and_reason(metrics: Metrics) -> None:
     abstention = tiny.abstention()
-    for asked in ASKED:
-        decided = Outcome(MODEL, resolve(asked, abstention), {"answer": 2, "low_confidence": 1})
+    for requested in POLICIES:
+        decided = Outcome(MODEL, resolve(requested, abstention), {"answer": 2, "low_confidence": 1})
         metrics([_exchange(decided=decided)])
     metrics([_exchange(decided=Outcome(MODEL, ThresholdPolicy(threshold=0.5), {"answer": 1}))])
-    found = {key[2:]: numbers for key, numbers in metrics.tallies.totals().items() if key[0] == "decisions"}
-    assert found["threshold", "answer"] == [3]  # of all thresholds together: clients make them up
-    assert found["selective_risk=0.1", "low_confidence"] == [1]
-    assert {policy for policy, _ in found} == {
+    counts = {key[2:]: numbers for key, numbers in metrics.tallies.totals().items() if key[0] == "decisions"}
+    assert counts["threshold", "answer"] == [3]  # all thresholds together, since clients choose them
+    assert counts["selective_risk=0.1", "low_confidence"] == [1]
+    assert {policy for policy, _ in counts} == {
         "threshold",
         "never_abstain",
         "selective_risk=0.1",
@@ -88,17 +88,19 @@ def test_decisions_are_counted_by_model_policy_and_reason(metrics: Metrics) -> N
     }
 
 
-@pytest.mark.parametrize("asked", ASKED, ids=lambda asked: policy_name(resolve(asked, tiny.abstention())))
-def test_possible_reasons_are_those_that_inputs_get(asked: PolicyRequest) -> None:
+@pytest.mark.parametrize(
+    "requested", POLICIES, ids=lambda requested: policy_name(resolve(requested, tiny.abstention()))
+)
+def test_possible_reasons_are_those_that_inputs_get(requested: PolicyRequest) -> None:
     abstention = tiny.abstention()
-    policy: Policy = resolve(asked, abstention)
+    policy: Policy = resolve(requested, abstention)
     rng = np.random.default_rng(0)
     probabilities = rng.dirichlet([0.5] * 3, 300).astype(np.float32)
     ood_score = rng.uniform(0, 8, 300).astype(np.float32)
     scores = Scores(probabilities, probabilities.max(axis=1), ood_score)
-    found = set(outcomes(scores, policy, abstention).tally())
+    reasons = set(outcomes(scores, policy, abstention).tally())
     answers = set() if possible_reasons(policy) == ("no_certified_threshold",) else {ANSWER}
-    assert found == {*answers, *possible_reasons(policy)}
+    assert reasons == {*answers, *possible_reasons(policy)}
     assert isinstance(policy, NeverAbstainPolicy) == (not possible_reasons(policy))
 
 

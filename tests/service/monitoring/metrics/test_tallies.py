@@ -1,4 +1,4 @@
-"""Counters of several workers: each can read those of all, and no sum falls when one dies."""
+"""Counters of several workers: each reads those of all, and no sum falls when a worker dies."""
 
 import subprocess
 import sys
@@ -20,23 +20,23 @@ def _places(folder: Path, workers: int = 2) -> list[WorkerSlot]:
 
 
 def test_key_keeps_its_place_and_begins_with_nothing() -> None:
-    alone = Tallies(ALONE)
-    first, second = alone.begin(A, 3), alone.begin(B)
-    assert (alone.begin(A, 3), alone.begin(B)) == (first, second)
-    assert alone.totals() == {A: [0, 0, 0], B: [0]}
-    alone.numbers[first + 2] += 1.5
-    alone.numbers[second] += 1
-    assert alone.totals() == {A: [0, 0, 1.5], B: [1]}
+    worker = Tallies(ALONE)
+    first, second = worker.begin(A, 3), worker.begin(B)
+    assert (worker.begin(A, 3), worker.begin(B)) == (first, second)
+    assert worker.totals() == {A: [0, 0, 0], B: [0]}
+    worker.numbers[first + 2] += 1.5
+    worker.numbers[second] += 1
+    assert worker.totals() == {A: [0, 0, 1.5], B: [1]}
 
 
-def test_workers_tell_of_one_another(tmp_path: Path) -> None:
+def test_workers_see_the_counts_of_all(tmp_path: Path) -> None:
     first, second = map(Tallies, _places(tmp_path))
     first.numbers[first.begin(A)] += 1
-    second.numbers[second.begin(B, 2) + 1] += 5  # another order, and a key that the first has not
+    second.numbers[second.begin(B, 2) + 1] += 5  # another order, and a key that the first lacks
     second.numbers[second.begin(A)] += 10
     assert first.totals() == second.totals() == {A: [11], B: [0, 5]}
     assert first.by_worker() == second.by_worker() == [{A: [1]}, {A: [10], B: [0, 5]}]
-    first.numbers[first.begin(B, 2)] += 7  # what comes after the others have looked, they see too
+    first.numbers[first.begin(B, 2)] += 7  # the others see later counts too
     assert first.totals() == second.totals() == {A: [11], B: [7, 5]}
 
 
@@ -54,53 +54,53 @@ def test_counts_of_a_killed_worker_stay(tmp_path: Path) -> None:
     )
     first = Tallies(_places(tmp_path)[0])
     for after in (3, 6):
-        done = subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, check=False)
-        assert done.returncode == -9
+        result = subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, check=False)
+        assert result.returncode == -9
         assert first.totals() == {A: [after]}
     again = Tallies(_places(tmp_path)[1])
     assert again.totals() == {A: [6]}
 
 
-def test_half_a_line_of_a_killed_worker_is_taken_away(tmp_path: Path) -> None:
+def test_half_a_line_of_a_killed_worker_is_removed(tmp_path: Path) -> None:
     first, second = map(Tallies, _places(tmp_path))
     second.numbers[second.begin(A)] += 1
     names = tmp_path / "metrics-1-names"
-    whole = names.read_bytes()
-    names.write_bytes(whole + b'["requests", "PO')
+    complete = names.read_bytes()
+    names.write_bytes(complete + b'["requests", "PO')
     assert first.totals() == {A: [1]}
     again = Tallies(_places(tmp_path)[1])
-    assert names.read_bytes() == whole
+    assert names.read_bytes() == complete
     again.numbers[again.begin(B)] += 2
     assert first.totals() == again.totals() == {A: [1], B: [2]}
 
 
-def test_threads_that_ask_for_new_keys_get_places_of_their_own(tmp_path: Path) -> None:
-    one = Tallies(_places(tmp_path, 1)[0])
-    found: list[list[int]] = [[] for _ in range(8)]
+def test_threads_get_separate_places_for_new_keys(tmp_path: Path) -> None:
+    worker = Tallies(_places(tmp_path, 1)[0])
+    places_by_thread: list[list[int]] = [[] for _ in range(8)]
 
     def ask(thread: int) -> None:
-        found[thread] = [one.begin(("k", str(i)), 2) for i in range(200)]
+        places_by_thread[thread] = [worker.begin(("k", str(i)), 2) for i in range(200)]
 
     threads = [threading.Thread(target=ask, args=(i,)) for i in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert all(sorted(places) == list(range(0, 400, 2)) for places in found)
-    assert all(places == found[0] for places in found)
+    assert all(sorted(places) == list(range(0, 400, 2)) for places in places_by_thread)
+    assert all(places == places_by_thread[0] for places in places_by_thread)
     assert len(Tallies(_places(tmp_path, 1)[0]).totals()) == 200
 
 
 def test_too_many_numbers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tallies, "MAX_NUMBERS", 4)
-    alone = Tallies(ALONE)
-    alone.begin(A, 3)
+    worker = Tallies(ALONE)
+    worker.begin(A, 3)
     with pytest.raises(RuntimeError, match="no room for requests/POST: there are already 4 numbers"):
-        alone.begin(B, 2)
-    assert alone.begin(B) == 3
+        worker.begin(B, 2)
+    assert worker.begin(B) == 3
 
 
-def test_file_takes_no_more_than_it_holds(tmp_path: Path) -> None:
-    one = Tallies(_places(tmp_path, 1)[0])
-    one.numbers[one.begin(A)] += 1
+def test_file_takes_little_disk_space(tmp_path: Path) -> None:
+    worker = Tallies(_places(tmp_path, 1)[0])
+    worker.numbers[worker.begin(A)] += 1
     assert (tmp_path / "metrics-0").stat().st_blocks * 512 <= 64 * 1024

@@ -1,4 +1,4 @@
-"""Log lines of messages and of faults; test_request_log.py has those of requests."""
+"""Log lines of messages and faults; test_request_log.py tests those of requests."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ def _record(message: str, *, failed: bool = False) -> logging.LogRecord:
     return logging.LogRecord("demur", logging.WARNING, __file__, 1, message, (), information)
 
 
-def test_record_is_an_object_of_one_line() -> None:
+def test_record_as_json_is_one_line() -> None:
     text = JsonLines().format_record(_record('a "quoted"\nmessage', failed=True))
     assert "\n" not in text
     line = json.loads(text)
@@ -29,7 +29,7 @@ def test_record_is_an_object_of_one_line() -> None:
     assert line["time"].endswith("Z")
 
 
-def test_record_is_words() -> None:
+def test_record_as_text() -> None:
     text = TextLines().format_record(_record("a message", failed=True))
     assert " warning a message\nTraceback" in text
     assert text.endswith("ValueError: two\nlines")

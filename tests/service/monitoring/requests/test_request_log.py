@@ -23,12 +23,12 @@ pytestmark = pytest.mark.process
 
 IMAGE = {"inputs": [[255, 0]]}
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-# What the lane takes, and what makes the very same request one for the application.
+# Headers that leave a request to the fast lane, and one that sends the same request to the application.
 WAYS: dict[str, dict[str, str]] = {"lane": {}, "application": {"connection": "close"}}
 
 
 def _requests(lines: list[str]) -> list[dict[str, Any]]:
-    """The lines about requests, all of the log having been read as JSON."""
+    """The lines about requests. Every line of the log must be JSON."""
     return [line for line in map(json.loads, lines) if line["logger"] == "demur.requests"]
 
 
@@ -37,7 +37,7 @@ def _stopped(server: Server) -> list[dict[str, Any]]:
     return _requests(server.log())
 
 
-def test_line_says_all_and_the_same_by_either_way(tiny_model: Path) -> None:
+def test_line_is_complete_and_the_same_on_both_paths(tiny_model: Path) -> None:
     before = datetime.now(UTC)
     with serving(tiny_model) as server:
         for headers in WAYS.values():
@@ -96,7 +96,7 @@ def test_trace_gives_the_request_its_id(tiny_model: Path, way: str) -> None:
 
 def test_every_kind_of_answer_is_logged_and_probes_are_not(tiny_model: Path) -> None:
     tensor = {"name": "images", "datatype": "UINT8", "shape": [1, 1, 2], "data": [255, 0]}
-    asked: list[tuple[str, str, dict[str, Any], int, str]] = [
+    cases: list[tuple[str, str, dict[str, Any], int, str]] = [
         ("GET", "/model", {}, 200, "/model"),
         ("GET", "/predict", {}, 405, "/predict"),
         ("POST", "/predict", {"json": {}}, 422, "/predict"),
@@ -107,19 +107,19 @@ def test_every_kind_of_answer_is_logged_and_probes_are_not(tiny_model: Path) -> 
         ("POST", "/v1/models/tiny:predict", {"json": {"instances": [[255, 0]]}}, 200, "/v1/models/{name}:predict"),
     ]
     with serving(tiny_model) as server, httpx2.Client(base_url=server.address) as client:
-        for method, path, more, status, _ in asked:
-            assert client.request(method, path, **more).status_code == status
+        for method, path, options, status, _ in cases:
+            assert client.request(method, path, **options).status_code == status
             assert client.get("/livez").status_code == 200
         lines = _stopped(server)
     assert [(line["method"], line["status"], line["route"]) for line in lines] == [
-        (method, status, route) for method, _, _, status, route in asked
+        (method, status, route) for method, _, _, status, route in cases
     ]
     assert [line.get("decisions") for line in lines] == [None] * 5 + [{"answer": 1}, None, {"answer": 1}]
 
 
 @contextmanager
 def _writing_to(out: int, model: Path, **settings: str) -> Iterator[Server]:
-    """A service whose standard output is what the test gives it."""
+    """A service whose standard output is the descriptor `out`."""
     port = free_port()
     environment = command_environment(DEMUR_MODEL_PATH=str(model), DEMUR_PORT=str(port), **settings)
     command = [sys.executable, "-m", "service"]
@@ -132,8 +132,8 @@ def _writing_to(out: int, model: Path, **settings: str) -> Iterator[Server]:
             process.kill()
 
 
-def test_lines_of_several_workers_stay_whole(tiny_model: Path) -> None:
-    """They share one pipe, where a write of more than its 4,096 bytes could be torn."""
+def test_lines_of_several_workers_stay_intact(tiny_model: Path) -> None:
+    """The workers share one pipe, where a write of more than 4,096 bytes could be torn."""
     requests, connections = 2000, 16
     read, write = os.pipe()
 
@@ -152,13 +152,13 @@ def test_lines_of_several_workers_stay_whole(tiny_model: Path) -> None:
         lines = threads.submit(pipe.readlines)
         list(threads.map(ask, [server] * connections, range(connections)))
         assert server.stop(signal.SIGTERM) == 0
-        found = _requests(lines.result(timeout=20))
-    assert len({line["request_id"] for line in found}) == len(found) == requests
+        logged = _requests(lines.result(timeout=20))
+    assert len({line["request_id"] for line in logged}) == len(logged) == requests
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_log_that_takes_no_more_stops_no_answer(tiny_model: Path, way: str) -> None:
-    """Standard output is a full disk, as Linux has one."""
+def test_full_log_stops_no_answer(tiny_model: Path, way: str) -> None:
+    """Standard output is Linux's `/dev/full`, which behaves as a full disk."""
     with Path("/dev/full").open("w") as full, _writing_to(full.fileno(), tiny_model) as server:
         for _ in range(20):
             answer = httpx2.post(f"{server.address}/predict", json=IMAGE, headers=WAYS[way])
@@ -166,24 +166,24 @@ def test_log_that_takes_no_more_stops_no_answer(tiny_model: Path, way: str) -> N
         assert server.stop(signal.SIGTERM) == 0
 
 
-def test_person_at_a_terminal_reads_words(tiny_model: Path) -> None:
+def test_terminal_gets_text(tiny_model: Path) -> None:
     terminal, its_end = pty.openpty()
-    said = b""
+    output = b""
     with _writing_to(its_end, tiny_model) as server:
         os.close(its_end)
         httpx2.post(f"{server.address}/predict", json=IMAGE, headers={"x-request-id": "mine"})
         httpx2.get(f"{server.address}/a%0a%1b[31mb")
-        while said.count(b" ms ") < 2:
-            said += os.read(terminal, 1000)
+        while output.count(b" ms ") < 2:
+            output += os.read(terminal, 1000)
     os.close(terminal)
-    one, other = [line for line in said.decode().split("\r\n") if " ms " in line]
+    one, other = [line for line in output.decode().split("\r\n") if " ms " in line]
     assert " info    POST /predict 200 " in one
     assert one.endswith(" ms tiny never_abstain: 1 answer mine")
     assert r"GET '/a\n\x1b[31mb' 404 " in other
 
 
 @pytest.mark.parametrize(("level", "statuses"), [("warning", []), ("info", [200]), ("debug", [200, 200])])
-def test_level_says_which_lines_there_are(tiny_model: Path, level: str, statuses: list[int]) -> None:
+def test_level_selects_the_lines(tiny_model: Path, level: str, statuses: list[int]) -> None:
     with serving(tiny_model, DEMUR_LOG_LEVEL=level) as server:
         for path in ("livez", "model"):
             httpx2.get(f"{server.address}/{path}")

@@ -25,7 +25,7 @@ TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
 class _Collector(http.server.BaseHTTPRequestHandler):
-    """Keeps what it is sent."""
+    """Keeps the requests that it receives."""
 
     received: list[ExportTraceServiceRequest]
 
@@ -70,7 +70,7 @@ def test_collector_gets_a_span_for_every_request(tiny_model: Path) -> None:
             assert server.stop(signal.SIGTERM) == 0
     resource = _values(list(received[0].resource_spans[0].resource.attributes))
     assert resource["service.name"] == "shop"
-    spans = [s for r in received for of in r.resource_spans for scope in of.scope_spans for s in scope.spans]
+    spans = [s for r in received for group in r.resource_spans for scope in group.scope_spans for s in scope.spans]
     first, second, refused = [span for span in spans if span.name == "POST /predict"]
     assert (first.trace_id.hex(), first.parent_span_id.hex()) == (TRACE, PARENT)
     assert second.trace_id.hex() != TRACE
@@ -79,9 +79,9 @@ def test_collector_gets_a_span_for_every_request(tiny_model: Path) -> None:
         assert span.kind == Span.SPAN_KIND_SERVER
         assert abs(span.start_time_unix_nano / 1e9 - time.time()) < 60
         assert 0 < span.end_time_unix_nano - span.start_time_unix_nano < 10e9
-    said = _values(list(first.attributes))
-    assert said.pop("demur.model.version") == answer.json()["model"]["version"]
-    assert said == {
+    attributes = _values(list(first.attributes))
+    assert attributes.pop("demur.model.version") == answer.json()["model"]["version"]
+    assert attributes == {
         "http.request.method": "POST",
         "http.route": "/predict",
         "http.response.status_code": 200,
@@ -93,7 +93,7 @@ def test_collector_gets_a_span_for_every_request(tiny_model: Path) -> None:
     }
     assert _values(list(refused.attributes))["http.response.status_code"] == 422
     assert refused.status.code == Status.STATUS_CODE_UNSET  # a client's fault is not the server's
-    # By its parent's flags the third is not sampled.
+    # The parent's flags exclude the third from sampling.
     assert "GET /model" not in {span.name for span in spans}
 
 
@@ -107,9 +107,9 @@ def test_missing_collector_delays_neither_answers_nor_the_stop(tiny_model: Path)
         assert time.monotonic() - start < 15
 
 
-@pytest.mark.parametrize(("asked", "missing"), [("true", True), ("false", False)])
+@pytest.mark.parametrize(("traces", "missing"), [("true", True), ("false", False)])
 def test_without_the_extra_traces_are_off_or_name_the_missing_package(
-    tiny_model: Path, asked: str, missing: bool
+    tiny_model: Path, traces: str, missing: bool
 ) -> None:
     """The packages are hidden from the process as if they were not installed."""
     code = (
@@ -119,7 +119,7 @@ def test_without_the_extra_traces_are_off_or_name_the_missing_package(
         "try: create_app(Settings.from_environment()); print('made')\n"
         "except SettingsError as error: print(error)"
     )
-    environment = command_environment(DEMUR_MODEL_PATH=str(tiny_model), DEMUR_TRACES=asked, PYTHONPATH=str(ROOT))
-    said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    environment = command_environment(DEMUR_MODEL_PATH=str(tiny_model), DEMUR_TRACES=traces, PYTHONPATH=str(ROOT))
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     expected = "is missing: pip install '.[serve,traces]'" if missing else "made"
-    assert expected in said.stdout
+    assert expected in result.stdout
