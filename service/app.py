@@ -50,7 +50,7 @@ def create_app(settings: Settings, worker_slot: WorkerSlot = ALONE) -> FastAPI:
     been opened then.
     """
     metrics = Metrics(Tallies(worker_slot))
-    watch = FileWatcher(settings)  # before the models are read, so that no change is missed
+    watcher = FileWatcher(settings)  # before the models are read, so that no change is missed
     loaded = loading.load(settings, worker_slot, metrics)
     registry = Registry(loaded)
     app = FastAPI(
@@ -64,7 +64,7 @@ def create_app(settings: Settings, worker_slot: WorkerSlot = ALONE) -> FastAPI:
     )
     app.state.settings = settings
     app.state.registry = registry
-    app.state.reloader = Reloader(settings, worker_slot, metrics, registry, watch)
+    app.state.reloader = Reloader(settings, worker_slot, metrics, registry, watcher)
     app.state.scrape = Scrape(metrics, registry, worker_slot)
     app.include_router(router)
     problems.install(app)

@@ -11,18 +11,15 @@ from typing import Any
 import kubernetes_validate
 import yaml
 
+from tests.documents import DOCS, blocks
 from tests.server import ROOT, command_environment, serving
 from tests.test_kubernetes import DEPLOYMENT, KUBERNETES
 
-SECTION = (ROOT / "docs" / "operations.md").read_text().partition("## Access control\n")[2].partition("\n## ")[0]
-
-
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", SECTION, re.MULTILINE | re.DOTALL)
+SECTION = (DOCS / "operations.md").read_text().partition("## Access control\n")[2].partition("\n## ")[0]
 
 
 def test_commands_make_a_file_that_lets_the_request_in(trained_model: Path, tmp_path: Path) -> None:
-    making, asking = _blocks("sh")
+    making, asking = blocks(SECTION, "sh")
     *made, served = making.splitlines()
     assert served == "DEMUR_API_KEYS=keys demur serve"
     environment = {**command_environment(), "PYTHONPATH": str(ROOT)}
@@ -47,7 +44,7 @@ def test_commands_make_a_file_that_lets_the_request_in(trained_model: Path, tmp_
 
 
 def test_secret_of_compose_is_where_the_setting_looks() -> None:
-    compose, _ = map(yaml.safe_load, _blocks("yaml"))
+    compose, _ = map(yaml.safe_load, blocks(SECTION, "yaml"))
     serve = compose["services"]["serve"]
     (secret,) = serve["secrets"]
     assert serve["environment"]["DEMUR_API_KEYS"] == f"/run/secrets/{secret}"
@@ -56,7 +53,7 @@ def test_secret_of_compose_is_where_the_setting_looks() -> None:
 
 
 def test_secret_of_kubernetes_is_where_the_setting_looks() -> None:
-    added: dict[str, Any] = yaml.safe_load(_blocks("yaml")[1])
+    added: dict[str, Any] = yaml.safe_load(blocks(SECTION, "yaml")[1])
     deployment = yaml.safe_load(yaml.safe_dump(DEPLOYMENT))
     pod = deployment["spec"]["template"]["spec"]
     for name in ("env", "volumeMounts"):

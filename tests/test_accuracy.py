@@ -5,7 +5,7 @@ import re
 import pytest
 
 from benchmarks.accuracy import measure
-from tests.test_docs import DOCS
+from tests.documents import DOCS
 from training.data.dataset import Dataset
 from training.data.options import Recipe
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.documents import README
 from tests.server import ROOT, Server, command_environment, free_port, wait_until_ready
-from tests.test_docs import README
 
 pytestmark = pytest.mark.process
 

@@ -21,6 +21,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.documents import blocks
 from tests.server import ROOT, Server, command_environment, serving
 from training.data.opening import open_data
 from training.data.options import DataOptions
@@ -42,7 +43,7 @@ class Example:
     server: Server
 
     def blocks(self, language: str) -> list[str]:
-        return _blocks(self.text, language)
+        return blocks(self.text, language)
 
     def get(self, path: str) -> Any:
         return httpx2.get(f"{self.server.address}{path}").json()
@@ -216,7 +217,7 @@ def _worked(name: str, folder: Path) -> Iterator[Example]:
     """Run the document's commands in `folder`, with its paths in this checkout, and serve the model."""
     text = (EXAMPLES / f"{name}.md").read_text()
     (folder / "docs").symlink_to(ROOT / "docs")
-    prepare, fit, serve, *_ = _blocks(text, "sh")
+    prepare, fit, serve, *_ = blocks(text, "sh")
     described, fitted = _bash(prepare, folder), _bash(fit, folder)
     *command, model = shlex.split(serve)
     assert command == ["demur", "serve"]
@@ -232,10 +233,6 @@ def _bash(command: str, folder: Path) -> str:
     result = subprocess.run(["bash", "-ec", script], cwd=folder, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     return result.stdout
-
-
-def _blocks(text: str, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 def _operating_points(text: str) -> dict[str, list[str]]:
