@@ -57,18 +57,18 @@ def _lead(options: argparse.Namespace, workers: Workers, print_result: Log, log:
         log(f"warning: {line}")
     progress = Progress(job.settings.epochs)
     try:
-        outcome = run(job, dataset, progress, workers)
+        result = run(job, dataset, progress, workers)
     finally:
         progress.close()
-    manifest, points = outcome.manifest, outcome.manifest.metrics.operating_points
-    print_result(table(_summary(job, outcome)))
+    manifest, points = result.manifest, result.manifest.metrics.operating_points
+    print_result(table(_summary(job, result)))
     if manifest.abstention is not None:
         print_result("\n" + operating_points.as_text(manifest, points))
     for caution in [*manifest.warnings, *uncertified(manifest, points)]:
         print_result(f"\nwarning: {caution}")
     if options.report_dir is not None:
-        evaluation = evaluate(outcome.classifier, outcome.splits, outcome.report)
-        write_fit(options.report_dir, evaluation, outcome.fit.history, outcome.seconds)
+        evaluation = evaluate(result.classifier, result.splits, result.report)
+        write_fit(options.report_dir, evaluation, result.fit.history, result.seconds)
     if job.checkpoint is not None:
         checkpoint.remove(job.checkpoint)  # last: until here a restarted job continues from it
 
@@ -99,15 +99,15 @@ def _job(options: argparse.Namespace, dataset: LabelledData) -> Job:
     )
 
 
-def _summary(job: Job, outcome: JobResult) -> list[tuple[str, str]]:
-    manifest = outcome.manifest
+def _summary(job: Job, result: JobResult) -> list[tuple[str, str]]:
+    manifest = result.manifest
     held_out = "" if manifest.data.report_is_held_out else " (also used as tune, as in the chapter)"
-    best = next(epoch for epoch in outcome.fit.history if epoch.number == manifest.training.best_epoch)
+    best = next(epoch for epoch in result.fit.history if epoch.number == manifest.training.best_epoch)
     return [
         ("recipe", f"{job.recipe}, seed {job.seed}"),
         (
             "fit",
-            f"{job.settings.epochs} epochs in {outcome.seconds:.1f} s on {manifest.training.device}, "
+            f"{job.settings.epochs} epochs in {result.seconds:.1f} s on {manifest.training.device}, "
             f"kept epoch {best.number}",
         ),
         ("train", f"accuracy {best.train.accuracy:.4f}, loss {best.train.loss:.4f} (mean over the epoch)"),
@@ -115,7 +115,7 @@ def _summary(job: Job, outcome: JobResult) -> list[tuple[str, str]]:
         ("report", f"accuracy {manifest.metrics.accuracy:.4f}, loss {manifest.metrics.nll:.4f}{held_out}"),
         (
             "proof",
-            f"{manifest.metrics.size} report inputs: same labels, probabilities within {outcome.difference:.1e}",
+            f"{manifest.metrics.size} report inputs: same labels, probabilities within {result.difference:.1e}",
         ),
-        ("model", f"{job.out} is {manifest.name} {outcome.version}, {job.out.stat().st_size} bytes"),
+        ("model", f"{job.out} is {manifest.name} {result.version}, {job.out.stat().st_size} bytes"),
     ]
