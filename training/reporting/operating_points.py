@@ -81,9 +81,9 @@ def name(policy: Policy) -> str:
 def _promise(policy: Policy) -> str:
     match policy:
         case SelectiveRiskPolicy(selective_risk=risk, confidence_level=level):
-            return f"risk <= {round_percent(risk)}, sure by {round_percent(level)}"
+            return f"risk <= {round_percent(risk)}, with {round_percent(level)} confidence"
         case RejectCostPolicy(reject_cost=cost, confidence_level=level):
-            return f"mean cost of an answer <= {cost:g}, sure by {round_percent(level)}"
+            return f"mean cost of an answer <= {cost:g}, with {round_percent(level)} confidence"
         case _:
             return "none"
 

@@ -16,7 +16,7 @@ from training.reporting.operating_points import Row, as_text, rows
 def test_tiny_models_table(tiny_evaluation: Evaluation) -> None:
     """Two confidences of four are over 0.8, both right; 1 - confidence is under 0.2 for the same two."""
     table = rows(tiny_evaluation.manifest, tiny_evaluation.points)
-    level = "sure by 95 %"
+    level = "with 95 % confidence"
     assert table == [
         Row("selective_risk 0.01", f"risk <= 1 %, {level}", "nowhere: infeasible", "-", "-", "0.0 %", "-"),
         Row(
