@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 
 from service.contract.files import check_place
-from service.contract.manifest import Manifest, Training
+from service.contract.manifest import Manifest
+from service.contract.training import Training
 from service.inference.classifier import Classifier
 from training.certification.scored import Scored
 from training.certification.settings import AbstentionSettings

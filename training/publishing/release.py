@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from service.contract.certificates import Abstention
 from service.contract.files import check_place, publish
-from service.contract.manifest import Manifest, Training
+from service.contract.manifest import Manifest
 from service.contract.policy import Policy
+from service.contract.training import Training
 from service.inference.classifier import Classifier, Scores
 from training.certification.certify import certify
 from training.certification.principal_components import PrincipalComponents
