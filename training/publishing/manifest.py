@@ -36,7 +36,7 @@ def draft(
         name=dataset.name,
         labels=list(dataset.classes),
         input=model.encoder.kind,
-        lift=None if model.lift is None else Lift(components=model.lift.components),
+        lift=None if model.regression.lift is None else Lift(components=model.regression.lift.components),
         temperature=model.temperature,
         default_policy=NeverAbstainPolicy(),
         abstention=None,
