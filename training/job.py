@@ -24,7 +24,9 @@ from training.data.splits import Splits, split
 from training.errors import DivergedError
 from training.fitting.checkpoint import Checkpoint, identity
 from training.fitting.fit import Epoch, Fit, fit
+from training.fitting.lift import require_room
 from training.fitting.recipes import FitSettings
+from training.fitting.shifted import Shifted, picture_of
 from training.fitting.source import examples
 from training.fitting.workers import ALONE, Device, Workers, find_device
 from training.publishing.release import FittedModel, ReleaseOptions, TuneScores, lift_of, release, score_tune
@@ -116,6 +118,8 @@ def _fit(
     workers: Workers,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> _Fitted:
+    require_room(job.settings.lift, len(dataset.classes))
+    picture = picture_of(dataset.input) if job.settings.augment == "shift" else None
     inputs = (dataset, splits, job.recipe, job.seed, job.settings)
     workers.require_same(identity(*inputs) | {"device": device.type})
     encoder = workers.broadcast(lambda: encoder_for(dataset.input, splits.train))
@@ -127,7 +131,7 @@ def _fit(
     train, tune = (examples(part, encoder, device, dtype) for part in (splits.train, splits.tune))
     start = time.perf_counter()
     fitted = fit(
-        train,
+        train if picture is None else Shifted(train, picture),
         tune,
         len(dataset.classes),
         job.settings,
