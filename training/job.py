@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from service.contract.files import check_place
-from service.contract.manifest import Manifest, Training
+from service.contract.manifest import Manifest
+from service.contract.training import Training
 from service.inference.classifier import Classifier
 from training.certification.principal_components import PrincipalAxes
 from training.certification.scored import Scored
@@ -32,7 +32,6 @@ from training.fitting.workers import ALONE, Device, Workers, find_device
 from training.publishing.release import FittedModel, ReleaseOptions, TuneScores, lift_of, release, score_tune
 
 _CPU = torch.device("cpu")
-_NOTHING = (("lift", 0), ("augment", "none"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +171,6 @@ def _require_better_than_guessing(fitted: Fit, classes: int, settings: FitSettin
             )
 
 
-def _recorded(settings: FitSettings) -> dict[str, Any]:
-    """The settings for the manifest, without a lift and an augmentation that there are not."""
-    return {name: value for name, value in dataclasses.asdict(settings).items() if (name, value) not in _NOTHING}
-
-
 def _training(job: Job, fitted: Fit, device: torch.device, workers: Workers) -> Training:
     return Training(
         recipe=job.recipe,
@@ -184,5 +178,5 @@ def _training(job: Job, fitted: Fit, device: torch.device, workers: Workers) -> 
         device="cuda" if device.type == "cuda" else "cpu",
         processes=workers.size,
         best_epoch=fitted.best_epoch,
-        **_recorded(job.settings),
+        **dataclasses.asdict(job.settings),
     )
