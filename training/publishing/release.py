@@ -3,8 +3,10 @@
 Every kind of model takes the same way: an encoder that makes features, a softmax regression on them, and the splits.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -139,8 +141,13 @@ def _temperature(fitted: FittedModel, splits: Splits) -> float:
 def _logits(fitted: FittedModel, part: Labelled) -> torch.Tensor:
     """Float64 `[N, C]`, before the temperature."""
     logits = logits_of(fitted.regression)
-    blocks = part.blocks(fitted.regression.numbers_of_a_row)
-    return torch.cat([logits(fitted.encoder.features(block, torch.float64)) for block in blocks])
+    return torch.cat([logits(fitted.encoder.features(block, torch.float64)) for block in _blocks(fitted, part)])
+
+
+def _blocks(fitted: FittedModel, part: Labelled) -> Iterator[NDArray[Any]]:
+    """Blocks of inputs, few enough to hold the logits, and with a lift a number for each class and coordinate."""
+    lift = fitted.regression.lift
+    return part.blocks(len(fitted.regression.biases) * (1 if lift is None else lift.components))
 
 
 def _logits_and_ood_scores(
@@ -149,7 +156,7 @@ def _logits_and_ood_scores(
     """Float64 `[N, C]`, before the temperature, and float32 `[N]`, from the same features."""
     logits_of_features = logits_of(fitted.regression)
     logits, ood_scores = [], []
-    for block in part.blocks(fitted.regression.numbers_of_a_row):
+    for block in _blocks(fitted, part):
         features = fitted.encoder.features(block, torch.float64)
         logits.append(logits_of_features(features))
         ood_scores.append(components.score(features).float())
