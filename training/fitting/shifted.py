@@ -12,8 +12,8 @@ from training.fitting.examples import Examples, Minibatch, Source
 from training.fitting.workers import ALONE, Workers
 
 Picture = tuple[int, int, int]  # height, width, channels
-_SIDES = ((1, -1), (1, 1), (2, -1), (2, 1))  # the axis of a move among [N, H, W, channels], and its step
-_MOVES = ((1, 0), *_SIDES)
+_Move = tuple[int, int]  # the axis among [N, H, W, channels], and the step
+_MOVES: tuple[_Move, ...] = ((1, 0), (1, -1), (1, 1), (2, -1), (2, 1))
 
 _MOVES = [(1, -1), (1, 1), (2, -1), (2, 1)]  # axis of [B, H, W, C], step
 
@@ -92,7 +92,7 @@ def moved_to_sides(features: Tensor, picture: Picture) -> Iterator[Tensor]:
     >>> [moved.tolist() for moved in moved_to_sides(torch.tensor([[1, 2, 3]]), (1, 3, 1))]
     [[[1, 2, 3]], [[1, 2, 3]], [[2, 3, 3]], [[1, 1, 2]]]
     """
-    return (_moved_rows(features, picture, axis, step) for axis, step in _SIDES)
+    return (_moved_rows(features, picture, axis, step) for axis, step in _MOVES[1:])
 
 
 def _moved_rows(features: Tensor, picture: Picture, axis: int, step: int) -> Tensor:
