@@ -2,28 +2,26 @@
 
 import dataclasses
 import math
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
 from service.contract.files import check_place
-from service.contract.manifest import Manifest, Training
+from service.contract.manifest import Manifest
+from service.contract.training import Selection, Training, Tried
 from service.inference.classifier import Classifier
 from training.certification.scored import Scored
 from training.certification.settings import AbstentionSettings
 from training.certification.temperature import MAX_TEMPERATURE
 from training.data.dataset import LabelledData
-from training.data.encoders import Encoder, encoder_for
 from training.data.options import Recipe
 from training.data.splits import Splits, split
 from training.errors import DivergedError
-from training.fitting.checkpoint import Checkpoint, identity
-from training.fitting.fit import Epoch, Fit, fit
-from training.fitting.recipes import FitSettings
-from training.fitting.source import examples
+from training.fitting.auto.choose import Choice
+from training.fitting.fit import Fit
+from training.fitting.fit_splits import FittedSplits, Listener, Task, fit_splits
+from training.fitting.recipes import FitSettings, Given
 from training.fitting.workers import ALONE, Device, Workers, find_device
 from training.publishing.release import FittedModel, ReleaseOptions, TuneScores, release, score_tune
 
@@ -35,13 +33,18 @@ class Job:
     """What to train, what to certify, and where to publish."""
 
     recipe: Recipe
-    settings: FitSettings
+    settings: FitSettings  # of the recipe `auto`, only the precision counts
     seed: int
     device: Device
     out: Path
     min_accuracy: float | None = None
     abstention: AbstentionSettings = field(default_factory=AbstentionSettings)
     checkpoint: Path | None = None  # a file, written after every epoch
+    given: Given = field(default_factory=Given)  # what the recipe `auto` does not choose
+
+    def task(self, dataset: LabelledData, splits: Splits) -> Task:
+        """The fit."""
+        return Task(dataset, splits, self.recipe, self.settings, self.seed, self.checkpoint, self.given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,8 @@ class JobResult:
     report: Scored  # the file's own scores of the report split
     splits: Splits
     fit: Fit
-    seconds: float  # of the fit alone
+    choice: Choice | None  # of the recipe `auto`
+    seconds: float  # of the choice and the fit
     difference: float  # largest difference in a probability between torch and the file
 
     @property
@@ -66,9 +70,7 @@ class JobResult:
         return self.classifier.version
 
 
-def run(
-    job: Job, dataset: LabelledData, on_epoch: Callable[[Epoch], None] | None = None, workers: Workers = ALONE
-) -> JobResult:
+def run(job: Job, dataset: LabelledData, listener: Listener | None = None, workers: Workers = ALONE) -> JobResult:
     """Train, certify, prove and publish. Raises TrainingError, and then nothing was published.
 
     With several `workers` the first one calls this, and the others call `assist`.
@@ -79,60 +81,39 @@ def run(
     options.check()
     if job.checkpoint is not None:
         check_place(job.checkpoint)
-    encoder, fitted, seconds = _fit(job, dataset, splits, device, workers, on_epoch)
-    released = release(_fitted_model(job, dataset, encoder, fitted, device, workers), dataset, splits, options)
-    return JobResult(released.classifier, released.report, splits, fitted, seconds, released.difference)
+    fitted = fit_splits(job.task(dataset, splits), device, listener, workers)
+    released = release(_fitted_model(job, dataset, fitted, device, workers), dataset, splits, options)
+    return JobResult(
+        released.classifier,
+        released.report,
+        splits,
+        fitted.fit,
+        fitted.choice,
+        fitted.seconds,
+        released.difference,
+    )
 
 
-def dry_run(job: Job, dataset: LabelledData, on_epoch: Callable[[Epoch], None] | None = None) -> TuneScores:
+def dry_run(job: Job, dataset: LabelledData, listener: Listener | None = None) -> TuneScores:
     """Train, and score the tune split. The calibration and report splits stay unseen, and nothing is written."""
     device, splits = find_device(job.device), split(dataset, job.recipe, job.seed)
-    encoder, fitted, _ = _fit(job, dataset, splits, device, ALONE, on_epoch)
-    return score_tune(_fitted_model(job, dataset, encoder, fitted, device, ALONE), splits)
+    fitted = fit_splits(job.task(dataset, splits), device, listener)
+    return score_tune(_fitted_model(job, dataset, fitted, device, ALONE), splits)
 
 
 def assist(job: Job, dataset: LabelledData, workers: Workers) -> None:
     """Do this process's share of the fit, and nothing else. Raises TrainingError."""
-    _fit(job, dataset, split(dataset, job.recipe, job.seed), find_device(job.device, workers), workers)
-
-
-def _fit(
-    job: Job,
-    dataset: LabelledData,
-    splits: Splits,
-    device: torch.device,
-    workers: Workers,
-    on_epoch: Callable[[Epoch], None] | None = None,
-) -> tuple[Encoder, Fit, float]:
-    """The encoder, the fit, and the seconds that the fit took; the same in all `workers`."""
-    fit_identity = identity(dataset, splits, job.recipe, job.seed, job.settings)
-    workers.require_same(fit_identity | {"device": device.type})
-    checkpoint = None if job.checkpoint is None else Checkpoint(job.checkpoint, fit_identity)
-    start_state = workers.broadcast(lambda: None if checkpoint is None else checkpoint.load())
-    encoder = workers.broadcast(lambda: encoder_for(dataset.input, splits.train))
-    dtype = getattr(torch, job.settings.precision)
-    train, tune = (examples(part, encoder, device, dtype) for part in (splits.train, splits.tune))
-    start = time.perf_counter()
-    fitted = fit(
-        train,
-        tune,
-        len(dataset.classes),
-        job.settings,
-        torch.Generator().manual_seed(job.seed),
-        on_epoch,
-        workers=workers,
-        start=start_state,
-        on_state=checkpoint.save if checkpoint is not None and workers.leads else None,
-    )
-    return encoder, fitted, time.perf_counter() - start
+    task = job.task(dataset, split(dataset, job.recipe, job.seed))
+    fit_splits(task, find_device(job.device, workers), workers=workers)
 
 
 def _fitted_model(
-    job: Job, dataset: LabelledData, encoder: Encoder, fitted: Fit, device: torch.device, workers: Workers
+    job: Job, dataset: LabelledData, fitted: FittedSplits, device: torch.device, workers: Workers
 ) -> FittedModel:
     """The fit as `release` takes it. Raises DivergedError where it is no better than guessing."""
-    _require_better_than_guessing(fitted, len(dataset.classes), job.settings)
-    return FittedModel(encoder, fitted.model.to(_CPU, torch.float32), _training(job, fitted, device, workers))
+    _require_better_than_guessing(fitted.fit, len(dataset.classes), fitted.settings)
+    regression = fitted.fit.model.to(_CPU, torch.float32)
+    return FittedModel(fitted.encoder, regression, _training(job, fitted, device, workers), fitted.axes)
 
 
 def _require_better_than_guessing(fitted: Fit, classes: int, settings: FitSettings) -> None:
@@ -152,12 +133,32 @@ def _require_better_than_guessing(fitted: Fit, classes: int, settings: FitSettin
             )
 
 
-def _training(job: Job, fitted: Fit, device: torch.device, workers: Workers) -> Training:
+def _training(job: Job, fitted: FittedSplits, device: torch.device, workers: Workers) -> Training:
     return Training(
         recipe=job.recipe,
         seed=job.seed,
         device="cuda" if device.type == "cuda" else "cpu",
         processes=workers.size,
-        best_epoch=fitted.best_epoch,
-        **dataclasses.asdict(job.settings),
+        best_epoch=fitted.fit.best_epoch,
+        selection=None if fitted.choice is None else _selection(fitted.choice),
+        **dataclasses.asdict(fitted.settings),
+    )
+
+
+def _selection(choice: Choice) -> Selection:
+    return Selection(
+        method=choice.method,
+        rows=choice.rows,
+        tried=[
+            Tried(
+                lift=trial.lift,
+                augment=trial.augment,
+                short=trial.short,
+                weight_decay=float(f"{trial.weight_decay * choice.variance:.3g}"),
+                loss=trial.loss if math.isfinite(trial.loss) else None,
+                standard_error=None if trial is choice.chosen else trial.standard_error(choice.chosen),
+            )
+            for trial in choice.trials
+        ],
+        chosen=next(i for i, trial in enumerate(choice.trials) if trial is choice.chosen),
     )

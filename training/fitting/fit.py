@@ -12,6 +12,7 @@ from training.errors import DivergedError
 from training.fitting import threads
 from training.fitting.examples import Examples, Minibatch, Source
 from training.fitting.gradient import loss, loss_and_gradient
+from training.fitting.lift import QuadraticLift
 from training.fitting.recipes import FitSettings
 from training.fitting.recorded import RecordedEpochs
 from training.fitting.regression import SoftmaxRegression
@@ -82,11 +83,14 @@ def fit(
     generator: torch.Generator,
     on_epoch: Callable[[Epoch], None] | None = None,
     *,
+    lift: QuadraticLift | None = None,
     workers: Workers = ALONE,
     start: State | None = None,
     on_state: Callable[[State], None] | None = None,
 ) -> Fit:
     """Fit a softmax regression on `train`, with an evaluation on `tune` after each epoch.
+
+    With a `lift` the products are features too.
 
     `generator`, on the CPU, draws the initial weights and each epoch's order of the examples. Both splits lie on
     the device that computes. All `workers` call this with the same arguments and get the same result. With `start`, a
@@ -94,14 +98,14 @@ def fit(
     not finite.
     """
     if start is None:
-        model = SoftmaxRegression.initial(train.width, classes, generator).to(dtype=train.dtype)
+        model = SoftmaxRegression.initial(train.width, classes, generator, lift).to(dtype=train.dtype)
         start = State(model, None, Best(math.inf, 0, model), [], generator.get_state())
     start = start.to(train.device)
     generator.set_state(start.generator)
     model, best, history = start.model, start.best, list(start.history)
     sgd = SGD(settings.momentum, settings.weight_decay, settings.clip_norm, start.velocity)
     train_at = _trainer(train, model, sgd, settings, generator, workers)
-    with threads.for_product(min(settings.batch_size, len(train)), train.width, classes):
+    with threads.for_product(min(settings.batch_size, len(train)), train.width, classes, lift):
         for number in range(len(history) + 1, settings.epochs + 1):
             epoch = Epoch(number, train_at(_rates(settings, len(train), number)), evaluate(model, tune, workers))
             _require_finite(epoch, settings)
@@ -197,7 +201,7 @@ def _train(
     for batch in minibatches:
         losses, hits, gradient = loss_and_gradient(model, batch)
         sums.add(losses, hits)
-        workers.sum(gradient.weights, gradient.biases)
+        workers.sum(*gradient.tensors)
         sgd.step(model, gradient, next(rates))
         count += batch.size
     return count

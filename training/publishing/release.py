@@ -3,8 +3,10 @@
 Every kind of model takes the same way: an encoder that makes features, a softmax regression on them, and the splits.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,8 +14,9 @@ from numpy.typing import NDArray
 
 from service.contract.certificates import Abstention
 from service.contract.files import check_place, publish
-from service.contract.manifest import Manifest, Training
+from service.contract.manifest import Manifest
 from service.contract.policy import Policy
+from service.contract.training import Training
 from service.inference.classifier import Classifier, Scores
 from training.certification.certify import certify
 from training.certification.principal_components import PrincipalComponents
@@ -21,24 +24,22 @@ from training.certification.reference import reference
 from training.certification.samples import largest_group_size
 from training.certification.scored import Scored, score
 from training.certification.settings import AbstentionSettings
-from training.certification.temperature import fit_temperature
+from training.certification.temperature import fit_temperature, pays
 from training.data.dataset import Labelled, LabelledData
 from training.data.encoders import Encoder
-from training.data.encoders.encoder import Encoded
 from training.data.splits import Splits
 from training.errors import GateError
+from training.fitting.principal_axes import PrincipalAxes, sample
 from training.fitting.regression import SoftmaxRegression
 from training.publishing import manifest
 from training.publishing.export import to_onnx
-from training.publishing.model import Model, probabilities
+from training.publishing.model import Model, logits_of, probabilities
 from training.publishing.proof import Expected, load_draft, prove_export
 from training.reporting.evaluation.contradictions import contradictions
 from training.reporting.evaluation.operating_points import curve, measure, policies
 from training.reporting.evaluation.quality import measure_quality
 
 _MAX_FOR_BINS = 10_000  # training examples
-_MAX_FOR_COMPONENTS = 50_000  # examples; more would not move the components by anything that matters
-_MAX_COMPONENT_FEATURES = 2**26  # features of those examples, 256 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class FittedModel:
     encoder: Encoder
     regression: SoftmaxRegression  # float32, on the CPU
     training: Training  # how it was fitted, for the manifest
+    axes: PrincipalAxes | None = None  # those of the lift, where the regression has one
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,9 @@ def release(fitted: FittedModel, dataset: LabelledData, splits: Splits, options:
     The scores of a split are held for all classes at once: 4 bytes for each example of `calibration` and `report` and
     each class, and a few times 8 bytes for `tune` and `report`.
     """
-    components = _components(fitted.encoder, splits.train)
+    components = _components(fitted, splits.train)
     temperature = _temperature(fitted, splits)
-    model = Model(fitted.encoder, fitted.regression, temperature, components)
+    model = Model(fitted.encoder, fitted.regression, temperature, components, fitted.axes)
     logits, ood_score = _logits_and_ood_scores(fitted, components, splits.report)
     metrics = measure_quality(logits, splits.report.labels, temperature)
     if options.min_accuracy is not None and metrics.accuracy < options.min_accuracy:
@@ -122,8 +124,8 @@ def score_tune(fitted: FittedModel, splits: Splits) -> TuneScores:
     The file's scores would differ from torch's by no more than its proof allows.
     """
     tune = splits.tune
-    logits, ood_score = _logits_and_ood_scores(fitted, _components(fitted.encoder, splits.train), tune)
-    p = probabilities(logits, fit_temperature(logits, tune.labels))
+    logits, ood_score = _logits_and_ood_scores(fitted, _components(fitted, splits.train), tune)
+    p = probabilities(logits, _choose_temperature(fitted, logits, tune))
     scores = Scores(p, p.max(axis=1), ood_score)
     scored = Scored(scores, tune.labels, tune.source, tune.fingerprint(), tune.groups)
     return TuneScores(scored, largest_group_size(splits.train.groups))
@@ -133,33 +135,45 @@ def _temperature(fitted: FittedModel, splits: Splits) -> float:
     """1 for the chapter's recipe: its tune split is the test images, which may not choose one."""
     if splits.calibration is None:
         return 1.0
-    return fit_temperature(_logits(fitted, splits.tune), splits.tune.labels)
+    return _choose_temperature(fitted, _logits(fitted, splits.tune), splits.tune)
+
+
+def _choose_temperature(fitted: FittedModel, logits: torch.Tensor, tune: Labelled) -> float:
+    """Fitted on tune; for the recipe `auto` 1 where that is as good, within a standard error.
+
+    Its weight decay was chosen for the same loss, so 1 is near the best; a temperature of few rows is further from it.
+    """
+    temperature = fit_temperature(logits, tune.labels)
+    return temperature if fitted.training.recipe != "auto" or pays(temperature, logits, tune.labels) else 1.0
 
 
 def _logits(fitted: FittedModel, part: Labelled) -> torch.Tensor:
     """Float64 `[N, C]`, before the temperature."""
-    wide = fitted.regression.to(dtype=torch.float64)
-    blocks = part.blocks(len(wide.biases))
-    return torch.cat([wide.logits(fitted.encoder.features(block, torch.float64)) for block in blocks])
+    logits = logits_of(fitted.regression)
+    return torch.cat([logits(fitted.encoder.features(block, torch.float64)) for block in _blocks(fitted, part)])
+
+
+def _blocks(fitted: FittedModel, part: Labelled) -> Iterator[NDArray[Any]]:
+    """Blocks of inputs, few enough to hold the logits, and with a lift a number for each class and coordinate."""
+    lift = fitted.regression.lift
+    return part.blocks(len(fitted.regression.biases) * (1 if lift is None else lift.components))
 
 
 def _logits_and_ood_scores(
     fitted: FittedModel, components: PrincipalComponents, part: Labelled
 ) -> tuple[torch.Tensor, NDArray[np.float32]]:
     """Float64 `[N, C]`, before the temperature, and float32 `[N]`, from the same features."""
-    wide = fitted.regression.to(dtype=torch.float64)
+    logits_of_features = logits_of(fitted.regression)
     logits, ood_scores = [], []
-    for block in part.blocks(len(wide.biases)):
+    for block in _blocks(fitted, part):
         features = fitted.encoder.features(block, torch.float64)
-        logits.append(wide.logits(features))
+        logits.append(logits_of_features(features))
         ood_scores.append(components.score(features).float())
     return torch.cat(logits), torch.cat(ood_scores).numpy()
 
 
-def _components(encoder: Encoder, train: Labelled) -> PrincipalComponents:
-    """Of the first training examples, as many as fit into memory: the split's order is random."""
-    count = max(2, min(_MAX_FOR_COMPONENTS, _MAX_COMPONENT_FEATURES // encoder.width))
-    return PrincipalComponents.fit(Encoded(_first(train, count), encoder), encoder.full_scale)
+def _components(fitted: FittedModel, train: Labelled) -> PrincipalComponents:
+    return PrincipalComponents.fit(sample(fitted.encoder, train), fitted.encoder.full_scale, fitted.axes)
 
 
 def _first(part: Labelled, count: int) -> Labelled:

@@ -45,9 +45,10 @@ def _with_manifest(change: Callable[[dict[str, Any]], None]) -> Edit:
 
 def _set_weight(value: float) -> Edit:
     def edit(proto: onnx.ModelProto) -> None:
-        weights = numpy_helper.to_array(proto.graph.initializer[0]).copy()
+        (tensor,) = (tensor for tensor in proto.graph.initializer if tensor.name == "weights")
+        weights = numpy_helper.to_array(tensor).copy()
         weights[0, 0] = value
-        proto.graph.initializer[0].CopyFrom(numpy_helper.from_array(weights, "weights"))
+        tensor.CopyFrom(numpy_helper.from_array(weights, "weights"))
 
     return edit
 
@@ -136,7 +137,7 @@ def _manifest_text(text: str) -> Edit:
 
 REFUSED: dict[str, tuple[Edit, str]] = {
     "manifest of millions of values": (
-        _manifest_text('{"schema_version": 5, "labels": [' + "[]," * MAX_MANIFEST_VALUES + "[]]}"),
+        _manifest_text('{"schema_version": 6, "labels": [' + "[]," * MAX_MANIFEST_VALUES + "[]]}"),
         "has a manifest of 8200004 values: at most 4100000 are read",
     ),
     "manifest of thousands of fields": (
@@ -154,7 +155,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     "unknown field": (_with_manifest(lambda m: m.update(extra=1)), "invalid manifest: extra: Extra inputs"),
     "another schema": (
         _with_manifest(lambda m: m.update(schema_version=1)),
-        "a manifest of schema version 1; this service reads version 5: train the model again with `demur fit`",
+        "a manifest of schema version 1; this service reads version 6: train the model again with `demur fit`",
     ),
     "no schema": (_with_manifest(lambda m: m.pop("schema_version")), "a manifest of schema version None"),
     "other golden ood_scores": (
