@@ -68,7 +68,8 @@ def _add_form(group: argparse._ArgumentGroup) -> None:
     add(
         "--missing",
         choices=["refuse", "mean"],
-        help="a missing number is an error (refuse), or is replaced by the mean",
+        help="a missing value is an error (refuse); or a number is replaced by the mean, and a category has no weight "
+        "(mean)",
     )
     add("--image-size", nargs=2, type=positive_int, metavar=("H", "W"), help="resize pictures to this size")
     add("--image-colour", choices=["grey", "rgb"], help="convert pictures (to the first one's)")

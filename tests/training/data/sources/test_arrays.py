@@ -108,11 +108,11 @@ WRONG: dict[str, tuple[np.ndarray, np.ndarray, str]] = {
     "order": (np.asfortranarray(FEATURES), LABELS, "Fortran order"),
     "length": (FEATURES, LABELS[:-1], r"x\.npy has 200 examples and .*y\.npy 199 labels"),
     "objects": (FEATURES, np.array([None, "a"] * 100), r"y\.npy is not a \.npy of numbers or strings"),
-    "fractions": (FEATURES, LABELS + 0.5, "labels are of type float64: they must be whole numbers or strings"),
+    "times": (FEATURES, LABELS.astype("M8[D]"), r"labels are of type datetime64\[D\]: .* convert them by .astype"),
     "infinite": (
         FEATURES,
         np.where(LABELS == 3, np.inf, LABELS),
-        "labels are of type float64: they must be whole numbers or strings",
+        "labels hold an infinite number: they must be text, whole numbers or booleans",
     ),
 }
 
@@ -137,7 +137,7 @@ def test_nan_and_infinity_are_named_by_column_and_row(tmp_path: Path) -> None:
     bad[11, 3], bad[12, 4] = np.nan, np.inf
     errors = opened(**_saved(tmp_path, bad)).findings.errors
     assert errors[0].startswith("column 4 has 1 values that are infinite in float32, the first in row 12:")
-    assert errors[1].startswith("column 3 has 1 missing values (NaN), the first in row 11: ")
+    assert errors[1].startswith("1 of 200 rows lack a value, the first is row 11: column 3 has 1; give --missing mean")
     bad[12, 4] = 0
     assert pool(**_saved(tmp_path, bad), missing="mean").input == FeaturesInput(width=7, missing="mean")
 

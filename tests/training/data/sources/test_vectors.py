@@ -178,7 +178,7 @@ def test_nan_and_infinity_are_found_by_the_scan(tmp_path: Path) -> None:
     bad[11, 3], bad[12, 4], bad[13, 4] = np.nan, np.inf, 1e300
     errors = opened(write(tmp_path / "x.parquet", _with(_fixed(bad)))).findings.errors
     assert errors[0].startswith("column 4 has 2 values that are infinite in float32, the first in row 13:")
-    assert errors[1].startswith("column 3 has 1 missing values (NaN), the first in row 12: ")
+    assert errors[1].startswith("1 of 200 rows lack a value, the first is row 12: column 3 has 1; ")
     bad[12:14, 4] = 0
     assert pool(write(tmp_path / "x.parquet", _with(_fixed(bad))), missing="mean").input == FeaturesInput(
         width=7, missing="mean"
