@@ -58,6 +58,10 @@ class FeatureReader:
         """A row of a table by column name, or an embedding of zeros."""
         return [0.0] * self._kind.width if self._table is None else self._table.example
 
+    def unknown_categories(self, rows: Features) -> list[list[str]] | None:
+        """The columns of each row whose value is no category of the model's; None if every value is one."""
+        return None if self._table is None else self._table.unknown(rows)
+
     def with_options(self, options: PictureOptions) -> "FeatureReader":
         """The same reader. Raises InvalidValue if an option is set."""
         options.check_unset("rows of numbers")
@@ -118,8 +122,6 @@ class FeatureReader:
         values = as_float32(rows)
         if table is None and is_finite(values):
             return values
-        if table is not None and missing == "mean":
-            values = table.with_missing_as_unknown(values)
         invalid = np.isinf(values) if missing == "mean" else ~np.isfinite(values)
         if table is not None:
             invalid |= table.invalid_codes(values)

@@ -37,6 +37,7 @@ def _assert_same(path: Path, predictions: list[dict[str, Any]]) -> None:
             assert row[name] == prediction[name]
         assert row["confidence"] == pytest.approx(prediction["confidence"], abs=1e-6)
         assert row["probabilities"] == pytest.approx(prediction["probabilities"], abs=1e-6)
+        assert row.get("unknown_categories") == prediction.get("unknown_categories")
 
 
 def _list_of(kind: pa.DataType) -> pa.Array:

@@ -65,13 +65,14 @@ def test_table_of_only_numbers_or_only_categories() -> None:
     ):
         np.testing.assert_array_equal(result, rows)
     coded = FeatureReader(FeaturesInput(width=1, columns=[Column(name="a", categories=["x", "y"])], missing="mean"), 4)
-    codes = np.array([[1], [0], [-1], [-1]], dtype=np.float32)
+    codes = np.array([[1], [0], [-1], [NAN]], dtype=np.float32)  # NaN: missing, which is not unknown
     for result in (
         coded.from_json([["y"], ["x"], ["z"], [None]]),
         coded.from_body(np.array([1, 0, -1, NAN], dtype=np.float32).tobytes(), RAW),
     ):
         np.testing.assert_array_equal(result, codes)
         assert result.dtype == np.float32
+        assert coded.unknown_categories(result) == [[], [], ["a"], []]
 
 
 def test_contract_gives_a_category_one_code() -> None:
