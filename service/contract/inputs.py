@@ -133,7 +133,7 @@ class FeaturesInput(_Kind):
     def in_words(self) -> str:
         """The rule for one input in a column of many, for messages."""
         size = self.width * self.dtype.itemsize
-        return f"an embedding is a list of {self.width} floats, or a fixed_size_binary of {size} bytes, float32"
+        return f"an embedding is a list of {self.width} numbers, or a fixed_size_binary of {size} bytes, float32"
 
     @property
     def row_shape(self) -> tuple[int, ...]:

@@ -14,7 +14,11 @@ from service.contract.validation import truncated
 
 _t = pa.types
 # The Arrow types of list elements, by the kind of the dtype of the model's input.
-_ELEMENT_TYPES: dict[str, Callable[[pa.DataType], bool]] = {"u": _t.is_uint8, "f": _t.is_floating, "i": _t.is_integer}
+_ELEMENT_TYPES: dict[str, Callable[[pa.DataType], bool]] = {
+    "u": _t.is_uint8,
+    "f": lambda kind: _t.is_floating(kind) or _t.is_integer(kind),
+    "i": _t.is_integer,
+}
 
 
 def select(schema: pa.Schema, kind: Kind, requested: str | None) -> tuple[str, ...]:

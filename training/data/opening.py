@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from service.contract.inputs import FeaturesInput
 from training.data import labels
 from training.data.dataset import Labelled, LabelledData
 from training.data.division import Division, divide
@@ -65,7 +66,9 @@ def open_data(options: DataOptions) -> OpenedData:
         input=raw.input,
         classes=coded.names,
         fingerprint=scanned.fingerprint,
-        examples=Labelled(division.wording.examples, raw.inputs, coded.codes),
+        examples=Labelled(
+            division.wording.examples, raw.inputs, coded.codes, are_numbers=isinstance(raw.input, FeaturesInput)
+        ),
         split_rule=division.rule,
         wording=division.wording,
         times=division.times,

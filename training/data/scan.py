@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from service.contract.inputs import FeaturesInput
 from training.data.dataset import Labelled
-from training.data.raw import Findings, RawData
+from training.data.raw import EXACT, Findings, RawData
 
 _BLOCK_BYTES = 2**23
 _MAX_NAMED = 5  # columns that a message names
@@ -130,6 +130,8 @@ class _Numbers:
             self._report_missing(findings, names)
         assert self.lowest is not None
         assert self.highest is not None
+        if self.raw.inputs.dtype.kind in "iu" and max(-self.lowest.min(), self.highest.max()) > EXACT:
+            findings.warnings.append(f"there are whole numbers over {EXACT}, which float32 rounds")
         numeric = np.array(
             [self.kind.columns is None or self.kind.columns[i].categories is None for i in range(len(names))]
         )

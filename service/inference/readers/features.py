@@ -21,8 +21,8 @@ from service.inference.readers.tables import Table
 Features = NDArray[np.float32]
 
 _WIRE = np.dtype("<f4")
-# No integers: past 2^24 float32 would round them silently.
-_NPY_DTYPES = ("float16", "float32", "float64")
+# Integers of 16 bits at most: past 2^24 float32 would round silently.
+_NPY_DTYPES = ("float16", "float32", "float64", "int8", "uint8", "int16", "uint16")
 
 
 class FeatureReader:
@@ -117,7 +117,7 @@ class FeatureReader:
         return float32s(value, self._kind.missing, lambda j: f"{field}[{j}]")
 
     def _checked(self, rows: NDArray[Any], row_field: Callable[[int], str]) -> Features:
-        """Rows `[N, width]` of any float type as float32. Raises InvalidValue, naming the first invalid value."""
+        """Rows `[N, width]` of any type of numbers as float32. Raises InvalidValue, naming the first invalid value."""
         table, missing = self._table, self._kind.missing
         values = as_float32(rows)
         if table is None and is_finite(values):

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from service.contract.inputs import Column, FeaturesInput
 from training.data.coded import CodedColumn, is_text
 from training.data.options import DataOptions
-from training.data.raw import Findings, RawData
+from training.data.raw import EXACT, Findings, RawData
 from training.data.sources import table_files
 from training.data.twins import name_warnings
 from training.errors import DataError
 
-EXACT = 2**24  # float32 holds every whole number up to it
 _MAX_CATEGORIES = 0.5  # of the rows: a column with more categories probably identifies the rows
 
 

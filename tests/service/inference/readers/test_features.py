@@ -38,7 +38,10 @@ EMBEDDING_BODIES: dict[str, tuple[bytes | str, str]] = {
     "base64": (json.dumps({"inputs": [base64_of(row) for row in tiny.EMBEDDINGS]}), "application/json"),
     "both": (json.dumps({"inputs": [[0, 0], base64_of(tiny.EMBEDDINGS[1]), [0, 1.0], [1, 1]]}), "application/json"),
     "bytes": (tiny.EMBEDDINGS.tobytes(), RAW),
-    **{f"npy {dtype}": (npy(tiny.EMBEDDINGS.astype(dtype)), NPY) for dtype in ("<f2", "<f4", "<f8", ">f4")},
+    **{
+        f"npy {dtype}": (npy(tiny.EMBEDDINGS.astype(dtype)), NPY)
+        for dtype in ("<f2", "<f4", "<f8", ">f4", "i1", "u1", "<u2")
+    },
     "npy in Fortran's order": (npy(np.asfortranarray(tiny.EMBEDDINGS)), NPY),
 }
 
