@@ -63,6 +63,7 @@ def _add_form(group: argparse._ArgumentGroup) -> None:
     add(
         "--min-per-class", type=positive_int, metavar="N", help=f"minimum examples of a class ({DEFAULT_MIN_PER_CLASS})"
     )
+    add("--drop-rare", type=positive_int, metavar="N", help="leave out the classes with fewer than N examples")
     add("--categorical", nargs="+", action=Several, metavar="NAME", help="columns of numbers that stand for categories")
     add("--ignore-columns", nargs="+", action=Several, metavar="NAME", help="columns to leave out")
     add(

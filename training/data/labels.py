@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from service.contract.inputs import boolean_text
 from training.data.coded import CodedColumn, is_number
 from training.data.options import DataOptions
+from training.data.rare import counts_of_kept
 from training.data.raw import Findings, RawData
 from training.data.twins import name_warnings
 
@@ -63,7 +64,12 @@ def _check_spelling(labels: CodedColumn, findings: Findings) -> None:
 def check_counts(labels: CodedColumn, kept: NDArray[np.bool_] | None, options: DataOptions, findings: Findings) -> None:
     """Check that each class has enough examples; copies that are not `kept` `[N]` do not count."""
     if len(labels.names) < 2:
-        return  # that is an error of its own
+        if options.drop_rare and not any(line.startswith("there is") for line in findings.errors):
+            left = f"only the class {labels.names[0]!r}" if labels.names else "no class"
+            findings.errors.append(
+                f"--drop-rare {options.drop_rare} leaves {left}: a classifier needs two or more; give a smaller number"
+            )
+        return  # otherwise that is an error of its own
     counts = counts_of_kept(labels, kept)
     left_out = labels.counts() - counts
     few = [
@@ -75,13 +81,9 @@ def check_counts(labels: CodedColumn, kept: NDArray[np.bool_] | None, options: D
         few = [*few[:5], f"and {len(few) - 5} more classes have too few"]
     if few:
         findings.errors.append(
-            f"too few examples of a class: {', '.join(few)}, and each needs {options.min_per_class} (--min-per-class)"
+            f"too few examples of a class: {', '.join(few)}, and each needs {options.min_per_class} (--min-per-class): "
+            f"add some, or leave such classes out by --drop-rare {options.min_per_class}"
         )
-
-
-def counts_of_kept(labels: CodedColumn, kept: NDArray[np.bool_] | None) -> NDArray[np.int64]:
-    """The number of examples of each class, `[C]`, among those that are `kept` `[N]`, or among all."""
-    return labels.counts() if kept is None else CodedColumn(labels.names, labels.codes[kept]).counts()
 
 
 def _limited_to(classes: tuple[str, ...], raw: RawData, findings: Findings) -> CodedColumn:

@@ -28,6 +28,7 @@ class DataOptions:
     vector_column: str | None = None
     classes: tuple[str, ...] | None = None
     min_per_class: int = DEFAULT_MIN_PER_CLASS
+    drop_rare: int = 0
     categorical: tuple[str, ...] = ()
     ignore_columns: tuple[str, ...] = ()
     missing: Literal["refuse", "mean"] = "refuse"

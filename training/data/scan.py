@@ -21,11 +21,18 @@ _MAX_NAMED = 5  # columns that a message names
 class Scan:
     """The result of one pass."""
 
-    fingerprint: str  # SHA-256 of the inputs, the labels and the class names
     hashes: NDArray[np.uint64]  # [N], of each input's bytes
+    digest: Any  # of hashlib: the SHA-256 of all inputs
+
+    def fingerprint(self, raw: RawData, classes: tuple[str, ...]) -> str:
+        """SHA-256 of the inputs, the labels and the class names."""
+        digest = self.digest.copy()
+        digest.update(Labelled("", raw.inputs[:0], raw.labels.codes).fingerprint().encode())
+        digest.update("\0".join(classes).encode())
+        return str(digest.hexdigest())
 
 
-def scan(raw: RawData, classes: tuple[str, ...], findings: Findings) -> Scan:
+def scan(raw: RawData, findings: Findings) -> Scan:
     """Read every input once. Adds missing values, infinities, constant columns and constant pixels to `findings`."""
     digest = hashlib.sha256()
     hashes = np.empty(len(raw.inputs), dtype=np.uint64)
@@ -39,9 +46,7 @@ def scan(raw: RawData, classes: tuple[str, ...], findings: Findings) -> Scan:
         hashes[start : start + size] = hash_rows(block)
         checks.add(block, start)
     checks.report(findings)
-    digest.update(Labelled("", raw.inputs[:0], raw.labels.codes).fingerprint().encode())
-    digest.update("\0".join(classes).encode())
-    return Scan(digest.hexdigest(), hashes)
+    return Scan(hashes, digest)
 
 
 def _hasher(row_bytes: int) -> Callable[[NDArray[Any]], NDArray[np.uint64]]:
