@@ -14,6 +14,7 @@ from training.data.opening import load
 from training.data.splits import sizes
 from training.fitting import checkpoint
 from training.fitting.joining import joined
+from training.fitting.threads import use_available_cores
 from training.fitting.workers import Workers
 from training.job import Job, JobResult, assist, run
 from training.reporting import operating_points
@@ -31,6 +32,7 @@ def run_fit(options: argparse.Namespace, print_result: Log, log: Log) -> None:
     With several processes, the first one runs the whole job and the others help with the fit. They stay until it has
     published: where it dies before that, all of them must still be there to be restarted.
     """
+    use_available_cores()
     with joined(options.device) as workers:
         version = workers.broadcast(lambda: _published(options.out, log) if options.if_missing else None)
         if not workers.leads and version is None:

@@ -116,9 +116,7 @@ def fit_full_batch(
             on_epoch(epoch)
 
     parameters = objective.parameters(zeros if start is None else start)
-    found = minimise(
-        objective, parameters, objective.scale, settings.epochs, tolerance=tolerance, on_iteration=record
-    )
+    found = minimise(objective, parameters, objective.scale, settings.epochs, tolerance=tolerance, on_iteration=record)
     if not history:  # the start was the minimum
         record(found.parameters)
     return Fit(objective.model(found.parameters).copy(), len(history), history)

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from training.certification.principal_components import PrincipalAxes
+from training.fitting.principal_axes import PrincipalAxes
 from training.fitting.lift import QuadraticLift
 
 

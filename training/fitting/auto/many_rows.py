@@ -46,7 +46,6 @@ class ManyRows:
     def __init__(self, train: Source, tune: Source, search: Search) -> None:
         self._train, self._tune, self._search = train, tune, search
         self._spectrum = Spectrum.of(train)
-        self._variance = self._spectrum.mean_variance
 
     def choose(self) -> Finished:
         """Choose, and fit with the chosen settings."""
@@ -67,7 +66,7 @@ class ManyRows:
 
         def losses(decay: float) -> Tensor:
             nonlocal start
-            settings = full_batch(len(self._train), decay * self._variance)
+            settings = full_batch(len(self._train), decay * self._search.variance)
             start = self._fit_full_batch(settings, start, _TOLERANCE).model
             return losses_of(start, self._tune)
 
@@ -101,7 +100,8 @@ class ManyRows:
 
     def _full(self, chosen: Trial, trials: list[Trial]) -> Finished:
         if not chosen.lift:
-            settings = full_batch(len(self._train), chosen.weight_decay * self._variance)
+            decay = float(f"{chosen.weight_decay * self._search.variance:.3g}")
+            settings = full_batch(len(self._train), decay)
             return Finished(chosen, trials, settings, self._fit_full_batch(settings))
         settings = self._lifted(chosen.lift, chosen.weight_decay, _FULL)
         finished = [self._finish(chosen, replace(settings, augment=augment)) for augment in self._search.augments]
@@ -116,9 +116,7 @@ class ManyRows:
         generator = torch.Generator().manual_seed(self._search.seed)
         shifts = settings.augment == "shift" and self._search.picture is not None
         train = Shifted(self._train, self._search.picture) if shifts else self._train
-        fitted = fit(
-            train, self._tune, self._search.classes, settings, generator, self._search.on_epoch, lift=lift
-        )
+        fitted = fit(train, self._tune, self._search.classes, settings, generator, self._search.on_epoch, lift=lift)
         losses = losses_of(fitted.model, self._tune)
         trial = self._search.tried(replace(chosen, augment=settings.augment, losses=losses))
         return Finished(trial, [], settings, fitted)
@@ -132,7 +130,7 @@ class ManyRows:
         )
 
     def _lifted(self, components: int, decay: float, updates: int) -> FitSettings:
-        return lifted(len(self._train), self._train.width, components, self._variance, decay, updates)
+        return lifted(len(self._train), self._train.width, components, self._search.variance, decay, updates)
 
 
 def losses_of(model: SoftmaxRegression, source: Source) -> Tensor:
