@@ -20,8 +20,8 @@ from training.data.splits import Splits, split
 from training.errors import DivergedError
 from training.fitting.auto.choose import Choice
 from training.fitting.fit import Fit
-from training.fitting.fit_splits import FittedSplits, Given, Listener, Task, fit_splits
-from training.fitting.recipes import FitSettings
+from training.fitting.fit_splits import FittedSplits, Listener, Task, fit_splits
+from training.fitting.recipes import FitSettings, Given
 from training.fitting.workers import ALONE, Device, Workers, find_device
 from training.publishing.release import FittedModel, ReleaseOptions, TuneScores, release, score_tune
 
@@ -81,7 +81,7 @@ def run(job: Job, dataset: LabelledData, listener: Listener | None = None, worke
     options.check()
     if job.checkpoint is not None:
         check_place(job.checkpoint)
-    fitted = fit_splits(job.task(dataset, splits), device, listener or Listener(), workers)
+    fitted = fit_splits(job.task(dataset, splits), device, listener, workers)
     released = release(_fitted_model(job, dataset, fitted, device, workers), dataset, splits, options)
     return JobResult(
         released.classifier,
@@ -97,7 +97,7 @@ def run(job: Job, dataset: LabelledData, listener: Listener | None = None, worke
 def dry_run(job: Job, dataset: LabelledData, listener: Listener | None = None) -> TuneScores:
     """Train, and score the tune split. The calibration and report splits stay unseen, and nothing is written."""
     device, splits = find_device(job.device), split(dataset, job.recipe, job.seed)
-    fitted = fit_splits(job.task(dataset, splits), device, listener or Listener())
+    fitted = fit_splits(job.task(dataset, splits), device, listener)
     return score_tune(_fitted_model(job, dataset, fitted, device, ALONE), splits)
 
 

@@ -105,7 +105,7 @@ def fit(
     model, best, history = start.model, start.best, list(start.history)
     sgd = SGD(settings.momentum, settings.weight_decay, settings.clip_norm, start.velocity)
     train_at = _trainer(train, model, sgd, settings, generator, workers)
-    with threads.for_product(min(settings.batch_size, len(train)), train.width, classes):
+    with threads.for_product(min(settings.batch_size, len(train)), train.width, classes, lift):
         for number in range(len(history) + 1, settings.epochs + 1):
             epoch = Epoch(number, train_at(_rates(settings, len(train), number)), evaluate(model, tune, workers))
             _require_finite(epoch, settings)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -23,21 +23,12 @@ from training.fitting.fit import Epoch, Fit, fit
 from training.fitting.full_batch import fit_full_batch
 from training.fitting.lift import QuadraticLift, require_room
 from training.fitting.principal_axes import PrincipalAxes, sample
-from training.fitting.recipes import Augment, FitSettings
+from training.fitting.recipes import FitSettings, Given
 from training.fitting.shifted import Shifted, picture_of, with_moved
 from training.fitting.source import examples
 from training.fitting.workers import ALONE, Workers
 
 _MOST_LIFTED = max(*LIFTS_OF_FEW, *LIFTS_OF_MANY)
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """Settings that the recipe `auto` leaves as the user gives them; None where it chooses."""
-
-    weight_decay: float | None = None
-    lift: int | None = None
-    augment: Augment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +41,7 @@ class Task:
     settings: FitSettings  # of `auto`, only the precision counts
     seed: int
     checkpoint: Path | None = None  # a file, written after every epoch
-    given: Given = Given()
+    given: Given = field(default_factory=Given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +65,10 @@ class Listener:
 
 
 def fit_splits(
-    task: Task, device: torch.device, listener: Listener = Listener(), workers: Workers = ALONE
+    task: Task, device: torch.device, listener: Listener | None = None, workers: Workers = ALONE
 ) -> FittedSplits:
     """Fit on train, with tune to choose on. All `workers` call this and get the same. Raises TrainingError."""
+    listener = listener or Listener()
     require_room(task.settings.lift, len(task.dataset.classes))
     inputs = (task.dataset, task.splits, task.recipe, task.seed)
     workers.require_same(identity(*inputs, task.settings) | {"device": device.type})

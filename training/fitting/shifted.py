@@ -12,9 +12,6 @@ from training.fitting.examples import Examples, Minibatch, Source
 from training.fitting.workers import ALONE, Workers
 
 Picture = tuple[int, int, int]  # height, width, channels
-_SIDES = ((1, -1), (1, 1), (2, -1), (2, 1))  # the axis of a move among [N, H, W, channels], and its step
-_MOVES = ((1, 0), *_SIDES)
-
 _MOVES = [(1, -1), (1, 1), (2, -1), (2, 1)]  # axis of [B, H, W, C], step
 
 
@@ -83,7 +80,7 @@ def moved(pictures: Tensor, axis: int, step: int) -> Tensor:
 def with_moved(examples: Examples, picture: Picture) -> Examples:
     """The examples, and after them copies that are moved by a pixel to each of the four sides: N -> 5 N."""
     stored = torch.cat([examples.stored, *moved_to_sides(examples.stored, picture)])
-    return replace(examples, stored=stored, labels=torch.cat([examples.labels] * len(_MOVES)))
+    return replace(examples, stored=stored, labels=torch.cat([examples.labels] * (1 + len(_MOVES))))
 
 
 def moved_to_sides(features: Tensor, picture: Picture) -> Iterator[Tensor]:
@@ -92,7 +89,7 @@ def moved_to_sides(features: Tensor, picture: Picture) -> Iterator[Tensor]:
     >>> [moved.tolist() for moved in moved_to_sides(torch.tensor([[1, 2, 3]]), (1, 3, 1))]
     [[[1, 2, 3]], [[1, 2, 3]], [[2, 3, 3]], [[1, 1, 2]]]
     """
-    return (_moved_rows(features, picture, axis, step) for axis, step in _SIDES)
+    return (_moved_rows(features, picture, axis, step) for axis, step in _MOVES)
 
 
 def _moved_rows(features: Tensor, picture: Picture, axis: int, step: int) -> Tensor:

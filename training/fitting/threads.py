@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import torch
 
 from service.contract.cores import available_cores
+from training.fitting.lift import QuadraticLift
 
 _USERS = "OMP_NUM_THREADS"
 _SHARE = 2**21  # multiplications: to wake a thread for fewer takes longer than it saves
@@ -26,12 +27,14 @@ def use_available_cores() -> None:
 
 
 @contextmanager
-def for_product(examples: int, width: int, classes: int) -> Iterator[None]:
+def for_product(examples: int, width: int, classes: int, lift: QuadraticLift | None = None) -> Iterator[None]:
     """Within it, torch uses a thread for each 2 million multiplications of a product `[B, D] @ [D, C]`.
 
-    At least one, and at most as many as before, which it has again afterwards.
+    With a `lift` of K coordinates, K^2 products are features too. At least one, and at most as many as before, which
+    it has again afterwards.
     """
     before = torch.get_num_threads()
+    width += 0 if lift is None else lift.components**2
     if _USERS not in os.environ:
         torch.set_num_threads(max(1, min(before, examples * width * classes // _SHARE)))
     try:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from training.fitting import threads
 from training.fitting.auto.search import Search
 from training.fitting.auto.trials import Trial, significantly_better, simplest
 from training.fitting.lbfgs import minimise
@@ -117,7 +118,7 @@ class _Folds:
         mean = features[:count].mean(dim=0)
         self._features, self._variances = _rotated(features - mean, count)  # [N, F], [F]
         self._labels = rows.labels.repeat(times)
-        present = rows.folds.unique()
+        present = torch.unique(rows.folds)
         weights = torch.stack([(rows.folds != fold).to(features.dtype).repeat(times) for fold in present])
         self._weights = weights / weights.sum(dim=1, keepdim=True)  # [R, N]
         self._place = torch.searchsorted(present, rows.folds)
@@ -128,7 +129,9 @@ class _Folds:
     def losses(self, decay: float) -> Tensor:
         """The loss of each example by the fit of its fold, `[N]`; starts from the fits before."""
         self._decay = decay * self._variance
-        found = minimise(self, self._parameters, self._scale, _ITERATIONS, tolerance=_TOLERANCE)
+        rows, width = self._features.shape
+        with threads.for_product(rows, width, len(self._parameters) * self._classes):
+            found = minimise(self, self._parameters, self._scale, _ITERATIONS, tolerance=_TOLERANCE)
         self._parameters = found.parameters
         count = len(self._rows.folds)
         logits = self._logits(found.parameters)[self._place, :, torch.arange(count, device=self._place.device)]
@@ -160,7 +163,7 @@ class _Folds:
 
     def _parts(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
         """Weights `[R, C, F]` and biases `[R, C]`."""
-        weights, biases = parameters.split([self._classes * self._features.shape[1], self._classes], dim=1)
+        weights, biases = torch.split(parameters, [self._classes * self._features.shape[1], self._classes], dim=1)
         return weights.reshape(len(parameters), self._classes, -1), biases
 
     def _scale(self, gradients: Tensor) -> Tensor:
