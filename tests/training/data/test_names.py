@@ -13,7 +13,7 @@ from tests.training.data.made import opened, pool, write
 from training.data.coded import CodedColumn
 
 ZIPS = ["01234", "1234", "90210", "90210", "00501"] * 8
-X = [i * i / 7 % 5 for i in range(40)]
+X = [i * 7 % 40 + 0.5 for i in range(40)]
 FLAGS = ["True", "true", "FALSE", "False", "TRUE"] * 8
 
 
