@@ -136,7 +136,7 @@ nightly: coverage test-slow test-rolling test-contract fuzz soak soak-memory ## 
 
 ##@ Measure
 
-accuracy: $(VENV)/train data ## the accuracies of docs/training.md: both recipes over five seeds
+accuracy: $(VENV)/train data ## the accuracies of docs/training.md: each recipe over five seeds
 	$(BIN)/python -m benchmarks.accuracy
 
 recipe: $(VENV)/train data ## the tuned recipe beside its neighbours, on the tune split; takes minutes
