@@ -28,6 +28,7 @@ class DataOptions:
     vector_column: str | None = None
     classes: tuple[str, ...] | None = None
     min_per_class: int = DEFAULT_MIN_PER_CLASS
+    drop_rare: int = 0
     categorical: tuple[str, ...] = ()
     ignore_columns: tuple[str, ...] = ()
     missing: Literal["refuse", "mean"] = "refuse"
@@ -47,6 +48,12 @@ class DataOptions:
     def extra_columns(self) -> tuple[str, ...]:
         """The columns that decide the splits; they are no inputs of the model."""
         return tuple(name for name in (self.split_column, self.group_column, self.time_column) if name is not None)
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The columns of names, which are read from a CSV as they are written; times are compared as times."""
+        others = (self.label_column, self.path_column, self.split_column, self.group_column)
+        return tuple(dict.fromkeys(name for name in (*others, *self.categorical) if name is not None))
 
     @property
     def files(self) -> tuple[tuple[str, Path], ...]:

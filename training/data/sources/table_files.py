@@ -44,20 +44,25 @@ def schema(path: Path) -> pa.Schema:
     return columns
 
 
-def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """The table, or some columns of it. Raises DataError if the file is missing or not what its ending says."""
-    table = _read(path, columns)
+def read(path: Path, columns: Sequence[str] | None = None, text: Sequence[str] = ()) -> pa.Table:
+    """The table, or some columns of it. Raises DataError if the file is missing or not what its ending says.
+
+    Of a CSV, the columns `text` are read as they are written: 01 stays 01.
+    """
+    table = _read(path, columns, text)
     _check_rows(table, path)
     return table
 
 
-def read_all(sources: Sequence[Path], columns: Sequence[str] | None = None) -> tuple[pa.Table, NDArray[np.int8]]:
-    """Several files or folders as one table, and the index of the source of each row.
+def read_all(
+    sources: Sequence[Path], columns: Sequence[str] | None = None, text: Sequence[str] = ()
+) -> tuple[pa.Table, NDArray[np.int8]]:
+    """Several files or folders as one table, and the index of the source of each row; `text` as in `read`.
 
     Raises DataError if their columns differ.
     """
     paths = [(number, path) for number, source in enumerate(sources) for path in files(source)]
-    tables = [_read(path, columns) for _, path in paths]
+    tables = [_read(path, columns, text) for _, path in paths]
     for (_, path), table in zip(paths[1:], tables[1:], strict=True):
         if differing := set(table.column_names) ^ set(tables[0].column_names):
             raise DataError(
@@ -65,7 +70,7 @@ def read_all(sources: Sequence[Path], columns: Sequence[str] | None = None) -> t
             )
     try:
         joined = pa.concat_tables(
-            [table.select(tables[0].column_names) for table in tables], promote_options="permissive"
+            [table.select(tables[0].column_names) for table in _alike(tables, text)], promote_options="permissive"
         )
     except pa.ArrowException as error:
         raise DataError(
@@ -83,9 +88,24 @@ def require(names: Sequence[str], name: str, option: str, path: Path) -> None:
         raise DataError(f"{option} {name}: {path} has no such column; it has {', '.join(names)}")
 
 
-def _read(path: Path, columns: Sequence[str] | None) -> pa.Table:
+def _alike(tables: list[pa.Table], text: Sequence[str]) -> list[pa.Table]:
+    """The same tables, with each column of `text` as strings in all if it is in one: CSV and Parquet may be joined."""
+    for name in set(text) & set(tables[0].column_names):
+        if any(pa.types.is_string(table.schema.field(name).type) for table in tables):
+            tables = [_with_text(table, name) for table in tables]
+    return tables
+
+
+def _with_text(table: pa.Table, name: str) -> pa.Table:
+    kind = table.schema.field(name).type
+    if not (pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_floating(kind)):
+        return table
+    return table.set_column(table.column_names.index(name), name, table[name].cast(pa.string()))
+
+
+def _read(path: Path, columns: Sequence[str] | None, text: Sequence[str]) -> pa.Table:
     with _failures_named(path):
-        table = _read_csv(path) if path.suffix == ".csv" else pa.parquet.read_table(path, columns=columns)
+        table = _read_csv(path, text) if path.suffix == ".csv" else pa.parquet.read_table(path, columns=columns)
     _check_once(table.column_names, path)
     return table
 
@@ -115,9 +135,13 @@ def _check_once(names: Sequence[str], path: Path) -> None:
         raise DataError(f"{path} has more than one column {twice[0]!r}: column names must be unique")
 
 
-def _read_csv(path: Path) -> pa.Table:
+def _read_csv(path: Path, text: Sequence[str]) -> pa.Table:
     # One block: pyarrow infers the types of the columns from the first block, and fails at others that differ.
     size = path.stat().st_size
     if size == 0:
         raise DataError(f"{path} is empty: there is nothing to learn from")
-    return pa.csv.read_csv(path, read_options=pa.csv.ReadOptions(block_size=min(size + 1, _LARGEST_BLOCK)))
+    return pa.csv.read_csv(
+        path,
+        read_options=pa.csv.ReadOptions(block_size=min(size + 1, _LARGEST_BLOCK)),
+        convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(text, pa.string())),
+    )

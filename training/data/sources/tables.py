@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 from service.contract.inputs import Column, FeaturesInput
 from training.data.coded import CodedColumn, is_text
 from training.data.options import DataOptions
-from training.data.raw import Findings, RawData
+from training.data.raw import EXACT, Findings, RawData
 from training.data.sources import table_files
+from training.data.twins import name_warnings
 from training.errors import DataError
 
-EXACT = 2**24  # float32 holds every whole number up to it
 _MAX_CATEGORIES = 0.5  # of the rows: a column with more categories probably identifies the rows
 
 
 def read(options: DataOptions, findings: Findings) -> RawData:
     """Read the files of a table. Raises DataError if it lacks a column that the options name."""
-    table, sources = table_files.read_all(options.sources)
+    table, sources = table_files.read_all(options.sources, text=options.text_columns)
     _check_names(table, options)
     columns: list[Column] = []
     values: list[NDArray[np.float32]] = []
@@ -73,7 +73,7 @@ def _column(
         findings.errors.append(f"column {name!r} has no value in any row: leave it out by --ignore-columns {name}")
         return None
     if name in options.categorical or is_text(kind) or pa.types.is_boolean(kind) or pa.types.is_dictionary(kind):
-        return _categorical(name, array, options, findings)
+        return _categorical(name, array, findings)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return _numeric(name, array, findings)
     other = "--vector-column" if pa.types.is_fixed_size_binary(kind) else "--time-column or --group-column"
@@ -95,22 +95,15 @@ def _numeric(name: str, array: pa.Array, findings: Findings) -> tuple[Column, ND
         return Column(name=name, categories=None), wide.astype(np.float32)
 
 
-def _categorical(
-    name: str, array: pa.Array, options: DataOptions, findings: Findings
-) -> tuple[Column, NDArray[np.float32]] | None:
+def _categorical(name: str, array: pa.Array, findings: Findings) -> tuple[Column, NDArray[np.float32]] | None:
     coded = CodedColumn.from_arrow(array, f"the categories, column {name!r},")
-    missing = coded.missing()
-    if len(missing) and options.missing == "refuse":
-        findings.errors.append(
-            f"column {name!r} has {len(missing)} missing values, the first in row {int(missing[0]) + 1}: fill them in, "
-            f"leave the column out by --ignore-columns {name}, or give --missing mean (a missing category then has no "
-            "weight for any class)"
-        )
     if not coded.names:
         findings.errors.append(f"column {name!r} has no value in any row: leave it out by --ignore-columns {name}")
         return None
     _warn_if_unlikely(name, coded, findings)
-    return Column(name=name, categories=list(coded.names)), coded.codes.astype(np.float32)
+    findings.warnings += [f"column {name!r}: {line}" for line in name_warnings(coded, "category", "categories")]
+    values = np.where(coded.codes < 0, np.nan, coded.codes).astype(np.float32)  # NaN: missing
+    return Column(name=name, categories=list(coded.names)), values
 
 
 def _warn_if_unlikely(name: str, coded: CodedColumn, findings: Findings) -> None:
