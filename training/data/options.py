@@ -60,6 +60,12 @@ class DataOptions:
         return tuple(name for name in (self.split_column, self.group_column, self.time_column) if name is not None)
 
     @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The columns of names, which are read from a CSV as they are written; times are compared as times."""
+        others = (self.label_column, self.path_column, self.split_column, self.group_column)
+        return tuple(dict.fromkeys(name for name in (*others, *self.categorical) if name is not None))
+
+    @property
     def files(self) -> tuple[tuple[str, Path], ...]:
         """The splits that have a file of their own."""
         named = (("tune", self.tune), ("calibration", self.calibration), ("report", self.report))

@@ -80,31 +80,36 @@ def schema(file: TableFile) -> pa.Schema:
     return columns
 
 
-def read(path: Path, csv: CsvOptions) -> pa.Table:
-    """One file. Raises DataError if it is missing or not what its ending says."""
-    table, _ = _read(TableFile(path), csv)
+def read(path: Path, csv: CsvOptions, text: Sequence[str] = ()) -> pa.Table:
+    """One file. Raises DataError if it is missing or not what its ending says.
+
+    Of a CSV, the columns `text` are read as they are written: 01 stays 01.
+    """
+    table, _ = _read(TableFile(path), csv, text)
     _check_rows(table, path)
     return table
 
 
-def read_all(sources: Sequence[Path], csv: CsvOptions, columns: Sequence[str] | None = None) -> Joined:
-    """Several files or folders as one table; `columns` are those to read of Parquet files.
+def read_all(
+    sources: Sequence[Path], csv: CsvOptions, text: Sequence[str] = (), columns: Sequence[str] | None = None
+) -> Joined:
+    """Several files or folders as one table; `text` as in `read`, `columns` are those to read of Parquet files.
 
     Raises DataError if their columns differ.
     """
     numbered = [(number, file) for number, source in enumerate(sources) for file in files(source)]
     every = [file for _, file in numbered]
-    read = [_read(file, csv, columns) for file in every]
+    read = [_read(file, csv, text, columns) for file in every]
     tables = [table for table, _ in read]
     _check_same_columns(every, tables)
-    if texts := _text_in_some(tables):
+    if some := _text_in_some(tables):
         tables = [
-            _read(file, csv, columns, texts)[0] if is_csv(file.path) else table
+            _read(file, csv, [*text, *some])[0] if is_csv(file.path) else table
             for file, table in zip(every, tables, strict=True)
         ]
     try:
         joined = pa.concat_tables(
-            [table.select(tables[0].column_names) for table in tables], promote_options="permissive"
+            [table.select(tables[0].column_names) for table in _alike(tables, text)], promote_options="permissive"
         )
     except pa.ArrowException as error:
         raise DataError(
@@ -125,12 +130,12 @@ def require(names: Sequence[str], name: str, option: str, path: Path) -> None:
 
 
 def _read(
-    file: TableFile, csv: CsvOptions, columns: Sequence[str] | None = None, as_text: Collection[str] = ()
+    file: TableFile, csv: CsvOptions, text: Sequence[str], columns: Sequence[str] | None = None
 ) -> tuple[pa.Table, str]:
     """A file with the columns of its partitions, and its form in words."""
     with _failures_named(file.path):
         if is_csv(file.path):
-            table, form = csv_table.read(file.path, csv, as_text)
+            table, form = csv_table.read(file.path, csv, text)
         else:
             inside = None if columns is None else [name for name in columns if name not in file.partition]
             table, form = pa.parquet.read_table(file.path, columns=inside, partitioning=None), "Parquet"
@@ -204,6 +209,21 @@ def _text_in_some(tables: Sequence[pa.Table]) -> set[str]:
     """The columns that are text in some of the tables, and something else in others."""
     kinds = {name: {table.schema.field(name).type for table in tables} for name in tables[0].column_names}
     return {name for name, types in kinds.items() if pa.string() in types and len(types - {pa.null()}) > 1}
+
+
+def _alike(tables: list[pa.Table], text: Sequence[str]) -> list[pa.Table]:
+    """The same tables, with each column of `text` as strings in all if it is in one: CSV and Parquet may be joined."""
+    for name in set(text) & set(tables[0].column_names):
+        if any(pa.types.is_string(table.schema.field(name).type) for table in tables):
+            tables = [_with_text(table, name) for table in tables]
+    return tables
+
+
+def _with_text(table: pa.Table, name: str) -> pa.Table:
+    kind = table.schema.field(name).type
+    if not (pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_floating(kind)):
+        return table
+    return table.set_column(table.column_names.index(name), name, table[name].cast(pa.string()))
 
 
 def _check_rows(rows: Sized, source: Path) -> None:

@@ -25,7 +25,7 @@ _MAX_CATEGORIES = 0.5  # of the rows: a column with more categories probably ide
 
 def read(options: DataOptions, findings: Findings) -> RawData:
     """Read the files of a table. Raises DataError if it lacks a column that the options name."""
-    joined = table_files.read_all(options.sources, options.csv)
+    joined = table_files.read_all(options.sources, options.csv, options.text_columns)
     table = joined.table
     _check_names(table, options)
     columns: list[Column] = []

@@ -70,7 +70,7 @@ def read(options: DataOptions, name: str, findings: Findings) -> RawData:
             f"the model learns only from the vectors of column {name!r}: {', '.join(others)} "
             f"{'are' if len(others) > 1 else 'is'} left out"
         )
-    joined = table_files.read_all(options.sources, options.csv, [options.label_column, *options.extra_columns])
+    joined = table_files.read_all(options.sources, options.csv, columns=[options.label_column, *options.extra_columns])
     table = joined.table
     inputs = _copied(files, name, len(table))
     return RawData(
