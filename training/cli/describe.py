@@ -99,6 +99,8 @@ def _summary(opened: OpenedData) -> list[tuple[str, str]]:
             rows.append(("input", f"features, {width} columns; a missing number: {missing}"))
     if opened.division is not None and opened.division.copies is not None:
         rows.append(("copies", opened.division.copies))
+    if opened.division is not None and opened.division.rare is not None:
+        rows.append(("classes", opened.division.rare))
     if raw.notes:
         rows.append(("pictures", "; ".join(raw.notes)))
     return rows

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from service.contract.inputs import FeaturesInput
 from service.inference.csv_files.form import is_csv, uncompressed
 from training.data import labels
 from training.data.dataset import Labelled, LabelledData
 from training.data.division import Division, divide
 from training.data.options import DataOptions
 from training.data.pool import Pool
+from training.data.rare import counts_of_kept
 from training.data.raw import Findings, RawData
 from training.data.scan import scan
 from training.data.sources import arrays, fashion_mnist, idx_folder, image_files, table_files, tables, vectors
@@ -70,8 +72,10 @@ def _open(options: DataOptions) -> OpenedData:
     findings = Findings()
     raw = _read(options, findings)
     coded = labels.check(raw, options, findings)
-    scanned = scan(raw, coded.names, findings)
+    scanned = scan(raw, findings)
     division = divide(raw, coded, scanned.hashes, options, findings)
+    if division is not None:
+        coded = division.labels
     labels.check_counts(coded, division.rule.kept if division else None, options, findings)
     if findings.errors or division is None:
         return OpenedData(raw, None, findings, division)
@@ -79,8 +83,10 @@ def _open(options: DataOptions) -> OpenedData:
         name=name_of(options.path),
         input=raw.input,
         classes=coded.names,
-        fingerprint=scanned.fingerprint,
-        examples=Labelled(division.wording.examples, raw.inputs, coded.codes),
+        fingerprint=scanned.fingerprint(raw, coded.names),
+        examples=Labelled(
+            division.wording.examples, raw.inputs, coded.codes, are_numbers=isinstance(raw.input, FeaturesInput)
+        ),
         split_rule=division.rule,
         wording=division.wording,
         times=division.times,
@@ -157,7 +163,7 @@ def _reject(options: DataOptions, form: str, names: tuple[str, ...]) -> None:
 
 
 def class_counts(opened: OpenedData) -> dict[str, int]:
-    """The number of examples of each class, without the copies that are left out."""
-    coded = opened.raw.labels
-    counts = labels.counts_of_kept(coded, opened.division.rule.kept if opened.division else None)
+    """The number of examples of each class, without copies and rare classes that are left out."""
+    coded = opened.division.labels if opened.division else opened.raw.labels
+    counts = counts_of_kept(coded, opened.division.rule.kept if opened.division else None)
     return dict(zip(coded.names, counts.tolist(), strict=True))

@@ -30,6 +30,7 @@ class DataOptions:
     vector_column: str | None = None
     classes: tuple[str, ...] | None = None
     min_per_class: int = DEFAULT_MIN_PER_CLASS
+    drop_rare: int = 0
     delimiter: str | None = None
     encoding: str | None = None
     decimal: Decimal | None = None

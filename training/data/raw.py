@@ -11,6 +11,7 @@ from service.contract.manifest import SplitName
 from training.data.coded import CodedColumn
 from training.errors import DataError
 
+EXACT = 2**24  # float32 holds every whole number up to it
 ALL_SPLITS: tuple[SplitName, ...] = ("train", "tune", "calibration", "report")
 
 

@@ -13,12 +13,12 @@ from service.inference.csv_files import written_numbers
 from service.inference.csv_files.form import Decimal
 from training.data.coded import CodedColumn, is_text
 from training.data.options import DataOptions
-from training.data.raw import Findings, RawData
+from training.data.raw import EXACT, Findings, RawData
 from training.data.sources import row_numbers, table_files
+from training.data.twins import name_warnings
 from training.errors import DataError
 
 _NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
-EXACT = 2**24  # float32 holds every whole number up to it
 _MAX_NAMED = 5  # columns that a message names
 _MAX_CATEGORIES = 0.5  # of the rows: a column with more categories probably identifies the rows
 
@@ -141,19 +141,14 @@ def _categorical(
     name: str, array: pa.Array, options: DataOptions, findings: Findings
 ) -> tuple[Column, NDArray[np.float32]] | None:
     coded = CodedColumn.from_arrow(array, f"the categories, column {name!r},")
-    missing = coded.missing()
-    if len(missing) and options.missing == "refuse":
-        findings.errors.append(
-            f"column {name!r} has {len(missing)} missing values, the first in row {int(missing[0]) + 1}: fill them in, "
-            f"leave the column out by --ignore-columns {name}, or give --missing mean (a missing category then has no "
-            "weight for any class)"
-        )
     if not coded.names:
         findings.errors.append(f"column {name!r} has no value in any row: leave it out by --ignore-columns {name}")
         return None
     if name in options.categorical or not written_numbers.ways(coded.names):
         _warn_if_unlikely(name, coded, findings)
-    return Column(name=name, categories=list(coded.names)), coded.codes.astype(np.float32)
+        findings.warnings += [f"column {name!r}: {line}" for line in name_warnings(coded, "category", "categories")]
+    values = np.where(coded.codes < 0, np.nan, coded.codes).astype(np.float32)  # NaN: missing
+    return Column(name=name, categories=list(coded.names)), values
 
 
 def _warn_of_numbers(columns: list[Column], findings: Findings) -> None:

@@ -109,15 +109,15 @@ def _check_columns(file: TableFile, name: str, options: DataOptions) -> None:
 def _check_kind(field: pa.Field, path: Path) -> None:
     if not (_is_list(field.type) or _is_bytes(field.type)):
         raise DataError(
-            f"{path}, column {field.name!r}, is of type {field.type}: a vector must be a list of float16, float32 or "
-            "float64, or fixed-size bytes of little-endian float32"
+            f"{path}, column {field.name!r}, is of type {field.type}: a vector must be a list of floats or whole "
+            "numbers, or fixed-size bytes of little-endian float32"
         )
 
 
 def _is_list(kind: pa.DataType) -> bool:
     kinds = pa.types
     is_list = kinds.is_fixed_size_list(kind) or kinds.is_list(kind) or kinds.is_large_list(kind)
-    return bool(is_list and kinds.is_floating(kind.value_type))
+    return bool(is_list and (kinds.is_floating(kind.value_type) or kinds.is_integer(kind.value_type)))
 
 
 def _is_bytes(kind: pa.DataType) -> bool:

@@ -37,6 +37,8 @@ TYPES: dict[str, tuple[Callable[[np.ndarray], pa.Array], type, type]] = {
     "list of float16": (lambda v: pa.array(list(v), pa.list_(pa.float16())), np.float16, np.float16),
     "list of float32": (lambda v: pa.array(list(v), pa.list_(pa.float32())), np.float32, np.float32),
     "large_list of float64": (lambda v: pa.array(list(v), pa.large_list(pa.float64())), np.float64, np.float32),
+    "list of int8": (lambda v: pa.array(list(v), pa.list_(pa.int8())), np.int8, np.float32),
+    "fixed_size_list of int64": (_fixed, np.int64, np.float32),
     "fixed_size_binary": (_bytes, np.float32, np.float32),
 }
 
@@ -45,7 +47,7 @@ TYPES: dict[str, tuple[Callable[[np.ndarray], pa.Array], type, type]] = {
 def test_each_type_becomes_the_same_memory_map(
     tmp_path: Path, make: Callable[[np.ndarray], pa.Array], kind: type, kept: type
 ) -> None:
-    values: np.ndarray = VECTORS.astype(kind)
+    values: np.ndarray = (VECTORS * 30).astype(kind)
     table = pa.table({"label": LABELS, "embedding": make(values)})
     pa.parquet.write_table(table, tmp_path / "x.parquet", row_group_size=33)
     data = pool(tmp_path / "x.parquet")
@@ -155,7 +157,7 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "no vectors": (
         _with(ROWS, age=np.arange(200)),
         {"vector_column": "age"},
-        "column 'age', is of type int64: a vector must be a list of float16, float32 or float64, or fixed-size bytes",
+        "column 'age', is of type int64: a vector must be a list of floats or whole numbers, or fixed-size bytes",
     ),
     "ignored": (_with(ROWS), {"ignore_columns": ("id",)}, "--ignore-columns id: .* has no such column"),
     "group": (_with(ROWS), {"group_column": "who"}, "a split, group or time column who: .* has no such column"),
@@ -178,7 +180,7 @@ def test_nan_and_infinity_are_found_by_the_scan(tmp_path: Path) -> None:
     bad[11, 3], bad[12, 4], bad[13, 4] = np.nan, np.inf, 1e300
     errors = opened(write(tmp_path / "x.parquet", _with(_fixed(bad)))).findings.errors
     assert errors[0].startswith("column 4 has 2 values that are infinite in float32, the first in row 13:")
-    assert errors[1].startswith("column 3 has 1 missing values (NaN), the first in row 12: ")
+    assert errors[1].startswith("1 of 200 rows lack a value, the first is row 12: column 3 has 1; ")
     bad[12:14, 4] = 0
     assert pool(write(tmp_path / "x.parquet", _with(_fixed(bad))), missing="mean").input == FeaturesInput(
         width=7, missing="mean"
