@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.contract.inputs import FeaturesInput
+from service.inference.csv_files.form import is_csv, uncompressed
 from training.data import labels
 from training.data.dataset import Labelled, LabelledData
 from training.data.division import Division, divide
@@ -20,11 +21,12 @@ from training.errors import DataError
 Log = Callable[[str], None]
 
 _FORMS = (
-    "a folder with a folder for each class, a folder of IDX or Parquet files, "
-    "or a file .csv, .parquet, .npy, .npz or -ubyte(.gz)"
+    "a folder with a folder for each class, a folder of tables or IDX files, "
+    f"or a file {table_files.ENDINGS}, .npy, .npz or -ubyte(.gz)"
 )
 _PICTURE_OPTIONS = ("image_size", "image_colour", "skip_unreadable")
-_TABLE_OPTIONS = ("categorical", "ignore_columns")
+_TABLE_OPTIONS = ("categorical", "numeric", "decimal", "ignore_columns")
+_CSV_OPTIONS = ("delimiter", "encoding")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ def load(options: DataOptions | None, data_dir: Path | None, log: Log) -> Labell
     opened = open_data(options)
     for warning in opened.findings.warnings:
         log(f"warning: {warning}")
+    for line in opened.findings.left_out:
+        log(line)
     opened.findings.raise_errors()
     assert opened.pool is not None  # it is there if there is no error
     return opened.pool
@@ -54,6 +58,17 @@ def load(options: DataOptions | None, data_dir: Path | None, log: Log) -> Labell
 
 def open_data(options: DataOptions) -> OpenedData:
     """Read and check the data. Problems go into the findings; raises DataError if there is nothing left to check."""
+    try:
+        return _open(options)
+    except MemoryError as error:
+        raise DataError(
+            f"there is not enough memory for {options.path} ({str(error).splitlines()[0] or 'out of memory'}): a table "
+            "and pictures are held in memory as a whole. Close other programs, give fewer rows or columns, or give "
+            "embeddings as .npy, which stay in their file"
+        ) from None
+
+
+def _open(options: DataOptions) -> OpenedData:
     findings = Findings()
     raw = _read(options, findings)
     coded = labels.check(raw, options, findings)
@@ -85,7 +100,7 @@ def name_of(path: Path) -> str:
     >>> name_of(Path("some/cancer.csv"))
     'cancer'
     """
-    resolved = path.resolve()
+    resolved = uncompressed(path.resolve())
     return (resolved.name if resolved.is_dir() else resolved.stem) or "data"
 
 
@@ -93,8 +108,10 @@ def _read(options: DataOptions, findings: Findings) -> RawData:
     path = options.path
     if not path.exists():
         raise DataError(f"--data {path} does not exist")
-    if path.suffix in table_files.SUFFIXES or table_files.is_folder(path):
+    if (path.is_file() and table_files.is_table(path)) or table_files.is_folder(path):
         return _read_tables(options, findings)
+    if options.labels is None or not is_csv(options.labels):
+        _reject(options, "data without a CSV file", _CSV_OPTIONS)
     if path.is_dir():
         if idx_folder.is_folder(path):
             _reject(
@@ -116,12 +133,14 @@ def _read(options: DataOptions, findings: Findings) -> RawData:
 
 def _read_tables(options: DataOptions, findings: Findings) -> RawData:
     """CSV or Parquet: paths of pictures, vectors, or the numbers and categories themselves."""
+    if not any(is_csv(file.path) for source in options.sources for file in table_files.files(source)):
+        _reject(options, "Parquet", _CSV_OPTIONS)
     if options.path_column is not None:
         _reject(options, "a table of pictures", (*_TABLE_OPTIONS, "labels", "vector_column"))
         return image_files.read_table(options, findings)
     _reject(options, "a table", (*_PICTURE_OPTIONS, "labels"))
     if (name := vectors.column(options)) is not None:
-        _reject(options, "embeddings", ("categorical",))
+        _reject(options, "embeddings", ("categorical", "numeric", "decimal"))
         return vectors.read(options, name, findings)
     return tables.read(options, findings)
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from service.inference.csv_files.form import CsvOptions, Decimal
+
 FASHION_MNIST = "fashion-mnist"  # the data set that needs no --data
 DATA_DIR_VARIABLE = "DEMUR_DATA_DIR"  # the environment variable that names its folder
 
@@ -29,7 +31,11 @@ class DataOptions:
     classes: tuple[str, ...] | None = None
     min_per_class: int = DEFAULT_MIN_PER_CLASS
     drop_rare: int = 0
+    delimiter: str | None = None
+    encoding: str | None = None
+    decimal: Decimal | None = None
     categorical: tuple[str, ...] = ()
+    numeric: tuple[str, ...] = ()
     ignore_columns: tuple[str, ...] = ()
     missing: Literal["refuse", "mean"] = "refuse"
     image_size: tuple[int, int] | None = None
@@ -43,6 +49,11 @@ class DataOptions:
     tune: Path | None = None
     calibration: Path | None = None
     report: Path | None = None
+
+    @property
+    def csv(self) -> CsvOptions:
+        """How to read CSV files."""
+        return CsvOptions(self.delimiter, self.encoding, self.decimal)
 
     @property
     def extra_columns(self) -> tuple[str, ...]:

@@ -41,6 +41,7 @@ class Findings:
 
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)  # columns that are no inputs, and how to use them
 
     def raise_errors(self) -> None:
         """Raise DataError if there is any error: the first, and the number of others."""

@@ -97,8 +97,8 @@ def labels_beside(path: Path, options: DataOptions, count: int) -> tuple[CodedCo
 
 
 def _labels_beside(path: Path, options: DataOptions) -> tuple[CodedColumn, dict[str, Any]]:
-    if path.suffix in table_files.SUFFIXES:
-        table = table_files.read(path, text=options.text_columns)
+    if table_files.is_table(path):
+        table = table_files.read(path, options.csv, options.text_columns)
         table_files.require(table.column_names, options.label_column, "--label-column", path)
         for name in options.extra_columns:
             table_files.require(table.column_names, name, "a split, group or time column", path)

@@ -113,7 +113,7 @@ def test_other_columns_set_splits_or_are_left_out_with_a_warning(tmp_path: Path)
 
 
 def test_bytes_beside_other_columns_are_vectors_only_by_name(tmp_path: Path) -> None:
-    path = write(tmp_path / "x.parquet", {"label": LABELS, "id": _bytes(VECTORS), "age": np.arange(200)})
+    path = write(tmp_path / "x.parquet", {"label": LABELS, "id": _bytes(VECTORS), "age": np.arange(200) % 70})
     assert opened(path).findings.errors == [
         "column 'id' is of type fixed_size_binary[28]: inputs are numbers, strings or booleans; "
         "leave it out by --ignore-columns id, or use it by --vector-column"
@@ -128,7 +128,7 @@ def test_printed_command_trains_the_described_embeddings(tmp_path: Path, capsys:
     output = capsys.readouterr().out
     assert "column 'embedding' of Parquet, copied into a memory map of float32" in output
     command = output.splitlines()[-1].split()
-    assert command[1:] == ["fit", "--data", str(path), "--vector-column", "embedding"]
+    assert command[1:] == ["fit", "--data", str(path), "--vector-column", "embedding", "--out", "build/x.onnx"]
     assert main([*command[1:], "--epochs", "2", "--out", str(tmp_path / "m.onnx"), "--min-accuracy", "0.9"]) == 0
 
 
@@ -199,7 +199,7 @@ def test_files_that_do_not_fit_together(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"b\.parquet cannot be read: "):
         opened(tmp_path)
     (tmp_path / "late.csv").write_text("label,e\n")
-    with pytest.raises(DataError, match=r"late\.csv is a \.csv, but .*a\.parquet holds vectors in Parquet"):
+    with pytest.raises(DataError, match=r"late\.csv is a CSV file, but .*a\.parquet holds vectors in Parquet"):
         opened(tmp_path / "a.parquet", report=tmp_path / "late.csv")
 
 
@@ -215,7 +215,7 @@ def test_damaged_file_is_named(tmp_path: Path) -> None:
 
 
 def test_vector_column_of_other_forms_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"--vector-column does not apply to a \.csv"):
+    with pytest.raises(DataError, match=r"--vector-column does not apply to a CSV file"):
         opened(write(tmp_path / "x.csv", columns()), vector_column="age")
     np.save(tmp_path / "x.npy", VECTORS)
     with pytest.raises(DataError, match=r"--vector-column does not apply to a \.npy"):
