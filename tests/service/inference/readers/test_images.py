@@ -237,3 +237,10 @@ def test_too_many_pixels_are_refused_from_the_header() -> None:
     raw = _png(chunk(b"IHDR", struct.pack(">IIBBBBB", 1_000_001, 1, 8, 0, 0, 0, 0)), END)
     with pytest.raises(TooLarge, match="body is an image of 1000001x1 pixels: at most 1000000 are allowed"):
         RESIZING.from_body(raw, "image/png")
+
+
+@pytest.mark.parametrize("each", FORMATS, ids=lambda each: each.name)
+def test_too_many_pixels_are_refused_in_every_format(each: Format) -> None:
+    reader = ImageReader(ImageInput(height=28, width=28), max_batch_size=1, max_image_pixels=899)
+    with pytest.raises(TooLarge, match="body is an image of 30x30 pixels: at most 899 are allowed"):
+        reader.from_body(blank("RGB", (30, 30), each.name), each.media_type)
