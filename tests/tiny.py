@@ -21,10 +21,10 @@ from service.contract.manifest import (
     ProbabilityQuality,
     RiskCoverageCurve,
     Split,
-    Training,
 )
 from service.contract.policy import NeverAbstainPolicy
 from service.contract.reference import Histogram, Reference
+from service.contract.training import Training
 from training.certification.principal_components import PrincipalComponents
 from training.data.encoders import ImageEncoder
 from training.fitting.regression import SoftmaxRegression
@@ -152,6 +152,7 @@ def manifest() -> Manifest:
         name="tiny",
         labels=LABELS,
         input=KIND,
+        lift=None,
         temperature=1.0,
         default_policy=NeverAbstainPolicy(),
         abstention=abstention(),

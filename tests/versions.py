@@ -114,7 +114,7 @@ def _wrong_golden() -> bytes:
 
 
 def _bomb() -> bytes:
-    return _with_manifest(b'{"schema_version": 5, "labels": [' + b"[]," * MAX_MANIFEST_VALUES + b"[]]}")
+    return _with_manifest(b'{"schema_version": 6, "labels": [' + b"[]," * MAX_MANIFEST_VALUES + b"[]]}")
 
 
 # Each with the message in the log.

@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from service.contract.files import check_place
-from service.contract.manifest import Manifest, Training
+from service.contract.manifest import Manifest
+from service.contract.training import Training
 from service.inference.classifier import Classifier
 from training.certification.principal_components import PrincipalAxes
 from training.certification.scored import Scored
@@ -24,13 +24,14 @@ from training.data.splits import Splits, split
 from training.errors import DivergedError
 from training.fitting.checkpoint import Checkpoint, identity
 from training.fitting.fit import Epoch, Fit, fit
+from training.fitting.lift import require_room
 from training.fitting.recipes import FitSettings
+from training.fitting.shifted import Shifted, picture_of
 from training.fitting.source import examples
 from training.fitting.workers import ALONE, Device, Workers, find_device
 from training.publishing.release import FittedModel, ReleaseOptions, TuneScores, lift_of, release, score_tune
 
 _CPU = torch.device("cpu")
-_NOTHING = (("lift", 0), ("augment", "none"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,8 @@ def _fit(
     workers: Workers,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> _Fitted:
+    require_room(job.settings.lift, len(dataset.classes))
+    picture = picture_of(dataset.input) if job.settings.augment == "shift" else None
     inputs = (dataset, splits, job.recipe, job.seed, job.settings)
     workers.require_same(identity(*inputs) | {"device": device.type})
     encoder = workers.broadcast(lambda: encoder_for(dataset.input, splits.train))
@@ -128,7 +131,7 @@ def _fit(
     train, tune = (examples(part, encoder, device, dtype) for part in (splits.train, splits.tune))
     start = time.perf_counter()
     fitted = fit(
-        train,
+        train if picture is None else Shifted(train, picture),
         tune,
         len(dataset.classes),
         job.settings,
@@ -168,11 +171,6 @@ def _require_better_than_guessing(fitted: Fit, classes: int, settings: FitSettin
             )
 
 
-def _recorded(settings: FitSettings) -> dict[str, Any]:
-    """The settings for the manifest, without a lift and an augmentation that there are not."""
-    return {name: value for name, value in dataclasses.asdict(settings).items() if (name, value) not in _NOTHING}
-
-
 def _training(job: Job, fitted: Fit, device: torch.device, workers: Workers) -> Training:
     return Training(
         recipe=job.recipe,
@@ -180,5 +178,5 @@ def _training(job: Job, fitted: Fit, device: torch.device, workers: Workers) -> 
         device="cuda" if device.type == "cuda" else "cpu",
         processes=workers.size,
         best_epoch=fitted.best_epoch,
-        **_recorded(job.settings),
+        **dataclasses.asdict(job.settings),
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from service.contract.inputs import FeaturesInput
-from service.contract.manifest import Training
+from service.contract.training import Training
 from service.inference.predictor import Predictor
 from service.registry.loading import load as load_models
 from service.settings import Settings

@@ -17,39 +17,16 @@ from service.contract.fail_fast_list import FailFastList
 from service.contract.inputs import Input, Name
 from service.contract.policy import Policy, RejectCostPolicy, SelectiveRiskPolicy
 from service.contract.reference import Reference
+from service.contract.training import Lift, Training
 
 METADATA_KEY = "demur.manifest"
-SCHEMA_VERSION: Literal[5] = 5
+SCHEMA_VERSION: Literal[6] = 6
 
 SplitName = Literal["train", "tune", "calibration", "report"]
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Training(_Part):
-    """The settings of the fit, and the epoch that was kept."""
-
-    recipe: Literal["chapter", "tuned", "next-token"] = Field(description="The recipe that the settings are based on.")
-    optimizer: Literal["sgd", "adam"] = Field("sgd", description="For adam, momentum is the decay of the first moment.")
-    epochs: int = Field(ge=1, description="Passes over the training split.")
-    batch_size: int = Field(ge=1, description="The number of examples in a minibatch.")
-    learning_rate: float = Field(gt=0, description="The maximum learning rate.")
-    momentum: float = Field(ge=0, lt=1, description="0 for none.")
-    weight_decay: float = Field(ge=0, description="Applied to the weights, not the biases.")
-    schedule: Literal["constant", "cosine"] = Field(description="The schedule of the learning rate.")
-    clip_norm: float | None = Field(gt=0, description="The maximum norm of a gradient; null for no limit.")
-    keep: Literal["last", "best"] = Field(
-        description="The epoch whose weights are kept: the last, or the one of lowest tune loss."
-    )
-    seed: int = Field(ge=0, description="The seed of all random draws.")
-    device: Literal["cpu", "cuda"] = Field(description="The device of the fit.")
-    precision: Literal["float32", "float64"] = Field(
-        description="The precision of the fit. The weights in the file are float32."
-    )
-    processes: int = Field(ge=1, description="The number of processes that shared the fit.")
-    best_epoch: int = Field(ge=1, description="The epoch whose weights are in the file, counted from 1.")
 
 
 class Split(_Part):
@@ -170,10 +147,13 @@ class GoldenVectors(_Part):
 class Manifest(_Part):
     """The manifest of a model file."""
 
-    schema_version: Literal[5] = Field(SCHEMA_VERSION, description="The version of this schema.")
+    schema_version: Literal[6] = Field(SCHEMA_VERSION, description="The version of this schema.")
     name: Name = Field(description="The name of the model.")
     labels: FailFastList[Name] = Field(min_length=2, description="The classes, in the order of the probabilities.")
     input: Input = Field(description="The input of the graph.")
+    lift: Lift | None = Field(
+        description="What the logits add to the linear map; null where they are linear in the features."
+    )
     temperature: float = Field(gt=0, description="The graph divides the logits by it.")
     default_policy: Policy = Field(description="The policy of requests that name none.")
     abstention: Abstention | None = Field(

@@ -25,7 +25,8 @@ import onnxruntime as ort
 VERSION_DIGITS = 12
 OUTPUTS = ("probabilities", "confidence", "ood_score")
 # What a logit is made of: the names of the graph's inner tensors, as training/publishing/export.py gives them.
-INNER_TENSORS = ("levels", "logits", "scaled_weights", "scaled_biases")
+INNER_TENSORS = ("levels", "scaled_weights", "scaled_biases")
+LIFT_TENSORS = ("mean", "axes", "coordinate_steps", "wide_products", "product_unit")  # and of a lift
 # Limits on the memory of a manifest. One of 100,000 classes has some 400,000 values, and a cost matrix of 2,000 classes
 # has 4,000,000. Most of the text is real inputs.
 MAX_MANIFEST_CHARACTERS = 128 * 1024 * 1024
@@ -72,7 +73,7 @@ class Classifier:
     manifest: Manifest
     path: Path  # where it was loaded from
     sha256: str  # of the file
-    names_inner_tensors: bool  # whether the graph has INNER_TENSORS
+    inner_tensors: tuple[str, ...]  # INNER_TENSORS and LIFT_TENSORS, if the graph has them
     _session: Any  # onnxruntime.InferenceSession, which has no type stubs
 
     @classmethod
@@ -96,10 +97,10 @@ class Classifier:
             raise ModelError(f"{path} has the SHA-256 {digest}, but {pinned} is pinned")
         if refers_elsewhere(file):
             raise ModelError(f"{path} refers to external data: a model must be a single self-contained file")
-        session, names_inner_tensors = _open(path, file, intra_op_threads)
+        session, inner_tensors = _open(path, file, intra_op_threads)
         manifest = _manifest(path, session)
-        _check_interface(path, session, manifest, len(INNER_TENSORS) if names_inner_tensors else 0)
-        model = cls(manifest, path, digest, names_inner_tensors, session)
+        _check_interface(path, session, manifest, len(inner_tensors))
+        model = cls(manifest, path, digest, inner_tensors, session)
         model._replay_golden_vectors(path)
         return model
 
@@ -131,15 +132,18 @@ class Classifier:
             )
 
 
-def _open(path: Path, file: bytes, intra_op_threads: int) -> tuple[Any, bool]:
-    """A session of the file's bytes, and whether it gives INNER_TENSORS as further outputs. Raises ModelError.
+def _open(path: Path, file: bytes, intra_op_threads: int) -> tuple[Any, tuple[str, ...]]:
+    """A session of the file's bytes, and the inner tensors that it gives as further outputs. Raises ModelError.
 
     Outputs that a run does not ask for cost it nothing.
     """
-    try:
-        return _session(path, with_outputs(file, INNER_TENSORS), intra_op_threads), True
-    except ModelError:  # the graph has no such tensors, or the file is no model at all
-        return _session(path, file, intra_op_threads), False
+    lifted = all(name.encode() in file for name in LIFT_TENSORS)
+    for tensors in ([INNER_TENSORS + LIFT_TENSORS] if lifted else []) + [INNER_TENSORS]:
+        try:
+            return _session(path, with_outputs(file, tensors), intra_op_threads), tensors
+        except ModelError:  # the graph has no such tensors, or the file is no model at all
+            pass
+    return _session(path, file, intra_op_threads), ()
 
 
 def _session(path: Path, file: bytes, intra_op_threads: int) -> Any:

@@ -33,12 +33,18 @@ class ExplainRequest(ExplainQuery):
 
 
 class Explanation(BaseModel):
-    """The parts of one logit, which is the bias plus the sum of the contributions."""
+    """The parts of one logit, which is the bias plus the sum of the contributions.
+
+    Of a model with a quadratic lift the contributions are integrated gradients from the mean of the training inputs.
+    """
 
     label: str = Field(description="The class whose logit is explained.")
     probability: float = Field(description="Its probability, as in `/predict`.")
     logit: float = Field(description="After the temperature: the probabilities are the softmax of the logits.")
-    bias: float = Field(description="The logit of an input whose features are all 0.")
+    bias: float = Field(
+        description="The logit of an input whose features are all 0; of a model with a quadratic lift, the logit of "
+        "the mean of the training inputs."
+    )
     contributions: list[Any] | dict[str, float] = Field(
         description="In the shape of the input: a number for each pixel, by column name (one for all categories of a "
         "column), for each number of an embedding, or for each token."
@@ -71,13 +77,14 @@ def explain_inputs(
     explanations = []
     for row, probabilities in enumerate(parts.probabilities):
         label = int(probabilities.argmax()) if requested_label is None else requested_label
+        bias, contributions = parts.biases[label], parts.contributions(row, label)
         explanations.append(
             Explanation(
                 label=manifest.labels[label],
                 probability=float(probabilities[label]),
-                logit=float(parts.logits[row, label]),
-                bias=float(parts.biases[label]),
-                contributions=contributions_as_json(manifest.input, parts.contributions(row, label)),
+                logit=float(bias + contributions.sum()),
+                bias=float(bias),
+                contributions=contributions_as_json(manifest.input, contributions),
             )
         )
     return ExplainResponse(model=predictor.model_ref, explanations=explanations)

@@ -74,9 +74,11 @@ class Pool(LabelledData):
         parts = {name: self._part(name, split_rows) for name, split_rows in rows.items()}
         lacking = np.flatnonzero(np.bincount(parts["train"].labels, minlength=len(self.classes)) == 0)
         if len(lacking):
+            code = int(lacking[0])
+            count = sum(int((part.labels == code).sum()) for part in parts.values())
             raise DataError(
-                f"the train split has no example of the class {self.classes[int(lacking[0])]!r}: give more examples of "
-                "it, or leave it out"
+                f"the train split has no example of the class {self.classes[code]!r}, which has {count}: give more "
+                f"examples of it, or leave such classes out by --drop-rare {count + 1}"
             )
         return parts
 

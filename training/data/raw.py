@@ -11,6 +11,7 @@ from service.contract.manifest import SplitName
 from training.data.coded import CodedColumn
 from training.errors import DataError
 
+EXACT = 2**24  # float32 holds every whole number up to it
 ALL_SPLITS: tuple[SplitName, ...] = ("train", "tune", "calibration", "report")
 
 
@@ -47,6 +48,7 @@ class Findings:
 
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)  # columns that are no inputs, and how to use them
 
     def raise_errors(self) -> None:
         """Raise DataError if there is any error: the first, and the number of others."""

@@ -131,7 +131,7 @@ def _require_finite(epoch: Epoch, settings: FitSettings) -> None:
 def evaluate(model: SoftmaxRegression, source: Source, workers: Workers = ALONE) -> Quality:
     """Loss and accuracy of `model` on the examples of `source`."""
     sums = _Sums(source.device)
-    rows = rows_at_a_time(source.width, model.numbers_of_a_row)
+    rows = rows_at_a_time(source.width, len(model.biases))
     for block in source.blocks(workers):
         for some in block.split(rows):
             sums.add(*loss(model, some))

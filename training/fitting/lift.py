@@ -12,8 +12,8 @@ The weights of class c on the products are a symmetric matrix B_c, and its part 
 A pair i < j occurs twice, so with w_ii = B_ii and w_ij = sqrt(2) B_ij this is the regression on standardised products,
 times a, with one weight each. The Frobenius norm of B is the Euclidean norm of w, so weight decay on B is that on w.
 
-A minibatch has N K^2 products, too many to gather from memory in the time that the rest of a step takes. With few
-classes they are never formed: z is multiplied by all B_c at once, and each result with z again.
+The products are never gathered, which would take longer than to multiply them. With fewer classes than coordinates they
+are not even formed: z is multiplied by all B_c at once, `[N, C K]`, and then with z. Otherwise `[N, K^2]` is smaller.
 """
 
 import math
@@ -24,8 +24,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from training.errors import TrainingError
+
 # Of the largest variance. A direction with less is noise, which the lift would enlarge to variance 1.
 MIN_VARIANCE = 1e-4
+MAX_WEIGHTS = 2**27
+_MAX_NUMBERS = 2**25
 _MIN_SHARE = 1e-9  # of a product's mean square: a lower variance is a rounding error
 
 
@@ -90,10 +94,6 @@ class QuadraticLift:
         """Mean, projection and scales."""
         return self.mean, self.projection, self.scales
 
-    def numbers_of_a_row(self, classes: int) -> int:
-        """How many numbers `logits` and `gradient` hold for an example."""
-        return self.components * min(self.components, classes)
-
     def coordinates(self, features: Tensor, unit: float = 1.0) -> Tensor:
         """z, `[N, D]` -> `[N, K]`, in the features' dtype; `unit` is what the features were multiplied by.
 
@@ -114,11 +114,7 @@ class QuadraticLift:
         """
         weights = products * self.scales.to(products.dtype)  # [C, K, K]
         means = weights.diagonal(dim1=1, dim2=2).sum(dim=1)
-        classes, count = weights.shape[:2]
-        if classes > count:
-            return torch.addmm(-means, _squares(z), weights.flatten(1).T)
-        along = z @ weights.flatten(0, 1).T  # [N, C * K]; B is symmetric
-        return along.view(len(z), classes, count).mul_(z[:, None, :]).sum(dim=2).sub_(means)
+        return torch.cat([_times(weights, some) for some in torch.split(z, _rows(weights))]).sub_(means)
 
     def gradient(self, errors: Tensor, z: Tensor) -> Tensor:
         """The gradient in B, `[C, K, K]`, from that in the logits, G `[N, C]`: s (sum_n G_nc z_n z_n^T - I sum_n G_nc).
@@ -128,14 +124,46 @@ class QuadraticLift:
         tensor([[[ 3., 10.],
                  [10., 24.]]])
         """
-        classes, count = errors.shape[1], z.shape[1]
-        if classes > count:
-            gradient = (errors.T @ _squares(z)).view(classes, count, count)
-        else:
-            weighted = (errors[:, :, None] * z[:, None, :]).view(len(z), classes * count)
-            gradient = (weighted.T @ z).view(classes, count, count)
+        gradient = z.new_zeros(errors.shape[1], z.shape[1], z.shape[1])
+        rows = _rows(gradient)
+        for some, of_some in zip(torch.split(errors.contiguous(), rows), torch.split(z, rows), strict=True):
+            _add_outer(gradient, some, of_some)
         gradient.diagonal(dim1=1, dim2=2).sub_(errors.sum(dim=0)[:, None])
         return gradient.mul_(self.scales.to(gradient.dtype))
+
+
+def require_room(components: int, classes: int) -> None:
+    """Raise TrainingError where the weights on products take over 512 MB in float32."""
+    most = math.isqrt(MAX_WEIGHTS // classes)
+    if components > most:
+        raise TrainingError(
+            f"--lift quadratic:{components} with {classes} classes has {classes} x {components} x {components} "
+            f"weights, more than {MAX_WEIGHTS:,}: take at most {most} coordinates"
+        )
+
+
+def _rows(weights: Tensor) -> int:
+    """How many examples to process at a time with weights `[C, K, K]`: at most 128 MB in float32."""
+    return max(1, _MAX_NUMBERS // (weights.shape[1] * min(weights.shape[:2])))
+
+
+def _times(weights: Tensor, z: Tensor) -> Tensor:
+    """sum_ij weights_cij z_i z_j, `[N, C]`, for symmetric weights `[C, K, K]` and z `[N, K]`."""
+    classes, count = weights.shape[:2]
+    if classes > count:
+        return _squares(z) @ weights.flatten(1).T
+    along = z @ weights.flatten(0, 1).T  # [N, C * K]
+    return along.view(len(z), classes, count).mul_(z[:, None, :]).sum(dim=2)
+
+
+def _add_outer(gradient: Tensor, errors: Tensor, z: Tensor) -> None:
+    """Add sum_n G_nc z_n z_n^T to `[C, K, K]`, from G `[N, C]` and z `[N, K]`."""
+    classes, count = gradient.shape[:2]
+    if classes > count:
+        gradient.flatten(1).addmm_(errors.T, _squares(z))
+    else:
+        weighted = (errors[:, :, None] * z[:, None, :]).flatten(1)  # [N, C * K]
+        gradient.flatten(0, 1).addmm_(weighted.T, z)
 
 
 def _squares(z: Tensor) -> Tensor:

@@ -41,12 +41,6 @@ class SoftmaxRegression:
         """All parameters."""
         return [self.weights, self.biases] + ([] if self.products is None else [self.products])
 
-    @property
-    def numbers_of_a_row(self) -> int:
-        """How many numbers an example has in memory at once, its features apart."""
-        classes = len(self.biases)
-        return classes if self.lift is None else max(classes, self.lift.numbers_of_a_row(classes))
-
     def to(self, device: torch.device | None = None, dtype: torch.dtype | None = None) -> "SoftmaxRegression":
         """The same model on another device or in another precision; a lift stays float64."""
         lift = None if self.lift is None else self.lift.to(device)

@@ -9,15 +9,18 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 
 from service.contract.manifest import METADATA_KEY, Manifest
-from training.certification.principal_components import FAINT, PrincipalComponents
+from training.certification.principal_components import FAINT, PrincipalAxes, PrincipalComponents
 from training.data.encoders.encoder import graph_input
 from training.publishing.model import Model
+from training.publishing.quadratic_form import OUTPUT, QuadraticForm
 
 # The oldest versions with every operator as it is used here: runtimes from 2020 on load the file.
 OPSET = 13
 IR_VERSION = 7
 
 _Constants = dict[str, NDArray[Any]]
+_Part = tuple[list[onnx.NodeProto], _Constants]
+_Axes = PrincipalAxes | PrincipalComponents
 
 
 def to_onnx(model: Model, manifest: Manifest) -> bytes:
@@ -40,16 +43,24 @@ def _graph(model: Model) -> onnx.GraphProto:
     # figures. The weights are stored in float32, as they were trained: a runtime widens and scales them once, when it
     # loads the file. The scale is not the Gemm's `alpha`, which is always float32.
     reading = model.encoder.graph_part("levels")
-    classifying, constants = _classify(model, reading.full_scale)
-    measuring, more_constants = _ood_score(model.components, reading.full_scale)
+    axes = model.components if model.axes is None else model.axes
+    form = QuadraticForm.of(model.regression)
+    parts = [
+        _project(axes, reading.full_scale),
+        _lift(model, form, axes, reading.full_scale),
+        _classify(model, form, reading.full_scale),
+        _ood_score(model.components, axes, reading.full_scale),
+    ]
     outputs = [
         helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", len(model.regression.biases)]),
         helper.make_tensor_value_info("confidence", TensorProto.FLOAT, ["N"]),
         helper.make_tensor_value_info("ood_score", TensorProto.FLOAT, ["N"]),
     ]
-    constants = reading.constants | constants | more_constants
+    nodes, constants = reading.nodes, reading.constants
+    for more_nodes, more_constants in parts:
+        nodes, constants = nodes + more_nodes, constants | more_constants
     return helper.make_graph(
-        [*reading.nodes, *classifying, *measuring],
+        nodes,
         "demur",
         [graph_input(model.encoder.kind)],
         outputs,
@@ -57,37 +68,93 @@ def _graph(model: Model) -> onnx.GraphProto:
     )
 
 
-def _classify(model: Model, full_scale: float) -> tuple[list[onnx.NodeProto], _Constants]:
+def _project(axes: _Axes, full_scale: float) -> _Part:
+    """`levels`, float64 `[N, D]` -> `along`, float64 `[N, K]`: x - mean along each axis.
+
+    The axes are most of the graph's numbers. They are multiplied in float32 where its sums are exact.
+    """
+    numbers = axes.axes.numpy()  # [D, K]
+    offset = -axes.mean.numpy() * full_scale @ numbers  # [K]
+    if not axes.exact_in_float32:
+        return [helper.make_node("Gemm", ["levels", "axes", "axes_offset"], ["along"])], {
+            "axes": numbers,
+            "axes_offset": offset,
+        }
+    return [
+        helper.make_node("Cast", ["levels"], ["narrow_levels"], to=TensorProto.FLOAT),
+        helper.make_node("MatMul", ["narrow_levels", "axes"], ["narrow_along"]),
+        helper.make_node("Cast", ["narrow_along"], ["along_from_zero"], to=TensorProto.DOUBLE),
+        helper.make_node("Add", ["along_from_zero", "axes_offset"], ["along"]),
+    ], {"axes": numbers.astype(np.float32), "axes_offset": offset}
+
+
+def _first(axes: _Axes, count: int, name: str) -> tuple[list[onnx.NodeProto], _Constants, str]:
+    """The first `count` columns of `along`, as `name_along`, unless they are all."""
+    if count == axes.axes.shape[1]:
+        return [], {}, "along"
+    bounds = ["first_axis", f"{name}_axes", "columns"]
+    constants = {"first_axis": np.array([0]), f"{name}_axes": np.array([count]), "columns": np.array([1])}
+    return [helper.make_node("Slice", ["along", *bounds], [f"{name}_along"])], constants, f"{name}_along"
+
+
+def _lift(model: Model, form: QuadraticForm | None, axes: _Axes, full_scale: float) -> _Part:
+    """`along` -> the quadratic part of the logits; nothing if there is none."""
+    if form is None:
+        return [], {}
+    count = form.lift.components
+    # The projection is the axes divided by the deviations.
+    spread = axes.axes[:, :count].norm(dim=0) / form.lift.projection.norm(dim=0) * full_scale
+    slicing, bounds, along = _first(axes, count, "lift")
+    nodes, constants = form.graph_part(along, spread.numpy(), model.temperature)
+    return slicing + nodes, bounds | constants
+
+
+def _classify(model: Model, form: QuadraticForm | None, full_scale: float) -> _Part:
     """`levels`, float64 `[N, D]` -> `probabilities`, float32 `[N, C]`, and `confidence`, float32 `[N]`."""
+    node = helper.make_node
     nodes = [
-        helper.make_node("Cast", ["weights"], ["wide_weights"], to=TensorProto.DOUBLE),
-        helper.make_node("Div", ["wide_weights", "weight_divisor"], ["scaled_weights"]),
-        helper.make_node("Cast", ["biases"], ["wide_biases"], to=TensorProto.DOUBLE),
-        helper.make_node("Div", ["wide_biases", "temperature"], ["scaled_biases"]),
-        helper.make_node("Gemm", ["levels", "scaled_weights", "scaled_biases"], ["logits"]),
-        helper.make_node("Softmax", ["logits"], ["wide_probabilities"], axis=1),
-        helper.make_node("Cast", ["wide_probabilities"], ["probabilities"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceMax", ["probabilities"], ["confidence"], axes=[1], keepdims=0),
+        node("Cast", ["weights"], ["wide_weights"], to=TensorProto.DOUBLE),
+        node("Div", ["wide_weights", "weight_divisor"], ["scaled_weights"]),
+        node("Cast", ["biases"], ["wide_biases"], to=TensorProto.DOUBLE),
     ]
-    return nodes, {
+    constants: _Constants = {
         "weights": _float32(model.regression.weights),  # [D, C]
         "biases": _float32(model.regression.biases),  # [C]
         "weight_divisor": np.array(full_scale * model.temperature),
         "temperature": np.array(model.temperature),
     }
+    if form is None:
+        nodes += [
+            node("Div", ["wide_biases", "temperature"], ["scaled_biases"]),
+            node("Gemm", ["levels", "scaled_weights", "scaled_biases"], ["logits"]),
+        ]
+    else:
+        nodes += [
+            node("Sub", ["wide_biases", "product_means"], ["centred_biases"]),
+            node("Div", ["centred_biases", "temperature"], ["scaled_biases"]),
+            node("Gemm", ["levels", "scaled_weights", "scaled_biases"], ["linear_logits"]),
+            node("Add", ["linear_logits", OUTPUT], ["logits"]),
+        ]
+        constants["product_means"] = form.means  # [C]
+    nodes += [
+        node("Softmax", ["logits"], ["wide_probabilities"], axis=1),
+        node("Cast", ["wide_probabilities"], ["probabilities"], to=TensorProto.FLOAT),
+        node("ReduceMax", ["probabilities"], ["confidence"], axes=[1], keepdims=0),
+    ]
+    return nodes, constants
 
 
-def _ood_score(components: PrincipalComponents, full_scale: float) -> tuple[list[onnx.NodeProto], _Constants]:
-    """`levels`, float64 `[N, D]` -> `ood_score`, float32 `[N]`, as `PrincipalComponents.score` computes it.
+def _ood_score(components: PrincipalComponents, axes: _Axes, full_scale: float) -> _Part:
+    """`levels` and `along` -> `ood_score`, float32 `[N]`, as `PrincipalComponents.score` computes it.
 
     With x the levels, the energy |x - mean|^2 is expanded into |x|^2 - 2 x.mean + |mean|^2, and the mean's part of the
     projection is a bias, so that x is read three times and never copied. The unit is the level, not the feature.
     """
     node = helper.make_node
-    projecting, constants = _project(components, full_scale)
+    slicing, constants, along = _first(axes, components.axes.shape[1], "gate")
     nodes = [
-        *projecting,
-        node("ReduceSumSquare", ["along"], ["inside"], axes=[1], keepdims=1),  # [N, 1], as all that follow
+        *slicing,
+        node("ReduceSumSquare", [along], ["inside"], axes=[1], keepdims=1),  # [N, 1], as all that follow
         node("ReduceSumSquare", ["levels"], ["energy"], axes=[1], keepdims=1),
         node("Gemm", ["levels", "mean", "mean_energy"], ["shift"], alpha=-2.0),
         node("Add", ["energy", "shift"], ["centred_energy"]),
@@ -98,7 +165,7 @@ def _ood_score(components: PrincipalComponents, full_scale: float) -> tuple[list
         node("Add", ["energy", "faint"], ["lit_energy"]),
         node("Div", ["lit_residual", "lit_energy"], ["relative"]),
         node("Div", ["relative", "relative_scale"], ["relative_share"]),
-        node("Div", ["along", "spread"], ["deviations"]),  # [N, K]
+        node("Div", [along, "spread"], ["deviations"]),  # [N, K]
         node("ReduceSumSquare", ["deviations"], ["hotelling_share"], axes=[1], keepdims=1),
         node("Max", ["residual_share", "relative_share", "hotelling_share"], ["strangeness"]),
         node("Cast", ["strangeness"], ["narrow_strangeness"], to=TensorProto.FLOAT),
@@ -116,26 +183,6 @@ def _ood_score(components: PrincipalComponents, full_scale: float) -> tuple[list
         "spread": np.sqrt(components.variances.numpy() * hotelling_scale) * full_scale,  # [K]
         "last_axis": np.array([1]),
     }
-
-
-def _project(components: PrincipalComponents, full_scale: float) -> tuple[list[onnx.NodeProto], _Constants]:
-    """`levels`, float64 `[N, D]` -> `along`, float64 `[N, K]`: x - mean along each axis.
-
-    The axes are most of the graph's numbers. They are multiplied in float32 where its sums are exact.
-    """
-    axes = components.axes.numpy()  # [D, K]
-    offset = -components.mean.numpy() * full_scale @ axes  # [K]
-    if not components.exact_in_float32:
-        return [helper.make_node("Gemm", ["levels", "axes", "axes_offset"], ["along"])], {
-            "axes": axes,
-            "axes_offset": offset,
-        }
-    return [
-        helper.make_node("Cast", ["levels"], ["narrow_levels"], to=TensorProto.FLOAT),
-        helper.make_node("MatMul", ["narrow_levels", "axes"], ["narrow_along"]),
-        helper.make_node("Cast", ["narrow_along"], ["along_from_zero"], to=TensorProto.DOUBLE),
-        helper.make_node("Add", ["along_from_zero", "axes_offset"], ["along"]),
-    ], {"axes": axes.astype(np.float32), "axes_offset": offset}
 
 
 def _float32(tensor: Tensor) -> NDArray[np.float32]:

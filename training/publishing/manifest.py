@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from service.contract.certificates import Abstention
-from service.contract.manifest import GoldenVectors, Manifest, Metrics, OperatingPoint, RiskCoverageCurve, Training
+from service.contract.manifest import GoldenVectors, Manifest, Metrics, OperatingPoint, RiskCoverageCurve
 from service.contract.policy import NeverAbstainPolicy, Policy
 from service.contract.reference import Reference
+from service.contract.training import Lift, Training
 from service.inference.classifier import Scores
 from training.certification.reference import reference
 from training.data.dataset import Labelled, LabelledData
@@ -35,6 +36,7 @@ def draft(
         name=dataset.name,
         labels=list(dataset.classes),
         input=model.encoder.kind,
+        lift=None if model.regression.lift is None else Lift(components=model.regression.lift.components),
         temperature=model.temperature,
         default_policy=NeverAbstainPolicy(),
         abstention=None,

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from service.contract.inputs import TokensInput
-from service.contract.manifest import SplitName, Training
+from service.contract.manifest import SplitName
+from service.contract.training import Training
 from training.certification.settings import AbstentionSettings
 from training.data.dataset import Labelled, LabelledData
 from training.data.encoders import TokenEncoder

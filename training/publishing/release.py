@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from service.contract.certificates import Abstention
 from service.contract.files import check_place, publish
-from service.contract.manifest import Manifest, Training
+from service.contract.manifest import Manifest
 from service.contract.policy import Policy
+from service.contract.training import Training
 from service.inference.classifier import Classifier, Scores
 from training.certification.certify import certify
 from training.certification.principal_components import PrincipalAxes, PrincipalComponents
@@ -31,7 +32,7 @@ from training.fitting.lift import QuadraticLift
 from training.fitting.regression import SoftmaxRegression
 from training.publishing import manifest
 from training.publishing.export import to_onnx
-from training.publishing.model import Model, probabilities
+from training.publishing.model import Model, logits_of, probabilities
 from training.publishing.proof import Expected, load_draft, prove_export
 from training.reporting.evaluation.contradictions import contradictions
 from training.reporting.evaluation.operating_points import curve, measure, policies
@@ -85,7 +86,7 @@ def release(fitted: FittedModel, dataset: LabelledData, splits: Splits, options:
     """
     components = _components(fitted, splits.train)
     temperature = _temperature(fitted, splits)
-    model = Model(fitted.encoder, fitted.regression, temperature, components)
+    model = Model(fitted.encoder, fitted.regression, temperature, components, fitted.axes)
     logits, ood_score = _logits_and_ood_scores(fitted, components, splits.report)
     metrics = measure_quality(logits, splits.report.labels, temperature)
     if options.min_accuracy is not None and metrics.accuracy < options.min_accuracy:
@@ -140,20 +141,20 @@ def _temperature(fitted: FittedModel, splits: Splits) -> float:
 
 def _logits(fitted: FittedModel, part: Labelled) -> torch.Tensor:
     """Float64 `[N, C]`, before the temperature."""
-    wide = fitted.regression.to(dtype=torch.float64)
-    blocks = part.blocks(len(wide.biases))
-    return torch.cat([wide.logits(fitted.encoder.features(block, torch.float64)) for block in blocks])
+    logits = logits_of(fitted.regression)
+    blocks = part.blocks(fitted.regression.numbers_of_a_row)
+    return torch.cat([logits(fitted.encoder.features(block, torch.float64)) for block in blocks])
 
 
 def _logits_and_ood_scores(
     fitted: FittedModel, components: PrincipalComponents, part: Labelled
 ) -> tuple[torch.Tensor, NDArray[np.float32]]:
     """Float64 `[N, C]`, before the temperature, and float32 `[N]`, from the same features."""
-    wide = fitted.regression.to(dtype=torch.float64)
+    logits_of_features = logits_of(fitted.regression)
     logits, ood_scores = [], []
-    for block in part.blocks(len(wide.biases)):
+    for block in part.blocks(fitted.regression.numbers_of_a_row):
         features = fitted.encoder.features(block, torch.float64)
-        logits.append(wide.logits(features))
+        logits.append(logits_of_features(features))
         ood_scores.append(components.score(features).float())
     return torch.cat(logits), torch.cat(ood_scores).numpy()
 

@@ -99,6 +99,9 @@ class ImageReader:
         images = [self._from_raw(raw, f"row {first_row + i}: {truncated(name)}") for i, raw in enumerate(rows)]
         return self.options.inverted(np.frombuffer(b"".join(images), np.uint8).reshape(-1, *self.kind.row_shape))
 
+    def unknown_categories(self, _: Images) -> None:
+        """None: there are no columns."""
+
     def _from_form(self, body: bytes, media_type: str) -> Images:
         """Each file of a form is one image."""
         parts = files(body, media_type, self.max_batch_size)

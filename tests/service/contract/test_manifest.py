@@ -36,7 +36,7 @@ def test_card_is_everything_but_the_golden_vectors() -> None:
 
 WRONG: dict[str, tuple[str, object, str]] = {
     "unknown field": ("speed", 1, "Extra inputs are not permitted"),
-    "schema": ("schema_version", 1, "Input should be 5"),
+    "schema": ("schema_version", 1, "Input should be 6"),
     "empty name": ("name", "", "at least 1 character"),
     "one label": ("labels", ["a"], "at least 2 items"),
     "labels alike": ("labels", ["a", "b", "a"], "labels must differ from one another"),

@@ -136,7 +136,7 @@ def _manifest_text(text: str) -> Edit:
 
 REFUSED: dict[str, tuple[Edit, str]] = {
     "manifest of millions of values": (
-        _manifest_text('{"schema_version": 5, "labels": [' + "[]," * MAX_MANIFEST_VALUES + "[]]}"),
+        _manifest_text('{"schema_version": 6, "labels": [' + "[]," * MAX_MANIFEST_VALUES + "[]]}"),
         "has a manifest of 8200004 values: at most 4100000 are read",
     ),
     "manifest of thousands of fields": (
@@ -154,7 +154,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     "unknown field": (_with_manifest(lambda m: m.update(extra=1)), "invalid manifest: extra: Extra inputs"),
     "another schema": (
         _with_manifest(lambda m: m.update(schema_version=1)),
-        "a manifest of schema version 1; this service reads version 5: train the model again with `demur fit`",
+        "a manifest of schema version 1; this service reads version 6: train the model again with `demur fit`",
     ),
     "no schema": (_with_manifest(lambda m: m.pop("schema_version")), "a manifest of schema version None"),
     "other golden ood_scores": (

@@ -82,6 +82,10 @@ LABELS_WITH_NAN = np.where(np.arange(N) == 5, np.nan, LABELS)
             lambda f: _pictures(f, 0 * PICTURES),
             "every picture is the same, in all its pixels: there is nothing to learn",
         ),
+        (
+            _with("--augment", "shift"),
+            "--augment shift moves pictures by a pixel, and these inputs are features: leave",
+        ),
         (_with("--learning-rate", "1e38"), "the fit diverged in epoch 1: the loss on train is nan. Try a --learning-"),
         (_with("--learning-rate", "1e6", "--epochs", "2"), "; equal probabilities have 1.1. Try a --learning-rate u"),
         (_with("--learning-rate", "1e6", "--epochs", "2", "--clip-norm", "1"), "the fit diverged: the kept epoch "),

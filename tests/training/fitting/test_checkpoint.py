@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.training.fitting.lifts import lift_on
 from training.data.dataset import Dataset
 from training.data.splits import split
 from training.errors import CheckpointError
 from training.fitting.checkpoint import Checkpoint, Identity, identity
 from training.fitting.examples import Examples
 from training.fitting.fit import Fit, State, fit
+from training.fitting.lift import QuadraticLift
 from training.fitting.recipes import CHAPTER, TUNED, FitSettings
 
 EPOCHS = 6
@@ -27,7 +29,15 @@ def _examples(count: int, seed: int) -> Examples:
 TRAIN, TUNE = _examples(200, 0), _examples(50, 1)
 
 
-def _fit(settings: FitSettings, checkpoint: Checkpoint | None = None, stop_after: int = EPOCHS) -> Fit:
+LIFT = lift_on(TRAIN.features, 3)
+
+
+def _fit(
+    settings: FitSettings,
+    checkpoint: Checkpoint | None = None,
+    stop_after: int = EPOCHS,
+    lift: QuadraticLift | None = None,
+) -> Fit:
     """A fit that an error from the callback interrupts after epoch `stop_after`, unless that is the last."""
 
     def on_state(state: State) -> None:
@@ -38,7 +48,7 @@ def _fit(settings: FitSettings, checkpoint: Checkpoint | None = None, stop_after
 
     start = None if checkpoint is None else checkpoint.load()
     generator = torch.Generator().manual_seed(3 if start is None else 4)  # its state is in the file
-    return fit(TRAIN, TUNE, 3, settings, generator, start=start, on_state=on_state)
+    return fit(TRAIN, TUNE, 3, settings, generator, start=start, on_state=on_state, lift=lift)
 
 
 @pytest.mark.parametrize("stop_after", [1, 3, 5])
@@ -50,17 +60,21 @@ def _fit(settings: FitSettings, checkpoint: Checkpoint | None = None, stop_after
     ],
     ids=["momentum, the best epoch", "no momentum, the last epoch"],
 )
-def test_resumed_fit_equals_an_uninterrupted_one(tmp_path: Path, settings: FitSettings, stop_after: int) -> None:
-    uninterrupted = _fit(settings)
+@pytest.mark.parametrize("lift", [None, LIFT], ids=["plain", "lifted"])
+def test_resumed_fit_equals_an_uninterrupted_one(
+    tmp_path: Path, settings: FitSettings, stop_after: int, lift: QuadraticLift | None
+) -> None:
+    uninterrupted = _fit(settings, lift=lift)
     checkpoint = Checkpoint(tmp_path / "fit.checkpoint", WHAT)
     with pytest.raises(InterruptedError):
-        _fit(settings, checkpoint, stop_after)
+        _fit(settings, checkpoint, stop_after, lift)
     state = checkpoint.load()
     assert state is not None
     assert len(state.history) == stop_after
-    resumed = _fit(settings, checkpoint)
-    assert torch.equal(resumed.model.weights, uninterrupted.model.weights)
-    assert torch.equal(resumed.model.biases, uninterrupted.model.biases)
+    resumed = _fit(settings, checkpoint, lift=lift)
+    for tensor, expected in zip(resumed.model.tensors, uninterrupted.model.tensors, strict=True):
+        assert torch.equal(tensor, expected)
+    assert (resumed.model.lift is None) == (lift is None)
     assert (resumed.history, resumed.best_epoch) == (uninterrupted.history, uninterrupted.best_epoch)
 
 
@@ -141,8 +155,8 @@ def test_unreadable_or_unwritable_place_is_reported_in_one_line(tmp_path: Path, 
 
 
 def test_identity_covers_data_splits_and_settings(dataset: Dataset) -> None:
-    def of(seed: int, settings: FitSettings) -> Identity:
-        return identity(dataset, split(dataset, "tuned", seed), "tuned", seed, settings)
+    def of(seed: int, settings: FitSettings, lift: QuadraticLift | None = None) -> Identity:
+        return identity(dataset, split(dataset, "tuned", seed), "tuned", seed, settings, lift)
 
     first, again = of(0, TUNED), of(0, TUNED)
     assert first == again
@@ -150,3 +164,6 @@ def test_identity_covers_data_splits_and_settings(dataset: Dataset) -> None:
     assert (first["train size"], first["tune size"]) == (50_000, 10_000)
     other = of(1, dataclasses.replace(TUNED, epochs=3))
     assert {name for name in first if first[name] != other[name]} == {"seed", "epochs", "labels in the order drawn"}
+    turned = dataclasses.replace(LIFT, projection=-LIFT.projection)  # as another processor may find it
+    lifted, shifted = of(0, TUNED, LIFT), of(0, dataclasses.replace(TUNED, lift=3, augment="shift"), turned)
+    assert {name for name in first if lifted[name] != shifted[name]} == {"lift", "augment", "coordinates of the lift"}

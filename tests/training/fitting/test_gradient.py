@@ -1,5 +1,6 @@
 """Loss and gradient by hand equal autograd, for every division of a minibatch and for features stored as bytes."""
 
+import dataclasses
 from collections.abc import Iterator
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # its own documentation's name
 
 from exercises.soft_labels import smoothed
+from tests.training.fitting.lifts import lift_on
 from training.fitting.examples import Examples, Levels, Minibatch
 from training.fitting.gradient import loss, loss_and_gradient
 from training.fitting.regression import SoftmaxRegression
@@ -27,11 +29,23 @@ def _problem(count: int, classes: int) -> tuple[SoftmaxRegression, torch.Tensor,
     return model, levels, torch.randint(0, classes, (count,), generator=generator)
 
 
-def _autograd(model: SoftmaxRegression, batch: Minibatch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    weights, biases = (tensor.clone().requires_grad_() for tensor in (model.weights, model.biases))
-    total = F.cross_entropy(batch.features @ weights + biases, batch.labels, reduction="sum")
-    in_weights, in_biases = torch.autograd.grad(total / batch.size, (weights, biases))
-    return total.detach(), in_weights, in_biases
+def _lifted(model: SoftmaxRegression, components: int) -> SoftmaxRegression:
+    """With symmetric random weights on the products of this many coordinates."""
+    generator = torch.Generator().manual_seed(2)
+    half = torch.randn(len(model.biases), components, components, generator=generator, dtype=torch.float64)
+    lift = lift_on(torch.rand(300, 5, generator=generator, dtype=torch.float64), components)
+    return dataclasses.replace(model, products=half + half.transpose(1, 2), lift=lift)
+
+
+def _autograd(model: SoftmaxRegression, batch: Minibatch) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+    weights, biases, *products = learnt = [tensor.clone().requires_grad_() for tensor in model.tensors]
+    logits = batch.features @ weights + biases
+    if model.lift is not None:
+        z = (batch.features - model.lift.mean) @ model.lift.projection
+        centred = z[:, :, None] * z[:, None, :] - torch.eye(z.shape[1])
+        logits = logits + torch.einsum("cij,ij,nij->nc", products[0], model.lift.scales, centred)
+    total = F.cross_entropy(logits, batch.labels, reduction="sum")
+    return total.detach(), torch.autograd.grad(total / batch.size, learnt)
 
 
 @pytest.mark.usefixtures("threads")
@@ -39,20 +53,22 @@ def _autograd(model: SoftmaxRegression, batch: Minibatch) -> tuple[torch.Tensor,
 @pytest.mark.parametrize("classes", [2, 70])  # few, many
 @pytest.mark.parametrize("soft", [False, True])
 @pytest.mark.parametrize("stored", ["features", "bytes"])
-def test_loss_and_gradient_equal_autograd(count: int, classes: int, soft: bool, stored: str) -> None:
+@pytest.mark.parametrize("components", [0, 3])
+def test_loss_and_gradient_equal_autograd(count: int, classes: int, soft: bool, stored: str, components: int) -> None:
     model, levels, labels = _problem(count, classes)
+    model = _lifted(model, components) if components else model
     targets = smoothed(labels, classes, 0.1).double() if soft else labels
     of_levels = Levels(255.0, torch.float64)
     if stored == "bytes":
         batch = Minibatch(levels, targets, of_levels, size=count + 7)
     else:
         batch = Minibatch(levels.double() / 255, targets, size=count + 7)
-    total, weights, biases = _autograd(model, batch)
+    total, expected = _autograd(model, batch)
     losses, hits, gradient = loss_and_gradient(model, batch)
     torch.testing.assert_close(losses, total)
-    torch.testing.assert_close(gradient.weights, weights)
-    torch.testing.assert_close(gradient.biases, biases)
-    likeliest = (batch.features @ model.weights + model.biases).argmax(dim=1)
+    for tensor, of_autograd in zip(gradient.tensors, expected, strict=True):
+        torch.testing.assert_close(tensor, of_autograd)
+    likeliest = model.logits(batch.features).argmax(dim=1)
     assert hits == (likeliest == (targets.argmax(dim=1) if soft else labels)).sum()
     alone = loss(model, batch)
     torch.testing.assert_close(alone[0], losses)

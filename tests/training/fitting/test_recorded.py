@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from tests.training.fitting.lifts import lift_on
 from training.fitting.examples import Examples, Levels
 from training.fitting.fit import RecordedFit, train_epoch
 from training.fitting.recipes import CHAPTER, TUNED, FitSettings, Precision
@@ -19,9 +20,10 @@ def _examples(device: str, precision: Precision) -> Examples:
     return Examples(levels, labels, Levels(255.0, getattr(torch, precision))).to(torch.device(device))
 
 
-def _start(train: Examples, settings: FitSettings) -> tuple[SoftmaxRegression, SGD]:
-    model = SoftmaxRegression.initial(train.width, 3, torch.Generator().manual_seed(1)).to(train.device, train.dtype)
-    return model, SGD(settings.momentum, 0.01, 0.5)
+def _start(train: Examples, settings: FitSettings, components: int = 0) -> tuple[SoftmaxRegression, SGD]:
+    lift = lift_on(train.features.cpu(), components) if components else None
+    initial = SoftmaxRegression.initial(train.width, 3, torch.Generator().manual_seed(1), lift)
+    return initial.to(train.device, train.dtype), SGD(settings.momentum, 0.01, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -30,10 +32,13 @@ def _start(train: Examples, settings: FitSettings) -> tuple[SoftmaxRegression, S
 )
 @pytest.mark.parametrize("settings", [CHAPTER, TUNED], ids=["without momentum", "with momentum"])
 @pytest.mark.parametrize("precision", ["float32", "float64"])
-def test_recorded_epochs_equal_those_of_the_loop(device: str, settings: FitSettings, precision: Precision) -> None:
+@pytest.mark.parametrize("components", [0, 4])
+def test_recorded_epochs_equal_those_of_the_loop(
+    device: str, settings: FitSettings, precision: Precision, components: int
+) -> None:
     train = _examples(device, precision)
-    model, sgd = _start(train, settings)
-    recorded_model, recorded_sgd = _start(train, settings)
+    model, sgd = _start(train, settings, components)
+    recorded_model, recorded_sgd = _start(train, settings, components)
     recorded = RecordedFit(recorded_model, train, recorded_sgd, 32)
     generator, other = torch.Generator().manual_seed(2), torch.Generator().manual_seed(2)
     for rates in RATES:
@@ -41,8 +46,7 @@ def test_recorded_epochs_equal_those_of_the_loop(device: str, settings: FitSetti
         plain = rates if device == "cpu" else torch.tensor(rates, dtype=train.dtype, device=train.device).unbind()
         quality = train_epoch(model, train.minibatches(32, generator), sgd, iter(plain))
         assert recorded.epoch(other, rates) == quality
-        assert torch.equal(recorded_model.weights, model.weights)
-        assert torch.equal(recorded_model.biases, model.biases)
+        assert all(map(torch.equal, recorded_model.tensors, model.tensors))
 
 
 def test_recorded_epoch_keeps_weights_and_velocity_in_place() -> None:

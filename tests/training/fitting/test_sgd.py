@@ -12,37 +12,42 @@ from training.fitting.sgd import SGD, scheduled_rate
 RATES = [0.1, 0.05, 0.2, 0.01]
 
 
-def _model(seed: int) -> SoftmaxRegression:
+def _model(seed: int, products: bool) -> SoftmaxRegression:
     generator = torch.Generator().manual_seed(seed)
     return SoftmaxRegression(
         torch.randn(6, 3, generator=generator, dtype=torch.float64),
         torch.randn(3, generator=generator, dtype=torch.float64),
+        torch.randn(3, 2, 2, generator=generator, dtype=torch.float64) if products else None,
     )
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
 @pytest.mark.parametrize("clip_norm", [None, 0.5, 100.0])
-def test_steps_equal_those_of_torch(momentum: float, weight_decay: float, clip_norm: float | None) -> None:
-    model = _model(0)
+@pytest.mark.parametrize("products", [False, True])
+def test_steps_equal_those_of_torch(
+    momentum: float, weight_decay: float, clip_norm: float | None, products: bool
+) -> None:
+    model = _model(0, products)
     sgd = SGD(momentum, weight_decay, clip_norm)
-    weights, biases = torch.nn.Parameter(model.weights.clone()), torch.nn.Parameter(model.biases.clone())
+    weights, biases, *rest = learnt = [torch.nn.Parameter(tensor.clone()) for tensor in model.tensors]
     reference = torch.optim.SGD(
-        [{"params": [weights], "weight_decay": weight_decay}, {"params": [biases], "weight_decay": 0.0}],
+        [{"params": [weights, *rest], "weight_decay": weight_decay}, {"params": [biases], "weight_decay": 0.0}],
         lr=1.0,
         momentum=momentum,
     )
     for number, rate in enumerate(RATES):
-        gradient = _model(number + 1)
-        weights.grad, biases.grad = gradient.weights.clone(), gradient.biases.clone()
+        gradient = _model(number + 1, products)
+        for parameter, tensor in zip(learnt, gradient.tensors, strict=True):
+            parameter.grad = tensor.clone()
         if clip_norm is not None:
-            torch.nn.utils.clip_grad_norm_([weights, biases], clip_norm)
+            torch.nn.utils.clip_grad_norm_(learnt, clip_norm)
         for group in reference.param_groups:
             group["lr"] = rate
         reference.step()
         sgd.step(model, gradient, rate)
-        torch.testing.assert_close(model.weights, weights.data, rtol=1e-5, atol=1e-5)
-        torch.testing.assert_close(model.biases, biases.data, rtol=1e-5, atol=1e-5)
+        for tensor, parameter in zip(model.tensors, learnt, strict=True):
+            torch.testing.assert_close(tensor, parameter.data, rtol=1e-5, atol=1e-5)
 
 
 def test_cosine_schedule_falls_from_the_full_rate_towards_zero() -> None:

@@ -11,6 +11,7 @@ import torch
 
 from service.contract.inputs import FeaturesInput
 from tests.server import ROOT
+from tests.training.fitting.lifts import lift_on
 from training.data.dataset import Labelled
 from training.data.encoders import FeatureEncoder
 from training.fitting.examples import Examples
@@ -79,23 +80,25 @@ def test_blocks_hold_the_examples_in_file_order(part: Labelled) -> None:
     np.testing.assert_array_equal(torch.cat([block.labels for block in blocks]).numpy(), part.labels[order])
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float64])
-def test_numbers_of_any_width_are_read_as_float32(tmp_path: Path, dtype: type) -> None:
-    rows: np.ndarray = np.random.default_rng(0).normal(size=(50, D)).astype(dtype)
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.int8, np.uint8, np.uint16, np.uint32, np.int64, np.bool_])
+def test_numbers_of_any_type_are_read_as_float32(tmp_path: Path, dtype: type) -> None:
+    rows: np.ndarray = (np.random.default_rng(0).random((50, D)) * 99).astype(dtype)
     np.save(tmp_path / "rows.npy", rows)
     mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
-    (block,) = _streamed(Labelled("by hand", mapped, np.arange(50) % 3 + 300)).blocks()
+    (block,) = _streamed(Labelled("by hand", mapped, np.arange(50) % 3 + 300, are_numbers=True)).blocks()
     np.testing.assert_array_equal(block.features.numpy(), rows.astype(np.float32))
     np.testing.assert_array_equal(block.labels.numpy(), np.arange(50) % 3 + 300)
 
 
-def test_fit_from_the_file_is_as_good_as_from_memory(part: Labelled) -> None:
+@pytest.mark.parametrize("components", [0, D])
+def test_fit_from_the_file_is_as_good_as_from_memory(part: Labelled, components: int) -> None:
     source = _streamed(part)
     memory = Examples(torch.from_numpy(part.inputs.copy()), torch.from_numpy(part.labels))
+    lift = lift_on(memory.features, components) if components else None
     settings = dataclasses.replace(TUNED, epochs=3)
     losses = []
     for train in (source, memory):
-        fitted = fit(train, memory, 3, settings, torch.Generator().manual_seed(0))
+        fitted = fit(train, memory, 3, settings, torch.Generator().manual_seed(0), lift=lift)
         losses.append(evaluate(fitted.model, memory).loss)
         assert evaluate(fitted.model, source).loss == pytest.approx(losses[-1], rel=1e-5)
     assert losses[0] == pytest.approx(losses[1], rel=0.02)

@@ -9,13 +9,16 @@ import torch
 
 from service.contract.inputs import FeaturesInput
 from tests.together import together
+from tests.training.fitting.lifts import lift_on
 from training.data.dataset import Labelled
 from training.data.encoders import FeatureEncoder
 from training.errors import WorkersError
 from training.fitting.examples import Examples, Source
 from training.fitting.fit import Fit, evaluate, fit
+from training.fitting.lift import QuadraticLift
 from training.fitting.recipes import TUNED, FitSettings
 from training.fitting.regression import SoftmaxRegression
+from training.fitting.shifted import Shifted
 from training.fitting.streaming import CHUNK, StreamedExamples
 from training.fitting.workers import ALONE, Workers
 
@@ -44,16 +47,22 @@ def streamed(part: Labelled) -> StreamedExamples:
     return StreamedExamples(part, FeatureEncoder(FeaturesInput(width=4), np.zeros(4), np.ones(4)), CPU, torch.float64)
 
 
-def _fit(train: Source, workers: Workers, settings: FitSettings = SETTINGS) -> Fit:
-    return fit(train, _examples(101), 3, settings, torch.Generator().manual_seed(0), workers=workers)
+LIFT = lift_on(_examples(500).features, 3)
 
 
-def _assert_as_alone(train: Source, size: int, settings: FitSettings = SETTINGS) -> None:
-    alone, shared = _fit(train, ALONE, settings), together(lambda workers: _fit(train, workers, settings), size)
+def _fit(train: Source, workers: Workers, settings: FitSettings = SETTINGS, lift: QuadraticLift | None = None) -> Fit:
+    return fit(train, _examples(101), 3, settings, torch.Generator().manual_seed(0), workers=workers, lift=lift)
+
+
+def _assert_as_alone(
+    train: Source, size: int, settings: FitSettings = SETTINGS, lift: QuadraticLift | None = None
+) -> None:
+    alone = _fit(train, ALONE, settings, lift)
+    shared = together(lambda workers: _fit(train, workers, settings, lift), size)
     for fitted in shared:
-        torch.testing.assert_close(fitted.model.weights, alone.model.weights, rtol=1e-9, atol=1e-12)
-        torch.testing.assert_close(fitted.model.biases, alone.model.biases, rtol=1e-9, atol=1e-12)
-        assert torch.equal(fitted.model.weights, shared[0].model.weights)  # bit for bit, in all processes
+        for tensor, expected in zip(fitted.model.tensors, alone.model.tensors, strict=True):
+            torch.testing.assert_close(tensor, expected, rtol=1e-9, atol=1e-12)
+        assert all(map(torch.equal, fitted.model.tensors, shared[0].model.tensors))  # bit for bit, in all processes
         assert fitted.history == shared[0].history
         assert fitted.best_epoch == alone.best_epoch
         for mine, other in zip(fitted.history, alone.history, strict=True):
@@ -64,16 +73,20 @@ def _assert_as_alone(train: Source, size: int, settings: FitSettings = SETTINGS)
 
 
 @pytest.mark.parametrize("size", [2, 3])
-def test_fit_in_memory_equals_that_of_one_process(size: int) -> None:
-    _assert_as_alone(_examples(500), size)
+@pytest.mark.parametrize("lift", [None, LIFT], ids=["plain", "lifted"])
+def test_fit_in_memory_equals_that_of_one_process(size: int, lift: QuadraticLift | None) -> None:
+    _assert_as_alone(_examples(500), size, lift=lift)
 
 
-def test_fit_from_a_file_equals_that_of_one_process(streamed: StreamedExamples) -> None:
-    _assert_as_alone(streamed, 2)
+@pytest.mark.parametrize("lift", [None, LIFT], ids=["plain", "lifted"])
+def test_fit_from_a_file_equals_that_of_one_process(streamed: StreamedExamples, lift: QuadraticLift | None) -> None:
+    _assert_as_alone(streamed, 2, lift=lift)
 
 
-def test_process_without_an_example_in_the_last_minibatch() -> None:
-    _assert_as_alone(_examples(65), 3, dataclasses.replace(SETTINGS, batch_size=32))
+@pytest.mark.parametrize("train", [_examples(65), Shifted(_examples(65), (2, 2, 1))], ids=["as they are", "moved"])
+@pytest.mark.parametrize("lift", [None, LIFT], ids=["plain", "lifted"])
+def test_process_without_an_example_in_the_last_minibatch(train: Source, lift: QuadraticLift | None) -> None:
+    _assert_as_alone(train, 3, dataclasses.replace(SETTINGS, batch_size=32), lift)
 
 
 def test_process_reads_its_own_share_of_the_file(part: Labelled, streamed: StreamedExamples) -> None:

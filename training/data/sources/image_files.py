@@ -51,7 +51,8 @@ def read_folders(options: DataOptions, findings: Findings) -> RawData:
 def read_table(options: DataOptions, findings: Findings) -> RawData:
     """A table with a column of paths, relative to the folder of the table, and one of labels. Raises DataError."""
     assert options.path_column is not None
-    table, sources = table_files.read_all(options.sources)
+    joined = table_files.read_all(options.sources, options.csv, options.text_columns)
+    table, sources = joined.table, joined.sources
     table_files.require(table.column_names, options.path_column, "--path-column", options.path)
     table_files.require(table.column_names, options.label_column, "--label-column", options.path)
     for name in options.extra_columns:

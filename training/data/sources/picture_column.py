@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet
 
+from service.inference.csv_files.form import is_csv
 from service.inference.readers.picture_formats import format_of
 from training.data.coded import CodedColumn
 from training.data.options import DataOptions
@@ -25,13 +26,14 @@ def column(options: DataOptions) -> str | None:
 
     It is a column of structs with a field `bytes`, or of bytes that begin as a picture file does.
     """
-    path = table_files.files(options.path)[0]
-    if path.suffix == ".csv" or options.vector_column is not None:
+    file = table_files.files(options.path)[0]
+    path = file.path
+    if is_csv(path) or options.vector_column is not None:
         return None
     others = {options.label_column, *options.extra_columns, *options.ignore_columns}
     found = [
         field.name
-        for field in table_files.schema(path)
+        for field in table_files.schema(file)
         if field.name not in others
         and (_is_struct(field.type) or (_is_bytes(field.type) and _begins_as_picture(path, field.name)))
     ]
@@ -44,28 +46,33 @@ def column(options: DataOptions) -> str | None:
 
 def read(options: DataOptions, name: str, findings: Findings) -> RawData:
     """The pictures of column `name`, with their labels and split columns. Raises DataError."""
-    paths = [path for source in options.sources for path in table_files.files(source)]
+    files = [file for source in options.sources for file in table_files.files(source)]
     used = [name, options.label_column, *options.extra_columns]
-    for path in paths:
-        names = table_files.schema(path).names
+    for file in files:
+        if is_csv(path := file.path):
+            raise DataError(
+                f"{path} is a CSV file, but {options.path} holds pictures in Parquet: give Parquet files only"
+            )
+        names = table_files.schema(file).names
         for option, each in zip(("a column of pictures", "--label-column"), used, strict=False):
             table_files.require(names, each, option, path)
         for each in options.extra_columns:
             table_files.require(names, each, "a split, group or time column", path)
-    left_out = [each for each in table_files.schema(paths[0]).names if each not in {*used, *options.ignore_columns}]
+    left_out = [each for each in table_files.schema(files[0]).names if each not in {*used, *options.ignore_columns}]
     if left_out:
         findings.warnings.append(
             f"the model learns only from the pictures of column {name!r}: {', '.join(left_out)} "
             f"{'are' if len(left_out) > 1 else 'is'} left out"
         )
-    table, sources = table_files.read_all(options.sources, used[1:])
-    pictures = [cell for path in paths for cell in _cells(path, name)]
+    joined = table_files.read_all(options.sources, options.csv, columns=used[1:])
+    table = joined.table
+    pictures = [cell for file in files for cell in _cells(file.path, name)]
     return listing.read(
         listing.Listing(
             f"pictures in column {name!r} of Parquet",
             pictures,
             CodedColumn.from_arrow(table[options.label_column], f"the labels, column {options.label_column!r},"),
-            sources,
+            joined.sources,
             lambda number: f"the picture of row {number + 1}",
             {each: table[each].combine_chunks() for each in options.extra_columns},
         ),
@@ -103,5 +110,7 @@ def _batches(path: Path, name: str) -> Iterator[pa.Array]:
         with pa.parquet.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER_BYTES) as file:
             for batch in file.iter_batches(batch_size=_BATCH, columns=[name]):
                 yield batch.column(0)
+    except MemoryError:
+        raise
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None

@@ -23,6 +23,7 @@ export function modelCard(card) {
       ["Brier score", plain(card.metrics.brier)],
       ["Calibration error", `${plain(card.metrics.ece)} with temperature ${plain(card.temperature)}`],
       ["Out of distribution", gateInWords(card.abstention)],
+      ["Logits", card.lift ? `quadratic lift of ${card.lift.components} components` : "linear in the features"],
       ["Training", trainingInWords(card.training)],
       ["Created", creationInWords(card)],
     ]),

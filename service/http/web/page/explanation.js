@@ -1,4 +1,4 @@
-// The explanation of a logit. The model is linear, so the contributions and the bias add up to it exactly.
+// The explanation of a logit: the contributions and the bias add up to it exactly.
 
 import { element, labelled } from "./elements.js";
 import { HeatMap } from "./heat-map.js";
@@ -25,7 +25,9 @@ export class Explanation {
     const form = this.kind.kind === "image" ? "body" : "body bars-only";
     const words = "The logit is the sum of the bias and the contributions. The probabilities are the softmax of the " +
       "logits of all classes.";
-    const terms = element("div", {}, this.sum, element("p", { className: "muted hint" }, words));
+    const lifted = " The bias is the logit of the mean of the training inputs, and the contributions are of the " +
+      "differences from it.";
+    const terms = element("div", {}, this.sum, element("p", { className: "muted hint" }, card.lift ? words + lifted : words));
     this.body = element("div", { className: form }, this.view.element, terms);
     const head = element("div", { className: "row" }, this.title, labelled("Explain", this.choice));
     this.element = element("div", { className: "explanation" }, head, this.body, this.trouble);

@@ -1,0 +1,11 @@
+"""A lift on the principal axes of some features."""
+
+from torch import Tensor
+
+from training.certification.principal_components import PrincipalAxes
+from training.fitting.lift import QuadraticLift
+
+
+def lift_on(features: Tensor, components: int) -> QuadraticLift:
+    """At most this many coordinates, `[N, D]` given."""
+    return QuadraticLift.of(PrincipalAxes.fit([features], at_least=components), [features], components)
