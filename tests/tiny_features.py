@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from service.contract.inputs import Column, FeaturesInput
-from service.contract.manifest import GoldenVectors
+from service.contract.manifest import GoldenVectors, Manifest
+from service.contract.training import Lift
 from tests import tiny
 from training.certification.principal_components import PrincipalComponents
 from training.data.encoders import FeatureEncoder
@@ -68,13 +69,23 @@ def components(width: int) -> PrincipalComponents:
 
 def write(folder: Path, model: Model, inputs: NDArray[Any]) -> Path:
     """Write a model of any kind into `folder`, with `inputs` as golden vectors, and return its path."""
+    path = folder / "model.onnx"
+    path.write_bytes(to_onnx(model, manifest(model, inputs)))
+    return path
+
+
+def manifest(model: Model, inputs: NDArray[Any]) -> Manifest:
+    """The manifest of a model of any kind, with `inputs` as golden vectors."""
+    lift = model.regression.lift
     golden = GoldenVectors(
         inputs=base64.b64encode(inputs.tobytes()).decode(),
         probabilities=model.probabilities(inputs).tolist(),
         ood_scores=model.ood_score(inputs).tolist(),
         tolerance=1e-6,
     )
-    path = folder / "model.onnx"
-    manifest = tiny.manifest().model_copy(update={"input": model.encoder.kind, "golden": golden})
-    path.write_bytes(to_onnx(model, manifest))
-    return path
+    update = {
+        "input": model.encoder.kind,
+        "golden": golden,
+        "lift": None if lift is None else Lift(components=lift.components),
+    }
+    return tiny.manifest().model_copy(update=update)

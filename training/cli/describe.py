@@ -19,6 +19,7 @@ from training.data.opening import OpenedData, class_counts, open_data
 from training.data.options import DataOptions
 from training.data.pool import Pool
 from training.errors import DataError
+from training.fitting.fit_splits import Listener
 from training.fitting.recipes import RECIPES, for_size
 from training.job import Job, dry_run
 from training.reporting import plan
@@ -73,10 +74,11 @@ def _planned(pool: Pool, seed: int, targets: AbstentionSettings, log: Log) -> li
     """The expected coverage for other numbers of calibration examples, estimated by a fit that is not published."""
     parts = pool.parts(seed)
     have, settings = Capacity.of_parts(parts), for_size(RECIPES["tuned"], len(parts["train"]))
-    log(f"fitting {settings.epochs} epochs for the plan; nothing is published")
-    progress = Progress(settings.epochs)
+    log("fitting for the plan; nothing is published")
+    progress = Progress(None)
     try:
-        tuned = dry_run(Job("tuned", settings, seed, "auto", out=Path(os.devnull)), pool, progress)
+        job = Job("auto", settings, seed, "auto", out=Path(os.devnull))
+        tuned = dry_run(job, pool, Listener(progress.trial, progress.epoch))
     finally:
         progress.close()
     sizes = (*planning.SIZES, have.calibration)

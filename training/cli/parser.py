@@ -14,8 +14,9 @@ from service.contract.commands import add_command
 from service.contract.option_values import positive, positive_int, probability
 from training.cli import data_options, sweep_options, target_options
 from training.cli.values import lift, not_negative, seed, share
-from training.data.options import DATA_DIR_VARIABLE, FASHION_MNIST
-from training.fitting.recipes import RECIPES, Augment, FitSettings, Keep, Precision, Schedule, for_size
+from training.data.options import DATA_DIR_VARIABLE, FASHION_MNIST, Recipe
+from training.errors import TrainingError
+from training.fitting.recipes import RECIPES, Augment, FitSettings, Given, Keep, Precision, Schedule, for_size
 
 PROGRAM = "python -m training"
 _Group = argparse._ArgumentGroup  # options under a heading of the help
@@ -31,15 +32,36 @@ def parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     return top
 
 
-def settings(options: argparse.Namespace, train_size: int) -> FitSettings:
+def recipe(options: argparse.Namespace) -> Recipe:
+    """The recipe that was given; else `auto`, or `tuned` where an option is given that `auto` does not take.
+
+    Raises TrainingError where `auto` was given with such an option.
+    """
+    open_options = {field.name for field in dataclasses.fields(Given)} | {"precision"}
+    names = [field.name for field in dataclasses.fields(FitSettings) if field.name not in open_options]
+    of_sgd = [name for name in names if getattr(options, name, None) is not None]
+    given: Recipe | None = options.recipe
+    if given == "auto" and of_sgd:
+        option = f"--{of_sgd[0].replace('_', '-')}"
+        raise TrainingError(f"{option}: the recipe auto chooses it; leave it out, or take --recipe tuned")
+    return given or ("tuned" if of_sgd else "auto")
+
+
+def given(options: argparse.Namespace) -> Given:
+    """The settings that the recipe `auto` does not choose, because the user gave them."""
+    return Given(options.weight_decay, options.lift, options.augment)
+
+
+def settings(options: argparse.Namespace, recipe: Recipe, train_size: int) -> FitSettings:
     """The recipe's settings, each overridden by its option where that was given.
 
-    For data of the user's own they are the recipe's settings for that size.
+    For data of the user's own they are the recipe's settings for that size. The recipe `auto` has none before its
+    search; it gets those of `tuned`.
     """
     names = [field.name for field in dataclasses.fields(FitSettings)]
-    given = {name: value for name in names if (value := getattr(options, name)) is not None}
-    recipe = RECIPES[options.recipe]
-    return dataclasses.replace(recipe if options.data is None else for_size(recipe, train_size), **given)
+    given = {name: value for name in names if (value := getattr(options, name, None)) is not None}
+    base = RECIPES["tuned" if recipe == "auto" else recipe]
+    return dataclasses.replace(base if options.data is None else for_size(base, train_size), **given)
 
 
 def _fit(add_command: _AddCommand) -> None:
@@ -120,7 +142,7 @@ def _describe(add_command: _AddCommand) -> None:
         help="also fit, publish nothing, and estimate coverage for other numbers of calibration examples",
     )
     _add_seed(command.add_argument_group("fit"), "of the splits")
-    command.set_defaults(recipe="tuned")
+    command.set_defaults(recipe="auto")
 
 
 def _next_token(add_command: _AddCommand) -> None:
@@ -170,7 +192,12 @@ def _add_data(command: argparse.ArgumentParser, *, choose: bool = True) -> None:
 def _add_settings(group: _Group) -> None:
     """An option for every field of FitSettings; the recipe gives the defaults."""
     add = group.add_argument
-    add("--recipe", choices=list(RECIPES), default="tuned", help="the defaults of the options below (%(default)s)")
+    add(
+        "--recipe",
+        choices=get_args(Recipe),
+        help="auto chooses weight decay, lift and augmentation on held-out rows; the others give all options below "
+        "their defaults (auto; with an option that auto does not take, tuned)",
+    )
     add("--epochs", type=positive_int, metavar="N", help=_of_recipe("passes over the train split", "epochs"))
     add("--batch-size", type=positive_int, metavar="N", help=_of_recipe("examples in a minibatch", "batch_size"))
     add("--learning-rate", type=positive, metavar="RATE", help=_of_recipe("step length of an update", "learning_rate"))
@@ -194,9 +221,10 @@ def _add_settings(group: _Group) -> None:
         "--lift",
         type=lift,
         metavar="LIFT",
-        help="quadratic[:K]: products of the K leading principal coordinates are features too (K: 64); or none (none)",
+        help="quadratic[:K]: products of the K leading principal coordinates are features too (K: 64); or none "
+        "(auto: chosen; chapter, tuned: none)",
     )
-    add("--augment", choices=get_args(Augment), help="shift: moves the pictures of a minibatch by a pixel (none)")
+    add("--augment", choices=get_args(Augment), help="shift: moves pictures by a pixel (auto: chosen; others: none)")
 
 
 def _add_seed(group: _Group, text: str) -> None:

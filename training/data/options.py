@@ -9,7 +9,7 @@ from service.inference.csv_files.form import CsvOptions, Decimal
 FASHION_MNIST = "fashion-mnist"  # the data set that needs no --data
 DATA_DIR_VARIABLE = "DEMUR_DATA_DIR"  # the environment variable that names its folder
 
-Recipe = Literal["chapter", "tuned"]  # the splits of each: see training.data.splits
+Recipe = Literal["auto", "chapter", "tuned"]  # the splits of each: see training.data.splits
 Colour = Literal["grey", "rgb"]
 Copies = Literal["free", "one", "together"]  # the treatment of equal examples: see training.data.copies
 Shares = tuple[float, float, float, float]  # of train, tune, calibration and report

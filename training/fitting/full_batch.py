@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from training.errors import DivergedError
+from training.fitting import threads
 from training.fitting.examples import Examples, Minibatch, Source
 from training.fitting.fit import Epoch, Fit, Quality, evaluate, rows_at_a_time
 from training.fitting.gradient import loss_and_gradient
@@ -116,16 +117,17 @@ def fit_full_batch(
             on_epoch(epoch)
 
     parameters = objective.parameters(zeros if start is None else start)
-    found = minimise(
-        objective, parameters, objective.scale, settings.epochs, tolerance=tolerance, on_iteration=record
-    )
+    with threads.for_product(min(len(train), rows_at_a_time(train.width, classes)), train.width, classes, lift):
+        found = minimise(
+            objective, parameters, objective.scale, settings.epochs, tolerance=tolerance, on_iteration=record
+        )
     if not history:  # the start was the minimum
         record(found.parameters)
     return Fit(objective.model(found.parameters).copy(), len(history), history)
 
 
 class _Objective:
-    """The objective as a function of one row of parameters, `[1, P]`: weights by class, biases at the mean, products."""
+    """The objective as a function of a row of parameters, `[1, P]`: weights by class, biases at the mean, products."""
 
     def __init__(
         self, train: Source, like: SoftmaxRegression, decay: float, spectrum: Spectrum, workers: Workers
@@ -186,4 +188,4 @@ class _Objective:
     def _parts(self, row: Tensor) -> list[Tensor]:
         """The parts of a row of parameters: weights `[C, D]`, biases `[C]`, products `[C, K, K]`."""
         sizes = [math.prod(shape) for shape in self._shapes]
-        return [part.view(shape) for part, shape in zip(row[0].split(sizes), self._shapes, strict=True)]
+        return [part.view(shape) for part, shape in zip(torch.split(row[0], sizes), self._shapes, strict=True)]

@@ -1,7 +1,7 @@
 """L-BFGS: minimises smooth convex functions, several at a time, from values and gradients.
 
-Shapes: R functions of P parameters each, `[R, P]`; values `[R]`. Every operation works on all functions at once, so that
-R small problems take little longer than one. The two-loop recursion is that of Nocedal and Wright (2006, Numerical
+Shapes: R functions of P parameters each, `[R, P]`; values `[R]`. Every operation works on all functions at once, so
+that R small problems take little longer than one. The two-loop recursion is that of Nocedal and Wright (2006, Numerical
 Optimization, algorithm 7.4). It starts from a scaling that the caller gives: for a regression, an estimate of the
 inverse Hessian saves four of five passes over the data.
 """
@@ -42,9 +42,10 @@ def minimise(
     tolerance: float = TOLERANCE,
     on_iteration: Callable[[Tensor], None] | None = None,
 ) -> Minima:
-    """Minimise R functions from `start`, `[R, P]`, until none is expected to fall by more than `tolerance` of its value.
+    """Minimise R functions from `start`, `[R, P]`.
 
-    `on_iteration` gets the parameters after each iteration.
+    Ends when none is expected to fall by more than `tolerance` times its value. `on_iteration` gets the parameters
+    after each iteration.
 
     >>> def function(x):  # (x - 3)^2 and (x + 1)^2
     ...     distance = x - torch.tensor([[3.0], [-1.0]])
@@ -123,4 +124,5 @@ class _Pairs:
 
 def _dot(first: Tensor, second: Tensor) -> Tensor:
     """Of each row, `[R, P]`, `[R, P]` -> `[R]`."""
-    return torch.linalg.vecdot(first, second)
+    products: Tensor = torch.linalg.vecdot(first, second)
+    return products

@@ -71,8 +71,7 @@ class QuadraticForm:
     @property
     def gathered(self) -> bool:
         """Whether products of two coordinates are gathered."""
-        classes, count = self.numbers.shape[:2]
-        return classes > count
+        return len(self.numbers) > self.lift.components
 
     @property
     def means(self) -> NDArray[np.float64]:

@@ -45,9 +45,10 @@ def _with_manifest(change: Callable[[dict[str, Any]], None]) -> Edit:
 
 def _set_weight(value: float) -> Edit:
     def edit(proto: onnx.ModelProto) -> None:
-        weights = numpy_helper.to_array(proto.graph.initializer[0]).copy()
+        (tensor,) = (tensor for tensor in proto.graph.initializer if tensor.name == "weights")
+        weights = numpy_helper.to_array(tensor).copy()
         weights[0, 0] = value
-        proto.graph.initializer[0].CopyFrom(numpy_helper.from_array(weights, "weights"))
+        tensor.CopyFrom(numpy_helper.from_array(weights, "weights"))
 
     return edit
 

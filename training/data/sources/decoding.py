@@ -1,4 +1,4 @@
-"""Decodes many picture files in parallel, on all processors."""
+"""Decodes many picture files in parallel, on all available cores."""
 
 import multiprocessing
 import os
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from service.contract.cores import available_cores
 from training.data.sources.picture_file import Frame, Source, UnfitError, UnreadableError, decode
 from training.errors import DataError
 
@@ -44,7 +45,7 @@ def decode_all(pictures: Sequence[Source], frame: Frame) -> Decoded:
     Pillow releases the interpreter lock while it decodes, but for small pictures most of the time is Python around it.
     So many files are decoded by processes, this one among them.
     """
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = available_cores()
     if len(pictures) < _MIN_FOR_PROCESSES or workers == 1:
         return _decode(pictures, frame, ThreadPoolExecutor(workers), 2 * workers, helps=False)
     # Not forked: the copy would lack the threads of this process's libraries, and might hold their locks.

@@ -160,7 +160,7 @@ def _warn_of_numbers(columns: list[Column], findings: Findings) -> None:
             remedies.setdefault(ways, []).append(column)
     for ways, found in remedies.items():
         assert found[0].categories is not None
-        example = max(found[0].categories, key=len)
+        example = max(found[0].categories, key=lambda text: (len(text), text))
         read = [(way, written_numbers.numbers(pa.array([example]), way)[0].as_py()) for way in ways]
         findings.warnings.append(
             f"numbers written as text, such as {example!r}, in {_listed(found)}: each is a "

@@ -1,1 +1,1 @@
-"""The recipe `auto`: chooses the weight decay, the lift and the augmentation of a fit on data that it is not fitted to."""
+"""The recipe `auto`: chooses weight decay, lift and augmentation by the loss on examples that a fit has not seen."""

@@ -1,11 +1,10 @@
 """The recipe `auto`: settings chosen on data that the fits have not seen, and where there are many rows, their fit."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
-
 
 from training.data.dataset import Labelled
 from training.data.encoders import Encoder
@@ -31,7 +30,8 @@ class Choice:
     settings: FitSettings
     chosen: Trial
     trials: list[Trial]  # in the order of time
-    method: str  # "cross-validation" or "tune"
+    variance: float  # mean over the features: a trial's weight decay times this is that of the settings
+    method: Literal["cross-validation", "tune"]
     rows: int  # that the losses are of
     fit: Fit | None  # of the settings on all of train, where it is at hand
 
@@ -52,7 +52,7 @@ def choose(
     many = ManyRows(examples(sample, encoder, device, dtype), examples(tune, encoder, device, dtype), search)
     found = many.choose()
     fit = found.fit if sample is train else None
-    return Choice(found.settings, found.chosen, found.trials, "tune", len(tune), fit)
+    return Choice(found.settings, found.chosen, found.trials, search.variance, "tune", len(tune), fit)
 
 
 def _by_cross_validation(
@@ -68,7 +68,6 @@ def _by_cross_validation(
         moved = torch.cat(list(moved_to_sides(features, picture_of(encoder.kind))))
     rows = Rows(features, labels, folds(len(labels), groups, search.seed), search.classes, moved)
     chosen, trials = FewRows(rows, search).choose()
-    variance = float(features[: len(train)].var(dim=0, correction=0).mean()) or 1.0
-    decay = float(f"{chosen.weight_decay * variance:.3g}")
+    decay = float(f"{chosen.weight_decay * search.variance:.3g}")
     settings = full_batch(len(train), decay, chosen.lift, chosen.augment)
-    return Choice(settings, chosen, trials, "cross-validation", len(labels), None)
+    return Choice(settings, chosen, trials, search.variance, "cross-validation", len(labels), None)

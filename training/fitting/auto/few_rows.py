@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from training.fitting import threads
 from training.fitting.auto.search import Search
 from training.fitting.auto.trials import Trial, significantly_better, simplest
 from training.fitting.lbfgs import minimise
@@ -86,39 +87,38 @@ class FewRows:
     def _trial(self, components: int, augment: Augment, simpler: float | None) -> Trial:
         """`simpler` is the weight decay of a simpler trial, where there is one."""
         lift = self._search.lift_of(components) if components else None
-        features, size = _lifted(self._rows.features, lift)
+        features = _lifted(self._rows.features, lift)
         times = 1
         if augment == "shift" and self._rows.moved is not None:
-            features = torch.cat([features, _lifted(self._rows.moved, lift)[0]])
+            features = torch.cat([features, _lifted(self._rows.moved, lift)])
             times = len(features) // len(self._rows.features)
-        folds = _Folds(features, self._rows, times, size)
+        folds = _Folds(features, self._rows, times, self._search.variance)
         strongest = _STRONGEST if simpler is None else min(_STRONGEST, _ABOVE * simpler)
         decay, losses = self._search.decay(folds.losses, strongest, _WEAKEST, worse=2)
         return self._search.tried(Trial(decay, 0 if lift is None else lift.components, augment, losses))
 
 
-def _lifted(features: Tensor, lift: QuadraticLift | None) -> tuple[Tensor, float]:
-    """The features and their products, `[N, D + K (K + 1) / 2]`, and the mean variance of the D."""
-    size = float(features.var(dim=0, correction=0).mean()) or 1.0
+def _lifted(features: Tensor, lift: QuadraticLift | None) -> Tensor:
+    """The features and their products, `[N, D + K (K + 1) / 2]`."""
     if lift is None:
-        return features, size
+        return features
     z = lift.coordinates(features)
-    first, second = torch.triu_indices(lift.components, lift.components).to(features.device)
-    occurrences = torch.where(first == second, 1.0, 2.0**0.5).to(features.device)
+    first, second = torch.triu_indices(lift.components, lift.components)
+    occurrences = torch.where(first == second, 1.0, 2.0**0.5)  # of a pair in a symmetric matrix
     scales = (lift.scales[first, second] * occurrences).to(features.dtype)
-    return torch.cat([features, z[:, first] * z[:, second] * scales], dim=1), size
+    return torch.cat([features, z[:, first] * z[:, second] * scales], dim=1)
 
 
 class _Folds:
     """The fits of all folds, as one function of their parameters, R = FOLDS rows of C (F + 1) numbers."""
 
-    def __init__(self, features: Tensor, rows: Rows, times: int, size: float) -> None:
+    def __init__(self, features: Tensor, rows: Rows, times: int, variance: float) -> None:
         count = len(rows.features)
-        self._classes, self._rows, self._size = rows.classes, rows, size
+        self._classes, self._rows, self._variance = rows.classes, rows, variance
         mean = features[:count].mean(dim=0)
         self._features, self._variances = _rotated(features - mean, count)  # [N, F], [F]
         self._labels = rows.labels.repeat(times)
-        present = rows.folds.unique()
+        present = torch.unique(rows.folds)
         weights = torch.stack([(rows.folds != fold).to(features.dtype).repeat(times) for fold in present])
         self._weights = weights / weights.sum(dim=1, keepdim=True)  # [R, N]
         self._place = torch.searchsorted(present, rows.folds)
@@ -128,8 +128,10 @@ class _Folds:
 
     def losses(self, decay: float) -> Tensor:
         """The loss of each example by the fit of its fold, `[N]`; starts from the fits before."""
-        self._decay = decay * self._size
-        found = minimise(self, self._parameters, self._scale, _ITERATIONS, tolerance=_TOLERANCE)
+        self._decay = decay * self._variance
+        rows, width = self._features.shape
+        with threads.for_product(rows, width, len(self._parameters) * self._classes):
+            found = minimise(self, self._parameters, self._scale, _ITERATIONS, tolerance=_TOLERANCE)
         self._parameters = found.parameters
         count = len(self._rows.folds)
         logits = self._logits(found.parameters)[self._place, :, torch.arange(count, device=self._place.device)]
@@ -161,9 +163,7 @@ class _Folds:
 
     def _parts(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
         """Weights `[R, C, F]` and biases `[R, C]`."""
-        weights, biases = parameters.split(
-            [self._classes * self._features.shape[1], self._classes], dim=1
-        )
+        weights, biases = torch.split(parameters, [self._classes * self._features.shape[1], self._classes], dim=1)
         return weights.reshape(len(parameters), self._classes, -1), biases
 
     def _scale(self, gradients: Tensor) -> Tensor:

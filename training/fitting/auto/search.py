@@ -22,9 +22,10 @@ class Search:
 
     classes: int
     seed: int
+    variance: float  # mean over the features
     make_lift: Callable[[int], QuadraticLift]  # of at most so many coordinates
     picture: Picture | None = None  # the shape of the inputs, if they are pictures
-    weight_decay: float | None = None  # where every feature has variance 1
+    weight_decay: float | None = None  # where every feature has variance 1, as everywhere here
     lift: int | None = None
     augment: Augment | None = None
     on_trial: Callable[[Trial], None] = _ignore

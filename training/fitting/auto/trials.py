@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from training.fitting.recipes import Augment
@@ -20,16 +19,20 @@ class Trial:
     lift: int  # coordinates; 0 for none
     augment: Augment
     losses: Tensor  # [N]
+    short: bool = False  # not fitted to the end: comparable with other short ones only
 
     @property
     def loss(self) -> float:
         """The mean."""
-        return float(self.losses.mean())
+        return float(self.losses.double().mean())
+
+    def standard_error(self, other: "Trial") -> float | None:
+        """Of the difference of the two losses; None where one is not finite."""
+        error = standard_error(self.losses - other.losses)
+        return error if math.isfinite(error) else None
 
 
-def path(
-    losses: Callable[[float], Tensor], strongest: float, weakest: float, worse: int = 2
-) -> tuple[float, Tensor]:
+def path(losses: Callable[[float], Tensor], strongest: float, weakest: float, worse: int = 2) -> tuple[float, Tensor]:
     """The weight decay of lowest mean loss, with its losses; `losses` gives those of a decay.
 
     It goes from the strongest to ever weaker ones, so that each fit can start from the one before. So many in
@@ -58,9 +61,16 @@ def significantly_better(candidate: Tensor, other: Tensor) -> bool:
     >>> significantly_better(torch.tensor([1.0, 2.0]), torch.tensor([1.4, 1.8]))
     False
     """
-    difference = other.double() - candidate.double()
-    error = float(difference.std()) / math.sqrt(len(difference)) if len(difference) > 1 else math.inf
-    return float(difference.mean()) > error
+    return float((other.double() - candidate.double()).mean()) > standard_error(other - candidate)
+
+
+def standard_error(differences: Tensor) -> float:
+    """Of a mean of `[N]`; infinite for a single one.
+
+    >>> standard_error(torch.tensor([1.0, 2.0, 3.0]))  # 1 / sqrt(3)
+    0.5773502691896258
+    """
+    return float(differences.double().std()) / math.sqrt(len(differences)) if len(differences) > 1 else math.inf
 
 
 def simplest(trials: Sequence[Trial]) -> Trial:

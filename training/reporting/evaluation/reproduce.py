@@ -22,7 +22,8 @@ def reproduce(manifest: Manifest, dataset: LabelledData) -> Splits:
         raise TrainingError(
             f"the model's labels are {', '.join(manifest.labels)}, and those of the data {', '.join(dataset.classes)}"
         )
-    splits = split(dataset, manifest.training.recipe, manifest.training.seed)
+    recipe = "tuned" if manifest.training.recipe == "auto" else manifest.training.recipe  # the same splits
+    splits = split(dataset, recipe, manifest.training.seed)
     rebuilt, recorded = splits.describe(dataset).splits, manifest.data.splits
     differing = [name for name in {**recorded, **rebuilt} if rebuilt.get(name) != recorded.get(name)]
     if differing:

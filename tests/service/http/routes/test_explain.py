@@ -19,12 +19,13 @@ from service.inference.classifier import Classifier
 from service.inference.explainer import Explainer
 from service.inference.readers.as_json import contributions_as_json
 from service.settings import Settings
-from tests import tiny, tiny_features, tiny_tokens
+from tests import lifted, tiny, tiny_features, tiny_tokens
 from tests.service.canon import assert_problem
 from tests.service.pictures import encoded
-from training.data.encoders import FeatureEncoder, ImageEncoder, TokenEncoder
+from training.data.encoders import Encoder, FeatureEncoder, ImageEncoder, TokenEncoder
 from training.fitting.regression import SoftmaxRegression
 from training.publishing.model import Model
+from training.publishing.quadratic_form import QuadraticForm
 
 RAW = {"content-type": "application/octet-stream"}
 LOG9 = math.log(9)
@@ -81,40 +82,75 @@ def test_numbers_of_an_embedding(embedding: TestClient) -> None:
     assert explanation["contributions"] == [0, pytest.approx(LOG9 / 2)]
 
 
-def _random(kind: str, random: np.random.Generator) -> tuple[Model, NDArray[Any]]:
-    """A model of each kind with random weights, biases and temperature."""
+def _random(kind: str, random: np.random.Generator) -> tuple[Encoder, NDArray[Any]]:
+    """An encoder of each kind, and inputs."""
     if kind == "features":
-        encoder: Any = FeatureEncoder(tiny_features.table("mean"), np.array([40.0, 70.0]), np.array([10.0, 20.0]))
         inputs: NDArray[Any] = random.normal(50, 30, (9, 3)).astype(np.float32)
         inputs[:, 1] = np.arange(9) % 3 - 1
         inputs[0, 0] = np.nan
-    elif kind == "tokens":
-        encoder = TokenEncoder(tiny_tokens.KIND, random.normal(size=(3, 4)).astype(np.float32))
-        inputs = random.integers(0, 3, (9, 2))
-    else:
-        encoder = ImageEncoder(ImageInput(height=4, width=5, channels=3))
-        inputs = random.integers(0, 256, (9, 4, 5, 3), dtype=np.uint8)
+        return FeatureEncoder(tiny_features.table("mean"), np.array([40.0, 70.0]), np.array([10.0, 20.0])), inputs
+    if kind == "tokens":
+        return TokenEncoder(tiny_tokens.KIND, random.normal(size=(3, 4)).astype(np.float32)), random.integers(
+            0, 3, (9, 2)
+        )
+    return ImageEncoder(ImageInput(height=4, width=5, channels=3)), random.integers(
+        0, 256, (9, 4, 5, 3), dtype=np.uint8
+    )
+
+
+def _linear(encoder: Encoder, random: np.random.Generator) -> Model:
+    """Random weights, biases and temperature."""
     weights, biases = random.normal(size=(encoder.width, 3)), random.normal(size=3)
     regression = SoftmaxRegression(torch.tensor(weights).float(), torch.tensor(biases).float())
-    return Model(encoder, regression, 1.7, tiny_features.components(encoder.width)), inputs
+    return Model(encoder, regression, 1.7, tiny_features.components(encoder.width))
 
 
+@pytest.mark.parametrize("lift", [0, 2, 4])  # with 2 coordinates and 3 classes the graph gathers products
 @pytest.mark.parametrize("kind", ["image", "features", "tokens"])
-def test_contributions_and_bias_are_the_logit_and_its_softmax_the_probabilities(kind: str, tmp_path: Path) -> None:
-    model, inputs = _random(kind, np.random.default_rng(0))
-    path = tiny_features.write(tmp_path, model, inputs)
-    classifier = Classifier.load(path)
+def test_softmax_of_the_explained_logits_is_the_probabilities(kind: str, lift: int, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    encoder, inputs = _random(kind, random)
+    model = lifted.model(encoder, inputs, lift) if lift else _linear(encoder, random)
+    classifier = Classifier.load(tiny_features.write(tmp_path, model, inputs))
     parts = Explainer(classifier).parts(inputs)
-    for row, logits in enumerate(parts.logits):
-        for label, logit in enumerate(logits):
-            shaped = contributions_as_json(model.encoder.kind, parts.contributions(row, label))
-            values = list(shaped.values()) if isinstance(shaped, dict) else shaped
-            assert np.shape(values) == model.encoder.kind.row_shape
-            assert np.sum(values) + parts.biases[label] == pytest.approx(logit, rel=1e-9)
-    exponentials = np.exp(parts.logits - parts.logits.max(axis=1, keepdims=True))
+    logits = np.zeros((len(inputs), 3))
+    for row, label in np.ndindex(*logits.shape):
+        shaped = contributions_as_json(encoder.kind, parts.contributions(row, label))
+        values = list(shaped.values()) if isinstance(shaped, dict) else shaped
+        assert np.shape(values) == encoder.kind.row_shape
+        logits[row, label] = np.sum(values) + parts.biases[label]
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
     softmax = exponentials / exponentials.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(softmax, classifier.scores(inputs).probabilities, atol=1e-7)
+    np.testing.assert_allclose(softmax, classifier.scores(inputs).probabilities, atol=5e-6 if lift else 1e-7)
     np.testing.assert_array_equal(parts.probabilities, classifier.scores(inputs).probabilities)
+
+
+@pytest.mark.parametrize("components", [2, 64, 70])
+def test_contributions_of_a_lift_are_integrated_gradients_from_the_mean(components: int, tmp_path: Path) -> None:
+    pictures = lifted.pictures(200)
+    model = lifted.model(lifted.PICTURES, pictures, components)
+    parts = Explainer(Classifier.load(tiny_features.write(tmp_path, model, pictures[:2]))).parts(pictures[:2])
+    form = QuadraticForm.of(model.regression)
+    assert form is not None
+    matrices, lift = torch.from_numpy(form.numbers * form.unit), form.lift
+    features = model.encoder.features(pictures[:2], torch.float64)
+
+    def logits(features: torch.Tensor) -> torch.Tensor:
+        z = lift.coordinates(features)
+        quadratic = torch.einsum("nj,cjk,nk->nc", z, matrices, z) - torch.einsum("cjj->c", matrices)
+        return (features @ model.regression.weights.double() + model.regression.biases + quadratic) / model.temperature
+
+    shares = (torch.arange(50, dtype=torch.float64) + 0.5) / 50
+    for row, label in np.ndindex(2, 3):
+        path = lift.mean + shares[:, None] * (features[row] - lift.mean)
+        gradients = torch.func.vmap(torch.func.grad(lambda x, label=label: logits(x[None])[0, label]))(path)
+        expected = gradients.mean(dim=0) * (features[row] - lift.mean)
+        contributions = parts.contributions(row, label)
+        np.testing.assert_allclose(contributions, expected.numpy(), atol=1e-9)
+        assert parts.biases[label] == pytest.approx(float(logits(lift.mean[None])[0, label]), abs=1e-9)
+        assert parts.biases[label] + contributions.sum() == pytest.approx(
+            float(logits(features[row][None])[0, label]), rel=1e-9
+        )
 
 
 def test_other_bodies_with_options_in_the_query(client: TestClient) -> None:

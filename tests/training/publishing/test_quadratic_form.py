@@ -1,0 +1,72 @@
+"""The quadratic part of the logits: the file computes what torch does, and the same for every size of a batch."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+import torch
+
+from service.inference.classifier import Classifier
+from service.inference.model_file import with_outputs
+from tests import lifted, tiny_features
+from training.publishing.export import to_onnx
+from training.publishing.model import Model, logits_of
+from training.publishing.proof import Expected, prove_export
+from training.publishing.quadratic_form import QuadraticForm
+
+PICTURES = lifted.pictures(1000)
+SIZES = (1, 7, 64, 1000)
+
+
+@pytest.fixture(scope="module", params=[16, 64, 100, 2])
+def model(request: pytest.FixtureRequest) -> Model:
+    """Three classes; fewer coordinates than the gate has axes, as many, more, and fewer than classes."""
+    return lifted.model(lifted.PICTURES, PICTURES, request.param)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_file_is_proved_in_blocks_of_any_size(model: Model, size: int, tmp_path: Path) -> None:
+    path = tiny_features.write(tmp_path, model, PICTURES[:4])
+    blocks = [PICTURES[start : start + size] for start in range(0, len(PICTURES), size)]
+    expected = Expected(model.probabilities(PICTURES), model.ood_score(PICTURES))
+    proof = prove_export(path, blocks, expected)
+    assert proof.difference <= 1e-7
+    whole = Classifier.load(path).scores(PICTURES)
+    assert proof.scores.distance(whole.probabilities, whole.ood_score) <= (1e-7, 1e-7)
+
+
+def test_narrow_products_are_whole_numbers_in_every_batch() -> None:
+    """Also of the inputs that are farthest from the mean."""
+    model = lifted.model(lifted.PICTURES, PICTURES, 100)
+    form = QuadraticForm.of(model.regression)
+    assert form is not None
+    content = with_outputs(to_onnx(model, tiny_features.manifest(model, PICTURES[:4])), ["narrow_slopes"])
+    session = ort.InferenceSession(content, providers=["CPUExecutionProvider"])
+    coordinates = form.lift.coordinates(model.encoder.features(PICTURES, torch.float64))
+    whole = (256 * coordinates).round().numpy().astype(np.int64)
+    expected = whole @ form.numbers.astype(np.int64).reshape(-1, 100).T
+    assert np.abs(expected).max() > 2**20
+    for size in SIZES:
+        parts = [
+            session.run(["narrow_slopes"], {"images": PICTURES[start : start + size]})[0]
+            for start in range(0, len(PICTURES), size)
+        ]
+        np.testing.assert_array_equal(np.concatenate(parts), expected)
+
+
+def test_rounding_hardly_moves_the_logits(model: Model) -> None:
+    features = model.encoder.features(PICTURES, torch.float64)
+    unrounded = model.regression.to(dtype=torch.float64).logits(features)
+    moved = (logits_of(model.regression)(features) - unrounded).square().mean().sqrt()
+    assert 0 < moved < 0.002 * unrounded.std()
+
+
+def test_products_of_nothing_add_nothing() -> None:
+    regression = lifted.model(lifted.PICTURES, PICTURES, 8).regression
+    assert regression.products is not None
+    form = QuadraticForm.of(replace(regression, products=torch.zeros_like(regression.products)))
+    assert form is not None
+    features = lifted.PICTURES.features(PICTURES[:3], torch.float64)
+    assert form.logits(features).eq(0).all()
