@@ -52,7 +52,7 @@ class ImageInput(_Kind):
     @property
     def in_words(self) -> str:
         """The rule for one input in a column of many, for messages."""
-        return f"a picture is bytes, a PNG, a JPEG or {self.values} pixels, or a list of {self.values} uint8"
+        return f"a picture is bytes, a picture file or {self.values} pixels, or a list of {self.values} uint8"
 
     @property
     def row_shape(self) -> tuple[int, ...]:

@@ -58,6 +58,8 @@ def arrays(batch: pa.RecordBatch, names: Sequence[str], kind: Kind, first_row: i
         is_category = {column.name: column.categories is not None for column in kind.columns}
         return {name: (_names if is_category[name] else _numbers)(batch.column(name)) for name in names}
     array = _storage(batch.column(names[0]))
+    if _t.is_struct(array.type):
+        array = pc.struct_field(array, "bytes")
     if array.null_count:
         row = pc.is_null(array).to_numpy(zero_copy_only=False).argmax()
         raise InvalidValue(f"row {first_row + int(row)}: {truncated(names[0])}", f" is null: {kind.in_words}")
@@ -93,6 +95,10 @@ def _fits(arrow_type: pa.DataType, kind: Kind) -> bool:
         return bool(arrow_type.byte_width == kind.values * kind.dtype.itemsize)
     if _t.is_binary(arrow_type) or _t.is_large_binary(arrow_type):
         return isinstance(kind, ImageInput)
+    if _t.is_struct(arrow_type):  # bytes and path, a picture of Hugging Face's `datasets`
+        return (
+            isinstance(kind, ImageInput) and "bytes" in arrow_type.names and _fits(arrow_type.field("bytes").type, kind)
+        )
     if _t.is_fixed_size_list(arrow_type) and arrow_type.list_size != kind.values:
         return False
     if _t.is_fixed_size_list(arrow_type) or _t.is_list(arrow_type) or _t.is_large_list(arrow_type):

@@ -102,7 +102,7 @@ def _strata(raw: RawData, options: DataOptions, findings: Findings) -> Strata | 
         return raw.sources, (rest, *((name,) for name in own))
     if raw.strata is not None:
         assert raw.sources is not None
-        return raw.sources, raw.strata
+        return raw.sources, tuple(stratum.splits for stratum in raw.strata)
     return np.zeros(len(raw.inputs), dtype=np.int8), (ALL_SPLITS,)
 
 
@@ -212,7 +212,8 @@ def _wording(
     if options.time_column:
         return PopulationWording(examples, "time", options.time_column, notes=notes)
     if raw.strata is not None and len(raw.strata) > 1:
-        return PopulationWording(examples, "strata", notes=notes)
+        strata = tuple((split, stratum.words) for stratum in raw.strata for split in stratum.splits)
+        return PopulationWording(examples, "strata", strata=strata, notes=notes)
     return PopulationWording(examples, "drawn", notes=notes)
 
 

@@ -14,7 +14,16 @@ from training.data.pool import Pool
 from training.data.rare import counts_of_kept
 from training.data.raw import Findings, RawData
 from training.data.scan import scan
-from training.data.sources import arrays, fashion_mnist, idx_folder, image_files, table_files, tables, vectors
+from training.data.sources import (
+    arrays,
+    fashion_mnist,
+    idx_folder,
+    image_files,
+    picture_column,
+    table_files,
+    tables,
+    vectors,
+)
 from training.data.sources.fetch import fetch, locate
 from training.errors import DataError
 
@@ -132,12 +141,15 @@ def _read(options: DataOptions, findings: Findings) -> RawData:
 
 
 def _read_tables(options: DataOptions, findings: Findings) -> RawData:
-    """CSV or Parquet: paths of pictures, vectors, or the numbers and categories themselves."""
+    """CSV or Parquet: pictures or their paths, vectors, or the numbers and categories themselves."""
     if not any(is_csv(file.path) for source in options.sources for file in table_files.files(source)):
         _reject(options, "Parquet", _CSV_OPTIONS)
     if options.path_column is not None:
         _reject(options, "a table of pictures", (*_TABLE_OPTIONS, "labels", "vector_column"))
         return image_files.read_table(options, findings)
+    if (name := picture_column.column(options)) is not None:
+        _reject(options, "a column of pictures", ("categorical", "numeric", "decimal", "labels"))
+        return picture_column.read(options, name, findings)
     _reject(options, "a table", (*_PICTURE_OPTIONS, "labels"))
     if (name := vectors.column(options)) is not None:
         _reject(options, "embeddings", ("categorical", "numeric", "decimal"))

@@ -22,6 +22,7 @@ class PopulationWording:
     method: Literal["drawn", "groups", "column", "files", "time", "strata"]
     column: str = ""
     files: tuple[tuple[str, str], ...] = ()  # split to the examples of its own file
+    strata: tuple[tuple[SplitName, str], ...] = ()  # split to the part of the data that it is taken from
     notes: tuple[str, ...] = ()
     copies: str = ""  # appended if examples repeat
 
@@ -51,8 +52,9 @@ class PopulationWording:
                     "another in time: the promise assumes that later inputs are exchangeable with these"
                 )
             case "strata":
-                part = "training files" if name in ("train", "tune") else "test files (t10k)"
-                return f"{self.examples}, drawn at random from its {part}"
+                part = dict(self.strata)[name]
+                alone = [words for _, words in self.strata].count(part) == 1
+                return f"{self.examples}, {'those of' if alone else 'drawn at random from'} its {part}"
             case _:
                 return f"{self.examples}, drawn at random"
 

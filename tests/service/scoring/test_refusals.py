@@ -53,9 +53,9 @@ TABLE: dict[str, tuple[Columns, str]] = {
 }
 PICTURES: dict[str, tuple[Any, str]] = {
     "another size": (blank(), "row 1: x is an image of 28x28 pixels, mode L: it must be 2x1 grey (mode L)"),
-    "no picture": (b"nonsense", "row 1: x holds 8 bytes: it must be a PNG, a JPEG or the 2 raw bytes"),
+    "no picture": (b"nonsense", "row 1: x holds 8 bytes: it must be a picture file (PNG, JPEG, WebP"),
     "cut short": (blank(size=(2, 1))[:40], "row 1: x is not a readable PNG: "),
-    "null": (None, "row 1: x is null: a picture is bytes, a PNG, a JPEG or 2 pixels, or a list of 2 uint8"),
+    "null": (None, "row 1: x is null: a picture is bytes, a picture file or 2 pixels, or a list of 2 uint8"),
 }
 
 

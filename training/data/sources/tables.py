@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from service.contract.inputs import Column, FeaturesInput
 from service.inference.csv_files import written_numbers
 from service.inference.csv_files.form import Decimal
+from service.inference.readers.picture_formats import SUFFIXES
 from training.data.coded import CodedColumn, is_text
 from training.data.options import DataOptions
 from training.data.raw import EXACT, Findings, RawData
@@ -184,7 +185,7 @@ def _warn_if_unlikely(name: str, coded: CodedColumn, findings: Findings) -> None
     rows, names = len(coded.codes), coded.names
     if len(names) == 1:
         findings.warnings.append(f"column {name!r} is {names[0]!r} in every row: the model learns nothing from it")
-    if all(text.lower().endswith((".png", ".jpg", ".jpeg")) for text in names):
+    if all(text.lower().endswith(SUFFIXES) for text in names):
         findings.warnings.append(
             f"column {name!r} looks like paths of pictures: give --path-column {name} to read them"
         )
