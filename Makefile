@@ -136,7 +136,7 @@ nightly: coverage test-slow test-rolling test-contract fuzz soak soak-memory ## 
 
 ##@ Measure
 
-accuracy: $(VENV)/train data ## the accuracies of docs/training.md: both recipes over five seeds
+accuracy: $(VENV)/train data ## the accuracies of docs/training.md: each recipe over five seeds
 	$(BIN)/python -m benchmarks.accuracy
 
 recipe: $(VENV)/train data ## the tuned recipe beside its neighbours, on the tune split; takes minutes
@@ -166,7 +166,7 @@ bench-overload: setup $(MODEL) ## three times the highest load: what is answered
 bench-choices: setup $(MODEL) ## the figures of docs/evidence/serving.md: precision, kinds of route, many models, metrics; needs wrk
 	$(BIN)/python -m benchmarks.precision $(MODEL)
 	$(BIN)/python -m benchmarks.routes $(MODEL)
-	$(BIN)/python -m benchmarks.models
+	$(BIN)/python -m benchmarks.many_models
 	$(BIN)/python -m benchmarks.scrape $(MODEL)
 	$(BIN)/python -m benchmarks.reload $(MODEL)
 
@@ -184,6 +184,14 @@ bench-score: setup ## 10,000,000 rows from Parquet, beside onnxruntime alone; 20
 bench-fit: setup data ## an epoch beside its two products and a DataLoader; the job beside its epochs and scikit-learn
 	$(BIN)/python -m benchmarks.training.epoch
 	$(BIN)/python -m benchmarks.training.job
+
+bench-models: setup data build/bench-models/made ## our models beside scikit-learn's with the best C, and promises on Fashion-MNIST; an hour; SEEDS= and RECIPE=
+	$(BIN)/python -m benchmarks.models --json build/bench-models/models.json $(if $(RECIPE),--recipe $(RECIPE)) $(if $(SEEDS),--seeds $(SEEDS))
+	$(BIN)/python -m benchmarks.models.promises --json build/bench-models/promises.json $(if $(RECIPE),--recipe $(RECIPE)) $(if $(SEEDS),--seeds $(SEEDS))
+
+build/bench-models/made: requirements/bench-models.txt
+	$(BIN)/pip install --quiet --no-deps --require-hashes --upgrade --target $(@D)/site -r $<
+	touch $@
 
 bench-gpu: setup data ## an epoch on a GPU, launched and recorded, beside the processor's; fit and sweep on either; needs CUDA
 	$(BIN)/python -m benchmarks.training.gpu

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from service.contract.inputs import ImageInput
 from tests import tiny_features
-from training.certification.principal_components import PrincipalAxes, PrincipalComponents
+from training.certification.principal_components import PrincipalComponents
 from training.data.encoders import Encoder, ImageEncoder
 from training.fitting.lift import QuadraticLift
+from training.fitting.principal_axes import PrincipalAxes
 from training.fitting.regression import SoftmaxRegression
 from training.publishing.model import Model
 

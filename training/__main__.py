@@ -1,6 +1,7 @@
 """`python -m training`: parses the command line, then imports and runs the command."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from service.contract.commands import parse
 from service.contract.errors import DemurError
 from training.cli import parser
 
+WAITING = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"}  # how threads wait: OpenMP's own, GNU's, LLVM's
 INTERRUPTED = 130  # the status that a shell reports for Ctrl-C: 128 and the number of SIGINT
 
 
@@ -19,6 +21,12 @@ def main(command_line: list[str] | None = None, program: str = parser.PROGRAM) -
     except DemurError as error:
         _log(f"demur: {error}")
         return 1
+    except MemoryError as error:
+        _log(
+            f"demur: not enough memory{f' ({error})' if str(error) else ''}: give fewer examples or smaller pictures "
+            "(--image-size), or a machine with more memory"
+        )
+        return 1
     except KeyboardInterrupt:
         _log("demur: interrupted")
         return INTERRUPTED
@@ -27,6 +35,7 @@ def main(command_line: list[str] | None = None, program: str = parser.PROGRAM) -
 
 def _run(options: argparse.Namespace) -> None:
     """Import the command and run it. No other command is imported: torch and matplotlib take seconds."""
+    _let_waiting_threads_sleep()
     match options.command:
         case "fit":
             from training.cli.fit import run_fit
@@ -50,6 +59,16 @@ def _run(options: argparse.Namespace) -> None:
             run_describe(options, print, _log)
         case "fetch":
             _fetch(options.data_dir)
+
+
+def _let_waiting_threads_sleep() -> None:
+    """Unless the user has said how they wait. OpenMP reads this when torch is imported, and never again.
+
+    By default a thread without work spins for some 20 ms. On a core that another process or a quota claims, the time
+    that it spins is taken from the thread that it waits for.
+    """
+    if not WAITING & os.environ.keys():
+        os.environ["OMP_WAIT_POLICY"] = "passive"
 
 
 def _fetch(data_dir: Path | None) -> None:

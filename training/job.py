@@ -2,8 +2,6 @@
 
 import dataclasses
 import math
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,25 +9,21 @@ import torch
 
 from service.contract.files import check_place
 from service.contract.manifest import Manifest
-from service.contract.training import Training
+from service.contract.training import Selection, Training, Tried
 from service.inference.classifier import Classifier
-from training.certification.principal_components import PrincipalAxes
 from training.certification.scored import Scored
 from training.certification.settings import AbstentionSettings
 from training.certification.temperature import MAX_TEMPERATURE
 from training.data.dataset import LabelledData
-from training.data.encoders import Encoder, encoder_for
 from training.data.options import Recipe
 from training.data.splits import Splits, split
 from training.errors import DivergedError
-from training.fitting.checkpoint import Checkpoint, identity
-from training.fitting.fit import Epoch, Fit, fit
-from training.fitting.lift import require_room
-from training.fitting.recipes import FitSettings
-from training.fitting.shifted import Shifted, picture_of
-from training.fitting.source import examples
+from training.fitting.auto.choose import Choice
+from training.fitting.fit import Fit
+from training.fitting.fit_splits import FittedSplits, Listener, Task, fit_splits
+from training.fitting.recipes import FitSettings, Given
 from training.fitting.workers import ALONE, Device, Workers, find_device
-from training.publishing.release import FittedModel, ReleaseOptions, TuneScores, lift_of, release, score_tune
+from training.publishing.release import FittedModel, ReleaseOptions, TuneScores, release, score_tune
 
 _CPU = torch.device("cpu")
 
@@ -39,13 +33,18 @@ class Job:
     """What to train, what to certify, and where to publish."""
 
     recipe: Recipe
-    settings: FitSettings
+    settings: FitSettings  # of the recipe `auto`, only the precision counts
     seed: int
     device: Device
     out: Path
     min_accuracy: float | None = None
     abstention: AbstentionSettings = field(default_factory=AbstentionSettings)
     checkpoint: Path | None = None  # a file, written after every epoch
+    given: Given = field(default_factory=Given)  # what the recipe `auto` does not choose
+
+    def task(self, dataset: LabelledData, splits: Splits) -> Task:
+        """The fit."""
+        return Task(dataset, splits, self.recipe, self.settings, self.seed, self.checkpoint, self.given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,8 @@ class JobResult:
     report: Scored  # the file's own scores of the report split
     splits: Splits
     fit: Fit
-    seconds: float  # of the fit alone
+    choice: Choice | None  # of the recipe `auto`
+    seconds: float  # of the choice and the fit
     difference: float  # largest difference in a probability between torch and the file
 
     @property
@@ -70,9 +70,7 @@ class JobResult:
         return self.classifier.version
 
 
-def run(
-    job: Job, dataset: LabelledData, on_epoch: Callable[[Epoch], None] | None = None, workers: Workers = ALONE
-) -> JobResult:
+def run(job: Job, dataset: LabelledData, listener: Listener | None = None, workers: Workers = ALONE) -> JobResult:
     """Train, certify, prove and publish. Raises TrainingError, and then nothing was published.
 
     With several `workers` the first one calls this, and the others call `assist`.
@@ -83,75 +81,39 @@ def run(
     options.check()
     if job.checkpoint is not None:
         check_place(job.checkpoint)
-    fitted = _fit(job, dataset, splits, device, workers, on_epoch)
+    fitted = fit_splits(job.task(dataset, splits), device, listener, workers)
     released = release(_fitted_model(job, dataset, fitted, device, workers), dataset, splits, options)
-    return JobResult(released.classifier, released.report, splits, fitted.fit, fitted.seconds, released.difference)
+    return JobResult(
+        released.classifier,
+        released.report,
+        splits,
+        fitted.fit,
+        fitted.choice,
+        fitted.seconds,
+        released.difference,
+    )
 
 
-def dry_run(job: Job, dataset: LabelledData, on_epoch: Callable[[Epoch], None] | None = None) -> TuneScores:
+def dry_run(job: Job, dataset: LabelledData, listener: Listener | None = None) -> TuneScores:
     """Train, and score the tune split. The calibration and report splits stay unseen, and nothing is written."""
     device, splits = find_device(job.device), split(dataset, job.recipe, job.seed)
-    fitted = _fit(job, dataset, splits, device, ALONE, on_epoch)
+    fitted = fit_splits(job.task(dataset, splits), device, listener)
     return score_tune(_fitted_model(job, dataset, fitted, device, ALONE), splits)
 
 
 def assist(job: Job, dataset: LabelledData, workers: Workers) -> None:
     """Do this process's share of the fit, and nothing else. Raises TrainingError."""
-    _fit(job, dataset, split(dataset, job.recipe, job.seed), find_device(job.device, workers), workers)
-
-
-@dataclass(frozen=True, slots=True)
-class _Fitted:
-    """A fit with what it stands on; the same in all workers."""
-
-    encoder: Encoder
-    axes: PrincipalAxes | None  # with a lift
-    fit: Fit
-    seconds: float
-
-
-def _fit(
-    job: Job,
-    dataset: LabelledData,
-    splits: Splits,
-    device: torch.device,
-    workers: Workers,
-    on_epoch: Callable[[Epoch], None] | None = None,
-) -> _Fitted:
-    require_room(job.settings.lift, len(dataset.classes))
-    picture = picture_of(dataset.input) if job.settings.augment == "shift" else None
-    inputs = (dataset, splits, job.recipe, job.seed, job.settings)
-    workers.require_same(identity(*inputs) | {"device": device.type})
-    encoder = workers.broadcast(lambda: encoder_for(dataset.input, splits.train))
-    components = job.settings.lift
-    axes, lift = workers.broadcast(lambda: lift_of(encoder, splits.train, components) if components else (None, None))
-    checkpoint = None if job.checkpoint is None else Checkpoint(job.checkpoint, identity(*inputs, lift))
-    start_state = workers.broadcast(lambda: None if checkpoint is None else checkpoint.load())
-    dtype = getattr(torch, job.settings.precision)
-    train, tune = (examples(part, encoder, device, dtype) for part in (splits.train, splits.tune))
-    start = time.perf_counter()
-    fitted = fit(
-        train if picture is None else Shifted(train, picture),
-        tune,
-        len(dataset.classes),
-        job.settings,
-        torch.Generator().manual_seed(job.seed),
-        on_epoch,
-        lift=lift,
-        workers=workers,
-        start=start_state,
-        on_state=checkpoint.save if checkpoint is not None and workers.leads else None,
-    )
-    return _Fitted(encoder, axes, fitted, time.perf_counter() - start)
+    task = job.task(dataset, split(dataset, job.recipe, job.seed))
+    fit_splits(task, find_device(job.device, workers), workers=workers)
 
 
 def _fitted_model(
-    job: Job, dataset: LabelledData, fitted: _Fitted, device: torch.device, workers: Workers
+    job: Job, dataset: LabelledData, fitted: FittedSplits, device: torch.device, workers: Workers
 ) -> FittedModel:
     """The fit as `release` takes it. Raises DivergedError where it is no better than guessing."""
-    _require_better_than_guessing(fitted.fit, len(dataset.classes), job.settings)
+    _require_better_than_guessing(fitted.fit, len(dataset.classes), fitted.settings)
     regression = fitted.fit.model.to(_CPU, torch.float32)
-    return FittedModel(fitted.encoder, regression, _training(job, fitted.fit, device, workers), fitted.axes)
+    return FittedModel(fitted.encoder, regression, _training(job, fitted, device, workers), fitted.axes)
 
 
 def _require_better_than_guessing(fitted: Fit, classes: int, settings: FitSettings) -> None:
@@ -171,12 +133,32 @@ def _require_better_than_guessing(fitted: Fit, classes: int, settings: FitSettin
             )
 
 
-def _training(job: Job, fitted: Fit, device: torch.device, workers: Workers) -> Training:
+def _training(job: Job, fitted: FittedSplits, device: torch.device, workers: Workers) -> Training:
     return Training(
         recipe=job.recipe,
         seed=job.seed,
         device="cuda" if device.type == "cuda" else "cpu",
         processes=workers.size,
-        best_epoch=fitted.best_epoch,
-        **dataclasses.asdict(job.settings),
+        best_epoch=fitted.fit.best_epoch,
+        selection=None if fitted.choice is None else _selection(fitted.choice),
+        **dataclasses.asdict(fitted.settings),
+    )
+
+
+def _selection(choice: Choice) -> Selection:
+    return Selection(
+        method=choice.method,
+        rows=choice.rows,
+        tried=[
+            Tried(
+                lift=trial.lift,
+                augment=trial.augment,
+                short=trial.short,
+                weight_decay=float(f"{trial.weight_decay * choice.variance:.3g}"),
+                loss=trial.loss if math.isfinite(trial.loss) else None,
+                standard_error=None if trial is choice.chosen else trial.standard_error(choice.chosen),
+            )
+            for trial in choice.trials
+        ],
+        chosen=next(i for i, trial in enumerate(choice.trials) if trial is choice.chosen),
     )

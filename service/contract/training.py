@@ -1,8 +1,10 @@
 """How a model was fitted: the settings of the fit, and the form of its logits."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from service.contract.fail_fast_list import FailFastList
 
 
 class _Part(BaseModel):
@@ -16,6 +18,36 @@ class Lift(_Part):
     components: int = Field(ge=1, description="K, the number of principal coordinates that are multiplied.")
 
 
+class Tried(_Part):
+    """Settings that were tried, and how good they were."""
+
+    lift: int = Field(ge=0, description="Principal coordinates that were multiplied; 0 for no lift.")
+    augment: Literal["none", "shift"] = Field(description="As in `Training`.")
+    weight_decay: float = Field(ge=0, description="The best of its path, as in `Training`.")
+    short: bool = Field(False, description="Whether the fit was ended early, to compare it with other short ones.")
+    loss: float | None = Field(ge=0, description="The mean cross-entropy on rows not trained on; null if it diverged.")
+    standard_error: float | None = Field(
+        ge=0, description="Of the loss less that of the chosen settings, row by row; null for these themselves."
+    )
+
+
+class Selection(_Part):
+    """How the recipe `auto` chose the settings."""
+
+    method: Literal["cross-validation", "tune"] = Field(
+        description="Cross-validation over train and tune together for few rows; else the loss on tune."
+    )
+    rows: int = Field(ge=1, description="The number of rows that the losses are means of.")
+    tried: FailFastList[Tried] = Field(min_length=1, description="In the order in which they were tried.")
+    chosen: int = Field(ge=0, description="The index of the chosen settings in `tried`.")
+
+    @model_validator(mode="after")
+    def _chosen_was_tried(self) -> Self:
+        if self.chosen >= len(self.tried):
+            raise ValueError(f"chosen is {self.chosen}, but {len(self.tried)} settings were tried")
+        return self
+
+
 class Training(_Part):
     """The settings of the fit, and the epoch that was kept."""
 
@@ -23,7 +55,9 @@ class Training(_Part):
         description="The recipe that the settings are based on."
     )
     optimizer: Literal["sgd", "adam", "lbfgs"] = Field(
-        "sgd", description="For adam, momentum is the decay of the first moment."
+        "sgd",
+        description="For adam, momentum is the decay of the first moment. For lbfgs, each epoch is a step on all rows, "
+        "and learning rate and momentum have no effect.",
     )
     epochs: int = Field(ge=1, description="Passes over the training split.")
     batch_size: int = Field(ge=1, description="The number of examples in a minibatch.")
@@ -48,3 +82,4 @@ class Training(_Part):
     )
     processes: int = Field(ge=1, description="The number of processes that shared the fit.")
     best_epoch: int = Field(ge=1, description="The epoch whose weights are in the file, counted from 1.")
+    selection: Selection | None = Field(None, description="How the settings were chosen; null if they were given.")

@@ -1,12 +1,13 @@
 """The `score` command: scores the files and prints a summary."""
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
 
+from service.contract.cores import available_cores
 from service.contract.errors import ScoringError
+from service.inference.csv_files.form import CsvOptions, is_csv
 from service.scoring.files import Source, pairs
 from service.scoring.job import Job
 from service.scoring.parts import tally
@@ -30,13 +31,17 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _job(source: Path, target: Path, plan: ScoringPlan, options: argparse.Namespace) -> Job:
-    opened = Source.open(source)
+    if is_csv(source):
+        csv = CsvOptions(options.delimiter, options.encoding, options.decimal)
+        opened = Source.open_csv(source, csv, plan.classifier.manifest.input)
+    else:
+        opened = Source.open(source)
     try:
         scorer = Scorer(plan.classifier, plan.reader, plan.options, opened.schema)
     except ScoringError as error:
         raise ScoringError(f"{source}: {error}") from None
-    threads = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return Job(opened, target, scorer, options.batch_size or opened.batch_rows, options.threads or threads)
+    threads = options.threads or available_cores()
+    return Job(opened, target, scorer, options.batch_size or opened.batch_rows, threads)
 
 
 def _scored_rows(jobs: list[Job]) -> int:

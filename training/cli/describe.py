@@ -19,6 +19,7 @@ from training.data.opening import OpenedData, class_counts, open_data
 from training.data.options import DataOptions
 from training.data.pool import Pool
 from training.errors import DataError
+from training.fitting.fit_splits import Listener
 from training.fitting.recipes import RECIPES, for_size
 from training.job import Job, dry_run
 from training.reporting import plan
@@ -39,6 +40,8 @@ def run_describe(options: argparse.Namespace, print_result: Log, log: Log) -> No
     print_result("\nclasses\n" + _indented(_classes(opened)))
     if columns := _columns(opened):
         print_result("\ncolumns\n" + _indented(columns))
+    if left_out := opened.findings.left_out:
+        print_result("\nleft out\n" + _indented(left_out))
     splits, failure = _splits(opened, options.seed, targets)
     print_result("\n" + "\n\n".join(f"{title}\n{_indented(lines)}" for title, lines in splits if lines))
     errors = [*opened.findings.errors, *([failure] if failure else [])]
@@ -50,7 +53,8 @@ def run_describe(options: argparse.Namespace, print_result: Log, log: Log) -> No
     if options.plan:
         print_result("\nwhat to expect\n" + _indented(_planned(opened.pool, options.seed, targets, log)))
     seed = ["--seed", str(options.seed)] if options.seed else []
-    print_result(f"\nto train\n  {fit_command(data, [*target_options.words(options), *seed])}")
+    out = ["--out", f"build/{opened.pool.name}.onnx"]
+    print_result(f"\nto train\n  {fit_command(data, [*target_options.words(options), *seed, *out])}")
 
 
 def fit_command(options: DataOptions, more: Sequence[str]) -> str:
@@ -70,10 +74,11 @@ def _planned(pool: Pool, seed: int, targets: AbstentionSettings, log: Log) -> li
     """The expected coverage for other numbers of calibration examples, estimated by a fit that is not published."""
     parts = pool.parts(seed)
     have, settings = Capacity.of_parts(parts), for_size(RECIPES["tuned"], len(parts["train"]))
-    log(f"fitting {settings.epochs} epochs for the plan; nothing is published")
-    progress = Progress(settings.epochs)
+    log("fitting for the plan; nothing is published")
+    progress = Progress(None)
     try:
-        tuned = dry_run(Job("tuned", settings, seed, "auto", out=Path(os.devnull)), pool, progress)
+        job = Job("auto", settings, seed, "auto", out=Path(os.devnull))
+        tuned = dry_run(job, pool, Listener(progress.trial, progress.epoch))
     finally:
         progress.close()
     sizes = (*planning.SIZES, have.calibration)
@@ -96,6 +101,8 @@ def _summary(opened: OpenedData) -> list[tuple[str, str]]:
             rows.append(("input", f"features, {width} columns; a missing number: {missing}"))
     if opened.division is not None and opened.division.copies is not None:
         rows.append(("copies", opened.division.copies))
+    if opened.division is not None and opened.division.rare is not None:
+        rows.append(("classes", opened.division.rare))
     if raw.notes:
         rows.append(("pictures", "; ".join(raw.notes)))
     return rows

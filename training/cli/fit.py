@@ -8,18 +8,21 @@ from service.contract.errors import ModelError
 from service.contract.files import make_writable
 from service.inference.classifier import Classifier
 from training.certification.capacity import capacity, shortages
-from training.cli import data_options, parser, target_options
+from training.cli import data_options, fit_settings, target_options
 from training.data.dataset import LabelledData
 from training.data.opening import load
 from training.data.splits import sizes
 from training.fitting import checkpoint
+from training.fitting.fit_splits import Listener
 from training.fitting.joining import joined
+from training.fitting.threads import use_available_cores
 from training.fitting.workers import Workers
 from training.job import Job, JobResult, assist, run
 from training.reporting import operating_points
 from training.reporting.cautions import uncertified
 from training.reporting.evaluation.evaluation import evaluate
 from training.reporting.files import check_apart, write_fit
+from training.reporting.selection import choice_in_words
 from training.reporting.terminal import Progress, table
 
 Log = Callable[[str], None]
@@ -31,6 +34,7 @@ def run_fit(options: argparse.Namespace, print_result: Log, log: Log) -> None:
     With several processes, the first one runs the whole job and the others help with the fit. They stay until it has
     published: where it dies before that, all of them must still be there to be restarted.
     """
+    use_available_cores()
     with joined(options.device) as workers:
         version = workers.broadcast(lambda: _published(options.out, log) if options.if_missing else None)
         if not workers.leads and version is None:
@@ -55,9 +59,9 @@ def _lead(options: argparse.Namespace, workers: Workers, print_result: Log, log:
     available = capacity(dataset, job.recipe, job.seed)
     for line in shortages(available, settings.selective_risk, settings.risk_level):
         log(f"warning: {line}")
-    progress = Progress(job.settings.epochs)
+    progress = Progress(None if job.recipe == "auto" else job.settings.epochs)
     try:
-        result = run(job, dataset, progress, workers)
+        result = run(job, dataset, Listener(progress.trial, progress.epoch), workers)
     finally:
         progress.close()
     manifest, points = result.manifest, result.manifest.metrics.operating_points
@@ -87,9 +91,11 @@ def _published(path: Path, log: Log) -> str | None:
 
 
 def _job(options: argparse.Namespace, dataset: LabelledData) -> Job:
+    recipe = fit_settings.recipe(options)
     return Job(
-        recipe=options.recipe,
-        settings=parser.settings(options, sizes(dataset, options.recipe, options.seed)["train"]),
+        recipe=recipe,
+        settings=fit_settings.settings(options, recipe, sizes(dataset, recipe, options.seed)["train"]),
+        given=fit_settings.given(options),
         seed=options.seed,
         device=options.device,
         out=options.out,
@@ -105,9 +111,10 @@ def _summary(job: Job, result: JobResult) -> list[tuple[str, str]]:
     best = next(epoch for epoch in result.fit.history if epoch.number == manifest.training.best_epoch)
     return [
         ("recipe", f"{job.recipe}, seed {job.seed}"),
+        *(("choice", line) for line in choice_in_words(manifest.training.selection)),
         (
             "fit",
-            f"{job.settings.epochs} epochs in {result.seconds:.1f} s on {manifest.training.device}, "
+            f"{len(result.fit.history)} epochs in {result.seconds:.1f} s on {manifest.training.device}, "
             f"kept epoch {best.number}",
         ),
         ("train", f"accuracy {best.train.accuracy:.4f}, loss {best.train.loss:.4f} (mean over the epoch)"),

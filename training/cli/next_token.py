@@ -11,6 +11,7 @@ from tqdm import tqdm
 from training.data.text.corpus import folder, standard_library
 from training.data.text.task import Task
 from training.fitting.next_token import NextTokenSettings, fit_next_token
+from training.fitting.threads import use_available_cores
 from training.publishing.next_token import publish_next_token, release_options
 from training.publishing.release import Release
 from training.reporting import operating_points
@@ -22,6 +23,7 @@ Log = Callable[[str], None]
 
 def run_next_token(options: argparse.Namespace, print_result: Log, log: Log) -> None:
     """Run the command. `print_result` gets the result, `log` the progress. Raises TrainingError."""
+    use_available_cores()
     given = {"steps": options.steps, "seed": options.seed}
     settings = dataclasses.replace(NextTokenSettings(), **{n: value for n, value in given.items() if value is not None})
     task = Task.of(standard_library() if options.text is None else folder(options.text))

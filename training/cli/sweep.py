@@ -12,6 +12,7 @@ from training.errors import DivergedError
 from training.fitting.recipes import TUNED, for_size
 from training.fitting.sweep.ranking import Standing, rank
 from training.fitting.sweep.runs import run
+from training.fitting.threads import use_available_cores
 from training.fitting.workers import find_device
 from training.reporting.files import sweep_csv
 from training.reporting.pictures.sheet import as_png
@@ -25,6 +26,7 @@ _ROWS = 5  # of the best settings
 
 def run_sweep(options: argparse.Namespace, print_result: Log, log: Log) -> None:
     """Run the command. `print_result` gets the result, `log` the progress. Raises TrainingError."""
+    use_available_cores()
     make_writable(options.out)
     device = find_device(options.device)
     dataset = load(data_options.options(options, options.data), options.data_dir, log)

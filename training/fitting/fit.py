@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from training.errors import DivergedError
+from training.fitting import threads
 from training.fitting.examples import Examples, Minibatch, Source
 from training.fitting.gradient import loss, loss_and_gradient
 from training.fitting.lift import QuadraticLift
@@ -104,18 +105,19 @@ def fit(
     model, best, history = start.model, start.best, list(start.history)
     sgd = SGD(settings.momentum, settings.weight_decay, settings.clip_norm, start.velocity)
     train_at = _trainer(train, model, sgd, settings, generator, workers)
-    for number in range(len(history) + 1, settings.epochs + 1):
-        epoch = Epoch(number, train_at(_rates(settings, len(train), number)), evaluate(model, tune, workers))
-        _require_finite(epoch, settings)
-        history.append(epoch)
-        if on_epoch is not None:
-            on_epoch(epoch)
-        if settings.keep == "last":
-            best = Best(epoch.tune.loss, number, model)
-        elif epoch.tune.loss < best.loss:
-            best = Best(epoch.tune.loss, number, model.copy())
-        if on_state is not None:
-            on_state(State(model, sgd.velocity, best, history, generator.get_state()))
+    with threads.for_product(min(settings.batch_size, len(train)), train.width, classes, lift):
+        for number in range(len(history) + 1, settings.epochs + 1):
+            epoch = Epoch(number, train_at(_rates(settings, len(train), number)), evaluate(model, tune, workers))
+            _require_finite(epoch, settings)
+            history.append(epoch)
+            if on_epoch is not None:
+                on_epoch(epoch)
+            if settings.keep == "last":
+                best = Best(epoch.tune.loss, number, model)
+            elif epoch.tune.loss < best.loss:
+                best = Best(epoch.tune.loss, number, model.copy())
+            if on_state is not None:
+                on_state(State(model, sgd.velocity, best, history, generator.get_state()))
     return Fit(best.model, best.epoch, history)
 
 

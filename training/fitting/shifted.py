@@ -12,7 +12,6 @@ from training.fitting.examples import Examples, Minibatch, Source
 from training.fitting.workers import ALONE, Workers
 
 Picture = tuple[int, int, int]  # height, width, channels
-
 _MOVES = [(1, -1), (1, 1), (2, -1), (2, 1)]  # axis of [B, H, W, C], step
 
 
@@ -76,3 +75,22 @@ def moved(pictures: Tensor, axis: int, step: int) -> Tensor:
     last = pictures.shape[axis] - 1
     rest, edge = pictures.narrow(axis, max(0, -step), last), pictures.narrow(axis, max(0, -step) * last, 1)
     return torch.cat([edge, rest] if step > 0 else [rest, edge], dim=axis)
+
+
+def with_moved(examples: Examples, picture: Picture) -> Examples:
+    """The examples, and after them copies that are moved by a pixel to each of the four sides: N -> 5 N."""
+    stored = torch.cat([examples.stored, *moved_to_sides(examples.stored, picture)])
+    return replace(examples, stored=stored, labels=torch.cat([examples.labels] * (1 + len(_MOVES))))
+
+
+def moved_to_sides(features: Tensor, picture: Picture) -> Iterator[Tensor]:
+    """Pictures `[N, D]` moved by a pixel to each of the four sides, one side after another.
+
+    >>> [moved.tolist() for moved in moved_to_sides(torch.tensor([[1, 2, 3]]), (1, 3, 1))]
+    [[[1, 2, 3]], [[1, 2, 3]], [[2, 3, 3]], [[1, 1, 2]]]
+    """
+    return (_moved_rows(features, picture, axis, step) for axis, step in _MOVES)
+
+
+def _moved_rows(features: Tensor, picture: Picture, axis: int, step: int) -> Tensor:
+    return moved(features.view(-1, *picture), axis, step).flatten(1)

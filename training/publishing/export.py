@@ -9,8 +9,9 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 
 from service.contract.manifest import METADATA_KEY, Manifest
-from training.certification.principal_components import FAINT, PrincipalAxes, PrincipalComponents
+from training.certification.principal_components import FAINT, PrincipalComponents
 from training.data.encoders.encoder import graph_input
+from training.fitting.principal_axes import PrincipalAxes
 from training.publishing.model import Model
 from training.publishing.quadratic_form import OUTPUT, QuadraticForm
 

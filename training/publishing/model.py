@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from training.certification.principal_components import PrincipalAxes, PrincipalComponents
+from training.certification.principal_components import PrincipalComponents
 from training.data.encoders.encoder import Encoder
+from training.fitting.principal_axes import PrincipalAxes
 from training.fitting.regression import SoftmaxRegression
 from training.fitting.softmax import softmax
 from training.publishing.quadratic_form import QuadraticForm

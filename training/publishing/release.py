@@ -19,18 +19,17 @@ from service.contract.policy import Policy
 from service.contract.training import Training
 from service.inference.classifier import Classifier, Scores
 from training.certification.certify import certify
-from training.certification.principal_components import PrincipalAxes, PrincipalComponents
+from training.certification.principal_components import PrincipalComponents
 from training.certification.reference import reference
 from training.certification.samples import largest_group_size
 from training.certification.scored import Scored, score
 from training.certification.settings import AbstentionSettings
-from training.certification.temperature import fit_temperature
+from training.certification.temperature import fit_temperature, pays
 from training.data.dataset import Labelled, LabelledData
 from training.data.encoders import Encoder
-from training.data.encoders.encoder import Encoded
 from training.data.splits import Splits
 from training.errors import GateError
-from training.fitting.lift import QuadraticLift
+from training.fitting.principal_axes import PrincipalAxes, sample
 from training.fitting.regression import SoftmaxRegression
 from training.publishing import manifest
 from training.publishing.export import to_onnx
@@ -41,8 +40,6 @@ from training.reporting.evaluation.operating_points import curve, measure, polic
 from training.reporting.evaluation.quality import measure_quality
 
 _MAX_FOR_BINS = 10_000  # training examples
-_MAX_FOR_COMPONENTS = 50_000  # examples; more would not move the components by anything that matters
-_MAX_COMPONENT_FEATURES = 2**26  # features of those examples, 256 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +125,7 @@ def score_tune(fitted: FittedModel, splits: Splits) -> TuneScores:
     """
     tune = splits.tune
     logits, ood_score = _logits_and_ood_scores(fitted, _components(fitted, splits.train), tune)
-    p = probabilities(logits, fit_temperature(logits, tune.labels))
+    p = probabilities(logits, _choose_temperature(fitted, logits, tune))
     scores = Scores(p, p.max(axis=1), ood_score)
     scored = Scored(scores, tune.labels, tune.source, tune.fingerprint(), tune.groups)
     return TuneScores(scored, largest_group_size(splits.train.groups))
@@ -138,7 +135,16 @@ def _temperature(fitted: FittedModel, splits: Splits) -> float:
     """1 for the chapter's recipe: its tune split is the test images, which may not choose one."""
     if splits.calibration is None:
         return 1.0
-    return fit_temperature(_logits(fitted, splits.tune), splits.tune.labels)
+    return _choose_temperature(fitted, _logits(fitted, splits.tune), splits.tune)
+
+
+def _choose_temperature(fitted: FittedModel, logits: torch.Tensor, tune: Labelled) -> float:
+    """Fitted on tune; for the recipe `auto` 1 where that is as good, within a standard error.
+
+    Its weight decay was chosen for the same loss, so 1 is near the best; a temperature of few rows is further from it.
+    """
+    temperature = fit_temperature(logits, tune.labels)
+    return temperature if fitted.training.recipe != "auto" or pays(temperature, logits, tune.labels) else 1.0
 
 
 def _logits(fitted: FittedModel, part: Labelled) -> torch.Tensor:
@@ -166,22 +172,8 @@ def _logits_and_ood_scores(
     return torch.cat(logits), torch.cat(ood_scores).numpy()
 
 
-def lift_of(encoder: Encoder, train: Labelled, components: int) -> tuple[PrincipalAxes, QuadraticLift]:
-    """The principal axes of the training inputs, for the gate too, and the lift on so many of them."""
-    blocks = _for_components(encoder, train)
-    axes = PrincipalAxes.fit(blocks, encoder.full_scale, components)
-    return axes, QuadraticLift.of(axes, blocks, components)
-
-
 def _components(fitted: FittedModel, train: Labelled) -> PrincipalComponents:
-    blocks = _for_components(fitted.encoder, train)
-    return PrincipalComponents.fit(blocks, fitted.encoder.full_scale, fitted.axes)
-
-
-def _for_components(encoder: Encoder, train: Labelled) -> Encoded:
-    """The first training examples, as many as fit into memory: the split's order is random."""
-    count = max(2, min(_MAX_FOR_COMPONENTS, _MAX_COMPONENT_FEATURES // encoder.width))
-    return Encoded(_first(train, count), encoder)
+    return PrincipalComponents.fit(sample(fitted.encoder, train), fitted.encoder.full_scale, fitted.axes)
 
 
 def _first(part: Labelled, count: int) -> Labelled:

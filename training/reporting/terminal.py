@@ -6,7 +6,9 @@ from typing import TextIO
 
 from tqdm import tqdm
 
+from training.fitting.auto.trials import Trial
 from training.fitting.fit import Epoch
+from training.fitting.recipes import Augment
 from training.fitting.sweep.runs import Run
 
 
@@ -23,20 +25,41 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-class Progress:
-    """A bar over the epochs with the latest loss and accuracy; on a stream that is no terminal, a line an epoch."""
+def in_words(lift: int, augment: Augment) -> str:
+    """The form of a model.
 
-    def __init__(self, epochs: int, stream: TextIO | None = None) -> None:
+    >>> in_words(64, "shift"), in_words(0, "none")
+    ('products of 64 coordinates, moved pictures', 'the features alone')
+    """
+    form = f"products of {lift} coordinates" if lift else "the features alone"
+    return form if augment == "none" else f"{form}, moved pictures"
+
+
+class Progress:
+    """A bar over the epochs with the latest loss and accuracy; on a stream that is no terminal, a line an epoch.
+
+    Settings that were tried before are a line each. `epochs` is None where the number is open.
+    """
+
+    def __init__(self, epochs: int | None, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
         self._bar = tqdm(total=epochs, unit="epoch", file=self._stream, disable=not self._stream.isatty())
 
-    def __call__(self, epoch: Epoch) -> None:
+    def trial(self, trial: Trial) -> None:
+        """These settings were tried."""
+        settings = in_words(trial.lift, trial.augment)
+        self._bar.write(f"tried {settings}: loss {trial.loss:.4f} on rows not trained on", file=self._stream)
+        self._bar.reset(self._bar.total)
+
+    def epoch(self, epoch: Epoch) -> None:
+        """This epoch has ended."""
         text = (
             f"train loss {epoch.train.loss:.4f} accuracy {epoch.train.accuracy:.4f}, "
             f"tune loss {epoch.tune.loss:.4f} accuracy {epoch.tune.accuracy:.4f}"
         )
         if self._bar.disable:
-            self._stream.write(f"epoch {epoch.number}/{self._bar.total}: {text}\n")
+            of = "" if self._bar.total is None else f"/{self._bar.total}"
+            self._stream.write(f"epoch {epoch.number}{of}: {text}\n")
         else:
             self._bar.set_postfix_str(text)
             self._bar.update(epoch.number - self._bar.n)  # more than 1 after a checkpoint

@@ -1,18 +1,12 @@
-"""The three out-of-distribution statistics, by hand and against numpy; the leading axes, also of many features."""
+"""The three out-of-distribution statistics, by hand and against numpy."""
 
 import numpy as np
 import pytest
 import torch
 
 from tests import tiny
-from training.certification import principal_components
-from training.certification.principal_components import (
-    COMPONENTS,
-    FAINT,
-    PrincipalComponents,
-    leading_axes,
-    rounded_axes,
-)
+from training.certification.principal_components import FAINT, PrincipalComponents
+from training.fitting.principal_axes import COMPONENTS
 
 
 def _data(size: int = 500, width: int = 12) -> torch.Tensor:
@@ -89,15 +83,6 @@ def test_float32_sums_rounded_axes_exactly(levels: int) -> None:
     assert 0 < drifted < 1e-3
 
 
-@pytest.mark.parametrize(("width", "enough"), [(28 * 28, True), (64 * 64 * 3, False)])
-def test_axes_of_many_features_are_not_rounded(width: int, enough: bool) -> None:
-    generator = torch.Generator().manual_seed(0)
-    drawn = torch.normal(0.0, 1.0, (width, 3), generator=generator, dtype=torch.float64)
-    axes = drawn / drawn.norm(dim=0)
-    rounded = rounded_axes(axes, 255)
-    assert (rounded is not None) == enough
-
-
 def test_constant_features() -> None:
     data = _data(300, 8)
     data[:, 2:] = 0.5  # two of eight vary, four components are kept
@@ -106,37 +91,3 @@ def test_constant_features() -> None:
     outside = data[:1].clone()
     outside[0, 5] = 3.0
     assert components.score(outside).item() > 10 * components.score(data).max().item()
-
-
-def _falling(rows: int, width: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
-    """Data whose spread falls by a tenth from one direction to the next, in random directions."""
-    generator = torch.Generator().manual_seed(0)
-    spread = 0.9 ** torch.arange(width, dtype=torch.float64)
-    turned = torch.linalg.qr(torch.randn(width, width, generator=generator, dtype=torch.float64))[0]
-    drawn = torch.randn(rows, width, generator=generator, dtype=torch.float64) * spread
-    data: torch.Tensor = (drawn @ turned + 3).to(dtype)
-    return data
-
-
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-6), (torch.float32, 1e-4)])
-def test_iteration_agrees_with_the_decomposition(
-    dtype: torch.dtype, tolerance: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data = _falling(400, 60, dtype)
-    blocks, mean = list(data.split(150)), data.double().mean(dim=0)  # type: ignore[no-untyped-call]
-    variances, axes, trace = leading_axes(blocks, mean, 8)
-    monkeypatch.setattr(principal_components, "_FEW_FEATURES", 10)
-    iterated_variances, iterated_axes, iterated_trace = leading_axes(blocks, mean, 8)
-    np.testing.assert_allclose(iterated_variances.numpy(), variances.numpy(), rtol=tolerance)
-    np.testing.assert_allclose((axes * iterated_axes).sum(dim=0).abs().numpy(), 1, rtol=tolerance)
-    assert iterated_trace == pytest.approx(trace, rel=tolerance)
-
-
-def test_many_features_need_no_scatter_matrix() -> None:
-    """For 100,000 features it would take 80 GB."""
-    data = torch.randn(60, 100_000, generator=torch.Generator().manual_seed(0))
-    variances, axes, trace = leading_axes([data], data.double().mean(dim=0), 4)
-    assert axes.shape == (100_000, 4)
-    assert torch.allclose(axes.T @ axes, torch.eye(4, dtype=torch.float64), atol=1e-6)
-    assert trace == pytest.approx(60 * 100_000, rel=0.05)
-    assert 0 < variances[-1] <= variances[0] < trace

@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
-from training.certification.principal_components import PrincipalAxes
 from training.fitting.lift import QuadraticLift
+from training.fitting.principal_axes import PrincipalAxes
 
 
 def lift_on(features: Tensor, components: int) -> QuadraticLift:

@@ -49,7 +49,7 @@ def _autograd(model: SoftmaxRegression, batch: Minibatch) -> tuple[torch.Tensor,
 
 
 @pytest.mark.usefixtures("threads")
-@pytest.mark.parametrize("count", [0, 1, 96, 192, 193])  # in parts where it divides
+@pytest.mark.parametrize("count", [0, 1, 96, 260, 512])  # in parts where it divides
 @pytest.mark.parametrize("classes", [2, 70])  # few, many
 @pytest.mark.parametrize("soft", [False, True])
 @pytest.mark.parametrize("stored", ["features", "bytes"])
@@ -73,6 +73,23 @@ def test_loss_and_gradient_equal_autograd(count: int, classes: int, soft: bool, 
     alone = loss(model, batch)
     torch.testing.assert_close(alone[0], losses)
     assert alone[1] == hits
+
+
+@pytest.mark.parametrize("sizes", [(1024, 784, 10), (80, 784, 10), (256, 2000, 60)])
+def test_few_classes_have_the_same_bits_on_any_number_of_threads(sizes: tuple[int, int, int]) -> None:
+    count, width, classes = sizes
+    generator = torch.Generator().manual_seed(0)
+    model = SoftmaxRegression.initial(width, classes, generator)
+    labels = torch.randint(0, classes, (count,), generator=generator)
+    batch = Minibatch(torch.rand(count, width, generator=generator), labels, size=count)
+    before = torch.get_num_threads()
+    gradients = []
+    for number in (1, 2, 3):
+        torch.set_num_threads(number)
+        gradients.append(loss_and_gradient(model, batch)[2])
+    torch.set_num_threads(before)
+    assert all(torch.equal(one.weights, gradients[0].weights) for one in gradients)
+    assert all(torch.equal(one.biases, gradients[0].biases) for one in gradients)
 
 
 def test_strides_do_not_change_the_gradient() -> None:

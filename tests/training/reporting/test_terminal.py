@@ -11,7 +11,7 @@ def test_progress_is_one_line_per_epoch_without_a_terminal() -> None:
     stream = io.StringIO()
     progress = Progress(2, stream)
     for epoch in HISTORY:
-        progress(epoch)
+        progress.epoch(epoch)
     progress.close()
     assert stream.getvalue() == (
         "epoch 1/2: train loss 0.9000 accuracy 0.7000, tune loss 0.8000 accuracy 0.7500\n"
@@ -24,7 +24,7 @@ def test_progress_is_a_bar_on_a_terminal() -> None:
     with os.fdopen(inner, "w") as stream:
         progress = Progress(2, stream)
         for epoch in HISTORY:
-            progress(epoch)
+            progress.epoch(epoch)
         progress.close()
         shown = b""
         while b"\n" not in shown:  # the bar's last state ends its line

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from training.fitting import threads
 from training.fitting.examples import Source
 from training.fitting.fit import Epoch, Fit, Quality, rows_at_a_time
 from training.fitting.gradient import by_class, softmax_, subtract_
@@ -55,7 +56,9 @@ def fit_together(
         generator.set_state(start)
         some = runs[first : first + width]
         logits = torch.empty(len(some) * classes * rows, dtype=train.dtype, device=train.device)
-        outcomes += _Together(train, tune, classes, some, generator, logits).fit(on_epoch or (lambda _: None))
+        together = _Together(train, tune, classes, some, generator, logits)
+        with threads.for_product(min(runs[0].batch_size, len(train)), train.width, len(some) * classes):
+            outcomes += together.fit(on_epoch or (lambda _: None))
     return outcomes
 
 

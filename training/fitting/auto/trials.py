@@ -1,0 +1,89 @@
+"""Trials of settings, and which of them wins: the simplest that is as good as the best, within a standard error."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from training.fitting.recipes import Augment
+
+_STEP = 10**-0.5  # from one to the next
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Settings, and the loss of each of N examples that the fit had not seen."""
+
+    weight_decay: float  # where every feature has variance 1
+    lift: int  # coordinates; 0 for none
+    augment: Augment
+    losses: Tensor  # [N]
+    short: bool = False  # not fitted to the end: comparable with other short ones only
+
+    @property
+    def loss(self) -> float:
+        """The mean."""
+        return float(self.losses.double().mean())
+
+    def standard_error(self, other: "Trial") -> float | None:
+        """Of the difference of the two losses; None where one is not finite."""
+        error = standard_error(self.losses - other.losses)
+        return error if math.isfinite(error) else None
+
+
+def path(losses: Callable[[float], Tensor], strongest: float, weakest: float, worse: int = 2) -> tuple[float, Tensor]:
+    """The weight decay of lowest mean loss, with its losses; `losses` gives those of a decay.
+
+    It goes from the strongest to ever weaker ones, so that each fit can start from the one before. So many in
+    succession that are `worse` than the best end it: the loss has one minimum, but for noise.
+
+    >>> path(lambda decay: torch.tensor([abs(decay - 0.1)]), 1.0, 1e-7)
+    (0.1, tensor([0.]))
+    """
+    best, best_losses, since = strongest, losses(strongest), 0
+    decay = strongest
+    while since < worse and decay > weakest * 1.5:
+        decay = float(f"{decay * _STEP:.2g}")
+        tried = losses(decay)
+        if float(tried.mean()) < float(best_losses.mean()):
+            best, best_losses, since = decay, tried, 0
+        else:
+            since += 1
+    return best, best_losses
+
+
+def significantly_better(candidate: Tensor, other: Tensor) -> bool:
+    """Whether the mean of `candidate` is lower by more than a standard error of the paired difference, `[N]` each.
+
+    >>> significantly_better(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([1.1, 2.1, 3.3]))
+    True
+    >>> significantly_better(torch.tensor([1.0, 2.0]), torch.tensor([1.4, 1.8]))
+    False
+    """
+    return float((other.double() - candidate.double()).mean()) > standard_error(other - candidate)
+
+
+def standard_error(differences: Tensor) -> float:
+    """Of a mean of `[N]`; infinite for a single one.
+
+    >>> standard_error(torch.tensor([1.0, 2.0, 3.0]))  # 1 / sqrt(3)
+    0.5773502691896258
+    """
+    return float(differences.double().std()) / math.sqrt(len(differences)) if len(differences) > 1 else math.inf
+
+
+def simplest(trials: Sequence[Trial]) -> Trial:
+    """The first trial that no later one beats by more than a standard error; they are in order from the simplest.
+
+    >>> trial = lambda lift, *losses: Trial(0.1, lift, "none", torch.tensor(losses))
+    >>> simplest([trial(0, 1.0, 2.0), trial(8, 0.9, 2.0), trial(16, 0.5, 1.6)]).lift
+    16
+    >>> simplest([trial(0, 1.0, 2.0), trial(8, 0.4, 2.4)]).lift
+    0
+    """
+    chosen = trials[0]
+    for trial in trials[1:]:
+        if significantly_better(trial.losses, chosen.losses):
+            chosen = trial
+    return chosen
