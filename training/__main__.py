@@ -21,6 +21,11 @@ def main(command_line: list[str] | None = None, program: str = parser.PROGRAM) -
     except DemurError as error:
         _log(f"demur: {error}")
         return 1
+    except MemoryError as error:
+        _log(
+            f"demur: there is not enough memory ({error or 'out of memory'}): close other programs, or give fewer data"
+        )
+        return 1
     except KeyboardInterrupt:
         _log("demur: interrupted")
         return INTERRUPTED
