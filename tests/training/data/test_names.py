@@ -13,12 +13,13 @@ from tests.training.data.made import opened, pool, write
 from training.data.coded import CodedColumn
 
 ZIPS = ["01234", "1234", "90210", "90210", "00501"] * 8
+X = [i * 7 % 40 + 0.5 for i in range(40)]
 FLAGS = ["True", "true", "FALSE", "False", "TRUE"] * 8
 
 
 def _csv(path: Path, **values: list[Any]) -> Path:
     """A CSV of 40 rows, each value as it is given."""
-    columns = {"x": range(40), "label": ["a", "b"] * 20, **values}
+    columns = {"x": X, "label": ["a", "b"] * 20, **values}
     rows = [",".join(map(str, row)) for row in zip(*columns.values(), strict=True)]
     path.write_text("\n".join([",".join(columns), *rows]) + "\n", encoding="utf-8")
     return path
@@ -60,13 +61,13 @@ TYPES: dict[str, tuple[Any, list[str]]] = {
 
 @pytest.mark.parametrize(("values", "names"), TYPES.values(), ids=TYPES)
 def test_names_of_parquet_do_not_depend_on_its_types(tmp_path: Path, values: Any, names: list[str]) -> None:
-    path = write(tmp_path / "t.parquet", {"x": range(40), "label": ["a", "b"] * 20, "c": values})
+    path = write(tmp_path / "t.parquet", {"x": X, "label": ["a", "b"] * 20, "c": values})
     assert _categories(path, "c", categorical=("c",)) == names
 
 
 def test_files_that_hold_a_name_as_text_and_as_a_number_are_joined(tmp_path: Path) -> None:
     path = _csv(tmp_path / "t.csv", zip=["501", "502"] * 20)
-    late = write(tmp_path / "late.parquet", {"x": range(40), "label": ["a", "b"] * 20, "zip": [501, 502] * 20})
+    late = write(tmp_path / "late.parquet", {"x": X, "label": ["a", "b"] * 20, "zip": [501, 502] * 20})
     data = pool(path, categorical=("zip",), report=late)
     assert data.examples.inputs[:2, 1].tolist() == data.examples.inputs[40:42, 1].tolist() == [0, 1]
 
