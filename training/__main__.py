@@ -23,8 +23,8 @@ def main(command_line: list[str] | None = None, program: str = parser.PROGRAM) -
         return 1
     except MemoryError as error:
         _log(
-            f"demur: not enough memory{f' ({error})' if str(error) else ''}: give fewer examples or smaller pictures "
-            "(--image-size), or a machine with more memory"
+            f"demur: not enough memory{f' ({error})' if str(error) else ''}: close other programs, give fewer data or "
+            "smaller pictures (--image-size), or a machine with more memory"
         )
         return 1
     except KeyboardInterrupt:
