@@ -26,12 +26,14 @@ def test_lift_is_chosen_where_no_line_separates(truth: Truth, lift: int) -> None
     found = _choose(truth, on_trial=told.append)
     assert (found.chosen.lift, found.settings.lift, found.chosen.augment) == (lift, lift, "none")
     assert any(trial is found.chosen for trial in found.trials)
-    assert all(one is other for one, other in zip(told, found.trials, strict=True))
+    # A short fit that was chosen has been fitted to its end, and stands for itself no more.
+    assert [trial.lift for trial in found.trials] == [0, 4]
+    assert [(trial.lift, trial.short) for trial in told] == [(0, False), (4, True), (4, False)][: 3 if lift else 2]
     assert found.settings.optimizer == ("sgd" if lift else "lbfgs")
     assert (found.fit.model.lift is not None) == bool(lift)
     tune = examples(truth, TUNE, seed=1)
     assert losses_of(found.fit.model, tune).mean() == pytest.approx(evaluate(found.fit.model, tune).loss, rel=1e-5)
-    best = {"linear": 0.35, "quadratic": 0.45, "noise": 0.6935}[truth]
+    best = {"linear": 0.35, "quadratic": 0.45, "noise": 0.7}[truth]
     assert evaluate(found.fit.model, tune).loss < best
 
 
@@ -47,15 +49,12 @@ def test_given_settings_are_kept(given: dict[str, Any]) -> None:
         assert getattr(found.settings, name) == pytest.approx(value)
 
 
-@pytest.mark.parametrize(
-    ("truth", "augment", "chosen"), [("linear", None, "none"), ("linear", "shift", "shift"), ("linear", "none", "none")]
-)
-def test_moved_pictures_are_tried_unless_given(truth: Truth, augment: Any, chosen: str) -> None:
+@pytest.mark.parametrize(("augment", "chosen"), [(None, "none"), ("shift", "shift"), ("none", "none")])
+def test_moved_pictures_are_tried_unless_given(augment: Any, chosen: str) -> None:
     """Features of 2 x 2 pixels, whose places mean something: to move them does harm."""
-    found = _choose(truth, picture=(2, 2, 1), lift=2, augment=augment)
+    found = _choose("linear", picture=(2, 2, 1), lift=2, augment=augment)
     assert (found.chosen.augment, found.settings.augment) == (chosen, chosen)
-    full = [trial.augment for trial in found.trials[1:]]  # after the short one
-    assert full == (["none", "shift"] if augment is None else [augment])
+    assert [trial.augment for trial in found.trials] == (["none", "shift"] if augment is None else [augment])
 
 
 def test_epochs_of_the_fit_are_told() -> None:
