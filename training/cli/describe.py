@@ -78,7 +78,7 @@ def _planned(pool: Pool, seed: int, targets: AbstentionSettings, log: Log) -> li
     progress = Progress(None)
     try:
         job = Job("auto", settings, seed, "auto", out=Path(os.devnull))
-        tuned = dry_run(job, pool, Listener(progress.trial, progress.epoch))
+        tuned = dry_run(job, pool, Listener(progress.trying, progress.trial, progress.epoch))
     finally:
         progress.close()
     sizes = (*planning.SIZES, have.calibration)

@@ -19,7 +19,7 @@ from training.fitting.threads import use_available_cores
 from training.fitting.workers import Workers
 from training.job import Job, JobResult, assist, run
 from training.reporting import operating_points
-from training.reporting.cautions import uncertified
+from training.reporting.cautions import doubts, uncertified
 from training.reporting.evaluation.evaluation import evaluate
 from training.reporting.files import check_apart, write_fit
 from training.reporting.selection import choice_in_words
@@ -61,14 +61,14 @@ def _lead(options: argparse.Namespace, workers: Workers, print_result: Log, log:
         log(f"warning: {line}")
     progress = Progress(None if job.recipe == "auto" else job.settings.epochs)
     try:
-        result = run(job, dataset, Listener(progress.trial, progress.epoch), workers)
+        result = run(job, dataset, Listener(progress.trying, progress.trial, progress.epoch), workers)
     finally:
         progress.close()
     manifest, points = result.manifest, result.manifest.metrics.operating_points
     print_result(table(_summary(job, result)))
     if manifest.abstention is not None:
         print_result("\n" + operating_points.as_text(manifest, points))
-    for caution in [*manifest.warnings, *uncertified(manifest, points)]:
+    for caution in [*manifest.warnings, *uncertified(manifest, points), *doubts(manifest)]:
         print_result(f"\nwarning: {caution}")
     if options.report_dir is not None:
         evaluation = evaluate(result.classifier, result.splits, result.report)

@@ -10,12 +10,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from service.contract.certificates import PredictionSets, RiskTest
 from service.contract.manifest import Manifest
 from service.inference.decision import ANSWERED
-from training.reporting.cautions import uncertified, worst_class
+from training.reporting.cautions import doubts, uncertified, worst_class
 from training.reporting.evaluation.evaluation import Evaluation
 from training.reporting.evaluation.risk_coverage import COVERAGE, RISKS, best_augrc
 from training.reporting.numbers import estimate, percent, quotient, round_percent, rounded
 from training.reporting.operating_points import name, rows
 from training.reporting.pictures.sheet import Picture
+from training.reporting.selection import choice_table
 
 _TEMPLATE = "page.html.jinja"
 _TESTS: dict[RiskTest, str] = {
@@ -42,9 +43,10 @@ def page(evaluation: Evaluation, pictures: Mapping[str, Picture]) -> str:
         report=manifest.data.splits["report"],
         headline=_headline(evaluation),
         contradictions=evaluation.contradictions,
-        cautions=uncertified(manifest, evaluation.points),
+        cautions=[*uncertified(manifest, evaluation.points), *doubts(manifest)],
         points=rows(manifest, evaluation.points),
         promises=_promises(manifest),
+        choice=choice_table(manifest.training.selection),
         worst_class=worst_class(evaluation.classes),
         quality=_quality(manifest),
         curve_metrics=_curve_metrics(evaluation),

@@ -87,6 +87,8 @@ class FewRows:
     def _trial(self, components: int, augment: Augment, simpler: float | None) -> Trial:
         """`simpler` is the weight decay of a simpler trial, where there is one."""
         lift = self._search.lift_of(components) if components else None
+        kept = 0 if lift is None else lift.components
+        self._search.trying(kept, augment)
         features = _lifted(self._rows.features, lift)
         times = 1
         if augment == "shift" and self._rows.moved is not None:
@@ -94,8 +96,8 @@ class FewRows:
             times = len(features) // len(self._rows.features)
         folds = _Folds(features, self._rows, times, self._search.variance)
         strongest = _STRONGEST if simpler is None else min(_STRONGEST, _ABOVE * simpler)
-        decay, losses = self._search.decay(folds.losses, strongest, _WEAKEST, worse=2)
-        return self._search.tried(Trial(decay, 0 if lift is None else lift.components, augment, losses))
+        decay, losses, edge = self._search.decay(folds.losses, strongest, _WEAKEST, worse=2)
+        return self._search.tried(Trial(decay, kept, augment, losses, edge=edge))
 
 
 def _lifted(features: Tensor, lift: QuadraticLift | None) -> Tensor:
