@@ -136,7 +136,7 @@ nightly: coverage test-slow test-rolling test-contract fuzz soak soak-memory ## 
 
 ##@ Measure
 
-accuracy: $(VENV)/train data ## the accuracies of docs/training.md: both recipes over five seeds
+accuracy: $(VENV)/train data ## the accuracies of docs/training.md: each recipe over five seeds
 	$(BIN)/python -m benchmarks.accuracy
 
 recipe: $(VENV)/train data ## the tuned recipe beside its neighbours, on the tune split; takes minutes
@@ -169,6 +169,9 @@ bench-choices: setup $(MODEL) ## the figures of docs/evidence/serving.md: precis
 	$(BIN)/python -m benchmarks.many_models
 	$(BIN)/python -m benchmarks.scrape $(MODEL)
 	$(BIN)/python -m benchmarks.reload $(MODEL)
+
+bench-lift: setup $(MODEL) ## what a quadratic lift costs the graph and a request, beside the published model; needs wrk, minutes
+	$(BIN)/python -m benchmarks.lift $(MODEL)
 
 bench-data: setup data ## embeddings in a file: an epoch, growth with the rows, memory; decoding 100,000 PNGs
 	$(BIN)/python -m benchmarks.streaming

@@ -21,6 +21,12 @@ def main(command_line: list[str] | None = None, program: str = parser.PROGRAM) -
     except DemurError as error:
         _log(f"demur: {error}")
         return 1
+    except MemoryError as error:
+        _log(
+            f"demur: not enough memory{f' ({error})' if str(error) else ''}: give fewer examples or smaller pictures "
+            "(--image-size), or a machine with more memory"
+        )
+        return 1
     except KeyboardInterrupt:
         _log("demur: interrupted")
         return INTERRUPTED

@@ -153,6 +153,7 @@ def _selection(choice: Choice) -> Selection:
             Tried(
                 lift=trial.lift,
                 augment=trial.augment,
+                short=trial.short,
                 weight_decay=float(f"{trial.weight_decay * choice.variance:.3g}"),
                 loss=trial.loss if math.isfinite(trial.loss) else None,
                 standard_error=None if trial is choice.chosen else trial.standard_error(choice.chosen),

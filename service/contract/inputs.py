@@ -4,6 +4,7 @@ Each kind has the shape and the element type of one input. A new kind joins the 
 `service/inference/readers/`, and an encoder in `training/data/encoders/`.
 """
 
+import re
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -12,6 +13,19 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from service.contract.fail_fast_list import FailFastList
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+_BOOLEANS = {"true": ("true", "True", "TRUE"), "false": ("false", "False", "FALSE")}
+_BOOLEAN_TEXTS = {text: name for name, texts in _BOOLEANS.items() for text in texts}
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]*)(\.0)?")
+
+
+def boolean_text(text: str) -> str:
+    """`true` or `false` for any of their spellings, other text as it is.
+
+    >>> boolean_text("True"), boolean_text("FALSE"), boolean_text("yes")
+    ('true', 'false', 'yes')
+    """
+    return _BOOLEAN_TEXTS.get(text, text)
 
 
 class _Kind(BaseModel):
@@ -38,7 +52,7 @@ class ImageInput(_Kind):
     @property
     def in_words(self) -> str:
         """The rule for one input in a column of many, for messages."""
-        return f"a picture is bytes, a PNG, a JPEG or {self.values} pixels, or a list of {self.values} uint8"
+        return f"a picture is bytes, a picture file or {self.values} pixels, or a list of {self.values} uint8"
 
     @property
     def row_shape(self) -> tuple[int, ...]:
@@ -66,6 +80,24 @@ class Column(_Kind):
         if self.categories is not None and len(set(self.categories)) != len(self.categories):
             raise ValueError(f"the categories of {self.name} must differ from one another")
         return self
+
+    def codes(self) -> dict[str, int]:
+        """The code of every text that stands for a category: the category itself, and other spellings of one value.
+
+        Any spelling stands for a boolean, and 1.0 for 1 and the reverse, unless it is a category of its own.
+
+        >>> Column(name="smoker", categories=["true"]).codes()
+        {'true': 0, 'True': 0, 'TRUE': 0}
+        >>> Column(name="ward", categories=["1", "02"]).codes()
+        {'1': 0, '02': 1, '1.0': 0}
+        """
+        codes = {name: code for code, name in enumerate(self.categories or ())}
+        for name, code in list(codes.items()):
+            for other in _BOOLEANS.get(boolean_text(name), ()):
+                codes.setdefault(other, code)
+            if _WHOLE.fullmatch(name):
+                codes.setdefault(name.removesuffix(".0") if name.endswith(".0") else f"{name}.0", code)
+        return codes
 
 
 class FeaturesInput(_Kind):
@@ -101,7 +133,7 @@ class FeaturesInput(_Kind):
     def in_words(self) -> str:
         """The rule for one input in a column of many, for messages."""
         size = self.width * self.dtype.itemsize
-        return f"an embedding is a list of {self.width} floats, or a fixed_size_binary of {size} bytes, float32"
+        return f"an embedding is a list of {self.width} numbers, or a fixed_size_binary of {size} bytes, float32"
 
     @property
     def row_shape(self) -> tuple[int, ...]:

@@ -24,6 +24,7 @@ class Tried(_Part):
     lift: int = Field(ge=0, description="Principal coordinates that were multiplied; 0 for no lift.")
     augment: Literal["none", "shift"] = Field(description="As in `Training`.")
     weight_decay: float = Field(ge=0, description="The best of its path, as in `Training`.")
+    short: bool = Field(False, description="Whether the fit was ended early, to compare it with other short ones.")
     loss: float | None = Field(ge=0, description="The mean cross-entropy on rows not trained on; null if it diverged.")
     standard_error: float | None = Field(
         ge=0, description="Of the loss less that of the chosen settings, row by row; null for these themselves."

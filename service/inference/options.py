@@ -24,7 +24,7 @@ class Options(BaseModel):
     )
     resize: bool = Field(
         False,
-        description="Turn PNG and JPEG files upright, convert them to the model's grey or RGB, fit them to its size, "
+        description="Convert picture files to the model's grey or RGB, fit them to its size, "
         "and centre them on black. If the training images are light on dark, a photograph of a dark object on a light "
         "background needs `invert` too.",
     )

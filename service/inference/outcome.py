@@ -22,3 +22,4 @@ class Outcome:
     model: ModelRef
     policy: Policy
     decisions: Mapping[str, int]
+    unknown_categories: int = 0  # inputs with a value that is no category of the model's

@@ -64,7 +64,7 @@ class Predictor:
         self._ids = ids
         self._options_by_json: dict[bytes, Options] = {}
         self._writers: dict[tuple[Options, str, str], AnswerWriter] = {}
-        self._default_writer = self._json_answer(NO_OPTIONS, "", JSON)
+        self._default_writer: AnswerWriter = self._json_answer(NO_OPTIONS, "", JSON)
         self.batcher = Batcher(self.scores, MAX_BATCHED_INPUTS)
 
     def prepare(
@@ -86,9 +86,10 @@ class Predictor:
 
         Raises InvalidValue for options that the model cannot follow.
         """
-        if options is NO_OPTIONS and answer_type == JSON:
-            return PreparedRequest(inputs, self._default_writer)
-        return PreparedRequest(inputs, self._writer(options, within, answer_type))
+        plain = options is NO_OPTIONS and answer_type == JSON
+        writer = self._default_writer if plain else self._writer(options, within, answer_type)
+        unknown = self.reader.unknown_categories(inputs)
+        return PreparedRequest(inputs, writer if unknown is None else writer.noting(unknown))
 
     def _writer(self, options: Options, within: str, answer_type: str) -> AnswerWriter:
         """Cached, since most clients send the same options again and again."""

@@ -4,17 +4,19 @@ import argparse
 from pathlib import Path
 
 from service.contract.option_values import open_share, positive, positive_int, probability
+from service.inference.csv_files import form as csv_form
 
-SUMMARY = "answer every row of Parquet files"
+SUMMARY = "answer every row of Parquet or CSV files"
 USAGE = "INPUT OUTPUT [options]"
 EXAMPLES = ("rows.parquet answers.parquet", "rows/ answers/ --model build/model.onnx --selective-risk 0.02")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add all options."""
-    parser.add_argument("input", type=Path, metavar="INPUT", help="a Parquet file, or a folder of *.parquet")
-    parser.add_argument("output", type=Path, metavar="OUTPUT", help="a file, or a folder for files of the same names")
+    parser.add_argument("input", type=Path, metavar="INPUT", help="a Parquet or CSV file, or a folder of them")
+    parser.add_argument("output", type=Path, metavar="OUTPUT", help="a Parquet file, or a folder for them")
     add_answer_options(parser)
+    csv_form.add_options(parser.add_argument_group("CSV files"))
     output = parser.add_argument_group("output")
     output.add_argument("--overwrite", action="store_true", help="replace an OUTPUT of another model, policy or input")
     speed = parser.add_argument_group("speed")

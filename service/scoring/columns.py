@@ -14,7 +14,11 @@ from service.contract.validation import truncated
 
 _t = pa.types
 # The Arrow types of list elements, by the kind of the dtype of the model's input.
-_ELEMENT_TYPES: dict[str, Callable[[pa.DataType], bool]] = {"u": _t.is_uint8, "f": _t.is_floating, "i": _t.is_integer}
+_ELEMENT_TYPES: dict[str, Callable[[pa.DataType], bool]] = {
+    "u": _t.is_uint8,
+    "f": lambda kind: _t.is_floating(kind) or _t.is_integer(kind),
+    "i": _t.is_integer,
+}
 
 
 def select(schema: pa.Schema, kind: Kind, requested: str | None) -> tuple[str, ...]:
@@ -54,6 +58,8 @@ def arrays(batch: pa.RecordBatch, names: Sequence[str], kind: Kind, first_row: i
         is_category = {column.name: column.categories is not None for column in kind.columns}
         return {name: (_names if is_category[name] else _numbers)(batch.column(name)) for name in names}
     array = _storage(batch.column(names[0]))
+    if _t.is_struct(array.type):
+        array = pc.struct_field(array, "bytes")
     if array.null_count:
         row = pc.is_null(array).to_numpy(zero_copy_only=False).argmax()
         raise InvalidValue(f"row {first_row + int(row)}: {truncated(names[0])}", f" is null: {kind.in_words}")
@@ -89,6 +95,10 @@ def _fits(arrow_type: pa.DataType, kind: Kind) -> bool:
         return bool(arrow_type.byte_width == kind.values * kind.dtype.itemsize)
     if _t.is_binary(arrow_type) or _t.is_large_binary(arrow_type):
         return isinstance(kind, ImageInput)
+    if _t.is_struct(arrow_type):  # bytes and path, a picture of Hugging Face's `datasets`
+        return (
+            isinstance(kind, ImageInput) and "bytes" in arrow_type.names and _fits(arrow_type.field("bytes").type, kind)
+        )
     if _t.is_fixed_size_list(arrow_type) and arrow_type.list_size != kind.values:
         return False
     if _t.is_fixed_size_list(arrow_type) or _t.is_list(arrow_type) or _t.is_large_list(arrow_type):
@@ -127,14 +137,16 @@ def _numbers(array: pa.Array) -> NDArray[Any]:
 
 
 def _names(array: pa.Array) -> NDArray[Any]:
-    """`[N]` of strings, None for null. Numbers and booleans get the names that the training job gives them."""
-    if _t.is_dictionary(array.type):
-        array = array.dictionary_decode()
-    if _t.is_floating(array.type):  # pandas stores integers with missing values as floats
-        array = array.cast(pa.float64())
-        array = pc.if_else(pc.is_nan(array), pa.scalar(None, pa.float64()), array)
-        array = array.cast(pa.int64()) if pc.all(pc.equal(array, pc.round(array))).as_py() else array
-    names: NDArray[Any] = array.cast(pa.string()).to_numpy(zero_copy_only=False)
+    """`[N]` of strings, None for null. Numbers and booleans as text, which `Column.codes` knows."""
+    encoded = array if _t.is_dictionary(array.type) else pc.dictionary_encode(array)
+    values = encoded.dictionary
+    if _t.is_floating(values.type):  # as numpy writes them: a float32 of 0.1 is 0.1
+        floats = values.to_numpy(zero_copy_only=False)
+        texts = [None if text == "nan" else text for text in floats.astype(str).tolist()]
+    else:
+        texts = values.cast(pa.string()).to_pylist()
+    # One more at the end, so that the index -1 maps to None.
+    names: NDArray[Any] = np.array([*texts, None], object)[pc.fill_null(encoded.indices, -1).to_numpy()]
     return names
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from service.contract.cores import available_cores
 from service.contract.errors import ScoringError
+from service.inference.csv_files.form import CsvOptions, is_csv
 from service.scoring.files import Source, pairs
 from service.scoring.job import Job
 from service.scoring.parts import tally
@@ -30,7 +31,11 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _job(source: Path, target: Path, plan: ScoringPlan, options: argparse.Namespace) -> Job:
-    opened = Source.open(source)
+    if is_csv(source):
+        csv = CsvOptions(options.delimiter, options.encoding, options.decimal)
+        opened = Source.open_csv(source, csv, plan.classifier.manifest.input)
+    else:
+        opened = Source.open(source)
     try:
         scorer = Scorer(plan.classifier, plan.reader, plan.options, opened.schema)
     except ScoringError as error:

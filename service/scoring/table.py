@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from service.contract.errors import ScoringError
+from service.contract.inputs import FeaturesInput, Kind
 from service.contract.policy import Policy
 from service.inference.classifier import Classifier, Scores
 from service.inference.decision import ANSWERED, REASONS, outcomes
@@ -27,6 +28,7 @@ _ANSWERS = (
     pa.field("ood_score", pa.float32(), nullable=False),
 )
 _PROBABILITIES = pa.field("probabilities", pa.list_(pa.float32()))
+_UNKNOWN = pa.field("unknown_categories", pa.list_(pa.string()))  # the columns; null where there are none
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class Scorer:
         self._reader = reader.with_options(PictureOptions(resize=options.resize))
         self.columns = select(schema, classifier.manifest.input, options.column)
         self._kept = [field for field in schema if field.name not in self.columns]
-        answers = [*_ANSWERS, _PROBABILITIES] if options.probabilities else [*_ANSWERS]
+        self._has_categories = _has_categories(classifier.manifest.input)
+        answers = [*_ANSWERS, *[_PROBABILITIES] * options.probabilities, *[_UNKNOWN] * self._has_categories]
         clashes = {field.name for field in self._kept} & {field.name for field in answers}
         if clashes:
             raise ScoringError(f"column {min(clashes)!r} has the name of an output column: rename it")
@@ -74,10 +77,12 @@ class Scorer:
         if not batch.num_rows:
             return pa.RecordBatch.from_pylist([], self.schema)
         kind = self._classifier.manifest.input
-        columns = arrays(batch, self.columns, kind, first_row)
-        inputs = self._reader.from_columns(columns, first_row)
-        kept = [batch.column(field.name) for field in self._kept]
-        return pa.RecordBatch.from_arrays([*kept, *self._answers(self._scores(inputs))], schema=self.schema)
+        inputs = self._reader.from_columns(arrays(batch, self.columns, kind, first_row), first_row)
+        columns = [batch.column(field.name) for field in self._kept] + self._answers(self._scores(inputs))
+        if self._has_categories:
+            unknown = self._reader.unknown_categories(inputs) or [[]] * batch.num_rows
+            columns.append(pa.array([names or None for names in unknown], _UNKNOWN.type))
+        return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
     def _scores(self, inputs: NDArray[Any]) -> Scores:
         """The scores of N inputs, in small batches, so that intermediate results stay in the processor's cache."""
@@ -105,6 +110,11 @@ class Scorer:
 def metadata(description: dict[str, Any]) -> dict[bytes, bytes]:
     """The metadata of a file of answers: one key, with JSON."""
     return {METADATA_KEY: json.dumps(description, sort_keys=True).encode()}
+
+
+def _has_categories(kind: Kind) -> bool:
+    columns = kind.columns if isinstance(kind, FeaturesInput) else None
+    return any(column.categories is not None for column in columns or ())
 
 
 def _strings(strings: Sequence[str], indices: Any, missing: Any = None) -> pa.Array:

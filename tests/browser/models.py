@@ -8,7 +8,7 @@ import torch
 from service.contract.inputs import ImageInput
 from service.contract.manifest import Manifest, OperatingPoint
 from service.contract.policy import NeverAbstainPolicy, RejectCostPolicy
-from tests import tiny, tiny_features, tiny_tokens
+from tests import lifted, tiny, tiny_features, tiny_tokens
 from training.data.encoders import ImageEncoder
 from training.fitting.regression import SoftmaxRegression
 from training.publishing.export import to_onnx
@@ -27,6 +27,7 @@ def write_folder(folder: Path) -> Path:
     (folder / "broken.onnx").write_bytes(b"no model")
     _move(tiny.write(folder), "bytes")
     _move(tiny_features.write(folder, _colour(), COLOURS), "colour")
+    _move(lifted.write(folder), "lifted")
     _move(tiny_features.write_table(folder, "mean"), "gaps")
     _move(tiny_features.write_table(folder), "table")
     _move(tiny_features.write_embedding(folder), "vector")

@@ -51,6 +51,13 @@ def test_model_without_certificates(several: Server, page: Page) -> None:
     )
 
 
+def test_lift_is_stated_with_what_its_explanations_are_relative_to(several: Server, page: Page) -> None:
+    del several
+    ready(page, "/?model=lifted")
+    expect(page.locator("#card-panel")).to_contain_text("quadratic lift of 70 components")
+    expect(page.locator("#why .hint")).to_contain_text("The bias is the logit of the mean of the training inputs")
+
+
 def test_card_states_what_the_service_does(page: Page, fashion: Server) -> None:
     ready(page)
     card: dict[str, Any] = httpx2.get(f"{fashion.address}/model").json()

@@ -36,7 +36,7 @@ def test_phone_shows_everything_without_scrolling_sideways(browser: Browser, fas
 
 
 @pytest.mark.parametrize(
-    "model", ["bytes", "colour", "contradicted", "gaps", "markup", "plain", "vector", "words", "words-many"]
+    "model", ["bytes", "colour", "contradicted", "gaps", "lifted", "markup", "plain", "vector", "words", "words-many"]
 )
 def test_phone_shows_every_kind_of_model(browser: Browser, several: Server, model: str) -> None:
     with watched(browser, several.address, **PHONE) as (page, _):

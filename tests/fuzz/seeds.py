@@ -15,6 +15,7 @@ from tests.fuzz.targets import TARGETS
 def seeds() -> dict[str, list[bytes]]:
     """The seeds by target."""
     png, jpeg = _file("PNG", "L"), _file("JPEG", "L")
+    others = [_file(form, "RGB") for form in ("WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")]
     result = {
         "json_body": [_json(inputs=[[0, 255]], policy={"threshold": 0.5}, top_k=3), b'{"a": {"b": [1.5, null, true]}}'],
         "grey_images": [_json(inputs=[[0, 1, 2, 253, 254, 255]]), _json(inputs=[[[0, 1, 2], [3, 4, 5]], "AAECAwQF"])],
@@ -24,7 +25,9 @@ def seeds() -> dict[str, list[bytes]]:
         "npy": [_npy(np.arange(12, dtype=np.uint8).reshape(2, 6)), _npy(np.ones((1, 2, 3), np.float32, order="F"))],
         "raw_rows": [np.array([[40, 1], [np.nan, -1]], "<f4").tobytes()],
         "multipart": [_form(png), _form(png, jpeg, b"")],
-        "picture": [first + raw for first in (b"\x00", b"\x01", b"\x81") for raw in (png, jpeg, _file("PNG", "RGB"))],
+        "picture": [
+            first + raw for first in (b"\x00", b"\x01", b"\x81") for raw in (png, jpeg, _file("PNG", "RGB"), *others)
+        ],
         "infer": [_infer(data=[0, 1, 2, 3, 4, 255]), _binary(), bytes(2) + bytes(range(6))],
         "gzip_body": [b"\x00" + gzip.compress(b"abc" * 99, mtime=0), b"\x80" + zlib.compress(b"abc" * 99)],
     }

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from service.contract.errors import RequestError
 from service.contract.inputs import Column, FeaturesInput, ImageInput
@@ -21,12 +21,13 @@ from service.http.compression import decompressed
 from service.http.open_inference.request import read
 from service.http.open_inference.tensors import DTYPES
 from service.inference.readers.features import FeatureReader
-from service.inference.readers.images import Format, ImageReader
+from service.inference.readers.images import ImageReader
 from service.inference.readers.json_body import json_object, may_hold_booleans
 from service.inference.readers.multipart import files, with_boundary
 from service.inference.readers.npy import read_npy
 from service.inference.readers.picture_file import decoded
 from service.inference.readers.picture_fitting import Background
+from service.inference.readers.picture_formats import FORMATS, format_of
 from service.inference.readers.picture_options import PictureOptions
 
 MAX_INPUTS = 4  # in a request, low enough to be exceeded
@@ -124,14 +125,14 @@ def multipart(data: bytes) -> bool:
 
 
 def picture(data: bytes) -> bool:
-    """PNG and JPEG files, fitted to the model's size or not, by the first byte."""
+    """Picture files, fitted to the model's size or not, by the first byte."""
     raw, kind = data[1:], GREY if data[:1] < b"\x80" else COLOUR
-    declared: Format = "PNG" if raw.startswith(b"\x89PNG") else "JPEG"
+    declared = format_of(raw) or FORMATS[0]
     background: Background | None = "black" if data[:1] and data[0] & 1 else None
     result = decoded(raw, "body", declared, kind, max_pixels=MAX_PIXELS, background=background)
     assert (result.dtype.name, result.shape) == ("uint8", kind.row_shape)
     if background is None:
-        assert np.array_equal(result, np.asarray(Image.open(io.BytesIO(raw))))
+        assert np.array_equal(result, np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(raw)))))
     return True
 
 

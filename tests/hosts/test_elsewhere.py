@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from service.contract.policy import PolicyRequest
 from service.inference.classifier import Classifier, Scores
 from service.inference.decision import decide, resolve
-from tests import tiny, tiny_features, tiny_tokens
+from tests import lifted, tiny, tiny_features, tiny_tokens
 from tests.hosts.browser import posted_by
 from tests.server import ROOT
 from training.data.dataset import Dataset
@@ -135,8 +135,9 @@ def test_onnxruntime_web_decides_alike_on_the_report_split(
         (tiny_features.write_table, tiny_features.ROWS),
         (tiny_features.write_embedding, tiny_features.EMBEDDINGS),
         (tiny_tokens.write, tiny_tokens.TOKENS),
+        (lifted.write, lifted.pictures(200)),
     ],
-    ids=["image", "table", "embedding", "tokens"],
+    ids=["image", "table", "embedding", "tokens", "lifted image"],
 )
 @pytest.mark.parametrize("ask", [_oldest, _web])
 def test_every_kind_of_input(

@@ -1,8 +1,10 @@
 """The cost matrix: the price of each confusion, read from the user's file."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from training.errors import TrainingError
 
@@ -19,7 +21,7 @@ def read(path: Path, classes: Sequence[str]) -> tuple[tuple[float, ...], ...]:
     entry and the rule.
     """
     try:
-        document = json.loads(path.read_text())
+        document = json.loads(path.read_text(), object_pairs_hook=lambda pairs: _once(path, pairs))
     except OSError as error:
         raise TrainingError(f"cannot read the cost matrix {path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
@@ -36,6 +38,16 @@ def read(path: Path, classes: Sequence[str]) -> tuple[tuple[float, ...], ...]:
     if not any(map(any, costs)):
         raise TrainingError(f"the cost matrix {path} has no cost above 0: give at least one error a cost")
     return tuple(map(tuple, costs))
+
+
+def _once(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON. Raises TrainingError if it names a label twice: the parser alone would keep the last."""
+    twice = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
+    if twice:
+        raise TrainingError(
+            f"the cost matrix {path} names {twice[0]!r} twice in one object: give each label once, with all its costs"
+        )
+    return dict(pairs)
 
 
 def _check_label(path: Path, label: str, classes: Sequence[str]) -> None:

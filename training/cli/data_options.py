@@ -5,6 +5,7 @@ import dataclasses
 from pathlib import Path
 
 from service.contract.option_values import open_share, positive_int
+from service.inference.csv_files import form as csv_form
 from training.cli.values import Several, count
 from training.data.options import DEFAULT_LABEL_COLUMN, DEFAULT_MIN_PER_CLASS, DEFAULT_SHARES, DataOptions
 from training.errors import TrainingError
@@ -63,12 +64,22 @@ def _add_form(group: argparse._ArgumentGroup) -> None:
     add(
         "--min-per-class", type=positive_int, metavar="N", help=f"minimum examples of a class ({DEFAULT_MIN_PER_CLASS})"
     )
+    add("--drop-rare", type=positive_int, metavar="N", help="leave out the classes with fewer than N examples")
+    csv_form.add_options(group)
     add("--categorical", nargs="+", action=Several, metavar="NAME", help="columns of numbers that stand for categories")
+    add(
+        "--numeric",
+        nargs="+",
+        action=Several,
+        metavar="NAME",
+        help="columns of numbers, even if they look like row numbers or are written as text",
+    )
     add("--ignore-columns", nargs="+", action=Several, metavar="NAME", help="columns to leave out")
     add(
         "--missing",
         choices=["refuse", "mean"],
-        help="a missing number is an error (refuse), or is replaced by the mean",
+        help="a missing value is an error (refuse); or a number is replaced by the mean, and a category has no weight "
+        "(mean)",
     )
     add("--image-size", nargs=2, type=positive_int, metavar=("H", "W"), help="resize pictures to this size")
     add("--image-colour", choices=["grey", "rgb"], help="convert pictures (to the first one's)")

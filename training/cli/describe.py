@@ -40,6 +40,8 @@ def run_describe(options: argparse.Namespace, print_result: Log, log: Log) -> No
     print_result("\nclasses\n" + _indented(_classes(opened)))
     if columns := _columns(opened):
         print_result("\ncolumns\n" + _indented(columns))
+    if left_out := opened.findings.left_out:
+        print_result("\nleft out\n" + _indented(left_out))
     splits, failure = _splits(opened, options.seed, targets)
     print_result("\n" + "\n\n".join(f"{title}\n{_indented(lines)}" for title, lines in splits if lines))
     errors = [*opened.findings.errors, *([failure] if failure else [])]
@@ -51,7 +53,8 @@ def run_describe(options: argparse.Namespace, print_result: Log, log: Log) -> No
     if options.plan:
         print_result("\nwhat to expect\n" + _indented(_planned(opened.pool, options.seed, targets, log)))
     seed = ["--seed", str(options.seed)] if options.seed else []
-    print_result(f"\nto train\n  {fit_command(data, [*target_options.words(options), *seed])}")
+    out = ["--out", f"build/{opened.pool.name}.onnx"]
+    print_result(f"\nto train\n  {fit_command(data, [*target_options.words(options), *seed, *out])}")
 
 
 def fit_command(options: DataOptions, more: Sequence[str]) -> str:
@@ -98,6 +101,8 @@ def _summary(opened: OpenedData) -> list[tuple[str, str]]:
             rows.append(("input", f"features, {width} columns; a missing number: {missing}"))
     if opened.division is not None and opened.division.copies is not None:
         rows.append(("copies", opened.division.copies))
+    if opened.division is not None and opened.division.rare is not None:
+        rows.append(("classes", opened.division.rare))
     if raw.notes:
         rows.append(("pictures", "; ".join(raw.notes)))
     return rows

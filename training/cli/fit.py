@@ -8,7 +8,7 @@ from service.contract.errors import ModelError
 from service.contract.files import make_writable
 from service.inference.classifier import Classifier
 from training.certification.capacity import capacity, shortages
-from training.cli import data_options, parser, target_options
+from training.cli import data_options, fit_settings, target_options
 from training.data.dataset import LabelledData
 from training.data.opening import load
 from training.data.splits import sizes
@@ -91,11 +91,11 @@ def _published(path: Path, log: Log) -> str | None:
 
 
 def _job(options: argparse.Namespace, dataset: LabelledData) -> Job:
-    recipe = parser.recipe(options)
+    recipe = fit_settings.recipe(options)
     return Job(
         recipe=recipe,
-        settings=parser.settings(options, recipe, sizes(dataset, recipe, options.seed)["train"]),
-        given=parser.given(options),
+        settings=fit_settings.settings(options, recipe, sizes(dataset, recipe, options.seed)["train"]),
+        given=fit_settings.given(options),
         seed=options.seed,
         device=options.device,
         out=options.out,

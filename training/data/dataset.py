@@ -1,5 +1,6 @@
 """Labelled examples, and data sets of them: the result of reading any form of data."""
 
+import dataclasses
 import hashlib
 import math
 from collections.abc import Iterator
@@ -23,12 +24,13 @@ class Labelled:
     """
 
     source: str  # where the examples come from, in words
-    base: NDArray[Any]  # [M, *row_shape], uint8, int64, or floats of any width
+    base: NDArray[Any]  # [M, *row_shape], uint8, int64, or numbers of any type that are read as float32
     labels: NDArray[np.int64]  # [N], indices into the class names
     rows: NDArray[np.int64] | None = None  # [N], which rows of `base`; None: all, in order
     # [N], the group of each example, numbered over the whole pool; None: all examples are independent. A group is a
     # set of examples that are not independent of one another: the rows of one patient, or copies kept together.
     groups: NDArray[np.int64] | None = None
+    are_numbers: bool = False  # whether whole numbers in `base` are read as float32, as floats are
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -39,9 +41,14 @@ class Labelled:
         return self.read(slice(None))
 
     def read(self, which: slice | NDArray[np.int64]) -> NDArray[Any]:
-        """Some of the inputs in memory, in the order of `which`; floats of any width as float32."""
+        """Some of the inputs in memory, in the order of `which`; numbers of any type as float32."""
         inputs = np.asarray(self.base[which] if self.rows is None else self.base[self.rows[which]])
-        return inputs.astype(np.float32, copy=False) if inputs.dtype.kind == "f" else inputs
+        return inputs.astype(np.float32, copy=False) if self.as_float32 else inputs
+
+    @property
+    def as_float32(self) -> bool:
+        """Whether the inputs are read as float32; else as they are stored."""
+        return self.are_numbers or self.base.dtype.kind == "f"
 
     def take(self, indices: NDArray[np.int64]) -> "Labelled":
         """The examples at `indices`, in that order."""
@@ -49,8 +56,8 @@ class Labelled:
         groups = None if self.groups is None else self.groups[indices]
         if isinstance(self.base, np.memmap):
             rows = indices if self.rows is None else self.rows[indices]
-            return Labelled(self.source, self.base, labels, rows, groups)
-        return Labelled(self.source, self.base[indices], labels, groups=groups)
+            return dataclasses.replace(self, labels=labels, rows=rows, groups=groups)
+        return dataclasses.replace(self, base=self.base[indices], labels=labels, groups=groups)
 
     def blocks(self, width: int = 1) -> Iterator[NDArray[Any]]:
         """The inputs in order, in blocks; blocks are smaller if each input becomes `width` > 1 numbers."""

@@ -14,6 +14,7 @@ from training.data.coded import CodedColumn
 from training.data.copies import CopySets, default_copies, population_suffix, summary_line, warning_lines
 from training.data.options import DataOptions
 from training.data.pool import PopulationWording
+from training.data.rare import RareClasses
 from training.data.raw import ALL_SPLITS, Findings, RawData
 from training.data.split_rule import SplitRule
 from training.errors import DataError
@@ -29,6 +30,8 @@ class Division:
     wording: PopulationWording
     times: tuple[str, ...]  # the time of each rank in the rule
     copies: str | None  # how copies are treated, in a line; None if nothing repeats
+    labels: CodedColumn  # without the classes that --drop-rare leaves out
+    rare: str | None  # what --drop-rare leaves out, in words
 
 
 def divide(
@@ -49,18 +52,31 @@ def divide(
     kept = copy_sets.keep_first(size, _first_splits(*strata)) if copies == "one" else None
     if copies == "together":
         groups = copy_sets.joined_groups(size, groups)
-    wording = _wording(raw, kept, options)
-    if not copy_sets.repeat_count:
-        return Division(SplitRule(options.split_shares, *strata, groups, times), wording, texts, None)
-    findings.warnings += warning_lines(
-        copy_sets, labels, raw.noun, copies, given=options.copies is not None, strata=len(strata[1]) > 1
-    )
+    rare = RareClasses.find(labels, kept, options.drop_rare)
+    note = None if rare is None else rare.note(raw.noun)
+    wording = _wording(raw, kept, rare, options)
+    if copy_sets.repeat_count:
+        findings.warnings += warning_lines(
+            copy_sets, labels, raw.noun, copies, given=options.copies is not None, strata=len(strata[1]) > 1
+        )
+        suffix = population_suffix(copy_sets, raw.noun, copies, wording.method)
+        wording = dataclasses.replace(wording, copies=suffix)
+    if rare is not None:
+        findings.warnings.append(f"{note} (--drop-rare): {_first(rare.names)}")
+        kept = ~rare.mask if kept is None else kept & ~rare.mask
     return Division(
         SplitRule(options.split_shares, *strata, groups, times, kept),
-        dataclasses.replace(wording, copies=population_suffix(copy_sets, raw.noun, copies, wording.method)),
+        wording,
         texts,
-        summary_line(copy_sets, size, raw.noun, copies),
+        summary_line(copy_sets, size, raw.noun, copies) if copy_sets.repeat_count else None,
+        labels if rare is None else rare.remaining(labels),
+        note,
     )
+
+
+def _first(names: tuple[str, ...]) -> str:
+    shown = ", ".join(map(repr, names[:5]))
+    return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _check_together(options: DataOptions) -> None:
@@ -86,7 +102,7 @@ def _strata(raw: RawData, options: DataOptions, findings: Findings) -> Strata | 
         return raw.sources, (rest, *((name,) for name in own))
     if raw.strata is not None:
         assert raw.sources is not None
-        return raw.sources, raw.strata
+        return raw.sources, tuple(stratum.splits for stratum in raw.strata)
     return np.zeros(len(raw.inputs), dtype=np.int8), (ALL_SPLITS,)
 
 
@@ -169,25 +185,36 @@ def _first_splits(strata: NDArray[np.int8], allowed: tuple[tuple[SplitName, ...]
     return np.array(first, dtype=np.int8)[strata]
 
 
-def _wording(raw: RawData, kept: NDArray[np.bool_] | None, options: DataOptions) -> PopulationWording:
+def _wording(
+    raw: RawData, kept: NDArray[np.bool_] | None, rare: RareClasses | None, options: DataOptions
+) -> PopulationWording:
+    """The words for the examples; `kept` are those without omitted copies, `rare` those of rare classes."""
+    read = None if rare is None else ~rare.mask
+    held = read if kept is None else kept if read is None else kept & read
+    notes = raw.notes if rare is None else (*raw.notes, rare.note(raw.noun))
     if options.files and raw.sources is not None:
-        read = np.bincount(raw.sources, minlength=len(options.sources)).tolist()
-        held = read if kept is None else np.bincount(raw.sources[kept], minlength=len(options.sources)).tolist()
-        counts = zip(held, read, options.sources, strict=True)
-        texts = [_examples(kept_count, read_count, raw.noun, path) for kept_count, read_count, path in counts]
+        counts = [
+            np.bincount(raw.sources if mask is None else raw.sources[mask], minlength=len(options.sources)).tolist()
+            for mask in (held, read)
+        ]
+        texts = [
+            _examples(kept_count, read_count, raw.noun, path)
+            for kept_count, read_count, path in zip(*counts, options.sources, strict=True)
+        ]
         files = tuple((name, text) for (name, _), text in zip(options.files, texts[1:], strict=True))
-        return PopulationWording(texts[0], "files", files=files, notes=raw.notes)
-    size = len(raw.inputs)
-    examples = _examples(size if kept is None else int(kept.sum()), size, raw.noun, options.path)
+        return PopulationWording(texts[0], "files", files=files, notes=notes)
+    kept_count, read_count = (len(raw.inputs) if mask is None else int(mask.sum()) for mask in (held, read))
+    examples = _examples(kept_count, read_count, raw.noun, options.path)
     if options.split_column:
-        return PopulationWording(examples, "column", options.split_column, notes=raw.notes)
+        return PopulationWording(examples, "column", options.split_column, notes=notes)
     if options.group_column:
-        return PopulationWording(examples, "groups", options.group_column, notes=raw.notes)
+        return PopulationWording(examples, "groups", options.group_column, notes=notes)
     if options.time_column:
-        return PopulationWording(examples, "time", options.time_column, notes=raw.notes)
+        return PopulationWording(examples, "time", options.time_column, notes=notes)
     if raw.strata is not None and len(raw.strata) > 1:
-        return PopulationWording(examples, "strata", notes=raw.notes)
-    return PopulationWording(examples, "drawn", notes=raw.notes)
+        strata = tuple((split, stratum.words) for stratum in raw.strata for split in stratum.splits)
+        return PopulationWording(examples, "strata", strata=strata, notes=notes)
+    return PopulationWording(examples, "drawn", notes=notes)
 
 
 def _examples(kept: int, read: int, noun: str, path: Path) -> str:

@@ -3,11 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.coded import CodedColumn
+from service.contract.inputs import boolean_text
+from training.data.coded import CodedColumn, is_number
 from training.data.options import DataOptions
+from training.data.rare import counts_of_kept
 from training.data.raw import Findings, RawData
+from training.data.twins import name_warnings
 
 _MAX_LENGTH = 200  # characters of a class name in the manifest
+_MAX_DECIMALS = 20  # classes; more decimal numbers are a quantity
 
 
 def check(raw: RawData, options: DataOptions, findings: Findings) -> CodedColumn:
@@ -19,8 +23,9 @@ def check(raw: RawData, options: DataOptions, findings: Findings) -> CodedColumn
             f"{len(missing)} of {len(labels.codes)} labels are missing, the first in row {raw.row(missing[0])}: "
             "every example needs one"
         )
+    _check_spelling(labels, findings)
     if options.classes is not None:
-        labels = _limited_to(options.classes, raw, findings)
+        labels = _limited_to(tuple(map(boolean_text, options.classes)), raw, findings)
     long = [name for name in labels.names if len(name) > _MAX_LENGTH]
     if long:
         findings.errors.append(
@@ -38,10 +43,33 @@ def check(raw: RawData, options: DataOptions, findings: Findings) -> CodedColumn
     return labels
 
 
+def _check_spelling(labels: CodedColumn, findings: Findings) -> None:
+    """Whether the names are what the user means by a class."""
+    findings.warnings += name_warnings(labels, "class", "classes")
+    if labels.were_decimals:
+        findings.warnings.append(
+            f"the labels are whole numbers written as decimals, such as {labels.names[0]}.0: the classes are "
+            f"{', '.join(labels.names[:3])}{', ...' if len(labels.names) > 3 else ''}"
+        )
+    numbers = [name for name in labels.names if is_number(name)]
+    fractions = [name for name in numbers if float(name) % 1]
+    if fractions and len(labels.names) == len(numbers) > _MAX_DECIMALS:
+        findings.errors.append(
+            f"the labels are {len(labels.names)} different decimal numbers, such as {fractions[0]}: a quantity, which "
+            "is the target of a regression and no class; name another column by --label-column, or write a column "
+            "of names for ranges of it, such as low and high"
+        )
+
+
 def check_counts(labels: CodedColumn, kept: NDArray[np.bool_] | None, options: DataOptions, findings: Findings) -> None:
     """Check that each class has enough examples; copies that are not `kept` `[N]` do not count."""
     if len(labels.names) < 2:
-        return  # that is an error of its own
+        if options.drop_rare and not any(line.startswith("there is") for line in findings.errors):
+            left = f"only the class {labels.names[0]!r}" if labels.names else "no class"
+            findings.errors.append(
+                f"--drop-rare {options.drop_rare} leaves {left}: a classifier needs two or more; give a smaller number"
+            )
+        return  # otherwise that is an error of its own
     counts = counts_of_kept(labels, kept)
     left_out = labels.counts() - counts
     few = [
@@ -53,13 +81,9 @@ def check_counts(labels: CodedColumn, kept: NDArray[np.bool_] | None, options: D
         few = [*few[:5], f"and {len(few) - 5} more classes have too few"]
     if few:
         findings.errors.append(
-            f"too few examples of a class: {', '.join(few)}, and each needs {options.min_per_class} (--min-per-class)"
+            f"too few examples of a class: {', '.join(few)}, and each needs {options.min_per_class} (--min-per-class): "
+            f"add some, or leave such classes out by --drop-rare {options.min_per_class}"
         )
-
-
-def counts_of_kept(labels: CodedColumn, kept: NDArray[np.bool_] | None) -> NDArray[np.int64]:
-    """The number of examples of each class, `[C]`, among those that are `kept` `[N]`, or among all."""
-    return labels.counts() if kept is None else CodedColumn(labels.names, labels.codes[kept]).counts()
 
 
 def _limited_to(classes: tuple[str, ...], raw: RawData, findings: Findings) -> CodedColumn:

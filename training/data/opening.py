@@ -4,25 +4,38 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from service.contract.inputs import FeaturesInput
+from service.inference.csv_files.form import is_csv, uncompressed
 from training.data import labels
 from training.data.dataset import Labelled, LabelledData
 from training.data.division import Division, divide
 from training.data.options import DataOptions
 from training.data.pool import Pool
+from training.data.rare import counts_of_kept
 from training.data.raw import Findings, RawData
 from training.data.scan import scan
-from training.data.sources import arrays, fashion_mnist, idx_folder, image_files, table_files, tables, vectors
+from training.data.sources import (
+    arrays,
+    fashion_mnist,
+    idx_folder,
+    image_files,
+    picture_column,
+    table_files,
+    tables,
+    vectors,
+)
 from training.data.sources.fetch import fetch, locate
 from training.errors import DataError
 
 Log = Callable[[str], None]
 
 _FORMS = (
-    "a folder with a folder for each class, a folder of IDX or Parquet files, "
-    "or a file .csv, .parquet, .npy, .npz or -ubyte(.gz)"
+    "a folder with a folder for each class, a folder of tables or IDX files, "
+    f"or a file {table_files.ENDINGS}, .npy, .npz or -ubyte(.gz)"
 )
 _PICTURE_OPTIONS = ("image_size", "image_colour", "skip_unreadable")
-_TABLE_OPTIONS = ("categorical", "ignore_columns")
+_TABLE_OPTIONS = ("categorical", "numeric", "decimal", "ignore_columns")
+_CSV_OPTIONS = ("delimiter", "encoding")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +58,8 @@ def load(options: DataOptions | None, data_dir: Path | None, log: Log) -> Labell
     opened = open_data(options)
     for warning in opened.findings.warnings:
         log(f"warning: {warning}")
+    for line in opened.findings.left_out:
+        log(line)
     opened.findings.raise_errors()
     assert opened.pool is not None  # it is there if there is no error
     return opened.pool
@@ -52,11 +67,24 @@ def load(options: DataOptions | None, data_dir: Path | None, log: Log) -> Labell
 
 def open_data(options: DataOptions) -> OpenedData:
     """Read and check the data. Problems go into the findings; raises DataError if there is nothing left to check."""
+    try:
+        return _open(options)
+    except MemoryError as error:
+        raise DataError(
+            f"there is not enough memory for {options.path} ({str(error).splitlines()[0] or 'out of memory'}): a table "
+            "and pictures are held in memory as a whole. Close other programs, give fewer rows or columns, or give "
+            "embeddings as .npy, which stay in their file"
+        ) from None
+
+
+def _open(options: DataOptions) -> OpenedData:
     findings = Findings()
     raw = _read(options, findings)
     coded = labels.check(raw, options, findings)
-    scanned = scan(raw, coded.names, findings)
+    scanned = scan(raw, findings)
     division = divide(raw, coded, scanned.hashes, options, findings)
+    if division is not None:
+        coded = division.labels
     labels.check_counts(coded, division.rule.kept if division else None, options, findings)
     if findings.errors or division is None:
         return OpenedData(raw, None, findings, division)
@@ -64,8 +92,10 @@ def open_data(options: DataOptions) -> OpenedData:
         name=name_of(options.path),
         input=raw.input,
         classes=coded.names,
-        fingerprint=scanned.fingerprint,
-        examples=Labelled(division.wording.examples, raw.inputs, coded.codes),
+        fingerprint=scanned.fingerprint(raw, coded.names),
+        examples=Labelled(
+            division.wording.examples, raw.inputs, coded.codes, are_numbers=isinstance(raw.input, FeaturesInput)
+        ),
         split_rule=division.rule,
         wording=division.wording,
         times=division.times,
@@ -79,7 +109,7 @@ def name_of(path: Path) -> str:
     >>> name_of(Path("some/cancer.csv"))
     'cancer'
     """
-    resolved = path.resolve()
+    resolved = uncompressed(path.resolve())
     return (resolved.name if resolved.is_dir() else resolved.stem) or "data"
 
 
@@ -87,8 +117,10 @@ def _read(options: DataOptions, findings: Findings) -> RawData:
     path = options.path
     if not path.exists():
         raise DataError(f"--data {path} does not exist")
-    if path.suffix in table_files.SUFFIXES or table_files.is_folder(path):
+    if (path.is_file() and table_files.is_table(path)) or table_files.is_folder(path):
         return _read_tables(options, findings)
+    if options.labels is None or not is_csv(options.labels):
+        _reject(options, "data without a CSV file", _CSV_OPTIONS)
     if path.is_dir():
         if idx_folder.is_folder(path):
             _reject(
@@ -109,13 +141,18 @@ def _read(options: DataOptions, findings: Findings) -> RawData:
 
 
 def _read_tables(options: DataOptions, findings: Findings) -> RawData:
-    """CSV or Parquet: paths of pictures, vectors, or the numbers and categories themselves."""
+    """CSV or Parquet: pictures or their paths, vectors, or the numbers and categories themselves."""
+    if not any(is_csv(file.path) for source in options.sources for file in table_files.files(source)):
+        _reject(options, "Parquet", _CSV_OPTIONS)
     if options.path_column is not None:
         _reject(options, "a table of pictures", (*_TABLE_OPTIONS, "labels", "vector_column"))
         return image_files.read_table(options, findings)
+    if (name := picture_column.column(options)) is not None:
+        _reject(options, "a column of pictures", ("categorical", "numeric", "decimal", "labels"))
+        return picture_column.read(options, name, findings)
     _reject(options, "a table", (*_PICTURE_OPTIONS, "labels"))
     if (name := vectors.column(options)) is not None:
-        _reject(options, "embeddings", ("categorical",))
+        _reject(options, "embeddings", ("categorical", "numeric", "decimal"))
         return vectors.read(options, name, findings)
     return tables.read(options, findings)
 
@@ -138,7 +175,7 @@ def _reject(options: DataOptions, form: str, names: tuple[str, ...]) -> None:
 
 
 def class_counts(opened: OpenedData) -> dict[str, int]:
-    """The number of examples of each class, without the copies that are left out."""
-    coded = opened.raw.labels
-    counts = labels.counts_of_kept(coded, opened.division.rule.kept if opened.division else None)
+    """The number of examples of each class, without copies and rare classes that are left out."""
+    coded = opened.division.labels if opened.division else opened.raw.labels
+    counts = counts_of_kept(coded, opened.division.rule.kept if opened.division else None)
     return dict(zip(coded.names, counts.tolist(), strict=True))

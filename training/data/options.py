@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from service.inference.csv_files.form import CsvOptions, Decimal
+
 FASHION_MNIST = "fashion-mnist"  # the data set that needs no --data
 DATA_DIR_VARIABLE = "DEMUR_DATA_DIR"  # the environment variable that names its folder
 
@@ -28,7 +30,12 @@ class DataOptions:
     vector_column: str | None = None
     classes: tuple[str, ...] | None = None
     min_per_class: int = DEFAULT_MIN_PER_CLASS
+    drop_rare: int = 0
+    delimiter: str | None = None
+    encoding: str | None = None
+    decimal: Decimal | None = None
     categorical: tuple[str, ...] = ()
+    numeric: tuple[str, ...] = ()
     ignore_columns: tuple[str, ...] = ()
     missing: Literal["refuse", "mean"] = "refuse"
     image_size: tuple[int, int] | None = None
@@ -44,9 +51,20 @@ class DataOptions:
     report: Path | None = None
 
     @property
+    def csv(self) -> CsvOptions:
+        """How to read CSV files."""
+        return CsvOptions(self.delimiter, self.encoding, self.decimal)
+
+    @property
     def extra_columns(self) -> tuple[str, ...]:
         """The columns that decide the splits; they are no inputs of the model."""
         return tuple(name for name in (self.split_column, self.group_column, self.time_column) if name is not None)
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The columns of names, which are read from a CSV as they are written; times are compared as times."""
+        others = (self.label_column, self.path_column, self.split_column, self.group_column)
+        return tuple(dict.fromkeys(name for name in (*others, *self.categorical) if name is not None))
 
     @property
     def files(self) -> tuple[tuple[str, Path], ...]:

@@ -22,6 +22,7 @@ class PopulationWording:
     method: Literal["drawn", "groups", "column", "files", "time", "strata"]
     column: str = ""
     files: tuple[tuple[str, str], ...] = ()  # split to the examples of its own file
+    strata: tuple[tuple[SplitName, str], ...] = ()  # split to the part of the data that it is taken from
     notes: tuple[str, ...] = ()
     copies: str = ""  # appended if examples repeat
 
@@ -51,8 +52,9 @@ class PopulationWording:
                     "another in time: the promise assumes that later inputs are exchangeable with these"
                 )
             case "strata":
-                part = "training files" if name in ("train", "tune") else "test files (t10k)"
-                return f"{self.examples}, drawn at random from its {part}"
+                part = dict(self.strata)[name]
+                alone = [words for _, words in self.strata].count(part) == 1
+                return f"{self.examples}, {'those of' if alone else 'drawn at random from'} its {part}"
             case _:
                 return f"{self.examples}, drawn at random"
 
@@ -72,9 +74,11 @@ class Pool(LabelledData):
         parts = {name: self._part(name, split_rows) for name, split_rows in rows.items()}
         lacking = np.flatnonzero(np.bincount(parts["train"].labels, minlength=len(self.classes)) == 0)
         if len(lacking):
+            code = int(lacking[0])
+            count = sum(int((part.labels == code).sum()) for part in parts.values())
             raise DataError(
-                f"the train split has no example of the class {self.classes[int(lacking[0])]!r}: give more examples of "
-                "it, or leave it out"
+                f"the train split has no example of the class {self.classes[code]!r}, which has {count}: give more "
+                f"examples of it, or leave such classes out by --drop-rare {count + 1}"
             )
         return parts
 

@@ -1,7 +1,7 @@
 """The result of reading any form of data, before the labels are checked and the splits drawn."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,15 @@ from service.contract.manifest import SplitName
 from training.data.coded import CodedColumn
 from training.errors import DataError
 
+EXACT = 2**24  # float32 holds every whole number up to it
 ALL_SPLITS: tuple[SplitName, ...] = ("train", "tune", "calibration", "report")
+
+
+class Stratum(NamedTuple):
+    """A part of the data whose examples are divided among some of the splits."""
+
+    words: str  # "folder train"
+    splits: tuple[SplitName, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +35,7 @@ class RawData:
     sources: NDArray[np.int8] | None = None  # [N], the file of each example, if there are several
     columns: dict[str, Any] = field(default_factory=dict)  # the columns that decide the splits: pyarrow or numpy, [N]
     notes: tuple[str, ...] = ()  # remarks for the population of every split
-    strata: tuple[tuple[SplitName, ...], ...] | None = None  # the splits of each of `sources`, if the form fixes them
+    strata: tuple[Stratum, ...] | None = None  # one for each of `sources`, if the form fixes the splits
 
     def row(self, index: int | np.integer[Any]) -> int:
         """The number of an example in a message."""
@@ -40,6 +48,7 @@ class Findings:
 
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)  # columns that are no inputs, and how to use them
 
     def raise_errors(self) -> None:
         """Raise DataError if there is any error: the first, and the number of others."""

@@ -1,6 +1,7 @@
 """One pass over all inputs in blocks: their fingerprint, their problems, and the hashes that reveal copies."""
 
 import hashlib
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from service.contract.inputs import FeaturesInput
 from training.data.dataset import Labelled
-from training.data.raw import Findings, RawData
+from training.data.raw import EXACT, Findings, RawData
 
 _BLOCK_BYTES = 2**23
 _MAX_NAMED = 5  # columns that a message names
@@ -20,11 +21,18 @@ _MAX_NAMED = 5  # columns that a message names
 class Scan:
     """The result of one pass."""
 
-    fingerprint: str  # SHA-256 of the inputs, the labels and the class names
     hashes: NDArray[np.uint64]  # [N], of each input's bytes
+    digest: Any  # of hashlib: the SHA-256 of all inputs
+
+    def fingerprint(self, raw: RawData, classes: tuple[str, ...]) -> str:
+        """SHA-256 of the inputs, the labels and the class names."""
+        digest = self.digest.copy()
+        digest.update(Labelled("", raw.inputs[:0], raw.labels.codes).fingerprint().encode())
+        digest.update("\0".join(classes).encode())
+        return str(digest.hexdigest())
 
 
-def scan(raw: RawData, classes: tuple[str, ...], findings: Findings) -> Scan:
+def scan(raw: RawData, findings: Findings) -> Scan:
     """Read every input once. Adds missing values, infinities, constant columns and constant pixels to `findings`."""
     digest = hashlib.sha256()
     hashes = np.empty(len(raw.inputs), dtype=np.uint64)
@@ -38,9 +46,7 @@ def scan(raw: RawData, classes: tuple[str, ...], findings: Findings) -> Scan:
         hashes[start : start + size] = hash_rows(block)
         checks.add(block, start)
     checks.report(findings)
-    digest.update(Labelled("", raw.inputs[:0], raw.labels.codes).fingerprint().encode())
-    digest.update("\0".join(classes).encode())
-    return Scan(digest.hexdigest(), hashes)
+    return Scan(hashes, digest)
 
 
 def _hasher(row_bytes: int) -> Callable[[NDArray[Any]], NDArray[np.uint64]]:
@@ -98,6 +104,7 @@ class _Numbers:
     raw: RawData
     kind: FeaturesInput
     missing: dict[int, tuple[int, int]] = field(default_factory=dict)  # column to (count, first row)
+    rows_with_missing: int = 0
     infinite: dict[int, tuple[int, int]] = field(default_factory=dict)
     lowest: NDArray[np.float32] | None = None
     highest: NDArray[np.float32] | None = None
@@ -110,6 +117,7 @@ class _Numbers:
         self.highest = highest if self.highest is None else np.fmax(self.highest, highest)
         if np.isfinite(values).all():
             return
+        self.rows_with_missing += int(np.isnan(values).any(axis=1).sum())
         for problems, mask in ((self.missing, np.isnan(values)), (self.infinite, np.isinf(values))):
             for column in np.flatnonzero(mask.any(axis=0)).tolist():
                 count, first = problems.get(column, (0, start + int(mask[:, column].argmax())))
@@ -127,6 +135,8 @@ class _Numbers:
             self._report_missing(findings, names)
         assert self.lowest is not None
         assert self.highest is not None
+        if self.raw.inputs.dtype.kind in "iu" and max(-self.lowest.min(), self.highest.max()) > EXACT:
+            findings.warnings.append(f"there are whole numbers over {EXACT}, which float32 rounds")
         numeric = np.array(
             [self.kind.columns is None or self.kind.columns[i].categories is None for i in range(len(names))]
         )
@@ -141,13 +151,27 @@ class _Numbers:
             )
 
     def _report_missing(self, findings: Findings, names: list[str]) -> None:
-        for column, (count, first) in sorted(self.missing.items()):
-            leave_out = f"leave the column out by --ignore-columns {names[column].strip(chr(39))}, or "
-            findings.errors.append(
-                f"column {names[column]} has {count} missing values (NaN), the first in row {self.raw.row(first)}: "
-                f"fill them in, {leave_out if self.kind.columns else ''}give --missing mean to replace them by the "
-                "mean of the training rows"
+        """One error for all columns, so that the choice is made once."""
+        if not self.missing:
+            return
+        columns = sorted(self.missing, key=lambda column: (-self.missing[column][0], column))
+        first = min(first for _, first in self.missing.values())
+        counts = ", ".join(f"{names[i]} has {self.missing[i][0]:,}" for i in columns[:_MAX_NAMED])
+        more = f", and {len(columns) - _MAX_NAMED} more columns have some" if len(columns) > _MAX_NAMED else ""
+        by_mean = "replaces a number by the mean of the training rows"
+        if self.kind.columns is None:
+            choices = f"give --missing mean, which {by_mean}, or leave those rows out of the file"
+        else:
+            left_out = " ".join(shlex.quote(self.kind.columns[i].name) for i in columns[:_MAX_NAMED])
+            left_out += " ..." if more else ""
+            choices = (
+                f"give --missing mean, which {by_mean} and gives a missing category no weight; or leave the column"
+                f"{'s' * (len(columns) > 1)} out by --ignore-columns {left_out}; or leave those rows out of the file"
             )
+        findings.errors.append(
+            f"{self.rows_with_missing:,} of {len(self.raw.inputs):,} {self.raw.noun}s lack a value, the first is row "
+            f"{self.raw.row(first)}: column {counts}{more}; {choices}"
+        )
 
     def _names(self) -> list[str]:
         """The columns for messages: quoted names, or numbers from 0 if they have no names."""

@@ -71,11 +71,11 @@ class SplitRule:
         if not empty:
             return
         used = assignment != _LEFT_OUT
-        copies = len(assignment) - int(used.sum())
+        left_out = len(assignment) - int(used.sum())
         raise DataError(
-            f"no example is left for {' and '.join(empty)}: there are {len(assignment) - copies} examples"
+            f"no example is left for {' and '.join(empty)}: there are {len(assignment) - left_out} examples"
             + ("" if self.groups is None else f" in {len(np.unique(self.groups[used]))} groups that stay together")
-            + (f" ({copies} copies left out)" if copies else "")
+            + (f" ({left_out} left out)" if left_out else "")
             + "; give more examples, or other shares by --split-shares"
         )
 

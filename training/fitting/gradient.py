@@ -20,7 +20,6 @@ from training.fitting.regression import SoftmaxRegression
 # always as many, so that sums do not depend on the number of threads.
 _FEW_CLASSES = 64
 _PARTS = 8
-_MIN_EXAMPLES = 32  # of a part
 
 
 def loss(model: SoftmaxRegression, examples: Examples) -> tuple[Tensor, Tensor]:
@@ -102,8 +101,7 @@ def by_class(labels: Tensor, parts: int) -> Tensor:
 def _parts(features: Tensor, classes: int) -> Tensor:
     """`[N, D]` -> `[P, B, D]`, in parts for threads where that pays."""
     examples, width = features.shape
-    divides = features.device.type == "cpu" and classes < _FEW_CLASSES and examples >= _PARTS * _MIN_EXAMPLES
-    parts = math.gcd(examples, _PARTS) if divides else 1
+    parts = math.gcd(examples, _PARTS) if features.device.type == "cpu" and classes < _FEW_CLASSES else 1
     return features.reshape(parts, examples // parts, width)
 
 

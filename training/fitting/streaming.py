@@ -36,7 +36,7 @@ class StreamedExamples:
         self.encoder = encoder
         self.device = device
         self.dtype = dtype  # of the features
-        self._base = part.base
+        self._base, self._as_float32 = part.base, part.as_float32
         self._inputs = _as_tensor(part.base)  # [M, *row_shape]
         # [N], both in the order of the file. They are all that grows with the file, so they take few bytes.
         self._rows, self._labels = _in_file_order(part)
@@ -65,7 +65,7 @@ class StreamedExamples:
     def _read(self, places: Tensor) -> Examples:
         """The examples at places in the order of the file, int64 `[B]`."""
         inputs = self._inputs.index_select(0, self._rows.index_select(0, places))
-        if inputs.is_floating_point():
+        if self._as_float32:
             inputs = inputs.float()
         labels = self._labels.index_select(0, places).long()
         return Examples(self.encoder.features(inputs.numpy(), self.dtype), labels).to(self.device)

@@ -22,7 +22,11 @@ def choice_in_words(selection: Selection | None) -> list[str]:
         else f"{selection.rows:,} rows of train and tune by cross-validation"
     )
     lines = [f"{_settings(chosen)}: loss {_loss(chosen)} on {rows}"]
-    others = [tried for i, tried in enumerate(selection.tried) if i != selection.chosen and tried.loss is not None]
+    others = [
+        tried
+        for i, tried in enumerate(selection.tried)
+        if i != selection.chosen and tried.loss is not None and not tried.short
+    ]
     if others and chosen.loss is not None:
         second = min(others, key=lambda tried: tried.loss or 0.0)
         difference = (second.loss or 0.0) - chosen.loss

@@ -44,7 +44,8 @@ def infer(predictor: Predictor, body: bytes, header_length: int | None) -> Infer
         if output.classification is not None:
             arrays[output.name] = classified(arrays[output.name], output.classification, manifest.labels)
     body, length = _written(predictor, request, policy, [(output, arrays[output.name]) for output in outputs])
-    return Inferred(body, length, Outcome(predictor.model_ref, policy, outcome.tally()))
+    unknown = sum(map(bool, predictor.reader.unknown_categories(inputs) or ()))
+    return Inferred(body, length, Outcome(predictor.model_ref, policy, outcome.tally(), unknown))
 
 
 def _written(

@@ -18,6 +18,7 @@ from service.http.routes.openapi_entries import REFERENCE, json_of, problem_resp
 from service.inference.outcome import ModelRef
 from service.inference.readers.body import JSON
 from service.inference.readers.multipart import MULTIPART
+from service.inference.readers.picture_formats import NAMES
 from service.inference.readers.reader import Reader
 from service.registry.registry import Registry
 from service.registry.served_model import Models
@@ -31,8 +32,8 @@ _FORM = {
         "type": "object",
         "properties": {"file": {"type": "array", "items": _BINARY["schema"], "minItems": 1}},
         "additionalProperties": {"type": "array", "items": _BINARY["schema"]},
-        "description": "PNG and JPEG files, recognised by their content; each gets one prediction, in their order. "
-        "Fields may have any name, and every field must be a file.",
+        "description": f"Picture files ({NAMES}), recognised by their content; each gets one prediction, in their "
+        "order. Fields may have any name, and every field must be a file.",
     }
 }
 _INPUT_BODIES = {"predict": "PredictRequest", "explain": "ExplainRequest", "inputs": "InputsRequest"}  # of one model

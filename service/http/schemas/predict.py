@@ -75,6 +75,11 @@ class Prediction(BaseModel):
         description="Labels that the input may have, in the order of the model's labels; null for a model without "
         "prediction sets, and for many classes unless the request names set_coverage or set_method."
     )
+    unknown_categories: list[str] = Field(
+        default_factory=list,
+        description="Columns of a table whose value is no category that the model knows, and so has no weight; absent "
+        "where there are none.",
+    )
 
 
 class PredictResponse(BaseModel):

@@ -1,6 +1,6 @@
 """The interface of the forms of an answer: each form is a class that writes it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from pydantic import BaseModel, Field
@@ -52,4 +52,8 @@ class AnswerWriter(Protocol):
 
     def write(self, scores: RequestScores) -> WrittenAnswer:
         """Write the answer to one request."""
+        ...
+
+    def noting(self, unknown: Sequence[Sequence[str]]) -> "AnswerWriter":
+        """The same writer, for one request with unknown categories: for each of its inputs, their columns."""
         ...

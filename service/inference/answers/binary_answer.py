@@ -3,7 +3,9 @@
 As `.npy` it is a structured array, which NumPy reads by field name; as raw bytes it is the same without the header.
 """
 
+import copy
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,11 +54,18 @@ class BinaryAnswer:
         self._abstention = abstention
         self._model = model
         self._policy = policy
+        self._unknown = 0  # inputs with an unknown category
+
+    def noting(self, unknown: Sequence[Sequence[str]]) -> "BinaryAnswer":
+        """The same writer: a record has a fixed size, so the inputs are only counted."""
+        noting = copy.copy(self)
+        noting._unknown = sum(map(bool, unknown))
+        return noting
 
     def write(self, scores: RequestScores) -> WrittenAnswer:
         """Write the records of N inputs."""
         decided = outcomes(scores.scores, self._policy, self._abstention)
-        outcome = Outcome(self._model, self._policy, decided.tally())
+        outcome = Outcome(self._model, self._policy, decided.tally(), self._unknown)
         records = _records(scores.scores, decided)
         if self.media_type == RAW:
             return WrittenAnswer(records.tobytes(), outcome)

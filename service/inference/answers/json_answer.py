@@ -4,8 +4,9 @@ The JSON is written by hand, since building the response model takes longer than
 What is the same in every answer is made once. A test holds the bytes against the response model.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 import orjson
@@ -42,6 +43,7 @@ class _Prediction(TypedDict):
     top_k: list[_Probable]
     probabilities: _Row | None
     prediction_set: list[str] | None
+    unknown_categories: NotRequired[Sequence[str]]
 
 
 class JsonAnswer:
@@ -80,19 +82,31 @@ class JsonAnswer:
             _json(policy),
             b"null" if sets_ref is None else _json(sets_ref),
         )
+        self._unknown: Sequence[Sequence[str]] = ()
+
+    def noting(self, unknown: Sequence[Sequence[str]]) -> "JsonAnswer":
+        """The same writer, for one request: the predictions of inputs with unknown categories name their columns."""
+        noting = copy.copy(self)
+        noting._unknown = unknown
+        return noting
 
     def write(self, scores: RequestScores) -> WrittenAnswer:
         """Write the predictions for N inputs."""
         _, _, probabilities, confidence, ood_score, likeliest = scores
-        if len(confidence) == 1 and self._limits is not None:
+        if len(confidence) == 1 and self._limits is not None and not self._unknown:
             decision = self._limits.decision(likeliest[0][0], confidence[0], ood_score[0])
             prediction = self._prediction(decision, probabilities[0], confidence[0], ood_score[0], likeliest[0])
             body = self._head + orjson.dumps([prediction]) + b"}"
             return WrittenAnswer(body, self._single_outcomes[decision.reason])
         decisions = decide(scores.scores, self._policy, self._abstention)
         columns = zip(decisions, probabilities, confidence, ood_score, likeliest, strict=True)
-        body = self._head + orjson.dumps([self._prediction(*row) for row in columns]) + b"}"
-        return WrittenAnswer(body, Outcome(self._model, self._policy, tally(decision.reason for decision in decisions)))
+        predictions = [self._prediction(*row) for row in columns]
+        unknown = [(prediction, names) for prediction, names in zip(predictions, self._unknown, strict=False) if names]
+        for prediction, names in unknown:
+            prediction["unknown_categories"] = names
+        body = self._head + orjson.dumps(predictions) + b"}"
+        decided = tally(decision.reason for decision in decisions)
+        return WrittenAnswer(body, Outcome(self._model, self._policy, decided, len(unknown)))
 
     def _prediction(
         self, decision: Decision, probabilities: _Row, confidence: float, ood_score: float, likeliest: list[int]

@@ -25,7 +25,7 @@ def inputs_as_json(kind: Kind, inputs: NDArray[np.generic]) -> list[Any]:
         return rows
     if kind.columns is None:
         return [[_number(value) for value in row] for row in rows]
-    unknown = [None if kind.missing == "mean" else _unknown_category(column) for column in kind.columns]
+    unknown = [_unknown_category(column) for column in kind.columns]
     return [
         {
             column.name: _value(column, value, other)
@@ -59,8 +59,8 @@ def contributions_as_json(kind: Kind, contributions: NDArray[np.float64]) -> lis
     return {column.name: by_column[column.name] for column in kind.columns}
 
 
-def _value(column: Column, value: float, unknown: str | None) -> float | str | None:
-    if column.categories is None:
+def _value(column: Column, value: float, unknown: str) -> float | str | None:
+    if column.categories is None or value != value:
         return _number(value)
     return column.categories[int(value)] if value >= 0 else unknown
 

@@ -21,8 +21,8 @@ from service.inference.readers.tables import Table
 Features = NDArray[np.float32]
 
 _WIRE = np.dtype("<f4")
-# No integers: past 2^24 float32 would round them silently.
-_NPY_DTYPES = ("float16", "float32", "float64")
+# Integers of 16 bits at most: past 2^24 float32 would round silently.
+_NPY_DTYPES = ("float16", "float32", "float64", "int8", "uint8", "int16", "uint16")
 
 
 class FeatureReader:
@@ -57,6 +57,10 @@ class FeatureReader:
     def example(self) -> Any:
         """A row of a table by column name, or an embedding of zeros."""
         return [0.0] * self._kind.width if self._table is None else self._table.example
+
+    def unknown_categories(self, rows: Features) -> list[list[str]] | None:
+        """The columns of each row whose value is no category of the model's; None if every value is one."""
+        return None if self._table is None else self._table.unknown(rows)
 
     def with_options(self, options: PictureOptions) -> "FeatureReader":
         """The same reader. Raises InvalidValue if an option is set."""
@@ -113,13 +117,11 @@ class FeatureReader:
         return float32s(value, self._kind.missing, lambda j: f"{field}[{j}]")
 
     def _checked(self, rows: NDArray[Any], row_field: Callable[[int], str]) -> Features:
-        """Rows `[N, width]` of any float type as float32. Raises InvalidValue, naming the first invalid value."""
+        """Rows `[N, width]` of any type of numbers as float32. Raises InvalidValue, naming the first invalid value."""
         table, missing = self._table, self._kind.missing
         values = as_float32(rows)
         if table is None and is_finite(values):
             return values
-        if table is not None and missing == "mean":
-            values = table.with_missing_as_unknown(values)
         invalid = np.isinf(values) if missing == "mean" else ~np.isfinite(values)
         if table is not None:
             invalid |= table.invalid_codes(values)

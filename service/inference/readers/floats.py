@@ -33,7 +33,7 @@ def float32s(values: Sequence[Any], missing: Missing, field_of: Callable[[int], 
 
 
 def as_float32(values: NDArray[Any]) -> NDArray[np.float32]:
-    """An array of any float type as float32, in C order. Values out of range become infinite."""
+    """An array of any type of numbers as float32, in C order. Values out of range become infinite."""
     with np.errstate(over="ignore"):
         return values.astype(np.float32, order="C", copy=False)
 

@@ -1,13 +1,12 @@
 """Reads images: uint8 `[N, H, W]` or `[N, H, W, 3]`, 0 = black, 255 = white.
 
-They come as JSON numbers (`pixels.py`), base64, raw bytes, NumPy arrays, or PNG and JPEG files, one or several in a
-form.
+They come as JSON numbers (`pixels.py`), base64, raw bytes, NumPy arrays, or picture files, one or several in a form.
 """
 
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +17,12 @@ from service.contract.validation import display, truncated
 from service.inference.readers.body import NPY, RAW, check_count, count_inputs, from_base64
 from service.inference.readers.multipart import MULTIPART, files
 from service.inference.readers.npy import read_npy
+from service.inference.readers.picture_formats import BY_MEDIA_TYPE, NAMES, Format, format_of
 from service.inference.readers.picture_options import NO_PICTURE_OPTIONS, PictureOptions
 from service.inference.readers.pixels import pixel_bytes, pixels_schema, rows_of_pixels
 
 Images = NDArray[np.uint8]
-Format = Literal["PNG", "JPEG"]
-
-_FILES: dict[str, Format] = {"image/png": "PNG", "image/jpeg": "JPEG"}
-_SIGNATURES: dict[bytes, Format] = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}
+_OTHER = f"none of {NAMES}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +37,7 @@ class ImageReader:
     @property
     def media_types(self) -> tuple[str, ...]:
         """The accepted content types besides JSON."""
-        return (*_FILES, MULTIPART, RAW, NPY)
+        return (*BY_MEDIA_TYPE, MULTIPART, RAW, NPY)
 
     @property
     def resizes(self) -> bool:
@@ -50,7 +47,7 @@ class ImageReader:
     @property
     def input_schema(self) -> dict[str, Any]:
         """The JSON Schema of one image."""
-        text = {"type": "string", "description": "Base64 of a PNG, a JPEG, or the pixels as bytes."}
+        text = {"type": "string", "description": f"Base64 of a picture file ({NAMES}), or of the pixels as bytes."}
         return {"anyOf": [*pixels_schema(self.kind), text]}
 
     @property
@@ -74,8 +71,8 @@ class ImageReader:
             return self.options.inverted(self.from_bytes(body))
         if media_type == NPY:
             return self.options.inverted(self.from_npy(body))
-        if media_type in _FILES:
-            return self.options.inverted(self._decode(body, "body", _FILES[media_type])[np.newaxis])
+        if media_type in BY_MEDIA_TYPE:
+            return self.options.inverted(self._decode(body, "body", BY_MEDIA_TYPE[media_type])[np.newaxis])
         return self.options.inverted(self._from_form(body, media_type))
 
     def from_bytes(self, body: bytes) -> Images:
@@ -92,7 +89,7 @@ class ImageReader:
     def from_columns(self, columns: Mapping[str, NDArray[Any]], first_row: int = 0) -> Images:
         """Read N images from one array: uint8 `[N, H * W]` or `[N, H * W * 3]`, or `[N]` of bytes.
 
-        The bytes are PNG or JPEG files, or pixels.
+        The bytes are picture files, or pixels.
         """
         ((name, rows),) = columns.items()
         if rows.ndim == 2:
@@ -102,14 +99,17 @@ class ImageReader:
         images = [self._from_raw(raw, f"row {first_row + i}: {truncated(name)}") for i, raw in enumerate(rows)]
         return self.options.inverted(np.frombuffer(b"".join(images), np.uint8).reshape(-1, *self.kind.row_shape))
 
+    def unknown_categories(self, _: Images) -> None:
+        """None: there are no columns."""
+
     def _from_form(self, body: bytes, media_type: str) -> Images:
         """Each file of a form is one image."""
         parts = files(body, media_type, self.max_batch_size)
         images = np.empty((len(parts), *self.kind.row_shape), np.uint8)
         for image, (field, content) in zip(images, parts, strict=True):
-            detected = _sniff(content)
+            detected = format_of(content)
             if detected is None:
-                raise UnsupportedType(f"{field} is {'neither PNG nor JPEG' if content else 'empty'}")
+                raise UnsupportedType(f"{field} is {_OTHER if content else 'empty'}")
             image[:] = self._decode(content, field, detected)
         return images
 
@@ -125,25 +125,24 @@ class ImageReader:
         return pixel_bytes(value, field, self.kind, check_booleans=self.options.check_booleans)
 
     def _from_raw(self, raw: bytes, field: str) -> bytes:
-        detected = _sniff(raw)
+        detected = format_of(raw)
         if detected is not None:
             return self._decode(raw, field, detected).tobytes()
         if len(raw) != self.kind.values:
             raise InvalidValue(
-                field, f" holds {len(raw)} bytes: it must be a PNG, a JPEG or the {self.kind.values} raw bytes"
+                field,
+                f" holds {len(raw)} bytes: it must be a picture file ({NAMES}) or the {self.kind.values} raw bytes",
             )
         return raw
 
     def _decode(self, raw: bytes, field: str, declared: Format) -> Images:
-        detected = _sniff(raw)
+        detected = format_of(raw)
         if detected != declared:
-            raise MalformedBody(f"{field} was declared as {declared} but is {detected or 'neither PNG nor JPEG'}")
+            raise MalformedBody(
+                f"{field} was declared as {declared.name} but is {detected.name if detected else _OTHER}"
+            )
         # Imported with the first picture: Pillow is a twentieth of the start-up time, and many services never need it.
         from service.inference.readers.picture_file import decoded
 
         background = self.options.background if self.options.resize else None
         return decoded(raw, field, declared, self.kind, max_pixels=self.max_image_pixels, background=background)
-
-
-def _sniff(raw: bytes) -> Format | None:
-    return next((name for signature, name in _SIGNATURES.items() if raw.startswith(signature)), None)

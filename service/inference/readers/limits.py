@@ -8,4 +8,4 @@ class ReadLimits:
     """The limits on the inputs of one request."""
 
     max_batch_size: int  # inputs
-    max_image_pixels: int  # of one PNG or JPEG, before it is decoded
+    max_image_pixels: int  # of one picture file, before it is decoded

@@ -1,4 +1,4 @@
-"""Decodes one PNG or JPEG file within limits: uint8 `[H, W]`, or `[H, W, 3]` for a model of RGB."""
+"""Decodes one picture file within limits: uint8 `[H, W]`, or `[H, W, 3]` for a model of RGB."""
 
 import io
 
@@ -8,25 +8,26 @@ from PIL import Image
 
 from service.contract.errors import InvalidValue, MalformedBody, TooLarge, UnsupportedType
 from service.contract.inputs import ImageInput
-from service.inference.readers.picture_fitting import CONVERTIBLE, Background, Mode, fitted
+from service.inference.readers.picture_fitting import Background, Mode, PixelsError, fitted, turn_upright
+from service.inference.readers.picture_formats import Format
 
 
 def decoded(
-    raw: bytes, field: str, declared: str, kind: ImageInput, *, max_pixels: int, background: Background | None
+    raw: bytes, field: str, declared: Format, kind: ImageInput, *, max_pixels: int, background: Background | None
 ) -> NDArray[np.uint8]:
-    """The picture, fitted to the model's size and centred on `background`; unchanged if that is None.
+    """The picture, upright, fitted to the model's size and centred on `background`; not fitted if that is None.
 
-    `declared` is its format, PNG or JPEG. Raises TooLarge for more than `max_pixels`, before decoding; MalformedBody
-    for a broken file; UnsupportedType for more than 8 bits per channel; and InvalidValue for another size or mode that
-    may not be fitted.
+    Raises TooLarge for more than `max_pixels`, before decoding; MalformedBody for a broken file; UnsupportedType for
+    pixels that no rule turns into 8 bits a channel; and InvalidValue for another size or mode that may not be fitted.
     """
-    image = _opened(raw, field, declared, max_pixels)
+    image = _opened(raw, field, declared.name, max_pixels)
     mode: Mode = "L" if kind.channels == 1 else "RGB"
     if background is None:
         return _unchanged(image, field, kind, mode)
-    if image.mode not in CONVERTIBLE:
-        raise UnsupportedType(f"{field} is an image of mode {image.mode}: 8 bits per channel are supported")
-    return np.asarray(fitted(image, mode, (kind.width, kind.height), background))
+    try:
+        return np.asarray(fitted(image, mode, (kind.width, kind.height), background))
+    except PixelsError as error:
+        raise UnsupportedType(f"{field} is an image {error}") from None
 
 
 def _opened(raw: bytes, field: str, declared: str, max_pixels: int) -> Image.Image:
@@ -37,7 +38,7 @@ def _opened(raw: bytes, field: str, declared: str, max_pixels: int) -> Image.Ima
             raise TooLarge(
                 f"{field} is an image of {image.width}x{image.height} pixels: at most {max_pixels} are allowed"
             )
-        image.load()
+        turn_upright(image)
     except TooLarge:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # Pillow's own limits, which are higher

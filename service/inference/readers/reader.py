@@ -61,6 +61,10 @@ class Reader(Protocol):
         """
         ...
 
+    def unknown_categories(self, inputs: NDArray[Any]) -> Sequence[Sequence[str]] | None:
+        """For each of N inputs, the columns whose value is no category of the model's; None if there are none."""
+        ...
+
 
 def read_other(reader: Reader, options: PictureOptions, body: bytes, media_type: str) -> NDArray[Any]:
     """Read a body that is not JSON. Raises UnsupportedType for a content type that the reader does not accept."""

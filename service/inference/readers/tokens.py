@@ -86,6 +86,9 @@ class TokenReader:
             raise InvalidValue(name, f" has the shape {list(rows.shape)}: it must be [N, {self._kind.context}]")
         return self._checked(rows, f"row {{}}: {truncated(name)}", first_row)
 
+    def unknown_categories(self, _: Tokens) -> None:
+        """None: there are no columns."""
+
     def _context(self, value: object, field: str) -> list[int]:
         if not isinstance(value, list) or len(value) != self._kind.context:
             raise InvalidValue(

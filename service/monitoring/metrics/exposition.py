@@ -28,6 +28,7 @@ from service.monitoring.metrics.metrics import (
     RESTARTS,
     SECONDS,
     SWAPPED,
+    UNKNOWN_CATEGORIES,
 )
 from service.monitoring.metrics.promises import promises
 from service.monitoring.metrics.scrape import Scrape
@@ -92,14 +93,18 @@ def _models(monitors: Mapping[str, Monitor | None], refused: Collection[str], co
     reloads = CounterMetricFamily(
         "demur_model_reloads", "New model files that a worker swapped in or refused.", labels=["model", "outcome"]
     )
+    unknown = CounterMetricFamily(
+        "demur_unknown_categories", "Inputs with a value that is no category of the model's.", labels=["model"]
+    )
     for name, monitor in monitors.items():
+        unknown.add_metric([name], counted.get((UNKNOWN_CATEGORIES, name), [0])[0])
         ready.add_metric([name], int(monitor is not None))
         for outcome in (SWAPPED, REFUSED):
             reloads.add_metric([name, outcome], counted.get((RELOADS, name, outcome), [0])[0])
         if monitor is not None:
             info.add_metric([name, monitor.model.version, monitor.manifest.input.kind], 1)
             file_refused.add_metric([name], int(name in refused))
-    yield from (info, ready, file_refused, reloads)
+    yield from (info, ready, file_refused, reloads, unknown)
 
 
 def _requests(counted: Numbers) -> Iterator[Metric]:

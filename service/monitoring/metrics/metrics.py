@@ -28,6 +28,7 @@ OTHER = "other"  # the label of any other method
 REQUESTS, DURATIONS, IN_FLIGHT = "requests", "durations", "in_flight"
 REQUESTS_OF_KEY = "requests_of_key"
 DECISIONS, CONFIDENCE = "decisions", "confidence"
+UNKNOWN_CATEGORIES = "unknown_categories"
 PID, RESTARTS, DRAINING = "pid", "restarts", "draining"
 RELOADS = "reloads"
 REJECTED = "rejected"
@@ -131,12 +132,13 @@ class Metrics:
         """Do nothing: every count is in memory that others can read."""
 
     def _positions_of(self, decided: Outcome) -> tuple[tuple[int, int], ...]:
-        """The positions of an outcome's decisions, and the number of inputs of each."""
+        """The positions of what an outcome counts, and the number of inputs of each."""
         model, policy = decided.model.name, policy_name(decided.policy)
-        return tuple(
-            (self.tallies.begin((DECISIONS, model, policy, decision)), inputs)
-            for decision, inputs in decided.decisions.items()
-        )
+        counted: list[tuple[tuple[str, ...], int]]
+        counted = [((DECISIONS, model, policy, decision), inputs) for decision, inputs in decided.decisions.items()]
+        if decided.unknown_categories:
+            counted.append(((UNKNOWN_CATEGORIES, model), decided.unknown_categories))
+        return tuple((self.tallies.begin(key), inputs) for key, inputs in counted)
 
     def confidences(self, model: str) -> "Confidences":
         """The histogram of a model's confidences, over all its versions."""

@@ -37,6 +37,7 @@ def _assert_same(path: Path, predictions: list[dict[str, Any]]) -> None:
             assert row[name] == prediction[name]
         assert row["confidence"] == pytest.approx(prediction["confidence"], abs=1e-6)
         assert row["probabilities"] == pytest.approx(prediction["probabilities"], abs=1e-6)
+        assert row.get("unknown_categories") == prediction.get("unknown_categories")
 
 
 def _list_of(kind: pa.DataType) -> pa.Array:
@@ -49,6 +50,7 @@ EMBEDDINGS = {
     "large_list": _list_of(pa.large_list(pa.float32())),
     "float16": pa.array(ROWS.astype(np.float16).tolist(), pa.list_(pa.float16(), 2)),
     "float64": _list_of(pa.list_(pa.float64(), 2)),
+    "int8": _list_of(pa.list_(pa.int8())),
     "fixed_size_binary": fixed_size_binary(ROWS),
     "tensor": pa.FixedShapeTensorArray.from_numpy_ndarray(ROWS),
 }
@@ -64,7 +66,7 @@ POLICIES: list[tuple[list[str], dict[str, Any]]] = [
 
 @pytest.mark.parametrize("form", EMBEDDINGS)
 def test_embeddings(tmp_path: Path, embedding_model: Path, form: str) -> None:
-    rows = ROWS.astype(np.float16) if form == "float16" else ROWS
+    rows = ROWS.astype(form) if form in ("float16", "int8") else ROWS
     file = write(tmp_path / "in.parquet", {"id": list("abcde"), "embedding": EMBEDDINGS[form]})
     assert score(embedding_model, file, tmp_path / "out.parquet", "--probabilities", "--threshold", "0.5") == 0
     expected = _predictions(embedding_model, rows.tolist(), policy={"threshold": 0.5})

@@ -14,7 +14,7 @@ from tests.service.scoring.files import Columns, command, embeddings, fixed_size
 
 GOOD = fixed_size_list(embeddings(4))
 RULE = "it must be a finite number in the range of float32, and none may be missing"
-EMBEDDING = "an embedding is a list of 2 floats, or a fixed_size_binary of 8 bytes, float32"
+EMBEDDING = "an embedding is a list of 2 numbers, or a fixed_size_binary of 8 bytes, float32"
 SIX = embeddings(6).tolist()
 
 
@@ -32,7 +32,7 @@ COLUMNS: dict[str, tuple[Columns, str]] = {
     "null": ({"x": _with(3, None)}, f"row 3: x is null: {EMBEDDING}"),
     "too short": ({"x": _with(2, [0.5])}, "row 2: x has 1 values: a row has 2"),
     "too long": ({"x": _with(2, [0.5] * 3)}, "row 2: x has 3 values: a row has 2"),
-    "integers": ({"x": [[1, 2]]}, f"no column fits the model; {EMBEDDING}; there are x (list<"),
+    "booleans": ({"x": [[True, False]]}, f"no column fits the model; {EMBEDDING}; there are x (list<"),
     "two that fit": (
         {"x": GOOD, "y": GOOD},
         f"more than one column fits, x, y: choose one with --column; {EMBEDDING}; there are x",
@@ -53,9 +53,9 @@ TABLE: dict[str, tuple[Columns, str]] = {
 }
 PICTURES: dict[str, tuple[Any, str]] = {
     "another size": (blank(), "row 1: x is an image of 28x28 pixels, mode L: it must be 2x1 grey (mode L)"),
-    "no picture": (b"nonsense", "row 1: x holds 8 bytes: it must be a PNG, a JPEG or the 2 raw bytes"),
+    "no picture": (b"nonsense", "row 1: x holds 8 bytes: it must be a picture file (PNG, JPEG, WebP"),
     "cut short": (blank(size=(2, 1))[:40], "row 1: x is not a readable PNG: "),
-    "null": (None, "row 1: x is null: a picture is bytes, a PNG, a JPEG or 2 pixels, or a list of 2 uint8"),
+    "null": (None, "row 1: x is null: a picture is bytes, a picture file or 2 pixels, or a list of 2 uint8"),
 }
 
 
@@ -121,7 +121,7 @@ def test_invalid_files(tmp_path: Path, embedding_model: Path, capsys: pytest.Cap
         (["--selective-risk", "0.05"], "--selective-risk=0.05 is not certified by this model; certified: 0.1; "),
         (["--reject-cost", "0.05"], "--reject-cost=0.05 is not certified by this model; certified: 0.2; "),
         (["--column", "y"], "{file}: --column y: no such column; there are id (int64), x (fixed_"),
-        (["--column", "id"], "{file}: --column id is of type int64: an embedding is a list of 2 floats"),
+        (["--column", "id"], "{file}: --column id is of type int64: an embedding is a list of 2 numbers"),
         (["--resize"], "{file}: --resize is for pictures: this model takes rows of numbers"),
         (["--model", "nothing.onnx"], "cannot read the model nothing.onnx: No such file or directory"),
     ],

@@ -38,6 +38,8 @@ BAD = {
         "'dog' for 'cat' the cost 10000.*: a cost is",
     ),
     "nested too deeply": ("[" * 100_000, "is not JSON"),
+    "an answer twice": ('{"cat": {"dog": 5}, "cat": {"wolf": 7}}', "names 'cat' twice in one object: give each label"),
+    "a true label twice": ('{"cat": {"dog": 5, "dog": 7}}', "names 'dog' twice in one object: give each label once"),
     "all zero": (
         {a: dict.fromkeys(CLASSES, 0) for a in CLASSES},
         "has no cost above 0",

@@ -28,7 +28,9 @@ def test_printed_command_trains_the_described_table(tmp_path: Path, capsys: pyte
     ):
         assert line in output
     command = output.splitlines()[-1].strip()
-    assert command == f"demur fit --data {path} --ignore-columns visit --group-column patient"
+    assert command == (
+        f"demur fit --data {path} --ignore-columns visit --group-column patient --out build/patients.onnx"
+    )
     out = tmp_path / "model.onnx"
     words = shlex.split(command)[1:]
     assert main([*words, "--epochs", "2", "--out", str(out)]) == 0
@@ -65,7 +67,7 @@ def test_every_command_leaves_out_the_same_copies(tmp_path: Path, capsys: pytest
     ):
         assert line in output
     command = output.splitlines()[-1].strip()
-    assert command.endswith("--ignore-columns patient visit --copies one")
+    assert command.endswith("--ignore-columns patient visit --copies one --out build/t.onnx")
     assert main([*shlex.split(command)[1:], "--epochs", "2", "--out", str(out)]) == 0
     assert Classifier.load(out).manifest.data.splits["report"].size == 60
     capsys.readouterr()
@@ -95,7 +97,7 @@ def test_all_problems_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main(["describe", str(path), "--ignore-columns", "patient"]) == 1
     captured = capsys.readouterr()
     assert "error: column 'visit' is of type date32[day]" in captured.out
-    assert "error: column 'pressure' has 1 missing values" in captured.out
+    assert "error: 1 of 200 rows lack a value, the first is row 1: column 'pressure' has 1; give" in captured.out
     assert "error: too few examples of a class: 'rare' has 5" in captured.out
     assert captured.err == f"demur: {path}: 3 of these problems forbid a fit\n"
     assert main(["fit", "--data", str(path), "--ignore-columns", "patient", "--out", str(tmp_path / "m.onnx")]) == 1
@@ -107,7 +109,7 @@ def test_described_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     output = capsys.readouterr().out
     assert "input     images, 8x8, grey" in output
     assert "pictures  shrunk or enlarged to fit 8x8 and centred on black" in output
-    assert f"fit --data {tmp_path / 'pets'} --image-size 8 8\n" in output
+    assert f"fit --data {tmp_path / 'pets'} --image-size 8 8 --out build/pets.onnx\n" in output
 
 
 def _clouds(path: Path, seed: int = 0, flipped: tuple[str, ...] = ()) -> Path:
@@ -164,7 +166,9 @@ def test_plan_and_prospects_cover_the_requested_risks(tmp_path: Path, capsys: py
     assert "selective_risk 0.01" not in output
     assert "false_alarm_rate 0.02 can be" in output
     command = output.splitlines()[-1].strip()
-    assert command.endswith(" --split-column split --selective-risk 0.1 0.05 --familywise --false-alarm-rate 0.02")
+    assert command.endswith(
+        " --split-column split --selective-risk 0.1 0.05 --familywise --false-alarm-rate 0.02 --out build/clouds.onnx"
+    )
     assert "what to expect" not in output
     lines = _planned(capsys, path, "--split-column", "split", *words)
     assert [line.split()[0] for line in lines[1:3]] == ["0.05", "0.1"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from training.certification.settings import AbstentionSettings
-from training.cli import parser, target_options
+from training.cli import fit_settings, parser, target_options
 from training.errors import TrainingError
 
 CLASSES = ("cat", "dog")
@@ -78,7 +78,7 @@ def test_value_out_of_range_names_the_rule(options: list[str], capsys: pytest.Ca
 def test_small_data_get_smaller_minibatches_and_more_epochs_by_default(tmp_path: Path) -> None:
     def settings(*options: str) -> tuple[int, int]:
         parsed = parser.parser().parse_args(["fit", *options])
-        chosen = parser.settings(parsed, "tuned", 320)
+        chosen = fit_settings.settings(parsed, "tuned", 320)
         return chosen.batch_size, chosen.epochs
 
     assert settings() == (256, 25)  # Fashion-MNIST gets those of the recipe

@@ -52,10 +52,8 @@ def _pictures(folder: Path, pictures: NDArray[np.uint8]) -> Made:
 
 def _folders(folder: Path) -> Made:
     for number, picture in enumerate(PICTURES[:40]):
-        place = folder / "pictures" / ("cat", "dog")[number % 2]
-        place.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture).save(place / f"{number}.png")
-    (folder / "pictures" / "empty").mkdir()
+        (folder / "pictures").mkdir(exist_ok=True)
+        Image.fromarray(picture).save(folder / "pictures" / f"{number}.png")
     return ["--data", str(folder / "pictures")]
 
 
@@ -78,7 +76,7 @@ LABELS_WITH_NAN = np.where(np.arange(N) == 5, np.nan, LABELS)
         (_with("--classes", "0", "1"), "the label '2', first in row 0, is not in --classes 0 1"),
         (_with("--classes", "0", "1", "2", "3"), "too few examples of a class: '3' has 0, and each needs 10"),
         (lambda f: _embeddings(f, labels=0 * LABELS), "there is only one class, '0': a classifier needs two or more"),
-        (_folders, "pictures/empty has no picture"),
+        (_folders, "pictures has no folder with pictures, but 40 pictures: put the pictures into one folder for"),
         (lambda f: _embeddings(f, 0 * ROWS), "all rows are the same in all 3 columns: there is nothing to learn from"),
         (
             lambda f: _pictures(f, 0 * PICTURES),

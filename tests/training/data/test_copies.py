@@ -213,7 +213,8 @@ def test_class_of_copies_only_is_too_small(tmp_path: Path) -> None:
     values["label"][200:] = "rare"
     opened_data = opened(write(tmp_path / "t.csv", values), copies="one", **LEFT_OUT)
     assert opened_data.findings.errors == [
-        "too few examples of a class: 'rare' has 0 (20 copies left out), and each needs 10 (--min-per-class)"
+        "too few examples of a class: 'rare' has 0 (20 copies left out), and each needs 10 (--min-per-class): add "
+        "some, or leave such classes out by --drop-rare 10"
     ]
     assert class_counts(opened_data)["rare"] == 0
     assert opened(tmp_path / "t.csv", copies="free", **LEFT_OUT).findings.errors == []
@@ -223,7 +224,7 @@ def test_too_few_distinct_examples_cannot_be_divided(tmp_path: Path) -> None:
     rows = np.repeat(np.eye(3, dtype=np.float32), 20, axis=0)
     np.savez(tmp_path / "x.npz", features=rows, labels=np.arange(60) // 20 % 2)
     data = _of(opened(tmp_path / "x.npz", min_per_class=1))
-    with pytest.raises(DataError, match=r"there are 3 examples \(57 copies left out\)"):
+    with pytest.raises(DataError, match=r"there are 3 examples \(57 left out\)"):
         data.parts(0)
     assert sum(map(len, pool(tmp_path / "x.npz", copies="free").parts(0).values())) == 60
 

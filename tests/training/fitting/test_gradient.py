@@ -75,7 +75,7 @@ def test_loss_and_gradient_equal_autograd(count: int, classes: int, soft: bool, 
     assert alone[1] == hits
 
 
-@pytest.mark.parametrize("sizes", [(1024, 784, 10), (256, 2000, 60)])
+@pytest.mark.parametrize("sizes", [(1024, 784, 10), (80, 784, 10), (256, 2000, 60)])
 def test_few_classes_have_the_same_bits_on_any_number_of_threads(sizes: tuple[int, int, int]) -> None:
     count, width, classes = sizes
     generator = torch.Generator().manual_seed(0)

@@ -80,12 +80,12 @@ def test_blocks_hold_the_examples_in_file_order(part: Labelled) -> None:
     np.testing.assert_array_equal(torch.cat([block.labels for block in blocks]).numpy(), part.labels[order])
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float64])
-def test_numbers_of_any_width_are_read_as_float32(tmp_path: Path, dtype: type) -> None:
-    rows: np.ndarray = np.random.default_rng(0).normal(size=(50, D)).astype(dtype)
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.int8, np.uint8, np.uint16, np.uint32, np.int64, np.bool_])
+def test_numbers_of_any_type_are_read_as_float32(tmp_path: Path, dtype: type) -> None:
+    rows: np.ndarray = (np.random.default_rng(0).random((50, D)) * 99).astype(dtype)
     np.save(tmp_path / "rows.npy", rows)
     mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
-    (block,) = _streamed(Labelled("by hand", mapped, np.arange(50) % 3 + 300)).blocks()
+    (block,) = _streamed(Labelled("by hand", mapped, np.arange(50) % 3 + 300, are_numbers=True)).blocks()
     np.testing.assert_array_equal(block.features.numpy(), rows.astype(np.float32))
     np.testing.assert_array_equal(block.labels.numpy(), np.arange(50) % 3 + 300)
 

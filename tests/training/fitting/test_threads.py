@@ -85,14 +85,14 @@ def test_waiting_threads_sleep_unless_the_user_says_otherwise(
 @pytest.mark.slow
 @pytest.mark.skipif(available_cores() == 1, reason="with one core there is one thread")
 def test_busy_cores_slow_several_threads_no_more_than_one(tmp_path: Path) -> None:
-    """Threads that spin take ten times as long. Of three turns the best counts, since tests run beside others."""
+    """Threads that spin take ten times as long. One turn of three is enough, since tests run beside others."""
     generator = np.random.default_rng(0)
-    images = generator.integers(0, 256, (8000, 28, 28), dtype=np.uint8)
-    np.save(tmp_path / "images.npy", images)
-    np.save(tmp_path / "labels.npy", images[:, :10, 0].argmax(axis=1))
+    features = generator.random((8000, 784), dtype=np.float32)
+    np.save(tmp_path / "features.npy", features)
+    np.save(tmp_path / "labels.npy", features[:, :10].argmax(axis=1))
 
     def seconds(environment: dict[str, str]) -> float:
-        data = ["--data", str(tmp_path / "images.npy"), "--labels", str(tmp_path / "labels.npy")]
+        data = ["--data", str(tmp_path / "features.npy"), "--labels", str(tmp_path / "labels.npy")]
         settings = ["--device", "cpu", "--epochs", "20", "--batch-size", "1024", "--out", str(tmp_path / "model.onnx")]
         command = [*COMMAND, "fit", *data, *settings]
         printed = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
@@ -100,9 +100,8 @@ def test_busy_cores_slow_several_threads_no_more_than_one(tmp_path: Path) -> Non
 
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(available_cores())]
     try:
-        ratios = [seconds(FREE) / seconds(FREE | {"OMP_NUM_THREADS": "1"}) for _ in range(3)]
+        assert any(seconds(FREE) < 3 * seconds(FREE | {"OMP_NUM_THREADS": "1"}) for _ in range(3))
     finally:
         for process in busy:
             process.kill()
             process.wait()
-    assert min(ratios) < 3, ratios

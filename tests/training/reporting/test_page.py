@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from service.contract.training import Lift
 from service.inference.classifier import Classifier
 from tests import tiny
 from tests.training.conftest import tiny_splits
@@ -179,3 +180,10 @@ def test_model_without_certificates_says_so(tmp_path: Path) -> None:
     assert "This model has no gate: it answers all of these inputs." in words
     assert "never_abstain (default)" in words
     assert "Prediction sets" not in words
+
+
+def test_page_states_a_lift(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(to_onnx(tiny.MODEL, tiny.manifest().model_copy(update={"lift": Lift(components=2)})))
+    words = _Page(_html(evaluate(Classifier.load(path), tiny_splits([0, 1, 2, 2])))).words
+    assert "Quadratic lift of 2 components. Recipe tuned, seed 0" in words

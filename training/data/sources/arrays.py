@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from service.contract.inputs import FeaturesInput, ImageInput
@@ -14,7 +15,12 @@ from training.data.raw import RawData
 from training.data.sources import table_files
 from training.errors import DataError
 
-_FLOATS = ("float16", "float32", "float64")
+_NUMBERS = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "bool")
+
+_OBJECTS = (
+    "{subject} holds an array of Python objects, which is a pickle and could run code, so it is not read: save text by "
+    "numpy.{function}(path, {name}.astype(str)), and numbers by .astype(numpy.float32)"
+)
 
 
 def read_npy(options: DataOptions) -> RawData:
@@ -28,7 +34,9 @@ def read_npy(options: DataOptions) -> RawData:
             "--labels TABLE --label-column NAME --split-column NAME"
         )
     if options.labels is None:
-        raise DataError(f"{options.path} holds no labels: name the file of labels by --labels (.npy, .csv or .parquet)")
+        raise DataError(
+            f"{options.path} holds no labels: name the file of labels by --labels (.npy, .txt, .csv or .parquet)"
+        )
     inputs = _load(options.path, mapped=True)
     kind = _features(inputs, options, str(options.path))
     labels, columns = _labels_beside(options.labels, options)
@@ -89,8 +97,8 @@ def labels_beside(path: Path, options: DataOptions, count: int) -> tuple[CodedCo
 
 
 def _labels_beside(path: Path, options: DataOptions) -> tuple[CodedColumn, dict[str, Any]]:
-    if path.suffix in table_files.SUFFIXES:
-        table = table_files.read(path)
+    if table_files.is_table(path):
+        table = table_files.read(path, options.csv, options.text_columns)
         table_files.require(table.column_names, options.label_column, "--label-column", path)
         for name in options.extra_columns:
             table_files.require(table.column_names, name, "a split, group or time column", path)
@@ -102,17 +110,31 @@ def _labels_beside(path: Path, options: DataOptions) -> tuple[CodedColumn, dict[
         raise DataError(
             f"{options.extra_columns[0]} is a column, but {path} has no columns: give the labels as a .csv or .parquet"
         )
+    if path.suffix == ".txt":
+        return CodedColumn.from_arrow(pa.array(_lines(path)), f"{path}: labels"), {}
     labels = _load(path, mapped=True)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
     if labels.ndim != 1:
         raise DataError(f"{path} has shape {list(labels.shape)}: labels must be [N]")
     return CodedColumn.from_array(labels, f"{path}: labels"), {}
 
 
+def _lines(path: Path) -> list[str]:
+    """The lines of a text file, each a label. Raises DataError."""
+    try:
+        lines = path.read_text("utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise DataError(f"{path} cannot be read as lines of text: {reason}") from None
+    return [line.removesuffix("\r") for line in (lines[:-1] if not lines[-1] else lines)]
+
+
 def _features(inputs: NDArray[Any], options: DataOptions, subject: str) -> FeaturesInput:
-    if inputs.ndim != 2 or inputs.dtype.name not in _FLOATS or not inputs.dtype.isnative or 0 in inputs.shape:
+    if inputs.ndim != 2 or inputs.dtype.name not in _NUMBERS or not inputs.dtype.isnative or 0 in inputs.shape:
         raise DataError(
-            f"{subject} is {inputs.dtype} {list(inputs.shape)}: features must be float16, float32 or float64 [N, D] "
-            "in the byte order of this machine"
+            f"{subject} is {inputs.dtype} {list(inputs.shape)}: features must be floats of 16 to 64 bits or whole "
+            "numbers, [N, D], in the byte order of this machine: convert them by .astype(numpy.float32)"
         )
     if not inputs.flags.c_contiguous:
         raise DataError(
@@ -135,10 +157,17 @@ def _load(path: Path, *, mapped: bool) -> NDArray[Any]:
     except FileNotFoundError:
         raise DataError(f"{path} does not exist") from None
     except (ValueError, EOFError, OSError) as error:
+        if _is_of_objects(error):
+            raise DataError(_OBJECTS.format(subject=path, function="save", name="array")) from None
         raise DataError(f"{path} is not a .npy of numbers or strings: {error}") from None
     if not isinstance(loaded, np.ndarray):
         raise DataError(f"{path} is not a .npy: it holds several arrays")
     return loaded
+
+
+def _is_of_objects(error: Exception) -> bool:
+    """Whether numpy refused an array of objects; it takes any other file for a pickle."""
+    return "Object arrays" in str(error) or "Python objects" in str(error)
 
 
 def _read_one_npz(path: Path, options: DataOptions) -> tuple[str, dict[str, NDArray[Any]]]:
@@ -155,6 +184,8 @@ def _read_one_npz(path: Path, options: DataOptions) -> tuple[str, dict[str, NDAr
     except FileNotFoundError:
         raise DataError(f"{path} does not exist") from None
     except (ValueError, EOFError, OSError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+        if _is_of_objects(error):
+            raise DataError(_OBJECTS.format(subject=path, function="savez", name="labels=labels")) from None
         raise DataError(f"{path} is not a .npz of numbers and strings: {error}") from None
     for key in ("labels", *options.extra_columns):
         if arrays[key].ndim != 1:

@@ -4,18 +4,17 @@ from pathlib import Path
 
 import numpy as np
 
-from service.contract.manifest import SplitName
 from training.data.coded import CodedColumn
 from training.data.options import DataOptions
-from training.data.raw import RawData
+from training.data.raw import ALL_SPLITS, RawData, Stratum
 from training.data.sources.arrays import image_kind, labels_beside
 from training.data.sources.idx import parse, unpacked
 from training.errors import DataError
 
 _IMAGES, _LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
-_PARTS: tuple[tuple[str, tuple[SplitName, ...]], ...] = (
-    ("train", ("train", "tune")),
-    ("t10k", ("calibration", "report")),
+_PARTS = (
+    ("train", Stratum("training files", ("train", "tune"))),
+    ("t10k", Stratum("test files (t10k)", ("calibration", "report"))),
 )
 
 
@@ -36,7 +35,7 @@ def read_folder(options: DataOptions) -> RawData:
     calibration and report from the second.
     """
     images, labels, strata = [], [], []
-    for part, splits in _PARTS:
+    for part, stratum in _PARTS:
         file = _find(options.path, f"{part}-{_IMAGES}")
         if file is None:
             continue
@@ -53,9 +52,9 @@ def read_folder(options: DataOptions) -> RawData:
             raise DataError(
                 f"{file} has images of shape {images[-1].shape[1:]}, the first of {images[0].shape[1:]}: give one shape"
             )
-        strata.append(splits)
+        strata.append(stratum)
     if len(strata) == 1:
-        strata = [("train", "tune", "calibration", "report")]
+        strata = [Stratum("", ALL_SPLITS)]
     joined = np.concatenate(images)
     return RawData(
         form="IDX files",

@@ -16,10 +16,12 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from service.contract.inputs import FeaturesInput
+from service.inference.csv_files.form import is_csv
 from training.data.coded import CodedColumn
 from training.data.options import DataOptions
 from training.data.raw import Findings, RawData
 from training.data.sources import table_files
+from training.data.sources.table_files import TableFile
 from training.errors import DataError
 
 _BATCH_BYTES = 2**22  # of vectors in memory at a time
@@ -33,12 +35,13 @@ def column(options: DataOptions) -> str | None:
     Bytes may also be an identifier: a column of bytes that is not named is taken for vectors only if there is nothing
     else to learn from. Raises DataError.
     """
-    path = table_files.files(options.path)[0]
-    if path.suffix == ".csv":
+    file = table_files.files(options.path)[0]
+    path = file.path
+    if is_csv(path):
         if options.vector_column is not None:
-            raise DataError(f"--vector-column does not apply to a .csv ({path}): leave it out")
+            raise DataError(f"--vector-column does not apply to a CSV file ({path}): leave it out")
         return None
-    schema = table_files.schema(path)
+    schema = table_files.schema(file)
     if options.vector_column is not None:
         table_files.require(schema.names, options.vector_column, "--vector-column", path)
         _check_kind(schema.field(options.vector_column), path)
@@ -58,17 +61,18 @@ def read(options: DataOptions, name: str, findings: Findings) -> RawData:
 
     Raises DataError that names the file and the row.
     """
-    paths = [path for source in options.sources for path in table_files.files(source)]
-    for path in paths:
-        _check_columns(path, name, options)
-    others = [field for field in table_files.schema(paths[0]).names if field not in _named(options, name)]
+    files = [file for source in options.sources for file in table_files.files(source)]
+    for file in files:
+        _check_columns(file, name, options)
+    others = [field for field in table_files.schema(files[0]).names if field not in _named(options, name)]
     if others:
         findings.warnings.append(
             f"the model learns only from the vectors of column {name!r}: {', '.join(others)} "
             f"{'are' if len(others) > 1 else 'is'} left out"
         )
-    table, sources = table_files.read_all(options.sources, [options.label_column, *options.extra_columns])
-    inputs = _copied(paths, name, len(table))
+    joined = table_files.read_all(options.sources, options.csv, columns=[options.label_column, *options.extra_columns])
+    table = joined.table
+    inputs = _copied(files, name, len(table))
     return RawData(
         form=f"embeddings, column {name!r} of Parquet, copied into a memory map of {inputs.dtype}",
         noun="row",
@@ -76,7 +80,7 @@ def read(options: DataOptions, name: str, findings: Findings) -> RawData:
         inputs=inputs,
         labels=CodedColumn.from_arrow(table[options.label_column], f"the labels, column {options.label_column!r},"),
         first_row=1,
-        sources=sources if options.files else None,
+        sources=joined.sources if options.files else None,
         columns={column: table[column] for column in options.extra_columns},
     )
 
@@ -85,10 +89,11 @@ def _named(options: DataOptions, name: str) -> list[str]:
     return [name, options.label_column, *options.extra_columns, *options.ignore_columns]
 
 
-def _check_columns(path: Path, name: str, options: DataOptions) -> None:
-    if path.suffix == ".csv":
-        raise DataError(f"{path} is a .csv, but {options.path} holds vectors in Parquet: give Parquet files only")
-    schema = table_files.schema(path)
+def _check_columns(file: TableFile, name: str, options: DataOptions) -> None:
+    path = file.path
+    if is_csv(path):
+        raise DataError(f"{path} is a CSV file, but {options.path} holds vectors in Parquet: give Parquet files only")
+    schema = table_files.schema(file)
     by_option = [
         ("a column of vectors", (name,)),
         ("--label-column", (options.label_column,)),
@@ -104,24 +109,25 @@ def _check_columns(path: Path, name: str, options: DataOptions) -> None:
 def _check_kind(field: pa.Field, path: Path) -> None:
     if not (_is_list(field.type) or _is_bytes(field.type)):
         raise DataError(
-            f"{path}, column {field.name!r}, is of type {field.type}: a vector must be a list of float16, float32 or "
-            "float64, or fixed-size bytes of little-endian float32"
+            f"{path}, column {field.name!r}, is of type {field.type}: a vector must be a list of floats or whole "
+            "numbers, or fixed-size bytes of little-endian float32"
         )
 
 
 def _is_list(kind: pa.DataType) -> bool:
     kinds = pa.types
     is_list = kinds.is_fixed_size_list(kind) or kinds.is_list(kind) or kinds.is_large_list(kind)
-    return bool(is_list and kinds.is_floating(kind.value_type))
+    return bool(is_list and (kinds.is_floating(kind.value_type) or kinds.is_integer(kind.value_type)))
 
 
 def _is_bytes(kind: pa.DataType) -> bool:
     return bool(pa.types.is_fixed_size_binary(kind) and kind.byte_width % _BYTES.itemsize == 0 and kind.byte_width > 0)
 
 
-def _copied(paths: list[Path], name: str, rows: int) -> NDArray[Any]:
+def _copied(files: list[TableFile], name: str, rows: int) -> NDArray[Any]:
     """All vectors, in the order of the files, as a memory map `[rows, D]`."""
-    kinds = [table_files.schema(path).field(name).type for path in paths]
+    paths = [file.path for file in files]
+    kinds = [table_files.schema(file).field(name).type for file in files]
     half = all(_is_list(kind) and pa.types.is_float16(kind.value_type) for kind in kinds)
     dtype = np.dtype(np.float16 if half else np.float32)
     width = _width(paths, name)
@@ -180,6 +186,8 @@ def _batches(path: Path, name: str, rows: int) -> Iterator[pa.Array]:
             for batch in file.iter_batches(batch_size=rows, columns=[name]):
                 if len(batch):
                     yield batch.column(0)
+    except MemoryError:
+        raise
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
 

@@ -99,7 +99,7 @@ class ManyRows:
             losses = losses_of(model, self._tune)
         except DivergedError:
             losses = torch.full((len(self._tune),), torch.inf)
-        return self._search.tried(Trial(decay, lift.components, "none", losses))
+        return self._search.tried(Trial(decay, lift.components, "none", losses, short=True))
 
     def _full(self, chosen: Trial, trials: list[Trial]) -> Finished:
         if not chosen.lift:
@@ -111,7 +111,8 @@ class ManyRows:
         for other in finished[1:]:
             if significantly_better(other.chosen.losses, best.chosen.losses):
                 best = other
-        return replace(best, trials=[*trials, *(other.chosen for other in finished)])
+        others = [trial for trial in trials if trial is not chosen]  # its full fits are told instead
+        return replace(best, trials=[*others, *(other.chosen for other in finished)])
 
     def _finish(self, chosen: Trial, augment: Augment) -> Finished:
         updates = _MOVED if augment == "shift" else _FULL
@@ -123,7 +124,7 @@ class ManyRows:
             train = Shifted(train, self._search.picture)
         fitted = fit(train, self._tune, self._search.classes, settings, generator, self._search.on_epoch, lift=lift)
         losses = losses_of(fitted.model, self._tune)
-        trial = self._search.tried(replace(chosen, augment=augment, losses=losses))
+        trial = self._search.tried(replace(chosen, augment=augment, losses=losses, short=False))
         return Finished(trial, [], settings, fitted)
 
     def _fit_full_batch(

@@ -19,6 +19,7 @@ class Trial:
     lift: int  # coordinates; 0 for none
     augment: Augment
     losses: Tensor  # [N]
+    short: bool = False  # not fitted to the end: comparable with other short ones only
 
     @property
     def loss(self) -> float:

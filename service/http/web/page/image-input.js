@@ -28,7 +28,7 @@ export function imageInput(kind, context) {
     strip.release();
     show(input);
   };
-  const files = new OwnFiles(kind, "Choose a picture", "image/png,image/jpeg,.npy", options, fromFile, context);
+  const files = new OwnFiles(kind, "Choose a picture", "image/png,image/jpeg,image/webp,image/gif,image/bmp,image/tiff,image/avif,.npy", options, fromFile, context);
   const strip = sampleStrip("Sample", kind, context.samples, (input) => {
     files.forget();
     show(input);

@@ -106,7 +106,10 @@ INVALID = {
     "a pixel deep inside": (json.dumps({"inputs": [BLACK, [*ROWS[1:], [*[0] * 27, 300]]]}), "inputs[1][27][27] is 300"),
     "not base64": ('{"inputs": ["@@"]}', "inputs[0] is not base64"),
     "base64 beyond ASCII": ('{"inputs": ["é"]}', "inputs[0] is not base64"),
-    "base64 of three bytes": ('{"inputs": ["AAAA"]}', "inputs[0] holds 3 bytes: it must be a PNG, a JPEG or the 784"),
+    "base64 of three bytes": (
+        '{"inputs": ["AAAA"]}',
+        "inputs[0] holds 3 bytes: it must be a picture file (PNG, JPEG, WebP",
+    ),
     "top_k 0": (_with(top_k=0), "top_k=0 is out of range: 1 to 10"),
     "top_k 11": (_with(top_k=11), "top_k=11 is out of range: 1 to 10"),
     "top_k -1": (_with(top_k=-1), "top_k=-1 is out of range: 1 to 10"),
@@ -163,8 +166,8 @@ def test_colons_in_strings_do_not_count_as_keys(client: httpx2.Client) -> None:
 
 
 PICTURES = {
-    "empty": (b"", 400, "body was declared as PNG but is neither PNG nor JPEG"),
-    "a GIF": (blank(kind="GIF"), 400, "neither PNG nor JPEG"),
+    "empty": (b"", 400, "body was declared as PNG but is none of PNG, JPEG, WebP"),
+    "a GIF": (blank(kind="GIF"), 400, "body was declared as PNG but is GIF"),
     "a JPEG": (blank(kind="JPEG"), 400, "body was declared as PNG but is JPEG"),
     "half a PNG": (PICTURE[: len(PICTURE) // 2], 400, "body is not a readable PNG"),
     "only the signature": (PICTURE[:8], 400, "body is not a readable PNG"),
@@ -229,7 +232,7 @@ def test_options_in_the_query_beside_a_json_body(client: httpx2.Client) -> None:
     assert_problem(answer, 422, "with a JSON body the options belong in the body")
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "image/gif", "application/x-www-form-urlencoded", "nonsense"])
+@pytest.mark.parametrize("kind", ["text/plain", "image/heic", "application/x-www-form-urlencoded", "nonsense"])
 def test_unknown_content_type(client: httpx2.Client, kind: str) -> None:
     answer = client.post("/predict", content=PICTURE, headers={"content-type": kind})
     assert_problem(answer, 415, f"content type {kind} is not supported", "application/json, image/png, image/jpeg")

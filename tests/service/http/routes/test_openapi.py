@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from service.app import create_app
+from service.inference.readers.picture_formats import BY_MEDIA_TYPE
 from service.settings import Settings
 from tests import tiny, tiny_features
 
@@ -59,8 +60,7 @@ def test_predict_names_its_bodies_options_and_errors(description: dict[str, Any]
     predict = description["paths"][path]["post"]
     assert set(predict["requestBody"]["content"]) == {
         "application/json",
-        "image/png",
-        "image/jpeg",
+        *BY_MEDIA_TYPE,
         "multipart/form-data",
         "application/octet-stream",
         "application/x-npy",

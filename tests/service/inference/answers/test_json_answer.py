@@ -79,7 +79,7 @@ def test_answer_is_the_response_model(policy: Policy, sets: PredictionSets | Non
     for scores in batches:
         written = answer.write(RequestScores.of(scores, 3, all_probabilities=answer.needs_all_probabilities)).body
         response = PredictResponse.model_validate_json(written, strict=True)
-        assert json.loads(response.model_dump_json()) == json.loads(written)
+        assert json.loads(response.model_dump_json(exclude_unset=True)) == json.loads(written)
         assert (response.model, response.policy) == (model, policy)
         best = top_k(scores.probabilities, 2)
         possible = [] if sets is None else members(scores, sets, abstention.out_of_distribution.threshold).tolist()
@@ -117,3 +117,18 @@ def test_unrequested_fields_are_null() -> None:
     assert response.prediction_sets is None
     assert response.predictions[0].probabilities is None
     assert response.predictions[0].prediction_set is None
+
+
+@pytest.mark.parametrize("unknown", [[["zip"]], [[], ["zip", "plan"], []]])
+def test_unknown_categories_are_named_where_there_are_any(unknown: list[list[str]]) -> None:
+    model = ModelRef(name="m", version=VERSION)
+    policy = NeverAbstainPolicy()
+    answer = JsonAnswer(model, LABELS, None, policy, PredictionIds(VERSION), top_k=1, probabilities=False, sets=None)
+    scores = RequestScores.of(_scores(len(unknown)), 1, all_probabilities=False)
+    body, outcome = answer.noting(unknown).write(scores)
+    PredictResponse.model_validate_json(body, strict=True)
+    predictions = json.loads(body)["predictions"]
+    assert [prediction.get("unknown_categories", []) for prediction in predictions] == unknown
+    assert ["unknown_categories" in prediction for prediction in predictions] == list(map(bool, unknown))
+    assert outcome.unknown_categories == 1
+    assert b"unknown_categories" not in answer.write(scores).body

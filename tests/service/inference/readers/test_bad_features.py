@@ -132,7 +132,7 @@ def test_incomplete_rows_of_bytes(embedding: TestClient, size: int) -> None:
 
 def test_invalid_arrays(embedding: TestClient) -> None:
     rows = tiny.EMBEDDINGS
-    float_rule = "it must be float16 or float32 or float64"
+    float_rule = "it must be float16 or float32 or float64 or int8 or uint8 or int16 or uint16"
     assert_problem(send(embedding, npy(rows.astype(int)), NPY), 422, f"body is an array of int64: {float_rule}")
     assert_problem(send(embedding, npy(rows.astype("O")), NPY), 422, f"body is an array of object: {float_rule}")
     assert_problem(send(embedding, npy(rows[0]), NPY), 422, "body is an array of shape [2]: it must be [N, 2]")

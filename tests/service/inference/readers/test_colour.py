@@ -112,7 +112,7 @@ BAD = {
     "256": ("[[[0, 0, 0]], [[0, 0, 256]]]", f"inputs[0][1][0][2] is 256: {_PIXEL}"),
     "true": ("[[[0, true, 0]], [[0, 0, 0]]]", f"inputs[0][0][0][1] is true: {_PIXEL}"),
     "-1 in a flat one": ("[0, 0, 0, 0, -1, 0]", f"inputs[0][4] is -1: {_PIXEL}"),
-    "base64 of three bytes": ('"AAAA"', "inputs[0] holds 3 bytes: it must be a PNG, a JPEG or the 6 raw bytes"),
+    "base64 of three bytes": ('"AAAA"', "inputs[0] holds 3 bytes: it must be a picture file (PNG, JPEG, WebP"),
 }
 
 

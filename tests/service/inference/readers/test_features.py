@@ -38,7 +38,10 @@ EMBEDDING_BODIES: dict[str, tuple[bytes | str, str]] = {
     "base64": (json.dumps({"inputs": [base64_of(row) for row in tiny.EMBEDDINGS]}), "application/json"),
     "both": (json.dumps({"inputs": [[0, 0], base64_of(tiny.EMBEDDINGS[1]), [0, 1.0], [1, 1]]}), "application/json"),
     "bytes": (tiny.EMBEDDINGS.tobytes(), RAW),
-    **{f"npy {dtype}": (npy(tiny.EMBEDDINGS.astype(dtype)), NPY) for dtype in ("<f2", "<f4", "<f8", ">f4")},
+    **{
+        f"npy {dtype}": (npy(tiny.EMBEDDINGS.astype(dtype)), NPY)
+        for dtype in ("<f2", "<f4", "<f8", ">f4", "i1", "u1", "<u2")
+    },
     "npy in Fortran's order": (npy(np.asfortranarray(tiny.EMBEDDINGS)), NPY),
 }
 
@@ -65,13 +68,14 @@ def test_table_of_only_numbers_or_only_categories() -> None:
     ):
         np.testing.assert_array_equal(result, rows)
     coded = FeatureReader(FeaturesInput(width=1, columns=[Column(name="a", categories=["x", "y"])], missing="mean"), 4)
-    codes = np.array([[1], [0], [-1], [-1]], dtype=np.float32)
+    codes = np.array([[1], [0], [-1], [NAN]], dtype=np.float32)  # NaN: missing, which is not unknown
     for result in (
         coded.from_json([["y"], ["x"], ["z"], [None]]),
         coded.from_body(np.array([1, 0, -1, NAN], dtype=np.float32).tobytes(), RAW),
     ):
         np.testing.assert_array_equal(result, codes)
         assert result.dtype == np.float32
+        assert coded.unknown_categories(result) == [[], [], ["a"], []]
 
 
 def test_contract_gives_a_category_one_code() -> None:

@@ -1,18 +1,21 @@
 """Every form of picture in a request, and the pixels that the model gets."""
 
 import base64
+import io
 import struct
 import zlib
 from contextlib import suppress
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from service.contract.errors import InvalidValue, MalformedBody, RequestError, TooLarge, UnsupportedType
 from service.contract.inputs import ImageInput
-from service.inference.readers.images import Format, ImageReader
+from service.inference.readers.images import ImageReader
+from service.inference.readers.picture_formats import FORMATS, Format
 from service.inference.readers.picture_options import PictureOptions
 from tests.service.arrays import npy
 from tests.service.pictures import blank, chunk, encoded
@@ -133,9 +136,55 @@ def test_resize_turns_a_photograph_upright() -> None:
     assert result[16:26, 8:20].max() < 5
 
 
-def test_resize_refuses_more_than_8_bits() -> None:
-    with pytest.raises(UnsupportedType, match="body is an image of mode I;16: 8 bits per channel are supported"):
-        RESIZING.from_body(blank("I;16", (40, 40)), "image/png")
+@pytest.mark.parametrize("each", FORMATS, ids=lambda each: each.name)
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_every_format_gives_the_pixels_that_pillow_reads(each: Format, mode: str) -> None:
+    raw = encoded(Image.fromarray(PIXELS).resize((30, 30)).resize((28, 28)).convert(mode), each.name)
+    expected = np.asarray(Image.open(io.BytesIO(raw)).convert("L"))
+    for result in (
+        RESIZING.from_body(raw, each.media_type),
+        RESIZING.from_json([_base64(raw)]),
+        RESIZING.from_columns({"x": np.array([raw], object)}),
+    ):
+        np.testing.assert_array_equal(result, [expected])
+
+
+@pytest.mark.parametrize("form", ["GIF", "TIFF", "WEBP"])
+def test_first_of_several_pictures_is_read(form: str) -> None:
+    first, second = Image.new("RGB", (28, 28), (40, 40, 40)), Image.new("RGB", (28, 28), (200, 200, 200))
+    raw = encoded(first, form, save_all=True, append_images=[second])
+    assert np.abs(RESIZING.from_body(raw, f"image/{form.lower()}").astype(int) - 40).max() <= 1
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "PPM"])
+def test_16_bits_of_grey_are_divided_by_257(form: str) -> None:
+    wide = np.resize(np.array([0, 128, 129, 4095, 32896, 65535], np.uint16), (28, 28))
+    raw = encoded(Image.fromarray(wide), form)
+    media_type = next(each.media_type for each in FORMATS if each.name == form)
+    np.testing.assert_array_equal(RESIZING.from_body(raw, media_type), [np.resize([0, 0, 1, 16, 128, 255], (28, 28))])
+
+
+def test_transparent_level_of_16_bits_is_background() -> None:
+    raw = encoded(Image.fromarray(np.full((28, 28), 65535, np.uint16)), transparency=65535)
+    assert RESIZING.from_body(raw, "image/png").max() == 0
+
+
+@pytest.mark.parametrize(
+    ("pixels", "rule"),
+    [
+        (np.full((4, 4), 0.5, np.float32), "mode F: 8 bits a channel are supported, and 16 bits of grey"),
+        (np.full((4, 4), 65536, np.int32), "whole numbers outside 0 to 65535"),
+        (np.full((4, 4), -1, np.int32), "whole numbers outside 0 to 65535"),
+    ],
+)
+def test_pixels_without_a_rule_are_refused(pixels: NDArray[Any], rule: str) -> None:
+    with pytest.raises(UnsupportedType, match=f"body is an image of {rule}"):
+        RESIZING.from_body(encoded(Image.fromarray(pixels), "TIFF"), "image/tiff")
+
+
+def test_raw_pixels_that_begin_like_a_bmp_are_pixels() -> None:
+    raw = b"BM" + bytes([77, 42] * 391)
+    assert READER.from_json([_base64(raw)]).tobytes() == raw
 
 
 @pytest.mark.parametrize("length", range(0, len(PNG), 61))
@@ -158,7 +207,7 @@ def _png(*chunks: bytes) -> bytes:
 
 HEADER = chunk(b"IHDR", struct.pack(">IIBBBBB", 28, 28, 8, 0, 0, 0, 0))
 END = chunk(b"IEND", b"")
-BROKEN: dict[str, tuple[bytes, Format]] = {
+BROKEN: dict[str, tuple[bytes, str]] = {
     "a wrong checksum": (_png(HEADER[:-1] + b"\x00", END), "PNG"),
     "no pixels": (_png(HEADER, END), "PNG"),
     "too few pixels": (_png(HEADER, chunk(b"IDAT", zlib.compress(bytes(100))), END), "PNG"),
@@ -176,7 +225,7 @@ BROKEN: dict[str, tuple[bytes, Format]] = {
 
 @pytest.mark.parametrize(("raw", "declared"), BROKEN.values(), ids=BROKEN)
 @pytest.mark.parametrize("reader", [READER, RESIZING], ids=["as it is", "resizing"])
-def test_broken_picture(raw: bytes, declared: Format, reader: ImageReader) -> None:
+def test_broken_picture(raw: bytes, declared: str, reader: ImageReader) -> None:
     with pytest.raises(
         MalformedBody, match=f"^body (is not a readable {declared}: .+|was declared as {declared} but is)"
     ):
@@ -188,3 +237,10 @@ def test_too_many_pixels_are_refused_from_the_header() -> None:
     raw = _png(chunk(b"IHDR", struct.pack(">IIBBBBB", 1_000_001, 1, 8, 0, 0, 0, 0)), END)
     with pytest.raises(TooLarge, match="body is an image of 1000001x1 pixels: at most 1000000 are allowed"):
         RESIZING.from_body(raw, "image/png")
+
+
+@pytest.mark.parametrize("each", FORMATS, ids=lambda each: each.name)
+def test_too_many_pixels_are_refused_in_every_format(each: Format) -> None:
+    reader = ImageReader(ImageInput(height=28, width=28), max_batch_size=1, max_image_pixels=899)
+    with pytest.raises(TooLarge, match="body is an image of 30x30 pixels: at most 899 are allowed"):
+        reader.from_body(blank("RGB", (30, 30), each.name), each.media_type)

@@ -1,7 +1,6 @@
 """Pictures from cameras and programs, and their negatives: the pixels that the model gets."""
 
 import base64
-import io
 
 import numpy as np
 import pytest
@@ -52,12 +51,12 @@ def test_form_ignores_file_names() -> None:
 @pytest.mark.parametrize(
     ("second", "kind", "message"),
     [
-        (encoded(Image.new("L", (9, 9)), "GIF"), UnsupportedType, r"file\[1\] shirt.jpg is neither PNG nor JPEG"),
+        (b"%PDF-1.7", UnsupportedType, r"file\[1\] shirt.jpg is none of PNG, JPEG, WebP, GIF"),
         (b"", UnsupportedType, r"file\[1\] shirt.jpg is empty"),
         (encoded(Image.fromarray(PIXELS))[:400], MalformedBody, r"file\[1\] shirt.jpg is not a readable PNG"),
         (announcing(200, 200), TooLarge, r"file\[1\] shirt.jpg is an image of 200x200 pixels: at most 10000"),
     ],
-    ids=["GIF", "empty", "cut", "huge"],
+    ids=["PDF", "empty", "cut", "huge"],
 )
 def test_form_names_the_invalid_file(second: bytes, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
@@ -93,10 +92,10 @@ def test_every_orientation_of_a_camera_is_turned_upright(orientation: int) -> No
     turned = upright.transpose(_BACK[orientation]) if orientation in _BACK else upright
     exif = Image.Exif()
     exif[0x0112] = orientation
-    stream = io.BytesIO()
-    turned.save(stream, "PNG", exif=exif)
-    result = RESIZING.from_body(stream.getvalue(), "image/png")[0]
-    np.testing.assert_array_equal(result, np.asarray(upright))
+    for form in ("PNG", "TIFF"):
+        stored = encoded(turned, form, exif=exif)
+        for reader in (READER, RESIZING):  # upright is the right way up whether or not it is fitted
+            np.testing.assert_array_equal(reader.from_body(stored, f"image/{form.lower()}")[0], np.asarray(upright))
 
 
 # How to store a picture that orientation N turns upright.

@@ -16,7 +16,8 @@ from tests import tiny, tiny_features
 from tests.service.canon import assert_problem
 
 IMAGE_TYPES = (
-    "application/json, image/png, image/jpeg, multipart/form-data, application/octet-stream, application/x-npy"
+    "application/json, image/png, image/jpeg, image/webp, image/gif, image/bmp, image/tiff, image/avif, "
+    "image/x-portable-anymap, multipart/form-data, application/octet-stream, application/x-npy"
 )
 FEATURE_TYPES = "application/json, application/octet-stream, application/x-npy"
 
@@ -42,7 +43,7 @@ def test_every_kind_has_its_reader(kind: Input, reader: type) -> None:
         (tiny_features.write_embedding, FEATURE_TYPES),
     ],
 )
-@pytest.mark.parametrize("content_type", ["text/csv", "image/gif", "application/x-npz", "image/PNG2"])
+@pytest.mark.parametrize("content_type", ["text/csv", "image/heic", "application/x-npz", "image/PNG2"])
 def test_unsupported_content_type_names_the_supported_ones(
     tmp_path: Path, write: Callable[[Path], Path], supported: str, content_type: str
 ) -> None:
@@ -56,7 +57,7 @@ def test_unsupported_content_type_names_the_supported_ones(
         )
 
 
-@pytest.mark.parametrize("content_type", ["image/png", "image/jpeg"])
+@pytest.mark.parametrize("content_type", ["image/png", "image/jpeg", "image/webp"])
 def test_model_of_rows_refuses_pictures(tmp_path: Path, content_type: str) -> None:
     with TestClient(create_app(Settings(model_path=tiny_features.write_table(tmp_path)))) as client:
         answer = client.post("/predict", content=b"x", headers={"content-type": content_type})

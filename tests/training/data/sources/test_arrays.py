@@ -25,16 +25,18 @@ def _saved(folder: Path, features: np.ndarray, labels: np.ndarray = LABELS) -> d
     return {"path": folder / "x.npy", "labels": folder / "y.npy"}
 
 
-@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, np.int8, np.uint8, np.uint16, np.int64])
 def test_npy_is_a_memory_map_with_labels_beside_it(tmp_path: Path, kind: type) -> None:
-    data = pool(**_saved(tmp_path, FEATURES.astype(kind)))
+    features: np.ndarray = np.rint(FEATURES * 30 + 100).astype(kind)
+    data = pool(**_saved(tmp_path, features))
     assert isinstance(data.examples.base, np.memmap)
     assert data.input == FeaturesInput(width=7, columns=None)
     assert data.classes == ("0", "1", "2", "3")
     splits = split(data, "tuned", 0)
     assert len(splits.train) == 100
     assert isinstance(splits.train.base, np.memmap)
-    rows = [FEATURES.astype(kind).tolist().index(row) for row in splits.report.inputs.tolist()]
+    assert splits.report.inputs.dtype == np.float32
+    rows = [features.tolist().index(row) for row in splits.report.inputs.tolist()]
     assert (LABELS[rows] == splits.report.labels).all()
 
 
@@ -55,6 +57,51 @@ def test_npz_of_features_and_of_images(tmp_path: Path) -> None:
     data = pool(tmp_path / "i.npz")
     assert data.input == ImageInput(height=4, width=5, channels=3, foreground=None)
     assert data.classes == ("cat", "dog")
+
+
+LABEL_FILES: dict[str, tuple[Any, tuple[str, ...]]] = {
+    "lines": ("\ufeffblue\r\nred \r\n01\n1\n", ("01", "1", "blue", "red ")),
+    "no end of the last line": ("a\nb\nc\na", ("a", "b", "c")),
+    "text": (np.array(["é", "e", "é", "e"]), ("e", "é")),
+    "bytes": (np.array([text.encode() for text in ("é", "e", "é", "e")]), ("e", "é")),
+    "floats": (np.array([0.0, 1.0, 2.0, 10.0]), ("0", "1", "2", "10")),
+    "halves": (np.array([0.5, 1.5, 0.5, 1.5]), ("0.5", "1.5")),
+    "a column": (np.array([[0], [1], [0], [1]]), ("0", "1")),
+}
+
+
+@pytest.mark.parametrize(("content", "names"), LABEL_FILES.values(), ids=LABEL_FILES)
+def test_labels_in_a_file_of_their_own(tmp_path: Path, content: Any, names: tuple[str, ...]) -> None:
+    np.save(tmp_path / "x.npy", FEATURES[:4])
+    path = tmp_path / ("y.txt" if isinstance(content, str) else "y.npy")
+    if isinstance(content, str):
+        path.write_text(content, encoding="utf-8", newline="")
+    else:
+        np.save(path, content)
+    assert opened(tmp_path / "x.npy", labels=path).raw.labels.names == names
+
+
+def test_unreadable_labels_are_reported_in_one_line(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", FEATURES[:4])
+    (tmp_path / "y.txt").write_bytes(b"\xff\n")
+    with pytest.raises(DataError, match=r"y\.txt cannot be read as lines of text: it is not UTF-8"):
+        opened(tmp_path / "x.npy", labels=tmp_path / "y.txt")
+    with pytest.raises(DataError, match=r"z\.txt cannot be read as lines of text: No such file"):
+        opened(tmp_path / "x.npy", labels=tmp_path / "z.txt")
+    np.save(tmp_path / "y.npy", np.array([b"\xff", b"a"] * 2))
+    with pytest.raises(DataError, match=r"labels hold bytes that are no UTF-8 \(b'.xff'\)"):
+        opened(tmp_path / "x.npy", labels=tmp_path / "y.npy")
+    np.savez(tmp_path / "x.npz", features=FEATURES[:4], labels=np.array(["a", None] * 2))
+    with pytest.raises(DataError, match=r"numpy\.savez\(path, labels=labels\.astype\(str\)\)"):
+        opened(tmp_path / "x.npz")
+
+
+def test_large_whole_numbers_are_reported(tmp_path: Path) -> None:
+    features = np.random.default_rng(0).integers(-(2**25), 0, (200, 3))
+    assert (
+        "there are whole numbers over 16777216, which float32 rounds"
+        in opened(**_saved(tmp_path, features)).findings.warnings
+    )
 
 
 def _idx(path: Path, array: np.ndarray) -> None:
@@ -102,17 +149,18 @@ WRONG: dict[str, tuple[np.ndarray, np.ndarray, str]] = {
     "shape": (
         FEATURES[:, 0],
         LABELS,
-        r"x\.npy is float32 \[200\]: features must be float16, float32 or float64 \[N, D\]",
+        r"x\.npy is float32 \[200\]: features must be floats of .* or whole numbers, \[N, D\]",
     ),
-    "type": (FEATURES.astype(np.int32), LABELS, "features must be float16"),
+    "type": (FEATURES.astype(complex), LABELS, "features must be floats of 16 to 64 bits or whole numbers"),
+    "array of objects": (FEATURES.astype(object), LABELS, r"x\.npy holds an array of Python objects, .*float32\)"),
     "order": (np.asfortranarray(FEATURES), LABELS, "Fortran order"),
     "length": (FEATURES, LABELS[:-1], r"x\.npy has 200 examples and .*y\.npy 199 labels"),
-    "objects": (FEATURES, np.array([None, "a"] * 100), r"y\.npy is not a \.npy of numbers or strings"),
-    "fractions": (FEATURES, LABELS + 0.5, "labels are of type float64: they must be whole numbers or strings"),
+    "objects": (FEATURES, np.array([None, "a"] * 100), r"y\.npy holds an array of Python .*numpy\.save\("),
+    "times": (FEATURES, LABELS.astype("M8[D]"), r"labels are of type datetime64\[D\]: .* convert them by .astype"),
     "infinite": (
         FEATURES,
         np.where(LABELS == 3, np.inf, LABELS),
-        "labels are of type float64: they must be whole numbers or strings",
+        "labels hold an infinite number: they must be text, whole numbers or booleans",
     ),
 }
 
@@ -137,7 +185,7 @@ def test_nan_and_infinity_are_named_by_column_and_row(tmp_path: Path) -> None:
     bad[11, 3], bad[12, 4] = np.nan, np.inf
     errors = opened(**_saved(tmp_path, bad)).findings.errors
     assert errors[0].startswith("column 4 has 1 values that are infinite in float32, the first in row 12:")
-    assert errors[1].startswith("column 3 has 1 missing values (NaN), the first in row 11: ")
+    assert errors[1].startswith("1 of 200 rows lack a value, the first is row 11: column 3 has 1; give --missing mean")
     bad[12, 4] = 0
     assert pool(**_saved(tmp_path, bad), missing="mean").input == FeaturesInput(width=7, missing="mean")
 

@@ -40,8 +40,8 @@ def test_processes_agree_with_threads(tmp_path: Path, request: pytest.FixtureReq
     assert len({image.tobytes() for image in by_processes.images}) == 298  # the three unreadable ones are black
     assert by_processes.unreadable == by_threads.unreadable
     assert by_processes.unreadable == {
-        7: "cannot be read: neither PNG nor JPEG",
-        298: "cannot be read: No such file or directory",
+        7: "not a picture: it is none of PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or PPM",
+        298: "no such file",
     }
     assert by_processes.unfit == by_threads.unfit == {299: "is 9x9, the first is 5x6: give --image-size H W"}
 

@@ -37,6 +37,8 @@ TYPES: dict[str, tuple[Callable[[np.ndarray], pa.Array], type, type]] = {
     "list of float16": (lambda v: pa.array(list(v), pa.list_(pa.float16())), np.float16, np.float16),
     "list of float32": (lambda v: pa.array(list(v), pa.list_(pa.float32())), np.float32, np.float32),
     "large_list of float64": (lambda v: pa.array(list(v), pa.large_list(pa.float64())), np.float64, np.float32),
+    "list of int8": (lambda v: pa.array(list(v), pa.list_(pa.int8())), np.int8, np.float32),
+    "fixed_size_list of int64": (_fixed, np.int64, np.float32),
     "fixed_size_binary": (_bytes, np.float32, np.float32),
 }
 
@@ -45,7 +47,7 @@ TYPES: dict[str, tuple[Callable[[np.ndarray], pa.Array], type, type]] = {
 def test_each_type_becomes_the_same_memory_map(
     tmp_path: Path, make: Callable[[np.ndarray], pa.Array], kind: type, kept: type
 ) -> None:
-    values: np.ndarray = VECTORS.astype(kind)
+    values: np.ndarray = (VECTORS * 30).astype(kind)
     table = pa.table({"label": LABELS, "embedding": make(values)})
     pa.parquet.write_table(table, tmp_path / "x.parquet", row_group_size=33)
     data = pool(tmp_path / "x.parquet")
@@ -111,7 +113,7 @@ def test_other_columns_set_splits_or_are_left_out_with_a_warning(tmp_path: Path)
 
 
 def test_bytes_beside_other_columns_are_vectors_only_by_name(tmp_path: Path) -> None:
-    path = write(tmp_path / "x.parquet", {"label": LABELS, "id": _bytes(VECTORS), "age": np.arange(200)})
+    path = write(tmp_path / "x.parquet", {"label": LABELS, "id": _bytes(VECTORS), "age": np.arange(200) % 70})
     assert opened(path).findings.errors == [
         "column 'id' is of type fixed_size_binary[28]: inputs are numbers, strings or booleans; "
         "leave it out by --ignore-columns id, or use it by --vector-column"
@@ -126,7 +128,7 @@ def test_printed_command_trains_the_described_embeddings(tmp_path: Path, capsys:
     output = capsys.readouterr().out
     assert "column 'embedding' of Parquet, copied into a memory map of float32" in output
     command = output.splitlines()[-1].split()
-    assert command[1:] == ["fit", "--data", str(path), "--vector-column", "embedding"]
+    assert command[1:] == ["fit", "--data", str(path), "--vector-column", "embedding", "--out", "build/x.onnx"]
     assert main([*command[1:], "--epochs", "2", "--out", str(tmp_path / "m.onnx"), "--min-accuracy", "0.9"]) == 0
 
 
@@ -155,7 +157,7 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "no vectors": (
         _with(ROWS, age=np.arange(200)),
         {"vector_column": "age"},
-        "column 'age', is of type int64: a vector must be a list of float16, float32 or float64, or fixed-size bytes",
+        "column 'age', is of type int64: a vector must be a list of floats or whole numbers, or fixed-size bytes",
     ),
     "ignored": (_with(ROWS), {"ignore_columns": ("id",)}, "--ignore-columns id: .* has no such column"),
     "group": (_with(ROWS), {"group_column": "who"}, "a split, group or time column who: .* has no such column"),
@@ -178,7 +180,7 @@ def test_nan_and_infinity_are_found_by_the_scan(tmp_path: Path) -> None:
     bad[11, 3], bad[12, 4], bad[13, 4] = np.nan, np.inf, 1e300
     errors = opened(write(tmp_path / "x.parquet", _with(_fixed(bad)))).findings.errors
     assert errors[0].startswith("column 4 has 2 values that are infinite in float32, the first in row 13:")
-    assert errors[1].startswith("column 3 has 1 missing values (NaN), the first in row 12: ")
+    assert errors[1].startswith("1 of 200 rows lack a value, the first is row 12: column 3 has 1; ")
     bad[12:14, 4] = 0
     assert pool(write(tmp_path / "x.parquet", _with(_fixed(bad))), missing="mean").input == FeaturesInput(
         width=7, missing="mean"
@@ -197,7 +199,7 @@ def test_files_that_do_not_fit_together(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"b\.parquet cannot be read: "):
         opened(tmp_path)
     (tmp_path / "late.csv").write_text("label,e\n")
-    with pytest.raises(DataError, match=r"late\.csv is a \.csv, but .*a\.parquet holds vectors in Parquet"):
+    with pytest.raises(DataError, match=r"late\.csv is a CSV file, but .*a\.parquet holds vectors in Parquet"):
         opened(tmp_path / "a.parquet", report=tmp_path / "late.csv")
 
 
@@ -213,7 +215,7 @@ def test_damaged_file_is_named(tmp_path: Path) -> None:
 
 
 def test_vector_column_of_other_forms_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"--vector-column does not apply to a \.csv"):
+    with pytest.raises(DataError, match=r"--vector-column does not apply to a CSV file"):
         opened(write(tmp_path / "x.csv", columns()), vector_column="age")
     np.save(tmp_path / "x.npy", VECTORS)
     with pytest.raises(DataError, match=r"--vector-column does not apply to a \.npy"):
