@@ -6,7 +6,7 @@ from collections.abc import Callable
 from service.contract.errors import ModelError
 from service.contract.files import make_writable
 from service.inference.classifier import Classifier
-from training.cli import data_options
+from training.cli import data_options, outputs
 from training.data.opening import load
 from training.errors import TrainingError
 from training.reporting import operating_points
@@ -22,6 +22,7 @@ Log = Callable[[str], None]
 
 def run_evaluate(options: argparse.Namespace, print_result: Log, log: Log) -> None:
     """Run the command. `print_result` gets the result, `log` the progress. Raises TrainingError."""
+    outputs.check(options)
     try:
         classifier = Classifier.load(options.model)
     except ModelError as error:

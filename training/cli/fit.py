@@ -8,7 +8,7 @@ from service.contract.errors import ModelError
 from service.contract.files import make_writable
 from service.inference.classifier import Classifier
 from training.certification.capacity import capacity, shortages
-from training.cli import data_options, parser, target_options
+from training.cli import data_options, outputs, parser, target_options
 from training.data.dataset import LabelledData
 from training.data.opening import load
 from training.data.splits import sizes
@@ -19,7 +19,7 @@ from training.job import Job, JobResult, assist, run
 from training.reporting import operating_points
 from training.reporting.cautions import uncertified
 from training.reporting.evaluation.evaluation import evaluate
-from training.reporting.files import check_apart, write_fit
+from training.reporting.files import write_fit
 from training.reporting.terminal import Progress, table
 
 Log = Callable[[str], None]
@@ -31,6 +31,7 @@ def run_fit(options: argparse.Namespace, print_result: Log, log: Log) -> None:
     With several processes, the first one runs the whole job and the others help with the fit. They stay until it has
     published: where it dies before that, all of them must still be there to be restarted.
     """
+    outputs.check(options)
     with joined(options.device) as workers:
         version = workers.broadcast(lambda: _published(options.out, log) if options.if_missing else None)
         if not workers.leads and version is None:
@@ -48,7 +49,6 @@ def _lead(options: argparse.Namespace, workers: Workers, print_result: Log, log:
         checkpoint.require(options.checkpoint)
     if options.report_dir is not None:
         make_writable(options.report_dir)
-        check_apart(options.report_dir, options.out)
     dataset = load(data_options.options(options, options.data), options.data_dir, log)
     job = _job(options, dataset)
     settings = job.abstention

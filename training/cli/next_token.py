@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from tqdm import tqdm
 
+from training.cli import outputs
 from training.data.text.corpus import folder, standard_library
 from training.data.text.task import Task
 from training.fitting.next_token import NextTokenSettings, fit_next_token
@@ -22,6 +23,7 @@ Log = Callable[[str], None]
 
 def run_next_token(options: argparse.Namespace, print_result: Log, log: Log) -> None:
     """Run the command. `print_result` gets the result, `log` the progress. Raises TrainingError."""
+    outputs.check(options)
     given = {"steps": options.steps, "seed": options.seed}
     settings = dataclasses.replace(NextTokenSettings(), **{n: value for n, value in given.items() if value is not None})
     task = Task.of(standard_library() if options.text is None else folder(options.text))

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Callable, Sequence, Set
 
 from service.contract.files import make_writable, publish
-from training.cli import data_options, sweep_options
+from training.cli import data_options, outputs, sweep_options
 from training.data.opening import load
 from training.data.splits import sizes
 from training.errors import DivergedError
@@ -25,6 +25,7 @@ _ROWS = 5  # of the best settings
 
 def run_sweep(options: argparse.Namespace, print_result: Log, log: Log) -> None:
     """Run the command. `print_result` gets the result, `log` the progress. Raises TrainingError."""
+    outputs.check(options)
     make_writable(options.out)
     device = find_device(options.device)
     dataset = load(data_options.options(options, options.data), options.data_dir, log)
