@@ -9,8 +9,8 @@ from service.inference.classifier import Classifier
 from training.cli import data_options, outputs
 from training.data.opening import load
 from training.errors import TrainingError
-from training.reporting import operating_points
-from training.reporting.cautions import uncertified, worst_class
+from training.reporting import cautions, operating_points
+from training.reporting.cautions import worst_class
 from training.reporting.evaluation.evaluation import Evaluation, check_stated, evaluate
 from training.reporting.evaluation.reproduce import reproduce
 from training.reporting.files import write_evaluation
@@ -34,8 +34,8 @@ def run_evaluate(options: argparse.Namespace, print_result: Log, log: Log) -> No
     check_stated(evaluation)
     print_result(table(_summary(evaluation)))
     print_result("\n" + operating_points.as_text(evaluation.manifest, evaluation.points))
-    for caution in [*evaluation.contradictions, *uncertified(evaluation.manifest, evaluation.points)]:
-        print_result(f"\nwarning: {caution}")
+    for line in cautions.as_lines(evaluation.manifest, evaluation.points, evaluation.contradictions):
+        print_result(f"\n{line}")
     if options.report_dir is not None:
         write_evaluation(options.report_dir, evaluation)
 

@@ -16,8 +16,7 @@ from training.fitting import checkpoint
 from training.fitting.joining import joined
 from training.fitting.workers import Workers
 from training.job import Job, JobResult, assist, run
-from training.reporting import operating_points
-from training.reporting.cautions import uncertified
+from training.reporting import cautions, operating_points
 from training.reporting.evaluation.evaluation import evaluate
 from training.reporting.files import write_fit
 from training.reporting.terminal import Progress, table
@@ -64,8 +63,8 @@ def _lead(options: argparse.Namespace, workers: Workers, print_result: Log, log:
     print_result(table(_summary(job, result)))
     if manifest.abstention is not None:
         print_result("\n" + operating_points.as_text(manifest, points))
-    for caution in [*manifest.warnings, *uncertified(manifest, points)]:
-        print_result(f"\nwarning: {caution}")
+    for line in cautions.as_lines(manifest, points, manifest.warnings):
+        print_result(f"\n{line}")
     if options.report_dir is not None:
         evaluation = evaluate(result.classifier, result.splits, result.report)
         write_fit(options.report_dir, evaluation, result.fit.history, result.seconds)

@@ -14,8 +14,7 @@ from training.data.text.task import Task
 from training.fitting.next_token import NextTokenSettings, fit_next_token
 from training.publishing.next_token import publish_next_token, release_options
 from training.publishing.release import Release
-from training.reporting import operating_points
-from training.reporting.cautions import uncertified
+from training.reporting import cautions, operating_points
 from training.reporting.terminal import table
 
 Log = Callable[[str], None]
@@ -45,8 +44,8 @@ def run_next_token(options: argparse.Namespace, print_result: Log, log: Log) -> 
     points = manifest.metrics.operating_points
     print_result(table(_summary(options, task, settings, released, seconds)))
     print_result("\n" + operating_points.as_text(manifest, points))
-    for caution in [*manifest.warnings, *uncertified(manifest, points)]:
-        print_result(f"\nwarning: {caution}")
+    for line in cautions.as_lines(manifest, points, manifest.warnings):
+        print_result(f"\n{line}")
 
 
 def _summary(
