@@ -38,14 +38,14 @@ def _uncertified(**changes: Any) -> Abstention:
         (  # ceil(log(0.05) / log(0.99)) = 299 of 100, so 299 / 100 * 400 in all
             _uncertified(),
             BEGINNING.format(0.01) + "No selective risk is certified. A risk of 0.01 takes at least 299 calibration "
-            "examples answered without an error, and there are 100: at these split shares it takes about 1,196 labelled "
-            "examples in all, or a higher --selective-risk." + COST,
+            "examples answered without an error, and there are 100: at these split shares it takes about 1,196 "
+            "labelled examples in all, or a higher --selective-risk." + COST,
         ),
         (  # groups of 4 make 25 of them: 299 * 4 * 4 in all
             _uncertified(unit="group", test="betting", groups=25, largest_group=4),
             BEGINNING.format(0.01) + "No selective risk is certified. A risk of 0.01 takes at least 299 calibration "
-            "examples answered without an error, and there are 25: at these split shares it takes about 4,784 labelled "
-            "examples in all, or a higher --selective-risk." + COST,
+            "examples answered without an error, and there are 25: at these split shares it takes about 4,784 "
+            "labelled examples in all, or a higher --selective-risk." + COST,
         ),
         (
             _uncertified(selective_risk=0.05),
