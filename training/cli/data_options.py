@@ -10,7 +10,7 @@ from training.data.options import DEFAULT_LABEL_COLUMN, DEFAULT_MIN_PER_CLASS, D
 from training.errors import TrainingError
 
 # The default of each is None, so that an option without --data can be reported.
-_NAMES = [field.name for field in dataclasses.fields(DataOptions) if field.name != "path"]
+_NAMES = [field.name for field in dataclasses.fields(DataOptions) if field.name not in ("path", "columns")]
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -7,6 +7,7 @@ from service.contract.errors import ModelError
 from service.contract.files import make_writable
 from service.inference.classifier import Classifier
 from training.cli import data_options, outputs
+from training.data.model_options import completed
 from training.data.opening import load
 from training.errors import TrainingError
 from training.reporting import cautions, operating_points
@@ -29,7 +30,8 @@ def run_evaluate(options: argparse.Namespace, print_result: Log, log: Log) -> No
         raise TrainingError(str(error)) from None
     if options.report_dir is not None:
         make_writable(options.report_dir)
-    dataset = load(data_options.options(options, options.data), options.data_dir, log)
+    data = data_options.options(options, options.data)
+    dataset = load(data and completed(data, classifier.manifest), options.data_dir, log)
     evaluation = evaluate(classifier, reproduce(classifier.manifest, dataset))
     check_stated(evaluation)
     print_result(table(_summary(evaluation)))

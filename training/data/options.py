@@ -42,6 +42,8 @@ class DataOptions:
     tune: Path | None = None
     calibration: Path | None = None
     report: Path | None = None
+    # Not an option of the command line: `evaluate` takes it from the model.
+    columns: tuple[str, ...] | None = None  # the inputs in a table; None: all that nothing else is done with
 
     @property
     def extra_columns(self) -> tuple[str, ...]:

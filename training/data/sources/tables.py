@@ -26,7 +26,7 @@ def read(options: DataOptions, findings: Findings) -> RawData:
     values: list[NDArray[np.float32]] = []
     left_out = {options.label_column, *options.extra_columns, *options.ignore_columns}
     for name in table.column_names:
-        if name in left_out:
+        if name in left_out or (options.columns is not None and name not in options.columns):
             continue
         read = _column(name, table[name].combine_chunks(), options, findings)
         if read is not None:
@@ -57,6 +57,7 @@ def _check_names(table: pa.Table, options: DataOptions) -> None:
         ("--time-column", (options.time_column,)),
         ("--categorical", options.categorical),
         ("--ignore-columns", options.ignore_columns),
+        ("the model's column", options.columns or ()),
     ]
     for option, names in by_option:
         for name in names:
