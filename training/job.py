@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from service.contract.files import check_place
 from service.contract.manifest import Manifest, Training
 from service.inference.classifier import Classifier
+from training.certification.principal_components import PrincipalAxes
 from training.certification.scored import Scored
 from training.certification.settings import AbstentionSettings
 from training.certification.temperature import MAX_TEMPERATURE
@@ -25,9 +27,10 @@ from training.fitting.fit import Epoch, Fit, fit
 from training.fitting.recipes import FitSettings
 from training.fitting.source import examples
 from training.fitting.workers import ALONE, Device, Workers, find_device
-from training.publishing.release import FittedModel, ReleaseOptions, TuneScores, release, score_tune
+from training.publishing.release import FittedModel, ReleaseOptions, TuneScores, lift_of, release, score_tune
 
 _CPU = torch.device("cpu")
+_NOTHING = (("lift", 0), ("augment", "none"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +82,31 @@ def run(
     options.check()
     if job.checkpoint is not None:
         check_place(job.checkpoint)
-    encoder, fitted, seconds = _fit(job, dataset, splits, device, workers, on_epoch)
-    released = release(_fitted_model(job, dataset, encoder, fitted, device, workers), dataset, splits, options)
-    return JobResult(released.classifier, released.report, splits, fitted, seconds, released.difference)
+    fitted = _fit(job, dataset, splits, device, workers, on_epoch)
+    released = release(_fitted_model(job, dataset, fitted, device, workers), dataset, splits, options)
+    return JobResult(released.classifier, released.report, splits, fitted.fit, fitted.seconds, released.difference)
 
 
 def dry_run(job: Job, dataset: LabelledData, on_epoch: Callable[[Epoch], None] | None = None) -> TuneScores:
     """Train, and score the tune split. The calibration and report splits stay unseen, and nothing is written."""
     device, splits = find_device(job.device), split(dataset, job.recipe, job.seed)
-    encoder, fitted, _ = _fit(job, dataset, splits, device, ALONE, on_epoch)
-    return score_tune(_fitted_model(job, dataset, encoder, fitted, device, ALONE), splits)
+    fitted = _fit(job, dataset, splits, device, ALONE, on_epoch)
+    return score_tune(_fitted_model(job, dataset, fitted, device, ALONE), splits)
 
 
 def assist(job: Job, dataset: LabelledData, workers: Workers) -> None:
     """Do this process's share of the fit, and nothing else. Raises TrainingError."""
     _fit(job, dataset, split(dataset, job.recipe, job.seed), find_device(job.device, workers), workers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """A fit with what it stands on; the same in all workers."""
+
+    encoder: Encoder
+    axes: PrincipalAxes | None  # with a lift
+    fit: Fit
+    seconds: float
 
 
 def _fit(
@@ -103,13 +116,14 @@ def _fit(
     device: torch.device,
     workers: Workers,
     on_epoch: Callable[[Epoch], None] | None = None,
-) -> tuple[Encoder, Fit, float]:
-    """The encoder, the fit, and the seconds that the fit took; the same in all `workers`."""
-    fit_identity = identity(dataset, splits, job.recipe, job.seed, job.settings)
-    workers.require_same(fit_identity | {"device": device.type})
-    checkpoint = None if job.checkpoint is None else Checkpoint(job.checkpoint, fit_identity)
-    start_state = workers.broadcast(lambda: None if checkpoint is None else checkpoint.load())
+) -> _Fitted:
+    inputs = (dataset, splits, job.recipe, job.seed, job.settings)
+    workers.require_same(identity(*inputs) | {"device": device.type})
     encoder = workers.broadcast(lambda: encoder_for(dataset.input, splits.train))
+    components = job.settings.lift
+    axes, lift = workers.broadcast(lambda: lift_of(encoder, splits.train, components) if components else (None, None))
+    checkpoint = None if job.checkpoint is None else Checkpoint(job.checkpoint, identity(*inputs, lift))
+    start_state = workers.broadcast(lambda: None if checkpoint is None else checkpoint.load())
     dtype = getattr(torch, job.settings.precision)
     train, tune = (examples(part, encoder, device, dtype) for part in (splits.train, splits.tune))
     start = time.perf_counter()
@@ -120,19 +134,21 @@ def _fit(
         job.settings,
         torch.Generator().manual_seed(job.seed),
         on_epoch,
+        lift=lift,
         workers=workers,
         start=start_state,
         on_state=checkpoint.save if checkpoint is not None and workers.leads else None,
     )
-    return encoder, fitted, time.perf_counter() - start
+    return _Fitted(encoder, axes, fitted, time.perf_counter() - start)
 
 
 def _fitted_model(
-    job: Job, dataset: LabelledData, encoder: Encoder, fitted: Fit, device: torch.device, workers: Workers
+    job: Job, dataset: LabelledData, fitted: _Fitted, device: torch.device, workers: Workers
 ) -> FittedModel:
     """The fit as `release` takes it. Raises DivergedError where it is no better than guessing."""
-    _require_better_than_guessing(fitted, len(dataset.classes), job.settings)
-    return FittedModel(encoder, fitted.model.to(_CPU, torch.float32), _training(job, fitted, device, workers))
+    _require_better_than_guessing(fitted.fit, len(dataset.classes), job.settings)
+    regression = fitted.fit.model.to(_CPU, torch.float32)
+    return FittedModel(fitted.encoder, regression, _training(job, fitted.fit, device, workers), fitted.axes)
 
 
 def _require_better_than_guessing(fitted: Fit, classes: int, settings: FitSettings) -> None:
@@ -152,6 +168,11 @@ def _require_better_than_guessing(fitted: Fit, classes: int, settings: FitSettin
             )
 
 
+def _recorded(settings: FitSettings) -> dict[str, Any]:
+    """The settings for the manifest, without a lift and an augmentation that there are not."""
+    return {name: value for name, value in dataclasses.asdict(settings).items() if (name, value) not in _NOTHING}
+
+
 def _training(job: Job, fitted: Fit, device: torch.device, workers: Workers) -> Training:
     return Training(
         recipe=job.recipe,
@@ -159,5 +180,5 @@ def _training(job: Job, fitted: Fit, device: torch.device, workers: Workers) -> 
         device="cuda" if device.type == "cuda" else "cpu",
         processes=workers.size,
         best_epoch=fitted.best_epoch,
-        **dataclasses.asdict(job.settings),
+        **_recorded(job.settings),
     )

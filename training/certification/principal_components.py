@@ -39,6 +39,47 @@ _ITERATIONS = 6
 
 
 @dataclass(frozen=True, slots=True)
+class PrincipalAxes:
+    """The K leading principal axes of D features, by falling variance."""
+
+    mean: Tensor  # float64 [D]
+    axes: Tensor  # float64 [D, K], orthonormal up to their rounding
+    eigenvalues: Tensor  # of the scatter matrix, float64 [K]
+    trace: float  # of the scatter matrix
+    count: int  # N, the number of rows
+    exact_in_float32: bool = False  # the projection of a feature's levels on the axes
+
+    @classmethod
+    def fit(cls, blocks: Iterable[Tensor], levels: float | None = None, at_least: int = 0) -> "PrincipalAxes":
+        """As many axes of training features, `[N, D]` in blocks of rows, as the gate needs, or `at_least` so many.
+
+        `blocks` are read twice, and a few times more if there are many features. If every feature is a multiple of
+        1 / `levels` from 0 to 1, and there are not too many, the axes are rounded.
+        """
+        sums = [(len(block), block.sum(dim=0, dtype=torch.float64)) for block in blocks]
+        count = sum(size for size, _ in sums)
+        mean = torch.stack([total for _, total in sums]).sum(dim=0) / count
+        kept = min(len(mean), max(_of_gate(len(mean)), at_least))
+        values, axes, trace = leading_axes(blocks, mean, kept)
+        rounded = None if levels is None else rounded_axes(axes, levels)
+        return cls(mean, axes if rounded is None else rounded, values, trace, count, rounded is not None)
+
+    @property
+    def variances(self) -> Tensor:
+        """Along each axis, float64 `[K]`."""
+        return self.eigenvalues / (self.count - 1)
+
+    @property
+    def total_variance(self) -> float:
+        """The sum of the variances of all D features."""
+        return self.trace / (self.count - 1)
+
+    def leading(self, kept: int) -> "PrincipalAxes":
+        """The first `kept` of the axes."""
+        return replace(self, axes=self.axes[:, :kept], eigenvalues=self.eigenvalues[:kept])
+
+
+@dataclass(frozen=True, slots=True)
 class PrincipalComponents:
     """The K leading principal components of D features, float64, and the scales of the three statistics."""
 
@@ -50,26 +91,24 @@ class PrincipalComponents:
     exact_in_float32: bool = False  # the projection of a feature's levels on the axes
 
     @classmethod
-    def fit(cls, blocks: Iterable[Tensor], levels: float | None = None) -> "PrincipalComponents":
+    def fit(
+        cls, blocks: Iterable[Tensor], levels: float | None = None, axes: PrincipalAxes | None = None
+    ) -> "PrincipalComponents":
         """Fit on training features, `[N, D]` in blocks of rows, in float64.
 
-        `blocks` are read three times, and a few times more if there are many features. If every feature is a multiple
-        of 1 / `levels` from 0 to 1, and there are not too many, the axes are rounded.
+        They are the first of the `axes`, which are computed where they are not given; arguments as for
+        `PrincipalAxes.fit`. `blocks` are read once more.
         """
-        sums = [(len(block), block.sum(dim=0, dtype=torch.float64)) for block in blocks]
-        count = sum(size for size, _ in sums)
-        mean = torch.stack([total for _, total in sums]).sum(dim=0) / count
-        kept = max(1, min(COMPONENTS, len(mean) // 2))
-        values, axes, total = leading_axes(blocks, mean, kept)
-        rounded = None if levels is None else rounded_axes(axes, levels)
+        axes = PrincipalAxes.fit(blocks, levels) if axes is None else axes
+        first = axes.leading(_of_gate(len(axes.mean)))
         unscaled = cls(
-            mean,
-            axes if rounded is None else rounded,
+            first.mean,
+            first.axes,
             # A direction without any variation has no spread to scale by.
-            (values / (count - 1)).clamp(min=float(values[0] / (count - 1)) * 1e-12),
+            first.variances.clamp(min=float(first.variances[0]) * 1e-12),
             torch.ones(3, dtype=torch.float64),
-            float(values.sum() / total),
-            exact_in_float32=rounded is not None,
+            float(first.eigenvalues.sum() / first.trace),
+            first.exact_in_float32,
         )
         statistics = torch.cat([unscaled.statistics(block.double()) for block in blocks])
         scales = torch.quantile(statistics, _QUANTILE, dim=0)
@@ -87,6 +126,11 @@ class PrincipalComponents:
     def score(self, features: Tensor) -> Tensor:
         """`ood_score`, `[N, D]` float64 -> `[N]`."""
         return self.statistics(features).amax(dim=1)
+
+
+def _of_gate(features: int) -> int:
+    """How many axes the gate has: half of them at most, so that there is a residual."""
+    return max(1, min(COMPONENTS, features // 2))
 
 
 def rounded_axes(axes: Tensor, levels: float) -> Tensor | None:

@@ -13,9 +13,9 @@ from typing import get_args
 from service.contract.commands import add_command
 from service.contract.option_values import positive, positive_int, probability
 from training.cli import data_options, sweep_options, target_options
-from training.cli.values import not_negative, seed, share
+from training.cli.values import lift, not_negative, seed, share
 from training.data.options import DATA_DIR_VARIABLE, FASHION_MNIST
-from training.fitting.recipes import RECIPES, FitSettings, Keep, Precision, Schedule, for_size
+from training.fitting.recipes import RECIPES, Augment, FitSettings, Keep, Precision, Schedule, for_size
 
 PROGRAM = "python -m training"
 _Group = argparse._ArgumentGroup  # options under a heading of the help
@@ -190,6 +190,13 @@ def _add_settings(group: _Group) -> None:
     add("--clip-norm", type=positive, metavar="X", help=_of_recipe("maximum norm of a gradient", "clip_norm"))
     add("--keep", choices=get_args(Keep), help=_of_recipe("the last epoch, or the one of lowest tune loss", "keep"))
     add("--precision", choices=get_args(Precision), help=_of_recipe("of the fit", "precision"))
+    add(
+        "--lift",
+        type=lift,
+        metavar="LIFT",
+        help="quadratic[:K]: products of the K leading principal coordinates are features too (K: 64); or none (none)",
+    )
+    add("--augment", choices=get_args(Augment), help="shift: moves the pictures of a minibatch by a pixel (none)")
 
 
 def _add_seed(group: _Group, text: str) -> None:

@@ -13,7 +13,7 @@ _NAMES = [field.name for field in dataclasses.fields(FitSettings)]
 
 
 def add(group: argparse._ArgumentGroup) -> None:
-    """Add an option for every field of FitSettings, and those of the sweep itself."""
+    """Add an option for every field of FitSettings but the lift's and the augmentation's, and those of the sweep."""
     add = group.add_argument
     add("--recipe", choices=list(RECIPES), default="tuned", help="the settings that are not given (%(default)s)")
     add("--learning-rate", type=several(positive), metavar="VALUES", help="such as 0.1, 0.1,0.2 or 1e-3:10:32")
@@ -34,7 +34,7 @@ def grid(options: argparse.Namespace, train_size: int) -> list[FitSettings]:
 
     For data of the user's own they are the recipe's settings for that size.
     """
-    given = {name: value for name in _NAMES if (value := getattr(options, name)) is not None}
+    given = {name: value for name in _NAMES if (value := getattr(options, name, None)) is not None}
     recipe = RECIPES[options.recipe]
     base = recipe if options.data is None else for_size(recipe, train_size)
     return combinations(base, {name: v if isinstance(v, tuple) else (v,) for name, v in given.items()})

@@ -9,6 +9,8 @@ from service.contract.option_values import number
 from training.certification.cost_matrix import MAX_COST
 
 MAX_VALUES = 10_000  # of one range
+MAX_COORDINATES = 1024  # half a million products
+_COORDINATES = 64
 
 _FORM = "a value, values separated by commas, or low:high:count"
 
@@ -45,6 +47,21 @@ def not_negative(text: str) -> float:
 def share(text: str) -> float:
     """A number from 0 to under 1."""
     return number(text, float, lambda value: 0 <= value < 1, "a number from 0 to under 1")
+
+
+def lift(text: str) -> int:
+    """The number of coordinates of a lift, 0 for none.
+
+    >>> lift("quadratic:128"), lift("quadratic"), lift("none")
+    (128, 64, 0)
+    """
+    name, _, count = text.partition(":")
+    if text == "none":
+        return 0
+    if name != "quadratic":
+        raise argparse.ArgumentTypeError(f"{text!r} is not quadratic, quadratic:K or none")
+    rule = f"a whole number of coordinates from 1 to {MAX_COORDINATES}"
+    return number(count, int, lambda value: 1 <= value <= MAX_COORDINATES, rule) if count else _COORDINATES
 
 
 def several(kind: Callable[[str], Value]) -> Callable[[str], tuple[Value, ...]]:

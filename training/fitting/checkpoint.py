@@ -21,16 +21,24 @@ from training.data.options import Recipe
 from training.data.splits import Splits
 from training.errors import CheckpointError
 from training.fitting.fit import Best, Epoch, Quality, State
+from training.fitting.lift import QuadraticLift
 from training.fitting.recipes import FitSettings
 from training.fitting.regression import SoftmaxRegression
 
-_TITLE = b"demur checkpoint 1 "  # with the version of the format
+_TITLE = b"demur checkpoint 2 "  # with the version of the format
 _MAX_SHOWN = 80  # characters of a value that differs
 
 Identity = dict[str, str | int | float | None]
 
 
-def identity(dataset: LabelledData, splits: Splits, recipe: Recipe, seed: int, settings: FitSettings) -> Identity:
+def identity(
+    dataset: LabelledData,
+    splits: Splits,
+    recipe: Recipe,
+    seed: int,
+    settings: FitSettings,
+    lift: QuadraticLift | None = None,
+) -> Identity:
     """The inputs of a fit: another value of any of them gives other weights."""
     labels = hashlib.sha256(splits.train.labels.tobytes() + splits.tune.labels.tobytes())
     return {
@@ -43,7 +51,13 @@ def identity(dataset: LabelledData, splits: Splits, recipe: Recipe, seed: int, s
         "train size": len(splits.train),
         "tune size": len(splits.tune),
         "labels in the order drawn": labels.hexdigest(),
+        "coordinates of the lift": None if lift is None else _digest(lift),
     }
+
+
+def _digest(lift: QuadraticLift) -> str:
+    """Another processor may round the principal axes otherwise, and weights fit their own axes only."""
+    return hashlib.sha256(b"".join(tensor.numpy().tobytes() for tensor in lift.tensors)).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,23 +136,22 @@ def _plain(state: State) -> dict[str, Any]:
         "best": {"loss": state.best.loss, "epoch": state.best.epoch, "model": _tensors(state.best.model)},
         "history": [dataclasses.asdict(epoch) for epoch in state.history],
         "generator": state.generator,
+        "lift": None if state.model.lift is None else [tensor.cpu() for tensor in state.model.lift.tensors],
     }
 
 
 def _state(plain: dict[str, Any]) -> State:
     velocity, best = plain["velocity"], plain["best"]
+    lift = None if plain["lift"] is None else QuadraticLift(*plain["lift"])
     return State(
-        model=_regression(plain["model"]),
-        velocity=None if velocity is None else _regression(velocity),
-        best=Best(best["loss"], best["epoch"], _regression(best["model"])),
+        model=SoftmaxRegression(**plain["model"], lift=lift),
+        velocity=None if velocity is None else SoftmaxRegression(**velocity),
+        best=Best(best["loss"], best["epoch"], SoftmaxRegression(**best["model"], lift=lift)),
         history=[Epoch(e["number"], Quality(**e["train"]), Quality(**e["tune"])) for e in plain["history"]],
         generator=plain["generator"],
     )
 
 
-def _tensors(model: SoftmaxRegression) -> dict[str, Tensor]:
-    return {"weights": model.weights.cpu(), "biases": model.biases.cpu()}
-
-
-def _regression(tensors: dict[str, Tensor]) -> SoftmaxRegression:
-    return SoftmaxRegression(tensors["weights"], tensors["biases"])
+def _tensors(model: SoftmaxRegression) -> dict[str, Tensor | None]:
+    products = None if model.products is None else model.products.cpu()
+    return {"weights": model.weights.cpu(), "biases": model.biases.cpu(), "products": products}

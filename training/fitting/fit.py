@@ -11,6 +11,7 @@ from torch import Tensor
 from training.errors import DivergedError
 from training.fitting.examples import Examples, Minibatch, Source
 from training.fitting.gradient import loss, loss_and_gradient
+from training.fitting.lift import QuadraticLift
 from training.fitting.recipes import FitSettings
 from training.fitting.recorded import RecordedEpochs
 from training.fitting.regression import SoftmaxRegression
@@ -81,11 +82,14 @@ def fit(
     generator: torch.Generator,
     on_epoch: Callable[[Epoch], None] | None = None,
     *,
+    lift: QuadraticLift | None = None,
     workers: Workers = ALONE,
     start: State | None = None,
     on_state: Callable[[State], None] | None = None,
 ) -> Fit:
     """Fit a softmax regression on `train`, with an evaluation on `tune` after each epoch.
+
+    With a `lift` the products are features too.
 
     `generator`, on the CPU, draws the initial weights and each epoch's order of the examples. Both splits lie on
     the device that computes. All `workers` call this with the same arguments and get the same result. With `start`, a
@@ -93,7 +97,7 @@ def fit(
     not finite.
     """
     if start is None:
-        model = SoftmaxRegression.initial(train.width, classes, generator).to(dtype=train.dtype)
+        model = SoftmaxRegression.initial(train.width, classes, generator, lift).to(dtype=train.dtype)
         start = State(model, None, Best(math.inf, 0, model), [], generator.get_state())
     start = start.to(train.device)
     generator.set_state(start.generator)
@@ -127,7 +131,7 @@ def _require_finite(epoch: Epoch, settings: FitSettings) -> None:
 def evaluate(model: SoftmaxRegression, source: Source, workers: Workers = ALONE) -> Quality:
     """Loss and accuracy of `model` on the examples of `source`."""
     sums = _Sums(source.device)
-    rows = rows_at_a_time(source.width, len(model.biases))
+    rows = rows_at_a_time(source.width, model.numbers_of_a_row)
     for block in source.blocks(workers):
         for some in block.split(rows):
             sums.add(*loss(model, some))
@@ -195,7 +199,7 @@ def _train(
     for batch in minibatches:
         losses, hits, gradient = loss_and_gradient(model, batch)
         sums.add(losses, hits)
-        workers.sum(gradient.weights, gradient.biases)
+        workers.sum(*gradient.tensors)
         sgd.step(model, gradient, next(rates))
         count += batch.size
     return count

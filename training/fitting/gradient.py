@@ -28,7 +28,9 @@ def loss(model: SoftmaxRegression, examples: Examples) -> tuple[Tensor, Tensor]:
     """
     multiples, unit = examples.multiples
     parts = _parts(multiples, len(model.biases))
-    losses, hits = softmax_(_logits(model, parts, unit), by_class(examples.labels, len(parts)))
+    logits = _logits(model, parts, unit)
+    _add_products(logits, model, _coordinates(model, multiples, unit))
+    losses, hits = softmax_(logits, by_class(examples.labels, len(parts)))
     return losses.sum(), hits.sum()
 
 
@@ -37,16 +39,21 @@ def loss_and_gradient(model: SoftmaxRegression, batch: Minibatch) -> tuple[Tenso
 
     >>> even = SoftmaxRegression(torch.zeros(1, 2), torch.zeros(2))
     >>> loss_and_gradient(even, Minibatch(torch.tensor([[3.0]]), torch.tensor([1]), size=1))[2]
-    SoftmaxRegression(weights=tensor([[ 1.5000, -1.5000]]), biases=tensor([ 0.5000, -0.5000]))
+    SoftmaxRegression(weights=tensor([[ 1.5000, -1.5000]]), biases=tensor([ 0.5000, -0.5000]), products=None, lift=None)
     """
     multiples, unit = batch.multiples
     parts = _parts(multiples, len(model.biases))
     labels = by_class(batch.labels, len(parts))
     errors = _logits(model, parts, unit)
+    z = _coordinates(model, multiples, unit)
+    _add_products(errors, model, z)
     losses, hits = softmax_(errors, labels)
     subtract_(errors, labels)
     errors /= batch.size * unit
-    gradient = SoftmaxRegression(_weights(errors, parts).T, errors.sum(dim=(0, 2)).mul_(unit))
+    products = None
+    if model.lift is not None and z is not None:
+        products = model.lift.gradient(errors.transpose(1, 2).flatten(0, 1), z).mul_(unit)
+    gradient = SoftmaxRegression(_weights(errors, parts).T, errors.sum(dim=(0, 2)).mul_(unit), products)
     return losses.sum(), hits.sum(), gradient
 
 
@@ -103,6 +110,18 @@ def _logits(model: SoftmaxRegression, parts: Tensor, unit: float) -> Tensor:
     if len(parts) == 1:
         return torch.addmm(biases, weights, parts[0].T)[None]
     return torch.baddbmm(biases, weights.expand(len(parts), *weights.shape), parts.transpose(1, 2))
+
+
+def _coordinates(model: SoftmaxRegression, multiples: Tensor, unit: float) -> Tensor | None:
+    """Of the lift, `[N, K]`, from features times `unit`."""
+    return None if model.lift is None else model.lift.coordinates(multiples, unit)
+
+
+def _add_products(logits: Tensor, model: SoftmaxRegression, z: Tensor | None) -> None:
+    """Add the part of the products to logits `[P, C, B]`, in place."""
+    if model.lift is not None and model.products is not None and z is not None:
+        parts, classes, examples = logits.shape
+        logits += model.lift.logits(model.products, z).view(parts, examples, classes).transpose(1, 2)
 
 
 def _weights(errors: Tensor, parts: Tensor) -> Tensor:

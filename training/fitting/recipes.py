@@ -11,6 +11,7 @@ from training.data.options import Recipe
 Schedule = Literal["constant", "cosine"]
 Keep = Literal["last", "best"]
 Precision = Literal["float32", "float64"]
+Augment = Literal["none", "shift"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class FitSettings:
     clip_norm: float | None
     keep: Keep  # the last epoch's weights, or those of the epoch with the lowest tune loss
     precision: Precision = "float32"  # of features and weights during the fit
+    lift: int = 0  # the number of principal coordinates whose products are features too; 0 for none
+    augment: Augment = "none"  # what is done to the pictures of a minibatch
 
 
 # Exactly as in the chapter: plain minibatch SGD, and the last epoch's weights.

@@ -28,7 +28,7 @@ class SGD:
     """The update v <- momentum * v + g, parameter <- parameter - rate * v, in place.
 
     g is the gradient, scaled down to `clip_norm` where its Euclidean norm over all parameters is larger, plus
-    `weight_decay` times the weights. Biases are not decayed.
+    `weight_decay` times the weights, those of products too. Biases are not decayed.
     """
 
     momentum: float
@@ -42,28 +42,29 @@ class SGD:
         The rate is a number, or a scalar on the model's device that is never read from it.
         """
         if self.clip_norm is not None:
-            norm = torch.sqrt(gradient.weights.square().sum() + gradient.biases.square().sum())
+            norm = torch.stack([tensor.square().sum() for tensor in gradient.tensors]).sum().sqrt()
             scale = torch.clamp(self.clip_norm / norm, max=1.0)
-            gradient.weights.mul_(scale)
-            gradient.biases.mul_(scale)
+            for tensor in gradient.tensors:
+                tensor.mul_(scale)
         if self.weight_decay:
             gradient.weights.add_(model.weights, alpha=self.weight_decay)
+            if gradient.products is not None and model.products is not None:
+                gradient.products.add_(model.products, alpha=self.weight_decay)
         direction = self._accelerated(gradient) if self.momentum else gradient
-        _subtract(model.weights, direction.weights, rate)
-        _subtract(model.biases, direction.biases, rate)
+        for parameter, change in zip(model.tensors, direction.tensors, strict=True):
+            _subtract(parameter, change, rate)
 
     def prepare(self, model: SoftmaxRegression) -> list[Tensor]:
         """All tensors that `step` will change, including those of the model; `step` will create no others."""
         if self.momentum and self.velocity is None:
-            self.velocity = SoftmaxRegression(torch.zeros_like(model.weights), torch.zeros_like(model.biases))
-        parts = [model] if self.velocity is None else [model, self.velocity]
-        return [tensor for part in parts for tensor in (part.weights, part.biases)]
+            self.velocity = model.zeros()
+        return model.tensors + ([] if self.velocity is None else self.velocity.tensors)
 
     def _accelerated(self, gradient: SoftmaxRegression) -> SoftmaxRegression:
         if self.velocity is None:
-            self.velocity = SoftmaxRegression(torch.zeros_like(gradient.weights), torch.zeros_like(gradient.biases))
-        self.velocity.weights.mul_(self.momentum).add_(gradient.weights)
-        self.velocity.biases.mul_(self.momentum).add_(gradient.biases)
+            self.velocity = gradient.zeros()
+        for velocity, tensor in zip(self.velocity.tensors, gradient.tensors, strict=True):
+            velocity.mul_(self.momentum).add_(tensor)
         return self.velocity
 
 

@@ -17,7 +17,7 @@ from service.contract.policy import Policy
 from service.inference.classifier import Classifier, Scores
 from training.certification.certify import certify
 from training.certification.default_policy import uncertified_default
-from training.certification.principal_components import PrincipalComponents
+from training.certification.principal_components import PrincipalAxes, PrincipalComponents
 from training.certification.reference import reference
 from training.certification.samples import largest_group_size
 from training.certification.scored import Scored, score
@@ -28,6 +28,7 @@ from training.data.encoders import Encoder
 from training.data.encoders.encoder import Encoded
 from training.data.splits import Splits
 from training.errors import GateError
+from training.fitting.lift import QuadraticLift
 from training.fitting.regression import SoftmaxRegression
 from training.publishing import manifest
 from training.publishing.export import to_onnx
@@ -62,6 +63,7 @@ class FittedModel:
     encoder: Encoder
     regression: SoftmaxRegression  # float32, on the CPU
     training: Training  # how it was fitted, for the manifest
+    axes: PrincipalAxes | None = None  # those of the lift, where the regression has one
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def release(fitted: FittedModel, dataset: LabelledData, splits: Splits, options:
     The scores of a split are held for all classes at once: 4 bytes for each example of `calibration` and `report` and
     each class, and a few times 8 bytes for `tune` and `report`.
     """
-    components = _components(fitted.encoder, splits.train)
+    components = _components(fitted, splits.train)
     temperature = _temperature(fitted, splits)
     model = Model(fitted.encoder, fitted.regression, temperature, components)
     logits, ood_score = _logits_and_ood_scores(fitted, components, splits.report)
@@ -123,7 +125,7 @@ def score_tune(fitted: FittedModel, splits: Splits) -> TuneScores:
     The file's scores would differ from torch's by no more than its proof allows.
     """
     tune = splits.tune
-    logits, ood_score = _logits_and_ood_scores(fitted, _components(fitted.encoder, splits.train), tune)
+    logits, ood_score = _logits_and_ood_scores(fitted, _components(fitted, splits.train), tune)
     p = probabilities(logits, fit_temperature(logits, tune.labels))
     scores = Scores(p, p.max(axis=1), ood_score)
     scored = Scored(scores, tune.labels, tune.source, tune.fingerprint(), tune.groups)
@@ -157,10 +159,22 @@ def _logits_and_ood_scores(
     return torch.cat(logits), torch.cat(ood_scores).numpy()
 
 
-def _components(encoder: Encoder, train: Labelled) -> PrincipalComponents:
-    """Of the first training examples, as many as fit into memory: the split's order is random."""
+def lift_of(encoder: Encoder, train: Labelled, components: int) -> tuple[PrincipalAxes, QuadraticLift]:
+    """The principal axes of the training inputs, for the gate too, and the lift on so many of them."""
+    blocks = _for_components(encoder, train)
+    axes = PrincipalAxes.fit(blocks, encoder.full_scale, components)
+    return axes, QuadraticLift.of(axes, blocks, components)
+
+
+def _components(fitted: FittedModel, train: Labelled) -> PrincipalComponents:
+    blocks = _for_components(fitted.encoder, train)
+    return PrincipalComponents.fit(blocks, fitted.encoder.full_scale, fitted.axes)
+
+
+def _for_components(encoder: Encoder, train: Labelled) -> Encoded:
+    """The first training examples, as many as fit into memory: the split's order is random."""
     count = max(2, min(_MAX_FOR_COMPONENTS, _MAX_COMPONENT_FEATURES // encoder.width))
-    return PrincipalComponents.fit(Encoded(_first(train, count), encoder), encoder.full_scale)
+    return Encoded(_first(train, count), encoder)
 
 
 def _first(part: Labelled, count: int) -> Labelled:

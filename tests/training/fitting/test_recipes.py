@@ -16,5 +16,7 @@ def test_chapter_recipe_matches_the_chapter() -> None:
         "clip_norm": None,
         "keep": "last",
         "precision": "float32",
+        "lift": 0,
+        "augment": "none",
     }
     assert RECIPES["chapter"] is CHAPTER
