@@ -31,6 +31,7 @@ METHOD = "PCA of the training inputs: the largest of residual, relative residual
 FAINT = 1e-3
 _FLOAT32_DIGITS = 24  # binary ones
 _MAX_TURN = 0.01  # of an axis, by its rounding
+_LEAST_SCALE = 1e-6  # of a statistic: few rows, or a single column, leave no residual on train to scale by
 _QUANTILE = 0.9967  # of each statistic on train; any fixed values would do, these make the three about equally strict
 
 _FEW_FEATURES = 2048
@@ -67,12 +68,12 @@ class PrincipalAxes:
     @property
     def variances(self) -> Tensor:
         """Along each axis, float64 `[K]`."""
-        return self.eigenvalues / (self.count - 1)
+        return self.eigenvalues / max(1, self.count - 1)
 
     @property
     def total_variance(self) -> float:
         """The sum of the variances of all D features."""
-        return self.trace / (self.count - 1)
+        return self.trace / max(1, self.count - 1)
 
     def leading(self, kept: int) -> "PrincipalAxes":
         """The first `kept` of the axes."""
@@ -105,13 +106,14 @@ class PrincipalComponents:
             first.mean,
             first.axes,
             # A direction without any variation has no spread to scale by.
-            first.variances.clamp(min=float(first.variances[0]) * 1e-12),
+            first.variances.clamp(min=max(float(first.variances[0]), _LEAST_SCALE) * 1e-12),
             torch.ones(3, dtype=torch.float64),
-            float(first.eigenvalues.sum() / first.trace),
+            # Of rank-deficient inputs the other eigenvalues are 0 up to rounding, and may be below it.
+            min(1.0, float(first.eigenvalues.sum()) / first.trace) if first.trace > 0 else 1.0,
             first.exact_in_float32,
         )
         statistics = torch.cat([unscaled.statistics(block.double()) for block in blocks])
-        scales = torch.quantile(statistics, _QUANTILE, dim=0)
+        scales = torch.quantile(statistics, _QUANTILE, dim=0).clamp(min=_LEAST_SCALE)
         return replace(unscaled, scales=scales)
 
     def statistics(self, features: Tensor) -> Tensor:

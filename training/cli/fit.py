@@ -11,7 +11,7 @@ from training.certification.capacity import capacity, shortages
 from training.cli import data_options, outputs, parser, target_options
 from training.data.dataset import LabelledData
 from training.data.opening import load
-from training.data.splits import sizes
+from training.data.splits import sizes, warnings
 from training.fitting import checkpoint
 from training.fitting.joining import joined
 from training.fitting.workers import Workers
@@ -63,7 +63,8 @@ def _lead(options: argparse.Namespace, workers: Workers, print_result: Log, log:
     print_result(table(_summary(job, result)))
     if manifest.abstention is not None:
         print_result("\n" + operating_points.as_text(manifest, points))
-    for line in cautions.as_lines(manifest, points, manifest.warnings):
+    of_splits = [f"warning: {line}" for line in warnings(dataset, result.splits)]
+    for line in [*of_splits, *cautions.as_lines(manifest, points, manifest.warnings)]:
         print_result(f"\n{line}")
     if options.report_dir is not None:
         evaluation = evaluate(result.classifier, result.splits, result.report)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.coded import CodedColumn
-from training.data.options import DataOptions
+from training.data.options import FEW_PER_CLASS, DataOptions
 from training.data.raw import Findings, RawData
 
 _MAX_LENGTH = 200  # characters of a class name in the manifest
@@ -42,19 +42,30 @@ def check_counts(labels: CodedColumn, kept: NDArray[np.bool_] | None, options: D
     """Check that each class has enough examples; copies that are not `kept` `[N]` do not count."""
     if len(labels.names) < 2:
         return  # that is an error of its own
-    counts = counts_of_kept(labels, kept)
+    counts, least = counts_of_kept(labels, kept), options.min_per_class
+    if too_few := _fewer_than(least, labels, counts):
+        findings.errors.append(
+            f"too few examples of a class: {too_few}, and each needs {least} (--min-per-class): give more, or leave the "
+            "class out"
+        )
+    elif few := _fewer_than(FEW_PER_CLASS, labels, counts):
+        findings.warnings.append(
+            f"few examples of a class: {few}. With fewer than {FEW_PER_CLASS} it is hardly learnt, and some splits may "
+            "have none of it: give more, or leave the class out"
+        )
+
+
+def _fewer_than(least: int, labels: CodedColumn, counts: NDArray[np.int64]) -> str:
+    """The classes with fewer examples, in words; empty if there are none. `counts` `[C]` leave out copies."""
     left_out = labels.counts() - counts
     few = [
         f"{name!r} has {count}" + (f" ({copies} copies left out)" if copies else "")
         for name, count, copies in zip(labels.names, counts.tolist(), left_out.tolist(), strict=True)
-        if count < options.min_per_class
+        if count < least
     ]
     if len(few) > 5:
         few = [*few[:5], f"and {len(few) - 5} more classes have too few"]
-    if few:
-        findings.errors.append(
-            f"too few examples of a class: {', '.join(few)}, and each needs {options.min_per_class} (--min-per-class)"
-        )
+    return ", ".join(few)
 
 
 def counts_of_kept(labels: CodedColumn, kept: NDArray[np.bool_] | None) -> NDArray[np.int64]:

@@ -25,7 +25,7 @@ def completed(options: DataOptions, manifest: Manifest) -> DataOptions:
 
 
 def _known(options: DataOptions, manifest: Manifest) -> dict[str, Any]:
-    known: dict[str, Any] = {"min_per_class": 1}
+    known: dict[str, Any] = {}
     labels = tuple(manifest.labels)
     if CodedColumn.from_names(labels).names != labels:  # an order of the user's own
         known["classes"] = labels

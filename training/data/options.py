@@ -14,7 +14,8 @@ Shares = tuple[float, float, float, float]  # of train, tune, calibration and re
 
 DEFAULT_SHARES: Shares = (0.5, 0.1, 0.25, 0.15)
 DEFAULT_LABEL_COLUMN = "label"
-DEFAULT_MIN_PER_CLASS = 10
+DEFAULT_MIN_PER_CLASS = 1
+FEW_PER_CLASS = 10  # fewer examples of a class are a warning
 
 
 @dataclass(frozen=True, slots=True)
