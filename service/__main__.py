@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from service.contract.commands import add_command, parse
+from service.contract.commands import add_command, escaped_output, parse
 from service.contract.errors import DemurError, ModelError, PlaceError
 from service.contract.option_values import number, positive_int
 from service.http.access import command as access
@@ -32,11 +32,12 @@ def main(words: Sequence[str] | None = None, program: str = PROGRAM) -> int:
     """
     options = parse(_parser(program), words)
     run = {"score": _score, "key": access.run}.get(options.command, _serve)
-    try:
-        return run(options) or 0
-    except DemurError as error:
-        print(f"demur: {error}", file=sys.stderr)
-        return _USAGE_ERROR if isinstance(error, PlaceError) else 1
+    with escaped_output():
+        try:
+            return run(options) or 0
+        except DemurError as error:
+            print(f"demur: {error}", file=sys.stderr)
+            return _USAGE_ERROR if isinstance(error, PlaceError) else 1
 
 
 def _parser(program: str) -> argparse.ArgumentParser:

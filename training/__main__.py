@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from service.contract.commands import parse
+from service.contract.commands import escaped_output, parse
 from service.contract.errors import DemurError, PlaceError
 from training.cli import parser
 
@@ -17,14 +17,15 @@ def main(command_line: list[str] | None = None, program: str = parser.PROGRAM) -
     after Ctrl-C.
     """
     options = parse(parser.parser(program), command_line)
-    try:
-        _run(options)
-    except DemurError as error:
-        _log(f"demur: {error}")
-        return USAGE_ERROR if isinstance(error, PlaceError) else 1
-    except KeyboardInterrupt:
-        _log("demur: interrupted")
-        return INTERRUPTED
+    with escaped_output():
+        try:
+            _run(options)
+        except DemurError as error:
+            _log(f"demur: {error}")
+            return USAGE_ERROR if isinstance(error, PlaceError) else 1
+        except KeyboardInterrupt:
+            _log("demur: interrupted")
+            return INTERRUPTED
     return 0
 
 

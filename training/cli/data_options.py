@@ -6,7 +6,13 @@ from pathlib import Path
 
 from service.contract.option_values import open_share, positive_int
 from training.cli.values import Several, count
-from training.data.options import DEFAULT_LABEL_COLUMN, DEFAULT_MIN_PER_CLASS, DEFAULT_SHARES, FEW_PER_CLASS, DataOptions
+from training.data.options import (
+    DEFAULT_LABEL_COLUMN,
+    DEFAULT_MIN_PER_CLASS,
+    DEFAULT_SHARES,
+    FEW_PER_CLASS,
+    DataOptions,
+)
 from training.errors import TrainingError
 
 # The default of each is None, so that an option without --data can be reported.
@@ -61,7 +67,10 @@ def _add_form(group: argparse._ArgumentGroup) -> None:
         help="the allowed labels, in order (all, sorted)",
     )
     add(
-        "--min-per-class", type=positive_int, metavar="N", help=f"minimum examples of a class ({DEFAULT_MIN_PER_CLASS}); {FEW_PER_CLASS} without a warning"
+        "--min-per-class",
+        type=positive_int,
+        metavar="N",
+        help=f"minimum examples of a class ({DEFAULT_MIN_PER_CLASS}); {FEW_PER_CLASS} without a warning",
     )
     add("--categorical", nargs="+", action=Several, metavar="NAME", help="columns of numbers that stand for categories")
     add("--ignore-columns", nargs="+", action=Several, metavar="NAME", help="columns to leave out")

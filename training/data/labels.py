@@ -45,8 +45,8 @@ def check_counts(labels: CodedColumn, kept: NDArray[np.bool_] | None, options: D
     counts, least = counts_of_kept(labels, kept), options.min_per_class
     if too_few := _fewer_than(least, labels, counts):
         findings.errors.append(
-            f"too few examples of a class: {too_few}, and each needs {least} (--min-per-class): give more, or leave the "
-            "class out"
+            f"too few examples of a class: {too_few}, and each needs {least} (--min-per-class): give more, or leave "
+            "the class out"
         )
     elif few := _fewer_than(FEW_PER_CLASS, labels, counts):
         findings.warnings.append(

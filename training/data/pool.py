@@ -78,7 +78,7 @@ class Pool(LabelledData):
             shown = ", ".join(lacking[:5]) + (f" and {len(lacking) - 5} more" if len(lacking) > 5 else "")
             lines.append(
                 f"the train split has no example of {shown}: the model can hardly answer with "
-                f"{'them' if len(lacking) > 1 else 'it'}. Give more examples, leave the class out, or try another --seed"
+                f"{'them' if len(lacking) > 1 else 'it'}. Give more examples, leave it out, or try another --seed"
             )
         return lines
 

@@ -81,8 +81,7 @@ class SplitRule:
         raise DataError(
             f"no example is left for {' and '.join(empty)}: there are {len(assignment) - copies} examples{together}"
             + (f" ({copies} copies left out)" if copies else "")
-            + f"; four splits take at least four{' groups' if self.groups is not None else ''}"
-            f"{' times' if self.times is not None else ''}: give more examples, or name the split of each by --split-column"
+            + "; four splits take at least four: give more of them, or name the split of each example by --split-column"
         )
 
     def distortions(self, sizes: Mapping[SplitName, int]) -> list[str]:

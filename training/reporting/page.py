@@ -25,9 +25,9 @@ _TESTS: dict[RiskTest, str] = {
 }
 
 
-def page(evaluation: Evaluation, pictures: Mapping[str, Picture]) -> str:
-    """The page of an evaluation, with `pictures` by file name; after a fit they include `curves.png`."""
-    environment = Environment(
+def environment() -> Environment:
+    """The templates of this folder; what they are given is escaped."""
+    return Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
@@ -35,8 +35,12 @@ def page(evaluation: Evaluation, pictures: Mapping[str, Picture]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+
+
+def page(evaluation: Evaluation, pictures: Mapping[str, Picture]) -> str:
+    """The page of an evaluation, with `pictures` by file name; after a fit they include `curves.png`."""
     manifest = evaluation.manifest
-    return environment.get_template(_TEMPLATE).render(
+    return environment().get_template(_TEMPLATE).render(
         manifest=manifest,
         version=evaluation.version,
         report=manifest.data.splits["report"],

@@ -38,5 +38,7 @@ def reproduce(manifest: Manifest, dataset: LabelledData) -> Splits:
 
 def _described(name: SplitName, recorded: Mapping[SplitName, Split], rebuilt: Mapping[SplitName, Split]) -> str:
     """What the model says of a split, and what the data give: the words name the options."""
-    words = [f"{splits[name].size} of {splits[name].source}" if name in splits else "none" for splits in (recorded, rebuilt)]
+    words = [
+        f"{splits[name].size} of {splits[name].source}" if name in splits else "none" for splits in (recorded, rebuilt)
+    ]
     return f": in the model, {name} is {words[0]}; here, {words[1]}" if words[0] != words[1] else ""
