@@ -65,8 +65,8 @@ def _contradicted(manifest: Manifest) -> Manifest:
 def _unanswering(manifest: Manifest) -> Manifest:
     """A model whose default policy has no certificate."""
     assert manifest.abstention is not None
-    default, sizes = manifest.abstention.selective_risk[0].policy(), {"calibration": 100, "report": 100}
-    warning = uncertified_default(default, manifest.abstention, sizes)
+    default = manifest.abstention.selective_risk[0].policy()
+    warning = uncertified_default(default, manifest.abstention, {"calibration": 100, "report": 100})
     return Manifest(**dict(manifest) | {"default_policy": default, "warnings": [warning]})
 
 

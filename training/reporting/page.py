@@ -40,25 +40,29 @@ def environment() -> Environment:
 def page(evaluation: Evaluation, pictures: Mapping[str, Picture]) -> str:
     """The page of an evaluation, with `pictures` by file name; after a fit they include `curves.png`."""
     manifest = evaluation.manifest
-    return environment().get_template(_TEMPLATE).render(
-        manifest=manifest,
-        version=evaluation.version,
-        report=manifest.data.splits["report"],
-        headline=_headline(evaluation),
-        contradictions=evaluation.contradictions,
-        cautions=uncertified(manifest, evaluation.points),
-        points=rows(manifest, evaluation.points),
-        promises=_promises(manifest),
-        worst_class=worst_class(evaluation.classes),
-        quality=_quality(manifest),
-        curve_metrics=_curve_metrics(evaluation),
-        gate=_gate(evaluation),
-        strange=_strange(evaluation),
-        sets=_sets(evaluation),
-        pictures={
-            picture.name: {"alt": picture.alt, "base64": base64.b64encode(picture.png).decode()}
-            for picture in pictures.values()
-        },
+    return (
+        environment()
+        .get_template(_TEMPLATE)
+        .render(
+            manifest=manifest,
+            version=evaluation.version,
+            report=manifest.data.splits["report"],
+            headline=_headline(evaluation),
+            contradictions=evaluation.contradictions,
+            cautions=uncertified(manifest, evaluation.points),
+            points=rows(manifest, evaluation.points),
+            promises=_promises(manifest),
+            worst_class=worst_class(evaluation.classes),
+            quality=_quality(manifest),
+            curve_metrics=_curve_metrics(evaluation),
+            gate=_gate(evaluation),
+            strange=_strange(evaluation),
+            sets=_sets(evaluation),
+            pictures={
+                picture.name: {"alt": picture.alt, "base64": base64.b64encode(picture.png).decode()}
+                for picture in pictures.values()
+            },
+        )
     )
 
 

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from service.contract.certificates import Abstention
+from service.contract.manifest import SplitName
 from service.contract.policy import NeverAbstainPolicy
 from service.settings import Settings
 from tests import tiny
 from training.certification.default_policy import uncertified_default
 
-SIZES = {"train": 200, "tune": 40, "calibration": 100, "report": 60}
+SIZES: dict[SplitName, int] = {"train": 200, "tune": 40, "calibration": 100, "report": 60}
 ABSTENTION = tiny.abstention()  # of each kind one certified, the looser
 BEGINNING = (
     "The default policy, selective_risk {}, could not be certified: the model abstains on every request that names no "
