@@ -32,8 +32,8 @@ def _pictures(folder: Path) -> list[str]:
 
 def test_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data, out = _table(tmp_path), tmp_path / "m.onnx"
-    options = "--missing mean --categorical code --ignore-columns id --classes c a b --epochs 1".split()
-    assert main(["fit", *data, *options, "--out", str(out)]) == 0
+    read = ["--missing", "mean", "--categorical", "code", "--ignore-columns", "id", "--classes", "c", "a", "b"]
+    assert main(["fit", *data, *read, "--epochs", "1", "--out", str(out)]) == 0
     assert main(["evaluate", str(out), *data]) == 0
     capsys.readouterr()
     (tmp_path / "rows.csv").write_text((tmp_path / "rows.csv").read_text().replace("colour", "color"))
@@ -43,8 +43,8 @@ def test_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_pictures(tmp_path: Path) -> None:
     data, out = _pictures(tmp_path), tmp_path / "m.onnx"
-    options = "--image-size 6 7 --image-colour grey --skip-unreadable 1 --epochs 1".split()
-    assert main(["fit", *data, *options, "--out", str(out)]) == 0
+    read = ["--image-size", "6", "7", "--image-colour", "grey", "--skip-unreadable", "1"]
+    assert main(["fit", *data, *read, "--epochs", "1", "--out", str(out)]) == 0
     assert main(["evaluate", str(out), *data]) == 0
 
 

@@ -52,12 +52,12 @@ def read(options: DataOptions, findings: Findings) -> RawData:
 def _check_names(table: pa.Table, options: DataOptions) -> None:
     by_option = [
         ("--label-column", (options.label_column,)),
+        ("the model's column", options.columns or ()),
         ("--split-column", (options.split_column,)),
         ("--group-column", (options.group_column,)),
         ("--time-column", (options.time_column,)),
         ("--categorical", options.categorical),
         ("--ignore-columns", options.ignore_columns),
-        ("the model's column", options.columns or ()),
     ]
     for option, names in by_option:
         for name in names:
