@@ -49,13 +49,11 @@ class Search:
             self._lifts[components] = self.make_lift(components)
         return self._lifts[components]
 
-    def decay(
-        self, losses: Callable[[float], Tensor], strongest: float, weakest: float, worse: int
-    ) -> tuple[float, Tensor]:
+    def decay(self, losses: Callable[[float], Tensor], strongest: float, weakest: float) -> tuple[float, Tensor]:
         """The best weight decay, or the given one, with its losses; arguments as for `path`."""
         if self.weight_decay is not None:
             return self.weight_decay, losses(self.weight_decay)
-        return path(losses, strongest, weakest, worse)
+        return path(losses, strongest, weakest)
 
     def tried(self, trial: Trial) -> Trial:
         """Tell of a trial, and return it."""

@@ -32,24 +32,22 @@ class Trial:
         return error if math.isfinite(error) else None
 
 
-def path(losses: Callable[[float], Tensor], strongest: float, weakest: float, worse: int = 2) -> tuple[float, Tensor]:
+def path(losses: Callable[[float], Tensor], strongest: float, weakest: float) -> tuple[float, Tensor]:
     """The weight decay of lowest mean loss, with its losses; `losses` gives those of a decay.
 
-    It goes from the strongest to ever weaker ones, so that each fit can start from the one before. So many in
-    succession that are `worse` than the best end it: the loss has one minimum, but for noise.
+    It goes from the strongest to ever weaker ones, so that each fit can start from the one before, and ends with the
+    first that is worse: the loss has one minimum, but for noise.
 
     >>> path(lambda decay: torch.tensor([abs(decay - 0.1)]), 1.0, 1e-7)
     (0.1, tensor([0.]))
     """
-    best, best_losses, since = strongest, losses(strongest), 0
-    decay = strongest
-    while since < worse and decay > weakest * 1.5:
-        decay = float(f"{decay * _STEP:.2g}")
+    best, best_losses = strongest, losses(strongest)
+    while best > weakest * 1.5:
+        decay = float(f"{best * _STEP:.2g}")
         tried = losses(decay)
-        if float(tried.mean()) < float(best_losses.mean()):
-            best, best_losses, since = decay, tried, 0
-        else:
-            since += 1
+        if not float(tried.mean()) < float(best_losses.mean()):
+            break
+        best, best_losses = decay, tried
     return best, best_losses
 
 
