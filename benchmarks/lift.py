@@ -1,6 +1,6 @@
 """`make bench-lift`: what a quadratic lift costs the graph, and a request for one image.
 
-The published model, and models of one epoch with lifts of 64 and of 128 components, in turn: the graph on one thread
+The published model, and models of one epoch with lifts of 64, 96 and 128 components, in turn: the graph on one thread
 for 1 and 16 images, and the server's processor time for a request of one image as JSON, with one connection and with
 16, whose requests are scored together. The first round warms up. Needs wrk.
 """
@@ -25,7 +25,7 @@ from training.data.sources import fashion_mnist
 from training.data.sources.fetch import fetch, locate
 from training.reporting.hardware import processor
 
-COMPONENTS = (64, 128)
+COMPONENTS = (64, 96, 128)
 IMAGES = {1: 2000, 16: 500}  # and how often they are scored in a round
 CONNECTIONS = (1, 16)
 ROUNDS, SECONDS = 7, 2

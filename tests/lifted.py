@@ -1,6 +1,7 @@
 """Models with a quadratic lift and random weights, of any kind of input."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from service.contract.inputs import ImageInput
+from tests import tiny_features
 from training.certification.principal_components import PrincipalComponents
 from training.data.encoders import Encoder, ImageEncoder
 from training.fitting.lift import QuadraticLift
@@ -23,6 +25,12 @@ def pictures(count: int, seed: int = 0) -> NDArray[np.uint8]:
     random = np.random.default_rng(seed)
     brightness = random.uniform(0.2, 1, (count, 1, 1))
     return (random.integers(0, 256, (count, 12, 12)) * brightness).astype(np.uint8)
+
+
+def write(folder: Path) -> Path:
+    """Write a model of such pictures."""
+    some = pictures(200)
+    return tiny_features.write(folder, model(PICTURES, some, 70), some[:4])
 
 
 def model(encoder: Encoder, inputs: NDArray[Any], components: int, classes: int = 3, temperature: float = 1.7) -> Model:

@@ -54,7 +54,7 @@ def test_model_without_certificates(several: Server, page: Page) -> None:
 def test_lift_is_stated_with_what_its_explanations_are_relative_to(several: Server, page: Page) -> None:
     del several
     ready(page, "/?model=lifted")
-    expect(page.locator("#card-panel")).to_contain_text("quadratic lift of 100 components")
+    expect(page.locator("#card-panel")).to_contain_text("quadratic lift of 70 components")
     expect(page.locator("#why .hint")).to_contain_text("The bias is the logit of the mean of the training inputs")
 
 

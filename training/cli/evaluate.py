@@ -45,8 +45,9 @@ def _summary(evaluation: Evaluation) -> list[tuple[str, str]]:
     metrics, report = manifest.metrics, manifest.data.splits["report"]
     worst = worst_class(evaluation.classes)
     held_out = "held out" if manifest.data.report_is_held_out else "not held out: also used as tune, as in the chapter"
+    lift = f", quadratic lift of {manifest.lift.components} components" if manifest.lift else ""
     return [
-        ("model", f"{manifest.name} {evaluation.version}, recipe {manifest.training.recipe}"),
+        ("model", f"{manifest.name} {evaluation.version}, recipe {manifest.training.recipe}{lift}"),
         ("report", f"{report.size} of {report.source}, {held_out}"),
         ("quality", f"accuracy {metrics.accuracy:.4f}, loss {metrics.nll:.4f}, calibration error {metrics.ece:.4f}"),
         (

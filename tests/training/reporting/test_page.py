@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.contract.training import Selection, Tried
+from service.contract.training import Lift, Selection, Tried
 from service.inference.classifier import Classifier
 from tests import tiny
 from tests.training.conftest import tiny_splits
@@ -200,3 +200,10 @@ def test_choice_of_the_settings_is_a_table(tmp_path: Path) -> None:
 
 def test_given_settings_have_no_table(html: str, evaluation: Evaluation) -> None:
     assert ("How the settings were chosen" in html) == (evaluation.manifest.training.selection is not None)
+
+
+def test_page_states_a_lift(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(to_onnx(tiny.MODEL, tiny.manifest().model_copy(update={"lift": Lift(components=2)})))
+    words = _Page(_html(evaluate(Classifier.load(path), tiny_splits([0, 1, 2, 2])))).words
+    assert "Quadratic lift of 2 components. Recipe tuned, seed 0" in words

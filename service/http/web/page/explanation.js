@@ -27,7 +27,8 @@ export class Explanation {
       "logits of all classes.";
     const lifted = " The bias is the logit of the mean of the training inputs, and the contributions are of the " +
       "differences from it.";
-    const terms = element("div", {}, this.sum, element("p", { className: "muted hint" }, card.lift ? words + lifted : words));
+    const hint = element("p", { className: "muted hint" }, card.lift ? words + lifted : words);
+    const terms = element("div", {}, this.sum, hint);
     this.body = element("div", { className: form }, this.view.element, terms);
     const head = element("div", { className: "row" }, this.title, labelled("Explain", this.choice));
     this.element = element("div", { className: "explanation" }, head, this.body, this.trouble);

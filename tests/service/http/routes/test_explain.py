@@ -142,8 +142,8 @@ def test_contributions_of_a_lift_are_integrated_gradients_from_the_mean(componen
 
     shares = (torch.arange(50, dtype=torch.float64) + 0.5) / 50
     for row, label in np.ndindex(2, 3):
-        path = lift.mean + shares[:, None] * (features[row] - lift.mean)
-        gradients = torch.func.vmap(torch.func.grad(lambda x, label=label: logits(x[None])[0, label]))(path)
+        path = (lift.mean + shares[:, None] * (features[row] - lift.mean)).requires_grad_()
+        (gradients,) = torch.autograd.grad(logits(path)[:, label].sum(), path)
         expected = gradients.mean(dim=0) * (features[row] - lift.mean)
         contributions = parts.contributions(row, label)
         np.testing.assert_allclose(contributions, expected.numpy(), atol=1e-9)
