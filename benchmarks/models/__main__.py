@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.models", description="Models beside scikit-learn's.")
     names = [each.name for each in DATA_SETS]
     parser.add_argument("--only", action="append", choices=names, metavar="NAME", help="a data set; may be repeated")
-    parser.add_argument("--recipe", choices=get_args(Recipe), default="tuned")
+    parser.add_argument("--recipe", choices=get_args(Recipe), default="auto")
     parser.add_argument("--seeds", type=positive_int, default=5, metavar="N")
     parser.add_argument("--threads", type=positive_int, default=torch.get_num_threads(), metavar="N", help="of both")
     parser.add_argument("--json", type=Path, metavar="PATH", help="for the figures of every run")

@@ -84,7 +84,7 @@ def table(models: Sequence[Kept]) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print the table, and write the figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.models.promises", description="Promises of a recipe.")
-    parser.add_argument("--recipe", choices=[name for name in get_args(Recipe) if name != "chapter"], default="tuned")
+    parser.add_argument("--recipe", choices=[name for name in get_args(Recipe) if name != "chapter"], default="auto")
     parser.add_argument("--seeds", type=positive_int, default=5, metavar="N")
     parser.add_argument("--json", type=Path, metavar="PATH", help="for the figures of every seed")
     options = parser.parse_args(arguments)

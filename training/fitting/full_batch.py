@@ -28,12 +28,12 @@ _NOISE = 1e-6  # of the largest eigenvalue
 
 @dataclass(frozen=True, slots=True)
 class Spectrum:
-    """The variances of D features about their mean, along R principal axes; along all other directions, `rest`."""
+    """The variances of D features about their mean, along all R axes where they vary, or of each feature alone."""
 
     mean: Tensor  # [D]
     axes: Tensor  # [D, R], orthonormal
     variances: Tensor  # [R]
-    rest: Tensor  # [D] where there are no axes, or 0
+    rest: Tensor  # [D], of each feature, where there are no axes; else 0
 
     @classmethod
     def of(cls, source: Source, workers: Workers = ALONE) -> "Spectrum":
@@ -72,10 +72,13 @@ class Spectrum:
         return float(self.variances.sum() + self.rest.sum()) / len(self.mean) or 1.0
 
     def divide(self, weights: Tensor, curvature: float, decay: float) -> Tensor:
-        """Weights `[..., D]` divided, along each axis, by `curvature` times its variance plus `decay`."""
-        rest = 1 / (curvature * self.rest + decay)
-        along = 1 / (curvature * self.variances + decay) - (rest if rest.dim() == 0 else 0)
-        return weights * rest + (weights @ self.axes * along) @ self.axes.T
+        """Weights `[..., D]` divided, along each axis, by `curvature` times its variance plus `decay`.
+
+        What they have along no axis is rounding error, since no feature varies there; a small decay would enlarge it.
+        """
+        if not len(self.variances):
+            return weights / (curvature * self.rest + decay)
+        return (weights @ self.axes / (curvature * self.variances + decay)) @ self.axes.T
 
 
 def fit_full_batch(
