@@ -182,6 +182,13 @@ def test_model_without_certificates_says_so(tmp_path: Path) -> None:
     assert "Prediction sets" not in words
 
 
+def test_page_states_a_lift(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(to_onnx(tiny.MODEL, tiny.manifest().model_copy(update={"lift": Lift(components=2)})))
+    words = _Page(_html(evaluate(Classifier.load(path), tiny_splits([0, 1, 2, 2])))).words
+    assert "Quadratic lift of 2 components. Recipe tuned, seed 0" in words
+
+
 def test_choice_of_the_settings_is_a_table(tmp_path: Path) -> None:
     tried = {"augment": "none", "weight_decay": 0.1, "standard_error": 0.01}
     trials = [
@@ -200,10 +207,3 @@ def test_choice_of_the_settings_is_a_table(tmp_path: Path) -> None:
 
 def test_given_settings_have_no_table(html: str, evaluation: Evaluation) -> None:
     assert ("How the settings were chosen" in html) == (evaluation.manifest.training.selection is not None)
-
-
-def test_page_states_a_lift(tmp_path: Path) -> None:
-    path = tmp_path / "model.onnx"
-    path.write_bytes(to_onnx(tiny.MODEL, tiny.manifest().model_copy(update={"lift": Lift(components=2)})))
-    words = _Page(_html(evaluate(Classifier.load(path), tiny_splits([0, 1, 2, 2])))).words
-    assert "Quadratic lift of 2 components. Recipe tuned, seed 0" in words
