@@ -1,5 +1,5 @@
-"""Warnings in sentences, for the terminal and the report: targets without a certificate, doubts about the fit, and the
-worst class.
+"""Warnings in sentences, for the terminal and the report: contradictions, missing certificates, doubts about the fit,
+and the worst class.
 """
 
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from service.contract.manifest import Manifest, OperatingPoint
 from service.contract.policy import RejectCostPolicy, SelectiveRiskPolicy
 from service.contract.training import Training
+from training.certification.default_policy import uncertified_default
 from training.reporting.evaluation.evaluation import ClassQuality
 from training.reporting.numbers import percent
 from training.reporting.operating_points import name
@@ -18,12 +19,22 @@ _MAX_NAMED = 5
 _MIN_ANSWERED = 30  # inputs of a class: with fewer, a single error is over 3 %
 
 
+def as_lines(manifest: Manifest, points: Sequence[OperatingPoint], contradictions: Sequence[str]) -> list[str]:
+    """All warnings for the terminal, that of a default policy that answers nothing last."""
+    default = _default(manifest)
+    others = [
+        text for text in [*contradictions, *uncertified(manifest, points), *doubts(manifest)] if text not in default
+    ]
+    return [*(f"warning: {text}" for text in others), *(f"WARNING: {text}" for text in default)]
+
+
 def uncertified(manifest: Manifest, points: Sequence[OperatingPoint]) -> list[str]:
     """A sentence for each target that is not certified, or one where there are no certificates."""
     return [
         *(_infeasible(point) for point in points if _is_infeasible(point)),
         *_gate(manifest),
         *_no_certificates(manifest),
+        *_default(manifest),
     ]
 
 
@@ -131,6 +142,12 @@ def _gate(manifest: Manifest) -> list[str]:
         f"{gate.asked_false_alarm_rate:g}: the gate promises {gate.false_alarm_rate:.3g}. "
         "Use more data or a higher --false-alarm-rate."
     ]
+
+
+def _default(manifest: Manifest) -> list[str]:
+    sizes = {name: split.size for name, split in manifest.data.splits.items()}
+    warning = uncertified_default(manifest.default_policy, manifest.abstention, sizes)
+    return [] if warning is None else [warning]
 
 
 def _no_certificates(manifest: Manifest) -> list[str]:

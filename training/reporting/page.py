@@ -26,9 +26,9 @@ _TESTS: dict[RiskTest, str] = {
 }
 
 
-def page(evaluation: Evaluation, pictures: Mapping[str, Picture]) -> str:
-    """The page of an evaluation, with `pictures` by file name; after a fit they include `curves.png`."""
-    environment = Environment(
+def environment() -> Environment:
+    """The templates of this folder; what they are given is escaped."""
+    return Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
@@ -36,27 +36,35 @@ def page(evaluation: Evaluation, pictures: Mapping[str, Picture]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+
+
+def page(evaluation: Evaluation, pictures: Mapping[str, Picture]) -> str:
+    """The page of an evaluation, with `pictures` by file name; after a fit they include `curves.png`."""
     manifest = evaluation.manifest
-    return environment.get_template(_TEMPLATE).render(
-        manifest=manifest,
-        version=evaluation.version,
-        report=manifest.data.splits["report"],
-        headline=_headline(evaluation),
-        contradictions=evaluation.contradictions,
-        cautions=[*uncertified(manifest, evaluation.points), *doubts(manifest)],
-        points=rows(manifest, evaluation.points),
-        promises=_promises(manifest),
-        choice=choice_table(manifest.training.selection),
-        worst_class=worst_class(evaluation.classes),
-        quality=_quality(manifest),
-        curve_metrics=_curve_metrics(evaluation),
-        gate=_gate(evaluation),
-        strange=_strange(evaluation),
-        sets=_sets(evaluation),
-        pictures={
-            picture.name: {"alt": picture.alt, "base64": base64.b64encode(picture.png).decode()}
-            for picture in pictures.values()
-        },
+    return (
+        environment()
+        .get_template(_TEMPLATE)
+        .render(
+            manifest=manifest,
+            version=evaluation.version,
+            report=manifest.data.splits["report"],
+            headline=_headline(evaluation),
+            contradictions=evaluation.contradictions,
+            cautions=[*uncertified(manifest, evaluation.points), *doubts(manifest)],
+            points=rows(manifest, evaluation.points),
+            promises=_promises(manifest),
+            choice=choice_table(manifest.training.selection),
+            worst_class=worst_class(evaluation.classes),
+            quality=_quality(manifest),
+            curve_metrics=_curve_metrics(evaluation),
+            gate=_gate(evaluation),
+            strange=_strange(evaluation),
+            sets=_sets(evaluation),
+            pictures={
+                picture.name: {"alt": picture.alt, "base64": base64.b64encode(picture.png).decode()}
+                for picture in pictures.values()
+            },
+        )
     )
 
 

@@ -34,7 +34,7 @@ def read(options: DataOptions, findings: Findings) -> RawData:
     values: list[NDArray[np.float32]] = []
     left_out = {options.label_column, *options.extra_columns, *options.ignore_columns}
     for name in table.column_names:
-        if name in left_out:
+        if name in left_out or (options.columns is not None and name not in options.columns):
             continue
         array = table[name].combine_chunks()
         if name not in (*options.categorical, *options.numeric) and (
@@ -68,6 +68,7 @@ def read(options: DataOptions, findings: Findings) -> RawData:
 def _check_names(table: pa.Table, options: DataOptions) -> None:
     by_option = [
         ("--label-column", (options.label_column,)),
+        ("the model's column", options.columns or ()),
         ("--split-column", (options.split_column,)),
         ("--group-column", (options.group_column,)),
         ("--time-column", (options.time_column,)),

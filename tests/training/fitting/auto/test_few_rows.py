@@ -24,9 +24,9 @@ def _rows(made: Examples, groups: np.ndarray | None = None, moved: Tensor | None
 def _losses_by_fold(rows: Rows, lift: QuadraticLift | None, decay: float) -> Tensor:
     """A fit of scikit-learn for each fold, on all other rows and their moved copies."""
     own = with_products(rows.features, lift)
-    moved = [] if rows.moved is None else with_products(rows.moved, lift).split(len(own))
+    moved = [] if rows.moved is None else torch.split(with_products(rows.moved, lift), len(own))
     losses = torch.zeros(len(own), dtype=torch.float64)
-    for fold in rows.folds.unique():
+    for fold in torch.unique(rows.folds):
         kept = rows.folds != fold
         features = torch.cat([copy[kept] for copy in (own, *moved)]).numpy()
         labels = rows.labels[kept].repeat(1 + len(moved)).numpy()
@@ -91,10 +91,10 @@ def test_pictures_are_moved_only_where_it_helps(near: bool, augment: Augment) ->
 @pytest.mark.parametrize("groups", [None, np.repeat(np.arange(41), 5)], ids=["rows", "groups"])
 def test_folds_are_of_about_equal_sizes_and_keep_groups_together(groups: np.ndarray | None) -> None:
     made = folds(205, groups, 3)
-    assert made.unique().tolist() == list(range(FOLDS))
+    assert torch.unique(made).tolist() == list(range(FOLDS))
     assert set(made.bincount().tolist()) <= ({41} if groups is None else {40, 45})
     if groups is not None:
-        assert all(len(made[torch.from_numpy(groups == group)].unique()) == 1 for group in range(41))
+        assert all(len(torch.unique(made[torch.from_numpy(groups == group)])) == 1 for group in range(41))
     assert torch.equal(made, folds(205, groups, 3))
     assert not torch.equal(made, folds(205, groups, 4))
 
@@ -103,7 +103,7 @@ def test_folds_are_of_about_equal_sizes_and_keep_groups_together(groups: np.ndar
 def test_fewer_groups_than_folds_are_folds_themselves(count: int) -> None:
     made = examples("linear", 40)
     rows = _rows(made, np.arange(40) % count)
-    assert len(rows.folds.unique()) == count
+    assert len(torch.unique(rows.folds)) == count
     chosen, _ = FewRows(rows, search(made.features)).choose()
     assert chosen.losses.isfinite().all()
 
