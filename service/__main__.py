@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from service.contract.commands import add_command, parse
-from service.contract.errors import DemurError, ModelError
+from service.contract.commands import add_command, escaped_output, parse
+from service.contract.errors import DemurError, ModelError, PlaceError
 from service.contract.option_values import number, positive_int
 from service.http.access import command as access
 from service.scoring import arguments
@@ -21,21 +21,23 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 PROGRAM = "python -m service"
+_USAGE_ERROR = 2  # the status that argparse exits with
 _INTERRUPTED = 130  # the status that a shell reports for Ctrl-C: 128 and the number of SIGINT
 
 
 def main(words: Sequence[str] | None = None, program: str = PROGRAM) -> int:
-    """Run one command, without one `serve`; returns the exit status: 0, 1 with a line that says why, or 130.
+    """Run one command, without one `serve`; returns the exit status: 0, 1 to 3 with a line that says why, or 130.
 
     `program` is what the user typed before the command.
     """
     options = parse(_parser(program), words)
     run = {"score": _score, "key": access.run}.get(options.command, _serve)
-    try:
-        return run(options) or 0
-    except DemurError as error:
-        print(f"demur: {error}", file=sys.stderr)
-        return 1
+    with escaped_output():
+        try:
+            return run(options) or 0
+        except DemurError as error:
+            print(f"demur: {error}", file=sys.stderr)
+            return _USAGE_ERROR if isinstance(error, PlaceError) else 1
 
 
 def _parser(program: str) -> argparse.ArgumentParser:
@@ -68,11 +70,11 @@ def _port(text: str) -> int:
 
 
 def _score(options: argparse.Namespace) -> int:
-    """Score files. After an interruption the same command continues."""
+    """Score files; returns the exit status. After an interruption the same command continues."""
     try:
         from service.scoring import command
 
-        command.run(options)
+        return command.run(options)
     except ModuleNotFoundError as error:
         if error.name != "pyarrow":
             raise
@@ -81,7 +83,6 @@ def _score(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("demur: interrupted: the same command continues from here", file=sys.stderr)
         return _INTERRUPTED
-    return 0
 
 
 def _serve(options: argparse.Namespace) -> int:

@@ -5,31 +5,35 @@ import os
 import sys
 from pathlib import Path
 
-from service.contract.commands import parse
-from service.contract.errors import DemurError
+from service.contract.commands import escaped_output, parse
+from service.contract.errors import DemurError, PlaceError
 from training.cli import parser
 
 WAITING = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"}  # how threads wait: OpenMP's own, GNU's, LLVM's
+USAGE_ERROR = 2  # the status that argparse exits with
 INTERRUPTED = 130  # the status that a shell reports for Ctrl-C: 128 and the number of SIGINT
 
 
 def main(command_line: list[str] | None = None, program: str = parser.PROGRAM) -> int:
-    """Run one command. Returns the exit status: 0, 1 with a line that says what failed, or 130 after Ctrl-C."""
+    """Run one command. Returns the exit status: 0; 1 or, for an impossible value, 2 with a line that says why; or 130
+    after Ctrl-C.
+    """
     options = parse(parser.parser(program), command_line)
-    try:
-        _run(options)
-    except DemurError as error:
-        _log(f"demur: {error}")
-        return 1
-    except MemoryError as error:
-        _log(
-            f"demur: not enough memory{f' ({error})' if str(error) else ''}: give fewer examples or smaller pictures "
-            "(--image-size), or a machine with more memory"
-        )
-        return 1
-    except KeyboardInterrupt:
-        _log("demur: interrupted")
-        return INTERRUPTED
+    with escaped_output():
+        try:
+            _run(options)
+        except DemurError as error:
+            _log(f"demur: {error}")
+            return USAGE_ERROR if isinstance(error, PlaceError) else 1
+        except MemoryError as error:
+            _log(
+                f"demur: not enough memory{f' ({error})' if str(error) else ''}: close other programs, give fewer data "
+                "or smaller pictures (--image-size), or a machine with more memory"
+            )
+            return 1
+        except KeyboardInterrupt:
+            _log("demur: interrupted")
+            return INTERRUPTED
     return 0
 
 

@@ -156,6 +156,7 @@ def _selection(choice: Choice) -> Selection:
                 short=trial.short,
                 weight_decay=float(f"{trial.weight_decay * choice.variance:.3g}"),
                 loss=trial.loss if math.isfinite(trial.loss) else None,
+                edge=trial.edge,
                 standard_error=None if trial is choice.chosen else trial.standard_error(choice.chosen),
             )
             for trial in choice.trials

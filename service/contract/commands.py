@@ -1,7 +1,11 @@
 """How commands are declared and parsed, the same for every command of both halves."""
 
 import argparse
-from collections.abc import Sequence
+import codecs
+import contextlib
+import io
+import sys
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -53,3 +57,33 @@ def parse(top: argparse.ArgumentParser, words: Sequence[str] | None) -> argparse
         suggestion = f"; did you mean {near[0]}?" if near else ""
         command.error(f"unrecognized arguments: {' '.join(unknown)}{suggestion}")
     return options
+
+
+@contextlib.contextmanager
+def escaped_output() -> Iterator[None]:
+    """Within it, characters that a terminal's encoding lacks are printed as escapes, and a last line says so.
+
+    Names of classes and files may hold any character. Python's own reaction is a UnicodeEncodeError in the middle.
+    """
+    lacking = set()
+
+    def escape(error: UnicodeError) -> tuple[str | bytes, int]:
+        assert isinstance(error, UnicodeEncodeError)
+        lacking.add(error.encoding)
+        return codecs.backslashreplace_errors(error)
+
+    codecs.register_error("demur.escape", escape)
+    streams = [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, io.TextIOWrapper)]
+    before = [stream.errors for stream in streams]
+    for stream in streams:
+        stream.reconfigure(errors="demur.escape")
+    try:
+        yield
+    finally:
+        for stream, errors in zip(streams, before, strict=True):
+            stream.reconfigure(errors=errors)
+        if lacking:
+            sys.stderr.write(
+                f"demur: some characters are written as escapes (\\...), since the output's encoding "
+                f"{', '.join(sorted(lacking))} lacks them: set PYTHONIOENCODING=utf-8 to see them\n"
+            )

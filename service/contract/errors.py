@@ -5,6 +5,7 @@ DemurError
 ├── SettingsError          an unknown setting or an invalid value
 ├── ScoringError           a file that cannot be scored, or answers that cannot be written
 ├── FileError              a file or folder that cannot be written
+│   └── PlaceError         an output that may not be replaced: a device, or an input of the command
 └── RequestError           a request that cannot be answered; `http/problems.py` maps each kind to a status
     ├── MalformedBody      the body does not match its content type
     ├── UnsupportedType    an unsupported content type or image format
@@ -45,6 +46,10 @@ class ScoringError(DemurError):
 
 class FileError(DemurError):
     """A file or folder that cannot be written."""
+
+
+class PlaceError(FileError):
+    """An output that may not be replaced: a folder, a device, or an input of the command. A command ends with 2."""
 
 
 class RequestError(DemurError):

@@ -9,18 +9,25 @@ import contextlib
 import errno
 import os
 import re
+import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from service.contract.errors import FileError
+from service.contract.errors import FileError, PlaceError
 
 if sys.platform != "win32":
     import fcntl
 
 _MODE = 0o644  # the service may run as another user
+_SPECIAL = (
+    (stat.S_ISFIFO, "a fifo"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 
 _Proof = TypeVar("_Proof")
 
@@ -38,8 +45,56 @@ def make_writable(folder: Path) -> None:
 def check_place(target: Path) -> None:
     """Raise FileError if `publish` could not write to `target`: better before a long fit than after it."""
     make_writable(target.parent)
-    if target.is_dir():
-        raise FileError(f"cannot write {target}: {os.strerror(errno.EISDIR)}")
+    require_replaceable(target)
+
+
+def require_replaceable(target: Path) -> None:
+    """Raise PlaceError unless `target` is a regular file, or nothing: a rename would replace a device like a file."""
+    try:
+        mode = target.stat().st_mode
+    except OSError:
+        return  # there is nothing, or writing will say why not
+    if stat.S_ISDIR(mode):
+        raise PlaceError(f"cannot write {target}: {os.strerror(errno.EISDIR)}")
+    kinds = [kind for is_kind, kind in _SPECIAL if is_kind(mode)]
+    if target.is_symlink() and target.parent.resolve() == Path("/dev"):
+        kinds = ["a link of the system"]  # such as /dev/stdout, whatever it leads to
+    if kinds:
+        raise PlaceError(f"cannot write {target}: it is {kinds[0]}; name a regular file, or a new one")
+
+
+def require_apart(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:
+    """Raise PlaceError where a command would replace one of its own inputs, or write two outputs to one place.
+
+    Both name paths by what the user typed them for, such as `--out`; None is not given. The same file is found by any
+    path: relative, through a symbolic link, or as a hard link. A file in a folder of inputs is an input, except a
+    `.onnx`: a model may stand beside its data. Also raises PlaceError where an output may not be replaced.
+    """
+    written: dict[str, Path] = {}
+    for name, path in outputs.items():
+        if path is None:
+            continue
+        require_replaceable(path)
+        for other, taken in {**inputs, **written}.items():
+            if taken is not None and _same(path, taken):
+                raise PlaceError(
+                    f"{name} {path} is the same file as {other} {taken}, which would be lost: name another"
+                )
+        for other, folder in inputs.items():
+            if folder is not None and path.suffix != ".onnx" and _is_in(path, folder):
+                raise PlaceError(f"{name} {path} is a file of {other} {folder}, which would be lost: name another")
+        written[name] = path
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them does not exist
+        return one.resolve() == other.resolve()
+
+
+def _is_in(path: Path, folder: Path) -> bool:
+    return path.exists() and folder.is_dir() and path.resolve().is_relative_to(folder.resolve())
 
 
 def publish(content: bytes, target: Path, prove: Callable[[Path], _Proof]) -> _Proof:

@@ -167,7 +167,8 @@ class Manifest(_Part):
     metrics: Metrics = Field(description="The quality on the report split.")
     warnings: FailFastList[str] = Field(
         description="A sentence or two for each certified promise that the report split contradicts, by a test at the "
-        "5 % level. Each starts with the policy as in a query string: `selective_risk=0.05 promises ...`."
+        "5 % level. Each starts with the policy as in a query string: `selective_risk=0.05 promises ...`. Then, if the "
+        "default policy is not certified, one that says so and what to do: `The default policy ...`."
     )
     versions: dict[str, str] = Field(description="The versions of Python and of the libraries that trained the model.")
     git_revision: str | None = Field(description="The revision of the training code, if known.")

@@ -29,6 +29,9 @@ class Tried(_Part):
     standard_error: float | None = Field(
         ge=0, description="Of the loss less that of the chosen settings, row by row; null for these themselves."
     )
+    edge: Literal["strongest", "weakest"] | None = Field(
+        None, description="Where the weight decay is the strongest or the weakest of its path; null between them."
+    )
 
 
 class Selection(_Part):

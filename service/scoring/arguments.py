@@ -10,9 +10,17 @@ SUMMARY = "answer every row of Parquet or CSV files"
 USAGE = "INPUT OUTPUT [options]"
 EXAMPLES = ("rows.parquet answers.parquet", "rows/ answers/ --model build/model.onnx --selective-risk 0.02")
 
+_STATUSES = """\
+exit status:
+  0    everything is written, now or before
+  1    not everything is written; one line says why
+  2    an unknown option, an invalid value, or an OUTPUT that must not be replaced
+  3    everything is written, and no row is answered; one line says why
+  130  interrupted by Ctrl-C"""
+
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """Add all options."""
+    """Add all options, and the exit statuses."""
     parser.add_argument("input", type=Path, metavar="INPUT", help="a Parquet or CSV file, or a folder of them")
     parser.add_argument("output", type=Path, metavar="OUTPUT", help="a Parquet file, or a folder for them")
     add_answer_options(parser)
@@ -22,6 +30,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     speed = parser.add_argument_group("speed")
     speed.add_argument("--batch-size", type=positive_int, metavar="N", help="rows at a time (about 4 MiB of them)")
     speed.add_argument("--threads", type=positive_int, metavar="N", help="to score on (one for each core)")
+    parser.epilog = f"{parser.epilog}\n\n{_STATUSES}"
 
 
 def add_answer_options(parser: argparse.ArgumentParser) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from service.contract.cores import available_cores
 from service.contract.errors import ScoringError
+from service.contract.files import require_apart
 from service.inference.csv_files.form import CsvOptions, is_csv
 from service.scoring.files import Source, pairs
 from service.scoring.job import Job
@@ -14,20 +15,31 @@ from service.scoring.parts import tally
 from service.scoring.plan import ScoringPlan
 from service.scoring.progress import Progress
 from service.scoring.table import Scorer
+from service.scoring.unanswered import STATUS, explanation
 from service.settings import Settings
 
 
-def run(options: argparse.Namespace) -> None:
-    """Score the files of the options. Raises DemurError; the next run continues from the parts that are complete."""
-    start = time.monotonic()
-    plan = ScoringPlan.of(options, Settings.from_environment())
+def run(options: argparse.Namespace) -> int:
+    """Score the files of the options; returns the exit status, 0, or `STATUS` if no row at all is answered.
+
+    Raises DemurError; the next run continues from the parts that are complete.
+    """
+    start, settings = time.monotonic(), Settings.from_environment()
+    files = pairs(options.input, options.output)
+    for source, target in files:
+        require_apart({"OUTPUT": target}, {"INPUT": source, "--model": options.model or settings.model_path})
+    plan = ScoringPlan.of(options, settings)
     if (warning := plan.warning()) is not None:
         _log(warning)
-    jobs = [_job(source, target, plan, options) for source, target in pairs(options.input, options.output)]
+    jobs = [_job(source, target, plan, options) for source, target in files]
     if not sum(job.source.rows for job in jobs):
         raise ScoringError(f"{options.input} has no rows")
     scored = _scored_rows([job for job in jobs if not job.is_finished(overwrite=options.overwrite)])
-    _print_summary([job.target for job in jobs], scored, time.monotonic() - start, options.output)
+    targets = [job.target for job in jobs]
+    if _print_summary(targets, scored, time.monotonic() - start, options.output):
+        return 0
+    _log(explanation(targets, plan.options.policy, plan.classifier.manifest.abstention))
+    return STATUS
 
 
 def _job(source: Path, target: Path, plan: ScoringPlan, options: argparse.Namespace) -> Job:
@@ -40,6 +52,8 @@ def _job(source: Path, target: Path, plan: ScoringPlan, options: argparse.Namesp
         scorer = Scorer(plan.classifier, plan.reader, plan.options, opened.schema)
     except ScoringError as error:
         raise ScoringError(f"{source}: {error}") from None
+    for name, written in scorer.renamed.items():
+        _log(f"{source}: its column {name!r} is written as {written!r}, since {name!r} is a column of the answers")
     threads = options.threads or available_cores()
     return Job(opened, target, scorer, options.batch_size or opened.batch_rows, threads)
 
@@ -53,15 +67,17 @@ def _scored_rows(jobs: list[Job]) -> int:
         progress.clear()
 
 
-def _print_summary(targets: list[Path], scored: int, seconds: float, output: Path) -> None:
+def _print_summary(targets: list[Path], scored: int, seconds: float, output: Path) -> int:
+    """Print one line; returns the number of rows that are answered."""
     tallies = [tally(target) for target in targets]
-    rows, answered = (sum(column) for column in zip(*tallies, strict=True))
+    rows, answered = sum(count for count, _ in tallies), sum(count for _, count in tallies)
     share = f"{100 * answered / rows:.1f} % of {rows:,} rows answered: {output}"
     if not scored:
         print(f"nothing to do, {share}")
-        return
-    before = f", {rows - scored:,} were there" if scored < rows else ""
-    print(f"{scored:,} rows in {seconds:.1f} s, {scored / seconds:,.0f} rows/s{before}; {share}")
+    else:
+        before = f", {rows - scored:,} were there" if scored < rows else ""
+        print(f"{scored:,} rows in {seconds:.1f} s, {scored / seconds:,.0f} rows/s{before}; {share}")
+    return answered
 
 
 def _log(text: str) -> None:

@@ -123,12 +123,10 @@ def _advise(file: FileIO, how: str, end: int = 0) -> None:
 def pairs(source: Path, target: Path) -> list[tuple[Path, Path]]:
     """Pairs of a file to read and a file to write: one pair, or one for each Parquet or CSV file in a folder, sorted.
 
-    Raises ScoringError if there is nothing to read, or a file would be overwritten by its own answers.
+    Raises ScoringError if there is nothing to read, or one is a folder and the other is not.
     """
     if not source.exists():
         raise ScoringError(f"{source} does not exist")
-    if source.resolve() == target.resolve():
-        raise ScoringError(f"{target} is the input: choose another output")
     if not source.is_dir():
         if target.is_dir():
             raise ScoringError(f"{target} is a folder but {source} is a file: name a file")

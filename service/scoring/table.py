@@ -42,10 +42,13 @@ class ScoringOptions:
 
 
 class Scorer:
-    """Answers rows of one schema. The output has the columns that the model does not read, then the answers."""
+    """Answers rows of one schema. The output has the columns that the model does not read, then the answers.
+
+    Of those columns `renamed` has the ones with the name of an answer, such as the true `label`: name to new name.
+    """
 
     def __init__(self, classifier: Classifier, reader: Reader, options: ScoringOptions, schema: pa.Schema) -> None:
-        """Raises ScoringError if the columns do not fit the model, or one has the name of an output column."""
+        """Raises ScoringError if the columns do not fit the model."""
         if options.resize and not reader.resizes:
             raise ScoringError("--resize is for pictures: this model takes rows of numbers")
         self._classifier, self._options = classifier, options
@@ -54,10 +57,9 @@ class Scorer:
         self._kept = [field for field in schema if field.name not in self.columns]
         self._has_categories = _has_categories(classifier.manifest.input)
         answers = [*_ANSWERS, *[_PROBABILITIES] * options.probabilities, *[_UNKNOWN] * self._has_categories]
-        clashes = {field.name for field in self._kept} & {field.name for field in answers}
-        if clashes:
-            raise ScoringError(f"column {min(clashes)!r} has the name of an output column: rename it")
-        self.schema = pa.schema([*self._kept, *answers])
+        self.renamed = _renamed(self._kept, answers)
+        kept = [field.with_name(self.renamed.get(field.name, field.name)) for field in self._kept]
+        self.schema = pa.schema([*kept, *answers])
 
     def description(self) -> dict[str, Any]:
         """What the answers depend on besides the rows, as JSON values."""
@@ -115,6 +117,25 @@ def metadata(description: dict[str, Any]) -> dict[bytes, bytes]:
 def _has_categories(kind: Kind) -> bool:
     columns = kind.columns if isinstance(kind, FeaturesInput) else None
     return any(column.categories is not None for column in columns or ())
+
+
+def _renamed(kept: Sequence[pa.Field], answers: Sequence[pa.Field]) -> dict[str, str]:
+    """A new name for each kept column that has the name of an answer.
+
+    >>> fields = [pa.field(name, pa.string()) for name in ("label", "input_label", "id")]
+    >>> _renamed(fields, [pa.field("label", pa.string())])
+    {'label': 'input_input_label'}
+    """
+    names = {field.name for field in kept}
+    taken = names | {field.name for field in answers}
+    renamed = {}
+    for name in sorted(names & {field.name for field in answers}):
+        new = name
+        while new in taken:
+            new = f"input_{new}"
+        taken.add(new)
+        renamed[name] = new
+    return renamed
 
 
 def _strings(strings: Sequence[str], indices: Any, missing: Any = None) -> pa.Array:

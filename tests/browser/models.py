@@ -9,6 +9,7 @@ from service.contract.inputs import ImageInput
 from service.contract.manifest import Manifest, OperatingPoint
 from service.contract.policy import NeverAbstainPolicy, RejectCostPolicy
 from tests import lifted, tiny, tiny_features, tiny_tokens
+from training.certification.default_policy import uncertified_default
 from training.data.encoders import ImageEncoder
 from training.fitting.regression import SoftmaxRegression
 from training.publishing.export import to_onnx
@@ -38,6 +39,7 @@ def write_folder(folder: Path) -> Path:
     without_promises = {"abstention": None, "default_policy": NeverAbstainPolicy()}
     _write(folder / "plain.onnx", Manifest(**dict(manifest) | without_promises))
     _write(folder / "contradicted.onnx", _contradicted(manifest))
+    _write(folder / "unanswering.onnx", _unanswering(manifest))
     return folder
 
 
@@ -59,6 +61,14 @@ def _contradicted(manifest: Manifest) -> Manifest:
     metrics = manifest.metrics.model_copy(update={"operating_points": points})
     changes = {"abstention": abstention, "metrics": metrics, "default_policy": promised[0]}
     return Manifest(**dict(manifest) | changes | {"warnings": contradictions(points, abstention)})
+
+
+def _unanswering(manifest: Manifest) -> Manifest:
+    """A model whose default policy has no certificate."""
+    assert manifest.abstention is not None
+    default = manifest.abstention.selective_risk[0].policy()
+    warning = uncertified_default(default, manifest.abstention, {"calibration": 100, "report": 100})
+    return Manifest(**dict(manifest) | {"default_policy": default, "warnings": [warning]})
 
 
 def _colour() -> Model:

@@ -48,6 +48,16 @@ def test_contradicted_promises_are_a_red_notice(page: Page, card: dict[str, Any]
     expect(page.locator(".wrong, .contradicted")).to_have_count(0)
 
 
+def test_default_policy_without_a_certificate_is_a_notice_of_its_own(page: Page) -> None:
+    ready(page, "/?model=unanswering")
+    notice = page.locator("#policy").get_by_role("alert")
+    expect(notice.locator("strong")).to_have_text("Without a policy the model never answers")
+    expect(notice.get_by_role("listitem")).to_contain_text(
+        ["make it the default by --default-risk 0.1 in the next fit"]
+    )
+    expect(page.locator(".wrong, .contradicted")).to_have_count(0)
+
+
 def test_contradicted_operating_points_are_marked_in_words(page: Page, card: dict[str, Any]) -> None:
     del card
     ready(page, "/?model=contradicted")

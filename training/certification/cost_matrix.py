@@ -21,7 +21,7 @@ def read(path: Path, classes: Sequence[str]) -> tuple[tuple[float, ...], ...]:
     entry and the rule.
     """
     try:
-        document = json.loads(path.read_text(), object_pairs_hook=lambda pairs: _once(path, pairs))
+        document = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=lambda pairs: _once(path, pairs))
     except OSError as error:
         raise TrainingError(f"cannot read the cost matrix {path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:

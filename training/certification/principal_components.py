@@ -23,6 +23,7 @@ from training.fitting.principal_axes import PrincipalAxes, axes_of_gate
 METHOD = "PCA of the training inputs: the largest of residual, relative residual and Hotelling's T^2"
 # Added to both energies of the relative residual, in squared features: an input of zeros then has the share 1.
 FAINT = 1e-3
+_LEAST_SCALE = 1e-6  # of a statistic: few rows, or a single column, leave no residual on train to scale by
 _QUANTILE = 0.9967  # of each statistic on train; any fixed values would do, these make the three about equally strict
 
 
@@ -52,13 +53,14 @@ class PrincipalComponents:
             first.mean,
             first.axes,
             # A direction without any variation has no spread to scale by.
-            first.variances.clamp(min=float(first.variances[0]) * 1e-12),
+            first.variances.clamp(min=max(float(first.variances[0]), _LEAST_SCALE) * 1e-12),
             torch.ones(3, dtype=torch.float64),
-            float(first.eigenvalues.sum() / first.trace),
+            # Of rank-deficient inputs the other eigenvalues are 0 up to rounding, and may be below it.
+            min(1.0, float(first.eigenvalues.sum()) / first.trace) if first.trace > 0 else 1.0,
             first.exact_in_float32,
         )
         statistics = torch.cat([unscaled.statistics(block.double()) for block in blocks])
-        scales = torch.quantile(statistics, _QUANTILE, dim=0)
+        scales = torch.quantile(statistics, _QUANTILE, dim=0).clamp(min=_LEAST_SCALE)
         return replace(unscaled, scales=scales)
 
     def statistics(self, features: Tensor) -> Tensor:

@@ -7,11 +7,17 @@ from pathlib import Path
 from service.contract.option_values import open_share, positive_int
 from service.inference.csv_files import form as csv_form
 from training.cli.values import Several, count
-from training.data.options import DEFAULT_LABEL_COLUMN, DEFAULT_MIN_PER_CLASS, DEFAULT_SHARES, DataOptions
+from training.data.options import (
+    DEFAULT_LABEL_COLUMN,
+    DEFAULT_MIN_PER_CLASS,
+    DEFAULT_SHARES,
+    FEW_PER_CLASS,
+    DataOptions,
+)
 from training.errors import TrainingError
 
 # The default of each is None, so that an option without --data can be reported.
-_NAMES = [field.name for field in dataclasses.fields(DataOptions) if field.name != "path"]
+_NAMES = [field.name for field in dataclasses.fields(DataOptions) if field.name not in ("path", "columns")]
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +68,10 @@ def _add_form(group: argparse._ArgumentGroup) -> None:
         help="the allowed labels, in order (all, sorted)",
     )
     add(
-        "--min-per-class", type=positive_int, metavar="N", help=f"minimum examples of a class ({DEFAULT_MIN_PER_CLASS})"
+        "--min-per-class",
+        type=positive_int,
+        metavar="N",
+        help=f"minimum examples of a class ({DEFAULT_MIN_PER_CLASS}); {FEW_PER_CLASS} without a warning",
     )
     add("--drop-rare", type=positive_int, metavar="N", help="leave out the classes with fewer than N examples")
     csv_form.add_options(group)

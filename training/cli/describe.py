@@ -78,7 +78,7 @@ def _planned(pool: Pool, seed: int, targets: AbstentionSettings, log: Log) -> li
     progress = Progress(None)
     try:
         job = Job("auto", settings, seed, "auto", out=Path(os.devnull))
-        tuned = dry_run(job, pool, Listener(progress.trial, progress.epoch))
+        tuned = dry_run(job, pool, Listener(progress.trying, progress.trial, progress.epoch))
     finally:
         progress.close()
     sizes = (*planning.SIZES, have.calibration)
@@ -132,13 +132,17 @@ def _categories(names: list[str]) -> str:
 def _splits(
     opened: OpenedData, seed: int, targets: AbstentionSettings
 ) -> tuple[list[tuple[str, list[str]]], str | None]:
-    """Titled lines on the splits and what can be certified with them, and why there are none."""
+    """Titled lines on the splits and what can be certified with them, and why there are none.
+
+    Adds what to know of the splits to the findings.
+    """
     if opened.pool is None:
         return [("splits", ["none until the problems are solved"])], None
     try:
         parts = opened.pool.parts(seed)
     except DataError as error:
         return [("splits", ["none until the problems are solved"])], str(error)
+    opened.findings.warnings += opened.pool.warnings(parts)
     possible = [*prospects(Capacity.of_parts(parts), targets.selective_risk, targets.risk_level), _gate(parts, targets)]
     return [
         ("splits", _parts(parts)),

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from service.contract.errors import ModelError
 from service.contract.files import make_writable
 from service.inference.classifier import Classifier
-from training.cli import data_options
+from training.cli import data_options, outputs
+from training.data.model_options import completed
 from training.data.opening import load
 from training.errors import TrainingError
-from training.reporting import operating_points
-from training.reporting.cautions import uncertified, worst_class
+from training.reporting import cautions, operating_points
+from training.reporting.cautions import worst_class
 from training.reporting.evaluation.evaluation import Evaluation, check_stated, evaluate
 from training.reporting.evaluation.reproduce import reproduce
 from training.reporting.files import write_evaluation
@@ -22,19 +23,21 @@ Log = Callable[[str], None]
 
 def run_evaluate(options: argparse.Namespace, print_result: Log, log: Log) -> None:
     """Run the command. `print_result` gets the result, `log` the progress. Raises TrainingError."""
+    outputs.check(options)
     try:
         classifier = Classifier.load(options.model)
     except ModelError as error:
         raise TrainingError(str(error)) from None
     if options.report_dir is not None:
         make_writable(options.report_dir)
-    dataset = load(data_options.options(options, options.data), options.data_dir, log)
+    data = data_options.options(options, options.data)
+    dataset = load(data and completed(data, classifier.manifest), options.data_dir, log)
     evaluation = evaluate(classifier, reproduce(classifier.manifest, dataset))
     check_stated(evaluation)
     print_result(table(_summary(evaluation)))
     print_result("\n" + operating_points.as_text(evaluation.manifest, evaluation.points))
-    for caution in [*evaluation.contradictions, *uncertified(evaluation.manifest, evaluation.points)]:
-        print_result(f"\nwarning: {caution}")
+    for line in cautions.as_lines(evaluation.manifest, evaluation.points, evaluation.contradictions):
+        print_result(f"\n{line}")
     if options.report_dir is not None:
         write_evaluation(options.report_dir, evaluation)
 

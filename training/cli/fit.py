@@ -8,20 +8,19 @@ from service.contract.errors import ModelError
 from service.contract.files import make_writable
 from service.inference.classifier import Classifier
 from training.certification.capacity import capacity, shortages
-from training.cli import data_options, fit_settings, target_options
+from training.cli import data_options, fit_settings, outputs, target_options
 from training.data.dataset import LabelledData
 from training.data.opening import load
-from training.data.splits import sizes
+from training.data.splits import sizes, warnings
 from training.fitting import checkpoint
 from training.fitting.fit_splits import Listener
 from training.fitting.joining import joined
 from training.fitting.threads import use_available_cores
 from training.fitting.workers import Workers
 from training.job import Job, JobResult, assist, run
-from training.reporting import operating_points
-from training.reporting.cautions import uncertified
+from training.reporting import cautions, operating_points
 from training.reporting.evaluation.evaluation import evaluate
-from training.reporting.files import check_apart, write_fit
+from training.reporting.files import write_fit
 from training.reporting.selection import choice_in_words
 from training.reporting.terminal import Progress, table
 
@@ -34,6 +33,7 @@ def run_fit(options: argparse.Namespace, print_result: Log, log: Log) -> None:
     With several processes, the first one runs the whole job and the others help with the fit. They stay until it has
     published: where it dies before that, all of them must still be there to be restarted.
     """
+    outputs.check(options)
     use_available_cores()
     with joined(options.device) as workers:
         version = workers.broadcast(lambda: _published(options.out, log) if options.if_missing else None)
@@ -52,7 +52,6 @@ def _lead(options: argparse.Namespace, workers: Workers, print_result: Log, log:
         checkpoint.require(options.checkpoint)
     if options.report_dir is not None:
         make_writable(options.report_dir)
-        check_apart(options.report_dir, options.out)
     dataset = load(data_options.options(options, options.data), options.data_dir, log)
     job = _job(options, dataset)
     settings = job.abstention
@@ -61,15 +60,16 @@ def _lead(options: argparse.Namespace, workers: Workers, print_result: Log, log:
         log(f"warning: {line}")
     progress = Progress(None if job.recipe == "auto" else job.settings.epochs)
     try:
-        result = run(job, dataset, Listener(progress.trial, progress.epoch), workers)
+        result = run(job, dataset, Listener(progress.trying, progress.trial, progress.epoch), workers)
     finally:
         progress.close()
     manifest, points = result.manifest, result.manifest.metrics.operating_points
     print_result(table(_summary(job, result)))
     if manifest.abstention is not None:
         print_result("\n" + operating_points.as_text(manifest, points))
-    for caution in [*manifest.warnings, *uncertified(manifest, points)]:
-        print_result(f"\nwarning: {caution}")
+    of_splits = [f"warning: {line}" for line in warnings(dataset, result.splits)]
+    for line in [*of_splits, *cautions.as_lines(manifest, points, manifest.warnings)]:
+        print_result(f"\n{line}")
     if options.report_dir is not None:
         evaluation = evaluate(result.classifier, result.splits, result.report)
         write_fit(options.report_dir, evaluation, result.fit.history, result.seconds)

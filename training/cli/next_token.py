@@ -8,14 +8,14 @@ from collections.abc import Callable
 
 from tqdm import tqdm
 
+from training.cli import outputs
 from training.data.text.corpus import folder, standard_library
 from training.data.text.task import Task
 from training.fitting.next_token import NextTokenSettings, fit_next_token
 from training.fitting.threads import use_available_cores
 from training.publishing.next_token import publish_next_token, release_options
 from training.publishing.release import Release
-from training.reporting import operating_points
-from training.reporting.cautions import uncertified
+from training.reporting import cautions, operating_points
 from training.reporting.terminal import table
 
 Log = Callable[[str], None]
@@ -23,6 +23,7 @@ Log = Callable[[str], None]
 
 def run_next_token(options: argparse.Namespace, print_result: Log, log: Log) -> None:
     """Run the command. `print_result` gets the result, `log` the progress. Raises TrainingError."""
+    outputs.check(options)
     use_available_cores()
     given = {"steps": options.steps, "seed": options.seed}
     settings = dataclasses.replace(NextTokenSettings(), **{n: value for n, value in given.items() if value is not None})
@@ -45,8 +46,8 @@ def run_next_token(options: argparse.Namespace, print_result: Log, log: Log) -> 
     points = manifest.metrics.operating_points
     print_result(table(_summary(options, task, settings, released, seconds)))
     print_result("\n" + operating_points.as_text(manifest, points))
-    for caution in [*manifest.warnings, *uncertified(manifest, points)]:
-        print_result(f"\nwarning: {caution}")
+    for line in cautions.as_lines(manifest, points, manifest.warnings):
+        print_result(f"\n{line}")
 
 
 def _summary(

@@ -72,7 +72,7 @@ def _sweep(add_command: _AddCommand) -> None:
         type=Path,
         metavar="PATH",
         default=Path("build/sweep"),
-        help="a folder for sweep.csv and sweep.png (%(default)s)",
+        help="a folder for sweep.html, sweep.csv and sweep.png (%(default)s)",
     )
 
 

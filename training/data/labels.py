@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from service.contract.inputs import boolean_text
 from training.data.coded import CodedColumn, is_number
-from training.data.options import DataOptions
+from training.data.options import FEW_PER_CLASS, DataOptions
 from training.data.rare import counts_of_kept
 from training.data.raw import Findings, RawData
 from training.data.twins import name_warnings
@@ -70,20 +70,30 @@ def check_counts(labels: CodedColumn, kept: NDArray[np.bool_] | None, options: D
                 f"--drop-rare {options.drop_rare} leaves {left}: a classifier needs two or more; give a smaller number"
             )
         return  # otherwise that is an error of its own
-    counts = counts_of_kept(labels, kept)
+    counts, least = counts_of_kept(labels, kept), options.min_per_class
+    if too_few := _fewer_than(least, labels, counts):
+        findings.errors.append(
+            f"too few examples of a class: {too_few}, and each needs {least} (--min-per-class): add some, or leave "
+            f"such classes out by --drop-rare {least}"
+        )
+    elif few := _fewer_than(FEW_PER_CLASS, labels, counts):
+        findings.warnings.append(
+            f"few examples of a class: {few}. With fewer than {FEW_PER_CLASS} it is hardly learnt, and some splits may "
+            f"have none of it: add some, or leave such classes out by --drop-rare {FEW_PER_CLASS}"
+        )
+
+
+def _fewer_than(least: int, labels: CodedColumn, counts: NDArray[np.int64]) -> str:
+    """The classes with fewer examples, in words; empty if there are none. `counts` `[C]` leave out copies."""
     left_out = labels.counts() - counts
     few = [
         f"{name!r} has {count}" + (f" ({copies} copies left out)" if copies else "")
         for name, count, copies in zip(labels.names, counts.tolist(), left_out.tolist(), strict=True)
-        if count < options.min_per_class
+        if count < least
     ]
     if len(few) > 5:
         few = [*few[:5], f"and {len(few) - 5} more classes have too few"]
-    if few:
-        findings.errors.append(
-            f"too few examples of a class: {', '.join(few)}, and each needs {options.min_per_class} (--min-per-class): "
-            f"add some, or leave such classes out by --drop-rare {options.min_per_class}"
-        )
+    return ", ".join(few)
 
 
 def _limited_to(classes: tuple[str, ...], raw: RawData, findings: Findings) -> CodedColumn:

@@ -16,7 +16,8 @@ Shares = tuple[float, float, float, float]  # of train, tune, calibration and re
 
 DEFAULT_SHARES: Shares = (0.5, 0.1, 0.25, 0.15)
 DEFAULT_LABEL_COLUMN = "label"
-DEFAULT_MIN_PER_CLASS = 10
+DEFAULT_MIN_PER_CLASS = 1
+FEW_PER_CLASS = 10  # fewer examples of a class are a warning
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class DataOptions:
     tune: Path | None = None
     calibration: Path | None = None
     report: Path | None = None
+    # Not an option of the command line: `evaluate` takes it from the model.
+    columns: tuple[str, ...] | None = None  # the inputs in a table; None: all that nothing else is done with
 
     @property
     def csv(self) -> CsvOptions:

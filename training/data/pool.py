@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from service.contract.manifest import SplitName
 from training.data.dataset import Labelled, LabelledData
 from training.data.split_rule import SplitRule
-from training.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +68,22 @@ class Pool(LabelledData):
     times: tuple[str, ...] = ()  # the time of each rank in the rule
 
     def parts(self, seed: int) -> dict[SplitName, Labelled]:
-        """The splits. Raises DataError if one is empty, or if a class has no example in train."""
-        rows = self.split_rule.rows(seed)
-        parts = {name: self._part(name, split_rows) for name, split_rows in rows.items()}
-        lacking = np.flatnonzero(np.bincount(parts["train"].labels, minlength=len(self.classes)) == 0)
-        if len(lacking):
-            code = int(lacking[0])
-            count = sum(int((part.labels == code).sum()) for part in parts.values())
-            raise DataError(
-                f"the train split has no example of the class {self.classes[code]!r}, which has {count}: give more "
-                f"examples of it, or leave such classes out by --drop-rare {count + 1}"
+        """The splits. Raises DataError if one is empty."""
+        return {name: self._part(name, rows) for name, rows in self.split_rule.rows(seed).items()}
+
+    def warnings(self, parts: Mapping[SplitName, Labelled]) -> list[str]:
+        """What to know of the splits of a seed: classes that train lacks, and splits far from their shares."""
+        counts = np.bincount(parts["train"].labels, minlength=len(self.classes))
+        lacking = [repr(name) for name, count in zip(self.classes, counts.tolist(), strict=True) if not count]
+        lines = self.split_rule.distortions({name: len(part) for name, part in parts.items()})
+        if lacking:
+            shown = ", ".join(lacking[:5]) + (f" and {len(lacking) - 5} more" if len(lacking) > 5 else "")
+            lines.append(
+                f"the train split has no example of {shown}: the model can hardly answer with "
+                f"{'them' if len(lacking) > 1 else 'it'}. Give more examples, leave such classes out by --drop-rare, "
+                "or try another --seed"
             )
-        return parts
+        return lines
 
     def sizes(self, seed: int) -> Mapping[SplitName, int]:
         """The number of examples of each split."""

@@ -3,6 +3,7 @@
 A group, be it the rows of one patient or copies of one row, is never divided.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,12 +73,30 @@ class SplitRule:
             return
         used = assignment != _LEFT_OUT
         left_out = len(assignment) - int(used.sum())
+        together = ""
+        if self.groups is not None:
+            together = f" in {len(np.unique(self.groups[used]))} groups that stay together"
+        elif self.times is not None:
+            together = f" at {len(np.unique(self.times[used]))} different times, of which equal ones stay together"
         raise DataError(
-            f"no example is left for {' and '.join(empty)}: there are {len(assignment) - left_out} examples"
-            + ("" if self.groups is None else f" in {len(np.unique(self.groups[used]))} groups that stay together")
+            f"no example is left for {' and '.join(empty)}: there are {len(assignment) - left_out} examples{together}"
             + (f" ({left_out} left out)" if left_out else "")
-            + "; give more examples, or other shares by --split-shares"
+            + "; four splits take at least four: give more of them, or name the split of each example by --split-column"
         )
+
+    def distortions(self, sizes: Mapping[SplitName, int]) -> list[str]:
+        """A line for each split that is under half its share because groups, or rows of one time, stay together."""
+        if len(self.allowed) > 1 or (self.groups is None and self.times is None):
+            return []
+        total = sum(sizes.values())
+        expected = {name: min(MAX_SPLIT_SIZE, round(total * self.shares[ALL_SPLITS.index(name)])) for name in sizes}
+        kept = "groups" if self.times is None else "rows of one time"
+        return [
+            f"the {name} split has {size:,} examples and not about {expected[name]:,}, because {kept} stay together: "
+            "use more and smaller ones, or name the split of each row by --split-column"
+            for name, size in sizes.items()
+            if 2 * size < expected[name]
+        ]
 
     def _rows_of(self, stratum: int) -> NDArray[np.bool_] | slice:
         """The examples of a stratum that are kept: a mask `[N]`, or all."""
@@ -93,7 +112,7 @@ class SplitRule:
             return np.zeros(count, dtype=np.int8)
         total = sum(shares)
         sizes = [min(MAX_SPLIT_SIZE, round(count * share / total)) if total else 0 for share in shares[1:]]
-        ends = np.cumsum([max(0, count - sum(sizes)), *sizes])[:-1]
+        ends = np.cumsum([max(0, count - sum(sizes)), *sizes])[:-1].tolist()
         rng = np.random.default_rng([seed, 3, stratum])
         if self.times is not None:
             position, groups = self.times[rows], None
@@ -103,9 +122,13 @@ class SplitRule:
             _, groups = np.unique(self.groups[rows], return_inverse=True)
             position = _permutation(int(groups.max(initial=-1)) + 1, rng)[groups]
         # A group goes to the split in which it begins. Without groups and times, positions are a permutation already.
-        starts = position if groups is None and self.times is None else _starts(position)
+        if groups is None and self.times is None:
+            starts, ends = position, _none_empty(ends, count)
+        else:
+            starts, units = _starts(position)
+            ends = np.append(units, count)[_none_empty(np.searchsorted(units, ends).tolist(), len(units))].tolist()
         assignment = np.zeros(count, dtype=np.int8)
-        for end in ends.tolist():
+        for end in ends:
             assignment += starts >= end
         return assignment
 
@@ -123,11 +146,30 @@ def _permutation(count: int, rng: np.random.Generator) -> NDArray[np.signedinteg
     return order
 
 
-def _starts(position: NDArray[np.signedinteger[Any]]) -> NDArray[np.int64]:
-    """The number of examples before each one's group; `position` is that of its group in the order of groups."""
+def _starts(position: NDArray[np.signedinteger[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The number of examples before each one's group, `[N]`, and before each group, in order.
+
+    `position` `[N]` is that of its group in the order of groups.
+    """
     counts = np.bincount(position)
-    starts: NDArray[np.int64] = (np.cumsum(counts) - counts)[position]
-    return starts
+    before = np.cumsum(counts) - counts
+    return before[position], before[counts > 0]
+
+
+def _none_empty(ends: list[int], count: int) -> list[int]:
+    """Move the ends of the splits among `count` units so that none is empty; the last has no end of its own.
+
+    Nothing moves if none is empty, and too few units leave some empty.
+
+    >>> _none_empty([5, 6, 9], 10), _none_empty([2, 2, 3], 4), _none_empty([3, 3, 3], 4), _none_empty([1, 1, 1], 3)
+    ([5, 6, 9], [1, 2, 3], [1, 2, 3], [1, 1, 2])
+    """
+    moved = [*ends]
+    for i in range(len(moved)):
+        moved[i] = max(moved[i], moved[i - 1] + 1 if i else 1)
+    for i in reversed(range(len(moved))):
+        moved[i] = max(1, min(moved[i], count - (len(moved) - i)))
+    return moved
 
 
 def _undivided(assignment: Assignment, groups: NDArray[np.int64]) -> Assignment:

@@ -82,6 +82,15 @@ def split(dataset: LabelledData, recipe: Recipe, seed: int) -> Splits:
     )
 
 
+def warnings(dataset: LabelledData, splits: Splits) -> list[str]:
+    """What to know of the splits that `split` made."""
+    if not isinstance(dataset, Pool) or splits.calibration is None:
+        return []
+    return dataset.warnings(
+        {"train": splits.train, "tune": splits.tune, "calibration": splits.calibration, "report": splits.report}
+    )
+
+
 def sizes(dataset: LabelledData, recipe: Recipe, seed: int) -> dict[SplitName, int]:
     """The sizes of the splits that `split` makes, without reading an input. Raises DataError as `split` does."""
     if isinstance(dataset, Pool):

@@ -24,7 +24,7 @@ from training.fitting.fit import Epoch, Fit, fit
 from training.fitting.full_batch import fit_full_batch
 from training.fitting.lift import QuadraticLift, require_room
 from training.fitting.principal_axes import PrincipalAxes, sample
-from training.fitting.recipes import FitSettings, Given
+from training.fitting.recipes import Augment, FitSettings, Given
 from training.fitting.shifted import Shifted, picture_of, with_moved
 from training.fitting.source import examples
 from training.fitting.workers import ALONE, Workers
@@ -61,6 +61,7 @@ class FittedSplits:
 class Listener:
     """Who is told how a fit goes."""
 
+    on_start: Callable[[int, Augment], None] = lambda *_: None  # of a trial: its lift and augmentation
     on_trial: Callable[[Trial], None] = lambda _: None
     on_epoch: Callable[[Epoch], None] = lambda _: None
 
@@ -128,6 +129,7 @@ def _choice(
         weight_decay=None if given.weight_decay is None else given.weight_decay / variance,
         lift=given.lift,
         augment=given.augment,
+        on_start=listener.on_start,
         on_trial=listener.on_trial,
         on_epoch=listener.on_epoch,
     )

@@ -58,12 +58,12 @@ class PrincipalAxes:
     @property
     def variances(self) -> Tensor:
         """Along each axis, float64 `[K]`."""
-        return self.eigenvalues / (self.count - 1)
+        return self.eigenvalues / max(1, self.count - 1)
 
     @property
     def total_variance(self) -> float:
         """The sum of the variances of all D features."""
-        return self.trace / (self.count - 1)
+        return self.trace / max(1, self.count - 1)
 
     @property
     def of_gate(self) -> int:

@@ -65,7 +65,7 @@ def with_certificates(draft: Manifest, abstention: Abstention, default_policy: P
 def with_measurements(
     draft: Manifest, points: list[OperatingPoint], curve: RiskCoverageCurve, warnings: list[str]
 ) -> Manifest:
-    """The draft with the results of its policies and thresholds on the report split, and its contradicted promises."""
+    """The draft with the results of its policies and thresholds on the report split, and its warnings."""
     metrics = draft.metrics.model_copy(update={"operating_points": points, "risk_coverage": curve})
     return Manifest(**dict(draft) | {"metrics": metrics, "warnings": warnings})
 

@@ -19,6 +19,7 @@ from service.contract.policy import Policy
 from service.contract.training import Training
 from service.inference.classifier import Classifier, Scores
 from training.certification.certify import certify
+from training.certification.default_policy import uncertified_default
 from training.certification.principal_components import PrincipalComponents
 from training.certification.reference import reference
 from training.certification.samples import largest_group_size
@@ -197,10 +198,13 @@ def _certified(
 
 
 def _measured(draft: Manifest, report: Scored) -> Manifest:
-    """The draft with its operating points on the report split, and a warning for each promise that they contradict."""
+    """The draft with its operating points on the report split, and its warnings."""
     abstention = draft.abstention
     points = [measure(report, policy, abstention) for policy in policies(abstention)]
     warnings = contradictions(points, abstention, report)
+    sizes = {name: part.size for name, part in draft.data.splits.items()}
+    if (default := uncertified_default(draft.default_policy, abstention, sizes)) is not None:
+        warnings = [*warnings, default]
     return manifest.with_measurements(draft, points, curve(report, abstention), warnings)
 
 

@@ -37,16 +37,12 @@ NAMES = frozenset(
     }
 )
 
+SWEEP_NAMES = frozenset({"sweep.csv", "sweep.png", "sweep.html"})
+
 SWEEP_COLUMNS = [
     *[field.name for field in dataclasses.fields(FitSettings)],
     *["seed", "diverged", "epoch", "train_loss", "train_accuracy", "tune_loss", "tune_accuracy", "seconds"],
 ]
-
-
-def check_apart(folder: Path, model: Path) -> None:
-    """Raise TrainingError where a report in `folder` would overwrite the model."""
-    if model.name in NAMES and model.parent.resolve() == folder.resolve():
-        raise TrainingError(f"--out {model} is the name of a report file: choose another name for the model")
 
 
 def write_fit(folder: Path, evaluation: Evaluation, history: Sequence[Epoch], seconds: float) -> None:

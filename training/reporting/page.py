@@ -10,12 +10,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from service.contract.certificates import PredictionSets, RiskTest
 from service.contract.manifest import Manifest
 from service.inference.decision import ANSWERED
-from training.reporting.cautions import uncertified, worst_class
+from training.reporting.cautions import doubts, uncertified, worst_class
 from training.reporting.evaluation.evaluation import Evaluation
 from training.reporting.evaluation.risk_coverage import COVERAGE, RISKS, best_augrc
 from training.reporting.numbers import estimate, percent, quotient, round_percent, rounded
 from training.reporting.operating_points import name, rows
 from training.reporting.pictures.sheet import Picture
+from training.reporting.selection import choice_table
 
 _TEMPLATE = "page.html.jinja"
 _TESTS: dict[RiskTest, str] = {
@@ -25,9 +26,9 @@ _TESTS: dict[RiskTest, str] = {
 }
 
 
-def page(evaluation: Evaluation, pictures: Mapping[str, Picture]) -> str:
-    """The page of an evaluation, with `pictures` by file name; after a fit they include `curves.png`."""
-    environment = Environment(
+def environment() -> Environment:
+    """The templates of this folder; what they are given is escaped."""
+    return Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
@@ -35,26 +36,35 @@ def page(evaluation: Evaluation, pictures: Mapping[str, Picture]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+
+
+def page(evaluation: Evaluation, pictures: Mapping[str, Picture]) -> str:
+    """The page of an evaluation, with `pictures` by file name; after a fit they include `curves.png`."""
     manifest = evaluation.manifest
-    return environment.get_template(_TEMPLATE).render(
-        manifest=manifest,
-        version=evaluation.version,
-        report=manifest.data.splits["report"],
-        headline=_headline(evaluation),
-        contradictions=evaluation.contradictions,
-        cautions=uncertified(manifest, evaluation.points),
-        points=rows(manifest, evaluation.points),
-        promises=_promises(manifest),
-        worst_class=worst_class(evaluation.classes),
-        quality=_quality(manifest),
-        curve_metrics=_curve_metrics(evaluation),
-        gate=_gate(evaluation),
-        strange=_strange(evaluation),
-        sets=_sets(evaluation),
-        pictures={
-            picture.name: {"alt": picture.alt, "base64": base64.b64encode(picture.png).decode()}
-            for picture in pictures.values()
-        },
+    return (
+        environment()
+        .get_template(_TEMPLATE)
+        .render(
+            manifest=manifest,
+            version=evaluation.version,
+            report=manifest.data.splits["report"],
+            headline=_headline(evaluation),
+            contradictions=evaluation.contradictions,
+            cautions=[*uncertified(manifest, evaluation.points), *doubts(manifest)],
+            points=rows(manifest, evaluation.points),
+            promises=_promises(manifest),
+            choice=choice_table(manifest.training.selection),
+            worst_class=worst_class(evaluation.classes),
+            quality=_quality(manifest),
+            curve_metrics=_curve_metrics(evaluation),
+            gate=_gate(evaluation),
+            strange=_strange(evaluation),
+            sets=_sets(evaluation),
+            pictures={
+                picture.name: {"alt": picture.alt, "base64": base64.b64encode(picture.png).decode()}
+                for picture in pictures.values()
+            },
+        )
     )
 
 

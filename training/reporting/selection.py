@@ -1,5 +1,7 @@
 """How the recipe `auto` chose the settings, in words."""
 
+from dataclasses import dataclass
+
 from service.contract.training import Selection, Tried
 from training.reporting.terminal import in_words
 
@@ -34,6 +36,47 @@ def choice_in_words(selection: Selection | None) -> list[str]:
         order = "higher" if difference >= 0 else "lower"
         lines.append(f"second: {_settings(second)}: loss {_loss(second)}, {order} by {abs(difference):.4f}{error}")
     return lines
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the table of tried settings."""
+
+    form: str
+    weight_decay: str
+    loss: str
+    difference: str  # from the chosen settings, with its standard error
+    chosen: bool
+
+
+def choice_table(selection: Selection | None) -> list[Row]:
+    """All settings that were tried, in their order.
+
+    >>> tried = lambda lift, loss: Tried(lift=lift, augment="none", weight_decay=0.1, loss=loss, standard_error=0.002)
+    >>> selection = Selection(method="tune", rows=900, tried=[tried(0, 0.40), tried(32, 0.31)], chosen=1)
+    >>> [(row.form, row.loss, row.difference, row.chosen) for row in choice_table(selection)]
+    [('the features alone', '0.4000', '+0.0900 (0.0020)', False), ('products of 32 coordinates', '0.3100', '', True)]
+    """
+    if selection is None:
+        return []
+    best = selection.tried[selection.chosen]
+    return [
+        Row(
+            form=in_words(tried.lift, tried.augment, tried.short),
+            weight_decay=f"{tried.weight_decay:g}",
+            loss=_loss(tried),
+            difference="" if tried is best else _difference(tried, best),
+            chosen=tried is best,
+        )
+        for tried in selection.tried
+    ]
+
+
+def _difference(tried: Tried, best: Tried) -> str:
+    if tried.loss is None or best.loss is None:
+        return ""
+    error = "" if tried.standard_error is None else f" ({tried.standard_error:.4f})"
+    return f"{tried.loss - best.loss:+.4f}{error}"
 
 
 def _settings(tried: Tried) -> str:

@@ -25,14 +25,14 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def in_words(lift: int, augment: Augment) -> str:
-    """The form of a model.
+def in_words(lift: int, augment: Augment, short: bool = False) -> str:
+    """The form of a model; `short` where its fit was ended early.
 
     >>> in_words(64, "shift"), in_words(0, "none")
     ('products of 64 coordinates, moved pictures', 'the features alone')
     """
     form = f"products of {lift} coordinates" if lift else "the features alone"
-    return form if augment == "none" else f"{form}, moved pictures"
+    return form + (", moved pictures" if augment == "shift" else "") + (", short fit" if short else "")
 
 
 class Progress:
@@ -45,23 +45,27 @@ class Progress:
         self._stream = stream or sys.stderr
         self._bar = tqdm(total=epochs, unit="epoch", file=self._stream, disable=not self._stream.isatty())
 
+    def trying(self, lift: int, augment: Augment) -> None:
+        """These settings are being tried: the bar says so until the trial ends."""
+        self._bar.set_postfix_str("", refresh=False)
+        self._bar.set_description_str(f"trying {in_words(lift, augment)}")
+
     def trial(self, trial: Trial) -> None:
         """These settings were tried."""
-        settings = in_words(trial.lift, trial.augment)
-        self._bar.write(f"tried {settings}: loss {trial.loss:.4f} on rows not trained on", file=self._stream)
+        self._bar.set_description_str("", refresh=False)
+        settings = in_words(trial.lift, trial.augment, trial.short)
+        self._bar.write(f"tried {settings}: held-out loss {trial.loss:.4f}", file=self._stream)
         self._bar.reset(self._bar.total)
 
     def epoch(self, epoch: Epoch) -> None:
         """This epoch has ended."""
-        text = (
-            f"train loss {epoch.train.loss:.4f} accuracy {epoch.train.accuracy:.4f}, "
-            f"tune loss {epoch.tune.loss:.4f} accuracy {epoch.tune.accuracy:.4f}"
-        )
+        train = f"train loss {epoch.train.loss:.4f} accuracy {epoch.train.accuracy:.4f}"
+        tune = f"tune loss {epoch.tune.loss:.4f} accuracy {epoch.tune.accuracy:.4f}"
         if self._bar.disable:
             of = "" if self._bar.total is None else f"/{self._bar.total}"
-            self._stream.write(f"epoch {epoch.number}{of}: {text}\n")
+            self._stream.write(f"epoch {epoch.number}{of}: {train}, {tune}\n")
         else:
-            self._bar.set_postfix_str(text)
+            self._bar.set_postfix_str(f"{tune}, {train}", refresh=False)  # a narrow terminal cuts off the end
             self._bar.update(epoch.number - self._bar.n)  # more than 1 after a checkpoint
 
     def close(self) -> None:

@@ -24,8 +24,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Make a key and print it, this once. Raises SettingsError."""
+    """Make a key and print it, this once. Raises SettingsError or PlaceError."""
     from service.contract.errors import SettingsError
+    from service.contract.files import require_replaceable
     from service.http.access import keys
 
     try:
@@ -35,6 +36,7 @@ def run(options: argparse.Namespace) -> None:
     if options.file is None:
         sys.stdout.write(f"{presented}\n{key.line()}\n")
         return
+    require_replaceable(options.file)
     if options.file.exists() and options.file.stat().st_size > 0 and key.name in keys.read(options.file).names:
         raise SettingsError(f"{options.file} has a key {key.name} already: remove its line, or take another name")
     try:

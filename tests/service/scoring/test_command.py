@@ -7,14 +7,19 @@ import select
 import time
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from service.__main__ import main
+from service.contract.inputs import Column, FeaturesInput
 from service.inference.classifier import Classifier
 from service.scoring.progress import Progress
+from tests import tiny_features
 from tests.service.scoring.files import command, embeddings, fixed_size_binary, fixed_size_list, score, start, write
+from training.data.encoders import FeatureEncoder
+from training.publishing.model import Model
 
 
 @pytest.fixture
@@ -126,17 +131,76 @@ def test_setting_names_the_model_and_the_policy(
 ) -> None:
     monkeypatch.setenv("DEMUR_MODEL_PATH", str(embedding_model))
     monkeypatch.setenv("DEMUR_DEFAULT_POLICY", '{"threshold": 1}')
-    assert main(["score", str(file), str(out)]) == 0
+    assert main(["score", str(file), str(out)]) == 3
     assert set(pq.read_table(out)["reason"].to_pylist()) == {"low_confidence"}
 
 
-def test_infeasible_policy_is_a_warning(
-    file: Path, out: Path, embedding_model: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("policy", "reasons", "certified"),
+    [
+        (
+            ["--selective-risk", "0.01"],
+            "selective_risk=0.01: 1,000 no_certified_threshold (the policy could not be certified)",
+            "--selective-risk 0.1 or --reject-cost 0.2",
+        ),
+        (
+            ["--reject-cost", "0.2"],
+            "reject_cost=0.2: 1,000 expected_cost (an answer is expected to cost more than the policy allows)",
+            "--selective-risk 0.1",
+        ),
+    ],
+)
+def test_no_row_is_answered(
+    tmp_path: Path,
+    out: Path,
+    embedding_model: Path,
+    policy: list[str],
+    reasons: str,
+    certified: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert score(embedding_model, file, out, "--selective-risk", "0.01") == 0
-    printed = capsys.readouterr()
-    assert printed.err == "demur: the policy could not be certified: the model abstains on every row\n"
-    assert "; 0.0 % of 1,000 rows answered" in printed.out
+    """The status and the last line say so, now and again, and another policy on that line gives answers."""
+    file = write(tmp_path / "in.parquet", {"x": fixed_size_list(np.zeros((1000, 2), np.float32))})  # no label is likely
+    for beginning in ("1,000 rows in ", "nothing to do, 0.0 % "):
+        assert score(embedding_model, file, out, *policy) == 3
+        printed = capsys.readouterr()
+        assert printed.out.startswith(beginning)
+        assert printed.err.splitlines()[-1] == (
+            f"demur: none of the 1,000 rows is answered under {reasons}. Give another policy that this model is "
+            f"certified for, {certified}, or --never-abstain, which promises nothing; add --overwrite"
+        )
+    assert score(embedding_model, file, out, "--never-abstain", "--overwrite") == 0
+
+
+def test_columns_with_the_names_of_answers(
+    tmp_path: Path, out: Path, embedding_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Labelled rows are scored like any others, and keep their true labels beside the answers."""
+    labels = [f"true {i}" for i in range(10)]
+    columns = {"label": labels, "x": fixed_size_list(embeddings(10)), "reason": labels, "input_reason": labels}
+    file = write(tmp_path / "in.parquet", columns)
+    assert score(embedding_model, file, out, "--threshold", "0.5") == 0
+    table = pq.read_table(out)
+    kept, answers = ["input_label", "input_input_reason", "input_reason"], table.column_names[3:]
+    assert table.column_names == [*kept, "decision", "label", "reason", "confidence", "ood_score"]
+    assert answers[1:3] == ["label", "reason"]
+    for name in kept:
+        assert table[name].to_pylist() == labels
+    assert not set(table["label"].to_pylist()) & set(labels)
+    assert f"demur: {file}: its column 'label' is written as 'input_label', since" in capsys.readouterr().err
+
+
+def test_feature_called_label(tmp_path: Path, out: Path) -> None:
+    columns = [Column(name="label"), Column(name="decision", categories=["f", "m"]), Column(name="mass")]
+    kind = FeaturesInput(width=3, columns=columns)
+    encoder = FeatureEncoder(kind, np.array([40.0, 70.0]), np.array([10.0, 20.0]))
+    model = Model(encoder, tiny_features.TABLE, 1.0, tiny_features.components(4))
+    path = tiny_features.write(tmp_path, model, tiny_features.ROWS)
+    file = write(tmp_path / "in.parquet", {"label": [50, 40], "decision": ["f", "m"], "mass": [70, 70]})
+    assert score(path, file, out) == 0
+    table = pq.read_table(out)
+    assert table.column_names == ["decision", "label", "reason", "confidence", "ood_score"]
+    assert table["label"].to_pylist() == ["left", "right"]
 
 
 def test_any_threads_and_batches_give_the_same_rows(tmp_path: Path, file: Path, embedding_model: Path) -> None:

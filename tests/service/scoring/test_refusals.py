@@ -1,5 +1,6 @@
 """Invalid input: one line that names file, row, column, value and rule, exit status 1, and no partial output."""
 
+import os
 import resource
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,6 @@ COLUMNS: dict[str, tuple[Columns, str]] = {
         f"more than one column fits, x, y: choose one with --column; {EMBEDDING}; there are x",
     ),
     "another width": ({"x": pa.array([[1.0]], pa.list_(pa.float32(), 1))}, "no column fits the model"),
-    "a name of ours": ({"x": GOOD, "label": list("abcd")}, "column 'label' has the name of an output column"),
 }
 TABLE: dict[str, tuple[Columns, str]] = {
     "NaN": ({"age": [1.0, np.nan], "sex": ["f", "m"], "mass": [1, 2]}, f"row 1: age is nan: {RULE}"),
@@ -102,7 +102,6 @@ def test_invalid_files(tmp_path: Path, embedding_model: Path, capsys: pytest.Cap
         (broken, out, f"{broken} cannot be read: "),
         (empty, out, f"{empty} has no rows"),
         (folder, out, f"{folder} contains no *.parquet file"),
-        (sound, sound, f"{sound} is the input: choose another output"),
         (sound, folder, f"{folder} is a folder but {sound} is a file: name a file"),
         (folder, sound, f"{sound} is a file but {folder} is a folder: name a folder"),
         (sound, text / "out.parquet", f"cannot write {text / 'out.parquet.parts'}: "),
@@ -113,6 +112,28 @@ def test_invalid_files(tmp_path: Path, embedding_model: Path, capsys: pytest.Cap
         assert message.startswith(f"demur: {expected}"), message
         assert message.count("\n") == 1
     assert not out.exists()
+
+
+def test_output_that_would_be_lost(tmp_path: Path, embedding_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows, model, hard, fifo = (tmp_path / name for name in ("in.parquet", "model.onnx", "hard.parquet", "fifo"))
+    write(rows, {"x": GOOD})
+    model.write_bytes(embedding_model.read_bytes())
+    hard.hardlink_to(rows)
+    os.mkfifo(fifo)
+    (tmp_path / "again").symlink_to(tmp_path)
+    before = {path: path.read_bytes() for path in (rows, model)}
+    cases = [
+        (rows, rows, f"OUTPUT {rows} is the same file as INPUT {rows}, which would be lost: name another"),
+        (rows, hard, f"OUTPUT {hard} is the same file as INPUT {rows}, which would be lost: name another"),
+        (tmp_path, tmp_path / "again", f"OUTPUT {tmp_path / 'again' / hard.name} is the same file as INPUT {hard}"),
+        (rows, model, f"OUTPUT {model} is the same file as --model {model}, which would be lost: name another"),
+        (rows, fifo, f"cannot write {fifo}: it is a fifo; name a regular file, or a new one"),
+    ]
+    for source, target, expected in cases:
+        assert score(model, source, target, "--overwrite") == 2
+        assert capsys.readouterr().err.startswith(f"demur: {expected}")
+    assert {path: path.read_bytes() for path in before} == before
+    assert fifo.is_fifo()
 
 
 @pytest.mark.parametrize(

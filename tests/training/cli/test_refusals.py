@@ -74,7 +74,7 @@ LABELS_WITH_NAN = np.where(np.arange(N) == 5, np.nan, LABELS)
         (lambda f: _embeddings(f, labels=LABELS_WITH_NAN), "1 of 1200 labels are missing, the first in row 5: every"),
         (lambda f: _embeddings(f, labels=LABELS + 0.5), "labels are of type float64: they must be whole numbers or"),
         (_with("--classes", "0", "1"), "the label '2', first in row 0, is not in --classes 0 1"),
-        (_with("--classes", "0", "1", "2", "3"), "too few examples of a class: '3' has 0, and each needs 10"),
+        (_with("--classes", "0", "1", "2", "3"), "too few examples of a class: '3' has 0, and each needs 1 (--min-per"),
         (lambda f: _embeddings(f, labels=0 * LABELS), "there is only one class, '0': a classifier needs two or more"),
         (_folders, "pictures has no folder with pictures, but 40 pictures: put the pictures into one folder for"),
         (lambda f: _embeddings(f, 0 * ROWS), "all rows are the same in all 3 columns: there is nothing to learn from"),

@@ -1,6 +1,7 @@
 """`demur sweep` from a user's command line, and the `fit` command that it prints."""
 
 import csv
+import html
 import json
 import shlex
 from pathlib import Path
@@ -55,6 +56,10 @@ def test_fit_command_of_the_best_run_gives_the_same_tune_loss(
     assert {row["seed"] for row in rows} == {"3", "4"}
     assert (tmp_path / "sweep" / "sweep.png").read_bytes().startswith(b"\x89PNG")
 
+    page = html.unescape((tmp_path / "sweep" / "sweep.html").read_text(encoding="utf-8"))
+    assert f"<code>{captured.out.splitlines()[-1].strip()}</code>" in page
+    assert page.count("<tr>") == 1 + 4 * 2  # every setting, not only the best five
+    assert "data:image/png;base64," in page
     command = shlex.split(captured.out.splitlines()[-1])
     assert command[:2] == ["demur", "fit"]
     files = ["--out", str(tmp_path / "model.onnx"), "--report-dir", str(tmp_path / "report")]
@@ -89,6 +94,7 @@ def test_run_that_diverges_only_marks_its_row(table: Path, tmp_path: Path, capsy
     assert main(["sweep", *data, "--learning-rate", "1e37,1e38", "--epochs", "2", "--out", str(tmp_path)]) == 1
     assert "demur: every run diverged: try a lower --learning-rate." in capsys.readouterr().err
     assert [row["diverged"] for row in _rows(tmp_path)] == ["true", "true"]
+    assert "<li>every run diverged: try a lower --learning-rate</li>" in (tmp_path / "sweep.html").read_text()
 
 
 def test_best_at_the_end_of_a_range_is_reported(

@@ -213,8 +213,8 @@ def test_class_of_copies_only_is_too_small(tmp_path: Path) -> None:
     values["label"][200:] = "rare"
     opened_data = opened(write(tmp_path / "t.csv", values), copies="one", **LEFT_OUT)
     assert opened_data.findings.errors == [
-        "too few examples of a class: 'rare' has 0 (20 copies left out), and each needs 10 (--min-per-class): add "
-        "some, or leave such classes out by --drop-rare 10"
+        "too few examples of a class: 'rare' has 0 (20 copies left out), and each needs 1 (--min-per-class): add "
+        "some, or leave such classes out by --drop-rare 1"
     ]
     assert class_counts(opened_data)["rare"] == 0
     assert opened(tmp_path / "t.csv", copies="free", **LEFT_OUT).findings.errors == []

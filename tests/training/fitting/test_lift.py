@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from tests.training.fitting.lifts import lift_on
+from tests.training.fitting.lifts import gathered, lift_on
 from training.errors import TrainingError
 from training.fitting import lift as lift_module
 from training.fitting.examples import Examples
@@ -24,19 +24,12 @@ def _features(count: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(count, D, generator=generator, dtype=torch.float64) @ MIX + 3
 
 
-def _gathered(z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The products of each pair i <= j, less the mean 1 or 0, `[N, P]`, and the pairs, `[2, P]`."""
-    pairs = torch.triu_indices(z.shape[1], z.shape[1])
-    first, second = pairs
-    return z[:, first] * z[:, second] - (first == second).double(), pairs
-
-
 def test_coordinates_are_whitened_and_products_have_the_deviation_of_the_features() -> None:
     features = _features(N)
     lift = lift_on(features, K)
     z = lift.coordinates(features)
     torch.testing.assert_close(z.T.cov(), torch.eye(K, dtype=torch.float64))
-    products, (first, second) = _gathered(z)
+    products, (first, second) = gathered(z)
     deviation = math.sqrt(features.var(dim=0).mean())
     factors = lift.scales[first, second] * (2 - (first == second).double()).sqrt()
     torch.testing.assert_close(products.std(dim=0, correction=0) * factors, torch.full_like(factors, deviation))
@@ -52,7 +45,7 @@ def test_lift_is_a_regression_on_products(monkeypatch: pytest.MonkeyPatch, class
     half = torch.randn(classes, K, K, generator=generator, dtype=torch.float64)
     symmetric, errors = half + half.transpose(1, 2), torch.randn(50, classes, generator=generator, dtype=torch.float64)
     z = lift.coordinates(features)
-    products, (first, second) = _gathered(z)
+    products, (first, second) = gathered(z)
     once = (2 - (first == second).double()).sqrt()
     standardised, weights = products * lift.scales[first, second] * once, symmetric[:, first, second] * once
     torch.testing.assert_close(lift.logits(symmetric, z), standardised @ weights.T)

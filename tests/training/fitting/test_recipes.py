@@ -18,5 +18,6 @@ def test_chapter_recipe_matches_the_chapter() -> None:
         "precision": "float32",
         "lift": 0,
         "augment": "none",
+        "optimizer": "sgd",
     }
     assert RECIPES["chapter"] is CHAPTER

@@ -11,7 +11,7 @@ from service.contract.errors import FileError
 from tests.training.conftest import HISTORY
 from training.errors import TrainingError
 from training.reporting.evaluation.evaluation import Evaluation
-from training.reporting.files import NAMES, check_apart, write_evaluation, write_fit
+from training.reporting.files import NAMES, write_evaluation, write_fit
 
 PICTURES = {
     "risk-coverage.png",
@@ -104,10 +104,6 @@ def test_no_partial_files_stay(tmp_path: Path, tiny_evaluation: Evaluation) -> N
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
 
 
-def test_model_cannot_have_the_name_of_a_report_file(tmp_path: Path, fit_report: Path, evaluation_report: Path) -> None:
-    for name in ("report.html", "curves.png"):
-        with pytest.raises(TrainingError, match=f"{name} is the name of a report file"):
-            check_apart(tmp_path, tmp_path / name)
-    check_apart(tmp_path, tmp_path / "model.onnx")
-    check_apart(tmp_path, tmp_path / "elsewhere" / "report.html")
+def test_names_of_the_report_files(fit_report: Path, evaluation_report: Path) -> None:
+    """The command line keeps other outputs apart from them."""
     assert _names(fit_report) | _names(evaluation_report) <= NAMES

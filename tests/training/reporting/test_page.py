@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.contract.training import Lift
+from service.contract.training import Lift, Selection, Tried
 from service.inference.classifier import Classifier
 from tests import tiny
 from tests.training.conftest import tiny_splits
@@ -187,3 +187,23 @@ def test_page_states_a_lift(tmp_path: Path) -> None:
     path.write_bytes(to_onnx(tiny.MODEL, tiny.manifest().model_copy(update={"lift": Lift(components=2)})))
     words = _Page(_html(evaluate(Classifier.load(path), tiny_splits([0, 1, 2, 2])))).words
     assert "Quadratic lift of 2 components. Recipe tuned, seed 0" in words
+
+
+def test_choice_of_the_settings_is_a_table(tmp_path: Path) -> None:
+    tried = {"augment": "none", "weight_decay": 0.1, "standard_error": 0.01}
+    trials = [
+        Tried.model_validate(tried | {"lift": lift, "loss": loss}) for lift, loss in ((0, 0.5), (8, 0.3), (16, 0.4))
+    ]
+    selection = Selection(method="cross-validation", rows=1234, tried=trials, chosen=1)
+    training = tiny.manifest().training.model_copy(update={"recipe": "auto", "selection": selection})
+    path = tmp_path / "model.onnx"
+    path.write_bytes(to_onnx(tiny.MODEL, tiny.manifest().model_copy(update={"training": training})))
+    words = _Page(_html(evaluate(Classifier.load(path), tiny_splits([0, 1, 2, 2])))).words
+    assert "on 1,234 rows that a fit had not seen, of train and tune by cross-validation" in words
+    assert "the features alone0.10.5000 +0.2000 (0.0100)" in words
+    assert "products of 8 coordinates0.10.3000 chosen" in words
+    assert words.count("chosen") == 3  # in the heading, the caption and once in the table
+
+
+def test_given_settings_have_no_table(html: str, evaluation: Evaluation) -> None:
+    assert ("How the settings were chosen" in html) == (evaluation.manifest.training.selection is not None)

@@ -17,6 +17,8 @@ _INDEX = re.compile(r"__index_level_\d+__")
 
 def left_out(name: str, array: pa.Array, files: int) -> str | None:
     """The line for a column that is left out, of rows from that many files; None for a column to use."""
+    if not name:  # in Parquet; those of CSV files get one
+        return "a column without a name is left out: give it a name in the file to use it"
     if UNNAMED.fullmatch(name) and array.null_count == len(array):
         return f"column {name!r} is left out: it has no name and no value"
     if _INDEX.fullmatch(name):

@@ -201,7 +201,7 @@ def _check_same_columns(files: Sequence[TableFile], tables: Sequence[pa.Table]) 
                 if name not in fewer.column_names:
                     raise DataError(
                         f"{lacking.path} has no column {name!r}, which {having.path} has: all files of a table must "
-                        "have the same columns"
+                        "have the same columns; or name one file"
                     )
 
 

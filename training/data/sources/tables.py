@@ -20,6 +20,7 @@ from training.data.twins import name_warnings
 from training.errors import DataError
 
 _NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
+_MAX_NAME = 200  # characters, in the manifest
 _MAX_NAMED = 5  # columns that a message names
 _MAX_CATEGORIES = 0.5  # of the rows: a column with more categories probably identifies the rows
 
@@ -33,7 +34,7 @@ def read(options: DataOptions, findings: Findings) -> RawData:
     values: list[NDArray[np.float32]] = []
     left_out = {options.label_column, *options.extra_columns, *options.ignore_columns}
     for name in table.column_names:
-        if name in left_out:
+        if name in left_out or (options.columns is not None and name not in options.columns):
             continue
         array = table[name].combine_chunks()
         if name not in (*options.categorical, *options.numeric) and (
@@ -67,6 +68,7 @@ def read(options: DataOptions, findings: Findings) -> RawData:
 def _check_names(table: pa.Table, options: DataOptions) -> None:
     by_option = [
         ("--label-column", (options.label_column,)),
+        ("the model's column", options.columns or ()),
         ("--split-column", (options.split_column,)),
         ("--group-column", (options.group_column,)),
         ("--time-column", (options.time_column,)),
@@ -87,6 +89,12 @@ def _column(
 ) -> tuple[Column, NDArray[np.float32]] | None:
     """One column as the manifest describes it, and its values in the graph; None if it cannot be used."""
     kind = array.type
+    if len(name) > _MAX_NAME:
+        findings.errors.append(
+            f"the column {name[:40]!r}... has a name of {len(name)} characters: at most {_MAX_NAME} are allowed; "
+            "shorten it in the file"
+        )
+        return None
     if pa.types.is_null(kind):
         findings.errors.append(f"column {name!r} has no value in any row: leave it out by --ignore-columns {name}")
         return None

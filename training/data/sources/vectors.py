@@ -35,6 +35,8 @@ def column(options: DataOptions) -> str | None:
     Bytes may also be an identifier: a column of bytes that is not named is taken for vectors only if there is nothing
     else to learn from. Raises DataError.
     """
+    if options.columns is not None:
+        return None
     file = table_files.files(options.path)[0]
     path = file.path
     if is_csv(path):

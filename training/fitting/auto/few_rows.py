@@ -87,18 +87,20 @@ class FewRows:
     def _trial(self, components: int, augment: Augment, simpler: float | None) -> Trial:
         """`simpler` is the weight decay of a simpler trial, where there is one."""
         lift = self._search.lift_of(components) if components else None
+        kept = 0 if lift is None else lift.components
+        self._search.trying(kept, augment)
         features = _lifted(self._rows.features, lift)
         times = 1
         if augment == "shift" and self._rows.moved is not None:
             features = torch.cat([features, _lifted(self._rows.moved, lift)])
             times = len(features) // len(self._rows.features)
         folds = _Folds(features, self._rows, times, self._search.variance)
-        strongest = _STRONGEST if simpler is None else min(_STRONGEST, _ABOVE * simpler)
-        weakest = _WEAKEST
-        if augment == "shift" and simpler is not None:  # its fits take longest, and need no other decay
-            strongest = weakest = simpler
-        decay, losses = self._search.decay(folds.losses, strongest, weakest)
-        return self._search.tried(Trial(decay, 0 if lift is None else lift.components, augment, losses))
+        if augment == "none" or simpler is None:
+            strongest = _STRONGEST if simpler is None else min(_STRONGEST, _ABOVE * simpler)
+            decay, losses, edge = self._search.decay(folds.losses, strongest, _WEAKEST)
+        else:  # fits to moved pictures take longest, and need no other decay
+            decay, losses, edge = simpler, folds.losses(simpler), None
+        return self._search.tried(Trial(decay, kept, augment, losses, edge=edge))
 
 
 def _lifted(features: Tensor, lift: QuadraticLift | None) -> Tensor:

@@ -59,6 +59,7 @@ class ManyRows:
         return self._full(chosen, trials)
 
     def _linear(self) -> Trial:
+        self._search.trying(0)
         start: SoftmaxRegression | None = None
 
         def losses(decay: float) -> Tensor:
@@ -67,8 +68,8 @@ class ManyRows:
             start = self._fit_full_batch(settings, start, _TOLERANCE).model
             return losses_of(start, self._tune)
 
-        decay, least = self._search.decay(losses, _STRONGEST, _WEAKEST)
-        return self._search.tried(Trial(decay, 0, "none", least))
+        decay, least, edge = self._search.decay(losses, _STRONGEST, _WEAKEST)
+        return self._search.tried(Trial(decay, 0, "none", least, edge=edge))
 
     def _lifts(self, before: Sequence[Trial]) -> list[Trial]:
         """Ever more coordinates, until they are no better than fewer."""
@@ -93,6 +94,7 @@ class ManyRows:
         settings = self._lifted(components, decay, _SHORT)
         settings = replace(settings, learning_rate=_FASTER * settings.learning_rate)
         lift = self._search.lift_of(components)
+        self._search.trying(lift.components)
         generator = torch.Generator().manual_seed(self._search.seed)
         try:
             model = fit(self._train, self._tune, self._search.classes, settings, generator, lift=lift).model
@@ -118,6 +120,7 @@ class ManyRows:
         updates = _MOVED if augment == "shift" else _FULL
         settings = replace(self._lifted(chosen.lift, chosen.weight_decay, updates), augment=augment)
         lift = self._search.lift_of(chosen.lift)
+        self._search.trying(chosen.lift, augment)
         generator = torch.Generator().manual_seed(self._search.seed)
         train = self._train
         if augment == "shift" and self._search.picture is not None:

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from training.fitting.auto.trials import Trial, path
+from training.fitting.auto.trials import Edge, Trial, path
 from training.fitting.fit import Epoch
 from training.fitting.lift import QuadraticLift
 from training.fitting.recipes import Augment
 from training.fitting.shifted import Picture
 
 
-def _ignore(_: object) -> None:
+def _ignore(*_: object) -> None:
     """Nobody listens."""
 
 
@@ -28,6 +28,7 @@ class Search:
     weight_decay: float | None = None  # where every feature has variance 1, as everywhere here
     lift: int | None = None
     augment: Augment | None = None
+    on_start: Callable[[int, Augment], None] = _ignore
     on_trial: Callable[[Trial], None] = _ignore
     on_epoch: Callable[[Epoch], None] = _ignore
     _lifts: dict[int, QuadraticLift] = field(default_factory=dict)
@@ -49,11 +50,17 @@ class Search:
             self._lifts[components] = self.make_lift(components)
         return self._lifts[components]
 
-    def decay(self, losses: Callable[[float], Tensor], strongest: float, weakest: float) -> tuple[float, Tensor]:
-        """The best weight decay, or the given one, with its losses; arguments as for `path`."""
+    def decay(
+        self, losses: Callable[[float], Tensor], strongest: float, weakest: float
+    ) -> tuple[float, Tensor, Edge | None]:
+        """The best weight decay, or the given one, with its losses; arguments and results as for `path`."""
         if self.weight_decay is not None:
-            return self.weight_decay, losses(self.weight_decay)
+            return self.weight_decay, losses(self.weight_decay), None
         return path(losses, strongest, weakest)
+
+    def trying(self, lift: int, augment: Augment = "none") -> None:
+        """Tell of a trial that begins."""
+        self.on_start(lift, augment)
 
     def tried(self, trial: Trial) -> Trial:
         """Tell of a trial, and return it."""

@@ -3,10 +3,13 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from torch import Tensor
+import torch
 
 from training.fitting.recipes import Augment
+
+Edge = Literal["strongest", "weakest"]
 
 _STEP = 10**-0.5  # from one to the next
 
@@ -18,8 +21,9 @@ class Trial:
     weight_decay: float  # where every feature has variance 1
     lift: int  # coordinates; 0 for none
     augment: Augment
-    losses: Tensor  # [N]
+    losses: torch.Tensor  # [N]
     short: bool = False  # not fitted to the end: comparable with other short ones only
+    edge: Edge | None = None  # of its path, where the weight decay lies at one
 
     @property
     def loss(self) -> float:
@@ -32,26 +36,32 @@ class Trial:
         return error if math.isfinite(error) else None
 
 
-def path(losses: Callable[[float], Tensor], strongest: float, weakest: float) -> tuple[float, Tensor]:
-    """The weight decay of lowest mean loss, with its losses; `losses` gives those of a decay.
+def path(
+    losses: Callable[[float], torch.Tensor], strongest: float, weakest: float
+) -> tuple[float, torch.Tensor, Edge | None]:
+    """The weight decay of lowest mean loss, its losses, and whether it is the first or the last that can be tried.
+
+    `losses` gives those of a decay.
 
     It goes from the strongest to ever weaker ones, so that each fit can start from the one before, and ends with the
     first that is worse: the loss has one minimum, but for noise.
 
     >>> path(lambda decay: torch.tensor([abs(decay - 0.1)]), 1.0, 1e-7)
-    (0.1, tensor([0.]))
+    (0.1, tensor([0.]), None)
+    >>> path(lambda decay: torch.tensor([decay]), 1.0, 0.01)
+    (0.01, tensor([0.0100]), 'weakest')
     """
     best, best_losses = strongest, losses(strongest)
     while best > weakest * 1.5:
         decay = float(f"{best * _STEP:.2g}")
         tried = losses(decay)
         if not float(tried.mean()) < float(best_losses.mean()):
-            break
+            return best, best_losses, "strongest" if best == strongest else None
         best, best_losses = decay, tried
-    return best, best_losses
+    return best, best_losses, "weakest"
 
 
-def significantly_better(candidate: Tensor, other: Tensor) -> bool:
+def significantly_better(candidate: torch.Tensor, other: torch.Tensor) -> bool:
     """Whether the mean of `candidate` is lower by more than a standard error of the paired difference, `[N]` each.
 
     >>> significantly_better(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([1.1, 2.1, 3.3]))
@@ -62,7 +72,7 @@ def significantly_better(candidate: Tensor, other: Tensor) -> bool:
     return float((other.double() - candidate.double()).mean()) > standard_error(other - candidate)
 
 
-def standard_error(differences: Tensor) -> float:
+def standard_error(differences: torch.Tensor) -> float:
     """Of a mean of `[N]`; infinite for a single one.
 
     >>> standard_error(torch.tensor([1.0, 2.0, 3.0]))  # 1 / sqrt(3)

@@ -1,6 +1,8 @@
 """Rebuilds the splits of a model's training from its manifest and the data."""
 
-from service.contract.manifest import Manifest
+from collections.abc import Mapping
+
+from service.contract.manifest import Manifest, Split, SplitName
 from training.data.dataset import LabelledData
 from training.data.splits import Splits, split
 from training.errors import TrainingError
@@ -28,8 +30,16 @@ def reproduce(manifest: Manifest, dataset: LabelledData) -> Splits:
     differing = [name for name in {**recorded, **rebuilt} if rebuilt.get(name) != recorded.get(name)]
     if differing:
         raise TrainingError(
-            f"the data give other splits than in the model's training: {', '.join(differing)} differ. "
-            "Splits depend on their options, such as --copies and --group-column, and on the versions of "
-            "this code and of numpy."
+            f"the data give other splits than in the model's training: {', '.join(differing)} differ"
+            f"{_described(differing[0], recorded, rebuilt)}. Give the options of the fit that decide splits, such as "
+            "--group-column, --split-shares and --copies; splits also depend on the versions of this code and of numpy."
         )
     return splits
+
+
+def _described(name: SplitName, recorded: Mapping[SplitName, Split], rebuilt: Mapping[SplitName, Split]) -> str:
+    """What the model says of a split, and what the data give: the words name the options."""
+    words = [
+        f"{splits[name].size} of {splits[name].source}" if name in splits else "none" for splits in (recorded, rebuilt)
+    ]
+    return f": in the model, {name} is {words[0]}; here, {words[1]}" if words[0] != words[1] else ""

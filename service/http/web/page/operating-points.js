@@ -1,6 +1,7 @@
 // The promise of each policy, and its measured result on the report split, kept apart.
 
 export const CONTRADICTED = "The report split contradicts this promise.";
+const CONTRADICTION = /^(selective_risk|reject_cost)=/; // begins with the policy
 
 /** The certificates, the measured points and the curve of one model card. */
 export class OperatingPoints {
@@ -10,7 +11,8 @@ export class OperatingPoints {
     this.points = card.metrics.operating_points;
     this.risks = card.abstention?.selective_risk ?? [];
     this.costs = card.abstention?.reject_cost ?? [];
-    this.warnings = card.warnings;
+    this.contradictions = card.warnings.filter((warning) => CONTRADICTION.test(warning));
+    this.otherWarnings = card.warnings.filter((warning) => !CONTRADICTION.test(warning));
   }
 
   /** The certificate of a policy; undefined if it promises nothing. */
@@ -22,7 +24,7 @@ export class OperatingPoints {
 
   /** Whether the report split contradicts the policy: then there is a warning that begins "selective_risk=0.05 ". */
   contradicted(policy) {
-    return this.warnings.some((warning) => {
+    return this.contradictions.some((warning) => {
       const [kind, value] = warning.split(" ", 1)[0].split("=");
       return kind === policy.kind && Number(value) === policy[kind];
     });

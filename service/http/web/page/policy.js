@@ -16,7 +16,10 @@ export class PolicyControl {
     this.isDefaultKnown = false;
     this.promise = element("dd");
     this.measurement = element("dd");
-    const notices = this.points.warnings.length ? [notice(this.points.warnings)] : [];
+    const notices = [
+      notice("The report split contradicts these promises", this.points.contradictions),
+      notice("Without a policy the model never answers", this.points.otherWarnings),
+    ].flat();
     const risks = this.points.risks.map((c) => this.#choice(`${promised(c.selective_risk)}`, c, {
       kind: "selective_risk",
       selective_risk: c.selective_risk,
@@ -151,10 +154,10 @@ export class PolicyControl {
   }
 }
 
-function notice(warnings) {
-  const title = element("strong", {}, "The report split contradicts these promises");
-  const items = warnings.map((warning) => element("li", {}, warning));
-  return element("div", { className: "notice", role: "alert" }, title, element("ul", {}, ...items));
+function notice(title, warnings) {
+  if (!warnings.length) return [];
+  const list = element("ul", {}, ...warnings.map((warning) => element("li", {}, warning)));
+  return [element("div", { className: "notice", role: "alert" }, element("strong", {}, title), list)];
 }
 
 function group(title, controls) {

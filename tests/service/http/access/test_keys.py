@@ -160,13 +160,15 @@ def test_command_without_a_file_prints_the_line_too(tmp_path: Path) -> None:
 def test_command_reports_errors_in_one_line(tmp_path: Path) -> None:
     assert _key("shop", "--scope", "predict", "--file", "keys", folder=tmp_path).returncode == 0
     before = (tmp_path / "keys").read_text()
-    for arguments, message in (
-        (["shop", "--scope", "admin", "--file", "keys"], "demur: keys has a key shop already: remove its line"),
-        (["a b", "--scope", "admin"], "demur: the name must be 1 to 64 letters"),
-        (["b", "--scope", "admin", "--file", "no/keys"], "demur: cannot write the API keys no/keys: No such file"),
+    os.mkfifo(tmp_path / "fifo")
+    for status, arguments, message in (
+        (1, ["shop", "--scope", "admin", "--file", "keys"], "demur: keys has a key shop already: remove its line"),
+        (1, ["a b", "--scope", "admin"], "demur: the name must be 1 to 64 letters"),
+        (1, ["b", "--scope", "admin", "--file", "no/keys"], "demur: cannot write the API keys no/keys: No such file"),
+        (2, ["b", "--scope", "admin", "--file", "fifo"], "demur: cannot write fifo: it is a fifo; name a regular file"),
     ):
         result = _key(*arguments, folder=tmp_path)
-        assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+        assert (result.returncode, result.stdout, result.stderr.count("\n")) == (status, "", 1)
         assert result.stderr.startswith(message)
     assert _key("shop", folder=tmp_path).returncode == 2
     assert (tmp_path / "keys").read_text() == before

