@@ -68,7 +68,7 @@ class ManyRows:
             start = self._fit_full_batch(settings, start, _TOLERANCE).model
             return losses_of(start, self._tune)
 
-        decay, least, edge = self._search.decay(losses, _STRONGEST, _WEAKEST, worse=1)
+        decay, least, edge = self._search.decay(losses, _STRONGEST, _WEAKEST)
         return self._search.tried(Trial(decay, 0, "none", least, edge=edge))
 
     def _lifts(self, before: Sequence[Trial]) -> list[Trial]:
