@@ -218,6 +218,8 @@ def _rotated(centred: Tensor, count: int) -> tuple[Tensor, Tensor]:
         kept = values > _NOISE * values[-1]
         return vectors[:, kept] * values[kept].sqrt(), values[kept] / count
     else:  # the copies have directions of their own
-        return centred, own.square().mean(dim=0)
+        variances = centred.square().mean(dim=0)
+        kept = variances > _NOISE * variances.max()
+        return centred[:, kept], variances[kept]
     kept = values > _NOISE * values[-1]
     return centred @ axes[:, kept], values[kept] / count
