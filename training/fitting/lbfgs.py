@@ -15,7 +15,7 @@ from torch import Tensor
 Function = Callable[[Tensor], tuple[Tensor, Tensor]]  # parameters [R, P] -> values [R], gradients [R, P]
 Scaling = Callable[[Tensor], Tensor]  # gradients [R, P] -> about the inverse Hessians times them
 
-TOLERANCE = 1e-5  # of a value, relative: by how much a step may still be expected to lower it
+TOLERANCE = 1e-4  # of a value, relative: by how much a step may still be expected to lower it
 _MEMORY = 10  # pairs of a step and the change of the gradient
 _DECREASE = 1e-4  # of a step, as a share of what the slope promises (Armijo)
 _SHORTER = 0.4
@@ -62,7 +62,9 @@ def minimise(
     for number in range(1, iterations + 1):
         directions = -pairs.times_inverse_hessian(gradients)
         slopes = _dot(directions, gradients)
-        done = done | (-slopes <= tolerance * values.abs().clamp(min=rounding))
+        # Before the first step the scaling may be far too small, and the expected fall with it.
+        enough = 0.0 if number == 1 else tolerance
+        done = done | (-slopes <= enough * values.abs().clamp(min=rounding))
         if bool(done.all()):
             return Minima(parameters, values, done, number - 1)
         lengths = (~done).to(start.dtype)
