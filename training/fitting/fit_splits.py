@@ -15,6 +15,7 @@ from training.data.splits import Splits
 from training.fitting.auto.choose import Choice, choose
 from training.fitting.auto.few_rows import LIFTS as LIFTS_OF_FEW
 from training.fitting.auto.many_rows import LIFTS as LIFTS_OF_MANY
+from training.fitting.auto.scaling import scaling_for
 from training.fitting.auto.search import Search
 from training.fitting.auto.trials import Trial
 from training.fitting.checkpoint import Checkpoint, identity
@@ -73,7 +74,7 @@ def fit_splits(
     require_room(task.settings.lift, len(task.dataset.classes))
     inputs = (task.dataset, task.splits, task.recipe, task.seed)
     workers.require_same(identity(*inputs, task.settings) | {"device": device.type})
-    encoder = workers.broadcast(lambda: encoder_for(task.dataset.input, task.splits.train))
+    encoder = workers.broadcast(lambda: _encoder(task))
     axes = workers.broadcast(lambda: _axes(task, encoder))
     start = time.perf_counter()
     choice = workers.broadcast(lambda: _choice(task, encoder, axes, device, listener))
@@ -85,6 +86,14 @@ def fit_splits(
         fitted = _fit(task, encoder, lift, settings, device, listener, workers, checkpoint)
     kept = None if lift is None or axes is None else axes.leading(max(lift.components, axes.of_gate))
     return FittedSplits(encoder, kept, settings, choice, fitted, time.perf_counter() - start)
+
+
+def _encoder(task: Task) -> Encoder:
+    """The encoder, with the scaling that the recipe `auto` chooses."""
+    kind, train = task.dataset.input, task.splits.train
+    if task.recipe != "auto":
+        return encoder_for(kind, train)
+    return encoder_for(kind, train, scaling_for(kind, train, len(task.dataset.classes), task.seed))
 
 
 def _axes(task: Task, encoder: Encoder) -> PrincipalAxes | None:

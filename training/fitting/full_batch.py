@@ -77,8 +77,18 @@ class Spectrum:
         What they have along no axis is rounding error, since no feature varies there; a small decay would enlarge it.
         """
         if not len(self.variances):
-            return weights / (curvature * self.rest + decay)
-        return (weights @ self.axes / (curvature * self.variances + decay)) @ self.axes.T
+            return weights / (curvature * _over_zero(self.rest) + decay)
+        return (weights @ self.axes / (curvature * _over_zero(self.variances) + decay)) @ self.axes.T
+
+
+def _over_zero(variances: Tensor) -> Tensor:
+    """Variances under those of rounding errors are raised to them, so that a decay of 0 divides by no zero.
+
+    >>> _over_zero(torch.tensor([4.0, 0.0]))
+    tensor([4.0000e+00, 4.0000e-06])
+    """
+    least = max(_NOISE * float(variances.max()), torch.finfo(variances.dtype).tiny)
+    return variances.clamp(min=least)
 
 
 def fit_full_batch(

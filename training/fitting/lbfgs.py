@@ -15,7 +15,7 @@ from torch import Tensor
 Function = Callable[[Tensor], tuple[Tensor, Tensor]]  # parameters [R, P] -> values [R], gradients [R, P]
 Scaling = Callable[[Tensor], Tensor]  # gradients [R, P] -> about the inverse Hessians times them
 
-TOLERANCE = 1e-5  # of a value, relative: by how much a step may still be expected to lower it
+TOLERANCE = 1e-4  # of a value, relative: by how much a step may still be expected to lower it
 _MEMORY = 10  # pairs of a step and the change of the gradient
 _DECREASE = 1e-4  # of a step, as a share of what the slope promises (Armijo)
 _SHORTER = 0.4

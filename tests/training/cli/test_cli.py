@@ -86,11 +86,14 @@ def test_options_override_the_recipe(tmp_path: Path, data_folder: Path) -> None:
         "schedule": "cosine",
         "clip_norm": 2.0,
         "keep": "best",
+        "lift": 0,
+        "augment": "none",
         "seed": 3,
         "device": "cpu",
         "precision": "float64",
         "processes": 1,
         "best_epoch": 1,
+        "selection": None,
     }
 
 

@@ -142,6 +142,16 @@ def streamed(tmp_path_factory: pytest.TempPathFactory) -> tuple[StreamedExamples
     return source, Examples(torch.from_numpy(part.inputs).double(), torch.from_numpy(part.labels))
 
 
+@pytest.mark.parametrize("most", [2048, 3], ids=["axes", "no axes"])
+def test_no_decay_and_constant_features(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr(full_batch_module, "_MAX_DECOMPOSED", most)
+    train = CASES["a constant and a double"]
+    fitted = _fit(train, train, 0.0)
+    expected = _by_scikit_learn(train.stored, train.labels, 1e-9)
+    best = _objective(*expected, train.stored, train.labels, 0.0)
+    assert fitted.history[-1].train.loss == pytest.approx(best, rel=1e-4)
+
+
 @pytest.mark.parametrize("lifted", [False, True], ids=["plain", "lifted"])
 @pytest.mark.parametrize("size", [1, 3])
 def test_streams_and_workers_give_the_fit_of_one_process_in_memory(
@@ -206,7 +216,7 @@ def test_spectrum_divides_by_the_variances(monkeypatch: pytest.MonkeyPatch, coun
     spectrum = Spectrum.of(train)
     covariance = train.features.T.cov(correction=0)
     expected = covariance if most > width else covariance.diagonal().diag()
-    weights = torch.randn(2, width, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    weights = train.features[:2] - train.features.mean(dim=0)  # as a gradient, of directions in which features vary
     inverse = torch.linalg.inv(0.5 * expected + 0.1 * torch.eye(width, dtype=torch.float64))
     torch.testing.assert_close(spectrum.divide(weights, 0.5, 0.1), weights @ inverse, rtol=1e-5, atol=1e-6)
     assert spectrum.mean_variance == pytest.approx(float(covariance.diagonal().mean()), rel=1e-5)

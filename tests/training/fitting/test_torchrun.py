@@ -133,3 +133,23 @@ def test_error_ends_all_processes_with_one_line(tmp_path: Path) -> None:
     assert shown == ""
     assert f"demur: --data {tmp_path}/nowhere.npy does not exist" in stderr.splitlines()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_are_chosen_once_for_all_processes(tmp_path: Path) -> None:
+    """The first process tells the others its choice, and shares the fit with them."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(12_000, 4)).astype(np.float32)
+    np.save(tmp_path / "x.npy", rows)
+    np.save(tmp_path / "y.npy", (rows[:, 0] * rows[:, 1] > 0).astype(np.int64))
+    command = ["-m", "training", "fit", "--precision", "float64"]
+    command += ["--data", str(tmp_path / "x.npy"), "--labels", str(tmp_path / "y.npy")]
+    alone = [sys.executable, *command, "--out", str(tmp_path / "one.onnx")]
+    subprocess.run(alone, cwd=ROOT, env=command_environment(OMP_NUM_THREADS="1"), check=True, capture_output=True)
+    job = torchrun.start(*torchrun.TWO, "--no-python", sys.executable, *command, "--out", str(tmp_path / "two.onnx"))
+    _, output = torchrun.finish(job)
+    assert output.count("tried the features alone: ") == 1  # only the first process prints
+    one, two = (Classifier.load(tmp_path / name).manifest.training for name in ("one.onnx", "two.onnx"))
+    assert one.recipe == "auto"
+    assert one.lift == 4
+    assert two == one.model_copy(update={"processes": 2})
+    _assert_same_weights(tmp_path / "two.onnx", tmp_path / "one.onnx")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -12,6 +12,8 @@ from torch import Tensor
 
 from service.contract.inputs import FeaturesInput
 from training.data.encoders.encoder import GraphPart
+
+Scaling = Literal["each", "common"]  # each number by its own deviation; all by one, which keeps their proportions
 
 _ROWS = 512  # processed together: few enough to stay in the processor's cache
 _MAX_MEAN = 1e30  # in absolute value; the difference of a float32 and a larger mean might overflow a float32
@@ -30,11 +32,15 @@ class FeatureEncoder:
 
     kind: FeaturesInput
     mean: NDArray[np.float64]  # [P], of the training rows without missing values; rounded to float32
-    deviation: NDArray[np.float64]  # [P], standard deviation, rounded to float32; 1 if a column is constant
+    deviation: NDArray[np.float64]  # [P], what numbers are divided by, rounded to float32; 1 if nothing varies
 
     @classmethod
-    def fit(cls, kind: FeaturesInput, blocks: Iterable[NDArray[np.float32]]) -> "FeatureEncoder":
+    def fit(
+        cls, kind: FeaturesInput, blocks: Iterable[NDArray[np.float32]], scaling: Scaling = "each"
+    ) -> "FeatureEncoder":
         """Mean and deviation of the training rows, a block `[B, width]` at a time.
+
+        The `common` deviation is the root of the mean of the variances.
 
         Uses the update of Chan, Golub and LeVeque (1983, The American Statistician 37(3)), which is numerically stable:
         no sum is much larger than the result.
@@ -58,7 +64,10 @@ class FeatureEncoder:
                 squares += np.square(shift) * count * added / np.maximum(total, 1)
                 mean += np.where(added > 0, shift * added / np.maximum(total, 1), 0)
                 count = total
-        return cls(kind, _rounded(mean), _divisor(np.sqrt(squares / np.maximum(count, 1))))
+        variances = squares / np.maximum(count, 1)
+        if scaling == "common" and len(variances):
+            variances = np.full_like(variances, variances.mean())
+        return cls(kind, _rounded(mean), _divisor(np.sqrt(variances)))
 
     @property
     def width(self) -> int:

@@ -21,7 +21,7 @@ from training.fitting.recipes import Augment
 
 FOLDS = 5
 _STRONGEST, _WEAKEST = 1.0, 1e-7  # weight decays
-_ABOVE = 30  # by how much more features may need a stronger decay
+_ABOVE = 10  # by how much more features may need a stronger decay
 LIFTS = (8, 16, 32, 64)
 _MAX_NUMBERS = 2**24  # of the features, 64 MB
 _ITERATIONS = 200
@@ -96,7 +96,12 @@ class FewRows:
             times = len(features) // len(self._rows.features)
         folds = _Folds(features, self._rows, times, self._search.variance)
         strongest = _STRONGEST if simpler is None else min(_STRONGEST, _ABOVE * simpler)
-        decay, losses, edge = self._search.decay(folds.losses, strongest, _WEAKEST, worse=2)
+        weakest = _WEAKEST
+        if augment == "shift" and simpler is not None:  # its fits take longest, and need no other decay
+            strongest = weakest = simpler
+        decay, losses, edge = self._search.decay(folds.losses, strongest, weakest)
+        if edge == "strongest" and strongest < _STRONGEST:
+            edge = None  # the features alone were tried with stronger ones
         return self._search.tried(Trial(decay, kept, augment, losses, edge=edge))
 
 

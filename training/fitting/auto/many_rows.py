@@ -68,7 +68,7 @@ class ManyRows:
             start = self._fit_full_batch(settings, start, _TOLERANCE).model
             return losses_of(start, self._tune)
 
-        decay, least, edge = self._search.decay(losses, _STRONGEST, _WEAKEST, worse=1)
+        decay, least, edge = self._search.decay(losses, _STRONGEST, _WEAKEST)
         return self._search.tried(Trial(decay, 0, "none", least, edge=edge))
 
     def _lifts(self, before: Sequence[Trial]) -> list[Trial]:
@@ -104,7 +104,7 @@ class ManyRows:
         return self._search.tried(Trial(decay, lift.components, "none", losses, short=True))
 
     def _full(self, chosen: Trial, trials: list[Trial]) -> Finished:
-        if not chosen.lift:
+        if not chosen.lift and self._search.augment != "shift":
             decay = float(f"{chosen.weight_decay * self._search.variance:.3g}")
             settings = full_batch(len(self._train), decay)
             return Finished(chosen, trials, settings, self._fit_full_batch(settings))
@@ -119,7 +119,7 @@ class ManyRows:
     def _finish(self, chosen: Trial, augment: Augment) -> Finished:
         updates = _MOVED if augment == "shift" else _FULL
         settings = replace(self._lifted(chosen.lift, chosen.weight_decay, updates), augment=augment)
-        lift = self._search.lift_of(chosen.lift)
+        lift = self._search.lift_of(chosen.lift) if chosen.lift else None
         self._search.trying(chosen.lift, augment)
         generator = torch.Generator().manual_seed(self._search.seed)
         train = self._train

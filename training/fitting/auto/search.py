@@ -51,12 +51,12 @@ class Search:
         return self._lifts[components]
 
     def decay(
-        self, losses: Callable[[float], Tensor], strongest: float, weakest: float, worse: int
+        self, losses: Callable[[float], Tensor], strongest: float, weakest: float
     ) -> tuple[float, Tensor, Edge | None]:
         """The best weight decay, or the given one, with its losses; arguments and results as for `path`."""
         if self.weight_decay is not None:
             return self.weight_decay, losses(self.weight_decay), None
-        return path(losses, strongest, weakest, worse)
+        return path(losses, strongest, weakest)
 
     def trying(self, lift: int, augment: Augment = "none") -> None:
         """Tell of a trial that begins."""

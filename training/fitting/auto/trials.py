@@ -37,31 +37,28 @@ class Trial:
 
 
 def path(
-    losses: Callable[[float], torch.Tensor], strongest: float, weakest: float, worse: int = 2
+    losses: Callable[[float], torch.Tensor], strongest: float, weakest: float
 ) -> tuple[float, torch.Tensor, Edge | None]:
     """The weight decay of lowest mean loss, its losses, and whether it is the first or the last that can be tried.
 
     `losses` gives those of a decay.
 
-    It goes from the strongest to ever weaker ones, so that each fit can start from the one before. So many in
-    succession that are `worse` than the best end it: the loss has one minimum, but for noise.
+    It goes from the strongest to ever weaker ones, so that each fit can start from the one before, and ends with the
+    first that is worse: the loss has one minimum, but for noise.
 
     >>> path(lambda decay: torch.tensor([abs(decay - 0.1)]), 1.0, 1e-7)
     (0.1, tensor([0.]), None)
     >>> path(lambda decay: torch.tensor([decay]), 1.0, 0.01)
     (0.01, tensor([0.0100]), 'weakest')
     """
-    best, best_losses, since = strongest, losses(strongest), 0
-    decay = strongest
-    while since < worse and decay > weakest * 1.5:
-        decay = float(f"{decay * _STEP:.2g}")
+    best, best_losses = strongest, losses(strongest)
+    while best > weakest * 1.5:
+        decay = float(f"{best * _STEP:.2g}")
         tried = losses(decay)
-        if float(tried.mean()) < float(best_losses.mean()):
-            best, best_losses, since = decay, tried, 0
-        else:
-            since += 1
-    edge: Edge | None = "strongest" if best == strongest else "weakest" if since == 0 else None
-    return best, best_losses, edge
+        if not float(tried.mean()) < float(best_losses.mean()):
+            return best, best_losses, "strongest" if best == strongest else None
+        best, best_losses = decay, tried
+    return best, best_losses, "weakest" if best < strongest else None
 
 
 def significantly_better(candidate: torch.Tensor, other: torch.Tensor) -> bool:
