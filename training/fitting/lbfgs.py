@@ -62,7 +62,9 @@ def minimise(
     for number in range(1, iterations + 1):
         directions = -pairs.times_inverse_hessian(gradients)
         slopes = _dot(directions, gradients)
-        done = done | (-slopes <= tolerance * values.abs().clamp(min=rounding))
+        # Before the first step the scaling may be far too small, and the expected fall with it.
+        enough = 0.0 if number == 1 else tolerance
+        done = done | (-slopes <= enough * values.abs().clamp(min=rounding))
         if bool(done.all()):
             return Minima(parameters, values, done, number - 1)
         lengths = (~done).to(start.dtype)

@@ -95,13 +95,13 @@ class FewRows:
             features = torch.cat([features, _lifted(self._rows.moved, lift)])
             times = len(features) // len(self._rows.features)
         folds = _Folds(features, self._rows, times, self._search.variance)
-        strongest = _STRONGEST if simpler is None else min(_STRONGEST, _ABOVE * simpler)
-        weakest = _WEAKEST
-        if augment == "shift" and simpler is not None:  # its fits take longest, and need no other decay
-            strongest = weakest = simpler
-        decay, losses, edge = self._search.decay(folds.losses, strongest, weakest)
-        if edge == "strongest" and strongest < _STRONGEST:
-            edge = None  # the features alone were tried with stronger ones
+        if augment == "none" or simpler is None:
+            strongest = _STRONGEST if simpler is None else min(_STRONGEST, _ABOVE * simpler)
+            decay, losses, edge = self._search.decay(folds.losses, strongest, _WEAKEST)
+            if strongest < _STRONGEST and edge == "strongest":
+                edge = None  # the features alone were tried with stronger ones
+        else:  # fits to moved pictures take longest, and need no other decay
+            decay, losses, edge = simpler, folds.losses(simpler), None
         return self._search.tried(Trial(decay, kept, augment, losses, edge=edge))
 
 

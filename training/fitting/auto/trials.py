@@ -58,7 +58,7 @@ def path(
         if not float(tried.mean()) < float(best_losses.mean()):
             return best, best_losses, "strongest" if best == strongest else None
         best, best_losses = decay, tried
-    return best, best_losses, "weakest" if best < strongest else None
+    return best, best_losses, "weakest"
 
 
 def significantly_better(candidate: torch.Tensor, other: torch.Tensor) -> bool:

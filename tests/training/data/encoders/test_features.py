@@ -79,6 +79,14 @@ def test_numbers_are_standardised_and_categories_expanded() -> None:
     np.testing.assert_array_equal(features[:, 5:].argmax(axis=1), rows[:, 3])
 
 
+def test_common_deviation_is_the_root_of_the_mean_variance() -> None:
+    rows = np.array([[0, 7, 1], [6, 7, 3]], dtype=np.float32)  # variances 9, 0 and 1
+    encoder = FeatureEncoder.fit(FeaturesInput(width=3), [rows], "common")
+    np.testing.assert_allclose(encoder.deviation, np.sqrt(10 / 3), rtol=1e-7)
+    (features,) = _graph(encoder).run(None, {"features": rows})
+    np.testing.assert_allclose(features, encoder.features(rows, torch.float64).numpy(), rtol=1e-12)
+
+
 @pytest.mark.parametrize("size", [1, 7, 64, 500])
 def test_mean_and_deviation_by_blocks_equal_those_of_all_rows(size: int) -> None:
     rows = _rows()
