@@ -170,8 +170,8 @@ bench-choices: setup $(MODEL) ## the figures of docs/evidence/serving.md: precis
 	$(BIN)/python -m benchmarks.scrape $(MODEL)
 	$(BIN)/python -m benchmarks.reload $(MODEL)
 
-bench-lift: setup $(MODEL) ## what a quadratic lift costs the graph and a request, beside the published model; needs wrk, minutes
-	$(BIN)/python -m benchmarks.lift $(MODEL)
+bench-lift: setup data ## what a quadratic lift costs the graph and a request, beside a linear model; needs wrk, minutes
+	$(BIN)/python -m benchmarks.lift
 
 bench-data: setup data ## embeddings in a file: an epoch, growth with the rows, memory; decoding 100,000 PNGs
 	$(BIN)/python -m benchmarks.streaming

@@ -1,7 +1,7 @@
 """`make bench-lift`: what a quadratic lift costs the graph, and a request for one image.
 
-The published model, and models of one epoch with lifts of 64, 96 and 128 components, in turn: the graph on one thread
-for 1 and 16 images, and the server's processor time for a request of one image as JSON, with one connection and with
+Models of one epoch without a lift and with lifts of 64, 96 and 128 components, in turn: the graph on one thread for 1
+and 16 images, and the server's processor time for a request of one image as JSON, with one connection and with
 16, whose requests are scored together. The first round warms up. Needs wrk.
 """
 
@@ -25,17 +25,18 @@ from training.data.sources import fashion_mnist
 from training.data.sources.fetch import fetch, locate
 from training.reporting.hardware import processor
 
-COMPONENTS = (64, 96, 128)
+COMPONENTS = (0, 64, 96, 128)
 IMAGES = {1: 2000, 16: 500}  # and how often they are scored in a round
 CONNECTIONS = (1, 16)
 ROUNDS, SECONDS = 7, 2
 
 
 def fitted(components: int, folder: Path) -> Path:
-    """A model with a lift; the time of its graph does not depend on its weights."""
+    """A model with a lift, or with 0 components none; the time of its graph does not depend on its weights."""
     out = folder / f"{components}.onnx"
-    command = [sys.executable, "-m", "training", "fit", "--lift", f"quadratic:{components}", "--epochs", "1"]
-    subprocess.run([*command, "--out", str(out)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "training", "fit", "--recipe", "tuned", "--epochs", "1", "--out", str(out)]
+    lift = ["--lift", f"quadratic:{components}"] if components else []
+    subprocess.run([*command, *lift], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return out
 
 
@@ -59,11 +60,11 @@ def request(server: Served, connections: int, core: int) -> float:
     return (processor_seconds(server.pid) - before) / (per_second * SECONDS) * 1e6
 
 
-def main(model: Path) -> None:
+def main() -> None:
     """Measure all in turn, print medians and their ratios."""
     cores = two_cores()
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
-        models = {"linear": model} | {f"lift {k}": fitted(k, Path(name)) for k in COMPONENTS}
+        models = {f"lift {k}" if k else "linear": fitted(k, Path(name)) for k in COMPONENTS}
         sizes = ", ".join(f"{label} {path.stat().st_size:,}" for label, path in models.items())
         tasks: dict[str, dict[str, Callable[[], float]]] = {}
         for label, path in models.items():
@@ -89,4 +90,4 @@ def main(model: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()
