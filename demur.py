@@ -21,7 +21,7 @@ _COMMANDS = {
     "next-token": _Command("train a model that predicts a text's next token", *_TRAINING),
     "fetch": _Command("find or download fashion-mnist, and print its folder", *_TRAINING),
     "serve": _Command("serve a model over HTTP", *_SERVICE),
-    "score": _Command("answer every row of Parquet files", *_SERVICE),
+    "score": _Command("answer every row of Parquet or CSV files", *_SERVICE),
     "key": _Command("make an API key", *_SERVICE),
 }
 _HELP = f"""\

@@ -113,7 +113,9 @@ def _fitted_model(
     """The fit as `release` takes it. Raises DivergedError where it is no better than guessing."""
     _require_better_than_guessing(fitted.fit, len(dataset.classes), fitted.settings)
     regression = fitted.fit.model.to(_CPU, torch.float32)
-    return FittedModel(fitted.encoder, regression, _training(job, fitted, device, workers), fitted.axes)
+    temperature = None if fitted.choice is None else fitted.choice.temperature
+    training = _training(job, fitted, device, workers)
+    return FittedModel(fitted.encoder, regression, training, fitted.axes, temperature)
 
 
 def _require_better_than_guessing(fitted: Fit, classes: int, settings: FitSettings) -> None:

@@ -198,7 +198,7 @@ def test_training_that_fails_its_gate_keeps_the_model(stack: Stack) -> None:
 
 def test_retrained_model_is_loaded_without_a_restart(stack: Stack) -> None:
     before, started = _json(f"{stack.address}/model")["version"], stack.container("serve")["State"]["StartedAt"]
-    stack.compose("run", "--rm", "train", "fit", "--out", "/models/model.onnx", "--seed", "1", "--min-accuracy", "0.83")
+    stack.compose("run", "--rm", "train", "fit", "--out", "/models/model.onnx", "--seed", "1", "--min-accuracy", "0.88")
     _wait_until(lambda: _json(f"{stack.address}/model")["version"] != before)
     assert _json(f"{stack.address}/model")["training"]["seed"] == 1
     assert stack.container("serve")["State"]["StartedAt"] == started

@@ -64,6 +64,7 @@ class FittedModel:
     regression: SoftmaxRegression  # float32, on the CPU
     training: Training  # how it was fitted, for the manifest
     axes: PrincipalAxes | None = None  # those of the lift, where the regression has one
+    temperature: float | None = None  # where it was chosen with the settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +141,12 @@ def _temperature(fitted: FittedModel, splits: Splits) -> float:
 
 
 def _choose_temperature(fitted: FittedModel, logits: torch.Tensor, tune: Labelled) -> float:
-    """Fitted on tune; for the recipe `auto` 1 where that is as good, within a standard error.
+    """Fitted on tune, unless it was chosen with the settings; for `auto` 1 where that is as good.
 
-    Its weight decay was chosen for the same loss, so 1 is near the best; a temperature of few rows is further from it.
+    That is, within a standard error. Its weight decay was chosen for the same loss, so 1 is near the best; a temperature of few rows is further from it.
     """
+    if fitted.temperature is not None:
+        return fitted.temperature
     temperature = fit_temperature(logits, tune.labels)
     return temperature if fitted.training.recipe != "auto" or pays(temperature, logits, tune.labels) else 1.0
 

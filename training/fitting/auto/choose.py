@@ -33,6 +33,7 @@ class Choice:
     variance: float  # mean over the features: a trial's weight decay times this is that of the settings
     method: Literal["cross-validation", "tune"]
     rows: int  # that the losses are of
+    temperature: float | None  # by cross-validation
     fit: Fit | None  # of the settings on all of train, where it is at hand
 
 
@@ -52,7 +53,7 @@ def choose(
     many = ManyRows(examples(sample, encoder, device, dtype), examples(tune, encoder, device, dtype), search)
     found = many.choose()
     fit = found.fit if sample is train else None
-    return Choice(found.settings, found.chosen, found.trials, search.variance, "tune", len(tune), fit)
+    return Choice(found.settings, found.chosen, found.trials, search.variance, "tune", len(tune), None, fit)
 
 
 def _by_cross_validation(
@@ -70,4 +71,4 @@ def _by_cross_validation(
     chosen, trials = FewRows(rows, search).choose()
     decay = float(f"{chosen.weight_decay * search.variance:.3g}")
     settings = full_batch(len(train), decay, chosen.lift, chosen.augment)
-    return Choice(settings, chosen, trials, search.variance, "cross-validation", len(labels), None)
+    return Choice(settings, chosen, trials, search.variance, "cross-validation", len(labels), chosen.temperature, None)

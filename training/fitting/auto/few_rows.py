@@ -26,6 +26,7 @@ LIFTS = (8, 16, 32, 64)
 _MAX_NUMBERS = 2**24  # of the features, 64 MB
 _ITERATIONS = 200
 _TOLERANCE = 1e-3
+_TEMPERATURES = 33  # from 1 to 100
 _NOISE = 1e-6  # of the largest eigenvalue
 
 
@@ -102,7 +103,8 @@ class FewRows:
                 edge = None  # the features alone were tried with stronger ones
         else:  # fits to moved pictures take longest, and need no other decay
             decay, losses, edge = simpler, folds.losses(simpler), None
-        return self._search.tried(Trial(decay, kept, augment, losses, edge=edge))
+        temperature = folds.temperatures[decay]
+        return self._search.tried(Trial(decay, kept, augment, losses, edge=edge, temperature=temperature))
 
 
 def _lifted(features: Tensor, lift: QuadraticLift | None) -> Tensor:
@@ -132,9 +134,13 @@ class _Folds:
         self._truth = torch.nn.functional.one_hot(self._labels, rows.classes).T.to(features.dtype)  # [C, N]
         self._parameters = features.new_zeros(len(present), rows.classes * (self._features.shape[1] + 1))
         self._decay = 0.0
+        self.temperatures: dict[float, float] = {}  # of each decay that was tried
 
     def losses(self, decay: float) -> Tensor:
-        """The loss of each example by the fit of its fold, `[N]`; starts from the fits before."""
+        """The loss of each example by the fit of its fold, at the temperature that suits all, `[N]`.
+
+        Starts from the fits before.
+        """
         self._decay = decay * self._variance
         rows, width = self._features.shape
         with threads.for_product(rows, width, len(self._parameters) * self._classes):
@@ -142,7 +148,8 @@ class _Folds:
         self._parameters = found.parameters
         count = len(self._rows.folds)
         logits = self._logits(found.parameters)[self._place, :, torch.arange(count, device=self._place.device)]
-        return torch.nn.functional.cross_entropy(logits, self._labels[:count], reduction="none")
+        self.temperatures[decay], losses = at_best_temperature(logits, self._labels[:count])
+        return losses
 
     def __call__(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
         """Values `[R]` and gradients `[R, P]`."""
@@ -180,6 +187,27 @@ class _Folds:
         return torch.cat([scaled.flatten(1), biases * self._classes], dim=1)
 
 
+def at_best_temperature(logits: Tensor, labels: Tensor) -> tuple[float, Tensor]:
+    """A temperature from 1 for logits `[N, C]` of rows that were not trained on, and each row's loss, `[N]`.
+
+    1 unless another is better by more than a standard error. Where classes are separable, weights grow until the decay
+    stops them: a weak one finds good directions and too large weights, and the temperature makes up for that.
+
+    >>> logits = torch.tensor([[9.0, 0.0]] * 4)
+    >>> at_best_temperature(logits, torch.tensor([0, 0, 0, 0]))[0]
+    1.0
+    >>> round(at_best_temperature(logits.repeat(9, 1), torch.tensor([0, 0, 0, 1] * 9))[0], 1)  # log 3 = 9 / 8.2
+    8.7
+    """
+    inverse = torch.logspace(0, -2, _TEMPERATURES, dtype=logits.dtype, device=logits.device)
+    of_label = logits.gather(1, labels[:, None]).squeeze(1)
+    losses = torch.stack([torch.logsumexp(b * logits, dim=1) - b * of_label for b in inverse])
+    best = int(losses.mean(dim=1).argmin())
+    if best and significantly_better(losses[best], losses[0]):
+        return 1 / float(inverse[best]), losses[best]
+    return 1.0, losses[0]
+
+
 def _rotated(centred: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Features `[N, F]` along the principal axes of the first `count` rows, and their variances: `[N, R]`, `[R]`."""
     own = centred[:count]
@@ -190,6 +218,8 @@ def _rotated(centred: Tensor, count: int) -> tuple[Tensor, Tensor]:
         kept = values > _NOISE * values[-1]
         return vectors[:, kept] * values[kept].sqrt(), values[kept] / count
     else:  # the copies have directions of their own
-        return centred, own.square().mean(dim=0)
+        variances = centred.square().mean(dim=0)
+        kept = variances > _NOISE * variances.max()
+        return centred[:, kept], variances[kept]
     kept = values > _NOISE * values[-1]
     return centred @ axes[:, kept], values[kept] / count

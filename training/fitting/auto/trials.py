@@ -23,6 +23,7 @@ class Trial:
     augment: Augment
     losses: torch.Tensor  # [N]
     short: bool = False  # not fitted to the end: comparable with other short ones only
+    temperature: float = 1.0  # that the losses are at
     edge: Edge | None = None  # of its path, where the weight decay lies at one
 
     @property

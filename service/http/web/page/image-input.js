@@ -28,7 +28,9 @@ export function imageInput(kind, context) {
     strip.release();
     show(input);
   };
-  const files = new OwnFiles(kind, "Choose a picture", "image/png,image/jpeg,image/webp,image/gif,image/bmp,image/tiff,image/avif,.npy", options, fromFile, context);
+  const formats = ["png", "jpeg", "webp", "gif", "bmp", "tiff", "avif"];
+  const types = [...formats.map((format) => `image/${format}`), ".npy"].join();
+  const files = new OwnFiles(kind, "Choose a picture", types, options, fromFile, context);
   const strip = sampleStrip("Sample", kind, context.samples, (input) => {
     files.forget();
     show(input);

@@ -136,3 +136,20 @@ def test_equal_inputs_are_no_error() -> None:
     chosen, _ = FewRows(_rows(Examples(same, torch.arange(40) % 2)), search(same)).choose()
     assert chosen.lift == 0
     assert chosen.loss == pytest.approx(0.7, abs=0.05)
+
+
+@pytest.mark.parametrize("moved", [False, True])
+@pytest.mark.parametrize("height", [2, 22], ids=["more rows", "more pixels"])
+def test_no_decay_and_constant_pixels(moved: bool, height: int) -> None:
+    made = _three_classes(60, 3 * height)
+    pictures = made.features.view(60, height, 3)
+    pictures[:, :2] = 0  # and below a row of pixels moves in from itself
+    copies = torch.cat(list(moved_to_sides(made.features, (height, 3, 1))))
+    copies[:, :3] = 0
+    options = {"classes": 3, "weight_decay": 0.0, "lift": 0, "picture": (height, 3, 1) if moved else None}
+    rows = _rows(made, moved=copies if moved else None, classes=3)
+    _, trials = FewRows(rows, search(made.features, **options)).choose()
+    assert len(trials) == 1 + moved
+    assert all(trial.losses.isfinite().all() for trial in trials)
+    if height == 2:  # with more pixels the fits leave what they have not seen where it was
+        assert all(trial.losses.std() > 0.01 for trial in trials)
