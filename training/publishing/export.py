@@ -50,7 +50,7 @@ def _graph(model: Model) -> onnx.GraphProto:
         _project(axes, reading.full_scale),
         _lift(model, form, axes, reading.full_scale),
         _classify(model, form, reading.full_scale),
-        _ood_score(model.components, axes, reading.full_scale),
+        (_ood_score if form is None else _ood_score_beside_lift)(model.components, axes, reading.full_scale),
     ]
     outputs = [
         helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", len(model.regression.biases)]),
@@ -89,15 +89,6 @@ def _project(axes: _Axes, full_scale: float) -> _Part:
     ], {"axes": numbers.astype(np.float32), "axes_offset": offset}
 
 
-def _first(axes: _Axes, count: int, name: str) -> tuple[list[onnx.NodeProto], _Constants, str]:
-    """The first `count` columns of `along`, as `name_along`, unless they are all."""
-    if count == axes.axes.shape[1]:
-        return [], {}, "along"
-    bounds = ["first_axis", f"{name}_axes", "columns"]
-    constants = {"first_axis": np.array([0]), f"{name}_axes": np.array([count]), "columns": np.array([1])}
-    return [helper.make_node("Slice", ["along", *bounds], [f"{name}_along"])], constants, f"{name}_along"
-
-
 def _lift(model: Model, form: QuadraticForm | None, axes: _Axes, full_scale: float) -> _Part:
     """`along` -> the quadratic part of the logits; nothing if there is none."""
     if form is None:
@@ -105,9 +96,12 @@ def _lift(model: Model, form: QuadraticForm | None, axes: _Axes, full_scale: flo
     count = form.lift.components
     # The projection is the axes divided by the deviations.
     spread = axes.axes[:, :count].norm(dim=0) / form.lift.projection.norm(dim=0) * full_scale
-    slicing, bounds, along = _first(axes, count, "lift")
-    nodes, constants = form.graph_part(along, spread.numpy(), model.temperature)
-    return slicing + nodes, bounds | constants
+    if count == axes.axes.shape[1]:
+        return form.graph_part("along", spread.numpy(), model.temperature)
+    # The gate has more axes, or the lift leaves some out.
+    bounds = {"first_axis": np.array([0]), "lift_axes": np.array([count]), "columns": np.array([1])}
+    nodes, constants = form.graph_part("lift_along", spread.numpy(), model.temperature)
+    return [helper.make_node("Slice", ["along", *bounds], ["lift_along"]), *nodes], bounds | constants
 
 
 def _classify(model: Model, form: QuadraticForm | None, full_scale: float) -> _Part:
@@ -152,10 +146,8 @@ def _ood_score(components: PrincipalComponents, axes: _Axes, full_scale: float) 
     projection is a bias, so that x is read three times and never copied. The unit is the level, not the feature.
     """
     node = helper.make_node
-    slicing, constants, along = _first(axes, components.axes.shape[1], "gate")
     nodes = [
-        *slicing,
-        node("ReduceSumSquare", [along], ["inside"], axes=[1], keepdims=1),  # [N, 1], as all that follow
+        node("ReduceSumSquare", ["along"], ["inside"], axes=[1], keepdims=1),  # [N, 1], as all that follow
         node("ReduceSumSquare", ["levels"], ["energy"], axes=[1], keepdims=1),
         node("Gemm", ["levels", "mean", "mean_energy"], ["shift"], alpha=-2.0),
         node("Add", ["energy", "shift"], ["centred_energy"]),
@@ -166,7 +158,7 @@ def _ood_score(components: PrincipalComponents, axes: _Axes, full_scale: float) 
         node("Add", ["energy", "faint"], ["lit_energy"]),
         node("Div", ["lit_residual", "lit_energy"], ["relative"]),
         node("Div", ["relative", "relative_scale"], ["relative_share"]),
-        node("Div", [along, "spread"], ["deviations"]),  # [N, K]
+        node("Div", ["along", "spread"], ["deviations"]),  # [N, K]
         node("ReduceSumSquare", ["deviations"], ["hotelling_share"], axes=[1], keepdims=1),
         node("Max", ["residual_share", "relative_share", "hotelling_share"], ["strangeness"]),
         node("Cast", ["strangeness"], ["narrow_strangeness"], to=TensorProto.FLOAT),
@@ -174,7 +166,7 @@ def _ood_score(components: PrincipalComponents, axes: _Axes, full_scale: float) 
     ]
     residual_scale, relative_scale, hotelling_scale = components.scales.tolist()
     mean = components.mean.numpy() * full_scale  # [D]
-    return nodes, constants | {
+    return nodes, {
         "mean": mean[:, None],  # [D, 1]
         "mean_energy": np.array([mean @ mean]),
         "zero": np.array(0.0),
@@ -183,6 +175,45 @@ def _ood_score(components: PrincipalComponents, axes: _Axes, full_scale: float) 
         "relative_scale": np.array(relative_scale),
         "spread": np.sqrt(components.variances.numpy() * hotelling_scale) * full_scale,  # [K]
         "last_axis": np.array([1]),
+    }
+
+
+def _ood_score_beside_lift(components: PrincipalComponents, axes: _Axes, full_scale: float) -> _Part:
+    """The same beside a lift, in two thirds of the nodes; the scores are equal up to rounding.
+
+    The three statistics are columns of `[N, 3]`, each a share, numerator by denominator: the residual, the residual
+    with its faint part, and T^2, by the scale, the energy with its faint part times the scale, and 1. Both are linear
+    in |x|^2, x.mean and the squares along the axes. The further axes of the lift have no part in them.
+    """
+    node = helper.make_node
+    nodes = [
+        node("Mul", ["mean", "mean_parts"], ["mean_columns"]),  # [D, 3], once, when a runtime loads the file
+        node("Gemm", ["levels", "mean_columns", "mean_energies"], ["shifts"]),
+        node("Mul", ["along", "along"], ["squares"]),  # [N, K]
+        node("Gemm", ["squares", "square_parts", "shifts"], ["shifted_squares"]),
+        node("ReduceSumSquare", ["levels"], ["energy"], axes=[1], keepdims=1),  # [N, 1]
+        node("Gemm", ["energy", "energy_parts", "shifted_squares"], ["signed_numerators"]),
+        node("Max", ["signed_numerators", "least_numerators"], ["numerators"]),
+        node("Gemm", ["energy", "energy_scales", "scales"], ["denominators"]),
+        node("Div", ["numerators", "denominators"], ["shares"]),
+        node("ReduceMax", ["shares"], ["strangeness"], axes=[1], keepdims=0),
+        node("Cast", ["strangeness"], ["ood_score"], to=TensorProto.FLOAT),
+    ]
+    residual_scale, relative_scale, hotelling_scale = components.scales.tolist()
+    mean, faint = components.mean.numpy() * full_scale, FAINT * full_scale**2
+    square_parts = np.zeros((axes.axes.shape[1], 3))
+    of_gate = square_parts[: components.axes.shape[1]]
+    of_gate[:, :2] = -1
+    of_gate[:, 2] = 1 / (components.variances.numpy() * hotelling_scale * full_scale**2)
+    return nodes, {
+        "mean": mean[:, None],  # [D, 1]
+        "mean_parts": np.array([[-2.0, -2.0, 0.0]]),
+        "mean_energies": np.array([mean @ mean, mean @ mean + faint, 0.0]),
+        "square_parts": square_parts,
+        "energy_parts": np.array([[1.0, 1.0, 0.0]]),
+        "least_numerators": np.array([0.0, faint, 0.0]),
+        "energy_scales": np.array([[0.0, relative_scale, 0.0]]),
+        "scales": np.array([residual_scale * full_scale**2, relative_scale * faint, 1.0]),
     }
 
 

@@ -127,15 +127,14 @@ class QuadraticForm:
             node("Reshape", ["flat_slopes", "slopes_shape"], ["slopes"]),  # [N, C, K]
             node("Add", ["coordinates", "coordinates"], ["twice_coordinates"]),
             node("Sub", ["twice_coordinates", "whole_coordinates"], ["reflected_coordinates"]),
-            node("Unsqueeze", ["reflected_coordinates", "middle_axis"], ["factors"]),  # [N, 1, K]
-            node("Mul", ["slopes", "factors"], ["terms"]),
-            node("ReduceSum", ["terms", "terms_axis"], ["whole_form"], keepdims=0),
+            node("Unsqueeze", ["reflected_coordinates", "sum_axis"], ["factors"]),  # [N, K, 1]
+            node("MatMul", ["slopes", "factors"], ["sums"]),  # [N, C, 1]
+            node("Squeeze", ["sums", "sum_axis"], ["whole_form"]),
         ]
         return nodes, {
             "products": np.ascontiguousarray(self.numbers.transpose(1, 0, 2).reshape(count, classes * count)),
             "slopes_shape": np.array([0, classes, count]),  # 0: as many rows as before
-            "middle_axis": np.array([1]),
-            "terms_axis": np.array([2]),
+            "sum_axis": np.array([2]),
         }
 
     def _gathering(self) -> tuple[list[onnx.NodeProto], dict[str, NDArray[Any]]]:

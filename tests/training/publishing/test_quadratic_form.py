@@ -56,6 +56,23 @@ def test_narrow_products_are_whole_numbers_in_every_batch() -> None:
         np.testing.assert_array_equal(np.concatenate(parts), expected)
 
 
+@pytest.mark.parametrize("statistic", [0, 1, 2])
+def test_each_statistic_of_the_gate_is_that_of_torch(model: Model, statistic: int) -> None:
+    """Also of black and white, and of the mean, whose residual and T^2 are about 0."""
+    scales = torch.full((3,), 1e6, dtype=torch.float64)
+    scales[statistic] = 0.5
+    model = replace(model, components=replace(model.components, scales=scales))
+    mean = model.components.mean.mul(255).round().byte().numpy().reshape(1, 12, 12)
+    pictures = np.concatenate([PICTURES[:50], np.zeros_like(mean), np.full_like(mean, 255), mean])
+    features = model.encoder.features(pictures, torch.float64)
+    assert model.components.statistics(features).argmax(dim=1).eq(statistic).all()
+    session = ort.InferenceSession(to_onnx(model, tiny_features.manifest(model, pictures[:4])))
+    (ood_score,) = session.run(["ood_score"], {"images": pictures})
+    np.testing.assert_allclose(ood_score, model.ood_score(pictures), rtol=2e-7)
+    one_by_one = [session.run(["ood_score"], {"images": picture[None]})[0] for picture in pictures]
+    np.testing.assert_array_equal(np.concatenate(one_by_one), ood_score)
+
+
 def test_rounding_hardly_moves_the_logits(model: Model) -> None:
     features = model.encoder.features(PICTURES, torch.float64)
     unrounded = model.regression.to(dtype=torch.float64).logits(features)
