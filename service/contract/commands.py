@@ -4,12 +4,16 @@ import argparse
 import codecs
 import contextlib
 import io
+import os
+import select
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_NOT_READ = 141  # the status that a shell reports for a closed pipe: 128 and the number of SIGPIPE
 
 
 def add_command(
@@ -64,6 +68,7 @@ def escaped_output() -> Iterator[None]:
     """Within it, characters that a terminal's encoding lacks are printed as escapes, and a last line says so.
 
     Names of classes and files may hold any character. Python's own reaction is a UnicodeEncodeError in the middle.
+    Where what reads the output has ended, as `| head` does, the command ends quietly with status 141.
     """
     lacking = set()
 
@@ -79,6 +84,10 @@ def escaped_output() -> Iterator[None]:
         stream.reconfigure(errors="demur.escape")
     try:
         yield
+        _end_if_not_read(streams)
+    except BrokenPipeError:
+        _end_if_not_read(streams)
+        raise  # another pipe
     finally:
         for stream, errors in zip(streams, before, strict=True):
             stream.reconfigure(errors=errors)
@@ -87,3 +96,25 @@ def escaped_output() -> Iterator[None]:
                 f"demur: some characters are written as escapes (\\...), since the output's encoding "
                 f"{', '.join(sorted(lacking))} lacks them: set PYTHONIOENCODING=utf-8 to see them\n"
             )
+
+
+def _end_if_not_read(streams: Sequence[io.TextIOWrapper]) -> None:
+    """Write what is buffered. Raises SystemExit if nothing reads one of the streams; what is left of it is dropped."""
+    not_read = False
+    for stream in streams:
+        poll = select.poll()
+        try:
+            stream.flush()
+            poll.register(stream.fileno(), 0)  # a pipe without a reader is an error whatever is asked
+            broken = any(events & select.POLLERR for _, events in poll.poll(0))
+        except BrokenPipeError:
+            broken = True
+        except (OSError, ValueError):  # not a file
+            broken = False
+        if broken:
+            not_read = True
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, stream.fileno())  # or Python's own flush, at the exit, fails again
+            os.close(null)
+    if not_read:
+        raise SystemExit(_NOT_READ)

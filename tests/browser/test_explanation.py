@@ -56,9 +56,10 @@ def test_heat_map_is_blue_for_and_orange_against(page: Page, fashion: Server, sc
     bluer = shown[..., 2] > shown[..., 0]
     assert strong.sum() > 5
     np.testing.assert_array_equal(bluer[strong], contributions[strong] > 0)
-    # Pixels without a contribution have the background colour.
-    nothing = shown[contributions == 0]
-    assert len(np.unique(nothing, axis=0)) == 1
+    # Pixels that contribute almost nothing have almost one colour, the background's.
+    nothing = shown[np.abs(contributions) < largest / 1000]
+    assert len(nothing) > 5
+    assert np.ptp(nothing, axis=0).max() <= 2
     page.locator("#heat-map").focus()
     readout = page.locator("#why output")
     expect(readout).to_contain_text("Row 15, column 15")

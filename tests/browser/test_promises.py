@@ -48,7 +48,8 @@ def test_contradicted_promises_are_a_red_notice(page: Page, card: dict[str, Any]
     expect(page.locator(".wrong, .contradicted")).to_have_count(0)
 
 
-def test_default_policy_without_a_certificate_is_a_notice_of_its_own(page: Page) -> None:
+def test_default_policy_without_a_certificate_is_a_notice_of_its_own(page: Page, several: Server) -> None:
+    del several
     ready(page, "/?model=unanswering")
     notice = page.locator("#policy").get_by_role("alert")
     expect(notice.locator("strong")).to_have_text("Without a policy the model never answers")

@@ -28,7 +28,7 @@ def test_phone_shows_everything_without_scrolling_sideways(browser: Browser, fas
             assert box is not None
             assert box["x"] >= 0
             assert box["x"] + box["width"] <= 360
-        page.get_by_role("button", name="Sample 6", exact=True).tap()
+        page.get_by_role("button", name="Sample 8", exact=True).tap()
         expect(reason(page)).to_have_text("low_confidence")
         page.get_by_role("group", name="No condition").get_by_text("always answer").tap()
         expect(page.locator(".verdict.answer")).to_be_visible()
@@ -94,7 +94,7 @@ def test_every_control_is_reached_by_tab_and_shows_the_focus(page: Page) -> None
 def test_page_works_by_keyboard_only(page: Page) -> None:
     """Choose a sample, the explained class, a policy and a file."""
     ready(page)
-    _tab_to(page, "button[aria-label='Sample 6']")
+    _tab_to(page, "button[aria-label='Sample 8']")
     page.keyboard.press("Enter")
     expect(reason(page)).to_have_text("low_confidence")
     _tab_to(page, "button:text('Choose a picture')")
@@ -169,7 +169,7 @@ def test_contrast_of_a_contradicted_promise_is_enough(page: Page, several: Serve
 def test_contrast_is_enough(page: Page, scheme: Any) -> None:
     page.emulate_media(color_scheme=scheme)
     ready(page)
-    for sample in ("Sample 1", "Sample 6"):  # an answer, and an abstention
+    for sample in ("Sample 1", "Sample 8"):  # an answer, and an abstention
         page.get_by_role("button", name=sample, exact=True).click()
         expect(page.locator(f".verdict.{'answer' if sample == 'Sample 1' else 'abstain'}")).to_be_visible()
         looked, poor = page.evaluate(_CONTRAST)

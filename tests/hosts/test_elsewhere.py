@@ -101,7 +101,7 @@ def test_oldest_onnxruntime_decides_alike_on_the_report_split(
         policy = resolve(PolicyRequest(selective_risk=float(risk)), manifest.abstention)
         decided = [d.label for d in decide(scores, policy, manifest.abstention)]
         assert labels == [None if label is None else manifest.labels[label] for label in decided]
-        assert 1000 < sum(label is not None for label in labels) < 4500
+        assert 1000 < sum(label is not None for label in labels) < len(labels)
 
 
 def _check_outcomes(output: HostOutput, scores: Scores, classifier: Classifier) -> None:

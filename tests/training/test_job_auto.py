@@ -48,7 +48,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pool]:
     }.items():
         path = tmp_path_factory.mktemp("auto") / "made.npz"
         kind = "images" if inputs.dtype == np.uint8 else "features"
-        np.savez(path, **{kind: inputs, "labels": labels.astype(np.int64)})
+        np.savez(path, allow_pickle=False, **{kind: inputs, "labels": labels.astype(np.int64)})
         pool = load(DataOptions(path), None, lambda _: None)
         assert isinstance(pool, Pool)
         pools[name] = pool

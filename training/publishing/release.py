@@ -143,7 +143,8 @@ def _temperature(fitted: FittedModel, splits: Splits) -> float:
 def _choose_temperature(fitted: FittedModel, logits: torch.Tensor, tune: Labelled) -> float:
     """Fitted on tune, unless it was chosen with the settings; for `auto` 1 where that is as good.
 
-    That is, within a standard error. Its weight decay was chosen for the same loss, so 1 is near the best; a temperature of few rows is further from it.
+    That is, within a standard error. Its weight decay was chosen for the same loss, so 1 is near the best; a
+    temperature of few rows is further from it.
     """
     if fitted.temperature is not None:
         return fitted.temperature
