@@ -50,7 +50,9 @@ def _graph(model: Model) -> onnx.GraphProto:
         _project(axes, reading.full_scale),
         _lift(model, form, axes, reading.full_scale),
         _classify(model, form, reading.full_scale),
-        (_ood_score if form is None else _ood_score_beside_lift)(model.components, axes, reading.full_scale),
+        _ood_score(model.components, reading.full_scale)
+        if form is None
+        else _ood_score_beside_lift(model.components, axes, reading.full_scale),
     ]
     outputs = [
         helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", len(model.regression.biases)]),
@@ -139,7 +141,7 @@ def _classify(model: Model, form: QuadraticForm | None, full_scale: float) -> _P
     return nodes, constants
 
 
-def _ood_score(components: PrincipalComponents, axes: _Axes, full_scale: float) -> _Part:
+def _ood_score(components: PrincipalComponents, full_scale: float) -> _Part:
     """`levels` and `along` -> `ood_score`, float32 `[N]`, as `PrincipalComponents.score` computes it.
 
     With x the levels, the energy |x - mean|^2 is expanded into |x|^2 - 2 x.mean + |mean|^2, and the mean's part of the
