@@ -6,6 +6,7 @@ must equal what a plain parser gives (`json`, `zlib`, numpy); otherwise the targ
 
 import io
 import json
+import math
 import re
 import sys
 import zlib
@@ -67,7 +68,7 @@ def table_rows(data: bytes) -> bool:
     inputs = _inputs(data)
     result = FeatureReader(TABLE, MAX_INPUTS).from_json(inputs)
     rows = [list(map(row.get, ("age", "sex"))) if isinstance(row, dict) else row for row in inputs]
-    codes: dict[Any, float] = {"f": 0.0, "m": 1.0}
+    codes: dict[Any, float] = {"f": 0.0, "m": 1.0, None: math.nan}  # missing, which is not unknown
     expected = [[_float32(age), codes.get(sex, -1.0)] for age, sex in rows]
     assert all(sex is None or type(sex) is str for _, sex in rows)
     assert np.array_equal(result, np.array(expected, np.float32), equal_nan=True), (result, expected)

@@ -81,7 +81,9 @@ class SplitRule:
         raise DataError(
             f"no example is left for {' and '.join(empty)}: there are {len(assignment) - left_out} examples{together}"
             + (f" ({left_out} left out)" if left_out else "")
-            + "; four splits take at least four: give more of them, or name the split of each example by --split-column"
+            + "; four splits take at least four: give more of them, "
+            + ("keep copies by --copies free, " if left_out else "")
+            + "or name the split of each example by --split-column"
         )
 
     def distortions(self, sizes: Mapping[SplitName, int]) -> list[str]:

@@ -199,7 +199,7 @@ def test_feature_called_label(tmp_path: Path, out: Path) -> None:
     file = write(tmp_path / "in.parquet", {"label": [50, 40], "decision": ["f", "m"], "mass": [70, 70]})
     assert score(path, file, out) == 0
     table = pq.read_table(out)
-    assert table.column_names == ["decision", "label", "reason", "confidence", "ood_score"]
+    assert table.column_names == ["decision", "label", "reason", "confidence", "ood_score", "unknown_categories"]
     assert table["label"].to_pylist() == ["left", "right"]
 
 

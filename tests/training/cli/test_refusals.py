@@ -67,12 +67,11 @@ LABELS_WITH_NAN = np.where(np.arange(N) == 5, np.nan, LABELS)
 @pytest.mark.parametrize(
     ("make", "line"),
     [
-        (_embeddings_with(np.nan), "column 1 has 1 missing values (NaN), the first in row 7: fill them in"),
+        (_embeddings_with(np.nan), "the first is row 7: column 1 has 1; give --missing mean, which"),
         (_embeddings_with(-np.inf), "column 1 has 1 values that are infinite in float32, the first in row 7: every"),
-        (_table_with("nan"), "column 'width' has 1 missing values (NaN), the first in row 10: fill them in"),
+        (_table_with("nan"), "the first is row 10: column 'width' has 1; give --missing mean, which"),
         (_table_with("1e60"), "column 'width' has 1 values that are infinite in float32, the first in row 10: every"),
         (lambda f: _embeddings(f, labels=LABELS_WITH_NAN), "1 of 1200 labels are missing, the first in row 5: every"),
-        (lambda f: _embeddings(f, labels=LABELS + 0.5), "labels are of type float64: they must be whole numbers or"),
         (_with("--classes", "0", "1"), "the label '2', first in row 0, is not in --classes 0 1"),
         (_with("--classes", "0", "1", "2", "3"), "too few examples of a class: '3' has 0, and each needs 1 (--min-per"),
         (lambda f: _embeddings(f, labels=0 * LABELS), "there is only one class, '0': a classifier needs two or more"),

@@ -94,4 +94,4 @@ def test_class_without_a_training_example(tmp_path: Path, capsys: pytest.Capture
         in capsys.readouterr().out
     )
     assert main(["fit", "--data", str(data), "--min-per-class", "21", "--out", str(tmp_path / "n")]) == 1
-    assert "'b' has 20, and each needs 21 (--min-per-class): give more, or leave the" in capsys.readouterr().err
+    assert "'b' has 20, and each needs 21 (--min-per-class): add some, or leave such" in capsys.readouterr().err
