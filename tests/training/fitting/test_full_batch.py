@@ -198,7 +198,7 @@ def test_start_at_the_minimum_is_kept() -> None:
     fitted = _fit(train, train)
     again = fit_full_batch(train, train, CLASSES, full_batch(300, 0.01), start=fitted.model)
     assert len(again.history) == again.best_epoch == 1
-    torch.testing.assert_close(again.model.weights, fitted.model.weights)
+    torch.testing.assert_close(again.model.weights, fitted.model.weights, rtol=1e-3, atol=1e-5)
 
 
 def test_infinite_loss_on_tune_is_an_error_with_a_way_out() -> None:

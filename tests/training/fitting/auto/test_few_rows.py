@@ -48,6 +48,7 @@ def test_losses_are_those_of_a_fit_for_each_fold(
     monkeypatch: pytest.MonkeyPatch, lift: int, decay: float, count: int, width: int
 ) -> None:
     monkeypatch.setattr(few_rows, "_TOLERANCE", 1e-9)
+    monkeypatch.setattr(few_rows, "_TEMPERATURES", 1)
     made = _three_classes(count, width)
     rows = _rows(made, classes=3)
     chosen, _ = FewRows(rows, search(made.features, classes=3, weight_decay=decay, lift=lift)).choose()
@@ -153,3 +154,12 @@ def test_no_decay_and_constant_pixels(moved: bool, height: int) -> None:
     assert all(trial.losses.isfinite().all() for trial in trials)
     if height == 2:  # with more pixels the fits leave what they have not seen where it was
         assert all(trial.losses.std() > 0.01 for trial in trials)
+
+
+def test_temperature_softens_weights_that_a_weak_decay_lets_grow() -> None:
+    made = _three_classes(30, 60)
+    rows = _rows(made, classes=3)
+    chosen, _ = FewRows(rows, search(made.features, classes=3, weight_decay=1e-7, lift=0)).choose()
+    assert chosen.temperature > 1.2
+    plain = _losses_by_fold(rows, None, 1e-7)
+    assert chosen.loss < float(plain.mean())
