@@ -48,7 +48,7 @@ def run_describe(options: argparse.Namespace, print_result: Log, log: Log) -> No
     problems = [f"error: {line}" for line in errors] + [f"warning: {line}" for line in opened.findings.warnings]
     print_result("\nproblems\n" + _indented(problems or ["none found"]))
     if errors:
-        raise DataError(f"{options.path}: {len(errors)} of these problems forbid a fit")
+        raise DataError(f"{options.path}: {len(errors)} of these problems forbid{'' if len(errors) > 1 else 's'} a fit")
     assert opened.pool is not None  # without an error there is one
     if options.plan:
         print_result("\nwhat to expect\n" + _indented(_planned(opened.pool, options.seed, targets, log)))

@@ -112,7 +112,9 @@ def _never_named(manifest: Manifest) -> list[str]:
     never = [label for label, count in zip(manifest.labels, counts, strict=True) if not count]
     if not never or manifest.training.recipe == "next-token":
         return []
-    names = ", ".join(never[:_MAX_NAMED]) + (f" and {len(never) - _MAX_NAMED} more" if len(never) > _MAX_NAMED else "")
+    names = ", ".join(map(repr, never[:_MAX_NAMED])) + (
+        f" and {len(never) - _MAX_NAMED} more" if len(never) > _MAX_NAMED else ""
+    )
     return [
         f"On the {manifest.reference.size:,} rows of {manifest.reference.split} the model never predicts {names}: "
         "use more examples of what it never predicts, or leave it out."

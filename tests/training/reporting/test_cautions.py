@@ -56,8 +56,8 @@ ALL = [10, 60, 30]
             r"0\.1, is the weakest of those tried: try --weight-decay 0\.032, ",
         ),
         (_selected(None, rows=29), 5, ALL, "chosen on 29 rows, .* or set --weight-decay and --lift"),
-        (BEST, 100, [0, 70, 30], "On the 100 rows of calibration the model never predicts dark: use more examples"),
-        (BEST, 100, [0, 100, 0], "never predicts dark, right: "),
+        (BEST, 100, [0, 70, 30], "On the 100 rows of calibration the model never predicts 'dark': use more examples"),
+        (BEST, 100, [0, 100, 0], "never predicts 'dark', 'right': "),
     ],
 )
 def test_doubt_is_told_with_what_to_do(
@@ -73,4 +73,4 @@ def test_of_many_classes_a_few_are_named() -> None:
     manifest = _manifest(BEST, 100, []).model_copy(update={"labels": [f"c{i}" for i in range(20)]})
     reference = manifest.reference.model_copy(update={"labels": [100] + [0] * 19})
     (found,) = doubts(manifest.model_copy(update={"reference": reference}))
-    assert "never predicts c1, c2, c3, c4, c5 and 14 more: " in found
+    assert "never predicts 'c1', 'c2', 'c3', 'c4', 'c5' and 14 more: " in found
