@@ -22,6 +22,5 @@ def test_risk_breaks_on_test_images_only_where_training_images_calibrated(kept: 
     assert kept[TEST].violations[RISK] * REPEATS <= MAX_VIOLATIONS
 
 
-def test_set_coverage_breaks_on_test_images_only_where_training_images_calibrated(kept: dict[str, Kept]) -> None:
-    assert kept[TRAINING].set_coverage[SET_COVERAGE] < SET_COVERAGE - 0.002
+def test_set_coverage_is_kept_where_test_images_calibrated(kept: dict[str, Kept]) -> None:
     assert kept[TEST].set_coverage[SET_COVERAGE] >= SET_COVERAGE - 0.002
