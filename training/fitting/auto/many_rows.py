@@ -1,11 +1,11 @@
 """The choice for many rows: by the loss on the tune split, which is large enough to choose on.
 
-The linear map is fitted for each weight decay, from the strongest to ever weaker ones. Short fits choose the lift's
-number of coordinates and its weight decay. Whether moved pictures help shows in full fits only, so those are fitted
-with and without.
+The linear map is fitted for each weight decay, from the strongest to ever weaker ones; lifts take its best one. Short
+fits choose the number of coordinates. Whether moved pictures help shows in full fits only, so those are made with and
+without.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -13,9 +13,9 @@ from torch import Tensor
 
 from training.errors import DivergedError
 from training.fitting.auto.search import Search
-from training.fitting.auto.trials import Trial, significantly_better
+from training.fitting.auto.trials import Trial, significantly_better, simplest
 from training.fitting.examples import Source
-from training.fitting.fit import Fit, fit, rows_at_a_time
+from training.fitting.fit import Epoch, Fit, fit, rows_at_a_time
 from training.fitting.full_batch import Spectrum, fit_full_batch
 from training.fitting.lbfgs import TOLERANCE
 from training.fitting.recipes import Augment, FitSettings, full_batch, lifted
@@ -52,11 +52,7 @@ class ManyRows:
         """Choose, and fit with the chosen settings."""
         trials = [self._linear()] if 0 in self._search.lifts(LIFTS) else []
         trials += self._lifts(trials)
-        chosen = trials[0]
-        for trial in trials[1:]:
-            if significantly_better(trial.losses, chosen.losses):
-                chosen = trial
-        return self._full(chosen, trials)
+        return self._full(simplest(trials), trials)
 
     def _linear(self) -> Trial:
         self._search.trying(0)
@@ -74,14 +70,12 @@ class ManyRows:
     def _lifts(self, before: Sequence[Trial]) -> list[Trial]:
         """Ever more coordinates, until they are no better than fewer."""
         trials: list[Trial] = []
-        for components in self._search.lifts(LIFTS):
-            if not components:
-                continue
+        for components in filter(None, self._search.lifts(LIFTS)):
             if trials and self._search.lift_of(components).components == trials[-1].lift:
                 break
-            trial = self._short(components, self._decay_of_lifts(before))
-            trials.append(trial)
-            if any(not significantly_better(trial.losses, other.losses) for other in [*before, *trials[:-1]][-1:]):
+            fewer = [*before, *trials]
+            trials.append(self._short(components, self._decay_of_lifts(before)))
+            if fewer and not significantly_better(trials[-1].losses, fewer[-1].losses):
                 break
         return trials
 
@@ -107,7 +101,8 @@ class ManyRows:
         if not chosen.lift and self._search.augment != "shift":
             decay = float(f"{chosen.weight_decay * self._search.variance:.3g}")
             settings = full_batch(len(self._train), decay)
-            return Finished(chosen, trials, settings, self._fit_full_batch(settings))
+            fitted = self._fit_full_batch(settings, on_epoch=self._search.on_epoch)
+            return Finished(chosen, trials, settings, fitted)
         finished = [self._finish(chosen, augment) for augment in self._search.augments]
         best = finished[0]
         for other in finished[1:]:
@@ -131,13 +126,18 @@ class ManyRows:
         return Finished(trial, [], settings, fitted)
 
     def _fit_full_batch(
-        self, settings: FitSettings, start: SoftmaxRegression | None = None, tolerance: float = TOLERANCE
+        self,
+        settings: FitSettings,
+        start: SoftmaxRegression | None = None,
+        tolerance: float = TOLERANCE,
+        on_epoch: Callable[[Epoch], None] | None = None,
     ) -> Fit:
         return fit_full_batch(
             self._train,
             self._tune,
             self._search.classes,
             settings,
+            on_epoch,
             spectrum=self._spectrum,
             start=start,
             tolerance=tolerance,
