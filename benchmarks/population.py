@@ -81,7 +81,7 @@ class HeldOut:
 
     @classmethod
     def of(cls, model: Path, dataset: Dataset) -> "HeldOut":
-        """Run a model of the tuned recipe."""
+        """Run a model that has certificates."""
         classifier = Classifier.load(model)
         tune = split(dataset, "tuned", classifier.manifest.training.seed).tune
         scored = score(classifier, tune), score(classifier, dataset.test)
@@ -90,5 +90,5 @@ class HeldOut:
     @property
     def gate(self) -> float:
         """The published threshold of `ood_score`."""
-        assert self.manifest.abstention is not None, "the model is not of the tuned recipe"
+        assert self.manifest.abstention is not None, "the model has no certificates: its recipe is chapter"
         return self.manifest.abstention.out_of_distribution.threshold
