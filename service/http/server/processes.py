@@ -36,7 +36,7 @@ def serve(settings: Settings, create_app: CreateApp) -> int:
     """
     hangup = Hangup()
     map_large_blocks()
-    configure(settings.log_format, settings.log_level)
+    configure(settings.log_format, settings.log_level, shared=settings.workers > 1)
     allow_connections(settings.max_connections)  # workers inherit it
     # Each of several workers makes an application of its own; this one shows first that it can be made.
     app = create_app(settings, ALONE)
@@ -71,7 +71,7 @@ def _app_of_worker(settings: Settings, create_app: CreateApp, directory: Path) -
     """The application of a worker; called in its process."""
     map_large_blocks()
     threading.Thread(target=_stop_with_the_parent, daemon=True).start()
-    configure(settings.log_format, settings.log_level)
+    configure(settings.log_format, settings.log_level, shared=True)
     app = create_app(settings, claim(directory, settings.workers))
     _freeze_and_collect()
     return app

@@ -16,8 +16,8 @@ from functools import cache
 MAX_BYTES = 4 * 1024 * 1024  # of lines that wait: ten thousand requests
 # The lines of this time are written together. To wake a thread and to write cost more than most lines.
 _GATHER_SECONDS = 0.02
-# A pipe takes this much at once (PIPE_BUF is 4096 on Linux); another worker's lines could split a longer write.
-_MAX_WRITE_BYTES = 4096
+# A pipe takes this much at once (PIPE_BUF is 4096 on Linux); another process's lines could split a longer write.
+_MAX_SHARED_WRITE_BYTES = 4096
 _REPORT_SECONDS = 1.0  # between two reports of lost lines
 _EXIT_SECONDS = 1.0  # that the end of the process waits for the last lines to be written
 
@@ -29,6 +29,8 @@ class LogWriter:
 
     def __init__(self, descriptor: int | None, max_bytes: int = MAX_BYTES) -> None:
         """`descriptor` is that of the output; with None there is none, and nothing is written or counted."""
+        self.shared = True
+        """Whether other processes write there too. If not, fewer and longer writes take less time."""
         self._descriptor = descriptor
         self._max_bytes = max_bytes
         self._changed = threading.Condition()
@@ -76,19 +78,20 @@ class LogWriter:
             self._hurry.wait(_GATHER_SECONDS)
             with self._changed:
                 lines, self._lines = self._lines, []
-            written = self._write_all(lines)
+            if self._write_all(lines) and self._unreported:
+                self._report()
             with self._changed:
                 self._size -= sum(map(len, lines))
                 self._changed.notify_all()
-            if written and self._unreported:
-                self._report()
 
     def _write_all(self, lines: list[bytes]) -> bool:
         """Whether the last of the lines was written."""
+        if not self.shared:
+            return self._write_piece(b"".join(lines))
         piece: list[bytes] = []
         size = 0
         for line in lines:
-            if piece and size + len(line) > _MAX_WRITE_BYTES:
+            if piece and size + len(line) > _MAX_SHARED_WRITE_BYTES:
                 self._write_piece(b"".join(piece))
                 piece, size = [], 0
             piece.append(line)

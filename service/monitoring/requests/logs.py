@@ -108,10 +108,15 @@ def lines_for(form: LogForm) -> Lines:
     return TextLines() if form == "text" or (form == "auto" and sys.stdout and sys.stdout.isatty()) else JsonLines()
 
 
-def configure(form: LogForm, level: LogLevel) -> None:
-    """Send all loggers to standard output: ours and uvicorn's from `level` up, those of libraries from warning up."""
+def configure(form: LogForm, level: LogLevel, *, shared: bool) -> None:
+    """Send all loggers to standard output: ours and uvicorn's from `level` up, those of libraries from warning up.
+
+    `shared` says whether other processes of the service write there too.
+    """
+    writer = standard_output()
+    writer.shared = shared
     root = logging.getLogger()
-    root.handlers = [LinesHandler(lines_for(form), standard_output())]
+    root.handlers = [LinesHandler(lines_for(form), writer)]
     root.setLevel(logging.WARNING)
     for name in ("demur", "uvicorn"):
         logging.getLogger(name).setLevel(level.upper())
