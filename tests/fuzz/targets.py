@@ -24,6 +24,7 @@ from service.http.open_inference.tensors import DTYPES
 from service.inference.readers.features import FeatureReader
 from service.inference.readers.images import ImageReader
 from service.inference.readers.json_body import json_object, may_hold_booleans
+from service.inference.readers.limits import PixelCount
 from service.inference.readers.multipart import files, with_boundary
 from service.inference.readers.npy import read_npy
 from service.inference.readers.picture_file import decoded
@@ -130,7 +131,7 @@ def picture(data: bytes) -> bool:
     raw, kind = data[1:], GREY if data[:1] < b"\x80" else COLOUR
     declared = format_of(raw) or FORMATS[0]
     background: Background | None = "black" if data[:1] and data[0] & 1 else None
-    result = decoded(raw, "body", declared, kind, max_pixels=MAX_PIXELS, background=background)
+    result = decoded(raw, "body", declared, kind, pixels=PixelCount(MAX_PIXELS, None), background=background)
     assert (result.dtype.name, result.shape) == ("uint8", kind.row_shape)
     if background is None:
         assert np.array_equal(result, np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(raw)))))

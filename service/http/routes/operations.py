@@ -2,8 +2,8 @@
 
 from http import HTTPStatus
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import PlainTextResponse
 
 from service.http.access.scopes import ADMIN, PROBE, needs
@@ -13,6 +13,9 @@ from service.http.request_body import headers_of
 from service.http.routes.openapi_entries import problem_responses
 from service.http.schemas.models import Status
 from service.monitoring.metrics.scrape import Scrape
+
+# A thread of its own: the others may all be at work for clients.
+_threads = CapacityLimiter(1)
 
 router = APIRouter()
 
@@ -40,12 +43,12 @@ async def metrics(request: Request) -> Response:
     headers = headers_of(request.scope)
     scrape: Scrape = request.app.state.scrape
     accept = headers.get(b"accept", b"").decode("latin-1")
-    body, media_type = await run_in_threadpool(_exposition, scrape, accept)
+    body, media_type = await to_thread.run_sync(_exposition, scrape, accept, limiter=_threads)
     response_headers = {"Vary": "Accept, Accept-Encoding"}
     encoding = encoding_for(headers.get(b"accept-encoding", b"").decode("latin-1"), body)
     if encoding is not None:
         response_headers["Content-Encoding"] = encoding
-        body = await run_in_threadpool(compressed, body, encoding)
+        body = await to_thread.run_sync(compressed, body, encoding, limiter=_threads)
     return Response(body, headers=response_headers, media_type=media_type)
 
 

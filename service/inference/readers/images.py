@@ -15,6 +15,7 @@ from service.contract.errors import InvalidValue, MalformedBody, UnsupportedType
 from service.contract.inputs import ImageInput
 from service.contract.validation import display, truncated
 from service.inference.readers.body import NPY, RAW, check_count, count_inputs, from_base64
+from service.inference.readers.limits import PixelCount
 from service.inference.readers.multipart import MULTIPART, files
 from service.inference.readers.npy import read_npy
 from service.inference.readers.picture_formats import BY_MEDIA_TYPE, NAMES, Format, format_of
@@ -33,6 +34,8 @@ class ImageReader:
     max_batch_size: int
     max_image_pixels: int
     options: PictureOptions = NO_PICTURE_OPTIONS
+    max_request_pixels: int | None = None  # of several picture files of one request
+    pixels: PixelCount | None = None  # of the files of one request so far
 
     @property
     def media_types(self) -> tuple[str, ...]:
@@ -62,7 +65,8 @@ class ImageReader:
     def from_json(self, inputs: Sequence[object], field: str = "inputs") -> Images:
         """Read a JSON list whose elements are nested rows, flat pixels, or base64 of a file or of raw pixels."""
         check_count(field, len(inputs), self.max_batch_size, "image")
-        images = [self._from_json_value(value, f"{field}[{i}]") for i, value in enumerate(inputs)]
+        reader = self._of_request() if len(inputs) > 1 else self
+        images = [reader._from_json_value(value, f"{field}[{i}]") for i, value in enumerate(inputs)]
         return self.options.inverted(np.frombuffer(b"".join(images), np.uint8).reshape(-1, *self.kind.row_shape))
 
     def from_body(self, body: bytes, media_type: str) -> Images:
@@ -73,7 +77,7 @@ class ImageReader:
             return self.options.inverted(self.from_npy(body))
         if media_type in BY_MEDIA_TYPE:
             return self.options.inverted(self._decode(body, "body", BY_MEDIA_TYPE[media_type])[np.newaxis])
-        return self.options.inverted(self._from_form(body, media_type))
+        return self.options.inverted(self._of_request()._from_form(body, media_type))
 
     def from_bytes(self, body: bytes) -> Images:
         """Read N images as N * H * W bytes, row by row, or three bytes for each pixel for a model of RGB."""
@@ -101,6 +105,10 @@ class ImageReader:
 
     def unknown_categories(self, _: Images) -> None:
         """None: there are no columns."""
+
+    def _of_request(self) -> "ImageReader":
+        """A reader that counts the pixels of all files that it decodes."""
+        return replace(self, pixels=PixelCount(self.max_image_pixels, self.max_request_pixels))
 
     def _from_form(self, body: bytes, media_type: str) -> Images:
         """Each file of a form is one image."""
@@ -145,4 +153,5 @@ class ImageReader:
         from service.inference.readers.picture_file import decoded
 
         background = self.options.background if self.options.resize else None
-        return decoded(raw, field, declared, self.kind, max_pixels=self.max_image_pixels, background=background)
+        pixels = self.pixels or PixelCount(self.max_image_pixels, self.max_request_pixels)
+        return decoded(raw, field, declared, self.kind, pixels=pixels, background=background)

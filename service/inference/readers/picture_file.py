@@ -8,19 +8,20 @@ from PIL import Image
 
 from service.contract.errors import InvalidValue, MalformedBody, TooLarge, UnsupportedType
 from service.contract.inputs import ImageInput
+from service.inference.readers.limits import PixelCount
 from service.inference.readers.picture_fitting import Background, Mode, PixelsError, fitted, turn_upright
 from service.inference.readers.picture_formats import Format
 
 
 def decoded(
-    raw: bytes, field: str, declared: Format, kind: ImageInput, *, max_pixels: int, background: Background | None
+    raw: bytes, field: str, declared: Format, kind: ImageInput, *, pixels: PixelCount, background: Background | None
 ) -> NDArray[np.uint8]:
     """The picture, upright, fitted to the model's size and centred on `background`; not fitted if that is None.
 
-    Raises TooLarge for more than `max_pixels`, before decoding; MalformedBody for a broken file; UnsupportedType for
+    Raises TooLarge for more than `pixels` allows, before decoding; MalformedBody for a broken file; UnsupportedType for
     pixels that no rule turns into 8 bits a channel; and InvalidValue for another size or mode that may not be fitted.
     """
-    image = _opened(raw, field, declared.name, max_pixels)
+    image = _opened(raw, field, declared.name, pixels)
     mode: Mode = "L" if kind.channels == 1 else "RGB"
     if background is None:
         return _unchanged(image, field, kind, mode)
@@ -30,19 +31,16 @@ def decoded(
         raise UnsupportedType(f"{field} is an image {error}") from None
 
 
-def _opened(raw: bytes, field: str, declared: str, max_pixels: int) -> Image.Image:
+def _opened(raw: bytes, field: str, declared: str, pixels: PixelCount) -> Image.Image:
     try:
         # Only this format: Pillow's other parsers never see the bytes.
         image = Image.open(io.BytesIO(raw), formats=(declared,))
-        if image.width * image.height > max_pixels:  # only the header has been read
-            raise TooLarge(
-                f"{field} is an image of {image.width}x{image.height} pixels: at most {max_pixels} are allowed"
-            )
+        pixels.add(field, image.width, image.height)  # only the header has been read
         turn_upright(image)
     except TooLarge:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # Pillow's own limits, which are higher
-        raise TooLarge(f"{field} is an image of far too many pixels: at most {max_pixels}") from None
+        raise TooLarge(f"{field} is an image of far too many pixels: at most {pixels.max_image_pixels}") from None
     except Exception as error:  # of any type: SyntaxError, struct.error, ...
         raise MalformedBody(f"{field} is not a readable {declared}: {error or type(error).__name__}") from None
     return image

@@ -79,7 +79,12 @@ def reader_for(kind: Kind, limits: ReadLimits) -> Reader:
     """The reader of a kind of input."""
     match kind:
         case ImageInput():
-            return ImageReader(kind, limits.max_batch_size, limits.max_image_pixels)
+            return ImageReader(
+                kind,
+                limits.max_batch_size,
+                limits.max_image_pixels,
+                max_request_pixels=limits.max_request_pixels,
+            )
         case FeaturesInput():
             return FeatureReader(kind, limits.max_batch_size)
         case TokensInput():

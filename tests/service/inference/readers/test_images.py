@@ -244,3 +244,24 @@ def test_too_many_pixels_are_refused_in_every_format(each: Format) -> None:
     reader = ImageReader(ImageInput(height=28, width=28), max_batch_size=1, max_image_pixels=899)
     with pytest.raises(TooLarge, match="body is an image of 30x30 pixels: at most 899 are allowed"):
         reader.from_body(blank("RGB", (30, 30), each.name), each.media_type)
+
+
+def test_pixels_of_a_request_are_bounded_together() -> None:
+    each = blank("L", (30, 30), "PNG")
+    reader = ImageReader(ImageInput(height=28, width=28), 4, 900, PictureOptions(resize=True), max_request_pixels=1800)
+    texts = [base64.b64encode(each).decode()] * 2
+    rule = (
+        "is an image of 30x30 pixels, which makes 2700 in this request: "
+        "at most 1800 are allowed in all images of one; send fewer or smaller ones$"
+    )
+    for _ in range(2):  # each request is counted anew
+        assert len(reader.from_json(texts)) == 2
+        with pytest.raises(TooLarge, match=rf"^instances\[2\] {rule}"):
+            reader.from_json([*texts, texts[0]], "instances")
+    part = b'--x\r\nContent-Disposition: form-data; name="a"; filename="b.png"\r\n\r\n' + each + b"\r\n"
+    form = "multipart/form-data;boundary=x"
+    assert len(reader.from_body(part * 2 + b"--x--", form)) == 2
+    with pytest.raises(TooLarge, match=rf"^file\[2\] b.png {rule}"):
+        reader.from_body(part * 3 + b"--x--", form)
+    scored = {"picture": np.array([each] * 3, object)}  # rows of a table are no request
+    assert len(reader.from_columns(scored)) == 3
