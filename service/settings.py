@@ -57,8 +57,8 @@ class Settings(BaseSettings):
     # Pillow warns past 89 million pixels and refuses twice as many, regardless of this setting.
     max_image_pixels: int = Field(50_000_000, ge=1, le=89_000_000)
     """The most pixels in one picture file, checked before decoding."""
-    max_request_pixels: int = Field(200_000_000, ge=1)
-    """The most pixels in all picture files of a request."""
+    max_request_pixels: int = Field(100_000_000, ge=1)
+    """The most pixels in all picture files of a request; they may take 4 seconds of a core."""
     max_connections: int = Field(1000, ge=1)
     """The most connections to a worker; beyond it, 503 and close."""
     max_concurrent_requests: int = Field(128, ge=1)

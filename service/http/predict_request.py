@@ -12,6 +12,7 @@ from service.inference.options import Options
 from service.inference.outcome import Outcome
 from service.inference.predictor import Predictor
 from service.inference.readers.body import JSON, NPY, RAW
+from service.inference.readers.limits import NeedsThread
 
 # Work on a smaller body takes less time than handing it to a thread. A larger body goes to a thread, so that it does
 # not delay other requests. docs/evidence/serving.md has the figures.
@@ -34,10 +35,13 @@ async def answer(
     body = await read_body(headers, receive, max_body_bytes)
     options = query_options(query_string)
     form, answer_form = media_type(headers), accepted_form(headers)
-    if len(body) > INLINE_BODY_BYTES:
+    try:
+        if len(body) > INLINE_BODY_BYTES:
+            raise NeedsThread
+        request = predictor.prepare(body, form, options, answer_form)
+    except NeedsThread:
         writer, written = await run_in_threadpool(_in_thread, predictor, body, form, options, answer_form)
     else:
-        request = predictor.prepare(body, form, options, answer_form)
         writer = request.writer
         written = await predictor.answer_batched(request)
     return Answer(written.body, writer.media_type, writer.headers, written.outcome)

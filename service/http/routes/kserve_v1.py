@@ -35,6 +35,7 @@ from service.inference.options import NO_OPTIONS, Options
 from service.inference.predictor import Predictor, PreparedRequest
 from service.inference.readers.body import JSON
 from service.inference.readers.json_body import json_object
+from service.inference.readers.limits import NeedsThread
 from service.inference.readers.picture_options import PictureOptions
 
 _FIELD = "instances"
@@ -62,10 +63,14 @@ async def predict(request: Request) -> Response:
     """Classify instances."""
     predictor = requested_model(request).predictor
     body = await _body(request)
-    if len(body) > INLINE_BODY_BYTES:
+    try:
+        if len(body) > INLINE_BODY_BYTES:
+            raise NeedsThread
+        prepared = _prepared(predictor, body)
+    except NeedsThread:
         written = await run_in_threadpool(_answer, predictor, body)
     else:
-        written = await predictor.answer_batched(_prepared(predictor, body))
+        written = await predictor.answer_batched(prepared)
     request.state.decided = written.outcome
     return Response(written.body, media_type=JSON)
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from service.contract.errors import InvalidValue, MalformedBody, TooLarge, UnsupportedType
 from service.contract.inputs import ImageInput
-from service.inference.readers.limits import PixelCount
+from service.inference.readers.limits import NeedsThread, PixelCount
 from service.inference.readers.picture_fitting import Background, Mode, PixelsError, fitted, turn_upright
 from service.inference.readers.picture_formats import Format
 
@@ -37,7 +37,7 @@ def _opened(raw: bytes, field: str, declared: str, pixels: PixelCount) -> Image.
         image = Image.open(io.BytesIO(raw), formats=(declared,))
         pixels.add(field, image.width, image.height)  # only the header has been read
         turn_upright(image)
-    except TooLarge:
+    except (TooLarge, NeedsThread):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # Pillow's own limits, which are higher
         raise TooLarge(f"{field} is an image of far too many pixels: at most {pixels.max_image_pixels}") from None

@@ -1,5 +1,6 @@
 """`POST /inputs` and `GET /samples`: what the model sees, in a form that `/predict` takes."""
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -63,14 +64,19 @@ def test_every_form_of_a_picture_is_shown_as_its_pixels(client: TestClient, body
     assert (answer.status_code, answer.json()) == (200, {"inputs": [[[255, 7]]]})
 
 
-def test_picture_is_fitted_and_inverted_as_for_predict(client: TestClient) -> None:
-    photo = encoded(Image.new("RGB", (40, 20), (200, 200, 200)))
+@pytest.mark.parametrize("size", [(40, 20), (800, 400)], ids=["small", "large"])  # read on the event loop, in a thread
+def test_picture_is_fitted_and_inverted_as_for_predict(client: TestClient, size: tuple[int, int]) -> None:
+    photo = encoded(Image.new("RGB", size, (200, 200, 200)))
     for query, level in (("resize=true", 200), ("resize=true&invert=true", 55)):
         answer = client.post(f"/inputs?{query}", content=photo, headers={"content-type": "image/png"})
         assert answer.json() == {"inputs": [[[level, level]]]}
         again = client.post("/predict", json=answer.json()).json()["predictions"][0]["probabilities"]
         direct = client.post(f"/predict?{query}", content=photo, headers={"content-type": "image/png"})
         assert again == direct.json()["predictions"][0]["probabilities"]
+        parameters = {"resize": True, "invert": level == 55}
+        body = {"instances": [base64.b64encode(photo).decode()], "parameters": parameters}
+        standard = client.post("/v1/models/tiny:predict", json=body).json()
+        assert again == standard["predictions"][0]["probabilities"]
 
 
 def test_form_of_files(client: TestClient) -> None:

@@ -1,5 +1,6 @@
 """Every form of picture in a request, and the pixels that the model gets."""
 
+import asyncio
 import base64
 import io
 import struct
@@ -15,6 +16,7 @@ from PIL import Image
 from service.contract.errors import InvalidValue, MalformedBody, RequestError, TooLarge, UnsupportedType
 from service.contract.inputs import ImageInput
 from service.inference.readers.images import ImageReader
+from service.inference.readers.limits import NeedsThread
 from service.inference.readers.picture_formats import FORMATS, Format
 from service.inference.readers.picture_options import PictureOptions
 from tests.service.arrays import npy
@@ -265,3 +267,12 @@ def test_pixels_of_a_request_are_bounded_together() -> None:
         reader.from_body(part * 3 + b"--x--", form)
     scored = {"picture": np.array([each] * 3, object)}  # rows of a table are no request
     assert len(reader.from_columns(scored)) == 3
+
+
+def test_many_pixels_are_not_decoded_on_an_event_loop() -> None:
+    async def read(size: int) -> int:
+        return len(RESIZING.from_body(blank("1", (size, size)), "image/png"))
+
+    assert asyncio.run(read(300)) == 1
+    with pytest.raises(NeedsThread):
+        asyncio.run(read(400))
