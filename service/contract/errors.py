@@ -77,7 +77,7 @@ class ModelNotReady(RequestError):
 
 
 class Stopping(RequestError):
-    """The service is shutting down. Only probes get this: requests are still answered."""
+    """The service is shutting down. Requests are still answered for some time; probes get this at once."""
 
 
 class Unauthenticated(RequestError):

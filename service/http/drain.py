@@ -6,6 +6,7 @@ from service.contract.errors import Stopping
 from service.monitoring.metrics.metrics import Metrics
 from service.registry.registry import Registry
 
+STOPPING = "the service is stopping: send requests elsewhere"
 STATE = "drain"  # where the lifespan's state holds the Drain
 
 
@@ -33,4 +34,4 @@ async def accepting(request: Request) -> None:
     """A dependency of readiness routes. Raises Stopping during a drain."""
     drain: Drain = request.app.state.drain
     if drain.begun:
-        raise Stopping("the service is stopping: send requests elsewhere")
+        raise Stopping(STOPPING)

@@ -54,6 +54,7 @@ _CLOSE = {"Connection": "close"}  # the rest of the body is not read
 _HEADERS: dict[type[RequestError], Mapping[str, str]] = {
     TooLarge: _CLOSE,
     NotSent: _CLOSE,
+    Stopping: _CLOSE,
     Unauthenticated: {"WWW-Authenticate": 'Bearer realm="demur"'},
 }
 

@@ -1,14 +1,15 @@
 """Gives each request an id, and tells the observers of each exchange."""
 
 import time
+from asyncio import CancelledError
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.contract.errors import Overloaded
+from service.contract.errors import Overloaded, Stopping
 from service.http import security_headers
-from service.http.drain import Drain
+from service.http.drain import STOPPING, Drain
 from service.http.middleware.request_limits import BEGAN, ROUTE
 from service.http.problems import response_to
 from service.http.request_body import headers_of
@@ -64,6 +65,9 @@ class ExchangeMiddleware:
             if status != _NOTHING_SENT:  # the answer has begun: uvicorn aborts it
                 raise
             await response_to(Request(scope), error)(scope, receive, send_with_id)
+        except CancelledError:  # by the server, which has waited for the answer as long as it may before it stops
+            if status == _NOTHING_SENT:
+                await response_to(Request(scope), Stopping(STOPPING))(scope, receive, send_with_id)
         finally:
             self._metrics.end()
             seconds = time.perf_counter() - began

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Protocol, cast
 
 from service.http.admission import OVERLOADED, RETRY_AFTER_SECONDS, Admission
+from service.http.drain import STOPPING
 from service.http.server.refusals import Refusal
 from service.monitoring.metrics.metrics import Metrics
 from service.monitoring.requests.exchange import ExchangeObservers
@@ -51,6 +52,7 @@ class Connections:
         retry_after = ("retry-after", str(RETRY_AFTER_SECONDS))
         self.overloaded = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, OVERLOADED, retry_after)
         self.limit_reached = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "connection limit reached", retry_after)
+        self.stopping = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, STOPPING)
         self._limit = settings.max_connections
         self._open: set[Connection] = set()
         self._surplus: dict[SurplusConnection, None] = {}  # the oldest first

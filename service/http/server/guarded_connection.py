@@ -112,6 +112,13 @@ class GuardedProtocol(HttpToolsProtocol):
         else:
             super().send_400_response(msg)
 
+    def shutdown(self) -> None:
+        """The service stops: close the connection, after its answer if a request has arrived; refuse half a head."""
+        if self.in_head and not self._closing:
+            self._refuse(self.guard.stopping)
+        else:
+            super().shutdown()
+
     def check(self, now: float) -> None:
         """Close the connection if it has exceeded a time limit. Called once a second."""
         if self.transport.get_write_buffer_size():

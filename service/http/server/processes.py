@@ -22,12 +22,15 @@ from service.http.server.fast_lane import FastLaneProtocol
 from service.http.server.hangup import Hangup
 from service.http.server.heap import map_large_blocks
 from service.http.server.open_files import allow_connections
-from service.http.server.stopping import DrainingServer, Supervisor
+from service.http.server.stopping import DrainingServer, Supervisor, end
 from service.monitoring.metrics.tallies import Tallies
 from service.monitoring.monitor import Monitor
 from service.monitoring.requests.logs import configure
 from service.monitoring.worker_slot import ALONE, WorkerSlot, claim
 from service.settings import Settings
+
+# After its last request a worker closes its files and waits for a proof that has begun; with traces, for the collector.
+_OVERSTAY_SECONDS, _TRACES_SECONDS = 8.0, 10.0
 
 _log = logging.getLogger("demur")
 
@@ -60,9 +63,9 @@ def _serve_alone(app: FastAPI, settings: Settings, sockets: Sequence[socket.sock
         signal.signal(stop, lambda *_: sys.exit(0))
     try:
         DrainingServer(_config(app, settings), settings.drain_seconds, hangup).run([*sockets])
-    except SystemExit as end:  # ours after a signal, or uvicorn's when the application does not start
-        return 1 if end.code else 0
-    return 0
+    except SystemExit as exit:  # ours after a signal, or uvicorn's when the application does not start
+        return end(1 if exit.code else 0)
+    return end(0)
 
 
 def _serve_together(
@@ -79,7 +82,8 @@ def _serve_together(
     with folder as directory:
         _reserve_counts(app, settings, Path(directory))
         config = _config(functools.partial(_app_of_worker, settings, create_app, Path(directory)), settings)
-        Supervisor(config, [*sockets], settings.drain_seconds, hangup).run()
+        stop_seconds = settings.shutdown_seconds + _OVERSTAY_SECONDS + (_TRACES_SECONDS if settings.traces else 0)
+        Supervisor(config, [*sockets], settings.drain_seconds, stop_seconds, hangup).run()
     return 0
 
 

@@ -8,10 +8,12 @@ or systemd, which signal the whole process group.
 
 import asyncio
 import logging
+import math
 import os
 import select
 import signal
 import socket
+import threading
 import time
 from contextlib import suppress
 from functools import partial
@@ -22,10 +24,13 @@ from uvicorn.supervisors import Multiprocess, multiprocess
 
 from service.http import drain
 from service.http.server.hangup import HANGUP, RELOADER, Hangup, held
+from service.monitoring.requests.log_writer import standard_output
 from service.registry.reload import Reloader
 
 # How long connections that are open at the end of the drain may take to send their request.
 _LAST_SECONDS = 1.0
+# How long threads of the pool may take to notice that there is no more work.
+_IDLE_SECONDS = 0.1
 # How long a worker may take to start before it counts as hung.
 _START_SECONDS = 60
 
@@ -56,7 +61,10 @@ class DrainingServer(uvicorn.Server):
                 self.lifespan.state[drain.STATE].begin()
         elif sig != signal.SIGTERM or self._drain_until is None or not self._is_worker:
             self._drain_until = None
-            super().handle_exit(sig, frame)
+            if self._is_worker:
+                self.should_exit = True  # uvicorn would raise the signal again at the end, which would kill the process
+            else:
+                super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and from then on look at the models' files at SIGHUP."""
@@ -94,14 +102,34 @@ class DrainingServer(uvicorn.Server):
             server.close()
 
 
+def end(status: int) -> int:
+    """Return `status`. If threads still work for clients, end the process with it: Python would wait for them."""
+    until = time.monotonic() + _IDLE_SECONDS
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(max(0, until - time.monotonic()))
+            if thread.is_alive():
+                standard_output().flush()
+                os._exit(status)
+    return status
+
+
 class Supervisor(Multiprocess):
     """uvicorn's supervisor, for workers that drain."""
 
     def __init__(
-        self, config: uvicorn.Config, sockets: list[socket.socket], drain_seconds: float, hangup: Hangup
+        self,
+        config: uvicorn.Config,
+        sockets: list[socket.socket],
+        drain_seconds: float,
+        stop_seconds: float,
+        hangup: Hangup,
     ) -> None:
+        """`stop_seconds` is how long the workers may take after the drain."""
         super().__init__(config, sockets)
         self._drain_seconds = drain_seconds
+        self._stop_seconds = stop_seconds
+        self._kill_at = math.inf  # on the clock of `time.monotonic`
         self._hangup = hangup
         self._sent: signal.Signals | None = None  # the last signal to stop that the workers got
         for stop in (signal.SIGTERM, signal.SIGINT):
@@ -129,6 +157,17 @@ class Supervisor(Multiprocess):
         """Called when no more workers will be started."""
         self._stop_listening()
         self._send(self._sent or signal.SIGINT)
+        self._kill_at = min(self._kill_at, time.monotonic() + self._drain_seconds + self._stop_seconds)
+
+    def join_all(self) -> None:
+        """Wait for the workers, and kill those that take longer than they may."""
+        for process in self.processes:
+            while process.exitcode is None and process.pid is not None and time.monotonic() < self._kill_at:
+                process.process.join(timeout=1)  # a further signal may change the time
+            if process.exitcode is None and process.pid is not None:
+                _log.error("worker %d has not stopped in time, and is killed", process.pid)
+                process.kill()
+        super().join_all()
 
     def _pass_on(self, sig: int, _: FrameType | None) -> None:
         """Signal the workers at once: uvicorn would only do so at its next look, twice a second."""
@@ -138,6 +177,8 @@ class Supervisor(Multiprocess):
             self._sent = signal.SIGINT
         else:
             self._sent = signal.SIGKILL
+        drain_seconds = self._drain_seconds if self._sent == signal.SIGTERM else 0
+        self._kill_at = time.monotonic() + drain_seconds + self._stop_seconds
         _Worker.stopping = True
         self._send(self._sent)
         self.signal_queue.append(sig)
@@ -177,6 +218,10 @@ class _Worker(multiprocess.Process):
                     super().start()
         finally:
             _Worker.starting = False
+
+    def target(self, sockets: list[socket.socket] | None = None) -> None:
+        super().target(sockets)
+        end(0)
 
     def join(self) -> None:
         if self.pid is not None:

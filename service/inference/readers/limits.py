@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from service.contract.errors import TooLarge
 
-
 # Decoding these takes 0.2 to 3 ms, by format. A few KB may hold millions.
 _MAX_LOOP_PIXELS = 100_000
 
