@@ -17,6 +17,7 @@ from fastapi.testclient import TestClient
 from service.app import create_app
 from service.settings import Settings
 from tests import tiny
+from tests.server import Pipe
 from training.data.dataset import Dataset
 from training.data.sources import fashion_mnist
 from training.data.sources.fetch import locate
@@ -63,6 +64,14 @@ def client(tiny_model: Path) -> Iterator[TestClient]:
     """The application with the tiny model; an unhandled exception fails the test."""
     with TestClient(create_app(Settings(model_path=tiny_model))) as client:
         yield client
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    """A pipe."""
+    pipe = Pipe()
+    yield pipe
+    os.close(pipe.out)
 
 
 @pytest.fixture(scope="session")

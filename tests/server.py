@@ -1,5 +1,6 @@
 """A real service in a separate process, for tests that need a socket or a signal."""
 
+import io
 import os
 import signal
 import socket
@@ -111,3 +112,45 @@ def wait_until_ready(server: Server, seconds: float) -> None:
     raise AssertionError(
         f"the service did not become ready: {server.process.communicate(timeout=20)[1]}{server.log()[-20:]}"
     )
+
+
+@contextmanager
+def writing_to(out: int, model: Path, **settings: str) -> Iterator[Server]:
+    """A service whose standard output is the descriptor `out`."""
+    port = free_port()
+    environment = command_environment(DEMUR_MODEL_PATH=str(model), DEMUR_PORT=str(port), **settings)
+    command = [sys.executable, "-m", "service"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.PIPE, text=True) as process:
+        server = Server(process, port, io.StringIO())
+        try:
+            wait_until_ready(server, seconds=20)
+            yield server
+        finally:
+            process.kill()
+
+
+class Pipe:
+    """A pipe to be standard output."""
+
+    def __init__(self) -> None:
+        self.out, self.into = os.pipe()
+
+    def fill(self) -> int:
+        """Write until nothing more fits; returns the number of bytes."""
+        os.set_blocking(self.into, False)
+        written = 0
+        for size in (4096, 1):
+            try:
+                while True:
+                    written += os.write(self.into, b" " * (size - 1) + b"\n")
+            except BlockingIOError:
+                pass
+        os.set_blocking(self.into, True)
+        return written
+
+    def read(self, size: int) -> bytes:
+        """Read this many bytes."""
+        data = b""
+        while len(data) < size:
+            data += os.read(self.out, size - len(data))
+        return data

@@ -1,19 +1,23 @@
 """The drain: probes answer 503, other requests are answered and close their connection; the effect of each signal."""
 
+import base64
 import http.client
 import os
 import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.server import Server, serving
+from tests.server import Pipe, Server, serving, writing_to
+from tests.service.pictures import blank
 
 pytestmark = pytest.mark.process
 
@@ -180,3 +184,41 @@ def test_without_a_drain_a_second_signal_stops_at_once(tiny_model: Path) -> None
         server.process.send_signal(signal.SIGTERM)
         _wait_until(lambda: _refuses(server))
         assert server.stop(signal.SIGTERM) == 0
+
+
+@BOTH
+def test_requests_cut_by_the_stop_get_an_error(tiny_model: Path, workers: int) -> None:
+    with _serving(tiny_model, workers, DEMUR_SHUTDOWN_SECONDS="1") as server, ExitStack() as stack:
+        connections = [stack.enter_context(_connection(server)) for _ in range(4)]
+        body, body_by_application, head, _ = connections
+        body.sendall(HALF)
+        body_by_application.sendall(HALF.replace(b"/predict", b"/v2/models/tiny/infer"))
+        head.sendall(HALF[:30])
+        assert _statuses(server, "/livez", 10) == {200}  # by which all of it has been read
+        assert server.stop(signal.SIGTERM) == 0
+        answers = [b"".join(iter(partial(connection.recv, 4096), b"")) for connection in connections]
+        assert not [line for line in server.log() if "Traceback" in line or "Exception" in line]
+    assert answers.pop() == b""
+    forms = b"application/problem+json", b"application/json", b"application/problem+json"
+    for answer, form in zip(answers, forms, strict=True):
+        assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+        assert {b"connection: close", b"content-type: " + form} <= set(answer.lower().split(b"\r\n"))
+        assert b'"the service is stopping: send requests elsewhere"' in answer
+
+
+@BOTH
+def test_stop_waits_neither_for_threads_nor_for_the_log(tiny_model: Path, workers: int, pipe: Pipe) -> None:
+    """All threads decode pictures, for longer than the test may take, and nobody reads standard output."""
+    picture = base64.b64encode(blank("RGB", (7000, 7000), "WEBP")).decode()
+    body = {"inputs": [picture] * 60, "resize": True}
+    settings = {"DEMUR_MAX_REQUEST_PIXELS": str(10**10), "DEMUR_SHUTDOWN_SECONDS": "1", "DEMUR_WORKERS": str(workers)}
+
+    def ask(server: Server) -> int:
+        return httpx2.post(f"{server.address}/predict", json=body, timeout=60).status_code
+
+    pipe.fill()
+    with ThreadPoolExecutor(8) as threads, writing_to(pipe.into, tiny_model, **settings) as server:
+        asked = [threads.submit(ask, server) for _ in range(8)]
+        _wait_until(lambda: "demur_requests_in_flight 9.0" in httpx2.get(f"{server.address}/metrics").text)
+        assert server.stop(signal.SIGTERM) == 0
+        assert [each.result() for each in asked] == [503] * 8

@@ -3,49 +3,15 @@
 import logging
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from service.monitoring.requests.log_writer import LogWriter
-from tests.service.monitoring.requests.test_request_log import writing_to
+from tests.server import Pipe, writing_to
 
 LINES = [b"%04d %b\n" % (i, b"x" * 94) for i in range(2000)]  # of 100 bytes
-
-
-class Pipe:
-    """A pipe, and what was read from it."""
-
-    def __init__(self) -> None:
-        self.out, self.into = os.pipe()
-
-    def fill(self) -> int:
-        """Write until nothing more fits; returns the number of bytes."""
-        os.set_blocking(self.into, False)
-        written = 0
-        for size in (4096, 1):
-            try:
-                while True:
-                    written += os.write(self.into, b" " * (size - 1) + b"\n")
-            except BlockingIOError:
-                pass
-        os.set_blocking(self.into, True)
-        return written
-
-    def read(self, size: int) -> bytes:
-        data = b""
-        while len(data) < size:
-            data += os.read(self.out, size - len(data))
-        return data
-
-
-@pytest.fixture
-def pipe() -> Iterator[Pipe]:
-    pipe = Pipe()
-    yield pipe
-    os.close(pipe.out)
 
 
 @pytest.mark.parametrize("shared", [True, False])

@@ -1,15 +1,10 @@
 """The log of a real service: one line per request from the lane and the application, without delaying answers."""
 
-import io
 import json
 import os
 import pty
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.server import ROOT, Server, command_environment, free_port, serving, wait_until_ready
+from tests.server import Server, serving, writing_to
 
 pytestmark = pytest.mark.process
 
@@ -115,21 +110,6 @@ def test_every_kind_of_answer_is_logged_and_probes_are_not(tiny_model: Path) -> 
         (method, status, route) for method, _, _, status, route in cases
     ]
     assert [line.get("decisions") for line in lines] == [None] * 5 + [{"answer": 1}, None, {"answer": 1}]
-
-
-@contextmanager
-def writing_to(out: int, model: Path, **settings: str) -> Iterator[Server]:
-    """A service whose standard output is the descriptor `out`."""
-    port = free_port()
-    environment = command_environment(DEMUR_MODEL_PATH=str(model), DEMUR_PORT=str(port), **settings)
-    command = [sys.executable, "-m", "service"]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.PIPE, text=True) as process:
-        server = Server(process, port, io.StringIO())
-        try:
-            wait_until_ready(server, seconds=20)
-            yield server
-        finally:
-            process.kill()
 
 
 def test_lines_of_several_workers_stay_intact(tiny_model: Path) -> None:
