@@ -141,6 +141,16 @@ class TestService:
             _wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
 
 
+def test_worker_that_does_not_stop_is_killed(tiny_model: Path) -> None:
+    with serving(tiny_model, DEMUR_WORKERS="2", DEMUR_SHUTDOWN_SECONDS="0") as server:
+        _wait_until(lambda: len(_workers(server)) == WORKERS)
+        stuck, _ = _workers(server)
+        os.kill(stuck, signal.SIGSTOP)
+        assert server.stop(signal.SIGTERM) == 0
+        assert f"worker {stuck} has not stopped in time, and is killed" in "".join(server.log())
+        assert not Path(f"/proc/{stuck}").exists()
+
+
 def test_feedback_in_a_file_outlives_a_service_of_several_workers(tiny_model: Path, tmp_path: Path) -> None:
     path = tmp_path / "feedback"
     settings = {"DEMUR_WORKERS": "2", "DEMUR_FEEDBACK_PATH": str(path), "DEMUR_AUDIT_SHARE": "1"}

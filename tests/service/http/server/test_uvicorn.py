@@ -50,11 +50,14 @@ METHODS: dict[type, dict[str, str]] = {
         "keep_subprocess_alive": "",
         "handle_hup": "",
         "terminate_all": "",
+        "join_all": "",
     },
     multiprocess.Process: {
         "__init__": "config sockets",
         "start": "",
+        "target": "sockets",
         "join": "",
+        "kill": "",
         "is_alive": "timeout",
         "ping": "timeout",
     },
@@ -91,7 +94,7 @@ async def _check_connection() -> None:
     state = ServerState()
     _attributes(state, "connections default_headers total_requests")
     protocol = HttpToolsProtocol(_config(), state, {"key": "value"})
-    _attributes(protocol, "app_state server_state parser transport flow cycle pipeline scope headers")
+    _attributes(protocol, "config app_state server_state loop parser transport flow cycle pipeline scope headers")
     assert protocol.app_state == {"key": "value"}, WHY
     protocol.on_message_begin()
     _attributes(protocol, "url")
