@@ -7,7 +7,7 @@ uvicorn waits without limit for a client that has begun to send a request or to 
 - a connection is closed if its client does not receive an answer in time;
 - a connection without a request is closed, even if it has sent something;
 - the headers of a request, and the requests sent ahead of their answers, are limited in number;
-- a connection over the limit is answered 503 and closed.
+- a connection over the limit is refused (`surplus.py`).
 """
 
 import asyncio
@@ -31,7 +31,6 @@ from service.monitoring.requests.exchange import UNMATCHED, Exchange
 MAX_HEADERS, MAX_HEADER_BYTES = 1000, 64 * 1024
 # Requests that a connection may send before the answer to the first of them. Each takes some KB.
 MAX_PIPELINED = 32
-_SURPLUS_SECONDS = 1.0
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -49,21 +48,14 @@ class GuardedProtocol(HttpToolsProtocol):
         self._unread_since: float | None = None  # when an answer was first seen waiting for the client
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Keep the connection, or reject it."""
-        if self.guard.full():
-            surplus = _Surplus(self.guard, transport)
-            if self.guard.reject(surplus):
-                transport.set_protocol(surplus)
-            else:
-                transport.abort()
-            return
+        """Keep the connection."""
         super().connection_made(transport)
         self.guard.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Release all that the connection held."""
         self.guard.closed(self)
-        if self.transport is not None:  # None if the connection was rejected
+        if self.transport is not None:  # None if a surplus protocol took the connection over
             if self._running is not None:  # uvicorn only tells the cycle of the latest request
                 self._running.disconnected = True
                 self._running.message_event.set()
@@ -182,29 +174,3 @@ def _reset(transport: asyncio.Transport) -> None:
 
 class _TooManyError(Exception):
     """More requests than a connection may send ahead of their answers."""
-
-
-class _Surplus(asyncio.Protocol):
-    """A surplus connection. It is refused once it has sent a request: an earlier answer could be lost."""
-
-    def __init__(self, guard: Connections, transport: asyncio.Transport) -> None:
-        self._guard = guard
-        self._transport = transport
-        self._began = time.perf_counter()
-
-    def data_received(self, data: bytes) -> None:
-        """Refuse the request."""
-        if not self._transport.is_closing():
-            words = data[:200].split(b" ")
-            path = words[1].decode("latin-1") if len(words) > 1 else ""
-            self._transport.write(self._guard.limit_reached.response(request_id_of({}), path, (), close=True))
-            self._transport.close()
-
-    def connection_lost(self, _: Exception | None) -> None:
-        """Forget the connection."""
-        self._guard.closed(self)
-
-    def check(self, now: float) -> None:
-        """Close the connection if it sends no request, or does not read its refusal."""
-        if now - self._began >= _SURPLUS_SECONDS:
-            self._transport.abort()
