@@ -154,9 +154,13 @@ def _to_http_exception(request: Request, error: HTTPException) -> Response:
 
 
 def _methods(request: Request, error: HTTPException) -> set[str]:
-    """The methods of a path. Each is a route of its own, and FastAPI's `Allow` names only those of the first."""
+    """The methods of a path. Each is a route of its own, and FastAPI's `Allow` names only those of the first.
+
+    HEAD goes with GET: `ExchangeMiddleware` makes one of the other.
+    """
     matched = request.scope.get("fastapi", {}).get("effective_route_context")
     if matched is None:  # a route of FastAPI's own
         return set((error.headers or {}).get("Allow", "").split(", "))
     routes = iter_route_contexts(request.app.routes)
-    return {method for route in routes if route.path_format == matched.path_format for method in route.methods or ()}
+    methods = {method for route in routes if route.path_format == matched.path_format for method in route.methods or ()}
+    return methods | {"HEAD"} if "GET" in methods else methods

@@ -278,9 +278,9 @@ def test_bad_form_logs_no_warning(server: Server, client: httpx2.Client) -> None
     [
         ("GET", "/predict", "POST"),
         ("PUT", "/predict", "POST"),
-        ("POST", "/model", "GET"),
-        ("DELETE", "/readyz", "GET"),
-        ("OPTIONS", "/feedback", "GET, POST"),
+        ("POST", "/model", "GET, HEAD"),
+        ("DELETE", "/readyz", "GET, HEAD"),
+        ("OPTIONS", "/feedback", "GET, HEAD, POST"),
         ("PUT", "/", "GET, HEAD"),
         ("PUT", "/openapi.json", "GET, HEAD"),
     ],
