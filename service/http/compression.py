@@ -1,8 +1,10 @@
 """Compressed request bodies and answers, gzip and deflate, within a size limit."""
 
 import zlib
+from functools import lru_cache
 
 from service.contract.errors import MalformedBody, TooLarge, UnsupportedType
+from service.http.negotiation import weights
 
 # The `wbits` of zlib: window size and container format.
 _WINDOW = {"gzip": 31, "deflate": 15}
@@ -37,13 +39,20 @@ def encoding_for(accept_encoding: str, body: bytes) -> str | None:
     >>> encoding_for("br, gzip;q=0, deflate", bytes(2000)), encoding_for("gzip", b"short")
     ('deflate', None)
     """
-    if len(body) < _MIN_BYTES:
-        return None
-    for part in accept_encoding.lower().split(","):
-        name, _, quality = part.replace(" ", "").partition(";q=")
-        if name in _WINDOW and (not quality or quality.strip("0.")):  # a quality of 0 means not acceptable
-            return name
-    return None
+    return None if len(body) < _MIN_BYTES else _preferred(accept_encoding)
+
+
+@lru_cache(maxsize=256)  # clients repeat their headers
+def _preferred(accept_encoding: str) -> str | None:
+    """The first of the encodings of the highest weight, unless the client prefers none.
+
+    >>> _preferred("gzip;q=0.5, deflate"), _preferred("gzip;q=0.5, identity"), _preferred("*;q=0, gzip;q=0.000")
+    ('deflate', None, None)
+    """
+    weighted = weights(accept_encoding)
+    ours = [name for name, weight in weighted.items() if name in _WINDOW and weight]
+    best = max(ours, key=weighted.__getitem__, default=None)
+    return best if best is not None and weighted[best] >= weighted.get("identity", 0) else None
 
 
 def compressed(body: bytes, encoding: str) -> bytes:
