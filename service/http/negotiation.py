@@ -2,6 +2,7 @@
 
 import re
 
+LONGEST = 1000  # bytes of a header that are looked at and remembered: a cache must not hold what a client makes long
 _WEIGHT = re.compile(r";\s*q\s*=\s*([0-9.]*)")
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive
 
-from service.http.negotiation import weights
+from service.http.negotiation import LONGEST, weights
 from service.http.request_body import Headers, media_type, query_options, read_body
 from service.inference.answers.answer import AnswerWriter, WrittenAnswer
 from service.inference.options import Options
@@ -61,7 +61,7 @@ def accepted_form(headers: Headers) -> str:
     ('application/json', 'application/json')
     """
     accept = headers.get(b"accept")
-    return JSON if accept is None or accept == b"*/*" else _preferred(accept)
+    return JSON if accept is None or accept == b"*/*" else _preferred(accept[:LONGEST])
 
 
 @lru_cache(maxsize=256)  # clients repeat their headers

@@ -43,7 +43,7 @@ class ExchangeMiddleware:
         began = state.setdefault(BEGAN, time.perf_counter())
         headers = headers_of(scope)
         request_id = state["request_id"] = request_id_of(headers)
-        asked = scope | {"method": "GET"} if scope["method"] == "HEAD" else scope
+        asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
         status = _NOTHING_SENT
         refused = False
 
