@@ -21,6 +21,7 @@ _MEANT = {  # by the first character that is no JSON, as Python writes its value
     "T": "true, false and null are in lower case",
     "F": "true, false and null are in lower case",
 }
+_MEANT_AFTER = {"\0": "a NUL byte, which is no part of the text", "{": "one object may hold several inputs"}
 
 
 def json_object(body: bytes, holding: str) -> dict[str, Any]:
@@ -66,10 +67,7 @@ def _cause(body: bytes, error: orjson.JSONDecodeError) -> str:
         if body[wrong.start] != _SURROGATE:  # of which the parser says more
             return f"byte {wrong.start} is not UTF-8; JSON is in UTF-8, whatever the content type says"
     found = error.doc[error.pos : error.pos + 1] if error.doc else ""
-    if error.msg.startswith("unexpected content after"):
-        meant = "a NUL byte, which is no part of the text" if found == "\0" else "one object may hold several inputs"
-    else:
-        meant = _MEANT.get(found, "")
+    meant = (_MEANT_AFTER if error.msg.startswith("unexpected content after") else _MEANT).get(found)
     return f"{error}; {meant}" if meant else str(error)
 
 
