@@ -71,9 +71,9 @@ class FastLaneProtocol(GuardedProtocol):
         admission = self._admission
         if admission.requests >= admission.limit and not (self.receiving or self._is_busy() or self._waiting):
             post = plain_post(data)
-            if post is not None and post[0].partition(b"?")[0] in self._lane.predictors and admission.refuses():
-                (target, self._headers_by_name) = post
-                self._path = target.partition(b"?")[0]
+            if post is not None and post.target.partition(b"?")[0] in self._lane.predictors and admission.refuses():
+                self._headers_by_name = post.headers
+                self._path = post.target.partition(b"?")[0]
                 self._refuse_at_once()
                 return
         super().data_received(data)
@@ -132,6 +132,11 @@ class FastLaneProtocol(GuardedProtocol):
         writer = request.writer
         self._admission.requests += 1
         predictor.batcher.add(request.inputs, writer.top_k, writer.needs_all_probabilities, self._answer)
+
+    def eof_received(self) -> bool:
+        """Answer a waiting request before the connection is closed."""
+        self._answer_waiting()
+        return super().eof_received()
 
     def shutdown(self) -> None:
         """Answer a waiting request before the connection is closed; wait for one that is arriving."""

@@ -125,6 +125,7 @@ def _config(app: object, settings: Settings) -> uvicorn.Config:
         factory=settings.workers > 1,
         workers=settings.workers,
         http=FastLaneProtocol,
+        ws="none",
         host=settings.host,
         port=settings.port,
         log_config=None,  # uvicorn logs where everything else does
