@@ -57,7 +57,8 @@ class SurplusProtocol(GuardedProtocol):
     def on_headers_complete(self) -> None:
         """Start the application; its answer closes the connection."""
         super().on_headers_complete()
-        self.cycle.keep_alive = False
+        if self.cycle is not None:  # None if the head is parsed again, without an offer to upgrade
+            self.cycle.keep_alive = False
 
     def check(self, now: float) -> None:
         """Drop the connection if its client is slow."""

@@ -193,7 +193,8 @@ def test_connections_are_bounded(tiny_model: Path, stack: ExitStack) -> None:
         assert (b'"error"' if path.startswith("/v2") else b'"status":503') in body
     for path in ("/livez", "/readyz", "/metrics?a=b", "/models/tiny/readyz", "/v2/health/live"):
         surplus = _connected(server, stack)
-        surplus.sendall(_request(path, method="GET") + _request("/predict", body=b"[]"))
+        offer = ("Connection: upgrade", "Upgrade: h2c") if path == "/readyz" else ()
+        surplus.sendall(_request(path, *offer, method="GET") + _request("/predict", body=b"[]"))
         answer = _all(surplus).lower()  # and none to what follows
         assert (answer.count(b"http/1.1 "), answer.count(b"http/1.1 200 ")) == (1, 1)
         assert answer.count(b"\r\nconnection: close\r\n") == 1
