@@ -17,14 +17,15 @@ from urllib.parse import unquote
 
 from service.contract.errors import RequestError
 from service.http import security_headers
-from service.http.predict_request import INLINE_BODY_BYTES, accepted_form
-from service.http.request_body import Headers, media_type, query_options
+from service.http.endpoints import Endpoint
+from service.http.predict_request import INLINE_BODY_BYTES
+from service.http.request_body import Headers
 from service.http.request_id import request_id_of, traceparent_of
 from service.http.server.guarded_connection import GuardedProtocol
 from service.http.server.plain_post import UNUSUAL, plain_post
 from service.inference.batching import RequestScores
 from service.inference.outcome import Outcome
-from service.inference.predictor import Predictor, PreparedRequest
+from service.inference.predictor import PreparedRequest
 from service.monitoring.requests.exchange import Exchange, ExchangeObservers
 
 if TYPE_CHECKING:
@@ -36,9 +37,10 @@ STATE = "lane"  # where the lifespan's state holds the Lane
 class Lane(NamedTuple):
     """The parts of the application that a connection uses."""
 
-    predictors: MutableMapping[bytes, Predictor]  # by the paths that they answer; empty during a drain
+    endpoints: MutableMapping[bytes, Endpoint]  # by the paths that they answer; empty during a drain
     observers: ExchangeObservers
     gate: "AccessGate | None"  # None where every request is admitted
+    max_body_bytes: int  # the application refuses a larger body
 
 
 class FastLaneProtocol(GuardedProtocol):
@@ -46,8 +48,8 @@ class FastLaneProtocol(GuardedProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._lane: Lane = self.app_state.get(STATE) or Lane({}, ExchangeObservers(()), None)
-        self._predictor: Predictor | None = None  # of the request that is arriving in the lane
+        self._lane: Lane = self.app_state.get(STATE) or Lane({}, ExchangeObservers(()), None, 0)
+        self._endpoint: Endpoint | None = None  # of the request that is arriving in the lane
         self._headers_by_name: Headers = {}
         self._key: str | None = None  # the name of the request's API key
         self._admission = self.guard.admission
@@ -62,10 +64,10 @@ class FastLaneProtocol(GuardedProtocol):
         admission = self._admission
         if admission.requests >= admission.limit and not (self.receiving or self._is_busy() or self._waiting):
             post = plain_post(data)
-            if post is not None and post[0].partition(b"?")[0] in self._lane.predictors and admission.refuses():
-                (target, self._headers_by_name) = post
-                self._path = target.partition(b"?")[0]
-                self._refuse_at_once()
+            endpoint = None if post is None else self._lane.endpoints.get(post[0].partition(b"?")[0])
+            if post is not None and endpoint is not None and admission.refuses():
+                self._headers_by_name = post[1]
+                self._refuse_at_once(endpoint)
                 return
         super().data_received(data)
 
@@ -83,51 +85,49 @@ class FastLaneProtocol(GuardedProtocol):
         """Take the request into the lane, or start the application on it."""
         self._path, _, self._query = self.url.partition(b"?")
         self._headers_by_name = dict(self.headers)
-        self._predictor = self._lane.predictors.get(self._path)
+        self._endpoint = self._lane.endpoints.get(self._path)
         if (
-            self._predictor is not None
+            self._endpoint is not None
             and self._is_plain()
             and (self._lane.gate is None or self._is_admitted(self._lane.gate))
         ):
             self.in_head = False
             self._body.clear()
         else:
-            self._predictor = None
+            self._endpoint = None
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Collect the body."""
-        if self._predictor is None:
+        if self._endpoint is None:
             super().on_body(body)
         else:
             self._body += body
 
     def on_message_complete(self) -> None:
         """The request has arrived: add it to the batch, which is scored before this turn of the event loop ends."""
-        predictor = self._predictor
-        if predictor is None:
+        endpoint = self._endpoint
+        if endpoint is None:
             super().on_message_complete()
             return
         self.receiving = False
         if self._admission.refuses():
-            self._refuse_at_once()
+            self._refuse_at_once(endpoint)
             return
-        headers = self._headers_by_name
         try:
-            options = query_options(self._query)
-            request = predictor.prepare(bytes(self._body), media_type(headers), options, accepted_form(headers))
+            request = endpoint.prepare(bytes(self._body), self._headers_by_name, self._query)
         except Exception:
             self._hand_over()  # the application finds the same error, and reports it
             return
         self._waiting = request
         writer = request.writer
         self._admission.requests += 1
-        predictor.batcher.add(request.inputs, writer.top_k, writer.needs_all_probabilities, self._answer)
+        endpoint.batcher.add(request.inputs, writer.top_k, writer.needs_all_probabilities, self._answer)
 
     def shutdown(self) -> None:
         """Answer a waiting request before the connection is closed; wait for one that is arriving."""
         self._answer_waiting()
-        if self._predictor is not None:
+        if self._endpoint is not None:
             self._start_application()
         super().shutdown()
 
@@ -138,7 +138,7 @@ class FastLaneProtocol(GuardedProtocol):
         return (
             self.parser.get_method() == b"POST"
             and length.isdigit()
-            and int(length) <= INLINE_BODY_BYTES
+            and int(length) <= min(INLINE_BODY_BYTES, self._lane.max_body_bytes)
             and len(headers) == len(self.headers)  # none is repeated
             and UNUSUAL.isdisjoint(headers)
             and self.parser.get_http_version() == "1.1"
@@ -150,9 +150,8 @@ class FastLaneProtocol(GuardedProtocol):
 
     def _is_admitted(self, gate: "AccessGate") -> bool:
         """Whether the gate admits the request. If not, the application finds the same, and reports it."""
-        path, _ = _path_and_route(self._path)
         try:
-            self._key = gate.admit("POST", path, self._headers_by_name)
+            self._key = gate.admit("POST", _decoded(self._path), self._headers_by_name)
         except RequestError:
             return False
         return True
@@ -161,50 +160,52 @@ class FastLaneProtocol(GuardedProtocol):
         """Called with the scores of the waiting request."""
         self._admission.requests -= 1
         request, self._waiting = self._waiting, None
-        if self.transport.is_closing() or request is None:
+        endpoint = self._endpoint
+        if self.transport.is_closing() or request is None or endpoint is None:
             return
         writer = request.writer
         try:
             if isinstance(rows, Exception):
                 raise rows
-            body, decided = writer.write(rows)
+            body, decided, more = writer.write(rows)
         except Exception:
             self._hand_over()
             return
-        self._predictor = None
+        self._endpoint = None
         request_id = request_id_of(self._headers_by_name)
-        head = _head(tuple(self.server_state.default_headers), writer.media_type, tuple(writer.headers.items()))
+        head = _head(tuple(self.server_state.default_headers), writer.media_type, tuple(more.items()))
         self.transport.write(
             b"%bcontent-length: %d\r\nx-request-id: %b\r\n\r\n%b" % (head, len(body), request_id.encode(), body)
         )
-        self._observe(request_id, decided)
+        self._observe(endpoint.route, request_id, decided)
         self.on_response_complete()
 
-    def _refuse_at_once(self) -> None:
+    def _refuse_at_once(self, endpoint: Endpoint) -> None:
         """Refuse the request at a fraction of the cost of an answer; a log line would be a good part of that."""
-        self._predictor = None
+        self._endpoint = None
         close = self._headers_by_name.get(b"connection", b"").lower() == b"close"
         request_id, dated_headers = request_id_of(self._headers_by_name), self.server_state.default_headers
         self.transport.write(self.guard.overloaded.response(request_id, "", dated_headers, close=close))
         if close:
             self.transport.close()
-        self.guard.metrics.refuse_at_once(_path_and_route(self._path)[1])
+        self.guard.metrics.refuse_at_once(endpoint.route)
         self.on_response_complete()
 
-    def _observe(self, request_id: str, decided: Outcome) -> None:
+    def _observe(self, route: str, request_id: str, decided: Outcome) -> None:
         """Tell the observers of the exchange."""
         seconds = time.perf_counter() - self.began
-        path, route = _path_and_route(self._path)
         # Positional arguments: keywords would cost as much as the rest.
         traceparent, began = traceparent_of(self._headers_by_name), time.time() - seconds
         self._lane.observers.add(
-            Exchange(request_id, traceparent, "POST", path, route, 200, began, seconds, decided, self._key)
+            Exchange(
+                request_id, traceparent, "POST", _decoded(self._path), route, 200, began, seconds, decided, self._key
+            )
         )
 
     def _answer_waiting(self) -> None:
         """Run the batch now, if a request of this connection waits in it."""
-        if self._waiting is not None and self._predictor is not None:
-            self._predictor.batcher.run()
+        if self._waiting is not None and self._endpoint is not None:
+            self._endpoint.batcher.run()
 
     def _hand_over(self) -> None:
         """Let the application answer a request that has arrived."""
@@ -213,7 +214,7 @@ class FastLaneProtocol(GuardedProtocol):
 
     def _start_application(self) -> None:
         """Start the application on the part of the request that has arrived."""
-        self._predictor = None
+        self._endpoint = None
         super().on_headers_complete()
         super().on_body(bytes(self._body))
 
@@ -227,7 +228,5 @@ def _head(dated: tuple[tuple[bytes, bytes], ...], media_type: str, more: tuple[t
 
 
 @lru_cache(maxsize=256)
-def _path_and_route(path: bytes) -> tuple[str, str]:
-    """A path of the lane, decoded, and the template of its route."""
-    text = unquote(path.decode())
-    return text, text if text == "/predict" else "/models/{name}/predict"
+def _decoded(path: bytes) -> str:
+    return unquote(path.decode())
