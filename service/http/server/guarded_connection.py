@@ -141,7 +141,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """The service stops: close the connection, after its answer if a request has arrived; refuse half a head."""
-        if self.in_head and not self._closing:
+        if self.in_head and not self.closing:
             self._refuse(self.guard.stopping)
         else:
             super().shutdown()
