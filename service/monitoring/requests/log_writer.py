@@ -15,7 +15,7 @@ from functools import cache
 
 MAX_BYTES = 4 * 1024 * 1024  # of lines that wait: ten thousand requests
 # The lines of this time are written together. To wake a thread and to write cost more than most lines.
-_GATHER_SECONDS = 0.05
+_GATHER_SECONDS = 0.02
 # A pipe takes this much at once (PIPE_BUF is 4096 on Linux); another process's lines could split a longer write.
 _MAX_SHARED_WRITE_BYTES = 4096
 _REPORT_SECONDS = 1.0  # between two reports of lost lines
