@@ -52,7 +52,7 @@ def files(body: bytes, media_type: str, max_files: int) -> list[File]:
     """
     boundary = media_type.partition(_BOUNDARY)[2]
     if not boundary:
-        raise MalformedBody(f"the content type {MULTIPART} has no boundary: let the client's own form set the header")
+        raise MalformedBody(f"the content type {MULTIPART} has no boundary: leave the header to the client")
     _check_first_line(body, boundary)
     parts = _Parts(max_files)
     try:

@@ -73,7 +73,7 @@ def read_json(reader: Reader, inputs: Sequence[object], field: str = "inputs") -
         return reader.from_json(inputs, field)
     except RequestError:
         if _is_one_input(reader, inputs):
-            raise InvalidValue(field, " is one input: it must be a list of inputs, [...] around this one too") from None
+            raise InvalidValue(field, " is one input: it must be a list of inputs, also for one: [...]") from None
         raise
 
 

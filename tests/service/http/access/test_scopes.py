@@ -44,6 +44,7 @@ def test_every_operation_asks_for_the_scope_that_its_route_declares(app: FastAPI
             for method in route.methods or ():
                 status = client.request(method, path).status_code
                 assert (status == 401) is (scope in SCOPES), (method, path)
+                assert method != "GET" or client.head(path).status_code == status, path
                 for name in SCOPES:
                     status = client.request(method, path, headers={"x-api-key": KEY[name]}).status_code
                     load = "/repository/models/" in path  # 403 for everybody

@@ -73,6 +73,7 @@ def test_requests_by_route_and_status(client: TestClient) -> None:
     assert scraped.value("demur_requests_total", method="POST", route="/predict", status="422") == 1
     assert scraped.value("demur_requests_total", method="POST", route="/v2/models/{name}/infer", status="400") == 1
     assert scraped.total("demur_requests_total", route="unmatched", status="404") == 3
+    assert scraped.value("demur_requests_total", method="HEAD", route="/livez", status="200") == 1
     routes = set(client.get("/openapi.json").json()["paths"])
     assert scraped.labels("demur_requests_total", "route") <= {*routes, "unmatched"}
     assert scraped.labels("demur_requests_total", "method") <= {"GET", "POST", "HEAD", "other"}

@@ -90,7 +90,7 @@ def test_text_field_is_refused_by_name(disposition: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("body", "media_type", "cause"),
     [
-        (_form(_part(b"1")), "multipart/form-data;boundary=", "has no boundary: let the client's own form set"),
+        (_form(_part(b"1")), "multipart/form-data;boundary=", "has no boundary: leave the header to the client"),
         (_form(_part(b"1")), "multipart/form-data;boundary=other", "it does not begin with --other"),
         (b"preamble\r\n" + _form(_part(b"1")), TYPE, "it does not begin with --edge"),
         (_form(_part(b"1")).replace(b"\r\n", b"\n"), TYPE, "its lines end in LF"),
