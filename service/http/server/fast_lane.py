@@ -185,7 +185,7 @@ class FastLaneProtocol(GuardedProtocol):
         self._endpoint = None
         close = self._headers_by_name.get(b"connection", b"").lower() == b"close"
         request_id, dated_headers = request_id_of(self._headers_by_name), self.server_state.default_headers
-        self.transport.write(self.guard.overloaded.response(request_id, "", dated_headers, close=close))
+        self.transport.write(self.guard.overloaded.response(request_id, endpoint.route, dated_headers, close=close))
         if close:
             self.transport.close()
         self.guard.metrics.refuse_at_once(endpoint.route)
