@@ -46,6 +46,7 @@ class AnswerForm:
         names = {output.name for output in requested}
         self._sets = outputs.sets_of(manifest) if "prediction_set" in names else None
         self._has_texts = not names.isdisjoint(TEXTS)
+        self._binary = [(c.name, c.datatype) for c in self._columns if c.is_binary]
         self._lists = {c.name for c in self._columns if c.datatype == "FP32" and not c.is_binary}
         self._arrays = [c.name for c in self._columns if c.datatype == "FP32" and c.is_binary]
         self.top_k = min(self._classification or 1, len(manifest.labels))
@@ -65,11 +66,13 @@ class AnswerForm:
         """The body, the length of its JSON if binary data follows, and the outcome; `unknown` as in Outcome."""
         decisions, outcome = self._decided(scores, unknown)
         values = self._values(scores, decisions)
-        binary = [to_bytes(values[c.name], c.datatype) for c in self._columns if c.is_binary]
+        binary = [to_bytes(values[name], datatype) for name, datatype in self._binary]
         named = b"" if request_id is None else b',"id":' + orjson.dumps(request_id)
-        entries = self._entries(len(decisions), values, [len(data) for data in binary])
+        entries = self._entries(len(decisions), values, list(map(len, binary)))
         text = b"%b%b%b%b}" % (self._head, named, self._parameters, entries)
-        return b"".join([text, *binary]), len(text) if binary else None, outcome
+        if not binary:
+            return text, None, outcome
+        return b"".join([text, *binary]), len(text), outcome
 
     def _entries(self, count: int, values: Mapping[str, Any], sizes: Sequence[int]) -> bytes:
         """The outputs of N inputs in the JSON; `sizes` are those of the binary data, in bytes."""
@@ -115,10 +118,8 @@ class AnswerForm:
             values["probabilities"] = outputs.classified(scores, self._classification, self._labels)
         if self._sets is not None:
             values["prediction_set"] = outputs.set_members(scores, self._sets)
-        if self._arrays:
-            arrays = scores.scores
-            for name in self._arrays:
-                values[name] = getattr(arrays, name)
+        for name in self._arrays:
+            values[name] = getattr(scores.batch, name)[scores.rows]
         return values
 
 

@@ -4,6 +4,7 @@ import math
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -118,7 +119,13 @@ def to_bytes(values: list[Any] | NDArray[np.float32], datatype: str) -> bytes:
         return (values.byteswap() if sys.byteorder == "big" else values).tobytes()
     if datatype == "BOOL":
         return bytes(values)
-    return b"".join([len(text).to_bytes(4, "little") + text for text in map(str.encode, values)])
+    return b"".join(map(_encoded, values))
+
+
+@lru_cache(maxsize=1024)  # mostly labels
+def _encoded(text: str) -> bytes:
+    encoded = text.encode()
+    return len(encoded).to_bytes(4, "little") + encoded
 
 
 def checked_datatype(datatype: object, field: str) -> str:
