@@ -3,6 +3,7 @@
 from typing import Protocol
 from urllib.parse import quote
 
+from service.http.open_inference.infer import InferEndpoint
 from service.http.predict_request import PredictEndpoint
 from service.http.request_body import Headers
 from service.inference.batching import Batcher
@@ -32,9 +33,13 @@ def of_models(models: Models) -> dict[bytes, Endpoint]:
     """The endpoints of all models that are ready, by request path."""
     by_path: dict[bytes, Endpoint] = {}
     for name, model in models.by_name.items():
-        if model is not None:
-            path = f"/models/{quote(name)}/predict"
-            by_path[path.encode()] = PredictEndpoint(model.predictor, "/models/{name}/predict")
+        if model is None:
+            continue
+        quoted, version = quote(name).encode(), model.ref.version.encode()
+        by_path[b"/models/%b/predict" % quoted] = PredictEndpoint(model.predictor, "/models/{name}/predict")
+        infer, versioned = b"/v2/models/%b/infer" % quoted, b"/v2/models/%b/versions/%b/infer" % (quoted, version)
+        by_path[infer] = InferEndpoint(model.predictor, "/v2/models/{name}/infer")
+        by_path[versioned] = InferEndpoint(model.predictor, "/v2/models/{name}/versions/{version}/infer")
     if models.default_name is not None:
         by_path[b"/predict"] = PredictEndpoint(models.get(None).predictor, "/predict")
     return by_path

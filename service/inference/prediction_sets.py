@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,18 +96,25 @@ class LabelSets:
         >>> LabelSets(["a", "b", "c"], sets, 4.0).of([0.3, 0.2, 0.5], 0.5, 0.0, [2, 0])
         ['a', 'c']
         """
-        labels, best, thresholds = self.labels, likeliest[0], self.sets.thresholds
-        if self.sets.method == "lac_class_conditional":
-            threshold = thresholds[best]
-            entries = zip(labels, probabilities, thresholds, strict=True)
-            chosen = [label for label, probability, least in entries if probability >= least]
+        threshold = self._threshold(confidence, ood_score)
+        if threshold is not None and len(likeliest) > 1 and probabilities[likeliest[1]] < threshold:
+            return [self.labels[likeliest[0]]]  # the usual case, without a look at every class
+        return list(compress(self.labels, self.members(probabilities, confidence, ood_score, likeliest[0])))
+
+    def members(
+        self, probabilities: Sequence[float] | NDArray[np.float32], confidence: float, ood_score: float, best: int
+    ) -> list[bool]:
+        """Which classes are in the set of one input, `[C]`; `best` is the most probable one."""
+        threshold = self._threshold(confidence, ood_score)
+        if threshold is None:
+            chosen = [value >= least for value, least in zip(probabilities, self.sets.thresholds, strict=True)]
         else:
-            in_distribution = ood_score <= self.max_ood_score
-            threshold = thresholds[bisect_right(self.sets.cuts, confidence) if in_distribution else 0]
-            if len(likeliest) > 1 and probabilities[likeliest[1]] < threshold:
-                return [labels[best]]  # the usual case, without a look at every class
-            chosen = [label for label, value in zip(labels, probabilities, strict=True) if value >= threshold]
-        if probabilities[best] >= threshold:
-            return chosen
-        with_best = {*chosen, labels[best]}
-        return [label for label in labels if label in with_best]
+            chosen = [value >= threshold for value in probabilities]
+        chosen[best] = True
+        return chosen
+
+    def _threshold(self, confidence: float, ood_score: float) -> float | None:
+        """The threshold of one input's cell; None if each class has its own."""
+        if self.sets.method == "lac_class_conditional":
+            return None
+        return self.sets.thresholds[bisect_right(self.sets.cuts, confidence) if ood_score <= self.max_ood_score else 0]

@@ -1,8 +1,10 @@
 """Encodes and decodes tensors, as JSON or as bytes: row-major, little-endian."""
 
 import math
-import struct
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -45,8 +47,12 @@ def checked_shape(shape: object, field: str) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def from_json(data: object, shape: tuple[int, ...], datatype: str, field: str) -> NDArray[Any]:
-    """The numbers of a JSON list, nested as `shape` says or flat, `[product of shape]` in int64 or float64.
+def from_json(
+    data: object, shape: tuple[int, ...], datatype: str, field: str, *, check_booleans: bool = True
+) -> NDArray[Any]:
+    """The numbers of a JSON list, nested as `shape` says or flat, `[product of shape]` in uint8, int64 or float64.
+
+    `check_booleans` may be off if the JSON has no booleans: pixels are then read in a tenth of the time.
 
     >>> from_json([[1, 2.0], [3, 4]], (2, 2), "UINT8", "data")
     array([1., 2., 3., 4.])
@@ -58,6 +64,9 @@ def from_json(data: object, shape: tuple[int, ...], datatype: str, field: str) -
     flat = _flat(data, shape, field)
     if len(flat) != math.prod(shape):
         raise InvalidValue(field, f" holds {len(flat)} numbers: the shape {list(shape)} has {math.prod(shape)}")
+    if not check_booleans:
+        with suppress(TypeError, ValueError):  # raised by anything but integers from 0 to 255, except by true
+            return np.frombuffer(bytes(flat), np.uint8)
     kinds = set(map(type, flat))
     if not kinds <= {int, float}:
         wrong = next(value for value in flat if type(value) not in (int, float))
@@ -83,6 +92,8 @@ def cast(values: NDArray[Any], dtype: "np.dtype[Any]", field: str) -> NDArray[An
     >>> cast(np.array([0.0, 255.0]), np.dtype(np.uint8), "data")
     array([  0, 255], dtype=uint8)
     """
+    if values.dtype == dtype:
+        return values
     if dtype.kind == values.dtype.kind == "f":
         with np.errstate(over="ignore"):  # a number that does not fit becomes infinite, which the reader refuses
             return values.astype(dtype)
@@ -98,22 +109,23 @@ def cast(values: NDArray[Any], dtype: "np.dtype[Any]", field: str) -> NDArray[An
     return values.astype(dtype)
 
 
-def to_json(values: NDArray[Any]) -> list[Any]:
-    """The values, flat."""
-    flat: list[Any] = values.reshape(-1).tolist()
-    return flat
+def to_bytes(values: list[Any] | NDArray[np.float32], datatype: str) -> bytes:
+    """An array of numbers, booleans, or texts, as binary data; a text is its length in four bytes, then UTF-8.
 
-
-def to_bytes(values: NDArray[Any]) -> bytes:
-    """The values as binary data; a text is its length in four bytes, then UTF-8.
-
-    >>> to_bytes(np.array(["a"], dtype=object))
-    b'\\x01\\x00\\x00\\x00a'
+    >>> to_bytes(["a"], "BYTES"), to_bytes([True, False], "BOOL")
+    (b'\\x01\\x00\\x00\\x00a', b'\\x01\\x00')
     """
-    if values.dtype.kind != "O":
-        return values.astype(values.dtype.newbyteorder("<")).tobytes()
-    texts = [text.encode() for text in values.reshape(-1)]
-    return b"".join(struct.pack("<I", len(text)) + text for text in texts)
+    if isinstance(values, np.ndarray):
+        return (values.byteswap() if sys.byteorder == "big" else values).tobytes()
+    if datatype == "BOOL":
+        return bytes(values)
+    return b"".join(map(_encoded, values))
+
+
+@lru_cache(maxsize=1024)  # mostly labels
+def _encoded(text: str) -> bytes:
+    encoded = text.encode()
+    return len(encoded).to_bytes(4, "little") + encoded
 
 
 def checked_datatype(datatype: object, field: str) -> str:

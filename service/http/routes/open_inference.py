@@ -9,13 +9,11 @@ from typing import Any
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from service.contract.errors import MalformedBody
-from service.contract.validation import truncated
 from service.http.access.scopes import PREDICT, PROBE, needs
-from service.http.compression import compressed, decompressed, encoding_for
+from service.http.compression import decompressed
 from service.http.drain import accepting
 from service.http.open_inference import metadata
-from service.http.open_inference.infer import Inferred, infer
+from service.http.open_inference.infer import InferEndpoint
 from service.http.predict_request import INLINE_BODY_BYTES
 from service.http.request_body import Headers, headers_of, read_body
 from service.http.routes.openapi_entries import (
@@ -26,10 +24,10 @@ from service.http.routes.openapi_entries import (
     standard_responses,
 )
 from service.http.routes.requested_model import name_parameter, requested_model, version_parameter
+from service.inference.answers.answer import AnswerWriter, WrittenAnswer
 from service.inference.predictor import Predictor
-from service.inference.readers.body import JSON, RAW
+from service.inference.readers.body import RAW
 
-HEADER_LENGTH = "Inference-Header-Content-Length"
 _BODIES = body_of("InferRequest", {RAW: {"schema": {"type": "string", "format": "binary"}}})
 
 router = APIRouter(prefix="/v2")
@@ -92,11 +90,12 @@ async def model_infer(request: Request) -> Response:
     without_encoding = {name: value for name, value in headers.items() if name != b"content-encoding"}
     body = await read_body(without_encoding, request.receive, max_bytes)
     if len(body) > INLINE_BODY_BYTES or len(without_encoding) < len(headers):
-        response, inferred = await run_in_threadpool(_answer, predictor, headers, body, max_bytes)
+        writer, written = await run_in_threadpool(_in_thread, predictor, headers, body, max_bytes)
     else:
-        response, inferred = _answer(predictor, headers, body, max_bytes)
-    request.state.decided = inferred.decided
-    return response
+        prepared = InferEndpoint(predictor).prepare(body, headers)
+        writer, written = prepared.writer, await predictor.answer_batched(prepared)
+    request.state.decided = written.outcome
+    return Response(written.body, headers=dict(written.headers), media_type=writer.media_type)
 
 
 router.include_router(_of_model, prefix="/models/{name}", dependencies=[Depends(name_parameter)])
@@ -127,26 +126,9 @@ async def change_repository(action: str) -> None:
     raise HTTPException(HTTPStatus.FORBIDDEN, f"{action} is not allowed: models are loaded from their files only")
 
 
-def _answer(predictor: Predictor, headers: Headers, body: bytes, max_bytes: int) -> tuple[Response, Inferred]:
+def _in_thread(
+    predictor: Predictor, headers: Headers, body: bytes, max_bytes: int
+) -> tuple[AnswerWriter, WrittenAnswer]:
     encoding = headers.get(b"content-encoding", b"identity").decode("latin-1").strip().lower()
-    body = decompressed(body, encoding, max_bytes)
-    inferred = infer(predictor, body, _header_length(headers))
-    response_headers = {"Vary": "Accept-Encoding"}
-    if inferred.header_length is not None:
-        response_headers[HEADER_LENGTH] = str(inferred.header_length)
-    content = inferred.body
-    accepted = encoding_for(headers.get(b"accept-encoding", b"").decode("latin-1"), content)
-    if accepted is not None:
-        response_headers["Content-Encoding"] = accepted
-        content = compressed(content, accepted)
-    media_type = JSON if inferred.header_length is None else RAW
-    return Response(content, headers=response_headers, media_type=media_type), inferred
-
-
-def _header_length(headers: Headers) -> int | None:
-    text = headers.get(HEADER_LENGTH.lower().encode())
-    if text is None:
-        return None
-    if not text.isdigit() or len(text) > 18:
-        raise MalformedBody(f"{HEADER_LENGTH}={truncated(text.decode('latin-1'))}: it must be a number of bytes")
-    return int(text)
+    prepared = InferEndpoint(predictor).prepare(decompressed(body, encoding, max_bytes), headers)
+    return prepared.writer, predictor.answer(prepared)

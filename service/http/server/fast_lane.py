@@ -163,7 +163,9 @@ class FastLaneProtocol(GuardedProtocol):
     def _refuse_at_once(self, post: PlainPost, endpoint: Endpoint) -> None:
         """Refuse the request at a fraction of the cost of an answer; a log line would be a good part of that."""
         request_id, dated_headers = request_id_of(post.headers), self.server_state.default_headers
-        self.transport.write(self.guard.overloaded.response(request_id, "", dated_headers, close=post.close))
+        self.transport.write(
+            self.guard.overloaded.response(request_id, endpoint.route, dated_headers, close=post.close)
+        )
         if post.close:
             self.transport.close()
         self.guard.metrics.refuse_at_once(endpoint.route)

@@ -13,6 +13,7 @@ import orjson
 from service.contract.errors import InvalidValue, MalformedBody
 from service.contract.validation import display, truncated
 
+_HOLD_KEYS = (dict, list)  # what may hold keys
 _SURROGATE = 0xED  # the first byte of one in UTF-8, which forbids them
 _MEANT = {  # by the first character that is no JSON, as Python writes its values
     "'": 'text stands in double quotes, "..."',
@@ -77,8 +78,8 @@ def may_hold_booleans(body: bytes) -> bool:
     >>> may_hold_booleans(b'{"inputs": [1, 2]}'), may_hold_booleans(b'{"inputs": [1, true]}')
     (False, True)
     """
-    # Searching for one byte first takes a twentieth of the time.
-    return b"e" in body and (b"true" in body or b"false" in body)
+    end = body.rfind(b"e") + 1  # both words end in e, and after the last one often comes all of the data
+    return body.find(b"true", 0, end) >= 0 or body.find(b"false", 0, end) >= 0
 
 
 def _holds_one_string(body: bytes) -> bool:
@@ -102,10 +103,10 @@ def _keys(value: object, depth: int) -> int:
     """The number of keys down to a depth; lists that start with a number or a string are skipped."""
     if not depth:
         return 0
-    if isinstance(value, dict):
-        return len(value) + sum(_keys(inner, depth - 1) for inner in value.values())
-    if isinstance(value, list) and value and isinstance(value[0], dict | list):
-        return sum(_keys(inner, depth - 1) for inner in value)
+    if type(value) is dict:
+        return len(value) + sum([_keys(inner, depth - 1) for inner in value.values() if type(inner) in _HOLD_KEYS])
+    if type(value) is list and value and type(value[0]) in _HOLD_KEYS:
+        return sum([_keys(inner, depth - 1) for inner in value])
     return 0
 
 

@@ -1,6 +1,7 @@
 """The fast lane gives the answers of the application behind it, to good requests and to bad ones, on real sockets."""
 
 import asyncio
+import gzip
 import io
 import json
 import logging
@@ -62,6 +63,50 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "with an unsound id": {"json": IMAGE, "headers": {"x-request-id": "not mine"}},
 }
 
+TENSOR = {"name": "images", "shape": [1, 2], "datatype": "UINT8"}
+INFER = {"id": "a", "inputs": [{**TENSOR, "data": [255, 0]}]}
+LENGTH = "inference-header-content-length"
+
+
+def _binary(sent: dict[str, Any], data: bytes) -> dict[str, Any]:
+    text = json.dumps(sent).encode()
+    return {"content": text + data, "headers": {LENGTH: str(len(text))}}
+
+
+def _outputs(*names: str, **parameters: object) -> dict[str, Any]:
+    return {"outputs": [{"name": name, "parameters": parameters} for name in names]}
+
+
+INFER_REQUESTS: dict[str, dict[str, Any]] = {
+    "JSON": {"json": INFER},
+    "no id": {"json": {"inputs": INFER["inputs"]}},
+    "nested": {"json": {"inputs": [{**TENSOR, "shape": [2, 1, 2], "data": [[[0, 0]], [[0, 255]]]}]}},
+    "floats": {"json": {"inputs": [{**TENSOR, "data": [255.0, 0.0]}]}},
+    "compressed answer": {"json": {"inputs": [{**TENSOR, "shape": [99, 2], "data": [9] * 198}]}},
+    "a policy": {"json": {**INFER, "parameters": {"threshold": 0.9, "timeout": 1}}},
+    "some outputs": {"json": {**INFER, **_outputs("label", "prediction_set", "probabilities")}},
+    "top classes": {"json": {**INFER, **_outputs("probabilities", classification=2)}},
+    "top classes, binary": {"json": {**INFER, **_outputs("probabilities", classification=9, binary_data=True)}},
+    "binary answer": {"json": {**INFER, "parameters": {"binary_data_output": True}}},
+    "one binary output": {
+        "json": {
+            "inputs": INFER["inputs"],
+            "outputs": [{"name": "label"}, *_outputs("reason", binary_data=True)["outputs"]],
+        }
+    },
+    "binary": _binary({"inputs": [{**TENSOR, "parameters": {"binary_data_size": 2}}]}, bytes(2)),
+    "bytes alone": {"content": bytes(2), "headers": {LENGTH: "0"}},
+    "a query is ignored": {"json": INFER, "params": {"top_k": 1}},
+    "too large": {"json": {"inputs": [{**TENSOR, "shape": [300, 2], "data": [9] * 600}]}},
+    "true": {"json": {"inputs": [{**TENSOR, "data": [True, 0]}]}},
+    "out of range": {"json": {"inputs": [{**TENSOR, "data": [256, 0]}]}},
+    "unknown output": {"json": {**INFER, **_outputs("logits")}},
+    "policy out of range": {"json": {**INFER, "parameters": {"threshold": 2}}},
+    "wrong size": _binary({"inputs": [{**TENSOR, "parameters": {"binary_data_size": 2}}]}, bytes(3)),
+    "wrong length": {"json": INFER, "headers": {LENGTH: "x"}},
+    "gzip": {"content": gzip.compress(json.dumps(INFER).encode()), "headers": {"content-encoding": "gzip"}},
+}
+
 
 @contextmanager
 def running(app: ASGIApp) -> Iterator[int]:
@@ -119,6 +164,16 @@ def test_answers_are_alike(
         assert repeated == [" " not in request_id] * 2
 
 
+@pytest.mark.parametrize("options", INFER_REQUESTS.values(), ids=INFER_REQUESTS)
+def test_answers_of_infer_are_the_same_bytes(
+    app: FastAPI, with_lane: httpx2.Client, without_lane: TestClient, options: dict[str, Any]
+) -> None:
+    version = app.state.registry.models.get(None).ref.version
+    for path in ("/v2/models/tiny/infer", f"/v2/models/tiny/versions/{version}/infer"):
+        fast, slow = (client.post(path, **options) for client in (with_lane, without_lane))
+        assert (fast.status_code, fast.content, _headers(fast)) == (slow.status_code, slow.content, _headers(slow))
+
+
 def _comparable(answer: httpx2.Response) -> object:
     """The body without the fields that differ between answers."""
     if "json" not in answer.headers["content-type"]:
@@ -171,6 +226,8 @@ def test_requests_of_httpx_take_the_lane(port_of_lane_alone: int) -> None:
     with httpx2.Client(base_url=f"http://127.0.0.1:{port_of_lane_alone}") as client:
         assert client.post("/predict", json=IMAGE).status_code == 200
         assert client.post("/predict", content=b"{").status_code == 503
+        assert client.post("/v2/models/tiny/infer", json=INFER).status_code == 200
+        assert client.post("/v2/models/tiny/infer", content=b"{").status_code == 503
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/predict", 405), ("POST", "/models/x/predict", 404)])
@@ -196,7 +253,12 @@ def test_lane_serves_only_proved_models(tiny_model: Path, tmp_path: Path) -> Non
         (tmp_path / f"{name}.onnx").write_bytes(tiny_model.read_bytes())
     (tmp_path / "bad.onnx").write_bytes(b"")
     app = create_app(Settings(models=tmp_path))
-    assert set(app.state.registry.lane) == {b"/models/good/predict", b"/models/with%20a%20blank/predict"}
+    paths = set(app.state.registry.lane)
+    assert {path for path in paths if path.startswith(b"/models/")} == {
+        b"/models/good/predict",
+        b"/models/with%20a%20blank/predict",
+    }
+    assert not [path for path in paths if b"bad" in path]
     with running(app) as port:
         address = f"http://127.0.0.1:{port}"
         for path, status in {"good": 200, "with%20a%20blank": 200, "bad": 503, "ugly": 404}.items():
