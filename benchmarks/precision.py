@@ -67,9 +67,9 @@ def main(path: Path) -> None:
     encoder = ImageEncoder(fashion_mnist.INPUT)
     proto = onnx.load(path)
     stored = {tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy()) for tensor in proto.graph.initializer}
-    temperature = float(stored["temperature"])
-    model = SoftmaxRegression(stored["weights"] / temperature, stored["biases"] / temperature)
-    wide = SoftmaxRegression(stored["weights"].double() / temperature, stored["biases"].double() / temperature)
+    weights = stored["columns"].double() @ stored["logit_parts"] * encoder.full_scale  # divided by the temperature
+    wide = SoftmaxRegression(weights, stored["biases"].double() / stored["temperature"])
+    model = wide.to(dtype=torch.float32)
     exact = wide.probabilities(encoder.features(images, torch.float64)).numpy()
     graphs = {
         "float32": session(narrowed(proto)),

@@ -19,8 +19,8 @@ import uvloop
 
 from service.app import create_app
 from service.contract.manifest import METADATA_KEY
-from service.inference.classifier import MAX_MANIFEST_VALUES
 from service.inference.explainer import Explainer
+from service.inference.manifest_text import MAX_MANIFEST_VALUES
 from service.settings import Settings
 from training.reporting.hardware import processor
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from service.contract.inputs import ImageInput
 from service.contract.manifest import METADATA_KEY, GoldenVectors
-from service.inference.classifier import MAX_MANIFEST_VALUES
+from service.inference.manifest_text import MAX_MANIFEST_VALUES
 from service.inference.model_file import sha256
 from tests import tiny, tiny_features
 from training.data.encoders import ImageEncoder

@@ -1,5 +1,6 @@
 """Reads a request on ASGI's own scope and messages: headers, body within its limit, content type, query options."""
 
+import io
 from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import parse_qsl
@@ -37,11 +38,12 @@ async def read_body(headers: Headers, receive: Receive, max_bytes: int) -> bytes
         raise TooLarge(f"the body has {_text(announced)} bytes: {rule}")
     body, more = await _next(receive)
     if more:
-        pieces = bytearray(body)
-        while more and len(pieces) <= max_bytes:
+        pieces = io.BytesIO()  # gives its bytes away without a copy
+        pieces.write(body)
+        while more and pieces.tell() <= max_bytes:
             piece, more = await _next(receive)
-            pieces += piece
-        body = bytes(pieces)
+            pieces.write(piece)
+        body = pieces.getvalue()
     if len(body) > max_bytes:
         raise TooLarge(f"the body has more than {max_bytes} bytes: {rule}")
     return body

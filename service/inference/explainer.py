@@ -10,7 +10,8 @@ gradient integrated along the straight line from m to x (integrated gradients: S
 
     (x_i - m_i) (w_i + unit * sum_k axes_ik steps_k (A z)_k),
 
-and the bias is the logit of m.
+and the bias is the logit of m. Where the graph multiplies bytes, z is 2 t, and the graph leaves out unit * 4 e.A e,
+where e is what t is rounded by; so that is taken off along z, which keeps the sum exact.
 """
 
 from dataclasses import dataclass
@@ -21,7 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.contract.errors import Conflict
-from service.inference.classifier import INNER_TENSORS, LIFT_TENSORS, Classifier
+from service.inference.classifier import (
+    INNER_TENSORS,
+    LIFT_TENSORS,
+    WHOLE_LIFT_TENSORS,
+    WHOLE_TENSORS,
+    Classifier,
+)
 
 _Array = NDArray[np.float64]
 
@@ -34,25 +41,29 @@ class Lift:
     axes: _Array  # [D, K]
     steps: _Array  # [K]
     products: NDArray[Any]  # the matrices A side by side, [K, C * K]; or a row for each pair, [K (K + 1) / 2, C]
-    unit: float  # of the products, divided by the temperature
+    units: _Array  # of the products, divided by the temperature, [C]
 
     def slopes(self, levels: _Array, label: int, classes: int) -> _Array:
         """What the lift adds to the weights on the way from the mean to an input, `[D]` -> `[D]`.
 
-        >>> lift = Lift(np.array([1.0]), np.array([[1.0]]), np.array([2.0]), np.array([[3.0]]), 0.5)
+        >>> lift = Lift(np.array([1.0]), np.array([[1.0]]), np.array([2.0]), np.array([[3.0]]), np.array([0.5]))
         >>> lift.slopes(np.array([5.0]), 0, 1)  # z = 2 (5 - 1) = 8, z.A z / 2 = 96 = 24 (5 - 1)
         array([24.])
         """
         z = self.steps * ((levels - self.mean) @ self.axes)
-        along = self.matrix(label, classes) @ z
-        slopes: _Array = self.axes @ (self.steps * along * self.unit)
+        matrix = self.matrix(label, classes)
+        along = matrix @ z
+        if self.products.dtype == np.int8:
+            rest = z - 2 * (z / 2).round().clip(-128, 127)
+            along -= z * ((rest @ matrix @ rest) / max(float(z @ z), np.finfo(np.float64).tiny))
+        slopes: _Array = self.axes @ (self.steps * along * self.units[label])
         return slopes
 
     def matrix(self, label: int, classes: int) -> _Array:
         """A of one class, symmetric `[K, K]`.
 
         >>> zeros, pairs = np.zeros(2), np.array([[1.0], [6.0], [2.0]])
-        >>> Lift(zeros, np.eye(2), zeros, pairs, 1.0).matrix(0, 1)
+        >>> Lift(zeros, np.eye(2), zeros, pairs, np.ones(1)).matrix(0, 1)
         array([[1., 3.],
                [3., 2.]])
         """
@@ -91,25 +102,43 @@ class Explainer:
 
     def parts(self, inputs: NDArray[Any]) -> Parts:
         """The parts of the logits of a batch, `[N, *row_shape]`. Raises Conflict for a graph without inner tensors."""
-        classifier = self._classifier
-        required = INNER_TENSORS if classifier.manifest.lift is None else INNER_TENSORS + LIFT_TENSORS
+        classifier, required = self._classifier, self._required
         if not set(required) <= set(classifier.inner_tensors):
             raise Conflict(
                 f"this model cannot be explained: its graph does not name {', '.join(required)}. Train it again"
             )
         weights, biases, lift = self._constants
-        levels, probabilities = classifier.tensors(["levels", "probabilities"], inputs)
-        return Parts(levels, weights, biases, probabilities, lift)
+        levels, probabilities = classifier.tensors([required[0], "probabilities"], inputs)
+        return Parts(levels.astype(np.float64), weights, biases, probabilities, lift)
+
+    @property
+    def _required(self) -> tuple[str, ...]:
+        """The inner tensors of a graph like this model's; the first is the input, `[N, D]`."""
+        lifted = self._classifier.manifest.lift is not None
+        if set(WHOLE_TENSORS) <= set(self._classifier.inner_tensors):
+            return WHOLE_TENSORS + (WHOLE_LIFT_TENSORS if lifted else ())
+        return INNER_TENSORS + (LIFT_TENSORS if lifted else ())
 
     @cached_property
     def _constants(self) -> tuple[_Array, _Array, Lift | None]:
         """Weights, biases and lift, read once from a run on a golden vector."""
-        manifest = self._classifier.manifest
+        manifest, names = self._classifier.manifest, self._required
         golden = manifest.golden.decoded_inputs(manifest.input)[:1]
-        weights, biases = self._classifier.tensors(["scaled_weights", "scaled_biases"], golden)
+        tensors = dict(zip(names, self._classifier.tensors(names, golden), strict=True))
+        if "columns" in tensors:
+            columns = tensors["columns"].astype(np.float64)  # [D, M], the first of them the axes
+            tensors |= {"scaled_weights": columns @ tensors["logit_parts"], "axes": columns}
+            if manifest.lift is not None:
+                tensors["mean"] = columns @ tensors["mean_parts"]
+        weights, biases = tensors["scaled_weights"], tensors["scaled_biases"]
         if manifest.lift is None:
             return weights, biases, None
-        mean, axes, steps, products, unit = self._classifier.tensors(LIFT_TENSORS, golden)
-        count = manifest.lift.components
-        lift = Lift(mean[:, 0], axes[:, :count].astype(np.float64), steps, products, float(unit))
+        unit = tensors["product_unit"]
+        lift = Lift(
+            tensors["mean"][:, 0],
+            tensors["axes"][:, : manifest.lift.components].astype(np.float64),
+            tensors["coordinate_steps"],
+            tensors["products"],
+            np.diag(unit) if unit.ndim == 2 else np.broadcast_to(unit, biases.shape),
+        )
         return weights, biases + lift.mean @ weights, lift

@@ -57,8 +57,8 @@ def _other_weights(good: Path, target: Path) -> None:
     proto = onnx.load(good)
     for tensor in proto.graph.initializer:
         values = onnx.numpy_helper.to_array(tensor)
-        if values.dtype == np.float32 and values.ndim == 2 and values.shape[1] == 3:
-            tensor.CopyFrom(onnx.numpy_helper.from_array(values * np.float32(1.5), tensor.name))
+        if tensor.name in ("weights", "logit_parts"):
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values * values.dtype.type(1.5), tensor.name))
     onnx.save(proto, target)
 
 

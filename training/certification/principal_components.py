@@ -36,7 +36,7 @@ class PrincipalComponents:
     variances: Tensor  # [K]
     scales: Tensor  # [3]
     explained_variance: float
-    exact_in_float32: bool = False  # the projection of a feature's levels on the axes
+    rounded: bool = False  # each axis to whole numbers of a unit
 
     @classmethod
     def fit(
@@ -57,7 +57,7 @@ class PrincipalComponents:
             torch.ones(3, dtype=torch.float64),
             # Of rank-deficient inputs the other eigenvalues are 0 up to rounding, and may be below it.
             min(1.0, float(first.eigenvalues.sum()) / first.trace) if first.trace > 0 else 1.0,
-            first.exact_in_float32,
+            first.rounded,
         )
         statistics = torch.cat([unscaled.statistics(block.double()) for block in blocks])
         scales = torch.quantile(statistics, _QUANTILE, dim=0).clamp(min=_LEAST_SCALE)

@@ -9,11 +9,13 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 
 from service.contract.manifest import METADATA_KEY, Manifest
-from training.certification.principal_components import FAINT, PrincipalComponents
+from training.certification.principal_components import PrincipalComponents
 from training.data.encoders.encoder import graph_input
 from training.fitting.principal_axes import PrincipalAxes
+from training.publishing.gate import gate_part, gate_part_of_whole_numbers
 from training.publishing.model import Model
-from training.publishing.quadratic_form import OUTPUT, QuadraticForm
+from training.publishing.quadratic_form import COORDINATES, LINEAR_LOGITS, LOGITS, QuadraticForm
+from training.publishing.whole_numbers import NUMBERS, WholeNumbers, energy_rows
 
 # The oldest versions with every operator as it is used here: runtimes from 2020 on load the file.
 OPSET = 13
@@ -41,25 +43,23 @@ def to_onnx(model: Model, manifest: Manifest) -> bytes:
 def _graph(model: Model) -> onnx.GraphProto:
     # The graph computes in float64. In float32 a sum of 784 terms depends on their order, and so on the runtime and the
     # processor; in float64 all agree up to the rounding to float32 at the end. docs/evidence/serving.md has the
-    # figures. The weights are stored in float32, as they were trained: a runtime widens and scales them once, when it
-    # loads the file. The scale is not the Gemm's `alpha`, which is always float32.
-    reading = model.encoder.graph_part("levels")
+    # figures. Pixels are multiplied as whole numbers, which is exact.
     axes = model.components if model.axes is None else model.axes
     form = QuadraticForm.of(model.regression)
+    whole = WholeNumbers.of(model, axes)
     parts = [
-        _project(axes, reading.full_scale),
-        _lift(model, form, axes, reading.full_scale),
-        _classify(model, form, reading.full_scale),
-        _ood_score(model.components, reading.full_scale)
-        if form is None
-        else _ood_score_beside_lift(model.components, axes, reading.full_scale),
+        _biases(model, form),
+        *(_of_levels(model, form, axes) if whole is None else _of_whole_numbers(model, form, axes, whole)),
+        *([] if form is None else [form.graph_part(model.temperature)]),
+        _probabilities(LINEAR_LOGITS if form is None else LOGITS),
     ]
     outputs = [
         helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", len(model.regression.biases)]),
         helper.make_tensor_value_info("confidence", TensorProto.FLOAT, ["N"]),
         helper.make_tensor_value_info("ood_score", TensorProto.FLOAT, ["N"]),
     ]
-    nodes, constants = reading.nodes, reading.constants
+    nodes: list[onnx.NodeProto] = []
+    constants: _Constants = {}
     for more_nodes, more_constants in parts:
         nodes, constants = nodes + more_nodes, constants | more_constants
     return helper.make_graph(
@@ -71,152 +71,100 @@ def _graph(model: Model) -> onnx.GraphProto:
     )
 
 
-def _project(axes: _Axes, full_scale: float) -> _Part:
-    """`levels`, float64 `[N, D]` -> `along`, float64 `[N, K]`: x - mean along each axis.
-
-    The axes are most of the graph's numbers. They are multiplied in float32 where its sums are exact.
-    """
-    numbers = axes.axes.numpy()  # [D, K]
-    offset = -axes.mean.numpy() * full_scale @ numbers  # [K]
-    if not axes.exact_in_float32:
-        return [helper.make_node("Gemm", ["levels", "axes", "axes_offset"], ["along"])], {
-            "axes": numbers,
-            "axes_offset": offset,
-        }
-    return [
-        helper.make_node("Cast", ["levels"], ["narrow_levels"], to=TensorProto.FLOAT),
-        helper.make_node("MatMul", ["narrow_levels", "axes"], ["narrow_along"]),
-        helper.make_node("Cast", ["narrow_along"], ["along_from_zero"], to=TensorProto.DOUBLE),
-        helper.make_node("Add", ["along_from_zero", "axes_offset"], ["along"]),
-    ], {"axes": numbers.astype(np.float32), "axes_offset": offset}
-
-
-def _lift(model: Model, form: QuadraticForm | None, axes: _Axes, full_scale: float) -> _Part:
-    """`along` -> the quadratic part of the logits; nothing if there is none."""
-    if form is None:
-        return [], {}
-    count = form.lift.components
-    # The projection is the axes divided by the deviations.
-    spread = axes.axes[:, :count].norm(dim=0) / form.lift.projection.norm(dim=0) * full_scale
-    if count == axes.axes.shape[1]:
-        return form.graph_part("along", spread.numpy(), model.temperature)
-    # The gate has more axes, or the lift leaves some out.
-    bounds = {"first_axis": np.array([0]), "lift_axes": np.array([count]), "columns": np.array([1])}
-    nodes, constants = form.graph_part("lift_along", spread.numpy(), model.temperature)
-    return [helper.make_node("Slice", ["along", *bounds], ["lift_along"]), *nodes], bounds | constants
-
-
-def _classify(model: Model, form: QuadraticForm | None, full_scale: float) -> _Part:
-    """`levels`, float64 `[N, D]` -> `probabilities`, float32 `[N, C]`, and `confidence`, float32 `[N]`."""
+def _of_whole_numbers(model: Model, form: QuadraticForm | None, axes: _Axes, whole: WholeNumbers) -> list[_Part]:
+    """A picture -> LINEAR_LOGITS, the coordinates of the lift, and `ood_score`."""
+    full_scale = model.encoder.graph_part("levels").full_scale
     node = helper.make_node
-    nodes = [
-        node("Cast", ["weights"], ["wide_weights"], to=TensorProto.DOUBLE),
-        node("Div", ["wide_weights", "weight_divisor"], ["scaled_weights"]),
-        node("Cast", ["biases"], ["wide_biases"], to=TensorProto.DOUBLE),
+    parts = [
+        whole.graph_part(model.encoder.kind.name, model.encoder.kind.row_shape),
+        (
+            [node("Gemm", [NUMBERS, "logit_parts", "scaled_biases"], [LINEAR_LOGITS])],
+            {"logit_parts": whole.weight_parts / (full_scale * model.temperature)},
+        ),
+        gate_part_of_whole_numbers(model.components, whole, energy_rows(model.encoder.kind.row_shape), full_scale),
     ]
-    constants: _Constants = {
-        "weights": _float32(model.regression.weights),  # [D, C]
-        "biases": _float32(model.regression.biases),  # [C]
-        "weight_divisor": np.array(full_scale * model.temperature),
-        "temperature": np.array(model.temperature),
-    }
-    if form is None:
-        nodes += [
-            node("Div", ["wide_biases", "temperature"], ["scaled_biases"]),
-            node("Gemm", ["levels", "scaled_weights", "scaled_biases"], ["logits"]),
+    if form is not None:
+        count = form.lift.components
+        factors, added = form.scaling(axes)
+        steps = factors * whole.axis_units[:count] / full_scale
+        offsets = added - (axes.mean @ axes.axes[:, :count]).numpy() * factors
+        nodes = [
+            node("Slice", [NUMBERS, "first_axis", "lift_axes", "columns_axis"], ["lift_numbers"]),
+            node("Mul", ["lift_numbers", "coordinate_steps"], ["coordinates_from_zero"]),
+            node("Add", ["coordinates_from_zero", "coordinate_offsets"], [COORDINATES]),
         ]
-    else:
+        parts.append((nodes, _slice_bounds(count) | {"coordinate_steps": steps, "coordinate_offsets": offsets}))
+    return parts
+
+
+def _of_levels(model: Model, form: QuadraticForm | None, axes: _Axes) -> list[_Part]:
+    """The same in float64. The weights are stored in float32, as they were trained.
+
+    A runtime widens and scales them once, when it loads the file. The scale is not the Gemm's `alpha`, which is always
+    float32.
+    """
+    reading = model.encoder.graph_part("levels")
+    full_scale, node = reading.full_scale, helper.make_node
+    kept = axes.axes.shape[1]
+    parts: list[_Part] = [
+        (reading.nodes, reading.constants),
+        (
+            [
+                node("ReduceSumSquare", ["levels"], ["energies"], axes=[1], keepdims=1),
+                node("Gemm", ["levels", "axes", "axes_offset"], ["along"]),  # x - mean along each axis, [N, K]
+                node("Cast", ["weights"], ["wide_weights"], to=TensorProto.DOUBLE),
+                node("Div", ["wide_weights", "weight_divisor"], ["scaled_weights"]),
+                node("Gemm", ["levels", "scaled_weights", "scaled_biases"], [LINEAR_LOGITS]),
+            ],
+            {
+                "axes": axes.axes.numpy(),  # [D, K]
+                "axes_offset": -(axes.mean @ axes.axes).numpy() * full_scale,
+                "weights": _float32(model.regression.weights),  # [D, C]
+                "weight_divisor": np.array(full_scale * model.temperature),
+            },
+        ),
+        gate_part(model.components, kept, full_scale),
+    ]
+    if form is not None:
+        count = form.lift.components
+        source = "along" if count == kept else "lift_along"  # the gate has more axes, or the lift leaves some out
+        bounds = {} if count == kept else _slice_bounds(count)
+        nodes = [node("Slice", ["along", *bounds], [source])] if bounds else []
+        factors, added = form.scaling(axes)
         nodes += [
-            node("Sub", ["wide_biases", "product_means"], ["centred_biases"]),
-            node("Div", ["centred_biases", "temperature"], ["scaled_biases"]),
-            node("Gemm", ["levels", "scaled_weights", "scaled_biases"], ["linear_logits"]),
-            node("Add", ["linear_logits", OUTPUT], ["logits"]),
+            node("Mul", [source, "coordinate_steps"], ["scaled_along"]),
+            node("Add", ["scaled_along", "coordinate_offset"], [COORDINATES]),
         ]
+        constants = {"coordinate_steps": factors / full_scale, "coordinate_offset": np.array(added)}
+        parts.append((nodes, bounds | constants))
+    return parts
+
+
+def _slice_bounds(count: int) -> _Constants:
+    return {"first_axis": np.array([0]), "lift_axes": np.array([count]), "columns_axis": np.array([1])}
+
+
+def _biases(model: Model, form: QuadraticForm | None) -> _Part:
+    """`scaled_biases`, float64 `[C]`, once, when a runtime loads the file."""
+    node = helper.make_node
+    constants: _Constants = {"biases": _float32(model.regression.biases), "temperature": np.array(model.temperature)}
+    nodes = [node("Cast", ["biases"], ["wide_biases"], to=TensorProto.DOUBLE)]
+    biases = "wide_biases"
+    if form is not None:
+        biases = "centred_biases"
+        nodes.append(node("Sub", ["wide_biases", "product_means"], [biases]))
         constants["product_means"] = form.means  # [C]
-    nodes += [
-        node("Softmax", ["logits"], ["wide_probabilities"], axis=1),
+    return [*nodes, node("Div", [biases, "temperature"], ["scaled_biases"])], constants
+
+
+def _probabilities(logits: str) -> _Part:
+    """Logits, float64 `[N, C]` -> `probabilities`, float32 `[N, C]`, and `confidence`, float32 `[N]`."""
+    node = helper.make_node
+    return [
+        node("Softmax", [logits], ["wide_probabilities"], axis=1),
         node("Cast", ["wide_probabilities"], ["probabilities"], to=TensorProto.FLOAT),
         node("ReduceMax", ["probabilities"], ["confidence"], axes=[1], keepdims=0),
-    ]
-    return nodes, constants
-
-
-def _ood_score(components: PrincipalComponents, full_scale: float) -> _Part:
-    """`levels` and `along` -> `ood_score`, float32 `[N]`, as `PrincipalComponents.score` computes it.
-
-    With x the levels, the energy |x - mean|^2 is expanded into |x|^2 - 2 x.mean + |mean|^2, and the mean's part of the
-    projection is a bias, so that x is read three times and never copied. The unit is the level, not the feature.
-    """
-    node = helper.make_node
-    nodes = [
-        node("ReduceSumSquare", ["along"], ["inside"], axes=[1], keepdims=1),  # [N, 1], as all that follow
-        node("ReduceSumSquare", ["levels"], ["energy"], axes=[1], keepdims=1),
-        node("Gemm", ["levels", "mean", "mean_energy"], ["shift"], alpha=-2.0),
-        node("Add", ["energy", "shift"], ["centred_energy"]),
-        node("Sub", ["centred_energy", "inside"], ["signed_residual"]),
-        node("Max", ["signed_residual", "zero"], ["residual"]),
-        node("Div", ["residual", "residual_scale"], ["residual_share"]),
-        node("Add", ["residual", "faint"], ["lit_residual"]),
-        node("Add", ["energy", "faint"], ["lit_energy"]),
-        node("Div", ["lit_residual", "lit_energy"], ["relative"]),
-        node("Div", ["relative", "relative_scale"], ["relative_share"]),
-        node("Div", ["along", "spread"], ["deviations"]),  # [N, K]
-        node("ReduceSumSquare", ["deviations"], ["hotelling_share"], axes=[1], keepdims=1),
-        node("Max", ["residual_share", "relative_share", "hotelling_share"], ["strangeness"]),
-        node("Cast", ["strangeness"], ["narrow_strangeness"], to=TensorProto.FLOAT),
-        node("Squeeze", ["narrow_strangeness", "last_axis"], ["ood_score"]),
-    ]
-    residual_scale, relative_scale, hotelling_scale = components.scales.tolist()
-    mean = components.mean.numpy() * full_scale  # [D]
-    return nodes, {
-        "mean": mean[:, None],  # [D, 1]
-        "mean_energy": np.array([mean @ mean]),
-        "zero": np.array(0.0),
-        "faint": np.array(FAINT * full_scale**2),
-        "residual_scale": np.array(residual_scale * full_scale**2),
-        "relative_scale": np.array(relative_scale),
-        "spread": np.sqrt(components.variances.numpy() * hotelling_scale) * full_scale,  # [K]
-        "last_axis": np.array([1]),
-    }
-
-
-def _ood_score_beside_lift(components: PrincipalComponents, axes: _Axes, full_scale: float) -> _Part:
-    """The same beside a lift, in two thirds of the nodes; the scores are equal up to rounding.
-
-    The three statistics are columns of `[N, 3]`, each a share, numerator by denominator: the residual, the residual
-    with its faint part, and T^2, by the scale, the energy with its faint part times the scale, and 1. Both are linear
-    in |x|^2, x.mean and the squares along the axes. The further axes of the lift have no part in them.
-    """
-    node = helper.make_node
-    nodes = [
-        node("Mul", ["mean", "mean_parts"], ["mean_columns"]),  # [D, 3], once, when a runtime loads the file
-        node("Gemm", ["levels", "mean_columns", "mean_energies"], ["shifts"]),
-        node("Mul", ["along", "along"], ["squares"]),  # [N, K]
-        node("Gemm", ["squares", "square_parts", "shifts"], ["shifted_squares"]),
-        node("ReduceSumSquare", ["levels"], ["energy"], axes=[1], keepdims=1),  # [N, 1]
-        node("Gemm", ["energy", "energy_parts", "shifted_squares"], ["signed_numerators"]),
-        node("Max", ["signed_numerators", "least_numerators"], ["numerators"]),
-        node("Gemm", ["energy", "energy_scales", "scales"], ["denominators"]),
-        node("Div", ["numerators", "denominators"], ["shares"]),
-        node("ReduceMax", ["shares"], ["strangeness"], axes=[1], keepdims=0),
-        node("Cast", ["strangeness"], ["ood_score"], to=TensorProto.FLOAT),
-    ]
-    residual_scale, relative_scale, hotelling_scale = components.scales.tolist()
-    mean, faint = components.mean.numpy() * full_scale, FAINT * full_scale**2
-    square_parts = np.zeros((axes.axes.shape[1], 3))
-    of_gate = square_parts[: components.axes.shape[1]]
-    of_gate[:, :2] = -1
-    of_gate[:, 2] = 1 / (components.variances.numpy() * hotelling_scale * full_scale**2)
-    return nodes, {
-        "mean": mean[:, None],  # [D, 1]
-        "mean_parts": np.array([[-2.0, -2.0, 0.0]]),
-        "mean_energies": np.array([mean @ mean, mean @ mean + faint, 0.0]),
-        "square_parts": square_parts,
-        "energy_parts": np.array([[1.0, 1.0, 0.0]]),
-        "least_numerators": np.array([0.0, faint, 0.0]),
-        "energy_scales": np.array([[0.0, relative_scale, 0.0]]),
-        "scales": np.array([residual_scale * full_scale**2, relative_scale * faint, 1.0]),
-    }
+    ], {}
 
 
 def _float32(tensor: Tensor) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ As `.npy` it is a structured array, which NumPy reads by field name; as raw byte
 import copy
 import io
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,11 +68,16 @@ class BinaryAnswer:
         decided = outcomes(scores.scores, self._policy, self._abstention)
         outcome = Outcome(self._model, self._policy, decided.tally(), self._unknown)
         records = _records(scores.scores, decided)
-        if self.media_type == RAW:
-            return WrittenAnswer(records.tobytes(), outcome, self._headers)
-        file = io.BytesIO()
-        np.lib.format.write_array(file, records, allow_pickle=False)
-        return WrittenAnswer(file.getvalue(), outcome, self._headers)
+        header = b"" if self.media_type == RAW else _npy_header(*scores.scores.probabilities.shape)
+        return WrittenAnswer(b"".join([header, records.data]), outcome, self._headers)
+
+
+@lru_cache(maxsize=256)  # clients repeat their sizes; NumPy takes as long for a header as for a thousand records
+def _npy_header(count: int, classes: int) -> bytes:
+    file = io.BytesIO()
+    header = {"descr": np.lib.format.dtype_to_descr(record(classes)), "fortran_order": False, "shape": (count,)}
+    np.lib.format.write_array_header_1_0(file, header)
+    return file.getvalue()
 
 
 def _records(scores: Scores, decided: Outcomes) -> NDArray[np.void]:

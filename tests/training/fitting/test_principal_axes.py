@@ -8,13 +8,21 @@ from training.fitting import principal_axes
 from training.fitting.principal_axes import leading_axes, rounded_axes
 
 
-@pytest.mark.parametrize(("width", "enough"), [(28 * 28, True), (64 * 64 * 3, False)])
-def test_axes_of_many_features_are_not_rounded(width: int, enough: bool) -> None:
+@pytest.mark.parametrize("width", [2, 28 * 28, 64 * 64 * 3])
+def test_rounded_axes_are_whole_multiples(width: int) -> None:
     generator = torch.Generator().manual_seed(0)
     drawn = torch.normal(0.0, 1.0, (width, 3), generator=generator, dtype=torch.float64)
-    axes = drawn / drawn.norm(dim=0)
-    rounded = rounded_axes(axes, 255)
-    assert (rounded is not None) == enough
+    rounded = rounded_axes(drawn / drawn.norm(dim=0))
+    assert rounded is not None
+    whole = rounded / rounded.abs().amax(dim=0) * 64
+    torch.testing.assert_close(whole, whole.round(), rtol=0, atol=1e-9)
+
+
+def test_axis_of_one_large_number_and_many_small_ones_is_not_rounded() -> None:
+    axis = torch.full((10_000, 1), 0.005, dtype=torch.float64)
+    axis[0] = 0.75**0.5
+    assert axis.norm().item() == pytest.approx(1, abs=1e-2)
+    assert rounded_axes(axis) is None
 
 
 def _falling(rows: int, width: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:

@@ -37,23 +37,26 @@ def test_file_is_proved_in_blocks_of_any_size(model: Model, size: int, tmp_path:
     assert proof.scores.distance(whole.probabilities, whole.ood_score) <= (1e-7, 1e-7)
 
 
-def test_narrow_products_are_whole_numbers_in_every_batch() -> None:
-    """Also of the inputs that are farthest from the mean."""
+def test_products_are_exact_in_every_batch() -> None:
+    """Also of inputs so far from the mean that their coordinates end the range of a byte."""
     model = lifted.model(lifted.PICTURES, PICTURES, 100)
     form = QuadraticForm.of(model.regression)
     assert form is not None
-    content = with_outputs(to_onnx(model, tiny_features.manifest(model, PICTURES[:4])), ["narrow_slopes"])
-    session = ort.InferenceSession(content, providers=["CPUExecutionProvider"])
-    coordinates = form.lift.coordinates(model.encoder.features(PICTURES, torch.float64))
-    whole = (256 * coordinates).round().numpy().astype(np.int64)
-    expected = whole @ form.numbers.astype(np.int64).reshape(-1, 100).T
-    assert np.abs(expected).max() > 2**20
+    content = to_onnx(model, tiny_features.manifest(model, PICTURES[:4]))
+    names = ["whole_coordinates", "whole_slopes"]
+    session = ort.InferenceSession(with_outputs(content, names), providers=["CPUExecutionProvider"])
+    signs = form.lift.projection.T > 0
+    pictures = np.concatenate([PICTURES, (255 * signs).byte().numpy().reshape(-1, 12, 12)])
+    coordinates = form.lift.coordinates(model.encoder.features(pictures, torch.float64))
+    whole = (8 * coordinates).round().clamp(-128, 127).numpy().astype(np.int64)
+    assert np.abs(whole).max() > 100
+    products = whole @ form.numbers.astype(np.int64).reshape(-1, 100).T
     for size in SIZES:
         parts = [
-            session.run(["narrow_slopes"], {"images": PICTURES[start : start + size]})[0]
-            for start in range(0, len(PICTURES), size)
+            session.run(names, {"images": pictures[start : start + size]}) for start in range(0, len(pictures), size)
         ]
-        np.testing.assert_array_equal(np.concatenate(parts), expected)
+        np.testing.assert_array_equal(np.concatenate([part[0] for part in parts]).astype(np.int64) - 128, whole)
+        np.testing.assert_array_equal(np.concatenate([part[1] for part in parts]), products)
 
 
 @pytest.mark.parametrize("statistic", [0, 1, 2])
@@ -77,7 +80,7 @@ def test_rounding_hardly_moves_the_logits(model: Model) -> None:
     features = model.encoder.features(PICTURES, torch.float64)
     unrounded = model.regression.to(dtype=torch.float64).logits(features)
     moved = (logits_of(model.regression)(features) - unrounded).square().mean().sqrt()
-    assert 0 < moved < 0.002 * unrounded.std()
+    assert 0 < moved < 0.02 * unrounded.std()
 
 
 def test_products_of_nothing_add_nothing() -> None:
