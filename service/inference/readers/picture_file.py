@@ -10,6 +10,7 @@ from service.contract.errors import InvalidValue, MalformedBody, TooLarge, Unsup
 from service.contract.inputs import ImageInput
 from service.inference.readers.picture_fitting import Background, Mode, PixelsError, fitted, turn_upright
 from service.inference.readers.picture_formats import Format
+from service.inference.readers.plain_png import plain_png
 
 
 def decoded(
@@ -20,6 +21,10 @@ def decoded(
     Raises TooLarge for more than `max_pixels`, before decoding; MalformedBody for a broken file; UnsupportedType for
     pixels that no rule turns into 8 bits a channel; and InvalidValue for another size or mode that may not be fitted.
     """
+    if kind.height * kind.width <= max_pixels:
+        plain = plain_png(raw, kind.row_shape)
+        if plain is not None:  # there is nothing to fit
+            return plain
     image = _opened(raw, field, declared.name, max_pixels)
     mode: Mode = "L" if kind.channels == 1 else "RGB"
     if background is None:
