@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import Scope
 
 from service.contract.errors import (
     Conflict,
@@ -153,10 +154,16 @@ def _to_http_exception(request: Request, error: HTTPException) -> Response:
     return problem(request, error.status_code, detail, headers=error.headers)
 
 
+def template_of(scope: Scope) -> str | None:
+    """The template of the matched route of ours. Of an included router, `scope["route"]` lacks the prefix."""
+    matched = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
+    return None if matched is None else matched.path_format
+
+
 def _methods(request: Request, error: HTTPException) -> set[str]:
     """The methods of a path. Each is a route of its own, and FastAPI's `Allow` names only those of the first."""
-    matched = request.scope.get("fastapi", {}).get("effective_route_context")
+    matched = template_of(request.scope)
     if matched is None:  # a route of FastAPI's own
         return set((error.headers or {}).get("Allow", "").split(", "))
     routes = iter_route_contexts(request.app.routes)
-    return {method for route in routes if route.path_format == matched.path_format for method in route.methods or ()}
+    return {method for route in routes if route.path_format == matched for method in route.methods or ()}

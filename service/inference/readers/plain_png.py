@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import _imaging
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END = b"\0\0\0\0IEND\xaeB`\x82"
@@ -25,13 +25,13 @@ def plain_png(raw: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
         return None
     # `Image.frombytes` and `np.asarray` do the same with checks and buffers that take as long again.
     height, width, *_ = shape
-    image = Image.core.new(mode, (width, height))
-    decoder = Image.core.zip_decoder(mode, mode, False)
+    image = _imaging.new(mode, (width, height))
+    decoder = _imaging.zip_decoder(mode, mode, False)
     decoder.setimage(image, (0, 0, width, height))
     consumed, fault = decoder.decode(raw[begin:end])
     if consumed >= 0 or fault:  # it expects more bytes, or they are broken
         return None
-    encoder = Image.core.raw_encoder(mode, mode)
+    encoder = _imaging.raw_encoder(mode, mode)
     encoder.setimage(image, (0, 0, width, height))
     _, _, pixels = encoder.encode(math.prod(shape))
     return np.frombuffer(pixels, np.uint8).reshape(shape)
