@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 CONNECTIONS = 16
@@ -31,6 +31,7 @@ def rate(
     seconds: float,
     *,
     accept: str = "*/*",
+    headers: Mapping[str, str] | None = None,
     connections: int = CONNECTIONS,
 ) -> float:
     """Requests a second of wrk, over the paths in turn; ends the program if a request failed.
@@ -42,11 +43,13 @@ def rate(
         path = Path(folder) / "body"
         path.write_bytes(body)
         script = Path(folder) / "post.lua"
+        more = "".join(f'wrk.headers["{name}"] = "{value}"\n' for name, value in (headers or {}).items())
         listed = ", ".join(f'"{path}"' for path in paths)
         script.write_text(
             f"""wrk.method = "POST"
             wrk.headers["Content-Type"] = "{content_type}"
             wrk.headers["Accept"] = "{accept}"
+            {more}
             local file = io.open("{path}", "rb")
             wrk.body = file:read("*a")
             local paths = {{ {listed} }}

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 import service
 from service.contract.errors import SettingsError
-from service.http import drain, problems
+from service.http import drain, endpoints, problems
 from service.http.admission import Admission
 from service.http.middleware.exchanges import ExchangeMiddleware
 from service.http.middleware.request_limits import RequestLimitsMiddleware
@@ -26,6 +26,7 @@ from service.monitoring.metrics.scrape import Scrape
 from service.monitoring.metrics.tallies import Tallies
 from service.monitoring.requests import request_log
 from service.monitoring.requests.exchange import ExchangeObservers, Observer
+from service.monitoring.requests.log_writer import standard_output
 from service.monitoring.requests.logs import lines_for
 from service.monitoring.worker_slot import ALONE, WorkerSlot
 from service.registry import loading
@@ -50,15 +51,18 @@ def create_app(settings: Settings, worker_slot: WorkerSlot = ALONE) -> FastAPI:
     been opened then.
     """
     metrics = Metrics(Tallies(worker_slot))
+    standard_output().count_lost(metrics.lose_log_lines)
     watcher = FileWatcher(settings)  # before the models are read, so that no change is missed
     loaded = loading.load(settings, worker_slot, metrics)
-    registry = Registry(loaded)
+    registry = Registry(loaded, endpoints.of_models)
     app = FastAPI(
         title="Demur",
         version=service.__version__,
         routes=ROUTES,
         docs_url=None,  # FastAPI's pages load scripts from other hosts; ours is in `web/pages.py`
         redoc_url=None,
+        servers=[{"url": "."}],  # where the description itself is, also below a proxy's path
+        root_path_in_servers=False,
         redirect_slashes=False,  # redirects would repeat the Host header, which a client can forge
         lifespan=_lifespan,
         telemetry={"tracing": False, "metrics": False},
@@ -72,7 +76,7 @@ def create_app(settings: Settings, worker_slot: WorkerSlot = ALONE) -> FastAPI:
     observers = ExchangeObservers([metrics, *_observers(settings)])
     app.state.observers = observers
     gate = _gate(settings, app)
-    app.state.lane = fast_lane.Lane(registry.lane, observers, gate)
+    app.state.lane = fast_lane.Lane(registry.lane, observers, gate, settings.max_body_bytes)
     admission = Admission(settings.max_concurrent_requests, settings.max_bodies_bytes, metrics)
     app.state.connections = Connections(settings, admission, metrics, observers)
     app.state.drain = drain.Drain(metrics, registry)
@@ -117,7 +121,7 @@ def _observers(settings: Settings) -> Sequence[Observer]:
     """The observers besides the metrics: log and traces."""
     observers: list[Observer] = []
     if logging.getLogger(request_log.NAME).isEnabledFor(logging.ERROR):
-        observers.append(request_log.RequestLog(lines_for(settings.log_format)))
+        observers.append(request_log.RequestLog(lines_for(settings.log_format), standard_output()))
     if settings.traces:
         observers.append(_traces())
     return observers

@@ -2,7 +2,8 @@
 
 import json
 import urllib.request
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,11 @@ class Request:
     body: bytes
     content_type: str = JSON
     accept: str = "*/*"
+    headers: Mapping[str, str] = field(default_factory=dict)  # further ones
 
     def send(self, address: str) -> bytes:
         """The body of the answer. Raises OSError without one or if its status is not 200."""
-        headers = {"Content-Type": self.content_type, "Accept": self.accept}
+        headers = {"Content-Type": self.content_type, "Accept": self.accept, **self.headers}
         request = urllib.request.Request(address + self.path, self.body, headers)
         with urllib.request.urlopen(request, timeout=30) as answer:
             if answer.status != HTTPStatus.OK:
@@ -57,6 +59,19 @@ def v2(path: str) -> Request:
     """A request of the Open Inference Protocol."""
     tensor = {"name": "images", "shape": [1, 28, 28], "datatype": "UINT8", "data": flat()}
     return as_json(path, {"id": "1", "inputs": [tensor]})  # KServe cannot answer without an id
+
+
+def v2_binary(path: str) -> Request:
+    """The same with the binary tensor extension: 784 bytes after the JSON, and binary outputs."""
+    tensor = {
+        "name": "images",
+        "shape": [1, 28, 28],
+        "datatype": "UINT8",
+        "parameters": {"binary_data_size": image().nbytes},
+    }
+    head = json.dumps({"id": "1", "inputs": [tensor], "parameters": {"binary_data_output": True}}).encode()
+    body = head + image().tobytes()
+    return Request(path, body, RAW, headers={"Inference-Header-Content-Length": str(len(head))})
 
 
 def raw() -> Request:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 Compared = TypeVar("Compared")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +45,15 @@ def ratios(values: Sequence[float], others: Sequence[float]) -> Spread:
 def interleaved(
     compared: Sequence[Compared],
     rounds: int,
-    measure: Callable[[Compared], float],
+    measure: Callable[[Compared], Result],
     name: Callable[[Compared], str] = str,
-) -> dict[str, list[float]]:
+) -> dict[str, list[Result]]:
     """The results of each in every round, by name; each round starts with another one.
 
     >>> interleaved(["a", "b"], 2, measure=ord)
     {'a': [97, 97], 'b': [98, 98]}
     """
-    measurements: dict[str, list[float]] = {name(each): [] for each in compared}
+    measurements: dict[str, list[Result]] = {name(each): [] for each in compared}
     for number in range(rounds):
         first = number % len(compared)
         for each in [*compared[first:], *compared[:first]]:

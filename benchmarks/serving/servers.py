@@ -14,6 +14,7 @@ from benchmarks.serving import requests
 from benchmarks.serving.environments import python_of
 from benchmarks.serving.requests import Request
 from benchmarks.under_test import Served, served
+from benchmarks.wrk import CONNECTIONS
 
 TOLERANCE = 1e-5  # of a probability
 
@@ -26,10 +27,11 @@ class Server:
     title: str  # in the table
     arguments: tuple[str, ...]  # of its Python
     request: Request
-    probabilities: Callable[[Any], list[float]] | None  # reads them from an answer; None for servers that do nothing
+    probabilities: Callable[[bytes], list[float]] | None  # reads them from an answer; None for servers that do nothing
     peer: str | None = None  # the peer whose environment it runs in; None for ours
     ready: str = "/readyz"
     both_cores: bool = False
+    connections: int = CONNECTIONS  # of the load
     settings: Mapping[str, str] = field(default_factory=dict)
 
     @contextmanager
@@ -44,32 +46,56 @@ class Server:
     def check(self, answer: bytes, right: NDArray[np.float32]) -> None:
         """Raise ValueError if the probabilities of the answer are not those of onnxruntime, [C]."""
         if self.probabilities is not None:
-            returned = np.array(self.probabilities(json.loads(answer)), dtype=float)
+            returned = np.array(self.probabilities(answer), dtype=float)
             if returned.shape != right.shape or not np.abs(returned - right).max() <= TOLERANCE:
                 raise ValueError(f"{self.name} answers {returned}, onnxruntime {right}")
 
 
-def _ours(answer: Any) -> list[float]:
-    return answer["predictions"][0]["probabilities"]  # type: ignore[no-any-return]
+def _ours(answer: bytes) -> list[float]:
+    return json.loads(answer)["predictions"][0]["probabilities"]  # type: ignore[no-any-return]
 
 
-def _v2(answer: Any) -> list[float]:
-    return next(output["data"] for output in answer["outputs"] if output["name"] == "probabilities")
+def _v2(answer: bytes) -> list[float]:
+    outputs = json.loads(answer)["outputs"]
+    return next(output["data"] for output in outputs if output["name"] == "probabilities")
 
 
-def _plain(answer: Any) -> list[float]:
-    return answer["probabilities"]  # type: ignore[no-any-return]
+def _v2_binary(answer: bytes) -> list[float]:
+    head, at = json.JSONDecoder().raw_decode(answer.decode("latin-1"))
+    for output in head["outputs"]:
+        size = output["parameters"]["binary_data_size"]
+        if output["name"] == "probabilities":
+            return np.frombuffer(answer[at : at + size], np.float32).tolist()  # type: ignore[no-any-return]
+        at += size
+    raise ValueError("no probabilities")
 
 
-def ours(form: str = "json", **settings: str) -> Server:
-    """The service with its defaults, with a request of one form: json, raw or png."""
-    forms = {
-        "json": lambda: requests.as_json("/predict", {"inputs": [requests.flat()], "top_k": 3}),
-        "raw": requests.raw,
-        "png": requests.png,
-    }
-    words = {"json": "784 JSON integers", "raw": "784 bytes", "png": "a PNG"}
-    return Server(f"demur-{form}", f"Demur, {words[form]}", ("-m", "service"), forms[form](), _ours, settings=settings)
+def _plain(answer: bytes) -> list[float]:
+    return json.loads(answer)["probabilities"]  # type: ignore[no-any-return]
+
+
+def _as_json_integers() -> Request:
+    return _as_json("/predict", {"inputs": [requests.flat()], "top_k": 3})
+
+
+_INFER = "/v2/models/fashion-mnist/infer"
+# Forms of a request to the service: title, request, and how to read the answer.
+FORMS: dict[str, tuple[str, Callable[[], Request], Callable[[bytes], list[float]]]] = {
+    "json": ("784 JSON integers", _as_json_integers, _ours),
+    "raw": ("784 bytes", requests.raw, _ours),
+    "png": ("a PNG", requests.png, _ours),
+    "v2": ("V2, 784 JSON integers", lambda: requests.v2(_INFER), _v2),
+    "v2-binary": ("V2, 784 bytes", lambda: requests.v2_binary(_INFER), _v2_binary),
+}
+
+
+def ours(form: str = "json", connections: int = CONNECTIONS, **settings: str) -> Server:
+    """The service with its defaults, with a request of one of `FORMS`."""
+    title, request, read = FORMS[form]
+    name, title = f"demur-{form}", f"Demur, {title}"
+    if connections != CONNECTIONS:
+        name, title = f"{name}-{connections}", f"{title}, connections: {connections}"
+    return Server(name, title, ("-m", "service"), request(), read, connections=connections, settings=settings)
 
 
 def limit(of: Server, size: int, name: str | None = None) -> Server:
@@ -77,7 +103,8 @@ def limit(of: Server, size: int, name: str | None = None) -> Server:
     title = f"the limit, {len(of.request.body):,} bytes in and {size:,} out"
     settings = {"LIMIT_BYTES": str(size)}
     arguments = ("-m", "benchmarks.serving.limit")
-    return Server(name or f"limit-{of.name}", title, arguments, of.request, None, settings=settings)
+    name = name or f"limit-{of.name}"
+    return Server(name, title, arguments, of.request, None, connections=of.connections, settings=settings)
 
 
 def first_choices() -> list[Server]:
@@ -100,7 +127,7 @@ def peers() -> list[Server]:
             "KServe, V1",
             _adapter("kserve"),
             _as_json("/v1/models/fashion:predict", {"instances": [requests.flat()]}),
-            lambda answer: answer["predictions"][0]["probabilities"],
+            _ours,
             peer="kserve",
             ready="/v2/models/fashion/ready",
         ),

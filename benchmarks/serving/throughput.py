@@ -1,16 +1,19 @@
-"""Requests a second: a server on one core, wrk on the other, a new process in every round.
+"""Requests a second, and processor time of a request: a server on one core, wrk on the other, a new process each round.
 
-Before the timing, the answer of each server is compared with onnxruntime; a failed request ends the program.
+Other processes on the machine change the requests a second, but hardly the server's own processor time. So shares of
+the limit are of processor time. Before the timing, the answer of each server is compared with onnxruntime; a failed
+request ends the program.
 """
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.processes import processor_seconds, tree
 from benchmarks.serving import environments, requests, servers
 from benchmarks.serving.rounds import Spread, interleaved, ratios
 from benchmarks.serving.servers import Server
@@ -27,7 +30,14 @@ def right(model: Path) -> NDArray[np.float32]:
     return probabilities
 
 
-def requests_a_second(server: Server, model: Path, seconds: int = SECONDS) -> float:
+class Load(NamedTuple):
+    """What a server got through."""
+
+    per_second: float  # requests
+    processor_seconds: float  # for each request, of the server and its children
+
+
+def load(server: Server, model: Path, seconds: int = SECONDS) -> Load:
     """Start the server, check it, warm it up and measure."""
     cores, ask = two_cores(), server.request
     with server.running(model, cores) as ready:
@@ -36,8 +46,20 @@ def requests_a_second(server: Server, model: Path, seconds: int = SECONDS) -> fl
         except (OSError, ValueError) as wrong:
             sys.exit(f"{server.name} does not answer rightly: {wrong}")
         for duration in (WARM_UP_SECONDS, seconds):
-            per_second = rate(ready.address, [ask.path], ask.body, ask.content_type, cores[1], duration)
-    return per_second
+            processes = tree(ready.pid)
+            used = -sum(map(processor_seconds, processes))
+            per_second = rate(
+                ready.address,
+                [ask.path],
+                ask.body,
+                ask.content_type,
+                cores[1],
+                duration,
+                headers=ask.headers,
+                connections=server.connections,
+            )
+            used += sum(map(processor_seconds, processes))
+    return Load(per_second, used / (per_second * seconds))
 
 
 def with_limits(ours: Sequence[Server], model: Path) -> list[Server]:
@@ -53,13 +75,18 @@ def with_limits(ours: Sequence[Server], model: Path) -> list[Server]:
 def measure(compared: Sequence[Server], model: Path, rounds: int = ROUNDS, seconds: int = SECONDS) -> dict[str, Any]:
     """All results, as a document. The limit of `demur-json` must be among the servers."""
 
-    def one(server: Server) -> float:
-        per_second = requests_a_second(server, model, seconds)
-        print(f"{server.name:20} {per_second:9,.0f} requests/s", file=sys.stderr, flush=True)
-        return per_second
+    def one(server: Server) -> Load:
+        result = load(server, model, seconds)
+        print(
+            f"{server.name:22} {result.per_second:9,.0f} requests/s {result.processor_seconds * 1e6:7.1f} us",
+            file=sys.stderr,
+            flush=True,
+        )
+        return result
 
-    rates = interleaved(compared, rounds, one, lambda server: server.name)
-    limit = rates["limit-demur-json"]
+    loads = interleaved(compared, rounds, one, lambda server: server.name)
+    times = {name: [each.processor_seconds for each in measured] for name, measured in loads.items()}
+    limit = times["limit-demur-json"]
     return {
         "connections": CONNECTIONS,
         "rounds": rounds,
@@ -69,8 +96,9 @@ def measure(compared: Sequence[Server], model: Path, rounds: int = ROUNDS, secon
                 "name": server.name,
                 "title": server.title,
                 "versions": environments.versions(server.peer) if server.peer else {},
-                "requests_per_second": rates[server.name],
-                "of_the_limit": ratios(rates[server.name], limit).median,
+                "requests_per_second": [each.per_second for each in loads[server.name]],
+                "processor_seconds": times[server.name],
+                "of_the_limit": ratios(limit, times[server.name]).median,
             }
             for server in compared
         ],
@@ -80,10 +108,10 @@ def measure(compared: Sequence[Server], model: Path, rounds: int = ROUNDS, secon
 def table(document: dict[str, Any]) -> str:
     """The results as a table, the fastest last."""
     rows = sorted(document["servers"], key=lambda row: row["of_the_limit"])
-    lines = ["| server | requests/s | of the limit |", "|---|---|---|"]
+    lines = ["| server | requests/s | us of processor time | of the limit |", "|---|---|---|---|"]
     for row in rows:
         title = f"**{row['title']}**" if row["name"].startswith("demur") else row["title"]
         spread = Spread.of(row["requests_per_second"]).shown(",.0f")
-        share = row["of_the_limit"]
-        lines.append(f"| {title} | {spread} | {share:.2g} |")
+        time = Spread.of([seconds * 1e6 for seconds in row["processor_seconds"]]).shown(".0f")
+        lines.append(f"| {title} | {spread} | {time} | {row['of_the_limit']:.2g} |")
     return "\n".join(lines)
