@@ -47,7 +47,9 @@ FROM base AS serve
 COPY --from=serve-dependencies /venv /venv
 COPY demur.py .
 COPY service service
-RUN ln -s /app/demur.py /venv/bin/demur
+# Without bytecode each start would compile every module.
+RUN python -m compileall -q demur.py service \
+ && ln -s /app/demur.py /venv/bin/demur
 ENV DEMUR_HOST=0.0.0.0 \
     DEMUR_MODEL_PATH=/models/model.onnx \
     DEMUR_DRAIN_SECONDS=5 \

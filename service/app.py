@@ -17,7 +17,7 @@ from service.http.admission import Admission
 from service.http.middleware.exchanges import ExchangeMiddleware
 from service.http.middleware.request_limits import RequestLimitsMiddleware
 from service.http.routes import openapi
-from service.http.routes.router import router
+from service.http.routes.router import ROUTES
 from service.http.server import connections, fast_lane, hangup
 from service.http.server.connections import Connections
 from service.http.server.heap import trim_heap
@@ -58,6 +58,7 @@ def create_app(settings: Settings, worker_slot: WorkerSlot = ALONE) -> FastAPI:
     app = FastAPI(
         title="Demur",
         version=service.__version__,
+        routes=ROUTES,
         docs_url=None,  # FastAPI's pages load scripts from other hosts; ours is in `web/pages.py`
         redoc_url=None,
         servers=[{"url": "."}],  # where the description itself is, also below a proxy's path
@@ -70,7 +71,6 @@ def create_app(settings: Settings, worker_slot: WorkerSlot = ALONE) -> FastAPI:
     app.state.registry = registry
     app.state.reloader = Reloader(settings, worker_slot, metrics, registry, watcher)
     app.state.scrape = Scrape(metrics, registry, worker_slot)
-    app.include_router(router)
     problems.install(app)
     openapi.install(app, registry)
     observers = ExchangeObservers([metrics, *_observers(settings)])

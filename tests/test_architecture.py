@@ -118,6 +118,7 @@ def test_pictures_are_decoded_in_one_room_of_each_half() -> None:
     assert _users("PIL") == {
         "service.inference.readers.picture_fitting",
         "service.inference.readers.picture_file",
+        "service.inference.readers.plain_png",
         "training.data.sources.picture_file",
     }
 

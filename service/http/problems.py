@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import Scope
 
 from service.contract.errors import (
     Conflict,
@@ -155,6 +156,12 @@ def _to_http_exception(request: Request, error: HTTPException) -> Response:
     return problem(request, error.status_code, detail, headers=error.headers)
 
 
+def template_of(scope: Scope) -> str | None:
+    """The template of the matched route of ours. Of an included router, `scope["route"]` lacks the prefix."""
+    matched = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
+    return None if matched is None else matched.path_format
+
+
 def _near(request: Request) -> str:
     """What to use instead of a path with slashes or dots too many; empty if there is no such path either."""
     path = request.scope["path"]
@@ -168,9 +175,9 @@ def _methods(request: Request, error: HTTPException) -> set[str]:
 
     HEAD goes with GET: `ExchangeMiddleware` makes one of the other.
     """
-    matched = request.scope.get("fastapi", {}).get("effective_route_context")
+    matched = template_of(request.scope)
     if matched is None:  # a route of FastAPI's own
         return set((error.headers or {}).get("Allow", "").split(", "))
     routes = iter_route_contexts(request.app.routes)
-    methods = {method for route in routes if route.path_format == matched.path_format for method in route.methods or ()}
+    methods = {method for route in routes if route.path_format == matched for method in route.methods or ()}
     return methods | {"HEAD"} if "GET" in methods else methods

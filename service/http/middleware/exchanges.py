@@ -11,7 +11,7 @@ from service.contract.errors import Overloaded, Stopping
 from service.http import security_headers
 from service.http.drain import STOPPING, Drain
 from service.http.middleware.request_limits import BEGAN, ROUTE
-from service.http.problems import response_to
+from service.http.problems import response_to, template_of
 from service.http.request_body import headers_of
 from service.http.request_id import HEADER, request_id_of, traceparent_of
 from service.monitoring.metrics.metrics import Metrics
@@ -92,8 +92,5 @@ class ExchangeMiddleware:
 
 
 def _route_of(scope: Scope) -> str:
-    """The template of the route that answered. `scope["route"]` lacks the prefix of its router."""
-    context = scope.get("fastapi", {}).get("effective_route_context")
-    if context is None:  # no route matched, or the request was refused before routing
-        return scope["state"].get(ROUTE, UNMATCHED)  # type: ignore[no-any-return]
-    return context.path_format  # type: ignore[no-any-return]
+    """The template of the route that answered, or would have: the request may have been refused before."""
+    return template_of(scope) or scope["state"].get(ROUTE, UNMATCHED)

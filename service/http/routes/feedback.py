@@ -10,7 +10,7 @@ from service.contract.errors import UnsupportedType
 from service.contract.validation import validated
 from service.http.access.scopes import ADMIN, FEEDBACK, needs
 from service.http.request_body import headers_of, media_type, read_body
-from service.http.routes.openapi_entries import BODY_ERRORS, body_of, problem_responses
+from service.http.routes.openapi_entries import BODY_ERRORS, MODEL_ERRORS, body_of, problem_responses
 from service.http.routes.requested_model import requested_model
 from service.inference.readers.body import JSON
 from service.inference.readers.json_body import json_object
@@ -20,7 +20,7 @@ from service.monitoring.feedback.schema import FeedbackRequest, FeedbackResponse
 MAX_FEEDBACK_BYTES = 8 * 1024  # an id and a label need far less
 _BODY: dict[str, Any] = body_of("FeedbackRequest")
 
-router = APIRouter()
+router = APIRouter(responses=problem_responses(MODEL_ERRORS))
 
 
 @router.post(

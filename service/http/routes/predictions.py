@@ -10,13 +10,13 @@ from service.contract.validation import validated
 from service.http.access.scopes import PREDICT, needs
 from service.http.predict_request import answer
 from service.http.request_body import headers_of, media_type, query_fields, read_body
-from service.http.routes.openapi_entries import BODY_ERRORS, answer_of, problem_responses
+from service.http.routes.openapi_entries import BODY_ERRORS, MODEL_ERRORS, answer_of, problem_responses
 from service.http.routes.requested_model import requested_model
 from service.http.schemas.predict import QueryOptions
 from service.inference.explanations import ExplainQuery, ExplainResponse, explain
 from service.inference.model_inputs import InputsQuery, InputsResponse, preprocess, samples
 
-router = APIRouter()
+router = APIRouter(responses=problem_responses(MODEL_ERRORS))
 
 
 @router.post("/predict", responses=answer_of("PredictResponse") | problem_responses(BODY_ERRORS))

@@ -17,9 +17,11 @@ _POLICY = f"{content_security_policy()}; require-trusted-types-for 'script'; tru
 _API_POLICY = content_security_policy(style_src="'unsafe-inline'", img_src="data:")
 
 
-def _page(path: str, files: str, folders: Callable[[], Iterable[Path]], policy: str) -> APIRouter:
-    """A page at `path`, and its files below `files`, under one content security policy."""
-    router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False)
+
+
+def _add_page(path: str, files: str, folders: Callable[[], Iterable[Path]], policy: str) -> None:
+    """Add a page at `path`, and its files below `files`, under one content security policy."""
 
     @cache
     def assets() -> Mapping[str, Asset]:  # read with the first request: most services never get one
@@ -35,7 +37,6 @@ def _page(path: str, files: str, folders: Callable[[], Iterable[Path]], policy: 
 
     router.add_api_route(path, page)
     router.add_api_route(f"{files}/{{name}}", file)
-    return router
 
 
 def _api_folders() -> Iterable[Path]:
@@ -46,6 +47,5 @@ def _api_folders() -> Iterable[Path]:
     return [_FOLDER / "api_page", *(Path(folder) / "resources" for folder in package.submodule_search_locations)]
 
 
-router = APIRouter()
-router.include_router(_page("/", "/page", lambda: [_FOLDER / "page"], _POLICY))
-router.include_router(_page("/docs", "/docs", _api_folders, _API_POLICY))
+_add_page("/", "/page", lambda: [_FOLDER / "page"], _POLICY)
+_add_page("/docs", "/docs", _api_folders, _API_POLICY)

@@ -32,6 +32,7 @@ from service.inference.readers.pixels import pixel_bytes, pixels_schema, rows_of
 
 Images = NDArray[np.uint8]
 _OTHER = f"none of {NAMES}"
+_MEDIA_TYPES = (*BY_MEDIA_TYPE, ANY_PICTURE, MULTIPART, RAW, NPY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class ImageReader:
     @property
     def media_types(self) -> tuple[str, ...]:
         """The accepted content types besides JSON."""
-        return (*BY_MEDIA_TYPE, ANY_PICTURE, MULTIPART, RAW, NPY)
+        return _MEDIA_TYPES
 
     @property
     def resizes(self) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from service.contract.errors import TooLarge
 
 # Decoding these takes 0.2 to 3 ms, by format. A few KB may hold millions.
-_MAX_LOOP_PIXELS = 100_000
+MAX_LOOP_PIXELS = 100_000
 
 
 class NeedsThread(Exception):
@@ -51,7 +51,7 @@ class PixelCount:
                 f"{field} is an image of {width}x{height} pixels, which makes {self._counted} in this request: at most "
                 f"{self._max_request_pixels} are allowed in all images of one; send fewer or smaller ones"
             )
-        if self._counted > _MAX_LOOP_PIXELS and _is_on_loop():
+        if self._counted > MAX_LOOP_PIXELS and _is_on_loop():
             raise NeedsThread
 
 

@@ -8,9 +8,10 @@ from PIL import Image
 
 from service.contract.errors import InvalidValue, MalformedBody, TooLarge, UnsupportedType
 from service.contract.inputs import ImageInput
-from service.inference.readers.limits import NeedsThread, PixelCount
+from service.inference.readers.limits import MAX_LOOP_PIXELS, NeedsThread, PixelCount
 from service.inference.readers.picture_fitting import Background, Mode, PixelsError, fitted, turn_upright
 from service.inference.readers.picture_formats import Format
+from service.inference.readers.plain_png import plain_png
 
 
 def decoded(
@@ -21,6 +22,11 @@ def decoded(
     Raises TooLarge for more than `pixels` allows, before decoding; MalformedBody for a broken file; UnsupportedType for
     pixels that no rule turns into 8 bits a channel; and InvalidValue for another size or mode that may not be fitted.
     """
+    if kind.height * kind.width <= MAX_LOOP_PIXELS:
+        plain = plain_png(raw, kind.row_shape)
+        if plain is not None:  # there is nothing to fit
+            pixels.add(field, kind.width, kind.height)
+            return plain
     image = _opened(raw, field, declared.name, pixels)
     mode: Mode = "L" if kind.channels == 1 else "RGB"
     if background is None:

@@ -48,4 +48,7 @@ def format_of(raw: bytes) -> Format | None:
     >>> format_of(b"GIF89a...").name, format_of(b"text")
     ('GIF', None)
     """
-    return next((each for each in FORMATS if each.signature.match(raw)), None)
+    for each in FORMATS:
+        if each.signature.match(raw):
+            return each
+    return None
