@@ -50,7 +50,8 @@ COPY service service
 RUN ln -s /app/demur.py /venv/bin/demur
 ENV DEMUR_HOST=0.0.0.0 \
     DEMUR_MODEL_PATH=/models/model.onnx \
-    DEMUR_DRAIN_SECONDS=5
+    DEMUR_DRAIN_SECONDS=5 \
+    DEMUR_KEEP_ALIVE_SECONDS=75
 USER 10001
 EXPOSE 8000
 HEALTHCHECK --interval=5s --timeout=3s --start-period=10s \

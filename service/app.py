@@ -26,6 +26,7 @@ from service.monitoring.metrics.scrape import Scrape
 from service.monitoring.metrics.tallies import Tallies
 from service.monitoring.requests import request_log
 from service.monitoring.requests.exchange import ExchangeObservers, Observer
+from service.monitoring.requests.log_writer import standard_output
 from service.monitoring.requests.logs import lines_for
 from service.monitoring.worker_slot import ALONE, WorkerSlot
 from service.registry import loading
@@ -50,6 +51,7 @@ def create_app(settings: Settings, worker_slot: WorkerSlot = ALONE) -> FastAPI:
     been opened then.
     """
     metrics = Metrics(Tallies(worker_slot))
+    standard_output().count_lost(metrics.lose_log_lines)
     watcher = FileWatcher(settings)  # before the models are read, so that no change is missed
     loaded = loading.load(settings, worker_slot, metrics)
     registry = Registry(loaded)
@@ -58,6 +60,8 @@ def create_app(settings: Settings, worker_slot: WorkerSlot = ALONE) -> FastAPI:
         version=service.__version__,
         docs_url=None,  # FastAPI's pages load scripts from other hosts; ours is in `web/pages.py`
         redoc_url=None,
+        servers=[{"url": "."}],  # where the description itself is, also below a proxy's path
+        root_path_in_servers=False,
         redirect_slashes=False,  # redirects would repeat the Host header, which a client can forge
         lifespan=_lifespan,
         telemetry={"tracing": False, "metrics": False},
@@ -117,7 +121,7 @@ def _observers(settings: Settings) -> Sequence[Observer]:
     """The observers besides the metrics: log and traces."""
     observers: list[Observer] = []
     if logging.getLogger(request_log.NAME).isEnabledFor(logging.ERROR):
-        observers.append(request_log.RequestLog(lines_for(settings.log_format)))
+        observers.append(request_log.RequestLog(lines_for(settings.log_format), standard_output()))
     if settings.traces:
         observers.append(_traces())
     return observers

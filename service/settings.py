@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     default_model: str | None = None
     """Which of the folder's models serves the routes without a name. Unset: the only one, or none."""
     host: str = "127.0.0.1"
-    """The address to listen on."""
+    """The address to listen on: `0.0.0.0` for all of IPv4, `::` for all of IPv6 and IPv4."""
     port: int = Field(8000, ge=0, le=65535)
     """The port to listen on; 0 takes a free one."""
     api_keys: Path | None = None

@@ -145,6 +145,13 @@ def test_service_serves_what_the_job_publishes(client: TestClient, monkeypatch: 
     assert _pod(DEPLOYMENT)["terminationGracePeriodSeconds"] > needed
 
 
+def test_idle_connections_are_kept_longer_than_by_what_is_in_front() -> None:
+    variables = {entry["name"]: entry["value"] for entry in _container(DEPLOYMENT)["env"]}
+    (in_image,) = re.findall(r"DEMUR_KEEP_ALIVE_SECONDS=(\d+)", (ROOT / "Dockerfile").read_text())
+    assert in_image == variables["DEMUR_KEEP_ALIVE_SECONDS"]
+    assert int(in_image) > 60  # the default of nginx, of its ingress controller and of AWS load balancers
+
+
 def test_scaling_targets_the_deployment() -> None:
     labels = {"matchLabels": DEPLOYMENT["spec"]["template"]["metadata"]["labels"]}
     autoscaler = OBJECTS["scale.yaml", "HorizontalPodAutoscaler"]["spec"]

@@ -39,6 +39,8 @@ def _fault(error: ErrorDetails) -> Fault:
     if error["type"] == "missing":
         return Fault(field, f"{field} is missing")
     field = field or "body"
+    if error["type"] == "list_type":
+        return Fault(field, f"{field} is {display(error['input'])}: it must be a list, also for one: [...]")
     rule = error["msg"].removeprefix("Value error, ")
     return Fault(field, f"{field}={_as_json(error['input'])}: {rule[:1].lower()}{rule[1:]}")
 

@@ -1,11 +1,13 @@
 """`POST /predict`, from ASGI's scope and messages to an answer: what the route and the fast lane share."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive
 
+from service.http.negotiation import LONGEST, weights
 from service.http.request_body import Headers, media_type, query_options, read_body
 from service.inference.answers.answer import AnswerWriter, WrittenAnswer
 from service.inference.options import Options
@@ -51,13 +53,25 @@ def _in_thread(
 
 
 def accepted_form(headers: Headers) -> str:
-    """The first media type of `Accept` that answers are written in; JSON if it names none of them.
+    """The content type of the answer: of those that `Accept` weighs highest, the one that it names first.
 
-    >>> accepted_form({b"accept": b"application/x-npy, application/json;q=0.5"}), accepted_form({b"accept": b"*/*"})
-    ('application/x-npy', 'application/json')
+    JSON if it accepts none of the three: RFC 9110, section 12.5.1, allows an answer as if there were no `Accept`.
+
+    >>> accepted_form({b"accept": b"application/x-npy;q=0.5, application/json"}), accepted_form({b"accept": b"*/*"})
+    ('application/json', 'application/json')
     """
     accept = headers.get(b"accept")
-    if accept is None or accept == b"*/*":
-        return JSON
-    listed = [part.partition(";")[0].strip().lower() for part in accept.decode("latin-1").split(",")]
-    return next((form for form in listed if form in (JSON, RAW, NPY)), JSON)
+    return JSON if accept is None or accept == b"*/*" else _preferred(accept[:LONGEST])
+
+
+@lru_cache(maxsize=256)  # clients repeat their headers
+def _preferred(accept: bytes) -> str:
+    """As `accepted_form`. Among content types that one range accepts, such as `application/*`, JSON is preferred."""
+    ranges = weights(accept.decode("latin-1"))
+    order = list(ranges)
+    best, best_rank = JSON, (0.0, 0)
+    for form in (JSON, RAW, NPY):
+        named = next((name for name in (form, "application/*", "*/*") if name in ranges), None)  # the closest decides
+        if named is not None and ranges[named] and (rank := (ranges[named], -order.index(named))) > best_rank:
+            best, best_rank = form, rank
+    return best

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
+from posixpath import normpath
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -143,7 +144,7 @@ def _to_request_error(request: Request, error: RequestError) -> Response:
 def _to_http_exception(request: Request, error: HTTPException) -> Response:
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
-            detail = f"{request.url.path[:200]} does not exist: /openapi.json lists the paths"
+            detail = f"{request.url.path[:200]} does not exist: {_near(request) or '/openapi.json lists the paths'}"
         case HTTPStatus.METHOD_NOT_ALLOWED:
             allowed = ", ".join(sorted(_methods(request, error)))
             detail = f"{request.method} is not allowed on {request.url.path}: use {allowed}"
@@ -153,10 +154,22 @@ def _to_http_exception(request: Request, error: HTTPException) -> Response:
     return problem(request, error.status_code, detail, headers=error.headers)
 
 
+def _near(request: Request) -> str:
+    """What to use instead of a path with slashes or dots too many; empty if there is no such path either."""
+    path = request.scope["path"]
+    plain = normpath(f"/{path.strip('/')}")
+    matches = plain != path and any(route.path_regex.match(plain) for route in iter_route_contexts(request.app.routes))
+    return f"use {plain[:200]}" if matches else ""
+
+
 def _methods(request: Request, error: HTTPException) -> set[str]:
-    """The methods of a path. Each is a route of its own, and FastAPI's `Allow` names only those of the first."""
+    """The methods of a path. Each is a route of its own, and FastAPI's `Allow` names only those of the first.
+
+    HEAD goes with GET: `ExchangeMiddleware` makes one of the other.
+    """
     matched = request.scope.get("fastapi", {}).get("effective_route_context")
     if matched is None:  # a route of FastAPI's own
         return set((error.headers or {}).get("Allow", "").split(", "))
     routes = iter_route_contexts(request.app.routes)
-    return {method for route in routes if route.path_format == matched.path_format for method in route.methods or ()}
+    methods = {method for route in routes if route.path_format == matched.path_format for method in route.methods or ()}
+    return methods | {"HEAD"} if "GET" in methods else methods

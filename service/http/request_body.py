@@ -9,8 +9,10 @@ from starlette.types import Receive, Scope
 
 from service.contract.errors import InvalidValue, TooLarge, UnsupportedType
 from service.contract.validation import validated
+from service.http.negotiation import LONGEST
 from service.http.schemas.predict import QueryOptions
 from service.inference.options import NO_OPTIONS, Options
+from service.inference.readers.body import JSON
 from service.inference.readers.multipart import MULTIPART, with_boundary
 
 Headers = Mapping[bytes, bytes]  # names in lower case; of a repeated header the first value
@@ -26,8 +28,8 @@ async def read_body(headers: Headers, receive: Receive, max_bytes: int) -> bytes
 
     Starlette has a limit too, but answers in plain text.
     """
-    encoding = headers.get(b"content-encoding", b"identity")
-    if encoding.lower() != b"identity":
+    encoding = headers.get(b"content-encoding", b"")
+    if encoding.lower() not in (b"", b"identity"):
         raise UnsupportedType(f"content encoding {_text(encoding)} is not supported: send the body without an encoding")
     rule = f"at most {max_bytes} are allowed"
     announced = headers.get(b"content-length", b"")
@@ -54,10 +56,20 @@ async def _next(receive: Receive) -> tuple[bytes, bool]:
 
 
 def media_type(headers: Headers) -> str:
-    """The content type without parameters, except a form's boundary; empty if there is none."""
-    content_type = headers.get(b"content-type", b"").decode("latin-1")
-    plain = content_type.partition(";")[0].strip().lower()
-    return with_boundary(content_type) if plain == MULTIPART else plain
+    """The content type without parameters, except a form's boundary; empty if there is none.
+
+    A type of JSON, such as `application/ld+json` (RFC 6839), is `application/json`.
+    """
+    return _media_type(headers.get(b"content-type", b"")[:LONGEST])
+
+
+@lru_cache(maxsize=256)  # clients repeat their headers
+def _media_type(content_type: bytes) -> str:
+    text = content_type.decode("latin-1")
+    plain = text.partition(";")[0].strip().lower()
+    if plain == MULTIPART:
+        return with_boundary(text)
+    return JSON if plain.endswith("+json") else plain
 
 
 @lru_cache(maxsize=256)  # clients repeat their options

@@ -13,7 +13,7 @@ from service.inference.readers.as_json import inputs_as_json
 from service.inference.readers.body import JSON
 from service.inference.readers.json_body import json_object
 from service.inference.readers.picture_options import PictureOptions
-from service.inference.readers.reader import read_other
+from service.inference.readers.reader import read_json, read_other
 
 MAX_PREPROCESSED = 16  # inputs in a request: the pixels of a picture take more bytes than its file
 
@@ -62,7 +62,7 @@ def read_request(
     values = json_object(body, "inputs")
     options = validated(json_schema, values)
     reader = predictor.reader.with_options(PictureOptions(options.resize, options.invert))
-    return options, reader.from_json(values["inputs"])
+    return options, read_json(reader, values["inputs"])
 
 
 def preprocess(predictor: Predictor, body: bytes, media_type: str, query: InputsQuery) -> InputsResponse:

@@ -8,7 +8,7 @@ import orjson
 from numpy.typing import NDArray
 
 from service.contract.errors import InvalidValue
-from service.contract.policy import Policy, PolicyRequest
+from service.contract.policy import POLICY_FIELDS, Policy, PolicyRequest
 from service.contract.validation import display, validated
 from service.inference.answers.answer import AnswerWriter, WrittenAnswer
 from service.inference.answers.binary_answer import BINARY, BinaryAnswer
@@ -23,7 +23,7 @@ from service.inference.prediction_sets import choose
 from service.inference.readers.body import JSON
 from service.inference.readers.json_body import json_object, may_hold_booleans
 from service.inference.readers.picture_options import PictureOptions
-from service.inference.readers.reader import Reader, read_other
+from service.inference.readers.reader import Reader, read_json, read_other
 
 _MAX_WRITERS = 256
 MAX_BATCHED_INPUTS = 64  # inputs in one run of the graph for requests that arrive together
@@ -127,19 +127,23 @@ class Predictor:
         inputs = values.get("inputs")
         if len(values) == 1 and type(inputs) is list:  # satisfies the schema
             reader = self.reader if check_booleans else self._reader_of_numbers
-            return NO_OPTIONS, reader.from_json(inputs)
+            return NO_OPTIONS, read_json(reader, inputs)
         if type(inputs) is not list:
             inputs = validated(PredictRequest, values).inputs  # raises what is wrong
         values.pop("inputs")
         options = self._options(values)
         pictures = PictureOptions(options.resize, options.invert, check_booleans)
-        return options, self.reader.with_options(pictures).from_json(inputs)
+        return options, read_json(self.reader.with_options(pictures), inputs)
 
     def _options(self, values: dict[str, Any]) -> Options:
         """Cached, as the writers are."""
         key = orjson.dumps(values)
         options = self._options_by_json.get(key)
         if options is None:
+            for name in POLICY_FIELDS:
+                if name in values:
+                    place = f'in JSON a policy is an object, "policy": {{"{name}": ...}}'
+                    raise InvalidValue(name, f": no such field; {place}")
             options = validated(Options, values)
             if len(self._options_by_json) >= _MAX_WRITERS:
                 self._options_by_json.clear()

@@ -5,9 +5,12 @@ lasts as long as the service runs. It holds counts and labels, never an input.
 """
 
 import hashlib
+import mmap
 import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from service.contract.errors import FileError
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,32 @@ class WorkerSlot:
 
 
 ALONE = WorkerSlot()
+
+
+def shared_memory(path: Path, size: int) -> tuple[int, mmap.mmap]:
+    """The open file of shared counts, and its `size` bytes as memory; zeros if it is new.
+
+    All of its disk space is taken now: on a full disk the system kills a process that writes to memory whose space is
+    missing. Raises FileError.
+    """
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        _allocate(file, size)
+        return file, mmap.mmap(file, size)
+    except OSError as error:
+        os.close(file)
+        raise FileError(
+            f"cannot reserve {size:,} bytes in {path} for the counts that workers share: {error.strerror}. "
+            "Free that space, name another folder in TMPDIR, or serve with one worker (DEMUR_WORKERS=1)"
+        ) from None
+
+
+def _allocate(file: int, size: int) -> None:
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
+    else:  # macOS
+        present = os.fstat(file).st_size
+        os.pwrite(file, bytes(size - present), present)
 
 
 def claim(directory: Path, workers: int) -> WorkerSlot:

@@ -128,6 +128,21 @@ def test_address_of_another_machine_is_one_line(tiny_model: Path, host: str) -> 
     assert line.endswith("; name another host: demur serve --host 127.0.0.1, or DEMUR_HOST\n")
 
 
+_LIMITED = """
+import resource, runpy
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))  # no file may be larger, as on a disk that is almost full
+runpy.run_module("service", run_name="__main__")
+"""
+
+
+def test_disk_without_room_for_the_counts_of_workers_is_one_line(tiny_model: Path, tmp_path: Path) -> None:
+    settings = {"DEMUR_MODEL_PATH": str(tiny_model), "DEMUR_PORT": "0", "TMPDIR": str(tmp_path)}
+    line = _failing_start("-c", _LIMITED, **settings, DEMUR_WORKERS="2")
+    assert line.startswith(f"demur: cannot reserve 2,097,152 bytes in {tmp_path}/demur-")
+    assert line.endswith("name another folder in TMPDIR, or serve with one worker (DEMUR_WORKERS=1)\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("word", ["--port=65536", "--port=http", "--workers=0", "--prot=1"])
 def test_invalid_option_is_a_usage_error(word: str) -> None:
     result = _run("demur.py", "serve", word)

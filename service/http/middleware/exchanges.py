@@ -23,7 +23,8 @@ class ExchangeMiddleware:
     """Puts the id into `request.state.request_id` and the response's headers, and passes the exchange to the observers.
 
     It also answers exceptions without a handler: further out they would be raised again, logged twice, and close the
-    connection without an answer. During a drain each answer closes its connection.
+    connection without an answer. During a drain each answer closes its connection. A `HEAD` is answered as a `GET`, and
+    the server leaves the body out.
 
     A route that makes decisions puts them into `request.state.decided`.
     """
@@ -42,6 +43,7 @@ class ExchangeMiddleware:
         began = state.setdefault(BEGAN, time.perf_counter())
         headers = headers_of(scope)
         request_id = state["request_id"] = request_id_of(headers)
+        asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
         status = _NOTHING_SENT
         refused = False
 
@@ -58,12 +60,12 @@ class ExchangeMiddleware:
 
         self._metrics.begin()
         try:
-            await self.app(scope, receive, send_with_id)
+            await self.app(asked, receive, send_with_id)
         except Exception as error:
             refused = type(error) is Overloaded
             if status != _NOTHING_SENT:  # the answer has begun: uvicorn aborts it
                 raise
-            await response_to(Request(scope), error)(scope, receive, send_with_id)
+            await response_to(Request(asked), error)(asked, receive, send_with_id)
         finally:
             self._metrics.end()
             seconds = time.perf_counter() - began
@@ -72,7 +74,7 @@ class ExchangeMiddleware:
                 traceparent=traceparent_of(headers),
                 method=scope["method"],
                 path=scope["path"],
-                route=_route_of(scope),
+                route=_route_of(asked),
                 status=status,
                 began=time.time() - seconds,
                 seconds=seconds,

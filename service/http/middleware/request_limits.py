@@ -18,6 +18,7 @@ from service.monitoring.requests.exchange import UNMATCHED
 # Keys of a scope's state: the time of the request's first byte, on the clock of `time.perf_counter`, and the template
 # of its route if it was refused before routing.
 BEGAN, ROUTE = "began", "route"
+BROKEN = "broken"  # an error that the connection found in the body
 # Paths that end so are always answered: probes and metrics must work during an overload.
 EXEMPT = ("/livez", "/readyz", "/metrics", "/live", "/ready")
 
@@ -58,6 +59,8 @@ class RequestLimitsMiddleware:
         async def receive_counted() -> Message:
             nonlocal held
             message = await receive()
+            if (broken := scope["state"].get(BROKEN)) is not None:
+                raise broken
             size = len(message.get("body", b""))
             held += size
             if not self._admission.hold(size):

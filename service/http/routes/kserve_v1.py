@@ -36,6 +36,7 @@ from service.inference.predictor import Predictor, PreparedRequest
 from service.inference.readers.body import JSON
 from service.inference.readers.json_body import json_object
 from service.inference.readers.picture_options import PictureOptions
+from service.inference.readers.reader import read_json
 
 _FIELD = "instances"
 _MODEL_ERRORS = standard_responses(MODEL_ERRORS)
@@ -110,7 +111,7 @@ def _prepared(predictor: Predictor, body: bytes) -> PreparedRequest:
     instances, parameters = _instances(body)
     options = _options(parameters) if parameters else NO_OPTIONS
     reader = predictor.reader.with_options(PictureOptions(options.resize, options.invert))
-    inputs = reader.from_json(instances, field=_FIELD)
+    inputs = read_json(reader, instances, _FIELD)
     return predictor.prepare_inputs(inputs, options, within="parameters.")
 
 
@@ -121,7 +122,7 @@ def _explanations(predictor: Predictor, explainer: Explainer, body: bytes) -> Ex
         raise InvalidValue("parameters.inputs", f": no such field; the inputs stand in {_FIELD}")
     options = validated(ExplainRequest, {**parameters, "inputs": instances})
     reader = predictor.reader.with_options(PictureOptions(options.resize, options.invert))
-    inputs = reader.from_json(instances, field=_FIELD)
+    inputs = read_json(reader, instances, _FIELD)
     return explain_inputs(predictor, explainer, options, inputs)
 
 

@@ -14,15 +14,20 @@ _log = logging.getLogger("demur")
 
 @contextmanager
 def bind(host: str, port: int) -> Iterator[Sequence[socket.socket]]:
-    """Sockets bound to every address of the host. They do not listen yet; they are closed at the end.
+    """Sockets bound to every address of the host, on one port. They do not listen yet; they are closed at the end.
+
+    `::` is every address of the machine, of IPv6 and of IPv4; `0.0.0.0` is those of IPv4 alone.
 
     Raises SettingsError with the next step where there is no such address, or another process has the port.
     """
     with ExitStack() as stack:
-        bound, refused = [], None
+        bound: list[socket.socket] = []
+        refused = None
         try:
             addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
             for family, kind, protocol, _, address in dict.fromkeys(addresses):
+                if bound and not port:  # the free port that the first address got
+                    address = (address[0], bound[0].getsockname()[1], *address[2:])
                 try:
                     one = stack.enter_context(_bound(family, kind, protocol, address))
                 except OSError as error:
@@ -46,7 +51,8 @@ def _bound(family: int, kind: int, protocol: int, address: tuple[object, ...]) -
         if os.name == "posix":  # elsewhere it would let two services share the port
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # or a restart would have to wait for a minute
         if family == socket.AF_INET6:
-            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # the IPv4 address has a socket of its own
+            # The IPv4 address of a name has a socket of its own. Without this the system's default would decide.
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != "::")
         one.bind(address)
     except OSError:
         one.close()

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import time
 from http import HTTPStatus
-from typing import Protocol
+from typing import Protocol, cast
 
 from service.http.admission import OVERLOADED, RETRY_AFTER_SECONDS, Admission
 from service.http.server.refusals import Refusal
@@ -29,6 +29,14 @@ class Connection(Protocol):
         ...
 
 
+class SurplusConnection(Connection, Protocol):
+    """A connection over the limit."""
+
+    def drop(self) -> None:
+        """Close it at once."""
+        ...
+
+
 class Connections:
     """The open connections. For use on one event loop."""
 
@@ -45,7 +53,7 @@ class Connections:
         self.limit_reached = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "connection limit reached", retry_after)
         self._limit = settings.max_connections
         self._open: set[Connection] = set()
-        self._surplus: set[Connection] = set()
+        self._surplus: dict[SurplusConnection, None] = {}  # the oldest first
         self._rejected = 0  # since the last check
 
     def opened(self, connection: Connection) -> None:
@@ -55,20 +63,24 @@ class Connections:
     def closed(self, connection: Connection) -> None:
         """Remove a closed connection, if it was one of these."""
         self._open.discard(connection)
-        self._surplus.discard(connection)
+        self._surplus.pop(cast(SurplusConnection, connection), None)
 
     def full(self) -> bool:
         """Whether the limit is reached."""
         return len(self._open) >= self._limit
 
-    def reject(self, connection: Connection) -> bool:
-        """Count a surplus connection. False if it may not even wait for its refusal."""
+    def opened_surplus(self, connection: SurplusConnection) -> None:
+        """Add a surplus connection, in the place of the oldest if there are as many as open ones may be."""
+        if len(self._surplus) >= self._limit:
+            oldest = next(iter(self._surplus))
+            del self._surplus[oldest]
+            oldest.drop()
+        self._surplus[connection] = None
+
+    def reject(self) -> None:
+        """Count a surplus connection that was not answered."""
         self.metrics.reject("max_connections")
         self._rejected += 1
-        if len(self._surplus) >= self._limit:
-            return False
-        self._surplus.add(connection)
-        return True
 
     async def watch(self) -> None:
         """Check all connections once a second, until cancelled."""

@@ -9,6 +9,7 @@ every other request. Only the application refuses, so there is one description, 
 with the lane as without; tests compare them. docs/performance.md has the figures.
 """
 
+import asyncio
 import time
 from collections.abc import MutableMapping
 from functools import lru_cache
@@ -22,6 +23,7 @@ from service.http.request_body import Headers, media_type, query_options
 from service.http.request_id import request_id_of, traceparent_of
 from service.http.server.guarded_connection import GuardedProtocol
 from service.http.server.plain_post import UNUSUAL, plain_post
+from service.http.server.surplus import SurplusProtocol
 from service.inference.batching import RequestScores
 from service.inference.outcome import Outcome
 from service.inference.predictor import Predictor, PreparedRequest
@@ -57,14 +59,21 @@ class FastLaneProtocol(GuardedProtocol):
         self._body = bytearray()
         self._waiting: PreparedRequest | None = None  # for its batch, until the end of this turn of the event loop
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Keep the connection, or leave it to another protocol if it is one too many."""
+        if self.guard.full():
+            SurplusProtocol(self.config, self.server_state, self.app_state, self.loop).connection_made(transport)
+        else:
+            super().connection_made(transport)
+
     def data_received(self, data: bytes) -> None:
         """Parse the data, or refuse a plain request without parsing it."""
         admission = self._admission
         if admission.requests >= admission.limit and not (self.receiving or self._is_busy() or self._waiting):
             post = plain_post(data)
-            if post is not None and post[0].partition(b"?")[0] in self._lane.predictors and admission.refuses():
-                (target, self._headers_by_name) = post
-                self._path = target.partition(b"?")[0]
+            if post is not None and post.target.partition(b"?")[0] in self._lane.predictors and admission.refuses():
+                self._headers_by_name = post.headers
+                self._path = post.target.partition(b"?")[0]
                 self._refuse_at_once()
                 return
         super().data_received(data)
@@ -123,6 +132,11 @@ class FastLaneProtocol(GuardedProtocol):
         writer = request.writer
         self._admission.requests += 1
         predictor.batcher.add(request.inputs, writer.top_k, writer.needs_all_probabilities, self._answer)
+
+    def eof_received(self) -> bool:
+        """Answer a waiting request before the connection is closed."""
+        self._answer_waiting()
+        return super().eof_received()
 
     def shutdown(self) -> None:
         """Answer a waiting request before the connection is closed; wait for one that is arriving."""

@@ -1,29 +1,35 @@
 """A connection that bounds what a slow or hostile client can hold, in time and in memory.
 
-uvicorn waits without limit for a client that has begun to send a request or to receive an answer. Here
+uvicorn waits without limit for a client that has begun to send a request or to receive an answer, and does not read
+the body of a request that offers another protocol, as Java's clients do with HTTP/2. Here
 
 - a request that has not arrived in time is answered 408, and its connection closed. The application does that once it
   has begun (`request_limits.py`), the connection before;
 - a connection is closed if its client does not receive an answer in time;
 - a connection without a request is closed, even if it has sent something;
 - the headers of a request, and the requests sent ahead of their answers, are limited in number;
-- a connection over the limit is answered 503 and closed.
+- a connection over the limit is refused (`surplus.py`);
+- an offer of another protocol is ignored;
+- a request that breaks HTTP's rules is answered 400 at once, and its connection closed.
 """
 
 import asyncio
 import socket
 import struct
 import time
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from service.contract.errors import NotSent
-from service.http.middleware.request_limits import BEGAN
+from service.contract.errors import MalformedBody, NotSent
+from service.http.middleware.request_limits import BEGAN, BROKEN
 from service.http.request_id import request_id_of
 from service.http.server.answer_writes import AnswerWrites
 from service.http.server.connections import STATE, Connections
+from service.http.server.head_rules import HeadError, checked
 from service.http.server.refusals import Refusal
 from service.monitoring.requests.exchange import UNMATCHED, Exchange
 
@@ -31,7 +37,6 @@ from service.monitoring.requests.exchange import UNMATCHED, Exchange
 MAX_HEADERS, MAX_HEADER_BYTES = 1000, 64 * 1024
 # Requests that a connection may send before the answer to the first of them. Each takes some KB.
 MAX_PIPELINED = 32
-_SURPLUS_SECONDS = 1.0
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -43,27 +48,22 @@ class GuardedProtocol(HttpToolsProtocol):
         self.began = self._idle_since = time.perf_counter()  # `began` is the start of the latest request
         self.in_head = False  # the head of a request is arriving
         self.receiving = False  # a request is arriving, its head or its body
+        self.headers, self.url = [], b""
         self._head_bytes = 0
+        self._offers_upgrade = False  # the head that has arrived does
         self._closing = False  # nothing more is read
         self._running: RequestResponseCycle | None = None
         self._unread_since: float | None = None  # when an answer was first seen waiting for the client
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Keep the connection, or reject it."""
-        if self.guard.full():
-            surplus = _Surplus(self.guard, transport)
-            if self.guard.reject(surplus):
-                transport.set_protocol(surplus)
-            else:
-                transport.abort()
-            return
+        """Keep the connection."""
         super().connection_made(transport)
         self.guard.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Release all that the connection held."""
         self.guard.closed(self)
-        if self.transport is not None:  # None if the connection was rejected
+        if self.transport is not None:  # None if a surplus protocol took the connection over
             if self._running is not None:  # uvicorn only tells the cycle of the latest request
                 self._running.disconnected = True
                 self._running.message_event.set()
@@ -75,7 +75,11 @@ class GuardedProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
             return
         in_head = self.in_head
-        super().data_received(data)
+        try:
+            self._parse(data)
+        except HttpParserError as error:
+            self._refuse(_malformed(_reason(error)))
+            return
         if self.receiving and not self._closing:
             self._head_bytes = self._head_bytes + len(data) if in_head and self.in_head else 0
             if self._head_bytes > MAX_HEADER_BYTES or len(self.headers) > MAX_HEADERS:
@@ -91,14 +95,30 @@ class GuardedProtocol(HttpToolsProtocol):
         self.in_head = self.receiving = True
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Add a header of the head; what follows the body is ignored."""
+        if self.in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        """Tell the application when the request began."""
+        """Check the head, and start the application."""
+        method, version = self.parser.get_method().decode(), self.parser.get_http_version()
+        if self.parser.should_upgrade():
+            if method == "CONNECT":
+                raise HeadError("CONNECT is not supported: this is no proxy")
+            self._offers_upgrade = True
+            return
         self.in_head = False
+        self.url, changed = checked(self.url, method, version, self.headers)
+        if changed is not None:
+            self.headers[:] = changed  # the scope has the same list
         self.scope["state"][BEGAN] = self.began
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The request has arrived."""
+        if self._offers_upgrade:
+            return
         self.receiving = False
         super().on_message_complete()
 
@@ -112,13 +132,12 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
 
-    def send_400_response(self, msg: str) -> None:
-        """Called when the parser stops."""
-        self._closing = True
-        if self._is_busy():  # earlier requests are answered first, and the last answer closes the connection
-            self.cycle.keep_alive = False
-        else:
-            super().send_400_response(msg)
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The client sends no more; it may still wait for its answers. Returns whether the connection stays open."""
+        waits = self._is_busy() and not self.receiving
+        if waits:
+            self.cycle.keep_alive = False  # the last answer closes the connection
+        return waits
 
     def check(self, now: float) -> None:
         """Close the connection if it has exceeded a time limit. Called once a second."""
@@ -148,13 +167,35 @@ class GuardedProtocol(HttpToolsProtocol):
         """Whether the application has yet to answer."""
         return self.cycle is not None and not self.cycle.response_complete
 
+    def _parse(self, data: bytes) -> None:
+        """Feed the parser. It takes what follows an offer of another protocol for that protocol.
+
+        So a new parser gets the same head again, without the offer, and all that follows.
+        """
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except HttpParserUpgrade as upgrade:
+                self._offers_upgrade = False
+                method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+                lines = [b"%b: %b\r\n" % header for header in self.headers if header[0] != b"upgrade"]
+                head = b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, b"".join(lines))
+                self.parser = HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
+                data = head + data[upgrade.args[0] :]
+            else:
+                return
+
     def _refuse(self, refusal: Refusal) -> None:
         """Answer the request that is arriving, and close the connection."""
         self._closing = True
-        if self._is_busy():
+        if self._is_busy():  # earlier requests are answered first, and the last answer closes the connection
             self.cycle.keep_alive = False
+            if self._is_begun():
+                self.scope["state"][BROKEN] = MalformedBody(refusal.detail)
+                self.cycle.message_event.set()
             return
-        if not self._is_answered():
+        if not self._is_begun():  # else it was answered before all of its body arrived
             request_id, path = request_id_of(dict(reversed(self.headers))), self._path_so_far()
             self.transport.write(refusal.response(request_id, path, self.server_state.default_headers, close=True))
             seconds = time.perf_counter() - self.began
@@ -166,9 +207,10 @@ class GuardedProtocol(HttpToolsProtocol):
             )
         self.transport.close()
 
-    def _is_answered(self) -> bool:
-        """Whether the request has been answered before all of its body has arrived."""
-        return not self.in_head and self.cycle is not None and self.cycle.scope is self.scope
+    def _is_begun(self) -> bool:
+        """Whether the application has begun the request that is arriving."""
+        arrives = self.receiving and not self.in_head
+        return arrives and self.cycle is not None and self.cycle.scope is self.scope
 
     def _path_so_far(self) -> str:
         return self.url.partition(b"?")[0].decode("latin-1")
@@ -180,31 +222,18 @@ def _reset(transport: asyncio.Transport) -> None:
     transport.abort()
 
 
+def _reason(error: HttpParserError) -> str:
+    """Why the parser stopped: what one of our callbacks found, or what it found itself."""
+    cause = error.__context__
+    if isinstance(cause, HeadError):
+        return str(cause)
+    return f"the request is not valid HTTP: {str(error) or 'unknown'}"
+
+
+@lru_cache(maxsize=64)
+def _malformed(detail: str) -> Refusal:
+    return Refusal(HTTPStatus.BAD_REQUEST, detail)
+
+
 class _TooManyError(Exception):
     """More requests than a connection may send ahead of their answers."""
-
-
-class _Surplus(asyncio.Protocol):
-    """A surplus connection. It is refused once it has sent a request: an earlier answer could be lost."""
-
-    def __init__(self, guard: Connections, transport: asyncio.Transport) -> None:
-        self._guard = guard
-        self._transport = transport
-        self._began = time.perf_counter()
-
-    def data_received(self, data: bytes) -> None:
-        """Refuse the request."""
-        if not self._transport.is_closing():
-            words = data[:200].split(b" ")
-            path = words[1].decode("latin-1") if len(words) > 1 else ""
-            self._transport.write(self._guard.limit_reached.response(request_id_of({}), path, (), close=True))
-            self._transport.close()
-
-    def connection_lost(self, _: Exception | None) -> None:
-        """Forget the connection."""
-        self._guard.closed(self)
-
-    def check(self, now: float) -> None:
-        """Close the connection if it sends no request, or does not read its refusal."""
-        if now - self._began >= _SURPLUS_SECONDS:
-            self._transport.abort()

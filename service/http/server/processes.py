@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import logging
 import multiprocessing
 import os
 import signal
@@ -15,15 +16,20 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
+from service.contract.errors import DemurError, FileError
 from service.http.server.addresses import bind
 from service.http.server.fast_lane import FastLaneProtocol
 from service.http.server.hangup import Hangup
 from service.http.server.heap import map_large_blocks
 from service.http.server.open_files import allow_connections
 from service.http.server.stopping import DrainingServer, Supervisor
+from service.monitoring.metrics.tallies import Tallies
+from service.monitoring.monitor import Monitor
 from service.monitoring.requests.logs import configure
 from service.monitoring.worker_slot import ALONE, WorkerSlot, claim
 from service.settings import Settings
+
+_log = logging.getLogger("demur")
 
 CreateApp = Callable[[Settings, WorkerSlot], FastAPI]
 
@@ -36,7 +42,7 @@ def serve(settings: Settings, create_app: CreateApp) -> int:
     """
     hangup = Hangup()
     map_large_blocks()
-    configure(settings.log_format, settings.log_level)
+    configure(settings.log_format, settings.log_level, shared=settings.workers > 1)
     allow_connections(settings.max_connections)  # workers inherit it
     # Each of several workers makes an application of its own; this one shows first that it can be made.
     app = create_app(settings, ALONE)
@@ -44,7 +50,7 @@ def serve(settings: Settings, create_app: CreateApp) -> int:
         _freeze_and_collect()
         if settings.workers == 1:
             return _serve_alone(app, settings, sockets, hangup)
-        return _serve_together(settings, create_app, sockets, hangup)
+        return _serve_together(app, settings, create_app, sockets, hangup)
 
 
 def _serve_alone(app: FastAPI, settings: Settings, sockets: Sequence[socket.socket], hangup: Hangup) -> int:
@@ -59,20 +65,44 @@ def _serve_alone(app: FastAPI, settings: Settings, sockets: Sequence[socket.sock
     return 0
 
 
-def _serve_together(settings: Settings, create_app: CreateApp, sockets: Sequence[socket.socket], hangup: Hangup) -> int:
-    """Under uvicorn's supervisor, which replaces a worker that dies."""
-    with tempfile.TemporaryDirectory(prefix="demur-") as directory:
+def _serve_together(
+    app: FastAPI, settings: Settings, create_app: CreateApp, sockets: Sequence[socket.socket], hangup: Hangup
+) -> int:
+    """Under uvicorn's supervisor, which replaces a worker that dies. `app` is like that of each worker."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="demur-")
+    except OSError as error:
+        raise FileError(
+            f"cannot make a folder for the counts that workers share: {error}. "
+            "Free some space, name another folder in TMPDIR, or serve with one worker (DEMUR_WORKERS=1)"
+        ) from None
+    with folder as directory:
+        _reserve_counts(app, settings, Path(directory))
         config = _config(functools.partial(_app_of_worker, settings, create_app, Path(directory)), settings)
         Supervisor(config, [*sockets], settings.drain_seconds, hangup).run()
     return 0
+
+
+def _reserve_counts(app: FastAPI, settings: Settings, directory: Path) -> None:
+    """Make the files of all counts, so that no worker finds the disk full. Raises FileError if it is."""
+    for index in range(settings.workers):
+        slot = WorkerSlot(directory, index, settings.workers)
+        Tallies(slot)
+    for monitor in app.state.registry.monitors().values():
+        if monitor is not None:
+            Monitor.of(monitor.model, monitor.manifest, monitor.default_policy, settings, slot)
 
 
 def _app_of_worker(settings: Settings, create_app: CreateApp, directory: Path) -> FastAPI:
     """The application of a worker; called in its process."""
     map_large_blocks()
     threading.Thread(target=_stop_with_the_parent, daemon=True).start()
-    configure(settings.log_format, settings.log_level)
-    app = create_app(settings, claim(directory, settings.workers))
+    configure(settings.log_format, settings.log_level, shared=True)
+    try:
+        app = create_app(settings, claim(directory, settings.workers))
+    except DemurError as error:
+        _log.error("a worker cannot start: %s", error)
+        sys.exit(1)
     _freeze_and_collect()
     return app
 
@@ -91,6 +121,7 @@ def _config(app: object, settings: Settings) -> uvicorn.Config:
         factory=settings.workers > 1,
         workers=settings.workers,
         http=FastLaneProtocol,
+        ws="none",
         host=settings.host,
         port=settings.port,
         log_config=None,  # uvicorn logs where everything else does

@@ -15,7 +15,7 @@ class Refusal:
     """One kind of refusal, prepared but for the parts that differ from answer to answer."""
 
     def __init__(self, status: HTTPStatus, detail: str, *headers: tuple[str, str]) -> None:
-        self.status = int(status)
+        self.status, self.detail = int(status), detail
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers) + security_headers.LINES.decode()
         self._dated_headers: Sequence[tuple[bytes, bytes]] = ()
         self._dated_lines = b""

@@ -33,8 +33,8 @@ def _page(path: str, files: str, folders: Callable[[], Iterable[Path]], policy: 
     async def file(request: Request, name: str) -> Response:
         return send_asset(request, assets(), name, policy)
 
-    router.add_api_route(path, page, methods=["GET", "HEAD"])
-    router.add_api_route(f"{files}/{{name}}", file, methods=["GET", "HEAD"])
+    router.add_api_route(path, page)
+    router.add_api_route(f"{files}/{{name}}", file)
     return router
 
 

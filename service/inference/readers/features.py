@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 from service.contract.errors import InvalidValue
 from service.contract.inputs import FeaturesInput
 from service.contract.validation import display, truncated
-from service.inference.readers.body import NPY, RAW, check_count, count_inputs, from_base64
+from service.inference.readers.body import (
+    NPY,
+    RAW,
+    base64_in,
+    base64_schemas,
+    check_count,
+    count_inputs,
+    from_base64,
+)
 from service.inference.readers.floats import as_float32, float32s, is_finite, number_rule, number_schema
 from service.inference.readers.npy import read_npy
 from service.inference.readers.picture_options import PictureOptions
@@ -50,8 +58,8 @@ class FeatureReader:
             return self._table.row_schema()
         width = self._kind.width
         numbers = {"type": "array", "items": number_schema(self._kind.missing), "minItems": width, "maxItems": width}
-        text = {"type": "string", "description": f"Base64 of {width} little-endian float32."}
-        return {"anyOf": [{**numbers, "description": "The numbers."}, text]}
+        text = base64_schemas(f"{width} little-endian float32")
+        return {"anyOf": [{**numbers, "description": "The numbers."}, *text]}
 
     @property
     def example(self) -> Any:
@@ -105,13 +113,13 @@ class FeatureReader:
     def _embedding(self, value: object, field: str) -> Features:
         """One embedding, `[width]`."""
         width, size = self._kind.width, self._kind.width * _WIRE.itemsize
-        if isinstance(value, str):
-            raw = from_base64(value, field)
+        if (text := base64_in(value)) is not None:
+            raw = from_base64(text, field)
             if len(raw) != size:
                 raise InvalidValue(field, f" holds {len(raw)} bytes: it must be {size}, {width} little-endian float32")
             return self._checked(np.frombuffer(raw, _WIRE)[np.newaxis], lambda _: field).reshape(width)
         if not isinstance(value, list):
-            raise InvalidValue(field, f" is {display(value)}: a row is {width} numbers, or a base64 string")
+            raise InvalidValue(field, f" is {display(value)}: a row is {width} numbers, or base64")
         if len(value) != width:
             raise InvalidValue(field, f" has {len(value)} numbers: a row has {width}")
         return float32s(value, self._kind.missing, lambda j: f"{field}[{j}]")

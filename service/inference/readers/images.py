@@ -14,10 +14,18 @@ from numpy.typing import NDArray
 from service.contract.errors import InvalidValue, MalformedBody, UnsupportedType
 from service.contract.inputs import ImageInput
 from service.contract.validation import display, truncated
-from service.inference.readers.body import NPY, RAW, check_count, count_inputs, from_base64
+from service.inference.readers.body import (
+    NPY,
+    RAW,
+    base64_in,
+    base64_schemas,
+    check_count,
+    count_inputs,
+    from_base64,
+)
 from service.inference.readers.multipart import MULTIPART, files
 from service.inference.readers.npy import read_npy
-from service.inference.readers.picture_formats import BY_MEDIA_TYPE, NAMES, Format, format_of
+from service.inference.readers.picture_formats import ANY_PICTURE, BY_MEDIA_TYPE, NAMES, Format, format_of
 from service.inference.readers.picture_options import NO_PICTURE_OPTIONS, PictureOptions
 from service.inference.readers.pixels import pixel_bytes, pixels_schema, rows_of_pixels
 
@@ -37,7 +45,7 @@ class ImageReader:
     @property
     def media_types(self) -> tuple[str, ...]:
         """The accepted content types besides JSON."""
-        return (*BY_MEDIA_TYPE, MULTIPART, RAW, NPY)
+        return (*BY_MEDIA_TYPE, ANY_PICTURE, MULTIPART, RAW, NPY)
 
     @property
     def resizes(self) -> bool:
@@ -47,8 +55,8 @@ class ImageReader:
     @property
     def input_schema(self) -> dict[str, Any]:
         """The JSON Schema of one image."""
-        text = {"type": "string", "description": f"Base64 of a picture file ({NAMES}), or of the pixels as bytes."}
-        return {"anyOf": [*pixels_schema(self.kind), text]}
+        text = base64_schemas(f"a picture file ({NAMES}), or of the pixels as bytes")
+        return {"anyOf": [*pixels_schema(self.kind), *text]}
 
     @property
     def example(self) -> str:
@@ -71,8 +79,9 @@ class ImageReader:
             return self.options.inverted(self.from_bytes(body))
         if media_type == NPY:
             return self.options.inverted(self.from_npy(body))
-        if media_type in BY_MEDIA_TYPE:
-            return self.options.inverted(self._decode(body, "body", BY_MEDIA_TYPE[media_type])[np.newaxis])
+        if media_type in BY_MEDIA_TYPE or media_type == ANY_PICTURE:
+            declared = BY_MEDIA_TYPE.get(media_type) or _detected(body, "body")
+            return self.options.inverted(self._decode(body, "body", declared)[np.newaxis])
         return self.options.inverted(self._from_form(body, media_type))
 
     def from_bytes(self, body: bytes) -> Images:
@@ -107,22 +116,20 @@ class ImageReader:
         parts = files(body, media_type, self.max_batch_size)
         images = np.empty((len(parts), *self.kind.row_shape), np.uint8)
         for image, (field, content) in zip(images, parts, strict=True):
-            detected = format_of(content)
-            if detected is None:
-                raise UnsupportedType(f"{field} is {_OTHER if content else 'empty'}")
-            image[:] = self._decode(content, field, detected)
+            image[:] = self._decode(content, field, _detected(content, field))
         return images
 
     def _from_json_value(self, value: object, field: str) -> bytes:
-        if isinstance(value, str):
-            return self._from_raw(from_base64(value, field), field)
-        if not isinstance(value, list):
+        if isinstance(value, list):
+            return pixel_bytes(value, field, self.kind, check_booleans=self.options.check_booleans)
+        text = base64_in(value)
+        if text is None:
             raise InvalidValue(
                 field,
                 f" is {display(value)}: an image is {rows_of_pixels(self.kind)} integers, "
-                f"{self.kind.values} integers, or a base64 string",
+                f'{self.kind.values} integers, or base64: "..." or {{"b64": "..."}}',
             )
-        return pixel_bytes(value, field, self.kind, check_booleans=self.options.check_booleans)
+        return self._from_raw(from_base64(text, field), field)
 
     def _from_raw(self, raw: bytes, field: str) -> bytes:
         detected = format_of(raw)
@@ -138,11 +145,18 @@ class ImageReader:
     def _decode(self, raw: bytes, field: str, declared: Format) -> Images:
         detected = format_of(raw)
         if detected != declared:
-            raise MalformedBody(
-                f"{field} was declared as {declared.name} but is {detected.name if detected else _OTHER}"
-            )
+            found = f"{detected.name}: send it as {detected.media_type}" if detected else _OTHER if raw else "empty"
+            raise MalformedBody(f"{field} was declared as {declared.name} but is {found}")
         # Imported with the first picture: Pillow is a twentieth of the start-up time, and many services never need it.
         from service.inference.readers.picture_file import decoded
 
         background = self.options.background if self.options.resize else None
         return decoded(raw, field, declared, self.kind, max_pixels=self.max_image_pixels, background=background)
+
+
+def _detected(raw: bytes, field: str) -> Format:
+    """The format of a file. Raises UnsupportedType if it has none of FORMATS."""
+    detected = format_of(raw)
+    if detected is None:
+        raise UnsupportedType(f"{field} is {_OTHER if raw else 'empty'}")
+    return detected

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from service.contract.errors import InvalidValue, MalformedBody, TooLarge
+from service.contract.errors import InvalidValue, MalformedBody, TooLarge, UnsupportedType
 
 MULTIPART = "multipart/form-data"
 _BOUNDARY = ";boundary="
@@ -47,12 +47,13 @@ def files(body: bytes, media_type: str, max_files: int) -> list[File]:
     >>> files(body, "multipart/form-data;boundary=x", max_files=4)
     [File(field='file[0] b.png', content=b'123')]
 
-    Raises MalformedBody, InvalidValue for a text field or for no files, and TooLarge as soon as there are more than
-    `max_files`.
+    Raises MalformedBody, InvalidValue for a text field or for no files, UnsupportedType for an encoded file, and
+    TooLarge as soon as there are more than `max_files`.
     """
     boundary = media_type.partition(_BOUNDARY)[2]
     if not boundary:
-        raise MalformedBody(f"the content type {MULTIPART} has no boundary")
+        raise MalformedBody(f"the content type {MULTIPART} has no boundary: let the client's own form set the header")
+    _check_first_line(body, boundary)
     parts = _Parts(max_files)
     try:
         # The parser limits the boundary to 256 bytes.
@@ -79,6 +80,21 @@ def files(body: bytes, media_type: str, max_files: int) -> list[File]:
     if not parts.files:
         raise InvalidValue("body", " holds no file: it must hold at least one image")
     return parts.files
+
+
+def _check_first_line(body: bytes, boundary: str) -> None:
+    """Refuse what the parser would only call a wrong character."""
+    first = f"--{boundary}".encode("latin-1")
+    start = body[: len(first) + 5].lstrip(b"\r\n")
+    if not body:
+        cause = "it is empty"
+    elif not start.startswith(first):
+        cause = f"it does not begin with {printable(first)}, by the boundary in its content type"
+    elif start[len(first) :].startswith(b"\n"):
+        cause = "its lines end in LF, and must end in CR LF"
+    else:
+        return
+    raise MalformedBody(f"the body is not {MULTIPART}: {cause}")
 
 
 class _Parts:
@@ -111,18 +127,29 @@ class _Parts:
         self._name = self._value = b""
 
     def end_headers(self) -> None:
-        _, parameters = parse_options_header(self._headers.get(b"content-disposition", b""))
+        disposition = self._headers.get(b"content-disposition", b"")
+        _, parameters = parse_options_header(disposition)
         name = printable(parameters.get(b"name", b""))
-        if b"filename" not in parameters:
+        # Some clients name a file in the extended form alone, or name its type alone.
+        if b"filename" not in parameters and b"filename*=" not in disposition and not self._has_type_of_file():
             rule = " is not a file: a form holds only files; the options belong in the query string"
+            rule += ", and the part of a file has a filename"
             raise InvalidValue(name, rule) if name else InvalidValue("body", f": a part without a name{rule}")
-        self._field = f"file[{len(self.files)}] {printable(parameters[b'filename'])}".rstrip()
+        self._field = f"file[{len(self.files)}] {printable(parameters.get(b'filename', b''))}".rstrip()
+
+    def _has_type_of_file(self) -> bool:
+        declared = self._headers.get(b"content-type", b"").strip().lower()
+        return declared.startswith((b"image/", b"application/octet-stream"))
 
     def data(self, data: bytes, start: int, end: int) -> None:
         self._pieces.append(data[start:end])
 
     def end(self) -> None:
-        self.files.append(File(self._field, b"".join(self._pieces)))
+        content = b"".join(self._pieces)
+        encoding = self._headers.get(b"content-transfer-encoding", b"").strip().lower()
+        if encoding in (b"base64", b"quoted-printable") and content.isascii():  # some clients only say so
+            raise UnsupportedType(f"{self._field} is encoded in {encoding.decode()}: send the file's own bytes")
+        self.files.append(File(self._field, content))
 
     def end_all(self) -> None:
         self.ended = True

@@ -29,6 +29,15 @@ FORMATS = (
     _format("PPM", "image/x-portable-anymap", ".pgm .ppm .pnm", rb"P[56]\s+(#[^\n]*\n\s*)*\d"),
 )
 BY_MEDIA_TYPE = {each.media_type: each for each in FORMATS}
+ANY_PICTURE = "image/*"  # as phones declare a file that they have not looked at
+OTHER_NAMES = {  # of the same content types, as programs write them
+    "image/jpg": "image/jpeg",
+    "image/pjpeg": "image/jpeg",
+    "image/x-png": "image/png",
+    "image/x-ms-bmp": "image/bmp",
+    "image/x-portable-graymap": "image/x-portable-anymap",
+    "image/x-portable-pixmap": "image/x-portable-anymap",
+}
 SUFFIXES = tuple(suffix for each in FORMATS for suffix in each.suffixes)
 NAMES = "PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or PPM"
 

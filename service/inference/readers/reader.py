@@ -5,13 +5,14 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from service.contract.errors import UnsupportedType
+from service.contract.errors import InvalidValue, RequestError, UnsupportedType
 from service.contract.inputs import FeaturesInput, ImageInput, Kind, TokensInput
 from service.inference.readers.body import JSON
 from service.inference.readers.features import FeatureReader
 from service.inference.readers.images import ImageReader
 from service.inference.readers.limits import ReadLimits
 from service.inference.readers.multipart import without_boundary
+from service.inference.readers.picture_formats import OTHER_NAMES
 from service.inference.readers.picture_options import PictureOptions
 from service.inference.readers.tokens import TokenReader
 
@@ -66,8 +67,27 @@ class Reader(Protocol):
         ...
 
 
+def read_json(reader: Reader, inputs: Sequence[object], field: str = "inputs") -> NDArray[Any]:
+    """Read the list of inputs in a JSON body; `field` is its name in messages."""
+    try:
+        return reader.from_json(inputs, field)
+    except RequestError:
+        if _is_one_input(reader, inputs):
+            raise InvalidValue(field, " is one input: it must be a list of inputs, [...] around this one too") from None
+        raise
+
+
+def _is_one_input(reader: Reader, value: Sequence[object]) -> bool:
+    try:
+        reader.from_json([value])
+    except RequestError:
+        return False
+    return True
+
+
 def read_other(reader: Reader, options: PictureOptions, body: bytes, media_type: str) -> NDArray[Any]:
     """Read a body that is not JSON. Raises UnsupportedType for a content type that the reader does not accept."""
+    media_type = OTHER_NAMES.get(media_type, media_type)
     form = without_boundary(media_type)
     if form in reader.media_types:
         return reader.with_options(options).from_body(body, media_type)

@@ -9,13 +9,12 @@ import threading
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.monitoring.worker_slot import WorkerSlot
+from service.monitoring.worker_slot import WorkerSlot, shared_memory
 
 FIRST_WINDOW = 100  # inputs
 _BOUNDARIES = 3  # that are kept: both ends of the complete window, and one being written
@@ -46,7 +45,7 @@ class Windows:
     """
 
     def __init__(self, bins: int, limit: int, model: str, slot: WorkerSlot) -> None:
-        """Continues the counts in the workers' file, where there is one."""
+        """Continues the counts in the workers' file, where there is one. Raises FileError if there is no space."""
         workers, boundary = slot.workers, 1 + bins
         numbers = 1 + _BOUNDARIES * boundary + workers * (2 + bins)
         self._limit = limit
@@ -54,7 +53,7 @@ class Windows:
         path = slot.path("drift", model)
         memory: bytearray | mmap.mmap = bytearray(numbers * _BYTES)
         if path is not None:
-            self._file, memory = _mapped(path, numbers * _BYTES)
+            self._file, memory = shared_memory(path, numbers * _BYTES)
             weakref.finalize(self, os.close, self._file)
         parts = np.split(
             np.frombuffer(memory, np.int64),
@@ -139,10 +138,3 @@ class Windows:
             yield
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
-
-
-def _mapped(path: Path, size: int) -> tuple[int, mmap.mmap]:
-    """The open file, and its bytes as memory; zeros if it is new."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    os.ftruncate(file, size)
-    return file, mmap.mmap(file, size)

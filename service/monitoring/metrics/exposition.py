@@ -19,6 +19,7 @@ from service.monitoring.metrics.metrics import (
     DRAINING,
     DURATIONS,
     IN_FLIGHT,
+    LOG_LINES_LOST,
     PID,
     REFUSED,
     REJECTED,
@@ -80,6 +81,8 @@ def _service(scrape: Scrape, counted: Numbers) -> Iterator[Metric]:
     yield GaugeMetricFamily("demur_workers", "Configured number of workers.", scrape.workers)
     restarts = counted[RESTARTS,][0]
     yield CounterMetricFamily("demur_worker_restarts", "Workers that replaced a dead one.", restarts)
+    lost = counted[LOG_LINES_LOST,][0]
+    yield CounterMetricFamily("demur_log_lines_lost", "Lines of the log that could not be written.", lost)
 
 
 def _models(monitors: Mapping[str, Monitor | None], refused: Collection[str], counted: Numbers) -> Iterator[Metric]:

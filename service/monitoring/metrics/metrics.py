@@ -32,6 +32,7 @@ UNKNOWN_CATEGORIES = "unknown_categories"
 PID, RESTARTS, DRAINING = "pid", "restarts", "draining"
 RELOADS = "reloads"
 REJECTED = "rejected"
+LOG_LINES_LOST = "log_lines_lost"
 
 SWAPPED, REFUSED = "swapped", "refused"  # outcomes of a reload
 # Why requests and connections are rejected: the name of the setting, where there is one.
@@ -52,7 +53,7 @@ def policy_name(policy: Policy) -> str:
 
 
 class Metrics:
-    """Counts exchanges: an `Observer`. For use on one event loop, except `confidences` and `reload`."""
+    """Counts exchanges: an `Observer`. For use on one event loop, except where a method says otherwise."""
 
     def __init__(self, tallies: Tallies) -> None:
         self.tallies = tallies
@@ -66,6 +67,7 @@ class Metrics:
         self._numbers[self._in_flight] = 0  # a killed worker may have left others
         self._numbers[self._draining] = 0
         self._rejected = {reason: tallies.begin((REJECTED, reason)) for reason in REASONS}
+        self._log_lines_lost = tallies.begin((LOG_LINES_LOST,))
         pid, restarts = tallies.begin((PID,)), tallies.begin((RESTARTS,))
         self._numbers[restarts] += self._numbers[pid] > 0  # this worker replaces another
         self._numbers[pid] = os.getpid()
@@ -85,6 +87,10 @@ class Metrics:
     def reject(self, reason: str) -> None:
         """A request or a connection was rejected, for one of `REASONS`."""
         self._numbers[self._rejected[reason]] += 1
+
+    def lose_log_lines(self, lines: int) -> None:
+        """Lines of the log could not be written. For one thread at a time."""
+        self._numbers[self._log_lines_lost] += lines
 
     def __call__(self, exchanges: Sequence[Exchange]) -> None:
         """Count them."""
@@ -141,7 +147,7 @@ class Metrics:
         return tuple((self.tallies.begin(key), inputs) for key, inputs in counted)
 
     def confidences(self, model: str) -> "Confidences":
-        """The histogram of a model's confidences, over all its versions."""
+        """The histogram of a model's confidences, over all its versions. For any thread."""
         confidences = self._confidences.get(model)
         if confidences is None:
             confidences = self._confidences[model] = Confidences(self.tallies, model)

@@ -9,11 +9,12 @@ import mmap
 import os
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
-from service.monitoring.worker_slot import WorkerSlot
+from service.monitoring.worker_slot import WorkerSlot, shared_memory
 
-MAX_NUMBERS = 1 << 20  # unused ones take neither memory nor disk: the file is sparse
+MAX_NUMBERS = 1 << 18  # enough for thousands of models; 2 MiB of disk for each of several workers
 _BYTES = 8  # of a number: a float64, exact for counts up to 2**53
 
 Key = tuple[str, ...]
@@ -24,12 +25,13 @@ class Tallies:
     """Numbers by key. A key has one or several numbers side by side; callers add to them by their position."""
 
     def __init__(self, slot: WorkerSlot) -> None:
-        """Continues the counts in the file of this worker's slot."""
+        """Continues the counts in the file of this worker's slot. Raises FileError if there is no space for them."""
         self._lock = threading.Lock()
         self._index = slot.index
         self._where: dict[Key, slice] = {}
         self._used = 0
         self._names: Path | None = None
+        self._unwritten = b""  # keys that the file of keys lacks
         memory = mmap.mmap(-1, MAX_NUMBERS * _BYTES)
         self._files: list[_File | None] = [None] * slot.workers
         if slot.directory is not None:
@@ -53,15 +55,29 @@ class Tallies:
             start, end = self._used, self._used + width
             if end > MAX_NUMBERS:
                 raise RuntimeError(f"metrics: no room for {'/'.join(key)}: there are already {MAX_NUMBERS} numbers")
+            for position in range(start, end):
+                self.numbers[position] = 0  # a killed worker may have counted there, without a key
             if self._names is not None:
-                with self._names.open("ab") as names:
-                    names.write(json.dumps([*key, width]).encode() + b"\n")
+                self._unwritten += json.dumps([*key, width]).encode() + b"\n"
+                self._write_names(self._names)
             self._where[key] = slice(start, end)
             self._used = end
             return start
 
+    def _write_names(self, path: Path) -> None:
+        """Append the new keys to their file. If the disk is full, the next call appends them."""
+        with suppress(OSError), path.open("ab", buffering=0) as names:
+            size = names.tell()
+            if names.write(self._unwritten) == len(self._unwritten):
+                self._unwritten = b""
+            else:
+                names.truncate(size)
+
     def by_worker(self) -> list[Numbers]:
         """The counts of each worker, in the order of the slots; none for a worker that has not started yet."""
+        if self._unwritten and self._names is not None:
+            with self._lock:
+                self._write_names(self._names)
         counts: list[Numbers] = []
         for slot, file in enumerate(self._files):
             if slot == self._index:
@@ -95,9 +111,9 @@ class _File:
         """The numbers as memory, for the worker that owns them. A partial last line, of a killed worker, is removed."""
         if self.names.exists():
             os.truncate(self.names, self.names.read_bytes().rfind(b"\n") + 1)
-        with self._path.open("a+b") as file:
-            file.truncate(MAX_NUMBERS * _BYTES)
-            return mmap.mmap(file.fileno(), MAX_NUMBERS * _BYTES)
+        file, memory = shared_memory(self._path, MAX_NUMBERS * _BYTES)
+        os.close(file)  # the memory keeps a copy
+        return memory
 
     def where(self) -> dict[Key, slice]:
         """The positions of each key's numbers, from the complete lines."""

@@ -10,6 +10,7 @@ import orjson
 
 from service.inference.outcome import Outcome
 from service.monitoring.requests.exchange import Exchange
+from service.monitoring.requests.log_writer import LogWriter, standard_output
 from service.settings import LogForm, LogLevel
 
 # These libraries log about a client's bytes. The client gets an error, and must not be able to fill the log.
@@ -88,29 +89,34 @@ class TextLines:
         return (" ".join(words) + "\n").encode()
 
 
-class LineFormatter(logging.Formatter):
-    """Formats the records of `logging` as `Lines`."""
+class LinesHandler(logging.Handler):
+    """Writes the records of `logging` as `Lines`."""
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: Lines, writer: LogWriter) -> None:
         super().__init__()
         self._lines = lines
+        self._writer = writer
 
-    def format(self, record: logging.LogRecord) -> str:
-        """One record, without the newline."""
-        return self._lines.format_record(record)
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        line = f"{self._lines.format_record(record)}\n"
+        self._writer.write([line.encode(errors="backslashreplace")])
 
 
 def lines_for(form: LogForm) -> Lines:
     """The format for a setting; `auto` is text on a terminal and JSON elsewhere."""
-    return TextLines() if form == "text" or (form == "auto" and sys.stdout.isatty()) else JsonLines()
+    return TextLines() if form == "text" or (form == "auto" and sys.stdout and sys.stdout.isatty()) else JsonLines()
 
 
-def configure(form: LogForm, level: LogLevel) -> None:
-    """Send all loggers to standard output: ours and uvicorn's from `level` up, those of libraries from warning up."""
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(LineFormatter(lines_for(form)))
+def configure(form: LogForm, level: LogLevel, *, shared: bool) -> None:
+    """Send all loggers to standard output: ours and uvicorn's from `level` up, those of libraries from warning up.
+
+    `shared` says whether other processes of the service write there too.
+    """
+    writer = standard_output()
+    writer.shared = shared
     root = logging.getLogger()
-    root.handlers = [handler]
+    root.handlers = [LinesHandler(lines_for(form), writer)]
     root.setLevel(logging.WARNING)
     for name in ("demur", "uvicorn"):
         logging.getLogger(name).setLevel(level.upper())

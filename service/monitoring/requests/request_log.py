@@ -1,58 +1,37 @@
-"""A log line for every request. The lines of a batch are written together."""
+"""A log line for every request."""
 
 import logging
-import sys
 from collections.abc import Sequence
 
 from service.monitoring.requests.exchange import Exchange
+from service.monitoring.requests.log_writer import LogWriter
 from service.monitoring.requests.logs import Lines
 
 NAME = "demur.requests"  # of the logger
 # Routes that machines call all the time, and that are of no interest while all is well.
 _PROBES = frozenset({"/livez", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"})
-# A pipe takes this much at once (PIPE_BUF is 4096 on Linux); another worker's lines could split a longer write.
-_MAX_WRITE_BYTES = 4096
 
 
 class RequestLog:
-    """An `Observer` that writes to standard output. Requests are `info`, server errors `error`, probes `debug`."""
+    """An `Observer` that writes a line for each request: `info`, server errors `error`, probes `debug`."""
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: Lines, writer: LogWriter) -> None:
         self._lines = lines
+        self._writer = writer
         self._logger = logging.getLogger(NAME)
-        self._lost = 0
 
     def __call__(self, exchanges: Sequence[Exchange]) -> None:
-        """Write a line for each. Lines that cannot be written are counted, and the service keeps answering."""
+        """Write a line for each."""
         lines: list[bytes] = []
-        size = 0
         for exchange in exchanges:
             level = _level(exchange)
-            if not self._logger.isEnabledFor(level):
-                continue
-            line = self._lines.format_exchange(exchange, level)
-            if lines and size + len(line) > _MAX_WRITE_BYTES:
-                self._write(lines)
-                lines, size = [], 0
-            lines.append(line)
-            size += len(line)
+            if self._logger.isEnabledFor(level):
+                lines.append(self._lines.format_exchange(exchange, level))
         if lines:
-            self._write(lines)
+            self._writer.write(lines)
 
     def close(self) -> None:
-        """Do nothing: no line is kept back."""
-
-    def _write(self, lines: list[bytes]) -> None:
-        out = sys.stdout.buffer
-        try:
-            out.write(b"".join(lines))
-            out.flush()
-        except (OSError, ValueError):  # a full disk, a closed pipe, a closed stream
-            self._lost += len(lines)
-            return
-        if self._lost:
-            lost, self._lost = self._lost, 0
-            self._logger.warning("%d earlier request lines could not be written", lost)
+        """Do nothing: the writer ends with the process."""
 
 
 def _level(exchange: Exchange) -> int:

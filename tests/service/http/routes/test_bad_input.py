@@ -2,10 +2,12 @@
 
 import base64
 import gzip
+import http.client
 import json
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx2
@@ -55,14 +57,21 @@ def _with(**fields: object) -> str:
 
 MALFORMED = {
     "not JSON": ("{", "the body is not JSON"),
-    "empty": ("", "the body is not JSON"),
-    "not UTF-8": (b'{"inputs": ["\xff"]}', "the body is not JSON"),
+    "empty": ("", "the body is not JSON: it is empty"),
+    "not UTF-8": (b'{"inputs": ["\xff"]}', "the body is not JSON: byte 13 is not UTF-8; JSON is in UTF-8"),
+    "UTF-16": (_with().encode("utf-16"), "it is in UTF-16 or UTF-32; JSON is in UTF-8, whatever the content type"),
+    "UTF-32 without a mark": (_with().encode("utf-32-be"), "it is in UTF-16 or UTF-32"),
+    "a mark and nothing": (b"\xef\xbb\xbf", "the body is not JSON: it is empty"),
+    "a NUL at the end": (_with() + "\0", "a NUL byte, which is no part of the text"),
+    "an object on each line": (f"{_with()}\n{_with()}", "one object may hold several inputs"),
+    "single quotes": ("{'inputs': []}", 'text stands in double quotes, "..."'),
+    "Python's True": ('{"inputs": [], "resize": True}', "true, false and null are in lower case"),
     "a lone surrogate": ('{"inputs": ["\\ud800"]}', "the body is not JSON"),
     "lists nested 10,000 deep": ("[" * 10_000 + "]" * 10_000, "depth limit exceeded"),
     "objects nested 10,000 deep": ('{"a":' * 10_000 + "1" + "}" * 10_000, "depth limit exceeded"),
     "inputs nested 10,000 deep": ('{"inputs":' + "[" * 10_000 + "]" * 10_000 + "}", "depth limit exceeded"),
-    "NaN": (_inputs("NaN"), "the body is not JSON"),
-    "Infinity": (_inputs("Infinity"), "the body is not JSON"),
+    "NaN": (_inputs("NaN"), "NaN and None are null in JSON"),
+    "Infinity": (_inputs("-Infinity"), "Infinity is no number in JSON"),
     "an integer of 5,000 digits": (_inputs("1" * 5000), "number is infinity when parsed as double"),
     "1e999": (_inputs("1e999"), "number is infinity when parsed as double"),
     "threshold infinite": ('{"inputs": [], "policy": {"threshold": 1e999}}', "number is infinity"),
@@ -81,13 +90,16 @@ INVALID = {
     "a list": ("[]", "body is a list of 0: it must be an object"),
     "a number": ("5", "body is 5: it must be an object"),
     "inputs missing": ("{}", "inputs is missing"),
-    "inputs null": ('{"inputs": null}', "inputs=null: input should be a valid list"),
-    "inputs a string": ('{"inputs": "x"}', 'inputs="x": input should be a valid list'),
-    "inputs an object": ('{"inputs": {}}', "inputs={}: input should be a valid list"),
+    "inputs null": ('{"inputs": null}', "inputs is null: it must be a list, also for one: [...]"),
+    "inputs a string": ('{"inputs": "x"}', 'inputs is "x": it must be a list, also for one: [...]'),
+    "inputs an object": ('{"inputs": {}}', "inputs is an object: it must be a list"),
     "no inputs": ('{"inputs": []}', "inputs is empty: it must hold at least one image"),
     "an image that is a number": ('{"inputs": [5]}', "inputs[0] is 5: an image is 28 rows of 28 integers"),
     "an image that is null": ('{"inputs": [null]}', "inputs[0] is null"),
     "an image that is an object": ('{"inputs": [{}]}', "inputs[0] is an object"),
+    "an object of an object": ('{"inputs": [{"image": {"b64": ""}}]}', 'or base64: "..." or {"b64": "..."}'),
+    "one image by its pixels": (json.dumps({"inputs": BLACK}), "inputs is one input: it must be a list of inputs"),
+    "one image by its rows": (json.dumps({"inputs": ROWS}), "inputs is one input: it must be a list of inputs"),
     "an empty image": ('{"inputs": [[]]}', f"inputs[0] has 0 numbers: {_IMAGE}"),
     "783 numbers": (_inputs("0", 782), f"inputs[0] has 783 numbers: {_IMAGE}"),
     "785 numbers": (_inputs("0", 784), "inputs[0] has 785 numbers"),
@@ -104,8 +116,12 @@ INVALID = {
     "true": (_inputs("true"), f"inputs[0][0] is true: {_PIXEL}"),
     "a list among pixels": (json.dumps({"inputs": [[0, [0], *BLACK[2:]]]}), "inputs[0][1] is a list of 1"),
     "a pixel deep inside": (json.dumps({"inputs": [BLACK, [*ROWS[1:], [*[0] * 27, 300]]]}), "inputs[1][27][27] is 300"),
-    "not base64": ('{"inputs": ["@@"]}', "inputs[0] is not base64"),
-    "base64 beyond ASCII": ('{"inputs": ["é"]}', "inputs[0] is not base64"),
+    "not base64": ('{"inputs": ["@@"]}', 'inputs[0] is not base64: it holds "@" at index 0'),
+    "base64 beyond ASCII": ('{"inputs": ["AA\u0410A"]}', 'it holds "\\u0410" at index 2'),
+    "base64 with spaces": ('{"inputs": ["AA A"]}', 'it holds " " at index 2, which may be a + that was decoded'),
+    "base64 after base64": ('{"inputs": ["AA==AAAA"]}', 'it holds "=" at index 2'),
+    "base64 that was cut": ('{"inputs": ["data:;base64,AAAAA"]}', "its 5 characters are one too many"),
+    "a URI without base64": ('{"inputs": ["data:image/png,AAAA"]}', 'it holds ":" at index 4'),
     "base64 of three bytes": (
         '{"inputs": ["AAAA"]}',
         "inputs[0] holds 3 bytes: it must be a picture file (PNG, JPEG, WebP",
@@ -148,6 +164,7 @@ INVALID = {
     "an unknown method": (_with(set_method="aps"), "set_method=\"aps\": input should be 'by_decision', 'lac' or"),
     "an unknown policy": (_with(policy={"entropy": 1}), "policy.entropy: no such field"),
     "an unknown field": (_with(topk=3), "topk: no such field"),
+    "a policy beside the inputs": (_with(threshold=0.5), '"policy": {"threshold": ...}'),
     "a field of 10,000 letters": (_with(**{"x" * 10_000: 1}), "xxx...: no such field"),
     "resize a string": (_with(resize="yes"), 'resize="yes": input should be a valid boolean'),
 }
@@ -166,8 +183,9 @@ def test_colons_in_strings_do_not_count_as_keys(client: httpx2.Client) -> None:
 
 
 PICTURES = {
-    "empty": (b"", 400, "body was declared as PNG but is none of PNG, JPEG, WebP"),
-    "a GIF": (blank(kind="GIF"), 400, "body was declared as PNG but is GIF"),
+    "empty": (b"", 400, "body was declared as PNG but is empty"),
+    "a text": (b"text", 400, "body was declared as PNG but is none of PNG, JPEG, WebP"),
+    "a GIF": (blank(kind="GIF"), 400, "body was declared as PNG but is GIF: send it as image/gif"),
     "a JPEG": (blank(kind="JPEG"), 400, "body was declared as PNG but is JPEG"),
     "half a PNG": (PICTURE[: len(PICTURE) // 2], 400, "body is not a readable PNG"),
     "only the signature": (PICTURE[:8], 400, "body is not a readable PNG"),
@@ -278,9 +296,9 @@ def test_bad_form_logs_no_warning(server: Server, client: httpx2.Client) -> None
     [
         ("GET", "/predict", "POST"),
         ("PUT", "/predict", "POST"),
-        ("POST", "/model", "GET"),
-        ("DELETE", "/readyz", "GET"),
-        ("OPTIONS", "/feedback", "GET, POST"),
+        ("POST", "/model", "GET, HEAD"),
+        ("DELETE", "/readyz", "GET, HEAD"),
+        ("OPTIONS", "/feedback", "GET, HEAD, POST"),
         ("PUT", "/", "GET, HEAD"),
         ("PUT", "/openapi.json", "GET, HEAD"),
     ],
@@ -291,7 +309,22 @@ def test_wrong_method(client: httpx2.Client, method: str, path: str, allowed: st
     assert answer.headers["allow"] == allowed
 
 
-@pytest.mark.parametrize("path", ["/page", "/predict/", "/nothing", "/%00", "/" + "x" * 5000])
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/predict/", "/predict"),
+        ("//predict", "/predict"),
+        ("/./v2//models/x/infer", "/v2/models/x/infer"),
+    ],
+)
+def test_path_with_slashes_or_dots_too_many(server: Server, path: str, meant: str) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)) as connection:
+        connection.request("POST", path)
+        answer = connection.getresponse()
+        assert (answer.status, f"does not exist: use {meant}" in answer.read().decode()) == (404, True)
+
+
+@pytest.mark.parametrize("path", ["/page", "/nothing/", "/nothing", "/%00", "/" + "x" * 5000])
 def test_unknown_path(client: httpx2.Client, path: str) -> None:
     assert_problem(client.get(path), 404, "does not exist")
 

@@ -93,7 +93,7 @@ def test_feedback_is_given_by_the_id_of_a_prediction(client: TestClient) -> None
     ("body", "fragment"),
     [
         ({}, "instances is missing"),
-        ({"instances": {}}, "instances={}: input should be a valid list"),
+        ({"instances": {}}, "instances is an object: it must be a list, also for one: [...]"),
         ({"instances": []}, "instances is empty"),
         ({"instances": [[0, 0], [0, 256]]}, "instances[1]"),
         ({"instances": [[0, 0], None]}, "instances[1] is null"),

@@ -52,7 +52,7 @@ def test_explain_names_its_bodies_and_options(description: dict[str, Any]) -> No
     assert explain["requestBody"]["content"].keys() >= {"application/json", "multipart/form-data"}
     assert {parameter["name"] for parameter in explain["parameters"]} == {"label", "resize", "invert"}
     inputs = description["components"]["schemas"]["ExplainRequest"]["properties"]["inputs"]
-    assert (inputs["maxItems"], len(inputs["items"]["anyOf"])) == (16, 3)
+    assert (inputs["maxItems"], len(inputs["items"]["anyOf"])) == (16, 4)
 
 
 @pytest.mark.parametrize("path", ["/predict", "/models/{name}/predict"])
@@ -61,6 +61,7 @@ def test_predict_names_its_bodies_options_and_errors(description: dict[str, Any]
     assert set(predict["requestBody"]["content"]) == {
         "application/json",
         *BY_MEDIA_TYPE,
+        "image/*",
         "multipart/form-data",
         "application/octet-stream",
         "application/x-npy",
@@ -99,7 +100,7 @@ def test_pixels_have_their_bounds(description: dict[str, Any]) -> None:
     assert items[1]["items"]["items"] == {"type": "integer", "minimum": 0, "maximum": 255}
     counts = [(part["minItems"], part["maxItems"]) for part in (items[0], items[1], items[1]["items"])]
     assert counts == [(2, 2), (1, 1), (2, 2)]
-    assert items[2]["type"] == "string"
+    assert items[2]["type"] == items[3]["properties"]["b64"]["type"] == "string"
 
 
 def test_example_of_a_tensor_is_answered(client: TestClient, description: dict[str, Any]) -> None:
@@ -185,9 +186,10 @@ def test_description_says_where_values_may_be_missing(tmp_path: Path) -> None:
 
 def test_description_of_an_embedding_says_its_width(tmp_path: Path) -> None:
     _, properties = _described(tiny_features.write_embedding(tmp_path))
-    numbers, text = properties["inputs"]["items"]["anyOf"]
+    numbers, text, wrapped = properties["inputs"]["items"]["anyOf"]
     assert (numbers["items"], numbers["minItems"], numbers["maxItems"]) == (FLOAT32, 2, 2)
     assert (text["type"], text["description"]) == ("string", "Base64 of 2 little-endian float32.")
+    assert wrapped["properties"] == {"b64": text}
 
 
 def test_descriptions_of_two_applications_are_their_own(tmp_path: Path, client: TestClient) -> None:

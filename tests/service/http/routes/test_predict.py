@@ -50,6 +50,12 @@ BODIES: dict[str, tuple[str, bytes]] = {
             {"inputs": [base64.b64encode(encoded(Image.fromarray(image))).decode() for image in tiny.IMAGES]}
         ).encode(),
     ),
+    "base64 as TensorFlow Serving writes it": (
+        "application/json",
+        json.dumps({"inputs": [{"b64": base64.b64encode(image.tobytes()).decode()} for image in tiny.IMAGES]}).encode(),
+    ),
+    "a byte order mark": ("application/json", b"\xef\xbb\xbf" + json.dumps({"inputs": tiny.IMAGES.tolist()}).encode()),
+    "a type of JSON": ("application/vnd.tiny+json", json.dumps({"inputs": tiny.IMAGES.tolist()}).encode()),
     "raw bytes": ("application/octet-stream", tiny.IMAGES.tobytes()),
     "a content type with a parameter": (
         "Application/JSON; charset=utf-8",
@@ -67,12 +73,15 @@ def test_every_form_of_body_gives_the_same_answer(client: TestClient, content_ty
     assert [prediction.label for prediction in response.predictions] == ["dark", "left", "right", "left"]
 
 
-@pytest.mark.parametrize("kind", ["png", "jpeg"])
-def test_one_picture(client: TestClient, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [("png", "png"), ("png", "x-png"), ("png", "*"), ("jpeg", "jpeg"), ("jpeg", "jpg"), ("bmp", "x-ms-bmp")],
+)
+def test_one_picture(client: TestClient, kind: str, form: str) -> None:
     picture = encoded(
         Image.fromarray(np.full((1, 2), 255, np.uint8)), kind.upper(), **({"quality": 100} if kind == "jpeg" else {})
     )
-    (prediction,) = client.post("/predict", content=picture, headers={"content-type": f"image/{kind}"}).json()[
+    (prediction,) = client.post("/predict", content=picture, headers={"content-type": f"image/{form}"}).json()[
         "predictions"
     ]
     np.testing.assert_allclose(prediction["probabilities"], tiny.PROBABILITIES[3], atol=1e-7)

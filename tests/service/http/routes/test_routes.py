@@ -3,8 +3,10 @@
 import logging
 from pathlib import Path
 
+import httpx2
 import pytest
 from fastapi import FastAPI, HTTPException
+from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 
 from service.app import create_app
@@ -45,6 +47,23 @@ def test_warnings_of_a_model_are_in_its_card_and_in_the_log(tmp_path: Path, capl
 def test_probes(client: TestClient, path: str, status: str) -> None:
     answer = client.get(path)
     assert (answer.status_code, answer.json()) == (200, {"status": status})
+
+
+def test_head_has_the_status_and_the_headers_of_get(app: FastAPI) -> None:
+    templates = {str(route.path_format) for route in iter_route_contexts(app.routes) if "GET" in (route.methods or ())}
+    assert {"/", "/docs/{name}", "/openapi.json", "/metrics", "/v2/health/ready", "/feedback", "/drift"} <= templates
+    files = {"/page/{name}": "/page/style.css", "/docs/{name}": "/docs/start.js"}
+    paths = [files.get(path, path.format(name="tiny", version="1")) for path in templates]
+    with TestClient(app) as client:
+        for path in [*sorted(paths), "/predict", "/nothing"]:
+            head, full = client.head(path), client.get(path)
+            assert (head.status_code, head.content) == (full.status_code, b""), path
+            changing = {"x-request-id"} | ({"content-length"} if path == "/metrics" else set())
+            assert _without(changing, head) == _without(changing, full), path
+
+
+def _without(names: set[str], answer: httpx2.Response) -> dict[str, str]:
+    return {name: value for name, value in answer.headers.items() if name not in names}
 
 
 def test_no_application_for_an_unproved_model(tmp_path: Path) -> None:

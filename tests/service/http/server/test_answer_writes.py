@@ -40,7 +40,8 @@ def _segments(connection: socket.socket) -> int:
         ("GET", "/v2", None, 200),
         ("GET", "/v2/models/nobody", None, 404),
         ("GET", "/nowhere", None, 404),
-        ("HEAD", "/livez", None, 405),
+        ("HEAD", "/livez", None, 200),
+        ("HEAD", "/predict", None, 405),
     ],
 )
 def test_head_and_body_are_one_write(

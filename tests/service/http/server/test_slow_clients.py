@@ -187,19 +187,31 @@ def test_connections_are_bounded(tiny_model: Path, stack: ExitStack) -> None:
 
     kept = [_connected(server, stack) for _ in range(limit)]
     assert all(ask(connection).startswith(b"HTTP/1.1 200 ") for connection in kept)
-    for path in ("/livez", "/v2/health/live"):
+    for path in ("/predict", "/v2/models/tiny/infer"):
         surplus = _connected(server, stack)
-        surplus.sendall(_request(path, method="GET"))
+        surplus.sendall(_request(path))
         head, _, body = _all(surplus).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
         assert {b"retry-after: 1", b"connection: close"} <= set(head.split(b"\r\n"))
         assert (b'"error"' if path.startswith("/v2") else b'"status":503') in body
-    assert _all(_connected(server, stack)) == b""  # an idle connection is closed too
+    for path in ("/livez", "/readyz", "/metrics?a=b", "/models/tiny/readyz", "/v2/health/live"):
+        surplus = _connected(server, stack)
+        surplus.sendall(_request(path, method="GET") + _request("/predict", body=b"[]"))
+        answer = _all(surplus).lower()  # and none to what follows
+        assert (answer.count(b"http/1.1 "), answer.count(b"http/1.1 200 ")) == (1, 1)
+        assert answer.count(b"\r\nconnection: close\r\n") == 1
+    slow = [_connected(server, stack) for _ in range(2 * limit)]  # the first of them are dropped for the others
+    for connection in slow:
+        connection.sendall(probe[:-1])
+    assert {_all(connection) for connection in slow} == {b""}
+    silent = [_connected(server, stack) for _ in range(limit)]
+    assert ask(_connected(server, stack)).startswith(b"HTTP/1.1 200 ")
+    assert {_all(connection) for connection in silent} == {b""}
     kept[0].sendall(_request("/metrics", method="GET"))
     text = b""
     while b'demur_rejected_total{reason="max_connections"}' not in text:
         text += kept[0].recv(1 << 16)
-    assert b'demur_rejected_total{reason="max_connections"} 3.0' in text
+    assert b'demur_rejected_total{reason="max_connections"} 17.0' in text
     kept.pop().close()
     _until(lambda: ask(_connected(server, stack)).startswith(b"HTTP/1.1 200 "))
     assert server.stop(signal.SIGTERM) == 0

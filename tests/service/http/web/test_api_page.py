@@ -33,13 +33,6 @@ def test_browser_gets_a_file_again_only_if_it_has_changed(client: TestClient, co
     assert (answer.content == b"") == (status == 304)
 
 
-def test_head_has_the_headers_alone(client: TestClient) -> None:
-    answer = client.head("/docs")
-    assert answer.status_code == 200
-    assert answer.content == b""
-    assert int(answer.headers["content-length"]) == len(client.get("/docs").content)
-
-
 @pytest.mark.parametrize("name", ["nothing.js", "METADATA", "..%2fstart.js", "..%2f..%2fpage%2findex.html"])
 def test_other_paths_do_not_exist(client: TestClient, name: str) -> None:
     assert_problem(client.get(f"/docs/{name}"), 404)

@@ -75,14 +75,6 @@ def test_files_of_different_content_have_different_etags(client: TestClient) -> 
     assert len({client.get(f"/page/{name}").headers["etag"] for name in FILES}) == len(FILES)
 
 
-def test_head_has_the_headers_and_no_body(client: TestClient) -> None:
-    for path in ("/", "/page/style.css"):
-        head, full = client.head(path), client.get(path)
-        assert (head.status_code, head.content) == (200, b"")
-        assert head.headers["content-length"] == str(len(full.content))
-        assert head.headers["etag"] == full.headers["etag"]
-
-
 @pytest.mark.parametrize(
     "path",
     [

@@ -78,7 +78,7 @@ def test_bad_row_of_a_table_with_missing_values(gaps: TestClient) -> None:
 
 BAD_EMBEDDINGS = {
     "nothing": ("", "inputs is empty: it must hold at least one row"),
-    "a number": ("5", "inputs[0] is 5: a row is 2 numbers, or a base64 string"),
+    "a number": ("5", "inputs[0] is 5: a row is 2 numbers, or base64"),
     "an object": ("{}", "inputs[0] is an object"),
     "one number": ("[0, 0], [1]", "inputs[1] has 1 numbers: a row has 2"),
     "rows nested": ("[[0, 0], [0, 0]]", "inputs[0][0] is a list of 2"),

@@ -102,7 +102,7 @@ def test_resize_centres_colour_on_black() -> None:
 
 _PIXEL = "a pixel is three integers from 0 to 255"
 BAD = {
-    "a number": ("5", "inputs[0] is 5: an image is 2 rows of 1 pixels of 3 integers, 6 integers, or a base64 string"),
+    "a number": ("5", "inputs[0] is 5: an image is 2 rows of 1 pixels of 3 integers, 6 integers, or base64"),
     "five numbers": ("[0, 0, 0, 0, 0]", "inputs[0] has 5 numbers: an image is 6 integers, or 2 rows of 1 pixels of 3"),
     "one row": ("[[[0, 0, 0]]]", "inputs[0] has 1 rows: an image has 2"),
     "a row of two pixels": ("[[[0, 0, 0]], [[0, 0, 0], [0, 0, 0]]]", "inputs[0][1] has 2 pixels: a row has 1"),

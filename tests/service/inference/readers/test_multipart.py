@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import pytest
 
-from service.contract.errors import InvalidValue, MalformedBody, RequestError, TooLarge
+from service.contract.errors import InvalidValue, MalformedBody, RequestError, TooLarge, UnsupportedType
 from service.inference.readers.multipart import files, with_boundary
 
 TYPE = "multipart/form-data;boundary=edge"
@@ -48,6 +48,33 @@ def test_parsing_stops_at_the_limit() -> None:
 
 
 @pytest.mark.parametrize(
+    "headers",
+    [
+        ('form-data; name="file"; filename=""',),
+        ("form-data; name=file; filename=a.png",),
+        ('form-data; filename="a;b.png"; name="file"',),
+        ('form-data; name="file"; filename="a%22b.png"',),
+        ('form-data; name="file"; filename="C:\\temp\\a.png"',),
+        ("form-data; name=\"file\"; filename*=UTF-8''%e2%82%ac.png",),
+        ('form-data; name="file"', "Content-Type: image/png"),
+        ('form-data; name="file"', "content-type:application/octet-stream"),
+        ('attachment; filename="a.png"', "Content-Transfer-Encoding: binary"),
+        ('form-data; name="file"; filename="a.png"', "Content-Transfer-Encoding: base64"),  # as it is not
+    ],
+)
+def test_part_that_is_a_file(headers: tuple[str, ...]) -> None:
+    ((field, content),) = files(_form(_part(b"\x89PNG", *headers)), TYPE, max_files=1)
+    assert field.startswith("file[0]")
+    assert content == b"\x89PNG"
+
+
+def test_encoded_file_is_refused() -> None:
+    part = _part(b"iVBORw0KGgo=", 'form-data; filename="a.png"', "Content-Transfer-Encoding: Base64")
+    with pytest.raises(UnsupportedType, match=r"file\[0\] a.png is encoded in base64: send the file's own bytes"):
+        files(_form(part), TYPE, max_files=1)
+
+
+@pytest.mark.parametrize(
     ("disposition", "message"),
     [
         ('form-data; name="resize"', "resize is not a file: a form holds only files; the options belong in the query"),
@@ -61,22 +88,24 @@ def test_text_field_is_refused_by_name(disposition: str, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "media_type"),
+    ("body", "media_type", "cause"),
     [
-        (_form(_part(b"1")), "multipart/form-data;boundary="),
-        (_form(_part(b"1")), "multipart/form-data;boundary=other"),
-        (_form(_part(b"1")), "multipart/form-data;boundary=" + "e" * 1000),
-        (_part(b"1"), TYPE),
-        (b"", TYPE),
-        (b"--edge", TYPE),
-        (_form(_part(b"1", "form-data", *["X: y"] * 8)), TYPE),
-        (_form(_part(b"1", "form-data", "X: " + "y" * 5000)), TYPE),
-        (_form(b"--edge\r\n\0: x\r\n\r\n1\r\n"), TYPE),
+        (_form(_part(b"1")), "multipart/form-data;boundary=", "has no boundary: let the client's own form set"),
+        (_form(_part(b"1")), "multipart/form-data;boundary=other", "it does not begin with --other"),
+        (b"preamble\r\n" + _form(_part(b"1")), TYPE, "it does not begin with --edge"),
+        (_form(_part(b"1")).replace(b"\r\n", b"\n"), TYPE, "its lines end in LF"),
+        (b"--" + b"e" * 1000, "multipart/form-data;boundary=" + "e" * 1000, "the body is not multipart"),
+        (_part(b"1"), TYPE, "it ends before its last boundary"),
+        (b"", TYPE, "it is empty"),
+        (b"--edge", TYPE, "it ends before its last boundary"),
+        (_form(_part(b"1", "form-data", *["X: y"] * 8)), TYPE, "the body is not multipart"),
+        (_form(_part(b"1", "form-data", "X: " + "y" * 5000)), TYPE, "the body is not multipart"),
+        (_form(b"--edge\r\n\0: x\r\n\r\n1\r\n"), TYPE, "the body is not multipart"),
     ],
-    ids=["no boundary", "other", "long", "no end", "empty", "begun", "many headers", "long header", "control"],
+    ids=["none", "other", "before", "LF", "long", "no end", "empty", "begun", "many headers", "long header", "control"],
 )
-def test_invalid_form_is_refused(body: bytes, media_type: str) -> None:
-    with pytest.raises(MalformedBody):
+def test_invalid_form_is_refused(body: bytes, media_type: str, cause: str) -> None:
+    with pytest.raises(MalformedBody, match=cause):
         files(body, media_type, max_files=4)
 
 

@@ -17,7 +17,7 @@ from tests.service.canon import assert_problem
 
 IMAGE_TYPES = (
     "application/json, image/png, image/jpeg, image/webp, image/gif, image/bmp, image/tiff, image/avif, "
-    "image/x-portable-anymap, multipart/form-data, application/octet-stream, application/x-npy"
+    "image/x-portable-anymap, image/*, multipart/form-data, application/octet-stream, application/x-npy"
 )
 FEATURE_TYPES = "application/json, application/octet-stream, application/x-npy"
 

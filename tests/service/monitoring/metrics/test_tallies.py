@@ -100,7 +100,41 @@ def test_too_many_numbers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert worker.begin(B) == 3
 
 
-def test_file_takes_little_disk_space(tmp_path: Path) -> None:
-    worker = Tallies(_places(tmp_path, 1)[0])
-    worker.numbers[worker.begin(A)] += 1
-    assert (tmp_path / "metrics-0").stat().st_blocks * 512 <= 64 * 1024
+def test_disk_space_is_taken_at_once(tmp_path: Path) -> None:
+    """On a full disk, memory without space would kill the worker that writes to it."""
+    Tallies(_places(tmp_path, 1)[0])
+    assert (tmp_path / "metrics-0").stat().st_blocks * 512 >= tallies.MAX_NUMBERS * 8
+
+
+_FULL = """
+import resource, sys
+from pathlib import Path
+from service.contract.errors import FileError
+from service.monitoring.metrics.tallies import Tallies
+from service.monitoring.worker_slot import WorkerSlot
+first, second = (Tallies(WorkerSlot(Path(sys.argv[1]), slot, 2)) for slot in range(2))
+for size in (30, 20):  # no file may grow beyond it, as on a full disk; the line of a key has 24 bytes
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    for i in range(2):
+        first.numbers[first.begin(("requests", f"{size}-{i}"))] += 1
+print(len(first.by_worker()[0]), len(second.by_worker()[0]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+print(first.totals() == second.totals(), sorted(first.totals().values()))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+try:
+    Tallies(WorkerSlot(Path(sys.argv[1]), 2, 3))
+except FileError as error:
+    print(error)
+"""
+
+
+def test_full_disk_stops_no_count_and_refuses_a_new_file(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", _FULL, tmp_path], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    seen, afterwards, refused = result.stdout.splitlines()
+    assert (seen, afterwards) == ("4 1", "True [[1.0], [1.0], [1.0], [1.0]]")
+    assert refused == (
+        f"cannot reserve 2,097,152 bytes in {tmp_path}/metrics-2 for the counts that workers share: File too large. "
+        "Free that space, name another folder in TMPDIR, or serve with one worker (DEMUR_WORKERS=1)"
+    )

@@ -118,7 +118,7 @@ def test_every_kind_of_answer_is_logged_and_probes_are_not(tiny_model: Path) -> 
 
 
 @contextmanager
-def _writing_to(out: int, model: Path, **settings: str) -> Iterator[Server]:
+def writing_to(out: int, model: Path, **settings: str) -> Iterator[Server]:
     """A service whose standard output is the descriptor `out`."""
     port = free_port()
     environment = command_environment(DEMUR_MODEL_PATH=str(model), DEMUR_PORT=str(port), **settings)
@@ -146,7 +146,7 @@ def test_lines_of_several_workers_stay_intact(tiny_model: Path) -> None:
     with (
         ThreadPoolExecutor(connections + 1) as threads,
         open(read) as pipe,
-        _writing_to(write, tiny_model, DEMUR_WORKERS="2") as server,
+        writing_to(write, tiny_model, DEMUR_WORKERS="2") as server,
     ):
         os.close(write)
         lines = threads.submit(pipe.readlines)
@@ -159,7 +159,7 @@ def test_lines_of_several_workers_stay_intact(tiny_model: Path) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_full_log_stops_no_answer(tiny_model: Path, way: str) -> None:
     """Standard output is Linux's `/dev/full`, which behaves as a full disk."""
-    with Path("/dev/full").open("w") as full, _writing_to(full.fileno(), tiny_model) as server:
+    with Path("/dev/full").open("w") as full, writing_to(full.fileno(), tiny_model) as server:
         for _ in range(20):
             answer = httpx2.post(f"{server.address}/predict", json=IMAGE, headers=WAYS[way])
             assert answer.status_code == 200
@@ -169,7 +169,7 @@ def test_full_log_stops_no_answer(tiny_model: Path, way: str) -> None:
 def test_terminal_gets_text(tiny_model: Path) -> None:
     terminal, its_end = pty.openpty()
     output = b""
-    with _writing_to(its_end, tiny_model) as server:
+    with writing_to(its_end, tiny_model) as server:
         os.close(its_end)
         httpx2.post(f"{server.address}/predict", json=IMAGE, headers={"x-request-id": "mine"})
         httpx2.get(f"{server.address}/a%0a%1b[31mb")
