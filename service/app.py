@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 import service
 from service.contract.errors import SettingsError
-from service.http import drain, problems
+from service.http import drain, endpoints, problems
 from service.http.admission import Admission
 from service.http.middleware.exchanges import ExchangeMiddleware
 from service.http.middleware.request_limits import RequestLimitsMiddleware
@@ -54,7 +54,7 @@ def create_app(settings: Settings, worker_slot: WorkerSlot = ALONE) -> FastAPI:
     standard_output().count_lost(metrics.lose_log_lines)
     watcher = FileWatcher(settings)  # before the models are read, so that no change is missed
     loaded = loading.load(settings, worker_slot, metrics)
-    registry = Registry(loaded)
+    registry = Registry(loaded, endpoints.of_models)
     app = FastAPI(
         title="Demur",
         version=service.__version__,
@@ -76,7 +76,7 @@ def create_app(settings: Settings, worker_slot: WorkerSlot = ALONE) -> FastAPI:
     observers = ExchangeObservers([metrics, *_observers(settings)])
     app.state.observers = observers
     gate = _gate(settings, app)
-    app.state.lane = fast_lane.Lane(registry.lane, observers, gate)
+    app.state.lane = fast_lane.Lane(registry.lane, observers, gate, settings.max_body_bytes)
     admission = Admission(settings.max_concurrent_requests, settings.max_bodies_bytes, metrics)
     app.state.connections = Connections(settings, admission, metrics, observers)
     app.state.drain = drain.Drain(metrics, registry)

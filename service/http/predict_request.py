@@ -1,4 +1,4 @@
-"""`POST /predict`, from ASGI's scope and messages to an answer: what the route and the fast lane share."""
+"""`POST /predict`, from headers and a body to an answer: what the route and the fast lane share."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -10,9 +10,8 @@ from starlette.types import Receive
 from service.http.negotiation import LONGEST, weights
 from service.http.request_body import Headers, media_type, query_options, read_body
 from service.inference.answers.answer import AnswerWriter, WrittenAnswer
-from service.inference.options import Options
 from service.inference.outcome import Outcome
-from service.inference.predictor import Predictor
+from service.inference.predictor import Predictor, PreparedRequest
 from service.inference.readers.body import JSON, NPY, RAW
 
 # Work on a smaller body takes less time than handing it to a thread. A larger body goes to a thread, so that it does
@@ -29,27 +28,43 @@ class Answer(NamedTuple):
     decided: Outcome
 
 
+class PredictEndpoint:
+    """A predictor under one path."""
+
+    def __init__(self, predictor: Predictor, route: str) -> None:
+        self.route = route
+        self.batcher = predictor.batcher
+        self._predictor = predictor
+
+    def prepare(self, body: bytes, headers: Headers, query_string: bytes) -> PreparedRequest:
+        """Read one request. Raises a RequestError."""
+        return _prepared(self._predictor, body, headers, query_string)
+
+
 async def answer(
     predictor: Predictor, headers: Headers, query_string: bytes, receive: Receive, max_body_bytes: int
 ) -> Answer:
     """Read the request and answer it. Raises a RequestError, or ClientDisconnect."""
     body = await read_body(headers, receive, max_body_bytes)
-    options = query_options(query_string)
-    form, answer_form = media_type(headers), accepted_form(headers)
     if len(body) > INLINE_BODY_BYTES:
-        writer, written = await run_in_threadpool(_in_thread, predictor, body, form, options, answer_form)
+        writer, written = await run_in_threadpool(_in_thread, predictor, body, headers, query_string)
     else:
-        request = predictor.prepare(body, form, options, answer_form)
+        request = _prepared(predictor, body, headers, query_string)
         writer = request.writer
         written = await predictor.answer_batched(request)
-    return Answer(written.body, writer.media_type, writer.headers, written.outcome)
+    return Answer(written.body, writer.media_type, written.headers, written.outcome)
 
 
 def _in_thread(
-    predictor: Predictor, body: bytes, form: str, options: Options, answer_form: str
+    predictor: Predictor, body: bytes, headers: Headers, query_string: bytes
 ) -> tuple[AnswerWriter, WrittenAnswer]:
-    request = predictor.prepare(body, form, options, answer_form)
+    request = _prepared(predictor, body, headers, query_string)
     return request.writer, predictor.answer(request)
+
+
+def _prepared(predictor: Predictor, body: bytes, headers: Headers, query_string: bytes) -> PreparedRequest:
+    options = query_options(query_string)
+    return predictor.prepare(body, media_type(headers), options, accepted_form(headers))
 
 
 def accepted_form(headers: Headers) -> str:

@@ -2,8 +2,9 @@
 
 import logging
 import sqlite3
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from service.inference.predictor import Predictor
 from service.monitoring.monitor import Monitor
 from service.registry.served_model import Models, ServedModel
 
@@ -17,9 +18,11 @@ class Registry:
     answer mixes two versions.
     """
 
-    def __init__(self, models: Models) -> None:
+    def __init__(self, models: Models, endpoints: Callable[[Models], Mapping[bytes, Any]]) -> None:
+        """`endpoints` says what answers each path of the fast lane."""
         self.models = models  # immutable: replaced as a whole
-        self.lane: dict[bytes, Predictor] = models.predictors()  # for the fast lane, by request path
+        self.lane = dict(endpoints(models))
+        self._endpoints = endpoints
         self.refused: set[str] = set()  # names of the models whose new file was refused
         self._in_lane = True
 
@@ -57,4 +60,4 @@ class Registry:
         self.models = models
         self.lane.clear()
         if self._in_lane:
-            self.lane.update(models.predictors())
+            self.lane.update(self._endpoints(models))

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from service.contract.errors import ModelNotReady, UnknownModel
 from service.contract.manifest import Manifest
@@ -61,14 +60,6 @@ class Models:
         if model is None:
             raise ModelNotReady(f"model {name} did not pass its proof: the log says why")
         return model
-
-    def predictors(self) -> dict[bytes, Predictor]:
-        """The predictors of all models that are ready, by request path."""
-        ready = {name: model for name, model in self.by_name.items() if model is not None}
-        by_path = {f"/models/{quote(name)}/predict".encode(): model.predictor for name, model in ready.items()}
-        if self.default_name is not None:
-            by_path[b"/predict"] = self.get(None).predictor
-        return by_path
 
     def monitors(self) -> dict[str, Monitor | None]:
         """The monitors by model name; None for a model that is not ready."""

@@ -51,7 +51,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.headers, self.url = [], b""
         self._head_bytes = 0
         self._offers_upgrade = False  # the head that has arrived does
-        self._closing = False  # nothing more is read
+        self.closing = False  # nothing more is read
         self._running: RequestResponseCycle | None = None
         self._unread_since: float | None = None  # when an answer was first seen waiting for the client
 
@@ -71,7 +71,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse the data, within the limits."""
-        if self._closing:
+        if self.closing:
             self.flow.pause_reading()
             return
         in_head = self.in_head
@@ -80,7 +80,7 @@ class GuardedProtocol(HttpToolsProtocol):
         except HttpParserError as error:
             self._refuse(_malformed(_reason(error)))
             return
-        if self.receiving and not self._closing:
+        if self.receiving and not self.closing:
             self._head_bytes = self._head_bytes + len(data) if in_head and self.in_head else 0
             if self._head_bytes > MAX_HEADER_BYTES or len(self.headers) > MAX_HEADERS:
                 self.guard.metrics.reject("header_size")
@@ -134,7 +134,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """The client sends no more; it may still wait for its answers. Returns whether the connection stays open."""
-        waits = self._is_busy() and not self.receiving
+        waits = self.is_busy() and not self.receiving
         if waits:
             self.cycle.keep_alive = False  # the last answer closes the connection
         return waits
@@ -149,7 +149,7 @@ class GuardedProtocol(HttpToolsProtocol):
                 _reset(self.transport)
             return
         self._unread_since = None
-        if self._is_busy() or self.transport.is_closing():
+        if self.is_busy() or self.transport.is_closing():
             return
         if self.receiving:
             if now - self.began >= self.guard.request_seconds:
@@ -163,7 +163,7 @@ class GuardedProtocol(HttpToolsProtocol):
         cycle.transport = AnswerWrites(self.transport, cycle.scope["method"])
         super()._start_asgi_task(cycle, app)
 
-    def _is_busy(self) -> bool:
+    def is_busy(self) -> bool:
         """Whether the application has yet to answer."""
         return self.cycle is not None and not self.cycle.response_complete
 
@@ -188,8 +188,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer the request that is arriving, and close the connection."""
-        self._closing = True
-        if self._is_busy():  # earlier requests are answered first, and the last answer closes the connection
+        self.closing = True
+        if self.is_busy():  # earlier requests are answered first, and the last answer closes the connection
             self.cycle.keep_alive = False
             if self._is_begun():
                 self.scope["state"][BROKEN] = MalformedBody(refusal.detail)

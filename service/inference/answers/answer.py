@@ -21,10 +21,11 @@ class SetsRef(BaseModel):
 
 
 class WrittenAnswer(NamedTuple):
-    """The body of an answer, and its outcome for logs and metrics."""
+    """The body of an answer, its outcome for logs and metrics, and further response headers."""
 
     body: bytes
     outcome: Outcome
+    headers: Mapping[str, str] = {}
 
 
 class AnswerWriter(Protocol):
@@ -43,11 +44,6 @@ class AnswerWriter(Protocol):
     @property
     def media_type(self) -> str:
         """The content type of the body."""
-        ...
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """Further response headers."""
         ...
 
     def write(self, scores: RequestScores) -> WrittenAnswer:

@@ -50,7 +50,7 @@ class BinaryAnswer:
 
     def __init__(self, model: ModelRef, abstention: Abstention | None, policy: Policy, media_type: str) -> None:
         self.media_type = media_type
-        self.headers = {"Demur-Model": f"{model.name}/{model.version}", "Demur-Policy": policy.model_dump_json()}
+        self._headers = {"Demur-Model": f"{model.name}/{model.version}", "Demur-Policy": policy.model_dump_json()}
         self._abstention = abstention
         self._model = model
         self._policy = policy
@@ -68,10 +68,10 @@ class BinaryAnswer:
         outcome = Outcome(self._model, self._policy, decided.tally(), self._unknown)
         records = _records(scores.scores, decided)
         if self.media_type == RAW:
-            return WrittenAnswer(records.tobytes(), outcome)
+            return WrittenAnswer(records.tobytes(), outcome, self._headers)
         file = io.BytesIO()
         np.lib.format.write_array(file, records, allow_pickle=False)
-        return WrittenAnswer(file.getvalue(), outcome)
+        return WrittenAnswer(file.getvalue(), outcome, self._headers)
 
 
 def _records(scores: Scores, decided: Outcomes) -> NDArray[np.void]:

@@ -5,7 +5,7 @@ What is the same in every answer is made once. A test holds the bytes against th
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NotRequired, TypedDict
 
 import numpy as np
@@ -50,7 +50,6 @@ class JsonAnswer:
     """Writes answers as JSON, under one policy."""
 
     media_type = JSON
-    headers: Mapping[str, str] = {}  # all is in the body
 
     def __init__(
         self,

@@ -240,7 +240,7 @@ def test_reload_during_the_drain_does_not_reopen_the_fast_lane(path: Path) -> No
         versions.publish(versions.good(1), path)
         _check(client)
         assert _answer(client) == _expected(1)
-        assert client.app.state.lane.predictors == {}  # type: ignore[attr-defined]
+        assert client.app.state.lane.endpoints == {}  # type: ignore[attr-defined]
 
 
 def test_files_of_a_folder_are_added_repaired_and_removed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

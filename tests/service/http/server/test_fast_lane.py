@@ -52,7 +52,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "not JSON": {"content": b"{", "headers": {"content-type": JSON}},
     "another type": {"content": b"x", "headers": {"content-type": "text/plain"}},
     "encoded": {"content": b"x", "headers": {"content-type": JSON, "content-encoding": "gzip"}},
-    "too large": {"content": bytes(1001), "headers": {"content-type": RAW}},
+    "too large": {"content": bytes(1002), "headers": {"content-type": RAW}},
     "a broken rule": {"json": {"inputs": [[256, 0]]}},
     "an unknown option": {"content": bytes(2), "headers": {"content-type": RAW}, "params": {"topk": 1}},
     "no number": {"content": bytes(2), "headers": {"content-type": RAW}, "params": {"top_k": "x"}},

@@ -125,7 +125,7 @@ def test_unknown_categories_are_named_where_there_are_any(unknown: list[list[str
     policy = NeverAbstainPolicy()
     answer = JsonAnswer(model, LABELS, None, policy, PredictionIds(VERSION), top_k=1, probabilities=False, sets=None)
     scores = RequestScores.of(_scores(len(unknown)), 1, all_probabilities=False)
-    body, outcome = answer.noting(unknown).write(scores)
+    body, outcome, _ = answer.noting(unknown).write(scores)
     PredictResponse.model_validate_json(body, strict=True)
     predictions = json.loads(body)["predictions"]
     assert [prediction.get("unknown_categories", []) for prediction in predictions] == unknown
