@@ -87,11 +87,11 @@ def test_hundreds_of_slow_clients_hold_nothing(server: Server, stack: ExitStack)
     files, threads, _, late = _held(server)
     slow: dict[socket.socket, str] = {}
     rest: dict[socket.socket, Iterator[int]] = {}
-    for name, (at_once, by_byte) in SLOW.items():
+    for name, (at_once, afterwards) in SLOW.items():
         for _ in range(EACH):
             connection = _connected(server, stack)
             connection.sendall(at_once)  # now: before the last of them has connected, the first could be closed as idle
-            slow[connection], rest[connection] = name, iter(by_byte)
+            slow[connection], rest[connection] = name, iter(afterwards)
     for _ in range(EACH):
         connection = _connected(server, stack, receive_bytes=4096)
         connection.setblocking(False)
