@@ -30,7 +30,7 @@ class Outcome:
     """The requests of one run, by outcome. Times are in seconds."""
 
     sent: int = 0
-    seconds: float = 0.0  # from the start to the last scheduled moment, or to the last answer
+    seconds: float = 0.0  # from the start to the last answer
     answered: list[float] = field(default_factory=list)  # latencies
     refused: list[float] = field(default_factory=list)
     refused_at: list[float] = field(default_factory=list)  # from the start to their scheduled moments
@@ -77,7 +77,7 @@ def by_the_clock(
     OSError for a status other than 200 and 503.
     """
     due, clock, sent = moments.tolist(), time.perf_counter, 0
-    outcome = Outcome(len(due), due[-1])
+    outcome = Outcome(len(due))
     with _connected(address, request, connections) as (opened, message, poll):
         free, meant = deque(opened), dict.fromkeys(opened, 0.0)
         start, ended = clock(), 0
@@ -93,7 +93,8 @@ def by_the_clock(
                 sent += 1
             for number, _ in poll.poll(0):
                 received = opened[number].recv(1 << 16)
-                outcome.add(received, meant[number], clock() - start)
+                outcome.seconds = clock() - start
+                outcome.add(received, meant[number], outcome.seconds)
                 ended += 1
                 if received:
                     free.append(number)
