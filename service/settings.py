@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     """The most pixels in all picture files of a request; they may take 4 seconds of a core."""
     max_connections: int = Field(1000, ge=1)
     """The most connections to a worker; beyond it, 503 and close."""
-    max_concurrent_requests: int = Field(128, ge=1)
+    max_concurrent_requests: int = Field(256, ge=1)
     """The most requests in progress or waiting in a worker; beyond it, 503."""
     request_seconds: int = Field(30, ge=1)
     """The time limit for receiving a request, for answering it, and for sending the answer, each."""

@@ -1,195 +1,213 @@
-"""Three times the highest load, in an open loop: answered, refused and lost requests, and their latency.
+"""What is answered, how late, and whether anything is lost, when more requests come than the service can answer.
 
-The server has one core and the load the other. Each request has a scheduled moment, from a Poisson process independent
-of earlier answers, and goes to a free connection; its latency counts from that moment. A refusal is an answer of 503
-with `Retry-After`, and is not sent again. A request that is neither answered nor refused is lost.
+The server has one core and the load the other. Each row of the table is one load on the same server, relative to its
+highest load, which wrk finds first. `python -m benchmarks.serving.overload MODEL` is the gate, of a few seconds.
 """
 
-import gc
 import os
-import select
-import socket
+import signal
+import statistics
 import sys
+import threading
 import time
 import urllib.request
-from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, NamedTuple
 
 from benchmarks.processes import processor_seconds
 from benchmarks.serving import servers
-from benchmarks.serving.open_loop import at_random, percentiles, written
+from benchmarks.serving.load import Outcome, by_clients, by_the_clock
+from benchmarks.serving.open_loop import at_random
 from benchmarks.serving.requests import Request
-from benchmarks.serving.rounds import Spread
 from benchmarks.serving.throughput import SECONDS, WARM_UP_SECONDS
 from benchmarks.under_test import Served
 from benchmarks.wrk import rate, two_cores
 
 ROUNDS = 3
-UNLOADED, UNLOADED_SECONDS = 0.05, 6  # of the highest load
-TIMES, OVERLOAD_SECONDS = 3, 10
-CONNECTIONS = 512
-_PATIENCE_SECONDS = 10  # for the last answers
-_AT_ONCE = 16  # requests sent before the next check for answers
+P99_SECONDS = 0.1  # the bound for what is answered in an open loop
+CLOCK_SECONDS, CLIENT_SECONDS = 5, 3
+STALL_AT, AFTER_STALL = 1.0, 2.0  # from the start; from the end of the stall until nothing is refused, in seconds
+# Of the answers a second of processor time at the highest load: half as much as in the table, for a busy machine.
+GATE, GATE_TRIES = {300: 0.4, 1000: 0.25}, 3
 
 
-@dataclass(slots=True)
-class Outcome:
-    """The requests of one run, by outcome. Times are in seconds."""
+class Row(NamedTuple):
+    """One kind of load."""
 
-    sent: int
-    seconds: float  # from the start to the last scheduled moment
-    answered: list[float] = field(default_factory=list)  # latencies
-    refused: list[float] = field(default_factory=list)
-    behind: list[float] = field(default_factory=list)  # from the scheduled moment of a request until it was sent
-    closed: int = 0  # connections closed by the server
-
-    def document(self) -> dict[str, Any]:
-        """The results as JSON values."""
-        return {
-            "sent_a_second": self.sent / self.seconds,
-            "answered_a_second": len(self.answered) / self.seconds,
-            "refused_a_second": len(self.refused) / self.seconds,
-            "lost": self.sent - len(self.answered) - len(self.refused),
-            "closed": self.closed,
-            "answered": percentiles(np.array(self.answered)),
-            "refused": percentiles(np.array(self.refused)) if self.refused else None,
-            "behind": percentiles(np.array(self.behind)),
-        }
+    name: str
+    bound: float | None  # answers, of the highest load or of what is sent if that is less
+    run: Callable[[Served, Request, float], Outcome]  # with the highest load
+    times: float | None = None  # the highest load, in an open loop
+    stall: float | None = None  # seconds for which the service is held up
 
 
-def run(address: str, request: Request, moments: NDArray[np.float64], connections: int = CONNECTIONS) -> Outcome:
-    """Send at these moments, in seconds from the start, [N]. Raises OSError for a status other than 200 and 503."""
-    host, port = urlsplit(address).netloc.split(":")
-    message, due = written(request, host), moments.tolist()
-    poll, clock = select.epoll(), time.perf_counter
-    opened: dict[int, socket.socket] = {}
-    for _ in range(connections):
-        connection = socket.create_connection((host, int(port)))
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        poll.register(connection, select.EPOLLIN)
-        opened[connection.fileno()] = connection
-    free, meant = deque(opened), dict.fromkeys(opened, 0.0)
-    outcome, sent, ended = Outcome(len(due), due[-1]), 0, 0
-    start = clock()
+def rows() -> list[Row]:
+    """All rows of the table."""
+    listed = [
+        Row(f"{times:g} times the highest load", 0.8, _open(times, CLOCK_SECONDS), times) for times in (1.5, 2, 3)
+    ]
+    listed += [
+        Row(f"{count:,} clients that send again at once", bound, _closed(count, wait=0.0))
+        for count, bound in ((128, 0.8), (200, 0.8), (300, 0.8), (500, 0.8), (1000, 0.5))
+    ]
+    listed.append(Row("1,000 clients that wait for `Retry-After`", 0.8, _closed(1000, wait=1.0)))
+    for times in (0.3, 0.7):
+        for stall in (0.1, 1.0):
+            name = f"{times:g} times the highest load, held up for {stall:g} s"
+            listed.append(Row(name, None, _open(times, STALL_AT + stall + AFTER_STALL + 1, stall), times, stall))
+    return listed
+
+
+def _open(times: float, seconds: float, stall: float = 0.0) -> Callable[[Served, Request, float], Outcome]:
+    def run(ready: Served, ask: Request, highest: float) -> Outcome:
+        with _held_up(ready.pid, stall):
+            return by_the_clock(ready.address, ask, at_random(times * highest, seconds))
+
+    return run
+
+
+def _closed(connections: int, wait: float) -> Callable[[Served, Request, float], Outcome]:
+    return lambda ready, ask, _: by_clients(ready.address, ask, connections, CLIENT_SECONDS, wait)
+
+
+@contextmanager
+def _held_up(pid: int, seconds: float) -> Iterator[None]:
+    """Stop the process for that long, as a throttled container is; never for 0 s."""
+    after = [(STALL_AT, signal.SIGSTOP), (STALL_AT + seconds, signal.SIGCONT)] if seconds else []
+    timers = [threading.Timer(delay, os.kill, (pid, number)) for delay, number in after]
+    for timer in timers:
+        timer.start()
     try:
-        while ended < len(due):
-            now = clock() - start
-            for _ in range(_AT_ONCE):
-                if not (free and sent < len(due) and due[sent] <= now):
-                    break
-                number = free.popleft()
-                opened[number].sendall(message)
-                meant[number] = due[sent]
-                outcome.behind.append(now - due[sent])
-                sent += 1
-            for number, _ in poll.poll(0):
-                received = opened[number].recv(1 << 16)
-                if not received:
-                    outcome.closed += 1
-                    ended += 1  # without an answer
-                    poll.unregister(number)
-                    continue
-                ended += 1
-                free.append(number)
-                latency = clock() - start - meant[number]
-                (outcome.answered if _is_answered(received) else outcome.refused).append(latency)
-            if now > due[-1] + _PATIENCE_SECONDS:
-                break
+        yield
     finally:
-        poll.close()
-        for connection in opened.values():
-            connection.close()
-    return outcome
+        for timer in timers:
+            timer.join()
 
 
-def _is_answered(received: bytes) -> bool:
-    """True for an answer, false for a refusal.
-
-    The bytes are assumed complete: the server writes them in one piece, shorter than a loopback interface's packet.
-
-    >>> _is_answered(b"HTTP/1.1 200 OK"), _is_answered(b"HTTP/1.1 503 Service Unavailable")
-    (True, False)
-    """
-    status = received[9:12]
-    if status not in (b"200", b"503") or received[:9] != b"HTTP/1.1 ":
-        raise OSError(received[:100].decode(errors="replace"))
-    return status == b"200"
-
-
-def counted(ready: Served) -> dict[str, float]:
-    """The service's own counts of `/predict`, by status."""
+def counted(ready: Served) -> float:
+    """The service's own count of requests to `/predict`."""
     with urllib.request.urlopen(f"{ready.address}/metrics", timeout=10) as answer:
         lines = answer.read().decode().splitlines()
     start = 'demur_requests_total{method="POST",route="/predict",status="'
-    samples = (line.removeprefix(start).partition('"} ') for line in lines if line.startswith(start))
-    return {status: float(value) for status, _, value in samples}
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(start))
 
 
-def one(model: Path) -> dict[str, Any]:
-    """A new server: its highest load by wrk, then a light load, then an overload."""
+@contextmanager
+def _measured(model: Path) -> Iterator[tuple[Served, Request, float, float]]:
+    """A new server, a request, the highest load, and the processor seconds of an answer. We have the other core."""
     cores, server = two_cores(), servers.ours()
-    ask = server.request
+    ask, before = server.request, os.sched_getaffinity(0)
     with server.running(model, cores) as ready:
         for duration in (WARM_UP_SECONDS, SECONDS):
             used = processor_seconds(ready.pid)
             highest = rate(ready.address, [ask.path], ask.body, ask.content_type, cores[1], duration)
             answer = (processor_seconds(ready.pid) - used) / (highest * duration)
-        before = os.sched_getaffinity(0)
         os.sched_setaffinity(0, cores[1:])  # the core that wrk used
-        gc.disable()  # a pause of ours would count as the server's
         try:
-            unloaded = run(ready.address, ask, at_random(UNLOADED * highest, UNLOADED_SECONDS), 64)
-            known, used = counted(ready), processor_seconds(ready.pid)
-            loaded = run(ready.address, ask, at_random(TIMES * highest, OVERLOAD_SECONDS))
-            used = processor_seconds(ready.pid) - used
+            yield ready, ask, highest, answer
         finally:
-            gc.enable()
             os.sched_setaffinity(0, before)
-        after = counted(ready)
-    overload = loaded.document()
-    overload["uncounted"] = sum(after.values()) - sum(known.values()) - loaded.sent
-    overload["p99_over_unloaded"] = overload["answered"]["p99"] / percentiles(np.array(unloaded.answered))["p99"]
-    # In processor time of the server, which other processes on the machine do not change.
-    overload["answer_seconds"] = answer
-    overload["refusal_seconds"] = (used - answer * len(loaded.answered)) / max(1, len(loaded.refused))
-    return {"highest": highest, "unloaded": unloaded.document(), "loaded": overload}
+
+
+def one(model: Path) -> dict[str, Any]:
+    """All rows, on a new server."""
+    with _measured(model) as (ready, ask, highest, answer):
+        results = []
+        for row in rows():
+            known, used = counted(ready), processor_seconds(ready.pid)
+            outcome = row.run(ready, ask, highest)
+            used = processor_seconds(ready.pid) - used
+            document = outcome.document()
+            document["name"] = row.name
+            document["ratio"] = document["answered_a_second"] / (highest * min(1, row.times or 1))
+            document["late"] = 0
+            if row.stall is not None:
+                calm = STALL_AT + row.stall + AFTER_STALL
+                document["late"] = sum(moment > calm for moment in outcome.refused_at)
+            # In processor time of the server, which other processes on the machine do not change.
+            document["refusal"] = (used / answer - len(outcome.answered)) / max(1, len(outcome.refused))
+            document["uncounted"] = counted(ready) - known - outcome.sent
+            results.append(document)
+            print(f"{row.name}: {document}", file=sys.stderr, flush=True)
+    return {"highest": highest, "rows": results}
 
 
 def measure(model: Path, rounds: int = ROUNDS) -> dict[str, Any]:
-    """All rounds, as a document."""
-    results = []
-    for _ in range(rounds):
-        results.append(one(model))
-        print(results[-1], file=sys.stderr, flush=True)
-    ratios = Spread.of([each["loaded"]["p99_over_unloaded"] for each in results])
+    """All rounds, as a document, with the medians of each row."""
+    results = [one(model) for _ in range(rounds)]
+    summary = []
+    for number, row in enumerate(rows()):
+        of_row = [each["rows"][number] for each in results]
+        p99 = statistics.median(each["answered"]["p99"] for each in of_row)
+        ratio = statistics.median(each["ratio"] for each in of_row)
+        lost, late = (sum(each[name] for each in of_row) for name in ("lost", "late"))
+        summary.append(
+            {
+                "name": row.name,
+                "bound": row.bound,
+                "ratio": ratio,
+                "p99": p99,
+                "refused_a_second": statistics.median(each["refused_a_second"] for each in of_row),
+                "lost": lost,
+                "late": late,
+                "met": not lost
+                and not late
+                and (row.bound is None or ratio >= row.bound)
+                and (row.times is None or row.stall is not None or p99 <= P99_SECONDS),
+            }
+        )
+    thrice = next(number for number, row in enumerate(rows()) if row.times == 3)
     return {
         "rounds": results,
-        "times": TIMES,
-        "seconds": OVERLOAD_SECONDS,
-        "connections": CONNECTIONS,
-        "p99_over_unloaded": ratios.median,
-        "lost": sum(each["loaded"]["lost"] for each in results),
+        "rows": summary,
+        "highest": statistics.median(each["highest"] for each in results),
+        "missed": sum(not row["met"] for row in summary),
+        "goodput": summary[thrice]["ratio"],
+        "p99": summary[thrice]["p99"],
+        "lost": sum(row["lost"] for row in summary),
+        "late": sum(row["late"] for row in summary),
+        "refusal": statistics.median(each["rows"][thrice]["refusal"] for each in results),
     }
 
 
 def table(document: dict[str, Any]) -> str:
-    """A row for each round, in milliseconds."""
-    heads = "highest|sent|answered|refused|p99 unloaded|p50|p99|over unloaded|refused p99|lost|price of a refusal"
-    names = heads.split("|")
-    lines = [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
-    for each in document["rounds"]:
-        loaded, unloaded = each["loaded"], each["unloaded"]
-        rates = [each["highest"], *(loaded[f"{name}_a_second"] for name in ("sent", "answered", "refused"))]
-        times = [unloaded["answered"]["p99"], loaded["answered"]["p50"], loaded["answered"]["p99"]]
-        late = loaded["refused"]["p99"] if loaded["refused"] else 0.0
-        cells = [f"{value:,.0f}/s" for value in rates] + [f"{value * 1000:.2f} ms" for value in times]
-        cells += [f"{loaded['p99_over_unloaded']:.1f}", f"{late * 1000:.2f} ms", str(loaded["lost"])]
-        cells.append(f"{loaded['refusal_seconds'] / loaded['answer_seconds']:.2f} of an answer")
-        lines.append(f"| {' | '.join(cells)} |")
+    """A row for each load, with its bound."""
+    heads = ("load", "answered, of the highest", "bound", "p99", "refused", "lost", "refused 2 s after a stall", "")
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    for row in document["rows"]:
+        bound = "" if row["bound"] is None else f"{row['bound']:g}"
+        cells = [row["name"], f"{row['ratio']:.2f}", bound, f"{row['p99'] * 1000:.0f} ms"]
+        cells += [f"{row['refused_a_second']:,.0f}/s", str(row["lost"]), str(row["late"])]
+        lines.append(f"| {' | '.join([*cells, 'met' if row['met'] else 'missed'])} |")
+    lines.append(
+        f"\nhighest load: {document['highest']:,.0f}/s; a refusal takes {document['refusal']:.2f} of an answer"
+    )
     return "\n".join(lines)
+
+
+def gate(model: Path) -> int:
+    """The exit status: 1 if the service answers too little under clients that send again at once, each time.
+
+    A shared machine can slow down one of two measurements. A regression shows each time.
+    """
+    for _ in range(GATE_TRIES):
+        shares = {}
+        with _measured(model) as (ready, ask, _, answer):
+            for connections in GATE:
+                used = processor_seconds(ready.pid)
+                outcome = by_clients(ready.address, ask, connections, CLIENT_SECONDS, wait=0.0)
+                used = processor_seconds(ready.pid) - used
+                shares[connections] = len(outcome.answered) * answer / used
+        for connections, share in shares.items():
+            bound = GATE[connections]
+            print(f"{connections:,} clients that send again at once: {share:.2f} of the highest load, bound {bound:g}")
+        if all(shares[connections] >= bound for connections, bound in GATE.items()):
+            return 0
+        time.sleep(1)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(gate(Path(sys.argv[1])))

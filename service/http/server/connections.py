@@ -88,6 +88,10 @@ class Connections:
         """Check all connections once a second, until cancelled."""
         while True:
             await asyncio.sleep(CHECK_SECONDS)
+            # If the process was held up, requests wait in the kernel, and the event loop runs timers first. It gets a
+            # turn to read them and one to answer them, or their connections would be closed as idle.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
             self.check()
 
     def check(self) -> None:

@@ -1,5 +1,6 @@
 """Overload: surplus requests are refused at once; every request is answered and counted."""
 
+import asyncio
 import json
 import logging
 import select
@@ -15,6 +16,7 @@ from typing import BinaryIO
 import anyio
 import httpx2
 import pytest
+import uvloop
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 from fastapi.testclient import TestClient
@@ -87,7 +89,7 @@ def test_surplus_requests_are_refused_at_once_and_counted(server: Server, path: 
     predictions, probe_answers = answers[:COUNT], answers[COUNT:]
     assert [status for status, _, _ in probe_answers] == [200] * len(probes)
     refused = [(headers, text) for status, headers, text in predictions if status != 200]
-    assert 1 <= COUNT - len(refused) <= COUNT / 2  # MAX_REQUESTS in the first turn of the event loop, then one a turn
+    assert 1 <= COUNT - len(refused) <= COUNT / 2  # MAX_REQUESTS in one turn of the event loop
     assert {status for status, _, _ in predictions} == {200, 503}
     detail = "the service is overloaded: wait at least 1 s, then send the request again"
     problem = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "detail": detail}
@@ -116,25 +118,64 @@ def test_client_that_closes_its_connections_is_refused_as_well(server: Server) -
     assert {headers["connection"] for _, headers, _ in answers} == {"close"}
 
 
+def test_stall_refuses_nothing_afterwards(server: Server) -> None:
+    body = _request("/predict", BODY)
+    assert {status for status, _, _ in _at_once(server, [body] * COUNT)} == {200, 503}  # the process was held up
+    for _ in range(3):
+        assert {status for status, _, _ in _at_once(server, [body] * MAX_REQUESTS)} == {200}
+
+
+def _limits(admission: Admission, time: list[float], turns: list[tuple[int, float]]) -> list[int]:
+    """The limit after each turn of the event loop, by its refusals and the seconds of an answer; `time` is the clock's.
+
+    Each turn answers as many requests as it may; a refusal takes a quarter of an answer's time.
+    """
+
+    async def run() -> list[int]:
+        limits = []
+        for refused, seconds in turns:
+            admission.requests = admission.limit
+            time[0] += (admission.limit + refused / 4) * seconds
+            assert all(admission.refuses() for _ in range(refused))
+            await asyncio.sleep(0)
+            limits.append(admission.limit)
+        return limits
+
+    return asyncio.run(run())
+
+
+MILLISECOND = 1 / 1024  # without a rounding error
+
+
+@pytest.mark.parametrize(
+    ("turns", "limits"),
+    [
+        ([(400, 1.0), (0, 1.0), (400, 1.0), (0, 1.0)], [128] * 4),  # held up twice
+        ([(8, MILLISECOND)] * 8, [128, 64, 32, 16, 15, 16, 15, 16]),  # 15 ms of answers a turn
+        ([(8, 0.1)] * 9, [128, 64, 32, 16, 8, 4, 2, 1, 1]),
+        ([(900, MILLISECOND / 16)] * 4, [128] * 4),  # 22 ms a turn, of which a lower limit would shorten 8
+        ([(8, 1.0)] * 3 + [(1, MILLISECOND / 16)] * 9, [128, 64, 32, 36, 40, 45, 50, 56, 63, 70, 78, 87]),
+    ],
+    ids=["stall", "slow answers", "very slow answers", "many refusals", "recovery"],
+)
+def test_limit_follows_the_time_of_the_answers(turns: list[tuple[int, float]], limits: list[int]) -> None:
+    time = [0.0]
+    admission = Admission(128, 1, Metrics(Tallies(ALONE)), lambda: time[0])
+    assert _limits(admission, time, turns) == limits
+
+
 def test_log_has_one_line_a_second_for_all_refusals(caplog: pytest.LogCaptureFixture) -> None:
-    admission = Admission(128, 1, Metrics(Tallies(ALONE)))
+    time = [0.0]
+    admission = Admission(128, 1, Metrics(Tallies(ALONE)), lambda: time[0])
     with caplog.at_level(logging.WARNING, "demur"):
-        admission.requests = 127
-        assert not admission.refuses()
-        admission.requests = 128
-        assert [admission.refuses() for _ in range(3)] == [True] * 3
-        admission.requests = 2  # a 64th of the limit, which holds from now on
-        assert admission.refuses()
-        admission.requests = 1
-        assert not admission.refuses()
+        assert _limits(admission, time, [(3, 1.0), (4, 1.0), (0, 1.0)]) == [128, 64, 64]
         admission.check()
-        admission.requests = 2
-        assert admission.refuses()  # while any was refused in the last second
+        assert admission.limit == 64
+        assert _limits(admission, time, [(1, 1.0)]) == [64]
         admission.check()
-        admission.check()
-        admission.requests = 127
-        assert not admission.refuses()
-    assert caplog.messages == [f"overloaded: refused {n} requests in the last second" for n in (4, 1)]
+        admission.check()  # after a second without a refusal
+        assert admission.limit == 128
+    assert caplog.messages == [f"overloaded: refused {n} requests in the last second" for n in (7, 1)]
 
 
 def test_bodies_are_bounded_together(tiny_model: Path) -> None:
@@ -178,6 +219,45 @@ def test_failing_connection_does_not_hide_others(tiny_model: Path, caplog: pytes
     connections.check()
     assert [connection.checks for connection in opened] == [2] * 4
     assert caplog.messages.count("a connection could not be checked") == 4
+
+
+def test_what_has_arrived_is_answered_before_connections_are_checked(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a stall: a kept connection whose next request waits in the kernel is not idle."""
+    monkeypatch.setattr("service.http.server.connections.CHECK_SECONDS", 0.01)
+    connections = create_app(Settings(model_path=tiny_model)).state.connections
+    checked = _Checked(fails=False)
+    connections.opened(checked)
+
+    async def checks_when_answered() -> int:
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[int] = loop.create_future()
+        with ExitStack() as stack:
+            (near, far), (waking, alarm) = ([*map(stack.enter_context, socket.socketpair())] for _ in range(2))
+
+            def hold_up() -> None:
+                loop.remove_reader(waking)
+                far.send(b"request")
+                began = time.monotonic()
+                while time.monotonic() < began + 0.02:  # until the check is due
+                    pass
+
+            def answer() -> None:
+                loop.remove_reader(near)
+                answered.set_result(checked.checks)
+
+            loop.add_reader(near, lambda: loop.call_soon(answer))
+            loop.add_reader(waking, hold_up)
+            watching = asyncio.create_task(connections.watch())
+            await asyncio.sleep(0)
+            alarm.send(b"now")
+            checks = await answered
+            watching.cancel()
+        return checks
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(checks_when_answered()) == 0
 
 
 def _app(tiny_model: Path, released: threading.Event) -> FastAPI:

@@ -31,7 +31,7 @@ def _request(path: str, *headers: str, body: bytes = b"", method: str = "POST") 
 SLOW: dict[str, tuple[bytes, bytes]] = {  # sent at once, and byte by byte
     "nothing": (b"", b""),
     "an empty line": (b"\r\n", b""),
-    "a head": (b"", _request("/predict", RAW, "X-A: " + "a" * 10000)),
+    "a head": (b"P", _request("/predict", RAW, "X-A: " + "a" * 10000)[1:]),
     "a head for a standard protocol": (b"GET /v2/health/live HTTP/1.1\r\n", b"X-A: " + b"a" * 10000),
     "a body by the lane": (_request("/predict", RAW, body=bytes(10000))[:-10000], bytes(10000)),
     "a body": (_request("/explain", RAW, body=bytes(10000))[:-10000], bytes(10000)),
@@ -85,27 +85,30 @@ def stack() -> Iterator[ExitStack]:
 
 def test_hundreds_of_slow_clients_hold_nothing(server: Server, stack: ExitStack) -> None:
     files, threads, _, late = _held(server)
-    slow = {_connected(server, stack): (name, *sent) for name, sent in SLOW.items() for _ in range(EACH)}
-    unread = [_connected(server, stack, receive_bytes=4096) for _ in range(EACH)]
-    for connection, (_, at_once, _) in slow.items():
-        connection.sendall(at_once)
-    for connection in unread:
+    slow: dict[socket.socket, str] = {}
+    rest: dict[socket.socket, Iterator[int]] = {}
+    for name, (at_once, afterwards) in SLOW.items():
+        for _ in range(EACH):
+            connection = _connected(server, stack)
+            connection.sendall(at_once)  # now: before the last of them has connected, the first could be closed as idle
+            slow[connection], rest[connection] = name, iter(afterwards)
+    for _ in range(EACH):
+        connection = _connected(server, stack, receive_bytes=4096)
         connection.setblocking(False)
         connection.send(NOT_READ)
-    rest = {connection: iter(by_byte) for connection, (_, _, by_byte) in slow.items()}
     answers: dict[str, set[bytes]] = {name: set() for name in SLOW}
     deadline = time.monotonic() + PATIENCE_SECONDS
     with httpx2.Client(base_url=server.address, timeout=5) as good:
         while rest:
-            assert time.monotonic() < deadline, {slow[connection][0] for connection in rest}
+            assert time.monotonic() < deadline, {slow[connection] for connection in rest}
             answer = good.post("/predict", content=bytes(2), headers={"content-type": "application/octet-stream"})
             assert answer.status_code == 200
             ended, _, _ = select.select(rest, [], [], 0)
             for connection in ended:
                 try:
-                    answers[slow[connection][0]].add(connection.recv(4096))
+                    answers[slow[connection]].add(connection.recv(4096))
                 except ConnectionResetError:
-                    answers[slow[connection][0]].add(b"")
+                    answers[slow[connection]].add(b"")
                 del rest[connection]
             for connection, by_byte in rest.items():
                 for byte in by_byte:
