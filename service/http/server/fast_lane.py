@@ -61,6 +61,7 @@ class FastLaneProtocol(GuardedProtocol):
         self._admission = self.guard.admission
         self._max_body_bytes = min(INLINE_BODY_BYTES, self._lane.max_body_bytes)
         self._arrived: bytearray | None = None  # of a request for the lane that is not complete
+        self._arriving_to: Endpoint | None = None  # of that request: a swap of the model changes nothing for it
         self._waiting: _Waiting | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -80,17 +81,18 @@ class FastLaneProtocol(GuardedProtocol):
         if self._arrived is not None:
             self._arrived += data
             data, self._arrived = bytes(self._arrived), None
+            begun = self._arriving_to
         elif self.receiving or self.closing or self.is_busy():
             super().data_received(data)
             return
         else:
-            self.began = time.perf_counter()
+            self.began, begun = time.perf_counter(), None
         post = plain_post(data)
-        endpoint = None if post is None else self._lane.endpoints.get(post.path)
+        endpoint = begun or (None if post is None else self._lane.endpoints.get(post.path))
         if post is None or endpoint is None or post.body_bytes > self._max_body_bytes:
             super().data_received(data)
         elif len(data) < post.head_bytes + post.body_bytes:
-            self._arrived = bytearray(data)
+            self._arrived, self._arriving_to = bytearray(data), endpoint
         elif self._admission.refuses():
             self._refuse_at_once(post, endpoint)
         elif not self._take(data, post, endpoint):
