@@ -6,7 +6,7 @@ from collections.abc import Sequence
 Header = tuple[bytes, bytes]  # the name in lower case
 
 # RFC 9112, section 3.2.2, and the characters of RFC 3986's `host [":" port]`; an empty host is allowed.
-_ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)(.*)", re.DOTALL)
+_ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#]+)(.*)", re.DOTALL)
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
 
 
@@ -31,6 +31,8 @@ def checked(target: bytes, method: str, version: str, headers: Sequence[Header])
     >>> checked(b"http://a?b", "GET", "1.1", [(b"host", b"c")])
     (b'/?b', [(b'host', b'a')])
     """
+    if method == "CONNECT":
+        raise HeadError("CONNECT is not supported: this is no proxy; send the request itself")
     if version not in ("1.0", "1.1"):
         raise HeadError(f"HTTP/{version} is not supported: send the request by HTTP/1.1")
     hosts = [value for name, value in headers if name == b"host"]
@@ -43,7 +45,17 @@ def checked(target: bytes, method: str, version: str, headers: Sequence[Header])
     absolute = _ABSOLUTE.fullmatch(target)
     if absolute is None or not is_host(absolute[1]):
         shown = target[:80].decode("latin-1")
-        raise HeadError(f"the target {shown!r} is neither a path nor a URL with a host: send a path that begins with /")
+        raise HeadError(f"the target {shown!r} is neither a path nor an HTTP URL: send a path that begins with /")
     others = [header for header in headers if header[0] != b"host"]
     rest = absolute[2]
     return rest if rest.startswith(b"/") else b"/" + rest, [(b"host", absolute[1]), *others]
+
+
+def without_offer(target: bytes, method: bytes, version: str, headers: Sequence[Header]) -> bytes:
+    """The head, but for its offer of another protocol, which a server may ignore (RFC 9110, section 7.8).
+
+    >>> without_offer(b"/", b"GET", "1.1", [(b"host", b"a"), (b"upgrade", b"h2c")]).splitlines()
+    [b'GET / HTTP/1.1', b'host: a', b'']
+    """
+    lines = [b"%b: %b\r\n" % header for header in headers if header[0] != b"upgrade"]
+    return b"%b %b HTTP/%b\r\n%b\r\n" % (method, target, version.encode(), b"".join(lines))

@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from service.http.server.guarded_connection import MAX_HEADER_BYTES, MAX_HEADERS, MAX_PIPELINED
+from service.http.server.framed_connection import MAX_PIPELINED
+from service.http.server.guarded_connection import MAX_HEADER_BYTES, MAX_HEADERS
 from tests.server import Server, serving
 from tests.service.monitoring.metrics.scraped import read
 
