@@ -184,10 +184,25 @@ HEADS = {
         "a",
     ),
     "two hosts": (post("Host: x", "Host: x", "Content-Length: 0", body=b""), "/predict", "the request has 2 ", None),
-    "two hosts in 1.0": (b"GET /v2 HTTP/1.0\r\nHost: x\r\nHost: x\r\n\r\n", "/v2", "the request has 2 Host headers", None),
+    "two hosts in 1.0": (
+        b"GET /v2 HTTP/1.0\r\nHost: x\r\nHost: x\r\n\r\n",
+        "/v2",
+        "the request has 2 Host headers",
+        None,
+    ),
     "no name": (post("Host: x/y", "Content-Length: 0", body=b""), "/predict", "Host: 'x/y' is no host: ", None),
-    "HTTP/2.0": (b"GET / HTTP/2.0\r\nHost: x\r\n\r\n", "/", "HTTP/2.0 is not supported: send the request by HTTP/1.1", None),
-    "CONNECT": (b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", "x:80", "CONNECT is not supported: this is no proxy", None),
+    "HTTP/2.0": (
+        b"GET / HTTP/2.0\r\nHost: x\r\n\r\n",
+        "/",
+        "HTTP/2.0 is not supported: send the request by HTTP/1.1",
+        None,
+    ),
+    "CONNECT": (
+        b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n",
+        "x:80",
+        "CONNECT is not supported: this is no proxy",
+        None,
+    ),
     "another scheme": (b"GET ftp://x/ HTTP/1.1\r\nHost: x\r\n\r\n", "/", "the target 'ftp://x/' is neither", None),
 }
 

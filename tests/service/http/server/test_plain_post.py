@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.http.server.plain_post import plain_post
+from tests.service.http.server.ambiguous_requests import AMBIGUOUS_REQUESTS
 
 GOOD = b"POST /predict?top_k=1 HTTP/1.1\r\nHost: x\r\nX-Request-ID:  a b \r\nContent-Length: 3\r\n\r\nabc"
 
@@ -93,11 +94,22 @@ _MORE = [b"abc", b":", b" ", b"\t", b"\n", b"Transfer-Encoding: chunked", b"Conn
 @given(st.lists(st.sampled_from(_START + _MORE), max_size=12))
 def test_plain_post_ends_where_the_parser_ends_it(pieces: list[bytes]) -> None:
     for data in (b"".join(pieces), GOOD.replace(b"X-Request-ID:  a b ", b"".join(pieces))):
-        result = plain_post(data)
-        if result is not None and len(data) == result.head_bytes + result.body_bytes:
-            parsed = Parsed(data)
-            assert parsed.complete == 1
-            assert parsed.url.partition(b"?") == (result.path, b"?" if b"?" in parsed.url else b"", result.query)
-            assert {name: value.rstrip() for name, value in parsed.headers} == result.headers
-            assert parsed.body == data[result.head_bytes :]
-            assert parsed.keep_alive is not result.close
+        _assert_parser_agrees(data)
+
+
+def test_ambiguous_requests_end_where_the_parser_ends_them() -> None:
+    assert sum(_assert_parser_agrees(request.data) for request in AMBIGUOUS_REQUESTS) >= 5
+
+
+def _assert_parser_agrees(data: bytes) -> bool:
+    """Whether the request is read as a plain one. If so, the parser must read the same."""
+    result = plain_post(data)
+    if result is None or len(data) < result.head_bytes + result.body_bytes:
+        return False
+    parsed = Parsed(data)
+    assert parsed.complete == 1
+    assert parsed.url.partition(b"?") == (result.path, b"?" if b"?" in parsed.url else b"", result.query)
+    assert {name: value.rstrip() for name, value in parsed.headers} == result.headers
+    assert parsed.body == data[result.head_bytes :]
+    assert parsed.keep_alive is not result.close
+    return True
