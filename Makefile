@@ -159,13 +159,14 @@ $(LINEAR): $(BIN)/demur
 bench: setup $(LINEAR) ## every target of serving, asked and measured: ours, the limit, plain FastAPI; needs wrk, takes minutes
 	$(BIN)/python -m benchmarks.serving $(LINEAR) throughput latency workers footprint bulk packages
 
-bench-gate: setup $(LINEAR) ## fails where one JSON image gets under 0.30 of the limit, three times; a minute, needs wrk
+bench-gate: setup $(LINEAR) ## fails where one JSON image gets under 0.30 of the limit, or an overload too few answers, three times; a minute, needs wrk
 	$(BIN)/python -m benchmarks.serving $(LINEAR) gate
+	$(BIN)/python -m benchmarks.serving.overload $(LINEAR)
 
 bench-peers: setup $(LINEAR) ## ours beside KServe, MLServer, BentoML, LitServe and Ray Serve, installed under build/peers; a quarter of an hour
 	$(BIN)/python -m benchmarks.serving $(LINEAR) peers
 
-bench-overload: setup $(LINEAR) ## three times the highest load: what is answered, how late, and whether any is lost; needs wrk
+bench-overload: setup $(LINEAR) ## open and closed loops beyond the highest load, and stalls: what is answered, how late, what is lost; needs wrk, minutes
 	$(BIN)/python -m benchmarks.serving $(LINEAR) overload
 
 bench-choices: setup $(LINEAR) ## the figures of docs/evidence/serving.md: precision, kinds of route, many models, metrics; needs wrk
