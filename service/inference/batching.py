@@ -129,6 +129,9 @@ class Batcher:
             for request in batch:
                 request.callback(error)
             return
+        if len(batch) == 1:
+            batch[0].callback(scores)
+            return
         parts = scores.split([len(request.inputs) for request in batch])
         for request, part in zip(batch, parts, strict=True):
             request.callback(part)

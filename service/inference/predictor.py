@@ -125,15 +125,16 @@ class Predictor:
         values = json_object(body, "inputs")
         check_booleans = may_hold_booleans(body)
         inputs = values.get("inputs")
+        reader = self.reader if check_booleans else self._reader_of_numbers
         if len(values) == 1 and type(inputs) is list:  # satisfies the schema
-            reader = self.reader if check_booleans else self._reader_of_numbers
             return NO_OPTIONS, read_json(reader, inputs)
         if type(inputs) is not list:
             inputs = validated(PredictRequest, values).inputs  # raises what is wrong
         values.pop("inputs")
         options = self._options(values)
-        pictures = PictureOptions(options.resize, options.invert, check_booleans)
-        return options, read_json(self.reader.with_options(pictures), inputs)
+        if options.resize or options.invert:
+            reader = reader.with_options(PictureOptions(options.resize, options.invert, check_booleans))
+        return options, read_json(reader, inputs)
 
     def _options(self, values: dict[str, Any]) -> Options:
         """Cached, as the writers are."""
