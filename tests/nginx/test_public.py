@@ -75,6 +75,16 @@ def running(
         yield server, plain, client
 
 
+def _logged(server: Server, request_id: str) -> list[dict[str, Any]]:
+    """The log, once it has the line of this request: it is written after the answer."""
+    deadline = time.monotonic() + 10
+    while True:
+        lines = [json.loads(line) for line in server.log()]
+        if request_id in {line.get("request_id") for line in lines}:
+            return lines
+        assert time.monotonic() < deadline, lines
+
+
 def test_prediction_over_tls_is_unchanged(running: tuple[Server, int, Client]) -> None:
     server, _, client = running
     direct = httpx2.post(f"{server.address}/predict", content=bytes(2), headers={**RAW, "host": NAME}).json()
@@ -91,8 +101,7 @@ def test_prediction_over_tls_is_unchanged(running: tuple[Server, int, Client]) -
         refused = asking.post("/predict", content=bytes(2), headers={**RAW, "x-api-key": "x"})
         assert (refused.status_code, refused.headers["www-authenticate"]) == (401, 'Bearer realm="demur"')
         assert refused.json()["detail"] == "the API key is not known"
-    logged = [json.loads(line) for line in server.log()]
-    assert [line["key"] for line in logged if line.get("request_id") == "order-7"] == ["shop"]
+    assert [line["key"] for line in _logged(server, "order-7") if line.get("request_id") == "order-7"] == ["shop"]
 
 
 def test_http2_works(running: tuple[Server, int, Client], certificate: Path) -> None:
@@ -151,10 +160,7 @@ def test_too_large_body_is_refused_before_the_service(running: tuple[Server, int
         assert (standard.status_code, standard.json()) == (413, {"error": "The body has too many bytes."})
         just = asking.post("/predict", content=bytes(size - 1), headers={**RAW, "x-request-id": "just"})
         assert "at most 1024" in just.json()["detail"]
-    deadline, request_ids = time.monotonic() + 10, set[str]()
-    while "just" not in request_ids and time.monotonic() < deadline:  # a line is logged after its answer
-        request_ids = {json.loads(line).get("request_id") for line in server.log()}
-    assert ("large" in request_ids, "just" in request_ids) == (False, True)
+    assert "large" not in {line.get("request_id") for line in _logged(server, "just")}
 
 
 def test_request_that_nginx_rejects_gets_our_error_form(running: tuple[Server, int, Client]) -> None:

@@ -165,5 +165,5 @@ def test_options_override_the_settings(tiny_model: Path, tmp_path: Path, workers
     with running("demur.py", "serve", str(model), *options, port=port, **settings) as server:
         assert httpx2.get(f"{server.address}/v2/models/{name}").status_code == 200
         assert len(workers_of(server)) == (0 if workers == 1 else workers)
-        assert f'"serving on http://localhost:{port} (Ctrl-C to stop)"' in "\n".join(server.log())
         assert server.stop(signal.SIGTERM) == 0
+        assert f'"serving on http://localhost:{port} (Ctrl-C to stop)"' in "\n".join(server.log())
