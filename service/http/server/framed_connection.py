@@ -167,9 +167,8 @@ class FramedProtocol(HttpToolsProtocol):
             if self.cycle.response_complete:
                 self.transport.close()
             self.cycle.keep_alive = False
-            self.cycle.scope["state"][BROKEN] = MalformedBody(
-                refusal.detail
-            )  # the application finds it as it reads the body
+            # The application finds it as it reads the body.
+            self.cycle.scope["state"][BROKEN] = MalformedBody(refusal.detail)
             self.cycle.message_event.set()
         elif self.is_busy():
             self._refusal = refusal
